@@ -1,0 +1,78 @@
+"""Reason codes: one table of code, name and text."""
+
+_TEXT = {
+    OK: ("ok", "done"),
+    DECODE_FALLBACK: ("decode_fallback", "not one of the hot shapes; decoded by msgspec"),
+    BAD_JSON: ("bad_json", "not valid JSON"),
+    BAD_SHAPE: ("bad_shape", "a field is missing or of the wrong kind"),
+    BAD_NUMBER: ("bad_number", "a number is negative, not finite, too long, or off the symbol's tick or quantum"),
+    UNKNOWN_EVENT: ("unknown_event", "an event type this engine does not know"),
+    UNKNOWN_SYMBOL: ("unknown_symbol", "a symbol that was not subscribed to"),
+    TOO_LARGE: ("too_large", "beyond the largest message the engine takes"),
+    IGNORED_EVENT: ("ignored_event", "well formed, of a kind the engine does not trade on"),
+    STALE_UPDATE: ("stale_update", "an old or duplicate update"),
+    SEQUENCE_GAP: ("sequence_gap", "updates are missing; the book is built anew"),
+    BUFFERED: ("buffered", "kept until the snapshot is here"),
+    BUFFER_FULL: ("buffer_full", "more updates before the snapshot than the buffer holds; it is fetched again"),
+    SNAPSHOT_TOO_OLD: ("snapshot_too_old", "the snapshot ends before the first buffered update; it is fetched again"),
+    CROSSED_BOOK: ("crossed_book", "bid at or above ask after an update; the book is built anew"),
+    LEVEL_DROPPED: ("level_dropped", "a level far from the touch was beyond the book's capacity"),
+    DUPLICATE_TRADE: ("duplicate_trade", "a trade id seen before"),
+    OTHER_TRADE_SOURCE: ("other_trade_source", "a second source of the same volume"),
+    NOT_CONNECTED: ("not_connected", "no connection for this symbol"),
+    RISK_KILL_SWITCH: ("kill_switch", "the kill switch is on"),
+    RISK_NOT_SYNCED: ("not_synced", "the book is not in sync"),
+    RISK_STALE_DATA: ("stale_data", "the newest market data is older than allowed"),
+    RISK_ORDER_SIZE: ("order_size", "above max_order_size"),
+    RISK_POSITION: ("position_limit", "could take the position beyond max_position_size"),
+    RISK_NOTIONAL: ("notional_limit", "could take the exposure beyond max_notional_exposure"),
+    RISK_RATE: ("rate_limit", "above max_orders_per_second"),
+    RISK_LOSS: ("loss_limit", "the loss is at or beyond max_loss"),
+    RISK_DRAWDOWN: ("drawdown_limit", "the fall from the highest equity is at or beyond max_drawdown"),
+    RISK_PRICE_COLLAR: ("price_collar", "the price is too far from the mid"),
+    RISK_NO_SHORT: ("no_short", "a spot venue can't be sold short"),
+    RISK_JOURNAL_FULL: ("journal_full", "the journal is low on room; the writer is behind"),
+    RISK_STOPPING: ("stopping", "the engine is stopping"),
+    RISK_BELOW_MIN: ("below_min", "under the venue's minimum quantity or notional"),
+    RISK_BAD_PRICE: ("bad_price", "not a positive price on the tick"),
+    RISK_BAD_QTY: ("bad_qty", "not a positive multiple of the lot, or above the venue's maximum"),
+    RISK_NO_ORDER_SLOT: ("no_order_slot", "the open-order table is full"),
+    RISK_REDUCE_ONLY: ("reduce_only", "would not reduce the position"),
+    RISK_NO_PRICE: ("no_price", "the side of the book it needs is empty"),
+    RISK_CHANNEL_FULL: ("order_channel_full", "more orders under way than order_channel_size"),
+    VENUE_POST_ONLY: ("post_only_would_cross", "post-only order would have matched at once"),
+    VENUE_UNKNOWN_ORDER: ("unknown_order", "cancel of an order that is final"),
+    VENUE_IOC_REST: ("ioc_rest", "the rest of an immediate-or-cancel or market order"),
+    VENUE_FOK: ("fok_unfilled", "fill-or-kill order could not be filled whole"),
+    VENUE_REDUCE_ONLY: ("venue_reduce_only", "nothing left to reduce when it took effect"),
+    VENUE_NO_LIQUIDITY: ("no_liquidity", "nothing to take"),
+    VENUE_USER_CANCEL: ("user_cancel", "cancelled on request"),
+    VENUE_BOOK_FULL: ("resting_full", "no slot for another resting order"),
+    FAULT_ILLEGAL_MOVE: ("illegal_move", "an order moved between states that the table forbids"),
+    FAULT_OVERFLOW: ("overflow", "a money sum left 64 bits"),
+    FAULT_UNKNOWN_ORDER: ("fault_unknown_order", "a report for an order that the table does not hold"),
+    FAULT_NO_MEMORY: ("no_memory", "memory could not be had"),
+    FAULT_REPORTS_FULL: ("reports_full", "more reports under way than there is room for"),
+}
+
+NAMES = {code: name for code, (name, _) in _TEXT.items()}
+CODES = {name: code for code, name in NAMES.items()}
+CODE_COUNT = STATUS_CODES
+
+
+def name(code: int) -> str:
+    """The name of a code, as it stands in counters, metrics, database and docs.
+
+    >>> name(37)
+    'notional_limit'
+    """
+    return NAMES.get(code, f"code_{code}")
+
+
+def text(code: int) -> str:
+    """What a code means, in a few words.
+
+    >>> text(0)
+    'done'
+    """
+    return _TEXT[code][1] if code in _TEXT else "no such code"
