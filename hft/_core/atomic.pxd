@@ -20,6 +20,14 @@ cdef extern from *:
     static inline void hft_store_relaxed(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_RELAXED); }
     static inline void hft_store_release(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
 
+    /* After the loads before it: "has it changed since I copied?" */
+    static inline uint64_t hft_load_fenced(const uint64_t *p) {
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        return hft_load_relaxed(p);
+    }
+
+    static inline void hft_fence_release(void) { __atomic_thread_fence(__ATOMIC_RELEASE); }
+
     /* One writer: a load and a store, not a locked instruction. */
     static inline void hft_add_relaxed(uint64_t *p, uint64_t n) { hft_store_relaxed(p, hft_load_relaxed(p) + n); }
 
@@ -33,18 +41,17 @@ cdef extern from *:
     static inline void hft_seqlock_write(uint64_t *sequence, void *to, const void *from, size_t words) {
         uint64_t s = hft_load_relaxed(sequence);
         hft_store_relaxed(sequence, s + 1);
-        __atomic_thread_fence(__ATOMIC_RELEASE);      /* odd is seen before any new word */
+        hft_fence_release();                          /* odd is seen before any new word */
         hft_words_store(to, from, words);
         hft_store_release(sequence, s + 2);           /* even is seen after all of them */
     }
-    /* 0: `to` is one whole state. 1: the writer was at it on every try. */
+    /* 0: `to` is one whole state. 1: on every try the writer was at it (or died at it): the words may not belong together. */
     static inline int hft_seqlock_read(const uint64_t *sequence, void *to, const void *from, size_t words, int tries) {
         while (tries-- > 0) {
             uint64_t s = hft_load_acquire(sequence);
-            if (s & 1) continue;
             hft_words_load(to, from, words);
-            __atomic_thread_fence(__ATOMIC_ACQUIRE);
-            if (hft_load_relaxed(sequence) == s) return 0;
+            if (s & 1) continue;
+            if (hft_load_fenced(sequence) == s) return 0;
         }
         return 1;
     }
@@ -52,9 +59,11 @@ cdef extern from *:
     """
     uint64_t load_relaxed "hft_load_relaxed"(const uint64_t* p) noexcept nogil
     uint64_t load_acquire "hft_load_acquire"(const uint64_t* p) noexcept nogil
+    uint64_t load_fenced "hft_load_fenced"(const uint64_t* p) noexcept nogil
     void store_relaxed "hft_store_relaxed"(uint64_t* p, uint64_t v) noexcept nogil
     void store_release "hft_store_release"(uint64_t* p, uint64_t v) noexcept nogil
     void add_relaxed "hft_add_relaxed"(uint64_t* p, uint64_t n) noexcept nogil
+    void fence_release "hft_fence_release"() noexcept nogil
     void words_store "hft_words_store"(void* to, const void* words, size_t n) noexcept nogil
     void words_load "hft_words_load"(void* to, const void* words, size_t n) noexcept nogil
     void seqlock_write "hft_seqlock_write"(uint64_t* sequence, void* to, const void* words, size_t n) noexcept nogil

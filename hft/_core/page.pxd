@@ -19,15 +19,19 @@
 # next one on this file: the switch latches, and may be tripped while nothing runs.
 
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from .atomic cimport add_relaxed, load_acquire, load_relaxed, seqlock_read, seqlock_write, store_relaxed, store_release, words_store
+from .atomic cimport (
+    add_relaxed, fence_release, load_acquire, load_fenced, load_relaxed, seqlock_read, seqlock_write, store_relaxed, store_release,
+    words_load, words_store)
 from .histogram cimport HistogramState
 from .types cimport JournalRecord, Level, SymbolSpec
 
 cdef extern from *:
     """
     #define HFT_PAGE_MAGIC 0x0045474150544648ull      /* "HFTPAGE" */
+    #define HFT_PAGE_SETUP 0x0145474150544648ull      /* the same while it is being filled */
     """
     const uint64_t PAGE_MAGIC "HFT_PAGE_MAGIC"
+    const uint64_t PAGE_SETUP "HFT_PAGE_SETUP"
 
 cdef enum:
     PAGE_VERSION = 1
@@ -185,7 +189,7 @@ cdef struct PageSymbol:
     uint64_t panel_sequence
     PageMarket market
     PagePanel panel
-    uint64_t reserved
+    uint64_t reserved[3]
 
 cdef struct Page:
     PageHeader header
@@ -236,6 +240,7 @@ cdef inline void page_write_totals(Page* p, const PageTotals* totals) noexcept n
 cdef inline void page_recent(Page* p, const JournalRecord* record) noexcept nogil:
     """Shows an order or fill; the reader knows a half-written one by its place (and by its CRC, where it has one)."""
     cdef uint64_t n = p.recent_head
+    fence_release()             # a reader that sees words of this record sees that n records stand before it
     words_store(&p.recent[n % PAGE_RECENT], record, sizeof(JournalRecord) // 8)
     store_release(&p.recent_head, n + 1)
 
@@ -278,3 +283,7 @@ cdef class StatePage:
     cdef object lock            # the open file whose lock says that an engine owns the page; None for readers
     cdef readonly object path
     cdef readonly bint writable
+    cdef Page* _page(self) except NULL
+    cdef Page* _mine(self) except NULL
+    cdef PageSymbol* _symbol(self, int i) except NULL
+    cdef dict _header(self, Page* p)
