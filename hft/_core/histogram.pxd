@@ -9,7 +9,7 @@
 # One writer; words are relaxed atomics, so that another process may read them at any moment.
 
 from libc.stdint cimport int64_t, uint64_t
-from .atomic cimport add_relaxed, load_relaxed, store_relaxed
+from hft._core.atomic cimport add_relaxed, load_relaxed, store_relaxed
 
 cdef extern from *:
     """

@@ -1,7 +1,7 @@
 """Latency histogram: fixed memory, constant work, at most 1.6 % from the true value."""
 
 from libc.math cimport ceil
-from .memory cimport hft_alloc, hft_free
+from hft._core.memory cimport hft_alloc, hft_free
 
 assert sizeof(HistogramState) == 64 + 8 * HISTOGRAM_BUCKETS
 

@@ -22,9 +22,9 @@
 #   RECORD_KILL      status (1 on, 0 off), reason (status code of what tripped it); symbol is -1
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
-from .atomic cimport load_acquire, load_relaxed, store_release
-from .crc32c cimport crc32c
-from .types cimport JournalRecord
+from hft._core.atomic cimport load_acquire, load_relaxed, store_release
+from hft._core.crc32c cimport crc32c
+from hft._core.types cimport JournalRecord
 
 cdef extern from *:
     """

@@ -2,10 +2,10 @@
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.string cimport memcpy
-from .buffer cimport buffer_address
-from .crc32c cimport crc32c_soft
-from .memory cimport hft_alloc, hft_free
-from .types cimport RECORD_FILL, RECORD_KILL, RECORD_ORDER, RECORD_POSITION
+from hft._core.buffer cimport buffer_address
+from hft._core.crc32c cimport crc32c_soft
+from hft._core.memory cimport hft_alloc, hft_free
+from hft._core.types cimport RECORD_FILL, RECORD_KILL, RECORD_ORDER, RECORD_POSITION
 
 assert sizeof(JournalState) == 192 and sizeof(JournalRecord) == JOURNAL_RECORD
 

@@ -19,11 +19,13 @@
 # next one on this file: the switch latches, and may be tripped while nothing runs.
 
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from .atomic cimport (
+from hft._core.atomic cimport (
     add_relaxed, fence_release, load_acquire, load_fenced, load_relaxed, seqlock_read, seqlock_write, store_relaxed, store_release,
     words_load, words_store)
-from .histogram cimport HistogramState
-from .types cimport JournalRecord, Level, SymbolSpec
+from hft._core.features cimport FeatureValues
+from hft._core.histogram cimport HistogramState
+from hft._core.snapshot cimport Snapshot
+from hft._core.types cimport JournalRecord, Level, SymbolSpec
 
 cdef extern from *:
     """
@@ -124,32 +126,6 @@ cdef struct PageChannel:
     uint64_t used
     uint64_t waits              # times it was full
 
-cdef struct PageFeatures:       # field by field a FeatureVector
-    int64_t timestamp_ns
-    double mid
-    double microprice
-    double spread_bps
-    double volatility
-    double momentum
-    double imbalance
-    double depth_ratio
-    double ofi
-    double signed_volume
-    double intensity
-    int32_t valid
-    int32_t reserved
-
-cdef struct PageMarket:         # 64 bytes, word by word a MarketSnapshot: `page_market` gives it to `snapshot_write`
-    uint64_t sequence
-    int64_t timestamp_ns
-    int64_t best_bid
-    int64_t best_ask
-    int64_t mid2
-    int64_t imbalance
-    int64_t update_id
-    uint32_t spread_bps
-    uint32_t flags
-
 cdef struct PagePanel:          # one symbol, as the timer last saw it
     int64_t timestamp_ns
     int64_t last_update_ns      # newest market data
@@ -180,14 +156,14 @@ cdef struct PagePanel:          # one symbol, as the timer last saw it
     int32_t n_bids
     int32_t n_asks
     int32_t reserved
-    PageFeatures features
+    FeatureValues features
     Level bids[10]
     Level asks[10]
 
 cdef struct PageSymbol:
     SymbolSpec spec
     uint64_t panel_sequence
-    PageMarket market
+    Snapshot market             # a cache line of its own
     PagePanel panel
     uint64_t reserved[3]
 
@@ -215,8 +191,8 @@ cdef inline PageSymbol* page_symbol(Page* p, int i) noexcept nogil:
     return <PageSymbol*>(<char*>p + sizeof(Page)) + i
 
 
-cdef inline void* page_market(Page* p, int i) noexcept nogil:
-    """The symbol's MarketSnapshot, a cache line of its own."""
+cdef inline Snapshot* page_market(Page* p, int i) noexcept nogil:
+    """Where the engine's `snapshot_write` goes."""
     return &page_symbol(p, i).market
 
 

@@ -6,12 +6,13 @@ import os
 import stat
 
 from libc.string cimport memcpy, memset
-from .buffer cimport buffer_address
-from .histogram cimport Histogram, histogram_merge
-from .types cimport MSG_AGG_TRADE, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE, Spec
-from . import status
+from hft._core.buffer cimport buffer_address
+from hft._core.histogram cimport Histogram, histogram_merge
+from hft._core.snapshot cimport Snapshot, snapshot_read, snapshot_write
+from hft._core.types cimport MSG_AGG_TRADE, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE, Spec
+from hft._core import status
 
-assert sizeof(PageHeader) == 512 and sizeof(PageMarket) == 64 and sizeof(PageFeatures) == 96
+assert sizeof(PageHeader) == 512 and sizeof(Snapshot) == 64 and sizeof(FeatureValues) == 96
 assert sizeof(PageCounters) % 64 == 0 and sizeof(Page) % 64 == 0 and sizeof(PageSymbol) % 64 == 0
 assert sizeof(JournalRecord) == 128
 
@@ -24,7 +25,7 @@ cdef enum:
 cdef PageCounters _NO_COUNTS
 cdef PageTotals _NO_TOTALS
 cdef PagePanel _NO_PANEL
-cdef PageMarket _NO_MARKET      # C zeroes what is declared out here
+cdef Snapshot _NO_MARKET        # C zeroes what is declared out here
 _TOTALS = _NO_TOTALS
 _PANEL = _NO_PANEL
 _MARKET = _NO_MARKET
@@ -270,9 +271,8 @@ cdef class StatePage:
 
     def market(self, int i, **fields) -> None:
         """Writes a symbol's market snapshot."""
-        cdef PageMarket* to = &self._symbol(i).market
-        cdef PageMarket market = {**_MARKET, **_known(fields, _MARKET)}
-        seqlock_write(&to.sequence, &to.timestamp_ns, &market.timestamp_ns, sizeof(PageMarket) // 8 - 1)
+        cdef Snapshot market = {**_MARKET, **_known(fields, _MARKET)}
+        snapshot_write(&self._symbol(i).market, &market)
 
     def recent(self, const unsigned char[::1] record not None) -> None:
         """Shows one journal record (128 bytes)."""
@@ -401,12 +401,11 @@ cdef list _recent(Page* p):
 
 cdef dict _symbol(PageSymbol* s):
     cdef Spec spec = Spec.__new__(Spec)
-    cdef PageMarket market
+    cdef Snapshot market
     cdef PagePanel panel
     spec.c = s.spec
-    seqlock_read(&s.market.sequence, &market.timestamp_ns, &s.market.timestamp_ns, sizeof(market) // 8 - 1, TRIES)
+    snapshot_read(&s.market, &market)
     torn = seqlock_read(&s.panel_sequence, &panel, &s.panel, sizeof(panel) // 8, TRIES)
-    market.sequence = load_relaxed(&s.market.sequence)
     cdef dict fields = panel
     fields["bids"] = fields["bids"][:max(0, min(panel.n_bids, PAGE_LEVELS))]
     fields["asks"] = fields["asks"][:max(0, min(panel.n_asks, PAGE_LEVELS))]

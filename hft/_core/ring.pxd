@@ -13,7 +13,7 @@
 
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy
-from .atomic cimport load_acquire, load_relaxed, store_release
+from hft._core.atomic cimport load_acquire, load_relaxed, store_release
 
 cdef extern from *:
     """

@@ -1,8 +1,8 @@
 """Lock-free queue of fixed-size slots between one producer and one consumer."""
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from .buffer cimport buffer_address
-from .memory cimport hft_alloc, hft_free
+from hft._core.buffer cimport buffer_address
+from hft._core.memory cimport hft_alloc, hft_free
 
 assert sizeof(RingState) == 192
 
