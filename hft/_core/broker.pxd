@@ -206,4 +206,5 @@ cdef class PaperBroker:
     cdef readonly Spec spec
     cdef int64_t last_order_id
     cdef int64_t last_trade_id
-    cdef list _drain(self)
+    cdef list _drain(self, int64_t now)
+    cdef list _effect(self, int64_t v, bint timer)
