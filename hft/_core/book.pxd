@@ -8,12 +8,16 @@
 # Reads are constant-time where they say so: the touch, and sums over the first levels, come from a list that each message
 # brings up to date (see `ladder`).
 
+from libc.math cimport NAN
 from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdlib cimport abort
 
 from hft._core.ladder cimport (
     KEY_FIRST, KEY_NONE, Ladder, ladder_after, ladder_best, ladder_clear, ladder_init, ladder_qty, ladder_set,
-    ladder_settle, ladder_size, ladder_veil, ladder_view_after, ladder_view_qty,
+    ladder_settle, ladder_size, ladder_veil, ladder_view_after, ladder_view_best,
+    ladder_view_qty,
 )
+from hft._core.ladder_check cimport DEBUGGING, ladder_check
 from hft._core.memory cimport align64
 from hft._core.status cimport CROSSED_BOOK, OK, STALE_UPDATE
 from hft._core.types cimport ASK, BID, NO_PRICE, Level, Message, Spec
@@ -41,8 +45,8 @@ cdef inline Ladder* book_side(const Book* b, int side) noexcept nogil:
 
 cdef inline void book_init(Book* b, const BookParams* p) noexcept nogil:
     """`b` is zeroed memory of book_size()."""
-    b.side_at[BID] = align64(sizeof(Book))
-    b.side_at[ASK] = b.side_at[BID] + ladder_size(p.window_ticks, p.far_levels)
+    b.side_at[0] = align64(sizeof(Book))
+    b.side_at[1] = b.side_at[0] + ladder_size(p.window_ticks, p.far_levels)
     b.bytes = book_size(p)
     ladder_init(book_side(b, BID), -1, p.window_ticks, p.far_levels)
     ladder_init(book_side(b, ASK), 0, p.window_ticks, p.far_levels)
@@ -54,6 +58,17 @@ cdef inline void book_clear(Book* b) noexcept nogil:
     b.overlay_id = 0
     ladder_clear(book_side(b, BID))
     ladder_clear(book_side(b, ASK))
+
+
+cdef inline int book_check(const Book* b) noexcept nogil:
+    """0, or which of the ladders' invariants is broken (LadderFault). Debug builds end the process then."""
+    cdef int fault = ladder_check(book_side(b, BID))
+    return fault if fault else ladder_check(book_side(b, ASK))
+
+
+cdef inline void _debug_check(const Book* b) noexcept nogil:
+    if DEBUGGING and book_check(b) != 0:
+        abort()
 
 
 # ---- writes ----------------------------------------------------------------------------------------------------------
@@ -79,6 +94,7 @@ cdef inline int book_apply(Book* b, const Message* m, const Level* levels) noexc
         ladder_veil(bids, KEY_FIRST, 0)
         ladder_veil(asks, KEY_FIRST, 0)
     b.dropped = bids.dropped + asks.dropped
+    _debug_check(b)
     if ladder_best(bids) != KEY_NONE and ladder_best(asks) != KEY_NONE and ~ladder_best(bids) >= ladder_best(asks):
         return CROSSED_BOOK
     return OK
@@ -98,6 +114,7 @@ cdef inline int book_ticker(Book* b, const Message* m) noexcept nogil:
     ladder_veil(book_side(b, BID), ~m.price if m.price != NO_PRICE else KEY_NONE, m.qty if m.price != NO_PRICE else 0)
     ladder_veil(book_side(b, ASK), m.ask_price if m.ask_price != NO_PRICE else KEY_NONE,
                 m.ask_qty if m.ask_price != NO_PRICE else 0)
+    _debug_check(b)
     return OK
 
 
@@ -116,31 +133,32 @@ cdef inline int64_t book_qty(const Book* b, int side, int64_t price) noexcept no
 cdef inline int64_t book_best(const Book* b, int side) noexcept nogil:
     """The touch; NO_PRICE when the side is empty."""
     cdef const Ladder* l = book_side(b, side)
-    return _price(l, ladder_view_after(l, KEY_FIRST))
+    return _price(l, ladder_view_best(l))
 
 
 cdef inline int64_t book_best_qty(const Book* b, int side) noexcept nogil:
     """The quantity at the touch; 0 when the side is empty."""
     cdef const Ladder* l = book_side(b, side)
+    cdef int64_t key
     if l.veil_qty:
         return l.veil_qty
     if l.hidden < l.top_n:
         return l.top_qty[l.hidden]
-    cdef int64_t key = ladder_view_after(l, KEY_FIRST)
+    key = ladder_view_best(l)
     return ladder_qty(l, key) if key != KEY_NONE else 0
 
 
 cdef inline int64_t book_next(const Book* b, int side, int64_t price) noexcept nogil:
     """The next occupied price strictly worse than `price` (NO_PRICE: the touch), NO_PRICE after the last."""
     cdef const Ladder* l = book_side(b, side)
-    return _price(l, ladder_view_after(l, price ^ l.flip if price != NO_PRICE else KEY_FIRST))
+    return _price(l, ladder_view_after(l, price ^ l.flip) if price != NO_PRICE else ladder_view_best(l))
 
 
 cdef inline int book_top(const Book* b, int side, int n, Level* out) noexcept nogil:
     """The best n levels, best first; how many there were."""
     cdef const Ladder* l = book_side(b, side)
     cdef int count = 0
-    cdef int64_t key = ladder_view_after(l, KEY_FIRST)
+    cdef int64_t key = ladder_view_best(l)
     while count < n and key != KEY_NONE:
         out[count].price = key ^ l.flip
         out[count].qty = ladder_view_qty(l, key)
@@ -175,6 +193,14 @@ cdef inline int64_t book_mid2(const Book* b) noexcept nogil:
     """Bid + ask: the mid in half ticks; 0 when a side is empty."""
     cdef int64_t bid = book_best(b, BID), ask = book_best(b, ASK)
     return bid + ask if bid != NO_PRICE and ask != NO_PRICE else 0
+
+
+cdef inline double book_imbalance(const Book* b, int n) noexcept nogil:
+    """(bids - asks) / (bids + asks) over the best n levels of each side, -1 to 1; NaN when both are empty."""
+    cdef int64_t bids = book_sum(b, BID, n), asks = book_sum(b, ASK, n)
+    if bids == 0 and asks == 0:
+        return NAN
+    return <double>(bids - asks) / (<double>bids + <double>asks)
 
 
 # ---- the base --------------------------------------------------------------------------------------------------------

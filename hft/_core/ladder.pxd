@@ -397,13 +397,16 @@ cdef inline int64_t ladder_best(const Ladder* l) noexcept nogil:
     return l.top_key[0] if l.top_n else KEY_NONE
 
 
-cdef inline int64_t ladder_view_after(const Ladder* l, int64_t key) noexcept nogil:
-    """The next occupied key of the view strictly after `key`, or KEY_NONE."""
-    if key >= l.veil:
-        return ladder_after(l, key)
+cdef inline int64_t ladder_view_best(const Ladder* l) noexcept nogil:
+    """The best key of the view, or KEY_NONE."""
     if l.veil_qty:
         return l.veil
     return l.top_key[l.hidden] if l.hidden < l.top_n else ladder_after(l, l.veil)
+
+
+cdef inline int64_t ladder_view_after(const Ladder* l, int64_t key) noexcept nogil:
+    """The next occupied key of the view strictly after `key`, or KEY_NONE."""
+    return ladder_after(l, key) if key >= l.veil else ladder_view_best(l)
 
 
 cdef inline int64_t ladder_view_qty(const Ladder* l, int64_t key) noexcept nogil:
