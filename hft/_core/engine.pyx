@@ -259,6 +259,17 @@ cdef class Engine(FrameSink):
         return self.c.lane.kill_on != 0
 
     @property
+    def kill_reason(self):
+        """Why the kill switch is on, or None."""
+        return status_table.name(self.c.out.page.header.kill_reason) if self.c.lane.kill_on else None
+
+    @property
+    def missing_trades(self) -> int:
+        """Trade ids that were never seen, over all symbols."""
+        cdef int32_t i
+        return sum([self.c.markets[i].missing_trades for i in range(self.c.n_symbols)])
+
+    @property
     def now_ns(self) -> int:
         """`now` of the newest input."""
         return self.c.now

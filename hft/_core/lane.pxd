@@ -188,6 +188,8 @@ cdef inline void lane_told(Lane* lane, Outlet* out, const Report* report) noexce
             imbalance_on_fill(&lane_symbol(lane, report.symbol).imbalance, report.side,
                               position_at(positions, report.symbol).qty, report.due_ns)
             code = outlet_position(out, report.symbol, position_at(positions, report.symbol), report.due_ns)
+    if report.reason > 0:
+        outlet_count(&out.page.counters.status[report.reason])
     if code == OK and order != NULL:
         code = outlet_order(out, order, report.due_ns, report.exch_ns)
     if code < 0:
@@ -236,6 +238,7 @@ cdef inline int lane_submit(Lane* lane, Outlet* out, Market* market, Intent* int
     if code == OK:
         risk_sent(lane_risk(lane), now)
         lane.submitted += 1
+        outlet_count(&out.page.counters.orders)
     return code
 
 
