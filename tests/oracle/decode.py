@@ -83,8 +83,7 @@ def decode(frame: bytes, specs: list[Spec], recv_ns: int = 0) -> MarketMessage:
 
 def depth(f, spec, common):
     first, last, prev = integer(f["U"]), integer(f["u"]), integer(f["pu"]) if "pu" in f else -1
-    integer(f["E"])
-    if first > last or (prev < 0 and spec.dialect != "spot"):
+    if type(f["E"]) is not int or first > last or (prev < 0 and spec.dialect != "spot"):
         raise NotTaken("ids")
     return MarketMessage(
         "depth", first_id=first, last_id=last, prev_id=prev, bids=levels(f["b"], spec), asks=levels(f["a"], spec), **common
@@ -100,9 +99,9 @@ def ticker(f, spec, common):
 
 def trade(f, spec, common, kind="trade", id_key="t"):
     number_, price, qty = integer(f[id_key]), number(f["p"], spec.tick), number(f["q"], spec.quantum)
-    integer(f["E"]), integer(f["T"])
     origin, maker = f.get("X", "MARKET"), f["m"]
-    if not isinstance(origin, str) or not isinstance(maker, bool):
+    integer(f["T"])
+    if type(f["E"]) is not int or not isinstance(origin, str) or not isinstance(maker, bool):
         raise NotTaken("flags")
     if origin == "MARKET" and (price == 0 or qty == 0):
         raise NotTaken("a trade of nothing")
