@@ -13,6 +13,7 @@ import atexit
 import logging
 import os
 import queue
+import stat
 import sys
 import threading
 import time
@@ -180,7 +181,8 @@ def _open(path: Path) -> int:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        os.fchmod(file, 0o600)
+        if stat.S_ISREG(os.fstat(file).st_mode):  # one of an earlier umask; a device keeps its own mode
+            os.fchmod(file, 0o600)
     except OSError as error:
         raise UsageError(
             f"the log can't be written: {error.strerror}", where=str(path), do="change [strategy.persistence] database_path"
