@@ -176,7 +176,7 @@ class Capture:
         self.lines = 0
 
     def __iter__(self) -> Iterator[Record]:
-        return _frames_wait_for_no_answer(self._records())
+        return _in_stamp_order(self._records())
 
     def _records(self) -> Iterator[Record]:
         parse: Parse | None = None
@@ -227,7 +227,7 @@ def _open(path: Path) -> BinaryIO:
     return file
 
 
-def _frames_wait_for_no_answer(records: Iterable[Record]) -> Iterator[Record]:
+def _in_stamp_order(records: Iterable[Record]) -> Iterator[Record]:
     """Puts REST answers where their stamps belong. Some recorders write them first, stamped later than the frames that
     follow; frames stay in the order of their lines."""
     answers: list[tuple[int, int, Record]] = []

@@ -37,10 +37,8 @@ class Dialect(msgspec.Struct, frozen=True):
     name: str
     api: str
     """What REST paths start with."""
-    depth_limit: int
-    """Levels a side of the largest snapshot."""
-    depth_weight: int
-    """What that snapshot costs, in REST weight."""
+    depth_weights: tuple[tuple[int, int], ...]
+    """Levels a side of a snapshot, and what one up to that size costs in REST weight; the last is the largest there is."""
     info_weight: int
     depth_ms: tuple[int, ...]
     """Cadences of the depth stream."""
@@ -48,19 +46,27 @@ class Dialect(msgspec.Struct, frozen=True):
     """The cadence that `@depth` alone means."""
     limits: Limits
 
+    @property
+    def depth_limit(self) -> int:
+        """Levels a side of the largest snapshot."""
+        return self.depth_weights[-1][0]
 
-SPOT = Dialect(
-    "spot", "/api/v3", depth_limit=5000, depth_weight=250, info_weight=20, depth_ms=(100, 1000), depth_ms_unnamed=1000,
-    limits=Limits(5, 1024, 300, 300, 6000),
-)
-USDM = Dialect(
-    "usdm", "/fapi/v1", depth_limit=1000, depth_weight=20, info_weight=1, depth_ms=(0, 100, 250, 500), depth_ms_unnamed=250,
-    limits=Limits(10, 1024, 300, 300, 2400),
-)
-COINM = Dialect(
-    "coinm", "/dapi/v1", depth_limit=1000, depth_weight=20, info_weight=1, depth_ms=(0, 100, 250, 500), depth_ms_unnamed=250,
-    limits=Limits(10, 200, 300, 300, 2400),
-)
+    def depth_weight(self, limit: int) -> int:
+        """What a snapshot of `limit` levels a side costs.
+
+        >>> SPOT.depth_weight(1000), SPOT.depth_weight(5000)
+        (50, 250)
+        """
+        return next((weight for levels, weight in self.depth_weights if limit <= levels), self.depth_weights[-1][1])
+
+
+_FUTURES_WEIGHTS = (50, 2), (100, 5), (500, 10), (1000, 20)
+_FUTURES_MS = (0, 100, 250, 500)
+
+SPOT = Dialect("spot", "/api/v3", ((100, 5), (500, 25), (1000, 50), (5000, 250)), 20, (100, 1000), 1000,
+               Limits(5, 1024, 300, 300, 6000))
+USDM = Dialect("usdm", "/fapi/v1", _FUTURES_WEIGHTS, 1, _FUTURES_MS, 250, Limits(10, 1024, 300, 300, 2400))
+COINM = Dialect("coinm", "/dapi/v1", _FUTURES_WEIGHTS, 1, _FUTURES_MS, 250, Limits(10, 200, 300, 300, 2400))
 DIALECTS = {dialect.name: dialect for dialect in (SPOT, USDM, COINM)}
 
 
@@ -102,8 +108,9 @@ class Venue(msgspec.Struct, frozen=True):
     def rest_url(self, path: str) -> str:
         return f"{self.rest}{self.dialect.api}/{path}"
 
-    def depth_url(self, symbol: str) -> str:
-        return self.rest_url(f"depth?symbol={symbol.upper()}&limit={self.dialect.depth_limit}")
+    def depth_url(self, symbol: str, limit: int = 0) -> str:
+        """Where the book is; `limit` levels a side, 0 for the most there is."""
+        return self.rest_url(f"depth?symbol={symbol.upper()}&limit={limit or self.dialect.depth_limit}")
 
 
 def depth_stream(dialect: Dialect, depth_ms: int) -> str:
@@ -134,22 +141,27 @@ VENUES = {
 }
 
 
-def venue_named(name: str) -> Venue:
+def venue_named(name: str, *, rest: str = "", ws: str = "") -> Venue:
     """A venue of the table; UsageError names those there are.
+
+    `rest` and `ws` take the place of the venue's own addresses and are taken as they stand, without split routes.
 
     >>> venue_named("binance-spot").dialect.depth_limit
     5000
     """
     if name not in VENUES:
         raise UsageError("no such venue", where=name, do=f"take one of {', '.join(VENUES)}, or give its rest and ws addresses")
-    return VENUES[name]
+    venue = VENUES[name]
+    if not rest and not ws:
+        return venue
+    return venue_at(rest or venue.rest, ws or venue.ws, venue.dialect.name, name=name, trades=venue.trades)
 
 
 def venue_at(rest: str, ws: str, dialect: str = "usdm", *, name: str = "embedded", trades: Trades = "trade") -> Venue:
     """A venue by its addresses: the embedded exchange, a proxy, a recorded session being served.
 
-    >>> venue_at("http://127.0.0.1:8080/", "ws://127.0.0.1:8081").depth_url("btcusdt")
-    'http://127.0.0.1:8080/fapi/v1/depth?symbol=BTCUSDT&limit=1000'
+    >>> venue_at("http://127.0.0.1:8080/", "ws://127.0.0.1:8081").depth_url("btcusdt", 500)
+    'http://127.0.0.1:8080/fapi/v1/depth?symbol=BTCUSDT&limit=500'
     """
     if dialect not in DIALECTS:
         raise UsageError(f"unknown dialect {dialect!r}", where=name, do=f"take one of {', '.join(DIALECTS)}")
