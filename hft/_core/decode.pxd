@@ -5,127 +5,78 @@
 # plain fields are skipped. Whatever else it meets is DECODE_FALLBACK and goes to `hft.feed.messages`, which also finds
 # the precise reason of a reject. After anything but OK the message is void (`kind` is MSG_NONE).
 
-from libc.stdint cimport int8_t, int32_t, int64_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memcpy
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.string cimport memcmp, memset
 from hft._core.status cimport BAD_NUMBER, DECODE_FALLBACK, OK, TOO_LARGE
-from hft._core.text cimport (
-    SCALES, Scale, ctz, scale_apply, scale_init, text_decimal, text_expect, text_scaled, text_string, text_uint)
+from hft._core.scales cimport ScaledSymbol, ScaledSymbols, symbols_add, symbols_find
+from hft._core.text cimport Scale, text_exact, text_expect, text_scaled, text_string, text_uint
 from hft._core.types cimport (
-    BUYER_IS_MAKER, MAX_LEVELS, MAX_SYMBOLS, MSG_AGG_TRADE, MSG_DEPTH, MSG_NONE, MSG_TICKER, MSG_TRADE, NAME_BYTES,
-    NOT_MARKET, SPOT, Level, Message, SymbolSpec, likely, unlikely)
+    BUYER_IS_MAKER, MAX_LEVELS, MSG_AGG_TRADE, MSG_DEPTH, MSG_NONE, MSG_TICKER, MSG_TRADE, NOT_MARKET, SPOT,
+    Level, Message, SymbolSpec, likely, unlikely)
 
 cdef enum:
     MAX_FRAME = 4194304         # bytes of a frame: beyond it, TOO_LARGE before a byte is read
-    SYMBOL_SLOTS = 256          # hash table of names, a power of two well above MAX_SYMBOLS
 
-cdef struct DecoderSymbol:
-    SymbolSpec spec
-    Scale price[19]             # by digits after the point
-    Scale qty[19]
-
-cdef struct Decoder:
+cdef struct DecoderState:
     Message message             # the last frame's
-    int32_t n_symbols
-    int32_t too_large           # why the scanner gave up: 1 = more levels than there is room for
-    int8_t slots[256]           # index into symbols + 1, by hash of the name
-    DecoderSymbol symbols[64]
-    Level levels[16384]         # of `message`: bids, then asks
+    int64_t too_large           # why the scanner gave up: 1 = more levels than there is room for
+    ScaledSymbols symbols
+    Level levels[16384]         # of `message`: bids, then asks (MAX_LEVELS)
+
+
+cdef class Decoder:
+    """Owns the state; compiled callers may use `d` as long as they hold the object."""
+    cdef DecoderState* d
 
 
 cdef inline size_t decoder_size() noexcept nogil:
-    return sizeof(Decoder)
+    return sizeof(DecoderState)
 
 
-cdef inline Message* decoder_message(Decoder* d) noexcept nogil:
+cdef inline Message* decoder_message(DecoderState* d) noexcept nogil:
     """The message of the last frame; void unless the verb that filled it returned OK."""
     return &d.message
 
 
-cdef inline Level* decoder_levels(Decoder* d) noexcept nogil:
+cdef inline Level* decoder_levels(DecoderState* d) noexcept nogil:
     """Its levels: `n_bids`, then `n_asks`, as printed."""
     return d.levels
 
 
-# -- symbols -----------------------------------------------------------------------------------------------------------
-
-cdef inline void _name(const char* name, size_t n, uint64_t* key) noexcept nogil:
-    """A name of at most 23 bytes, zero padded, as three words."""
-    key[0] = key[1] = key[2] = 0
-    memcpy(key, name, n)
-
-
-cdef inline uint32_t _slot(const uint64_t* key) noexcept nogil:
-    cdef uint64_t h = (key[0] ^ (key[1] * 0x9E3779B97F4A7C15ULL) ^ (key[2] << 7)) * 0xD6E8FEB86659FD93ULL
-    return <uint32_t>(h >> 56)
+cdef inline void decoder_clear(DecoderState* d) noexcept nogil:
+    """No message: what a message does not use is zero, so that equal messages have equal bytes."""
+    memset(&d.message, 0, sizeof(Message))
+    d.message.prev_id = -1
+    d.too_large = 0
 
 
-cdef inline int decoder_symbol(Decoder* d, const char* name, size_t n) noexcept nogil:
-    """The index of a symbol by its name, or -1."""
-    cdef uint64_t key[3]
-    cdef uint32_t slot
-    cdef int i
-    if unlikely(n >= NAME_BYTES):
-        return -1
-    _name(name, n, key)
-    slot = _slot(key)
-    while True:
-        i = d.slots[slot] - 1
-        if i < 0 or likely(memcmp(d.symbols[i].spec.name, key, NAME_BYTES) == 0):
-            return i
-        slot = (slot + 1) & (SYMBOL_SLOTS - 1)
+# -- symbols and numbers -----------------------------------------------------------------------------------------------
 
-
-cdef inline int decoder_add(Decoder* d, const SymbolSpec* spec) noexcept nogil:
+cdef inline int decoder_add(DecoderState* d, const SymbolSpec* spec) noexcept nogil:
     """Add a symbol; its index, or -1 when the table is full or the name is there already."""
-    cdef uint64_t key[3]
-    cdef int i = d.n_symbols, f
-    cdef DecoderSymbol* s
-    cdef uint32_t slot
-    memcpy(key, spec.name, NAME_BYTES)
-    slot = _slot(key)
-    while d.slots[slot]:
-        if memcmp(d.symbols[d.slots[slot] - 1].spec.name, key, NAME_BYTES) == 0:
-            return -1
-        slot = (slot + 1) & (SYMBOL_SLOTS - 1)
-    if i >= MAX_SYMBOLS:
-        return -1
-    s = &d.symbols[i]
-    s.spec = spec[0]
-    for f in range(SCALES):
-        scale_init(&s.price[f], spec.price_mant, spec.price_exp, f)
-        scale_init(&s.qty[f], spec.qty_mant, spec.qty_exp, f)
-    d.slots[slot] = <int8_t>(i + 1)
-    d.n_symbols = i + 1
-    return i
+    return symbols_add(&d.symbols, spec)
 
 
-# -- numbers -----------------------------------------------------------------------------------------------------------
-
-cdef inline int _exact(int64_t mant, int32_t exp, const char* text, size_t n, int64_t* out) noexcept nogil:
-    cdef uint64_t digits
-    cdef int decimals
-    cdef Scale scale
-    if text_decimal(text, text + n, &digits, &decimals) != text + n:
-        return BAD_NUMBER
-    scale_init(&scale, mant, exp, decimals)
-    return OK if scale_apply(&scale, digits, out) else BAD_NUMBER
+cdef inline int decoder_symbol(DecoderState* d, const char* name, size_t n) noexcept nogil:
+    """The index of a symbol by its name, or -1."""
+    return symbols_find(&d.symbols, name, n)
 
 
 cdef inline int decode_price(const SymbolSpec* spec, const char* text, size_t n, int64_t* out) noexcept nogil:
     """Decimal text -> ticks. BAD_NUMBER: off the tick, a sign, an exponent, more than 18 digits, beyond 63 bits."""
-    return _exact(spec.price_mant, spec.price_exp, text, n, out)
+    return OK if text_exact(spec.price_mant, spec.price_exp, text, n, out) else BAD_NUMBER
 
 
 cdef inline int decode_qty(const SymbolSpec* spec, const char* text, size_t n, int64_t* out) noexcept nogil:
     """Decimal text -> quanta; BAD_NUMBER as for `decode_price`."""
-    return _exact(spec.qty_mant, spec.qty_exp, text, n, out)
+    return OK if text_exact(spec.qty_mant, spec.qty_exp, text, n, out) else BAD_NUMBER
 
 
 cdef inline int64_t decode_stamp(int64_t stamp) noexcept nogil:
     """A venue's stamp, in milliseconds or (from 1e15 on) microseconds, as nanoseconds; -1 when it leaves 63 bits."""
-    if stamp < 1000000000000000:
+    if stamp < 1000000000000000LL:
         return stamp * 1000000
-    return stamp * 1000 if stamp <= 9223372036854775 else -1
+    return stamp * 1000 if stamp <= 9223372036854775LL else -1
 
 
 # -- fields ------------------------------------------------------------------------------------------------------------
@@ -152,7 +103,7 @@ cdef inline const char* _bool(const char* p, const char* end, bint* out) noexcep
     return p + 4 if out[0] else text_expect(p, end, b"false", 5)
 
 
-cdef inline const char* _symbol(Decoder* d, const char* p, const char* end, DecoderSymbol** s) noexcept nogil:
+cdef inline const char* _symbol(DecoderState* d, const char* p, const char* end, ScaledSymbol** s) noexcept nogil:
     """`"<name>"`; sets the message's symbol."""
     cdef const char* close
     cdef int i
@@ -165,7 +116,7 @@ cdef inline const char* _symbol(Decoder* d, const char* p, const char* end, Deco
     if unlikely(i < 0):
         return NULL
     d.message.symbol = i
-    s[0] = &d.symbols[i]
+    s[0] = &d.symbols.table[i]
     return close + 1
 
 
@@ -209,7 +160,7 @@ cdef inline const char* _stamped(Message* m, uint64_t seen, int64_t T, int64_t E
 # -- shapes: from after the `{` of the object to after its `}` -----------------------------------------------------------
 
 cdef inline const char* _levels(
-        Decoder* d, const DecoderSymbol* s, const char* p, const char* end, uint32_t first, uint32_t* count) noexcept nogil:
+        DecoderState* d, const ScaledSymbol* s, const char* p, const char* end, uint32_t first, uint32_t* count) noexcept nogil:
     """`[["<price>","<qty>"],…]` into the level memory from `first` on."""
     cdef Level* level = &d.levels[first]
     cdef Level* beyond = &d.levels[MAX_LEVELS]
@@ -232,23 +183,22 @@ cdef inline const char* _levels(
         if unlikely(p == NULL) or unlikely(end - p < 3) or memcmp(p, b'"]', 2) != 0:
             return NULL
         level += 1
+        if p[2] != c',':
+            break
         p += 3
-        if p[-1] == c',':
-            continue
-        if p[-1] != c']':
-            return NULL
-        count[0] = <uint32_t>(level - &d.levels[first])
-        return p
+    if p[2] != c']':
+        return NULL
+    count[0] = <uint32_t>(level - &d.levels[first])
+    return p + 3
 
 
-cdef inline const char* _depth(Decoder* d, const char* p, const char* end) noexcept nogil:
+cdef inline const char* _depth(DecoderState* d, const char* p, const char* end) noexcept nogil:
     """`E,[T],s,[ps],U,u,[pu],b,a`"""
     cdef Message* m = &d.message
-    cdef DecoderSymbol* s = NULL
+    cdef ScaledSymbol* s = NULL
     cdef uint64_t seen = 0, bit
     cdef int64_t T = 0, E = 0
     cdef char key
-    m.prev_id = -1
     while True:
         key = _key(p, end)
         bit = _bit(key) if key else 0
@@ -281,23 +231,20 @@ cdef inline const char* _depth(Decoder* d, const char* p, const char* end) noexc
             p = _skip(p, end)
         if unlikely(p == NULL) or unlikely(p == end):
             return NULL
+        if p[0] != c',':
+            break
         p += 1
-        if p[-1] == c',':
-            continue
-        if p[-1] != c'}':
-            return NULL
-        break
     bit = _bit(c'E') | _bit(c's') | _bit(c'U') | _bit(c'u') | _bit(c'b') | _bit(c'a')
-    if unlikely(seen & bit != bit) or m.first_id > m.last_id or (m.prev_id < 0 and s.spec.dialect != SPOT):
+    if unlikely(p[0] != c'}') or unlikely(seen & bit != bit) or m.first_id > m.last_id or (m.prev_id < 0 and s.spec.dialect != SPOT):
         return NULL
     m.kind = MSG_DEPTH
-    return _stamped(m, seen, T, E, p)
+    return _stamped(m, seen, T, E, p + 1)
 
 
-cdef inline const char* _ticker(Decoder* d, const char* p, const char* end) noexcept nogil:
+cdef inline const char* _ticker(DecoderState* d, const char* p, const char* end) noexcept nogil:
     """`u,s,[ps],b,B,a,A` and, but on spot, `T,E`"""
     cdef Message* m = &d.message
-    cdef DecoderSymbol* s = NULL
+    cdef ScaledSymbol* s = NULL
     cdef uint64_t seen = 0, bit
     cdef int64_t T = 0, E = 0
     cdef char key
@@ -330,28 +277,24 @@ cdef inline const char* _ticker(Decoder* d, const char* p, const char* end) noex
             p = _skip(p, end)
         if unlikely(p == NULL) or unlikely(p == end):
             return NULL
+        if p[0] != c',':
+            break
         p += 1
-        if p[-1] == c',':
-            continue
-        if p[-1] != c'}':
-            return NULL
-        break
     bit = _bit(c'u') | _bit(c's') | _bit(c'b') | _bit(c'B') | _bit(c'a') | _bit(c'A')
-    if unlikely(seen & bit != bit):
+    if unlikely(p[0] != c'}') or unlikely(seen & bit != bit):
         return NULL
     m.kind = MSG_TICKER
-    return _stamped(m, seen, T, E, p)
+    return _stamped(m, seen, T, E, p + 1)
 
 
-cdef inline const char* _trade(Decoder* d, const char* p, const char* end, char id_key) noexcept nogil:
+cdef inline const char* _trade(DecoderState* d, const char* p, const char* end, char id_key) noexcept nogil:
     """`E,[T],s,t,p,q,[X],T,m,[M]`, and with `a` for its id the same of aggTrade"""
     cdef Message* m = &d.message
-    cdef DecoderSymbol* s = NULL
+    cdef ScaledSymbol* s = NULL
     cdef uint64_t seen = 0, bit
     cdef int64_t T = 0, E = 0
     cdef bint flag = False
     cdef char key
-    m.flags = 0
     while True:
         key = _key(p, end)
         bit = _bit(key) if key else 0
@@ -386,23 +329,20 @@ cdef inline const char* _trade(Decoder* d, const char* p, const char* end, char 
             p = _skip(p, end)
         if unlikely(p == NULL) or unlikely(p == end):
             return NULL
+        if p[0] != c',':
+            break
         p += 1
-        if p[-1] == c',':
-            continue
-        if p[-1] != c'}':
-            return NULL
-        break
     bit = _bit(c'E') | _bit(c'T') | _bit(c's') | _bit(id_key) | _bit(c'p') | _bit(c'q') | _bit(c'm')
-    if unlikely(seen & bit != bit) or unlikely((m.price == 0 or m.qty == 0) and not m.flags & NOT_MARKET):
+    if unlikely(p[0] != c'}') or unlikely(seen & bit != bit) or unlikely((m.price == 0 or m.qty == 0) and not m.flags & NOT_MARKET):
         return NULL
     m.first_id = m.last_id
     m.kind = MSG_TRADE if id_key == c't' else MSG_AGG_TRADE
-    return _stamped(m, seen, T, E, p)
+    return _stamped(m, seen, T, E, p + 1)
 
 
 # -- frames ------------------------------------------------------------------------------------------------------------
 
-cdef inline const char* _event(Decoder* d, const char* p, const char* end) noexcept nogil:
+cdef inline const char* _event(DecoderState* d, const char* p, const char* end) noexcept nogil:
     """One object of a hot shape: which it is shows in its first bytes."""
     cdef const char* q
     if unlikely(end - p < 16):
@@ -424,15 +364,14 @@ cdef inline const char* _event(Decoder* d, const char* p, const char* end) noexc
     return NULL
 
 
-cdef inline int decode_frame(Decoder* d, const char* p, size_t n, int64_t recv_ns) noexcept nogil:
+cdef inline int decode_frame(DecoderState* d, const char* p, size_t n, int64_t recv_ns) noexcept nogil:
     """Decode a frame of n bytes into the decoder's message and levels.
 
     OK; DECODE_FALLBACK: not what the scanner knows; TOO_LARGE: more bytes or levels than there is room for.
     """
     cdef const char* end = p + n
     cdef const char* q
-    d.message.kind = MSG_NONE
-    d.too_large = 0
+    decoder_clear(d)
     if unlikely(n > MAX_FRAME):
         return TOO_LARGE
     q = text_expect(p, end, b'{"stream":"', 11)
@@ -450,5 +389,4 @@ cdef inline int decode_frame(Decoder* d, const char* p, size_t n, int64_t recv_n
         d.message.kind = MSG_NONE
         return TOO_LARGE if d.too_large else DECODE_FALLBACK
     d.message.recv_ns = recv_ns
-    d.message.reserved = 0
     return OK

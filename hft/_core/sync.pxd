@@ -58,6 +58,11 @@ cdef struct Sync:
     uint64_t overflows          # times the buffer was full
 
 
+cdef class Synchronizer:
+    """Owns the state; compiled callers may use `s` as long as they hold the object."""
+    cdef Sync* s
+
+
 cdef inline size_t sync_size(const SyncParams* params) noexcept nogil:
     return align64(sizeof(Sync)) + <size_t>params.capacity_levels * sizeof(Level)
 
@@ -218,3 +223,43 @@ cdef inline int sync_on_depth(Sync* s, const Message* m, const Level* levels) no
     s.state = SYNC_SYNCED
     s.id = m.last_id
     return OK
+
+
+cdef inline int sync_on_snapshot(Sync* s, int64_t last_update_id) noexcept nogil:
+    """A snapshot arrived. OK: load it into the book, then take what `sync_next` gives. SNAPSHOT_TOO_OLD: fetch another.
+
+    STALE_UPDATE: nobody asked for one. NOT_CONNECTED: its updates can't be had any more.
+    """
+    cdef int64_t at = s.head
+    cdef Message* m
+    if s.state == SYNC_CONNECTING:
+        return NOT_CONNECTED
+    if not s.wants_snapshot:
+        return STALE_UPDATE
+    s.id = last_update_id
+    while at < s.tail:
+        m = <Message*>(_buffer(s) + at)
+        if not _before(s, m, last_update_id):
+            if not _bridges(s, m):
+                s.too_old += 1
+                return SNAPSHOT_TOO_OLD
+            break
+        at += MESSAGE_UNITS + <int64_t>m.n_bids + m.n_asks
+    s.wants_snapshot = 0
+    s.state = SYNC_BRIDGING
+    return OK
+
+
+cdef inline int sync_next(Sync* s, Message** m, Level** levels) noexcept nogil:
+    """1 and the next buffered update, to be applied now; 0 when there is none. Valid until the next `sync_` verb."""
+    while s.buffered and s.state >= SYNC_BRIDGING:
+        m[0] = _front(s)
+        levels[0] = _buffer(s) + s.head + MESSAGE_UNITS
+        _pop(s)
+        if s.state == SYNC_BRIDGING and _before(s, m[0], s.id):
+            s.stale += 1
+            continue
+        s.state = SYNC_SYNCED
+        s.id = m[0].last_id
+        return 1
+    return 0

@@ -57,7 +57,7 @@ cdef inline void scale_init(Scale* s, int64_t mant, int32_t exp, int32_t decimal
     cdef uint64_t tens = POW10[decimals - exp] if decimals > exp else 1
     cdef uint64_t divisor, odd, inverse
     s.reserved = 0
-    if tens > 0xFFFFFFFFFFFFFFFFULL / <uint64_t>mant:       # no number of 18 digits but zero is a multiple of that
+    if tens > 0xFFFFFFFFFFFFFFFFULL // <uint64_t>mant:       # no number of 18 digits but zero is a multiple of that
         s.factor, s.limit, s.most, s.twos = 1, 0, 0, 0
         return
     divisor = <uint64_t>mant * tens
@@ -70,8 +70,8 @@ cdef inline void scale_init(Scale* s, int64_t mant, int32_t exp, int32_t decimal
     inverse *= 2 - odd * inverse
     inverse *= 2 - odd * inverse
     s.factor = up * inverse
-    s.limit = 0x7FFFFFFFFFFFFFFFULL / up
-    s.most = 0xFFFFFFFFFFFFFFFFULL / divisor
+    s.limit = 0x7FFFFFFFFFFFFFFFULL // up
+    s.most = 0xFFFFFFFFFFFFFFFFULL // divisor
 
 
 cdef inline bint scale_apply(const Scale* s, uint64_t digits, int64_t* out) noexcept nogil:
@@ -215,3 +215,14 @@ cdef inline const char* text_scaled(const char* p, const char* end, const Scale*
     if p == NULL or not scale_apply(&scales[decimals], digits, out):
         return NULL
     return p
+
+
+cdef inline bint text_exact(int64_t mant, int32_t exp, const char* text, size_t n, int64_t* out) noexcept nogil:
+    """A whole text of n bytes in units of mant x 10^-exp; false when it is not a decimal or off the unit."""
+    cdef uint64_t digits
+    cdef int decimals
+    cdef Scale scale
+    if text_decimal(text, text + n, &digits, &decimals) != text + n:
+        return False
+    scale_init(&scale, mant, exp, decimals)
+    return scale_apply(&scale, digits, out)
