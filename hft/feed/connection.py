@@ -12,6 +12,7 @@ import msgspec
 from hft._core.runclock import RunClock
 from hft._core.sink import FrameSink
 from hft.feed.listener import Listener
+from hft.feed.messages import Answer, Rejected, ServerShutdown, VenueError, decode
 from hft.feed.pacing import Backoff, SlidingWindow
 from hft.feed.transports import ConnectFailed, Link, connect
 from hft.feed.venues import Venue
@@ -47,17 +48,7 @@ class Timing(msgspec.Struct, frozen=True):
     connect_s: float = 10.0
 
 
-class _Control(msgspec.Struct):
-    """An answer to something we sent: a result, or an error in one of the two forms the venue has."""
-
-    id: int | str | None = None
-    result: list[str] | None = None
-    error: dict[str, object] | None = None
-    code: int | None = None
-    msg: str = ""
-
-
-_control = msgspec.json.Decoder(_Control).decode
+# How an answer to something we sent begins; no market data does.
 _CONTROL = (b'{"result"', b'{"id"', b'{"error"', b'{"code"')
 
 
@@ -70,8 +61,8 @@ class Connection:
         In events, e.g. ``"market-1"``.
     venue, route, streams
         What to connect to.
-    symbols : sequence of int
-        The engine's indices of the symbols whose streams these are.
+    symbols : sequence of str
+        Whose streams these are.
     sink, clock
         Where messages go, and what stamps them.
     watcher : Watcher
@@ -88,7 +79,7 @@ class Connection:
         venue: Venue,
         route: str,
         streams: Sequence[str],
-        symbols: Sequence[int],
+        symbols: Sequence[str],
         sink: FrameSink,
         clock: RunClock,
         watcher: Watcher,
@@ -242,23 +233,34 @@ class Connection:
         self._watcher.failed(error)
 
     def on_other(self, frame: bytes, now_ns: int) -> int:
-        if frame.startswith(_CONTROL):
+        if frame.startswith(_CONTROL) or b'"serverShutdown"' in frame[:256]:
             try:
-                self._on_control(_control(frame))
-                return 0
-            except msgspec.DecodeError:
-                pass            # begins like one, and is none: the sink says why it can't be used
-        if b'"serverShutdown"' in frame[:256]:
-            self._watcher.tell("server_shutdown", "the venue announces that it will close", self)
+                message = decode(frame)
+            except Rejected:
+                message = None  # begins like one, and is none: the sink says why it can't be used
+            if isinstance(message, Answer):
+                return self._on_answer(message)
+            if isinstance(message, VenueError):
+                return self._on_refusal(message)
+            if isinstance(message, ServerShutdown):
+                self._watcher.tell("server_shutdown", "the venue announces that it will close", self)
         return self._sink.on_other(frame, now_ns)
 
-    def _on_control(self, answer: _Control) -> None:
-        method, _ = self._asked.pop(answer.id, ("", 0.0)) if isinstance(answer.id, int) else ("", 0.0)
-        if answer.error is not None or answer.code is not None:
-            detail = answer.error or {"code": answer.code, "msg": answer.msg}
-            self._watcher.tell("refused", f"{method or 'a request'}: {detail.get('msg')} ({detail.get('code')})", self)
-        elif method == "LIST_SUBSCRIPTIONS" and answer.result is not None:
-            missing = set(self.streams) - set(answer.result)
+    def _on_answer(self, answer: Answer) -> int:
+        method = self._answered(answer.id)
+        if method == "LIST_SUBSCRIPTIONS" and isinstance(answer.result, list):
+            missing = len(set(self.streams) - set(answer.result))
             if missing:
-                self._watcher.tell("not_subscribed", f"{len(missing)} of {len(self.streams)} streams are not subscribed to", self)
-                self._drop("the venue has forgotten the subscription")
+                self._drop(f"{missing} of {len(self.streams)} streams are not subscribed to")
+        return 0
+
+    def _on_refusal(self, error: VenueError) -> int:
+        method = self._answered(error.id)
+        self._watcher.tell("refused", f"{method or 'a request'} was refused: {error.msg} ({error.code})", self)
+        if method == "SUBSCRIBE":
+            self._drop("the subscription was refused")
+        return 0
+
+    def _answered(self, asked: int | str | None) -> str:
+        """The method of the request that an answer belongs to; empty for none of ours."""
+        return self._asked.pop(asked, ("", 0.0))[0] if isinstance(asked, int) else ""

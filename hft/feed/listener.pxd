@@ -29,6 +29,8 @@ cdef class Listener(WSListener):
     cdef readonly size_t max_message
     cdef bint in_parts
 
+    cpdef opened(self)
+    cpdef closed(self, str why)
     cpdef feed(self, bytes message)
 
     cdef bint message(self, const char* p, size_t n) except -1

@@ -48,11 +48,26 @@ cdef class Listener(WSListener):
 
     cpdef on_ws_connected(self, WSTransport transport):
         self.transport = transport
-        self.last_ns = clock_now(self.clock)
-        self.owner.on_open(self)
+        self.opened()
 
     cpdef on_ws_disconnected(self, WSTransport transport):
-        self.owner.on_closed(_why(transport))
+        self.closed(_why(transport))
+
+    cpdef opened(self):
+        """The connection is open: called by the transport."""
+        self.last_ns = clock_now(self.clock)
+        try:
+            self.owner.on_open(self)
+        except BaseException as error:      # picows would log it and go on
+            self.failed = True
+            self.owner.on_error(error)
+
+    cpdef closed(self, str why):
+        """The connection is gone: called by the transport."""
+        try:
+            self.owner.on_closed(why)
+        except BaseException as error:
+            self.owner.on_error(error)
 
     cpdef on_ws_frame(self, WSTransport transport, WSFrame frame):
         if self.failed:         # picows goes on to the end of the read

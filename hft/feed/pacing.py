@@ -52,11 +52,13 @@ class SlidingWindow:
             self._used += units
             return 0.0
         room = self.limit - self._used
-        for at, taken in self._taken:
+        free_at = now
+        for at, taken in self._taken:       # oldest first: when enough of them have left
             room += taken
+            free_at = at + self.window_s
             if room >= units:
                 break
-        return max(at + self.window_s - now, 1e-6)
+        return max(free_at - now, 1e-6)
 
     async def wait(
         self,
@@ -66,10 +68,11 @@ class SlidingWindow:
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> float:
         """Waits until `units` could be taken, takes them, and returns the seconds waited."""
-        began = clock()
-        while delay := self.take(clock(), units):
+        began = now = clock()
+        while delay := self.take(now, units):
             await sleep(delay)
-        return clock() - began
+            now = clock()
+        return now - began
 
 
 class Backoff:

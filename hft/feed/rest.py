@@ -6,7 +6,7 @@ import asyncio
 import difflib
 import json
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from types import TracebackType
 from typing import TypeVar
 from urllib.parse import quote
@@ -15,7 +15,8 @@ import aiohttp
 import msgspec
 
 from hft.errors import UsageError, VenueUnreachable
-from hft.feed import specs
+from hft.feed import messages, specs
+from hft.feed.messages import RateLimit, ServerTime
 from hft.feed.pacing import SlidingWindow
 from hft.feed.venues import Venue
 
@@ -39,7 +40,7 @@ class RateLimited(VenueUnreachable):
         self.retry_after_s = retry_after_s
 
 
-class VenueError(VenueUnreachable):
+class Refused(VenueUnreachable):
     """The venue understood the request and refused it."""
 
     def __init__(self, status: int, code: int, text: str, *, where: str) -> None:
@@ -48,24 +49,8 @@ class VenueError(VenueUnreachable):
         self.code = code
 
 
-class _ErrorBody(msgspec.Struct):
-    code: int = 0
-    msg: str = "no reason given"
-
-
-class _RateLimit(msgspec.Struct):
-    rateLimitType: str          # noqa: N815, the venue's names
-    interval: str
-    limit: int
-    intervalNum: int = 1        # noqa: N815
-
-
-class _Limits(msgspec.Struct):
-    rateLimits: list[_RateLimit] = []   # noqa: N815
-
-
-class _ServerTime(msgspec.Struct):
-    serverTime: int             # noqa: N815
+class _RateLimits(msgspec.Struct, rename="camel"):
+    rate_limits: list[RateLimit] = []
 
 
 class RestClient:
@@ -82,7 +67,7 @@ class RestClient:
     clock, sleep : callables
         Seconds of a monotonic clock, and how to wait; for tests.
 
-    Every request raises `VenueUnreachable` (no connection, no answer in time, 5xx), `RateLimited` or `VenueError`.
+    Every request raises `VenueUnreachable` (no connection, no answer in time, 5xx), `RateLimited` or `Refused`.
     """
 
     def __init__(
@@ -128,7 +113,7 @@ class RestClient:
     async def server_time_ns(self) -> int:
         """The venue's clock, nanoseconds since the epoch (it gives milliseconds)."""
         url = self.venue.rest_url("time")
-        return _decoded(await self._get(url, 1), _ServerTime, url).serverTime * 1_000_000
+        return _decoded(await self._get(url, 1), ServerTime, url).server_time * 1_000_000
 
     async def depth(self, symbol: str, limit: int = 0) -> bytes:
         """The body of a book snapshot, `limit` levels a side; 0 for the most there is."""
@@ -142,7 +127,7 @@ class RestClient:
         """
         try:
             body = await self._exchange_info(symbols)
-        except VenueError as error:
+        except Refused as error:
             if error.code != INVALID_SYMBOL:
                 raise
             raise await self._which(symbols) from None
@@ -154,8 +139,8 @@ class RestClient:
         for symbol in symbols:
             if symbol not in known:
                 raise _unknown(symbol, self.venue, known)
-        for each in _decoded(body, _Limits, url).rateLimits:
-            if (each.rateLimitType, each.interval, each.intervalNum) == ("REQUEST_WEIGHT", "MINUTE", 1):
+        for each in _decoded(body, _RateLimits, url).rate_limits:
+            if (each.rate_limit_type, each.interval, each.interval_num) == ("REQUEST_WEIGHT", "MINUTE", 1):
                 self._weight.limit = max(1, each.limit // 2)
         return body
 
@@ -170,7 +155,7 @@ class RestClient:
         for symbol in symbols:
             try:
                 await self._exchange_info([symbol])
-            except VenueError as error:
+            except Refused as error:
                 if error.code == INVALID_SYMBOL:
                     return _unknown(symbol, self.venue, ())
                 raise
@@ -187,8 +172,8 @@ class RestClient:
             try:
                 async with self._opened().get(url) as response:
                     body = await _bounded(response)
-            except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
-                why = "no answer in time" if isinstance(error, asyncio.TimeoutError) else str(error) or type(error).__name__
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                why = "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
                 raise VenueUnreachable(why, where=url, do="check that the venue is up and the address is right") from None
         used = response.headers.get("X-MBX-USED-WEIGHT-1M", "")
         self.used_weight = int(used) if used.isdigit() else self.used_weight
@@ -209,10 +194,10 @@ class RestClient:
             return RateLimited(status, wait, where=url)
         if status < 500:
             try:
-                error = msgspec.json.decode(body, type=_ErrorBody)
+                error = msgspec.json.decode(body, type=messages.VenueError)
             except msgspec.DecodeError:
-                error = _ErrorBody()
-            return VenueError(status, error.code, error.msg, where=url)
+                error = messages.VenueError(0, "no reason given")
+            return Refused(status, error.code, error.msg, where=url)
         return VenueUnreachable(f"answers {status}", where=url, do="try again later")
 
 
@@ -241,7 +226,7 @@ def _decoded(body: bytes, shape: type[T], url: str) -> T:
         raise VenueUnreachable(f"answers with something else: {error}", where=url, do="check the address") from None
 
 
-def _unknown(symbol: str, venue: Venue, known: Sequence[str] | dict[str, object] | tuple[()]) -> UsageError:
+def _unknown(symbol: str, venue: Venue, known: Iterable[str]) -> UsageError:
     near = difflib.get_close_matches(symbol, list(known), 1)
     return UsageError(f"{venue.name} does not know this symbol", where=symbol,
                       do=f"did you mean {near[0]}?" if near else "check its name in [strategy] symbols")

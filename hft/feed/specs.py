@@ -14,6 +14,7 @@ import msgspec
 
 from hft._core.types import Spec
 from hft.errors import UsageError
+from hft.feed.messages import ExchangeInfo, Filter, SymbolInfo
 from hft.feed.survey import Printed
 from hft.feed.symbol_table import TABLE
 
@@ -38,33 +39,18 @@ class ResolvedSpec(msgspec.Struct, frozen=True):
     source: str
 
 
-class _Filter(msgspec.Struct):
-    filterType: str             # noqa: N815, the venue's names
-    tickSize: str = "0"         # noqa: N815
-    stepSize: str = "0"         # noqa: N815
-    minQty: str = "0"           # noqa: N815
-    maxQty: str = "0"           # noqa: N815
-    minNotional: str = "0"      # noqa: N815, spot
-    notional: str = "0"         # USD-M
-
-
-class _Symbol(msgspec.Struct):
-    """One symbol of exchangeInfo, or the short form that another recorder keeps (`tickSize`, `stepSize` alone)."""
+class _Short(msgspec.Struct, rename="camel"):
+    """What another recorder keeps of exchangeInfo: one symbol, no filters."""
 
     symbol: str
-    quoteAsset: str             # noqa: N815
-    contractSize: int = 1       # noqa: N815, COIN-M
-    filters: list[_Filter] = []
-    tickSize: str = "0"         # noqa: N815
-    stepSize: str = "0"         # noqa: N815
+    tick_size: str
+    step_size: str
+    quote_asset: str
 
 
-class _Info(msgspec.Struct):
-    symbols: list[_Symbol]
-
-
-_info = msgspec.json.Decoder(_Info).decode
-_short = msgspec.json.Decoder(_Symbol).decode
+# Not `messages.decode`: its bound on frames is below the size of a whole exchangeInfo.
+_info = msgspec.json.Decoder(ExchangeInfo).decode
+_short = msgspec.json.Decoder(_Short).decode
 
 
 def listed(body: bytes) -> dict[str, dict[str, object]]:
@@ -75,26 +61,27 @@ def listed(body: bytes) -> dict[str, dict[str, object]]:
     '0.10'
     """
     try:
-        symbols = _info(body).symbols
-    except msgspec.ValidationError:     # no `symbols`: the short form
-        symbols = [_short(body)]
-    return {symbol.symbol: _rules(symbol) for symbol in symbols}
+        return {symbol.symbol: _rules(symbol) for symbol in _info(body).symbols}
+    except msgspec.ValidationError as error:
+        try:
+            short = _short(body)
+        except msgspec.ValidationError:
+            raise error from None
+    return {short.symbol: {"tick": short.tick_size, "step": short.step_size, "quote": short.quote_asset}}
 
 
-def _rules(symbol: _Symbol) -> dict[str, object]:
-    # By type, not by place: a venue adds filters as it likes.
-    filters = {each.filterType: each for each in symbol.filters}
-    none = _Filter("")
-    price, lot = filters.get("PRICE_FILTER", none), filters.get("LOT_SIZE", none)
-    value = filters.get("NOTIONAL") or filters.get("MIN_NOTIONAL") or none
+def _rules(symbol: SymbolInfo) -> dict[str, object]:
+    none = Filter("")
+    price, lot = symbol.filter("PRICE_FILTER") or none, symbol.filter("LOT_SIZE") or none
+    value = symbol.filter("NOTIONAL") or symbol.filter("MIN_NOTIONAL") or none
     return {
-        "tick": price.tickSize if symbol.filters else symbol.tickSize,
-        "step": lot.stepSize if symbol.filters else symbol.stepSize,
-        "quote": symbol.quoteAsset,
-        "min_qty": lot.minQty,
-        "max_qty": lot.maxQty,
-        "min_notional": value.notional if Decimal(value.minNotional) == 0 else value.minNotional,
-        "contract": symbol.contractSize,
+        "tick": price.tick_size or "0",
+        "step": lot.step_size or "0",
+        "quote": symbol.quote_asset,
+        "min_qty": lot.min_qty or "0",
+        "max_qty": lot.max_qty or "0",
+        "min_notional": value.min_notional or value.notional or "0",
+        "contract": symbol.contract_size or 1,
     }
 
 

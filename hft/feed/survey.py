@@ -125,12 +125,9 @@ def survey(records: Iterable[Record], limit: int = 10_000) -> Survey:
 
 
 def _see(printed: Printed, data: _Data) -> None:
-    sides = [_NUMBER.findall(raw) for raw in (data.bids, data.asks)]
-    if data.B:                  # bookTicker: one price and one quantity a side
-        printed.see([bytes(data.b).strip(b'"'), bytes(data.a).strip(b'"')], [bytes(data.B).strip(b'"'), bytes(data.A).strip(b'"')])
-    else:
-        sides += [_NUMBER.findall(raw) for raw in (data.b, data.a)]
-    for numbers in sides:
+    pairs = [bytes(data.bids), bytes(data.asks), bytes(data.p) + bytes(data.q)]
+    # A bookTicker has one price and one quantity a side; in a depth update `b` and `a` are whole sides.
+    pairs += [bytes(data.b) + bytes(data.B), bytes(data.a) + bytes(data.A)]
+    for pair in pairs:
+        numbers = _NUMBER.findall(pair)
         printed.see(numbers[0::2], numbers[1::2])
-    if data.p and data.q:
-        printed.see([bytes(data.p).strip(b'"')], [bytes(data.q).strip(b'"')])

@@ -125,7 +125,7 @@ class _WebsocketsLink:
         self._connection = connection
         self._listener = listener
         self._sending: set[asyncio.Task[None]] = set()
-        listener.owner.on_open(listener)
+        listener.opened()
         self._pump = asyncio.create_task(self._receive())
 
     def send(self, text: str) -> None:
@@ -169,7 +169,7 @@ class _WebsocketsLink:
             why = f"closed here ({type(error).__name__})"
             await self._connection.close(1011)
         finally:
-            self._listener.owner.on_closed(why)
+            self._listener.closed(why)
 
 
 async def _connect_websockets(url: str, listener: Listener, timeout_s: float) -> Link:
