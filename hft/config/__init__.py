@@ -21,7 +21,7 @@ from hft.config.sections import (
     Strategy,
     SymbolRules,
 )
-from hft.config.toml import template, to_toml
+from hft.config.toml import template, to_toml, write_template
 
 __all__ = [
     "Broker",
@@ -43,4 +43,5 @@ __all__ = [
     "parse_assignment",
     "template",
     "to_toml",
+    "write_template",
 ]

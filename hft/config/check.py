@@ -7,9 +7,6 @@ from collections.abc import Callable
 from hft.config.sections import Config
 from hft.errors import ConfigError, NotBuiltError
 
-# Binance's stream suffixes (`@depth@100ms`); spot has two cadences, the derivatives four.
-DEPTH_SPEEDS = {"spot": (100, 1000), "usdm": (0, 100, 250, 500), "coinm": (0, 100, 250, 500)}
-
 
 def check(config: Config, where: Callable[..., str]) -> None:
     """Raise for the first setting that can't be honoured; `where` names its place for the message."""
@@ -30,7 +27,7 @@ def _check_built(config: Config, where: Callable[..., str]) -> None:
         raise NotBuiltError("onnx", where=where("signal", "kind"), do='set it to "imbalance"')
     if config.dialect == "coinm":
         raise NotBuiltError(
-            "binance-coinm: trading inverse contracts", where=where("feed", "venue"), do="use binance-usdm"
+            f"{config.feed.venue}: trading inverse contracts", where=where("feed", "venue"), do="use binance-usdm"
         )
 
 
@@ -43,13 +40,6 @@ def _check_symbols(config: Config, where: Callable[..., str]) -> None:
 
 def _check_feed(config: Config, where: Callable[..., str]) -> None:
     feed = config.feed
-    speeds = DEPTH_SPEEDS[config.dialect]
-    if feed.depth_speed_ms not in speeds:
-        raise ConfigError(
-            f"{feed.depth_speed_ms} is not a cadence of {config.dialect}",
-            where=where("feed", "depth_speed_ms"),
-            do="give one of " + ", ".join(map(str, speeds)),
-        )
     if feed.venue == "embedded" and bool(feed.rest_url) != bool(feed.ws_url):
         missing = "ws_url" if feed.rest_url else "rest_url"
         raise ConfigError(

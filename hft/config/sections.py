@@ -37,8 +37,15 @@ Port = Annotated[int, Meta(ge=0, le=65_535)]
 Level = Literal["debug", "info", "warning", "error"]
 SymbolName = Annotated[str, Meta(pattern="^[A-Z0-9_]{1,23}$", title="upper-case names such as BTCUSDT")]
 
-Venue = Literal["embedded", "binance-spot", "binance-usdm", "binance-coinm"]
-Dialect = Literal["spot", "usdm", "coinm"]
+Venue = Literal[
+    "embedded",
+    "binance-spot",
+    "binance-spot-data",
+    "binance-spot-testnet",
+    "binance-usdm",
+    "binance-usdm-testnet",
+    "binance-coinm",
+]
 
 
 class Params(Section, frozen=True):
@@ -178,10 +185,13 @@ class Feed(Section, frozen=True):
     depth_speed_ms: Annotated[
         Literal[0, 100, 250, 500, 1000], _says("cadence of depth updates: spot 100, 1000; USD-M 0, 100, 250, 500")
     ] = 100
-    trade_source: Annotated[Literal["trade", "aggTrade"], _says("the one source of traded volume (rule 10)")] = "trade"
+    trade_source: Annotated[
+        Literal["auto", "trade", "aggTrade"],
+        _says("the one source of traded volume (rule 10); auto: trade, and aggTrade where the venue has no other"),
+    ] = "auto"
     snapshot_limit: Annotated[
         Literal[0, 5, 10, 20, 50, 100, 500, 1000, 5000],
-        _says("levels per side of the REST snapshot; 0: the venue's most (spot 5000, USD-M 1000)"),
+        _says("levels per side of the REST snapshot; 0: the most the venue gives (spot 5000, USD-M 1000)"),
     ] = 0
     silence_ms: Annotated[
         int, _says("a connection silent for so long is asked whether it lives", ge=1000, le=600_000)
@@ -259,11 +269,12 @@ class Logging(Section, frozen=True):
     level: Annotated[Level, _says("of strategy.log")] = "info"
     console_level: Annotated[Level, _says("of stderr")] = "info"
     queue_size: Annotated[
-        int, _says("lines under way to the disk; beyond it lines are dropped, and the number of them is logged", ge=64, le=1_000_000)
+        int,
+        _says("lines under way to the disk; beyond it lines are dropped, and the number of them is logged", ge=64, le=1_000_000),
     ] = 10_000
 
 
-# Rule 22's fee schedule: the venues' ordinary tiers, maker and taker.
+# The venues' ordinary tiers, maker and taker, as rule 22 reckons with them.
 ORDINARY_FEES: dict[str, tuple[Decimal, Decimal]] = {
     "spot": (Decimal("0.001"), Decimal("0.001")),
     "usdm": (Decimal("0.0002"), Decimal("0.0005")),
@@ -290,12 +301,9 @@ class Config(Section, frozen=True):
     logging: Logging = Logging()
 
     @property
-    def dialect(self) -> Dialect:
-        """Whose rules of protocol and trading hold."""
-        if self.feed.venue == "embedded":
-            return self.exchange.dialect
-        venues: dict[str, Dialect] = {"binance-spot": "spot", "binance-usdm": "usdm", "binance-coinm": "coinm"}
-        return venues[self.feed.venue]
+    def dialect(self) -> str:
+        """Whose rules of protocol and trading hold: `spot`, `usdm` or `coinm`."""
+        return self.exchange.dialect if self.feed.venue == "embedded" else self.feed.venue.split("-")[1]
 
     @property
     def fees(self) -> tuple[Decimal, Decimal]:
@@ -311,12 +319,6 @@ class Config(Section, frozen=True):
             taker if broker.taker_fee is None else broker.taker_fee,
         )
 
-    @property
-    def snapshot_limit(self) -> int:
-        """Levels per side to ask the venue's REST snapshot for."""
-        return self.feed.snapshot_limit or (5000 if self.dialect == "spot" else 1000)
-
-
     def resolved(self) -> Config:
         """The same, with every "the venue's own" and "as another key" replaced by what it comes to."""
         maker, taker = self.fees
@@ -324,7 +326,6 @@ class Config(Section, frozen=True):
         return replace(
             self,
             strategy=replace(self.strategy, params=params),
-            feed=replace(self.feed, snapshot_limit=self.snapshot_limit),
             broker=replace(self.broker, maker_fee=maker, taker_fee=taker),
         )
 

@@ -6,12 +6,14 @@ import json
 import textwrap
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from hft.config.sections import Config, Section
 from hft.config.shape import Shape, shapes, walk
+from hft.errors import UsageError
 
 _WIDTH = 110
 
@@ -48,6 +50,17 @@ def template() -> str:
         blocks.append("\n".join(lines))
     blocks.append(_RULES_EXAMPLE)
     return "\n\n".join(blocks) + "\n"
+
+
+def write_template(path: Path, *, force: bool = False) -> None:
+    """Write the commented file; one that is there stays as it is unless forced."""
+    try:
+        with path.open("w" if force else "x", encoding="utf-8") as file:
+            file.write(template())
+    except FileExistsError:
+        raise UsageError("is there already", where=str(path), do="--force replaces it") from None
+    except OSError as error:
+        raise UsageError(f"can't be written: {error.strerror}", where=str(path)) from None
 
 
 _RULES_EXAMPLE = """\
