@@ -42,7 +42,7 @@ cdef inline void _turn(ClockState* c, int64_t slot) noexcept nogil:
     if gone > CLOCK_SLOTS:
         gone = CLOCK_SLOTS
     for i in range(gone):
-        c.minima[(slot - i) % CLOCK_SLOTS] = INT64_MAX
+        c.minima[(slot - i + CLOCK_SLOTS) % CLOCK_SLOTS] = INT64_MAX
     for i in range(CLOCK_SLOTS):
         if c.minima[i] < low:
             low = c.minima[i]

@@ -73,10 +73,12 @@ cdef inline int decode_qty(const SymbolSpec* spec, const char* text, size_t n, i
 
 
 cdef inline int64_t decode_stamp(int64_t stamp) noexcept nogil:
-    """A venue's stamp, in milliseconds or (from 1e15 on) microseconds, as nanoseconds; -1 when it leaves 63 bits."""
-    if stamp < 1000000000000000LL:
+    """A venue's stamp, in milliseconds or (from 1e15 on) microseconds, as nanoseconds; -1 beyond the year 2262."""
+    if stamp <= 9223372036854LL:
         return stamp * 1000000
-    return stamp * 1000 if stamp <= 9223372036854775LL else -1
+    if 1000000000000000LL <= stamp <= 9223372036854775LL:
+        return stamp * 1000
+    return -1
 
 
 # -- fields ------------------------------------------------------------------------------------------------------------
@@ -385,7 +387,7 @@ cdef inline int decode_frame(DecoderState* d, const char* p, size_t n, int64_t r
             q = _event(d, q, end)
         if q != NULL:
             q = text_expect(q, end, b"}", 1)
-    if unlikely(q != end):
+    if unlikely(q == NULL) or unlikely(q != end):
         d.message.kind = MSG_NONE
         return TOO_LARGE if d.too_large else DECODE_FALLBACK
     d.message.recv_ns = recv_ns

@@ -172,6 +172,10 @@ cdef class Decoder:
             asks=_side(self.d.levels + m.n_bids, m.n_asks),
             buyer_is_maker=bool(m.flags & BUYER_IS_MAKER), not_market=bool(m.flags & NOT_MARKET))
 
+    def clear(self) -> None:
+        """Hold no message."""
+        decoder_clear(self.d)
+
     # -- the scanner
 
     def decode_frame(self, const unsigned char[::1] frame not None, int64_t recv_ns=0) -> int:

@@ -21,6 +21,7 @@ cdef class Synchronizer:
 
     Codes are those of `hft._core.status`.
 
+    >>> from hft._core.decode import Decoder
     >>> from hft._core.types import Spec
     >>> decoder = Decoder([Spec("BTCUSDT", tick="0.10", step="0.001")])
     >>> sync = Synchronizer("usdm")
@@ -106,7 +107,7 @@ cdef class Synchronizer:
     @property
     def wants_snapshot(self) -> bool:
         """A REST snapshot is to be fetched."""
-        return self.s.wants_snapshot
+        return self.s.wants_snapshot != 0
 
     @property
     def update_id(self) -> int:
