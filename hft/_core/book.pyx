@@ -26,6 +26,7 @@ FAULTS = {
     LADDER_HIDDEN: "the list's hidden levels are miscounted",
 }
 
+LIMIT = 10**18
 SIDES = {"bid": BID, "ask": ASK}
 
 assert sizeof(Book) == 64 and sizeof(Ladder) % 8 == 0
@@ -36,6 +37,13 @@ class PriceLevel(NamedTuple):
 
     price: object
     qty: object
+
+
+cdef int64_t _number(value, int64_t least, what, told) except -1:
+    """Ticks or quanta that the book can hold: 18 digits, so that no difference of two of them leaves 64 bits."""
+    if not least <= value < LIMIT:
+        raise ValueError(f"{what} {told} is {value} units; it must be from {least} to {LIMIT - 1}")
+    return value
 
 
 cdef int _load(OrderBook self, bids, asks, int64_t update_id, int kind) except -1:
@@ -53,10 +61,8 @@ cdef int _load(OrderBook self, bids, asks, int64_t update_id, int kind) except -
     cdef size_t i = 0
     try:
         for price, qty in bids + asks:
-            levels[i].price = self.spec.ticks(price)
-            levels[i].qty = self.spec.quanta(qty)
-            if levels[i].price <= 0 or levels[i].qty < 0:
-                raise ValueError(f"level {price}, {qty}: the price must be above zero, the quantity not negative")
+            levels[i].price = _number(self.spec.ticks(price), 1, "price", price)
+            levels[i].qty = _number(self.spec.quanta(qty), 0, "quantity", qty)
             i += 1
         if kind == MSG_SNAPSHOT:
             book_clear(self.book)
@@ -71,8 +77,8 @@ cdef int _apply_raw(OrderBook self, const Level* levels, Py_ssize_t n, Py_ssize_
     if n_bids < 0 or n_bids > n:
         raise ValueError(f"n_bids {n_bids} must be from 0 to the {n} levels given")
     for i in range(n):
-        if levels[i].price <= 0 or levels[i].qty < 0:
-            raise ValueError(f"level {i}: the price must be above zero, the quantity not negative")
+        _number(levels[i].price, 1, "price", f"of level {i}")
+        _number(levels[i].qty, 0, "quantity", f"of level {i}")
     memset(&m, 0, sizeof(Message))
     m.kind = MSG_DEPTH
     m.last_id = update_id
@@ -206,10 +212,10 @@ cdef class OrderBook:
         memset(&m, 0, sizeof(Message))
         m.kind = MSG_TICKER
         m.last_id = update_id
-        m.price, m.qty = self.spec.ticks(bid), self.spec.quanta(bid_qty)
-        m.ask_price, m.ask_qty = self.spec.ticks(ask), self.spec.quanta(ask_qty)
-        if m.price < 0 or m.qty < 0 or m.ask_price < 0 or m.ask_qty < 0:
-            raise ValueError("a bookTicker's numbers must not be negative")
+        m.price = _number(self.spec.ticks(bid), 0, "price", bid)
+        m.qty = _number(self.spec.quanta(bid_qty), 0, "quantity", bid_qty)
+        m.ask_price = _number(self.spec.ticks(ask), 0, "price", ask)
+        m.ask_qty = _number(self.spec.quanta(ask_qty), 0, "quantity", ask_qty)
         return book_ticker(self.book, &m)
 
     def clear(self) -> None:
