@@ -4,12 +4,12 @@ from decimal import Decimal
 
 from posix.unistd cimport usleep
 
-from hft._core.broker cimport broker_add
+from hft._core.broker_state cimport broker_add
 from hft._core.cycles cimport cycles_per_ns
 from hft._core.decode cimport Decoder
 from hft._core.histogram cimport Histogram
 from hft._core.imbalance cimport ImbalanceParams
-from hft._core.journal cimport Journal, journal_room
+from hft._core.journal cimport Journal, JournalState, journal_room
 from hft._core.lane cimport LaneParams, lane_broker, lane_init, lane_size
 from hft._core.market cimport MarketParams, market_book, market_init, market_size
 from hft._core.params cimport fill_lane, fill_market, fill_strategy, lot_quanta
@@ -22,8 +22,9 @@ from hft._core.position cimport (
     position_unrealised,
 )
 from hft._core.risk cimport risk_bind
+from hft._core.status cimport KILL_LATCHED
 from hft._core.sync cimport SYNC_SYNCED
-from hft._core.book cimport book_base_best, book_base_best_qty, book_best, book_best_qty, book_hash
+from hft._core.book cimport Book, book_base_best, book_base_best_qty, book_best, book_best_qty, book_hash
 from hft._core.symbols cimport Symbols
 from hft._core.types cimport ASK, BID, FEE_SCALE, MSG_AGG_TRADE, MSG_KINDS, MSG_TRADE, JournalRecord, Spec
 
@@ -164,7 +165,7 @@ cdef class Engine(FrameSink):
                     lot_quanta(spec, s["max_order"])) != OK:
                 raise ValueError(f"{spec.name}: its tick and step can't be accounted for exactly beside the other symbols'")
             broker_add(lane_broker(self.c.lane), i, &spec.c)
-        if self.page.kill_on:
+        if self.c.out.page.header.kill_on:
             engine_kill(self.c, True, KILL_LATCHED, 0)
         return 0
 
@@ -195,7 +196,7 @@ cdef class Engine(FrameSink):
 
     def on_snapshot(self, symbol, int64_t last_update_id, bids, asks, int64_t now_ns, stamp=0) -> int:
         """A REST book: (price, quantity) as decimal text. The status code; 0 when the book stands on it now."""
-        cdef int code = self.decoder.load_snapshot(self._name(symbol), last_update_id, stamp, bids, asks, now_ns)
+        cdef int code = self.decoder.load_snapshot(self._name(symbol), last_update_id, bids, asks, stamp, now_ns)
         if code == OK:
             code = engine_message(self.c, decoder_message(self.c.decoder), decoder_levels(self.c.decoder), cycles_now())
         else:
