@@ -11,7 +11,7 @@ from hft._core import status
 from hft._core.book import OrderBook
 from hft._core.features import FeatureBuffer, FeatureVector
 from hft._core.types import Spec
-from tests.oracle.book import ASK, BID, NaiveBook
+from tests.oracle.book import NaiveBook
 from tests.oracle.features import NaiveFeatures
 
 UNIT = Spec("UNIT", tick=1, step=1)
@@ -250,11 +250,3 @@ def test_units_are_quote_and_base():
 def test_settings_out_of_range(bad):
     with pytest.raises(ValueError):
         FeatureBuffer(UNIT, **bad)
-
-
-def test_one_sided_naive_book_is_what_the_naive_features_see():
-    """The oracle's own corner: no touch, no entry."""
-    naive_book, naive = NaiveBook(), NaiveFeatures(WINDOW)
-    naive_book.apply([(100, 1)], [], 1)
-    naive.on_sync(naive_book, 0)
-    assert naive.touches == [] and naive_book.best(BID) == (100, 1) and naive_book.best(ASK) is None
