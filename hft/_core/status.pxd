@@ -66,3 +66,4 @@ cdef enum Status:
     FAULT_UNKNOWN_ORDER = -3
     FAULT_NO_MEMORY = -4
     FAULT_REPORTS_FULL = -5
+    FAULT_JOURNAL_FULL = -6

@@ -53,6 +53,7 @@ _TEXT = {
     FAULT_UNKNOWN_ORDER: ("fault_unknown_order", "a report for an order that the table does not hold"),
     FAULT_NO_MEMORY: ("no_memory", "memory could not be had"),
     FAULT_REPORTS_FULL: ("reports_full", "more reports under way than there is room for"),
+    FAULT_JOURNAL_FULL: ("fault_journal_full", "the journal had no room for a record that may not be lost"),
 }
 
 NAMES = {code: name for code, (name, _) in _TEXT.items()}
