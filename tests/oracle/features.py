@@ -79,12 +79,12 @@ class NaiveFeatures:
         squares, ofi = Fraction(0), 0
         for old, new in zip(self.touches, self.touches[1:]):
             if new[0] > start:
-                squares += Fraction(new[1] + new[3] - old[1] - old[3], 2) ** 2
+                squares += (Fraction(new[1] + new[3] - old[1] - old[3]) / 2) ** 2
                 ofi += contribution(old, new)
         mid_then = Fraction(before[-1][1] + before[-1][3]) / 2
         return {
             "mid": float(mid),
-            "microprice": float(Fraction(b * qa + a * qb) / (qa + qb)),
+            "microprice": float(Fraction(b * qa + a * qb) / Fraction(qa + qb)),
             "spread_bps": float(10**4 * Fraction(a - b) / mid),
             "volatility": 1e4 * math.sqrt(squares) / float(mid),
             "momentum": float(10**4 * (mid / mid_then - 1)),
