@@ -12,7 +12,7 @@
 # Callbacks never nest: reports leave the broker through an array, and reach orders, position and strategy from the
 # delivery queue only.
 
-from hft._core.book cimport book_best
+from hft._core.book cimport book_best, book_mid2
 from hft._core.broker cimport (
     Broker, BrokerParams, broker_arrivals, broker_clear_reports, broker_due, broker_init, broker_next_due, broker_on_book,
     broker_on_desync, broker_on_resync, broker_on_trade, broker_reports, broker_size, broker_submit, broker_timers,
@@ -33,11 +33,13 @@ from hft._core.outlet cimport Outlet, outlet_count, outlet_fill, outlet_order, o
 from hft._core.position cimport (
     PositionParams, Positions, position_at, position_init, position_mark, position_on_fill, position_size,
 )
-from hft._core.risk cimport Risk, RiskParams, risk_check, risk_init, risk_sent, risk_size
+from hft._core.risk cimport (
+    HALT_JOURNAL, HALT_KILL, HALT_STOPPING, Risk, RiskInputs, RiskLimits, risk_check, risk_halt, risk_init, risk_sent, risk_size,
+)
 from hft._core.signal cimport (
     SignalParams, SignalRecord, SignalState, signal_eval, signal_init, signal_on_imbalance, signal_size,
 )
-from hft._core.status cimport OK, RISK_JOURNAL_FULL, RISK_KILL_SWITCH, RISK_STOPPING
+from hft._core.status cimport OK
 from hft._core.types cimport (
     ASK, BID, CMD_CANCEL, CMD_NEW, REPORT_FILL, Command, Intent, Message, Report, SymbolSpec, int32_t, int64_t,
 )
@@ -46,7 +48,7 @@ cdef struct LaneParams:
     BrokerParams broker
     OrderParams orders
     PositionParams positions
-    RiskParams risk
+    RiskLimits risk
     SignalParams signal
     int64_t response_latency_ns
     int64_t reports             # that can be under way at once
@@ -144,7 +146,7 @@ cdef inline void lane_schedule(Lane* lane) noexcept nogil:
     cdef int64_t other = broker_next_due(lane_broker(lane))
     cdef int32_t i
     due = other if other < due else due
-    for i in range(lane.n_symbols):
+    for i in range(0 if lane.stopping else lane.n_symbols):     # no hold ends once the lane decides nothing more
         other = imbalance_next_due(&lane_symbol(lane, i).imbalance)
         due = other if other < due else due
     lane.next_due = due
@@ -186,6 +188,8 @@ cdef inline void lane_told(Lane* lane, Outlet* out, const Report* report) noexce
             imbalance_on_fill(&lane_symbol(lane, report.symbol).imbalance, report.side,
                               position_at(positions, report.symbol).qty, report.due_ns)
             code = outlet_position(out, report.symbol, position_at(positions, report.symbol), report.due_ns)
+    if report.reason > 0:
+        outlet_count(&out.page.counters.status[report.reason])
     if code == OK and order != NULL:
         code = outlet_order(out, order, report.due_ns, report.exch_ns)
     if code < 0:
@@ -213,15 +217,18 @@ cdef inline int lane_send(Lane* lane, Outlet* out, Order* order, int kind, int64
     return outlet_order(out, order, now, 0) if code == OK else code
 
 
-cdef inline int lane_submit(Lane* lane, Outlet* out, Market* market, const Intent* intent, int64_t now) noexcept nogil:
+cdef inline int lane_submit(Lane* lane, Outlet* out, Market* market, Intent* intent, int64_t now) noexcept nogil:
     """Risk, order, broker's entry. OK, or why not."""
     cdef Order* order
+    cdef RiskInputs at
     cdef int code
-    out.page.counters.intents += 1
-    if not outlet_room(out):
-        return RISK_JOURNAL_FULL
-    code = risk_check(lane_risk(lane), intent, lane_orders(lane), lane_positions(lane), &market.spec,
-                      market.mid2, market_ready(market), market.update_ns, now)
+    outlet_count(&out.page.counters.intents)
+    at.now = now
+    at.data_ns = market.update_ns
+    at.mid2 = book_mid2(market_book(market))
+    at.synced = market_ready(market)
+    risk_halt(lane_risk(lane), HALT_JOURNAL, not outlet_room(out))
+    code = risk_check(lane_risk(lane), intent, lane_orders(lane), lane_positions(lane), &market.spec, &at)
     if code != OK:
         return code
     code = orders_create(lane_orders(lane), intent, now, &order)
@@ -231,6 +238,7 @@ cdef inline int lane_submit(Lane* lane, Outlet* out, Market* market, const Inten
     if code == OK:
         risk_sent(lane_risk(lane), now)
         lane.submitted += 1
+        outlet_count(&out.page.counters.orders)
     return code
 
 

@@ -48,9 +48,7 @@ def test_a_spec_survives_pickling():
         Spec("BTCUSD_PERP", tick="0.1", step="1", dialect="coinm", quote="USD", contract=100, quantum="0.5"),
     ):
         copy = pickle.loads(pickle.dumps(spec))
-        for name in (
-            "name quote dialect fee_asset contract tick step quantum lot min_qty max_qty min_notional maker_fee taker_fee"
-        ).split():
+        for name in ["name", "quote", "dialect", "fee_asset", "contract", "tick", "step", "quantum", "lot", "min_qty", "max_qty", "min_notional", "maker_fee", "taker_fee"]:
             assert getattr(copy, name) == getattr(spec, name)
 
 
