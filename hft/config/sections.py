@@ -1,6 +1,6 @@
 """Every setting: its type, range, default, unit and meaning, section by section.
 
-These structs are the one place where a setting is described. `load` checks files against them, `toml` writes the commented
+These structs are the one place where a setting is described. `loader` checks files against them, `toml` writes the commented
 template from them, `docs/settings.md` is generated from them. Quantities, prices, fees and money are decimals, read from the
 file's text without passing through a float.
 """
