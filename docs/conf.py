@@ -1,10 +1,11 @@
 """Sphinx: built strictly (warnings are errors) and without network."""
 
-from importlib.metadata import version as installed
+import tomllib
+from pathlib import Path
 
 project = "hft"
 author = "the hft authors"
-release = version = installed("hft")
+release = version = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build", "generate.py"]

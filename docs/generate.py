@@ -41,9 +41,10 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 def settings() -> str:
     parts = [
-        "# Settings\n\nOne TOML file. What holds, first to last: the defaults, the file, `--set key=value`, the command's own options. "
-        "Everything has a default; an unknown key is an error that names the nearest known one. Quantities, prices and fees are "
-        "decimals, read exactly. Relative paths are relative to the working directory.\n\n"
+        "# Settings\n\n"
+        "One TOML file. What holds, first to last: the defaults, the file, `--set key=value`, the command's own options.\n"
+        "Everything has a default; an unknown key is an error that names the nearest known one. Quantities, prices and fees\n"
+        "are decimals, read exactly. Relative paths are relative to the working directory.\n\n"
         "```sh\nhft config init hft.toml\nhft config check hft.toml\nhft config show --config hft.toml\n```"
     ]
     for path, section in walk(Config):
@@ -118,8 +119,10 @@ def status() -> str:
     from hft._core import status as codes
 
     parts = [
-        "# Status codes\n\nEvery message that is not applied and every order that is not sent, refused or ended early has one. The name is the "
-        "same in counters, metrics, the database and `rejects` of a summary. 0 is success, above 0 a reject with a reason, below 0 a fault."
+        "# Status codes\n\n"
+        "Every message that is not applied and every order that is not sent, refused or ended early has one. The name is the\n"
+        "same in counters, metrics, the database and `rejects` of a summary. 0 is success, above 0 a reject with a reason,\n"
+        "below 0 a fault."
     ]
     for title, low, high in BANDS:
         rows = [[str(code), f"`{name}`", codes.text(code)] for code, name in sorted(codes.NAMES.items()) if low <= code <= high]

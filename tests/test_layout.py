@@ -25,10 +25,10 @@ LAYERS = [
     {"__main__"},
 ]
 
-# Inside `_core`: what serves every stage, then the stages in the order of data flow with the parts that are theirs alone. A module may
-# cimport what stands before it. `orders` and `position` stand before `risk`, which counts what they hold.
-CORE = """
-    types status memory text atomic buffer crc32c symbols intent cycles runclock sink ring histogram
+# Inside `_core`: what serves every stage, then the stages in the order of data flow, each with the parts that are its own. A
+# module may cimport what stands before it. `orders` and `position` stand before `risk`, which counts what they hold.
+SERVICES = "types status memory text atomic buffer crc32c symbols intent cycles runclock sink ring histogram"
+STAGES = """
     decode sync clock
     ladder ladder_check book snapshot
     flow features
@@ -37,7 +37,8 @@ CORE = """
     latency queue taking resting broker_state broker
     journal page
     delivery outlet market lane engine
-""".split()
+"""
+CORE = [*SERVICES.split(), *STAGES.split()]
 
 SOURCES = sorted(path for path in HFT.rglob("*") if path.suffix in {".py", ".pyi", ".pyx", ".pxd"})
 CYTHON_IMPORT = re.compile(r"^\s*(?:from\s+([\w.]+)\s+c?import\s+\(?([^#\n]*)|c?import\s+([\w., ]+))", re.MULTILINE)
