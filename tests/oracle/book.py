@@ -1,0 +1,84 @@
+"""The book as a reader of SEMANTICS would write it first: two dicts, sorted when asked. Any exact number type will do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+BID, ASK = "bid", "ask"
+
+
+@dataclass
+class NaiveBook:
+    base: dict = field(default_factory=lambda: {BID: {}, ASK: {}})
+    base_id: int = 0
+    overlay: tuple | None = None  # (id, {side: (price, qty)})
+
+    def clear(self):
+        self.__init__()
+
+    def snapshot(self, bids, asks, update_id):
+        self.clear()
+        return self.apply(bids, asks, update_id)
+
+    def apply(self, bids, asks, update_id):
+        """True when the base is crossed afterwards."""
+        for side, levels in ((BID, bids), (ASK, asks)):
+            for price, qty in levels:
+                if qty:
+                    self.base[side][price] = qty
+                else:
+                    self.base[side].pop(price, None)
+        self.base_id = update_id
+        if self.overlay and self.base_id >= self.overlay[0]:
+            self.overlay = None
+        bids, asks = self.base_levels(BID), self.base_levels(ASK)
+        return bool(bids and asks and bids[0][0] >= asks[0][0])
+
+    def ticker(self, bid, bid_qty, ask, ask_qty, update_id):
+        """'stale', 'crossed', or None when it was laid over the base."""
+        if update_id <= self.base_id or (self.overlay and update_id <= self.overlay[0]):
+            return "stale"
+        if bid and ask and bid >= ask:
+            return "crossed"
+        self.overlay = (update_id, {BID: (bid, bid_qty if bid else 0), ASK: (ask, ask_qty if ask else 0)})
+        return None
+
+    def base_levels(self, side):
+        return sorted(self.base[side].items(), reverse=side == BID)
+
+    def levels(self, side):
+        """The view, best first: rule 7, level by level."""
+        return [(price, self.qty(side, price)) for price in self._view_prices(side)]
+
+    def _view_prices(self, side):
+        prices = set(self.base[side])
+        if self.overlay:
+            prices.add(self.overlay[1][side][0])
+        return sorted((p for p in prices if p and self.qty(side, p)), reverse=side == BID)
+
+    def qty(self, side, price):
+        if self.overlay:
+            touch, qty = self.overlay[1][side]
+            if touch == 0:
+                return 0
+            if price == touch:
+                return qty
+            if price > touch if side == BID else price < touch:
+                return 0
+        return self.base[side].get(price, 0)
+
+    def best(self, side):
+        levels = self.levels(side)
+        return levels[0] if levels else None
+
+    def sum(self, side, n):
+        return sum(qty for _, qty in self.levels(side)[:n])
+
+    def mid(self):
+        bid, ask = self.best(BID), self.best(ASK)
+        return Fraction(bid[0] + ask[0]) / 2 if bid and ask else None
+
+    def imbalance(self, n):
+        bids, asks = self.sum(BID, n), self.sum(ASK, n)
+        return Fraction(bids - asks) / Fraction(bids + asks) if bids + asks else None
