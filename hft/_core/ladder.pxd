@@ -119,18 +119,25 @@ cdef inline void ladder_clear(Ladder* l) noexcept nogil:
 # ---- the window's bitmap ---------------------------------------------------------------------------------------------
 
 cdef inline void _put(Ladder* l, int64_t key, int64_t qty) noexcept nogil:
-    """Quantity at a key inside the window. Without branches: whether a level is new, changed or gone is unpredictable."""
+    """Quantity at a key inside the window.
+
+    Whether a level is new, changed or gone is unpredictable, so that takes no branch; that a word of the bitmap fills or empties is
+    rare where the book is dense.
+    """
     cdef uint64_t slot = <uint64_t>key & l.mask
     cdef uint64_t w = slot >> 6, m = slot >> 12
     cdef int64_t* at = ladder_slots(l) + slot
     cdef uint64_t* word = ladder_words(l) + w
     cdef uint64_t* middle = ladder_middle(l) + m
+    cdef uint64_t old = word[0]
+    cdef uint64_t new = (old & ~(<uint64_t>1 << (slot & 63))) | (<uint64_t>(qty != 0) << (slot & 63))
     cdef int64_t touched = key if at[0] != qty else KEY_NONE
-    l.dirty = touched if touched < l.dirty else l.dirty
+    l.dirty = min(l.dirty, touched)
     at[0] = qty
-    word[0] = (word[0] & ~(<uint64_t>1 << (slot & 63))) | (<uint64_t>(qty != 0) << (slot & 63))
-    middle[0] = (middle[0] & ~(<uint64_t>1 << (w & 63))) | (<uint64_t>(word[0] != 0) << (w & 63))
-    l.root = (l.root & ~(<uint64_t>1 << m)) | (<uint64_t>(middle[0] != 0) << m)
+    word[0] = new
+    if (old == 0) != (new == 0):
+        middle[0] ^= <uint64_t>1 << (w & 63)
+        l.root = (l.root & ~(<uint64_t>1 << m)) | (<uint64_t>(middle[0] != 0) << m)
 
 
 cdef inline int64_t _scan(const Ladder* l, uint64_t slot) noexcept nogil:
@@ -173,16 +180,14 @@ cdef inline int64_t _window_from(const Ladder* l, int64_t key) noexcept nogil:
 # ---- the far store ---------------------------------------------------------------------------------------------------
 
 cdef inline int64_t _far_search(const Ladder* l, int64_t key) noexcept nogil:
-    """Index of the first far level at or after key."""
-    cdef const Rung* far = ladder_far(l)
-    cdef int64_t low = 0, high = l.far_n, i
-    while low < high:
-        i = (low + high) >> 1
-        if far[i].key < key:
-            low = i + 1
-        else:
-            high = i
-    return low
+    """Index of the first far level at or after key. Without branches: none of them could be foretold."""
+    cdef const Rung* first = ladder_far(l)
+    cdef int64_t n = l.far_n, half
+    while n > 0:
+        half = (n + 1) >> 1
+        first += half & -<int64_t>(first[half - 1].key < key)
+        n -= half
+    return first - ladder_far(l)
 
 
 cdef inline void _far_drop(Ladder* l, int64_t key) noexcept nogil:
