@@ -8,7 +8,7 @@
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memset
 from hft._core.status cimport BAD_NUMBER, DECODE_FALLBACK, OK, TOO_LARGE
-from hft._core.symbols cimport ScaledSymbol, Symbols, symbols_add, symbols_find
+from hft._core.scales cimport ScaledSymbol, ScaledSymbols, symbols_add, symbols_find
 from hft._core.text cimport Scale, text_exact, text_expect, text_scaled, text_string, text_uint
 from hft._core.types cimport (
     BUYER_IS_MAKER, MAX_LEVELS, MSG_AGG_TRADE, MSG_DEPTH, MSG_NONE, MSG_TICKER, MSG_TRADE, NOT_MARKET, SPOT,
@@ -20,7 +20,7 @@ cdef enum:
 cdef struct DecoderState:
     Message message             # the last frame's
     int64_t too_large           # why the scanner gave up: 1 = more levels than there is room for
-    Symbols symbols
+    ScaledSymbols symbols
     Level levels[16384]         # of `message`: bids, then asks (MAX_LEVELS)
 
 

@@ -6,21 +6,22 @@
 from hft._core.book cimport (
     Book, BookParams, book_apply, book_clear, book_init, book_mid2, book_size, book_ticker,
 )
-from hft._core.clock cimport VenueClock, clock_init, clock_observe
+from hft._core.clock cimport ClockState, clock_observe
 from hft._core.features cimport (
-    FeatureParams, Features, features_init, features_on_book, features_on_desync, features_on_sync, features_on_trade,
-    features_size,
+    FeatureParams, Features, FeatureValues, features_eval, features_init, features_on_book, features_on_desync,
+    features_on_sync, features_on_trade, features_size,
 )
 from hft._core.memory cimport align64
+from hft._core.snapshot cimport SNAPSHOT_IMBALANCE, SNAPSHOT_SYNCED, Snapshot, snapshot_take, snapshot_write
 from hft._core.status cimport (
     BUFFERED, CROSSED_BOOK, DUPLICATE_TRADE, NOT_CONNECTED, OK, OTHER_TRADE_SOURCE, SEQUENCE_GAP, STALE_UPDATE,
 )
 from hft._core.sync cimport (
-    SYNC_BRIDGING, SYNC_SYNCED, Sync, sync_connected, sync_disconnected, sync_init, sync_lost, sync_next, sync_on_depth,
+    SYNC_BRIDGING, SYNC_CONNECTING, SYNC_SYNCED, Sync, SyncParams, sync_connected, sync_disconnected, sync_init, sync_lost, sync_next, sync_on_depth,
     sync_on_snapshot, sync_size,
 )
 from hft._core.types cimport (
-    MSG_AGG_TRADE, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE, Level, Message, SymbolSpec, int32_t, int64_t,
+    MSG_AGG_TRADE, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE, Level, Message, SymbolSpec, int32_t, int64_t, uint32_t,
 )
 
 cdef enum MarketEffect:         # what a message did, as bits
@@ -32,13 +33,14 @@ cdef enum MarketEffect:         # what a message did, as bits
 cdef struct MarketParams:
     BookParams book
     FeatureParams features
-    int64_t sync_levels         # levels that can wait for a snapshot
+    SyncParams sync             # its dialect is taken from the symbol
     int32_t trade_kind          # MSG_TRADE or MSG_AGG_TRADE: the one source of volume (SEMANTICS 10)
     int32_t reserved
 
 cdef struct Market:
     SymbolSpec spec
-    VenueClock clock
+    ClockState clock
+    FeatureValues features
     int64_t update_ns           # `now` of the newest message applied
     int64_t trade_id            # newest trade; 0 before the first
     int64_t missing_trades      # ids never seen
@@ -52,7 +54,7 @@ cdef struct Market:
 
 cdef inline size_t market_size(const MarketParams* p) noexcept nogil:
     return (align64(sizeof(Market)) + align64(book_size(&p.book)) + align64(features_size(&p.features))
-            + align64(sync_size(p.sync_levels)))
+            + align64(sync_size(&p.sync)))
 
 
 cdef inline Book* market_book(Market* m) noexcept nogil:
@@ -68,15 +70,16 @@ cdef inline Sync* market_sync(Market* m) noexcept nogil:
 
 
 cdef inline void market_init(Market* m, const SymbolSpec* spec, const MarketParams* p) noexcept nogil:
+    cdef SyncParams sync = p.sync
+    sync.dialect = spec.dialect
     m.spec = spec[0]
     m.trade_kind = p.trade_kind
     m.book_at = align64(sizeof(Market))
     m.features_at = m.book_at + align64(book_size(&p.book))
     m.sync_at = m.features_at + align64(features_size(&p.features))
-    clock_init(&m.clock)
     book_init(market_book(m), &p.book)
     features_init(market_features(m), &p.features)
-    sync_init(market_sync(m), spec.dialect, p.sync_levels)
+    sync_init(market_sync(m), &sync)
 
 
 cdef inline bint market_ready(Market* m) noexcept nogil:
@@ -167,7 +170,7 @@ cdef inline int _ticker(Market* m, const Message* msg, int* fx) noexcept nogil:
     cdef Sync* sync = market_sync(m)
     cdef int code
     if sync.state != SYNC_SYNCED and sync.state != SYNC_BRIDGING:
-        return NOT_CONNECTED if sync.state == 0 else BUFFERED
+        return NOT_CONNECTED if sync.state == SYNC_CONNECTING else BUFFERED
     code = book_ticker(market_book(m), msg)
     if code == OK:
         fx[0] |= FX_VIEW
@@ -204,3 +207,21 @@ cdef inline int market_disconnected(Market* m) noexcept nogil:
     cdef bint had_book = sync.state == SYNC_SYNCED or sync.state == SYNC_BRIDGING
     sync_disconnected(sync)
     return _lose(m) if had_book else 0
+
+
+# --- what is shown and computed after a message
+
+cdef inline void market_publish(Market* m, Snapshot* to, int64_t now) noexcept nogil:
+    """The market at a glance, for readers in other processes."""
+    cdef Snapshot values
+    cdef Features* f = market_features(m)
+    cdef uint32_t flags = SNAPSHOT_SYNCED if market_sync(m).state == SYNC_SYNCED else 0
+    if f.imbalance == f.imbalance:
+        flags |= SNAPSHOT_IMBALANCE
+    snapshot_take(&values, market_book(m), now, f.imbalance_e9, flags)
+    snapshot_write(to, &values)
+
+
+cdef inline void market_evaluate(Market* m, int64_t now) noexcept nogil:
+    """The feature vector at `now`, for every lane."""
+    features_eval(market_features(m), market_book(m), now, &m.features)

@@ -2,12 +2,13 @@
 # their owners. Nothing here flows back into a decision except `outlet_room`.
 
 from hft._core.journal cimport FILL_FEE_IN_BASE, JournalState, journal_append, journal_room
-from hft._core.orders cimport Order, order_is_final
+from hft._core.orders cimport Order
 from hft._core.page cimport Page, page_recent
 from hft._core.position cimport Position
 from hft._core.status cimport FAULT_JOURNAL_FULL, OK
+from hft._core.symbols cimport Symbols
 from hft._core.types cimport (
-    MARKET, RECORD_FILL, RECORD_KILL, RECORD_ORDER, RECORD_POSITION, JournalRecord, Report, int32_t, int64_t, uint64_t,
+    RECORD_FILL, RECORD_KILL, RECORD_ORDER, RECORD_POSITION, JournalRecord, Report, Spec, int32_t, int64_t, uint64_t,
 )
 from libc.string cimport memset
 
@@ -112,3 +113,14 @@ cdef inline int outlet_kill(Outlet* out, bint on, int reason, int64_t now) noexc
     r.status = on
     r.reason = reason
     return outlet_append(out, &r)
+
+
+cdef class Fill:
+    cdef readonly int64_t order_id, exch_ts_ns, local_ts_ns
+    cdef readonly str symbol
+    cdef readonly int side
+    cdef readonly object price, qty, fee
+    cdef readonly bint maker, suspect, fee_in_base
+
+
+cdef Fill fill_from(const JournalRecord* r, Symbols symbols)

@@ -1,0 +1,420 @@
+"""The state page: an engine shows itself to other processes through one mapped file, and is stopped through one word of it."""
+
+import fcntl
+import mmap
+import os
+import stat
+
+from libc.string cimport memcpy, memset
+from posix.unistd cimport close as close_descriptor
+from hft._core.buffer cimport buffer_address
+from hft._core.histogram cimport Histogram, histogram_merge
+from hft._core.snapshot cimport Snapshot, snapshot_read, snapshot_write
+from hft._core.types cimport MSG_AGG_TRADE, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE, Spec
+from hft._core import status
+
+assert sizeof(PageHeader) == 512 and sizeof(Snapshot) == 64 and sizeof(FeatureValues) == 96
+assert sizeof(PageCounters) % 64 == 0 and sizeof(Page) % 64 == 0 and sizeof(PageSymbol) % 64 == 0
+assert sizeof(JournalRecord) == 128
+
+HISTOGRAMS = {"tick_to_trade": HIST_TICK_TO_TRADE, "tick": HIST_TICK, "features": HIST_FEATURES}
+FLAGS = {"running": PAGE_RUNNING, "stopping": PAGE_STOPPING, "halted": PAGE_HALTED, "writer_failed": PAGE_WRITER_FAILED}
+
+cdef enum:
+    TRIES = 10000               # of a seqlock that a live writer holds for nanoseconds
+
+cdef PageCounters _NO_COUNTS
+cdef PageTotals _NO_TOTALS
+cdef PagePanel _NO_PANEL
+cdef Snapshot _NO_MARKET        # C zeroes what is declared out here
+_TOTALS = _NO_TOTALS
+_PANEL = _NO_PANEL
+_MARKET = _NO_MARKET
+# Counters that are one word each: name -> its place among the words.
+_COUNTERS = {
+    name: i for i, name in enumerate(
+        (name for name, value in (<object>_NO_COUNTS).items() if not isinstance(value, list)),
+        (sizeof(_NO_COUNTS.status) + sizeof(_NO_COUNTS.faults) + sizeof(_NO_COUNTS.messages)) // 8)
+}
+KINDS = {"depth": MSG_DEPTH, "ticker": MSG_TICKER, "trade": MSG_TRADE, "agg_trade": MSG_AGG_TRADE, "snapshot": MSG_SNAPSHOT}
+
+
+class PageError(ValueError):
+    """A file that is not a state page this version can read, or one that another engine uses."""
+
+
+cdef size_t page_size(int n_symbols) noexcept nogil:
+    return sizeof(Page) + <size_t>n_symbols * sizeof(PageSymbol)
+
+
+cdef uint32_t page_layout() noexcept nogil:
+    cdef size_t[10] sizes = [
+        sizeof(PageHeader), sizeof(PageCounters), sizeof(HistogramState), sizeof(PageTotals), sizeof(PageChannel),
+        sizeof(JournalRecord), sizeof(SymbolSpec), sizeof(PagePanel), sizeof(PageSymbol), sizeof(Page)]
+    cdef uint32_t digest = 2166136261u              # FNV-1a
+    cdef int i
+    for i in range(10):
+        digest = (digest ^ <uint32_t>sizes[i]) * 16777619u
+    return digest
+
+
+cdef void page_init(Page* p, const SymbolSpec* specs, int n_symbols, int64_t start_ns, int64_t clock_offset_ns) noexcept nogil:
+    cdef PageHeader* h = &p.header
+    cdef int i
+    store_release(&h.magic, PAGE_SETUP)             # readers of a former engine's page look away from here …
+    memset(<char*>p + 8, 0, 64 - 8)
+    memset(&h.heartbeat_ns, 0, page_size(n_symbols) - 192)      # the kill switch's lines, 64 to 191, stay
+    h.version = PAGE_VERSION
+    h.layout = page_layout()
+    h.size = page_size(n_symbols)
+    h.start_ns = start_ns
+    h.clock_offset_ns = clock_offset_ns
+    h.n_symbols = n_symbols
+    for i in range(n_symbols):
+        page_symbol(p, i).spec = specs[i]
+    store_release(&h.magic, PAGE_MAGIC)             # … to here
+
+
+cdef class StatePage:
+    """Counters, histograms, books, positions and the kill switch of one engine, in a file that other processes map.
+
+    Use `create` (the engine) or `open` (everyone else). Reading never blocks or disturbs the engine.
+
+    >>> from hft._core.types import Spec
+    >>> page = StatePage.create(None, [Spec("BTCUSDT", tick="0.1", step="0.001")], strategy="imbalance_v1")
+    >>> page.count("orders", 2)
+    >>> page.reject(37)
+    >>> state = page.read()
+    >>> state["counters"]["orders"], state["counters"]["rejects"], state["symbols"][0]["name"]
+    (2, {'notional_limit': 1}, 'BTCUSDT')
+    """
+
+    def __cinit__(self):
+        self.lock = -1
+
+    def __init__(self):
+        raise TypeError("use StatePage.create or StatePage.open")
+
+    @staticmethod
+    def create(path, specs, *, int64_t run=0, str run_id="", str strategy="", str venue="", str build="",
+               int64_t start_ns=0, int64_t monotonic_ns=0):
+        """The engine's side: a fresh page, owned until `close`.
+
+        Parameters
+        ----------
+        path : path or None
+            The file, mode 0600; one that a dead engine left is used again and keeps its kill switch. None: no file.
+        specs : sequence of Spec
+            The symbols, at most 64.
+        run, run_id, strategy, venue, build
+            What runs.
+        start_ns, monotonic_ns : int
+            The engine's `now` and `time.monotonic_ns()` at one moment.
+
+        Raises `PageError` where the file is something else or another engine owns it, `OSError` where it can't be written.
+        """
+        cdef list symbols = list(specs)
+        cdef int n = len(symbols)
+        cdef SymbolSpec buffer[64]
+        if not 1 <= n <= 64:
+            raise ValueError(f"{n} symbols: a page takes 1 to 64")
+        cdef int i
+        for i in range(n):
+            buffer[i] = (<Spec?>symbols[i]).c
+        cdef StatePage self = StatePage.__new__(StatePage)
+        self.path = None if path is None else os.fspath(path)
+        self.writable = True
+        if path is None:
+            self.memory = mmap.mmap(-1, page_size(n))
+        else:
+            self.lock, self.memory = _own(self.path, page_size(n))
+        self.c = <Page*>buffer_address(self.memory, page_size(n), True)
+        page_init(self.c, buffer, n, start_ns, start_ns - monotonic_ns)
+        self.c.header.pid = os.getpid()
+        self.c.header.run = run
+        _text(self.c.header.run_id, run_id)
+        _text(self.c.header.strategy, strategy)
+        _text(self.c.header.venue, venue)
+        _text(self.c.header.build, build)
+        return self
+
+    @staticmethod
+    def open(path, *, bint writable=False):
+        """A running or dead engine's page. `writable` is for the kill switch alone.
+
+        Raises `PageError` for a file that is not a page of this version of hft, `OSError` where it can't be read.
+        """
+        cdef StatePage self = StatePage.__new__(StatePage)
+        self.path = os.fspath(path)
+        self.writable = writable
+        fd = os.open(self.path, (os.O_RDWR if writable else os.O_RDONLY) | os.O_CLOEXEC)
+        try:
+            size = os.fstat(fd).st_size
+            if size < <Py_ssize_t>sizeof(Page):
+                raise PageError(f"{self.path}: {size} bytes are too few for a state page")
+            self.memory = mmap.mmap(fd, size, access=mmap.ACCESS_WRITE if writable else mmap.ACCESS_READ)
+        finally:
+            os.close(fd)
+        self.c = <Page*>buffer_address(self.memory, sizeof(Page), writable)
+        cdef PageHeader* h = &self.c.header
+        if load_acquire(&h.magic) != PAGE_MAGIC:
+            raise PageError(f"{self.path}: not a state page of hft, or one that is being set up")
+        if h.version != PAGE_VERSION or h.layout != page_layout():
+            raise PageError(f"{self.path}: written by another version of hft; read it with that one")
+        if h.size > <uint64_t>size or h.size != page_size(h.n_symbols):
+            raise PageError(f"{self.path}: cut short: {size} bytes of {h.size}")
+        return self
+
+    def close(self) -> None:
+        """Gives the memory back and, on the engine's side, the file to the next engine. Safe to call again."""
+        self.c = NULL
+        self.memory = None
+        self._unlock()
+
+    def __dealloc__(self):
+        self._unlock()
+
+    cdef void _unlock(self) noexcept:
+        if self.lock >= 0:
+            close_descriptor(self.lock)
+            self.lock = -1
+
+    cdef Page* _page(self) except NULL:
+        if self.c == NULL:
+            raise ValueError("the state page is closed")
+        return self.c
+
+    cdef Page* _mine(self) except NULL:
+        if not self.writable:
+            raise ValueError("the state page was opened for reading")
+        return self._page()
+
+    # what anyone may do
+
+    def read(self) -> dict:
+        """Everything on the page, in ticks, quanta, money (1e-8) and ns, as nested dicts.
+
+        Each panel is one moment's; different panels may be up to 10 ms apart. A panel whose writer died half-way has
+        ``torn`` set.
+        """
+        cdef Page* p = self._page()
+        cdef PageCounters counters
+        words_load(&counters, &p.counters, sizeof(PageCounters) // 8)
+        return {
+            "header": self._header(p),
+            "counters": _counters(counters),
+            "histograms": {name: Histogram.view(&p.histograms[which], self).copy() for name, which in HISTOGRAMS.items()},
+            "totals": _totals(p),
+            "channels": _channels(p),
+            "recent": _recent(p),
+            "symbols": [_symbol(page_symbol(p, i)) for i in range(p.header.n_symbols)],
+        }
+
+    def request_kill(self, bint on, int64_t ns) -> None:
+        """Asks the engine to trip (or release) its kill switch: one atomic write. `ns` is the wall clock: it tells requests apart."""
+        store_release(&self._mine().header.kill_request, (<uint64_t>ns << 1) | on)
+
+    @property
+    def started(self) -> int:
+        """`start_ns` of the engine on this page; 0 while a new one sets it up. A reader that sees it change opens the file anew."""
+        cdef Page* p = self._page()
+        return p.header.start_ns if load_acquire(&p.header.magic) == PAGE_MAGIC else 0
+
+    # what the engine does; the compiled engine does it through the verbs of page.pxd
+
+    def beat(self, int64_t now) -> None:
+        """The engine lives at `now`."""
+        page_beat(self._mine(), now)
+
+    def flag(self, str name, bint on=True) -> None:
+        """Sets or clears one of `FLAGS`."""
+        page_flag(self._mine(), FLAGS[name], on)
+
+    def count(self, str name, uint64_t n=1) -> None:
+        """Adds to a counter of `PageCounters`."""
+        cdef Page* p = self._mine()
+        if name not in _COUNTERS:
+            raise ValueError(f"no counter {name!r}")
+        page_count(<uint64_t*>&p.counters + <int>_COUNTERS[name], n)
+
+    def message(self, int kind, uint64_t n=1) -> None:
+        """Counts messages by `MessageKind`."""
+        if not 0 <= kind < 8:
+            raise ValueError(f"no message kind {kind}")
+        page_count(&self._mine().counters.messages[kind], n)
+
+    def reject(self, int code, uint64_t n=1) -> None:
+        """Counts a reject, skip or drop by its status code, or a fault by its negative one."""
+        cdef Page* p = self._mine()
+        if not -16 < code < 96:
+            raise ValueError(f"no status code {code}")
+        page_count(&p.counters.status[code] if code >= 0 else &p.counters.faults[-code], n)
+
+    def histogram(self, str name) -> Histogram:
+        """One of `HISTOGRAMS`, in place: it lives as long as this page is open."""
+        return Histogram.view(&self._mine().histograms[<int>HISTOGRAMS[name]], memoryview(self.memory))
+
+    def channel(self, int i, str name, uint64_t capacity, uint64_t used=0, uint64_t waits=0) -> None:
+        """Names a channel and says how full it is."""
+        if not 0 <= i < PAGE_CHANNELS:
+            raise ValueError(f"channel {i} must be from 0 to {PAGE_CHANNELS - 1}")
+        cdef PageChannel* channel = &self._mine().channels[i]
+        cdef bytes raw = name.encode()[:15]
+        memcpy(channel.name, <const char*>raw, len(raw))
+        store_relaxed(&channel.capacity, capacity)
+        store_relaxed(&channel.used, used)
+        store_relaxed(&channel.waits, waits)
+
+    def totals(self, **fields) -> None:
+        """Writes `PageTotals`; what is not named is 0."""
+        cdef PageTotals totals = {**_TOTALS, **_known(fields, _TOTALS)}
+        page_write_totals(self._mine(), &totals)
+
+    def panel(self, int i, **fields) -> None:
+        """Writes a symbol's `PagePanel`; what is not named is 0."""
+        cdef PagePanel panel = {**_PANEL, **_known(fields, _PANEL)}
+        page_write_panel(self._symbol(i), &panel)
+
+    def market(self, int i, **fields) -> None:
+        """Writes a symbol's market snapshot."""
+        cdef Snapshot market = {**_MARKET, **_known(fields, _MARKET)}
+        snapshot_write(&self._symbol(i).market, &market)
+
+    def recent(self, const unsigned char[::1] record not None) -> None:
+        """Shows one journal record (128 bytes)."""
+        cdef JournalRecord r
+        if record.shape[0] != sizeof(r):
+            raise ValueError(f"a record has {sizeof(r)} bytes, not {record.shape[0]}")
+        memcpy(&r, &record[0], sizeof(r))
+        page_recent(self._mine(), &r)
+
+    def kill_poll(self) -> int:
+        """Looks for a request: 0 nothing new, 1 trip, 2 release."""
+        return page_kill_poll(self._mine())
+
+    def kill_set(self, bint on, int reason, int64_t now) -> None:
+        """The switch as the engine has it."""
+        page_kill_set(self._mine(), on, reason, now)
+
+    cdef PageSymbol* _symbol(self, int i) except NULL:
+        cdef Page* p = self._mine()
+        if not 0 <= i < p.header.n_symbols:
+            raise IndexError(f"symbol {i} of {p.header.n_symbols}")
+        return page_symbol(p, i)
+
+    cdef dict _header(self, Page* p):
+        cdef PageHeader h = p.header
+        request = load_acquire(&p.header.kill_request)
+        return {
+            "path": self.path, "pid": h.pid, "start_ns": h.start_ns, "clock_offset_ns": h.clock_offset_ns,
+            "heartbeat_ns": load_acquire(&p.header.heartbeat_ns), "run": h.run,
+            "run_id": _str(h.run_id), "strategy": _str(h.strategy), "venue": _str(h.venue), "build": _str(h.build),
+            "flags": {name for name, bit in FLAGS.items() if h.flags & <uint64_t>bit},
+            "kill_on": bool(h.kill_on), "kill_reason": status.name(h.kill_reason) if h.kill_reason else "",
+            "kill_since_ns": h.kill_since_ns,
+            "kill_requested": None if request == h.kill_seen else bool(request & 1),
+        }
+
+
+def _own(path, size):
+    """The file at `path`, locked, at least `size` bytes long and really there on the disk: its descriptor and its mapping."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        info = os.fstat(fd)
+        if not stat.S_ISREG(info.st_mode):
+            raise PageError(f"{path}: not a plain file")
+        # The lock goes with the process, however it dies; a pid in the file would outlive it.
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise PageError(f"{path}: another engine is running on it") from None
+        head = os.pread(fd, 8, 0)
+        magic = int.from_bytes(head, "little")
+        if head and magic not in (PAGE_MAGIC, PAGE_SETUP) and any(os.pread(fd, info.st_size, 0)):
+            raise PageError(f"{path}: not a state page of hft; move it away or name another file")
+        if hasattr(os, "posix_fallocate"):          # a sparse file on a full disk is a SIGBUS later
+            os.posix_fallocate(fd, 0, size)
+        elif info.st_size < size:
+            os.pwrite(fd, bytes(size - info.st_size), info.st_size)
+        os.fchmod(fd, 0o600)
+        return fd, mmap.mmap(fd, size)
+    except BaseException:
+        os.close(fd)
+        raise
+
+
+cdef int _text(char* to, str text) except -1:
+    cdef bytes raw = text.encode()[:63]
+    memcpy(to, <const char*>raw, len(raw))
+    return 0
+
+
+cdef str _str(const char* text):
+    return (<bytes>text).decode("utf-8", "replace")
+
+
+cdef dict _known(dict fields, dict names):
+    unknown = [name for name in fields if name not in names]
+    if unknown:
+        raise TypeError(f"no field {', '.join(unknown)}")
+    return fields
+
+
+cdef dict _counters(PageCounters counters):
+    cdef dict out = counters
+    codes = out.pop("status")
+    faults = out.pop("faults")
+    kinds = out.pop("messages")
+    del out["reserved"]
+    out["rejects"] = {status.name(code): n for code, n in enumerate(codes) if n}
+    out["faults"] = {status.name(-code): n for code, n in enumerate(faults) if n}
+    out["messages"] = {name: kinds[kind] for name, kind in KINDS.items()}
+    return out
+
+
+cdef dict _totals(Page* p):
+    cdef PageTotals totals
+    torn = seqlock_read(&p.totals_sequence, &totals, &p.totals, sizeof(totals) // 8, TRIES)
+    cdef dict out = totals
+    del out["reserved"]
+    return {**out, "torn": bool(torn)}
+
+
+cdef list _channels(Page* p):
+    cdef PageChannel channel
+    cdef int i
+    out = []
+    for i in range(PAGE_CHANNELS):
+        words_load(&channel, &p.channels[i], sizeof(channel) // 8)
+        if channel.capacity:
+            out.append({"name": _str(channel.name), "capacity": channel.capacity, "used": channel.used, "waits": channel.waits})
+    return out
+
+
+cdef list _recent(Page* p):
+    """The newest records, newest first. The slot that may be under the engine's pen while we copy is left out."""
+    cdef JournalRecord copy[32]
+    cdef uint64_t first = load_acquire(&p.recent_head)
+    words_load(copy, p.recent, sizeof(copy) // 8)
+    cdef uint64_t last = load_fenced(&p.recent_head)
+    cdef uint64_t n = first
+    out = []
+    while n > 0 and n - 1 + PAGE_RECENT > last:
+        n -= 1
+        out.append(copy[n % PAGE_RECENT])
+    return out
+
+
+cdef dict _symbol(PageSymbol* s):
+    cdef Spec spec = Spec.__new__(Spec)
+    cdef Snapshot market
+    cdef PagePanel panel
+    spec.c = s.spec
+    snapshot_read(&s.market, &market)
+    torn = seqlock_read(&s.panel_sequence, &panel, &s.panel, sizeof(panel) // 8, TRIES)
+    cdef dict fields = panel
+    fields["bids"] = fields["bids"][:max(0, min(panel.n_bids, PAGE_LEVELS))]
+    fields["asks"] = fields["asks"][:max(0, min(panel.n_asks, PAGE_LEVELS))]
+    for name in ("reserved", "n_bids", "n_asks"):
+        del fields[name]
+    return {"name": spec.name, "spec": spec, "market": market, "panel": {**fields, "torn": bool(torn)}}

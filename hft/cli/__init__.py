@@ -1,0 +1,59 @@
+"""The command line: one file per command, and no logic of its own.
+
+A command turns its options into settings and calls one function. Everything that fails leaves as one line on stderr with the
+exit code of `hft.errors`; the modules that do the work are imported by the command that needs them, so that help is instant.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from hft.cli import bench, config, kill, live, sim, watch
+from hft.cli.options import show_version
+from hft.errors import ExitCode, HftError
+
+# Plain help, no panels: it pipes, it greps, and it does not load rich.
+app = typer.Typer(name="hft", rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
+app.callback(help="Paper trading on exchange books, in compiled Python.")(show_version)
+app.command("live")(live.live)
+app.command("sim")(sim.sim)
+app.command("watch")(watch.watch)
+app.command("kill")(kill.kill)
+app.add_typer(bench.app, name="bench")
+app.add_typer(config.app, name="config")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run one command and exit with its code."""
+    sys.exit(run(sys.argv[1:] if argv is None else argv))
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command; its exit code, with an error already told on stderr as one line.
+
+    >>> run(["config", "show", "--set", "strategy.params.min_confidence=2"])  # the line goes to stderr
+    2
+    """
+    try:
+        return int(app(list(argv) or ["--help"], prog_name="hft", standalone_mode=False) or 0)
+    except HftError as error:
+        return _tell(str(error), error.exit_code)
+    except typer.TyperException as error:
+        command = getattr(getattr(error, "ctx", None), "command_path", "hft")
+        return _tell(f"{command}: {error.format_message().rstrip('.')}; see `{command} --help`", ExitCode.USAGE, "")
+    except ModuleNotFoundError as error:
+        if (error.name or "hft").partition(".")[0] == "hft":
+            raise
+        return _tell(f"the package {error.name} is not installed; install hft anew with `pip install hft`", ExitCode.USAGE)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        return _tell(f"{error.filename}: {error.strerror}", ExitCode.USAGE)
+
+
+def _tell(line: str, code: int, prefix: str = "hft: ") -> int:
+    print(prefix + " ".join(line.split()), file=sys.stderr)
+    return int(code)

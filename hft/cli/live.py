@@ -1,0 +1,61 @@
+"""`hft live`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hft.cli.options import Assignments, ConfigFile, Json, Symbols, settings, symbol_list
+from hft.config import LiveOptions
+from hft.errors import NotBuiltError
+
+
+def live(
+    config: ConfigFile = None,
+    venue: Annotated[
+        str | None, typer.Option(metavar="NAME", help="embedded, binance-spot, binance-usdm …; `hft config init` lists them.")
+    ] = None,
+    symbols: Symbols = None,
+    duration: Annotated[float | None, typer.Option(metavar="S", min=0.1, help="Stop after so many seconds.")] = None,
+    headless: Annotated[bool, typer.Option("--headless", help="No terminal view.")] = False,
+    json: Json = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start flat, whatever earlier runs held. The kill switch stays as it is.")
+    ] = False,
+    rest_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Instead of the venue's, e.g. of a running `hft sim`.")
+    ] = None,
+    ws_url: Annotated[str | None, typer.Option(metavar="URL", help="Instead of the venue's.")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Of the embedded exchange's order flow.")] = None,
+    monitor_port: Annotated[int | None, typer.Option(metavar="PORT", help="Of /metrics and /health; 0: any free one.")] = None,
+    no_monitor: Annotated[bool, typer.Option("--no-monitor", help="Serve neither.")] = False,
+    record: Annotated[Path | None, typer.Option(metavar="FILE", help="Record the session (not built yet).")] = None,
+    assignments: Assignments = None,
+) -> int:
+    """Trade on paper.
+
+    On the embedded exchange, or on a venue's live data. There is a live view on a terminal; Ctrl-C stops cleanly: open paper
+    orders are cancelled, everything is written, a summary is printed.
+
+    \b
+    hft live --duration 60
+    hft live --config hft.toml --venue binance-usdm --symbols BTCUSDT,ETHUSDT
+    """
+    if record is not None:
+        raise NotBuiltError("recording a session", where="--record", do="leave the option out")
+    options = {
+        "feed.venue": venue,
+        "strategy.symbols": symbol_list(symbols),
+        "feed.rest_url": rest_url,
+        "feed.ws_url": ws_url,
+        "exchange.seed": seed,
+        "monitoring.port": monitor_port,
+        "monitoring.enabled": False if no_monitor else None,
+    }
+    chosen = settings(config, assignments, options)
+
+    from hft.launch import live as run
+
+    return run(chosen, LiveOptions(duration_s=duration, headless=headless, json=json, fresh=fresh))

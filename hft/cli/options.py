@@ -1,0 +1,45 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hft.config import Config, load, parse_assignment
+
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", "-c", metavar="FILE", help="Settings (TOML); without it, the defaults.")
+]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="One setting, e.g. broker.taker_fee=0.0004; wins over the file."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Symbols = Annotated[
+    str | None, typer.Option(metavar="A,B", help="Symbols, e.g. BTCUSDT,ETHUSDT.")
+]
+
+
+def settings(file: Path | None, assignments: Sequence[str] | None, options: dict[str, Any] | None = None) -> Config:
+    """Defaults, then the file, then `--set`, then a command's own options; an option that was not given is None."""
+    overrides = dict(map(parse_assignment, assignments or ()))
+    overrides.update({key: value for key, value in (options or {}).items() if value is not None})
+    return load(file, overrides)
+
+
+def symbol_list(text: str | None) -> list[str] | None:
+    """The symbols of a comma-separated option, as the venue writes them."""
+    return None if text is None else [name.strip().upper() for name in text.split(",") if name.strip()]
+
+
+def show_version(
+    version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        print(f"hft {installed('hft')}")
+        raise typer.Exit

@@ -1,0 +1,44 @@
+"""`hft sim`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hft.cli.options import Assignments, ConfigFile, Symbols, settings, symbol_list
+
+
+def sim(
+    config: ConfigFile = None,
+    dialect: Annotated[str | None, typer.Option(metavar="NAME", help="usdm or spot.")] = None,
+    symbols: Symbols = None,
+    host: Annotated[str | None, typer.Option(metavar="ADDRESS", help="To listen on; loopback unless given.")] = None,
+    port: Annotated[int | None, typer.Option(metavar="PORT", help="0: any free one.")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="The same seed gives the same market.")] = None,
+    capture: Annotated[Path | None, typer.Option(metavar="FILE", help="Serve a recorded session instead.")] = None,
+    speed: Annotated[float, typer.Option(metavar="N", min=0.01, help="Times the recorded pace.")] = 1.0,
+    assignments: Assignments = None,
+) -> int:
+    """Run the embedded exchange alone.
+
+    Real sockets, Binance's REST and websocket protocol, a seeded market behind it. Its first line on stdout is a JSON object
+    with the addresses that `hft live --rest-url … --ws-url …` takes.
+
+    \b
+    hft sim --port 8080 --seed 7
+    hft sim --capture btcusdt_20240808.gz --speed 10
+    """
+    options = {
+        "exchange.dialect": dialect,
+        "strategy.symbols": symbol_list(symbols),
+        "exchange.host": host,
+        "exchange.port": port,
+        "exchange.seed": seed,
+    }
+    chosen = settings(config, assignments, options)
+
+    from hft.exchange.server import run
+
+    return run(chosen, capture=capture, speed=speed)

@@ -1,0 +1,47 @@
+"""Settings: one TOML file, read exactly, every error one line that names file, key, value and what is allowed.
+
+What holds, first to last: the built-in defaults, the file, `--set key=value`, the command's own options.
+"""
+
+from hft.config.loader import load, parse_assignment
+from hft.config.sections import (
+    Broker,
+    Config,
+    Engine,
+    Exchange,
+    Feed,
+    LiveOptions,
+    Logging,
+    Monitoring,
+    Params,
+    Performance,
+    Persistence,
+    RiskLimits,
+    SignalSettings,
+    Strategy,
+    SymbolRules,
+)
+from hft.config.toml import template, to_toml, write_template
+
+__all__ = [
+    "Broker",
+    "Config",
+    "Engine",
+    "Exchange",
+    "Feed",
+    "LiveOptions",
+    "Logging",
+    "Monitoring",
+    "Params",
+    "Performance",
+    "Persistence",
+    "RiskLimits",
+    "SignalSettings",
+    "Strategy",
+    "SymbolRules",
+    "load",
+    "parse_assignment",
+    "template",
+    "to_toml",
+    "write_template",
+]

@@ -1,0 +1,178 @@
+"""From a settings file to a checked `Config`."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import msgspec
+from msgspec import inspect
+
+from hft.config.check import check
+from hft.config.sections import Config, Section
+from hft.config.shape import Shape, shapes, walk
+from hft.config.toml import literal
+from hft.errors import ConfigError
+
+S = TypeVar("S", bound=Section)
+Path_ = tuple[str, ...]
+
+COMMAND_LINE = "command line"
+
+
+def load(path: str | Path | None = None, overrides: Mapping[str, Any] | None = None) -> Config:
+    """The settings of a run.
+
+    Parameters
+    ----------
+    path : str or Path, optional
+        A TOML file; None: the defaults alone.
+    overrides : mapping, optional
+        Dotted key to value, e.g. ``{"feed.venue": "binance-spot"}``; they come from the command line and win over the file.
+
+    Raises
+    ------
+    ConfigError
+        One line: file, key, value, what is allowed.
+    NotBuiltError
+        A valid setting that asks for what this version does not have.
+
+    >>> load(overrides={"strategy.params.imbalance_threshold": Decimal("0.4")}).strategy.params.imbalance_threshold
+    0.4
+    >>> load(overrides={"strategy.params.imbalance_treshold": 0.4})
+    Traceback (most recent call last):
+    hft.errors.ConfigError: command line: [strategy.params]: unknown key imbalance_treshold; did you mean imbalance_threshold?
+    """
+    table = {} if path is None else _read(Path(path))
+    origin = {leaf: str(path) for leaf in _leaves(table)}
+    for dotted, value in (overrides or {}).items():
+        place = tuple(dotted.split("."))
+        _put(table, place, value)
+        origin[place] = COMMAND_LINE
+    reader = _Reader(origin, "settings" if path is None else str(path))
+    config = reader.section(Config, table, ())
+    check(config, reader.where)
+    return config
+
+
+def parse_assignment(text: str) -> tuple[str, Any]:
+    """``key=value`` of `--set`: the value is TOML, or plain text where it is none.
+
+    >>> parse_assignment("broker.taker_fee=0.0004")
+    ('broker.taker_fee', Decimal('0.0004'))
+    >>> parse_assignment("feed.venue=binance-spot")
+    ('feed.venue', 'binance-spot')
+    """
+    key, equals, value = text.partition("=")
+    key, value = key.strip(), value.strip()
+    if not equals or not key:
+        raise ConfigError(f"{text!r} is not key=value", where="--set", do="e.g. --set strategy.params.min_confidence=0.8")
+    try:
+        return key, tomllib.loads(f"x = {value}", parse_float=Decimal)["x"]
+    except tomllib.TOMLDecodeError:
+        return key, value
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)
+    except FileNotFoundError:
+        raise ConfigError("no such file", where=str(path), do="`hft config init` writes one") from None
+    except OSError as error:
+        raise ConfigError(f"can't be read: {error.strerror}", where=str(path)) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"not UTF-8 at byte {error.start}", where=str(path), do="save it as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"not valid TOML: {error}", where=str(path)) from None
+
+
+def _leaves(table: Mapping[str, Any], path: Path_ = ()) -> list[Path_]:
+    found = []
+    for key, value in table.items():
+        found += _leaves(value, (*path, key)) if isinstance(value, dict) else [(*path, key)]
+    return found
+
+
+def _put(table: dict[str, Any], place: Path_, value: Any) -> None:
+    *parents, key = place
+    for parent in parents:
+        inner = table.setdefault(parent, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"{parent} is not a table", where=f"{COMMAND_LINE}: {'.'.join(place)}")
+        table = inner
+    table[key] = value
+
+
+class _Reader:
+    """Turns tables into sections; knows where each key was read, so that an error can say so."""
+
+    def __init__(self, origin: Mapping[Path_, str], fallback: str) -> None:
+        self._origin = origin
+        self._fallback = fallback
+
+    def where(self, *path: str) -> str:
+        """``file: [section] key`` of a dotted place."""
+        *section, key = path
+        return f"{self._source(path)}: [{'.'.join(section)}] {key}" if section else f"{self._source(path)}: [{key}]"
+
+    def _source(self, path: Path_) -> str:
+        return next((name for leaf, name in self._origin.items() if leaf[: len(path)] == path), self._fallback)
+
+    def section(self, kind: type[S], table: Mapping[str, Any], path: Path_) -> S:
+        known = shapes(kind)
+        for key in table:
+            if key not in known:
+                self._unknown(key, list(known), path)
+        missing = [key for key, shape in known.items() if shape.required and key not in table]
+        if missing:
+            raise ConfigError("is missing", where=self.where(*path, missing[0]), do=f"give {known[missing[0]].allowed}")
+        return kind(**{key: self._value(known[key], table[key], (*path, key)) for key in table})
+
+    def _value(self, shape: Shape, value: Any, path: Path_) -> Any:
+        if shape.section is not None:
+            return self.section(shape.section, self._table(shape, value, path), path)
+        if shape.named_section is not None:
+            return {
+                name: self.section(shape.named_section, self._table(shape, inner, (*path, name)), (*path, name))
+                for name, inner in self._table(shape, value, path).items()
+            }
+        if isinstance(shape.kind, (inspect.DecimalType, inspect.FloatType)):
+            return self._number(shape, value, path)
+        try:
+            return msgspec.convert(value, shape.type)
+        except msgspec.ValidationError:
+            self._refuse(shape, value, path)
+
+    def _number(self, shape: Shape, value: Any, path: Path_) -> Decimal | float:
+        if type(value) not in (int, float, Decimal):
+            self._refuse(shape, value, path)
+        number = Decimal(repr(value)) if type(value) is float else Decimal(value)
+        if not shape.within(number):
+            self._refuse(shape, value, path)
+        return float(number) if isinstance(shape.kind, inspect.FloatType) else number
+
+    def _table(self, shape: Shape, value: Any, path: Path_) -> Mapping[str, Any]:
+        if not isinstance(value, dict):
+            self._refuse(shape, value, path)
+        return value
+
+    def _refuse(self, shape: Shape, value: Any, path: Path_) -> NoReturn:
+        shown = literal(value)
+        shown = shown if len(shown) <= 60 else shown[:57] + "..."
+        raise ConfigError(f"{shown} is not allowed", where=self.where(*path), do=f"give {shape.allowed}")
+
+    def _unknown(self, key: str, known: list[str], path: Path_) -> NoReturn:
+        source = self._source((*path, key))
+        where = f"{source}: [{'.'.join(path)}]" if path else source
+        elsewhere = {name: ".".join(place) for place, kind in walk(Config) for name in shapes(kind)}
+        if near := difflib.get_close_matches(key, known, 1):
+            do = f"did you mean {near[0]}?"
+        elif near := difflib.get_close_matches(key, elsewhere, 1):
+            do = f"did you mean {near[0]} in [{elsewhere[near[0]]}]?"
+        else:
+            do = "known here: " + ", ".join(known)
+        raise ConfigError(f"unknown key {key}", where=where, do=do)

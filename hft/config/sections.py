@@ -1,0 +1,343 @@
+"""Every setting: its type, range, default, unit and meaning, section by section.
+
+These structs are the one place where a setting is described. `loader` checks files against them, `toml` writes the commented
+template from them, `docs/settings.md` is generated from them. Quantities, prices, fees and money are decimals, read from the
+file's text without passing through a float.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct, field
+from msgspec.structs import replace
+
+
+class Section(Struct, frozen=True, forbid_unknown_fields=True):
+    """A table of the settings file; immutable once loaded."""
+
+
+def _range(**bounds: int) -> Meta:
+    """Bounds of a decimal (`gt`, `ge`, `lt`, `le`); msgspec checks only those of ints and floats."""
+    return Meta(extra=bounds)
+
+
+def _says(text: str, **allowed: Any) -> Meta:
+    """What the setting means; with `title`, what may be given, where a pattern would not say it well."""
+    return Meta(description=text, **allowed)
+
+
+Quantity = Annotated[Decimal, _range(gt=0)]
+Limit = Annotated[Decimal, _range(ge=0)]
+Millis = Annotated[Decimal, _range(ge=0, le=60_000)]
+FeeRate = Annotated[Decimal, _range(gt=-1, lt=1)]
+Port = Annotated[int, Meta(ge=0, le=65_535)]
+Level = Literal["debug", "info", "warning", "error"]
+SymbolName = Annotated[str, Meta(pattern="^[A-Z0-9_]{1,23}$", title="upper-case names such as BTCUSDT")]
+
+Venue = Literal[
+    "embedded",
+    "binance-spot",
+    "binance-spot-data",
+    "binance-spot-testnet",
+    "binance-usdm",
+    "binance-usdm-testnet",
+    "binance-coinm",
+]
+
+
+class Params(Section, frozen=True):
+    """The imbalance strategy (rules 19 to 21)."""
+
+    imbalance_threshold: Annotated[float, _says("a signal needs |imbalance| at or above this", gt=0, le=1)] = 0.3
+    min_confidence: Annotated[
+        float, _says("and this share of the feature window spent there, on the same side", ge=0, le=1)
+    ] = 0.7
+    feature_window_ms: Annotated[
+        int, _says("window of every feature, in milliseconds of receive time", ge=1, le=3_600_000)
+    ] = 1000
+    signal_decay_ms: Annotated[
+        int, _says("time constant of the decay of a signal that is not refreshed", ge=1, le=3_600_000)
+    ] = 500
+    max_position_size: Annotated[Quantity, _says("largest position the strategy aims for, in base units")] = Decimal("1.0")
+    order_size_fraction: Annotated[
+        Decimal, _range(gt=0, le=1), _says("an entry's share of the smaller max_position_size")
+    ] = Decimal("0.5")
+    holding_period_ms: Annotated[
+        int, _says("time from the last entry fill to the exit; 0: feature_window_ms", ge=0, le=86_400_000)
+    ] = 0
+    imbalance_levels: Annotated[int, _says("occupied levels per side in the imbalance", ge=1, le=100)] = 5
+    depth_levels: Annotated[int, _says("occupied levels per side in depth_ratio", ge=1, le=1000)] = 20
+
+    @property
+    def holding_ns(self) -> int:
+        """The holding period in nanoseconds, its default resolved."""
+        return (self.holding_period_ms or self.feature_window_ms) * 1_000_000
+
+
+class RiskLimits(Section, frozen=True):
+    """What no order may take the engine beyond, orders in flight counted at their worst (rule 18)."""
+
+    max_position_size: Annotated[Quantity, _says("per symbol, long or short, in base units")] = Decimal("1.0")
+    max_order_size: Annotated[Quantity, _says("one order, in base units")] = Decimal("0.5")
+    max_notional_exposure: Annotated[
+        Quantity, _says("all symbols together: sum of max(|long|, |short|) x mid, in quote units")
+    ] = Decimal("100000.0")
+    max_orders_per_second: Annotated[
+        int, _says("new orders and amends in any sliding second", ge=1, le=10_000)
+    ] = 10
+    max_loss: Annotated[
+        Limit, _says("no new risk once this much of the run's starting equity is lost, in quote units; 0: off")
+    ] = Decimal("50000.0")
+    max_drawdown: Annotated[
+        Limit, _says("no new risk once equity is this far below its highest, in quote units; 0: off")
+    ] = Decimal("50000.0")
+    price_collar_bps: Annotated[
+        int, _says("farthest price from the mid; bounds market orders too; 0: off", ge=0, le=10_000)
+    ] = 100
+    stale_data_ms: Annotated[
+        int, _says("no order on market data older than this; a quiet symbol is silent for 40 s and more; 0: off",
+                   ge=0, le=86_400_000)
+    ] = 60_000
+
+
+class Performance(Section, frozen=True):
+    """Capacities. All memory is had at start; what happens when one is used up is in docs/architecture.md."""
+
+    buffer_capacity: Annotated[
+        int, _says("snapshots in the feature ring of a symbol; a window that outgrows it is shortened and counted",
+                   ge=16, le=10_000_000)
+    ] = 10_000
+    market_channel_size: Annotated[int, _says("updates under way to the strategy (pipeline mode)", ge=16, le=10_000_000)] = 10_000
+    order_channel_size: Annotated[int, _says("commands under way to the exchange", ge=16, le=1_000_000)] = 1_000
+    persist_channel_size: Annotated[int, _says("records under way to the database", ge=64, le=10_000_000)] = 10_000
+
+
+class Persistence(Section, frozen=True):
+    """The run database. Beside `strategy.db` lie `strategy.journal`, `strategy.state` and `strategy.log`, mode 0600."""
+
+    database_path: Annotated[
+        str, _says("relative to the working directory; the folder is made if it is not there", min_length=1)
+    ] = "./data/strategy.db"
+    snapshot_interval_ms: Annotated[
+        int, _says("between rows of performance_metrics and strategy_snapshots", ge=100, le=86_400_000)
+    ] = 60_000
+    batch_size: Annotated[
+        int, _says("rows in a transaction at most; a smaller batch is written after 100 ms", ge=1, le=100_000)
+    ] = 100
+
+    def beside(self, suffix: str) -> Path:
+        """The file of that suffix beside the database.
+
+        >>> Persistence().beside(".log").name
+        'strategy.log'
+        """
+        return Path(self.database_path).with_suffix(suffix)
+
+
+class Strategy(Section, frozen=True):
+    """What trades, on which symbols."""
+
+    strategy_id: Annotated[
+        str, _says(
+            "names the strategy in the database",
+            pattern="^[A-Za-z0-9_.-]{1,64}$",
+            title="1 to 64 letters, digits, or any of _ . -",
+        ),
+    ] = "imbalance_v1"
+    symbols: Annotated[
+        tuple[SymbolName, ...], _says("the venue's own names, upper case; one quote asset", min_length=1, max_length=64)
+    ] = ("BTCUSDT",)
+    paper_trading: Annotated[bool, _says("must be true: there is no gateway for real orders")] = True
+    params: Params = Params()
+    risk_limits: RiskLimits = RiskLimits()
+    performance: Performance = Performance()
+    persistence: Persistence = Persistence()
+
+
+class SymbolRules(Section, frozen=True):
+    """What the settings say about one symbol, ahead of every other source (rule 28)."""
+
+    tick: Annotated[Quantity, _says("price step")]
+    step: Annotated[Quantity, _says("order quantity step")]
+    quote: Annotated[str, _says("quote asset", pattern="^[A-Z0-9]{1,7}$", title="1 to 7 upper-case letters or digits")] = "USDT"
+    min_qty: Annotated[Limit, _says("smallest order; 0: no rule")] = Decimal(0)
+    max_qty: Annotated[Limit, _says("largest order; 0: no rule")] = Decimal(0)
+    min_notional: Annotated[Limit, _says("smallest order value in quote units; 0: no rule")] = Decimal(0)
+
+
+class Feed(Section, frozen=True):
+    """Where market data comes from."""
+
+    venue: Annotated[Venue, _says("embedded: hft's own exchange, in a process of its own")] = "embedded"
+    rest_url: Annotated[
+        str,
+        _says(
+            "instead of the venue's, e.g. that of a running `hft sim`",
+            pattern="^(https?://[^ ]+)?$",
+            title="an http:// or https:// address",
+        ),
+    ] = ""
+    ws_url: Annotated[str, _says("instead of the venue's", pattern="^(wss?://[^ ]+)?$", title="a ws:// or wss:// address")] = ""
+    transport: Annotated[Literal["picows", "websockets"], _says("picows is the fast one")] = "picows"
+    depth_speed_ms: Annotated[
+        Literal[0, 100, 250, 500, 1000], _says("cadence of depth updates: spot 100, 1000; USD-M 0, 100, 250, 500")
+    ] = 100
+    trade_source: Annotated[
+        Literal["", "trade", "aggTrade"],
+        _says("the one source of traded volume (rule 10); empty: trade, and aggTrade where the venue has no other"),
+    ] = ""
+    snapshot_limit: Annotated[
+        Literal[0, 5, 10, 20, 50, 100, 500, 1000, 5000],
+        _says("levels per side of the REST snapshot; 0: the most the venue gives (spot 5000, USD-M 1000)"),
+    ] = 0
+    silence_ms: Annotated[
+        int, _says("a connection silent for so long is asked whether it lives", ge=1000, le=600_000)
+    ] = 30_000
+    symbols: Annotated[
+        dict[SymbolName, SymbolRules], _says("tick, step … of a symbol, instead of the venue's exchangeInfo")
+    ] = field(default_factory=dict)
+
+
+class Exchange(Section, frozen=True):
+    """The embedded exchange."""
+
+    dialect: Annotated[Literal["usdm", "spot"], _says("whose protocol it speaks; spot can't be sold short")] = "usdm"
+    seed: Annotated[int, _says("of the order flow; the same seed gives the same market", ge=0, le=2**63 - 1)] = 1
+    host: Annotated[str, _says("address to listen on", min_length=1)] = "127.0.0.1"
+    port: Annotated[Port, _says("REST and websocket; 0: any free one")] = 0
+
+
+class Engine(Section, frozen=True):
+    """The compiled engine."""
+
+    mode: Annotated[
+        Literal["inline", "pipeline"], _says("inline: one thread runs the whole tick; pipeline is not built yet")
+    ] = "inline"
+    book_window_ticks: Annotated[
+        int, _says("ticks around the touch in the dense part of the book; a power of two", ge=1024, le=1 << 22)
+    ] = 65_536
+    far_levels: Annotated[int, _says("levels per side beyond the dense part", ge=64, le=1 << 20)] = 8_192
+    sync_buffer_levels: Annotated[
+        int, _says("levels of depth updates that wait for a snapshot", ge=1024, le=1 << 24)
+    ] = 65_536
+    max_open_orders: Annotated[int, _says("open orders, all symbols together", ge=1, le=65_536)] = 256
+
+
+class Broker(Section, frozen=True):
+    """The simulated exchange side of own orders (rules 3 to 17, 25)."""
+
+    entry_latency_ms: Annotated[Millis, _says("from sending an order to its effect")] = Decimal(20)
+    response_latency_ms: Annotated[Millis, _says("from the effect to being told")] = Decimal(5)
+    max_feed_delay_ms: Annotated[
+        Millis, _says("an order takes effect so long after it is due when no event shows the venue's time")
+    ] = Decimal(50)
+    queue_model: Annotated[
+        Literal["risk_averse"], _says("a displayed decrease is taken to be behind the order until trades show otherwise")
+    ] = "risk_averse"
+    maker_fee: Annotated[
+        FeeRate | None, _says("share of the notional, negative: rebate; default: the venue's ordinary tier")
+    ] = None
+    taker_fee: Annotated[FeeRate | None, _says("share of the notional; default likewise")] = None
+    fee_asset: Annotated[
+        Literal["quote", "received"], _says("received: taken from what a fill brings in, as on spot")
+    ] = "quote"
+    initial_cash: Annotated[
+        Quantity, _says("equity at the start, in quote units; at or below zero the kill switch trips (rule 26)")
+    ] = Decimal("100000.0")
+
+
+class SignalSettings(Section, frozen=True):
+    """Where signals come from."""
+
+    kind: Annotated[Literal["imbalance", "onnx"], _says("onnx is not built yet")] = "imbalance"
+
+
+class Monitoring(Section, frozen=True):
+    """The monitor process: /metrics and /health."""
+
+    enabled: Annotated[bool, _says("serve them")] = True
+    host: Annotated[str, _says("address to listen on; loopback unless you say otherwise", min_length=1)] = "127.0.0.1"
+    port: Annotated[Port, _says("0: any free one")] = 9464
+
+
+class Logging(Section, frozen=True):
+    """strategy.log (JSON lines) and stderr (short)."""
+
+    level: Annotated[Level, _says("of strategy.log")] = "info"
+    console_level: Annotated[Level, _says("of stderr")] = "info"
+    queue_size: Annotated[
+        int,
+        _says("lines under way to the disk; beyond it lines are dropped, and the number of them is logged", ge=64, le=1_000_000),
+    ] = 10_000
+
+
+# The venues' ordinary tiers, maker and taker, as rule 22 reckons with them.
+ORDINARY_FEES: dict[str, tuple[Decimal, Decimal]] = {
+    "spot": (Decimal("0.001"), Decimal("0.001")),
+    "usdm": (Decimal("0.0002"), Decimal("0.0005")),
+    "coinm": (Decimal("0.0002"), Decimal("0.0005")),
+}
+
+
+class Config(Section, frozen=True):
+    """All settings of a run.
+
+    >>> Config().strategy.symbols
+    ('BTCUSDT',)
+    >>> Config().dialect
+    'usdm'
+    """
+
+    strategy: Strategy = Strategy()
+    feed: Feed = Feed()
+    exchange: Exchange = Exchange()
+    engine: Engine = Engine()
+    broker: Broker = Broker()
+    signal: SignalSettings = SignalSettings()
+    monitoring: Monitoring = Monitoring()
+    logging: Logging = Logging()
+
+    @property
+    def dialect(self) -> str:
+        """Whose rules of protocol and trading hold: `spot`, `usdm` or `coinm`."""
+        return self.exchange.dialect if self.feed.venue == "embedded" else self.feed.venue.split("-")[1]
+
+    @property
+    def fees(self) -> tuple[Decimal, Decimal]:
+        """Maker and taker fee rates, the venue's ordinary tier where nothing is set.
+
+        >>> Config().fees
+        (Decimal('0.0002'), Decimal('0.0005'))
+        """
+        maker, taker = ORDINARY_FEES[self.dialect]
+        broker = self.broker
+        return (
+            maker if broker.maker_fee is None else broker.maker_fee,
+            taker if broker.taker_fee is None else broker.taker_fee,
+        )
+
+    def resolved(self) -> Config:
+        """The same, with every "the venue's own" and "as another key" replaced by what it comes to."""
+        maker, taker = self.fees
+        params = replace(self.strategy.params, holding_period_ms=self.strategy.params.holding_ns // 1_000_000)
+        return replace(
+            self,
+            strategy=replace(self.strategy, params=params),
+            broker=replace(self.broker, maker_fee=maker, taker_fee=taker),
+        )
+
+
+class LiveOptions(Section, frozen=True):
+    """How one `hft live` is run: what is asked for on the command line and is no setting."""
+
+    duration_s: float | None = None
+    """Stop after so many seconds; None: until stopped."""
+    headless: bool = False
+    """No terminal view."""
+    json: bool = False
+    """Print the summary as one JSON object on stdout."""
+    fresh: bool = False
+    """Forget positions and open orders of earlier runs; the kill switch stays as it is."""

@@ -1,0 +1,122 @@
+"""What a setting may be, read from its type: to check a value, and to say in words what is allowed."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import inspect
+
+from hft.config.sections import Section
+
+_BOUNDS = {"gt": "above", "ge": "from", "lt": "below", "le": "up to"}
+
+
+class Shape(NamedTuple):
+    """One key of a section."""
+
+    key: str
+    type: Any
+    """As annotated: what msgspec converts to."""
+    kind: inspect.Type
+    """The type without its wrappers; for an optional setting, that of its value."""
+    bounds: dict[str, Any]
+    text: str
+    title: str
+    """What may be given, where the type would not say it well."""
+    default: Any
+    required: bool
+
+    @property
+    def section(self) -> type[Section] | None:
+        """The section that the key opens, if it opens one."""
+        return self.kind.cls if isinstance(self.kind, inspect.StructType) else None
+
+    @property
+    def named_section(self) -> type[Section] | None:
+        """The section that each name below the key opens, as in `[feed.symbols.BTCUSDT]`."""
+        value = self.kind.value_type if isinstance(self.kind, inspect.DictType) else None
+        return value.cls if isinstance(value, inspect.StructType) else None
+
+    @property
+    def allowed(self) -> str:
+        """What the value may be, in words.
+
+        >>> from hft.config.sections import Params
+        >>> shapes(Params)["imbalance_threshold"].allowed
+        'a number above 0 up to 1'
+        """
+        match self.kind:
+            case inspect.BoolType():
+                return "true or false"
+            case inspect.LiteralType():
+                return "one of " + ", ".join(msgspec.json.encode(value).decode() for value in self._choices())
+            case inspect.IntType():
+                return "a whole number" + self._range()
+            case inspect.FloatType() | inspect.DecimalType():
+                return "a number" + self._range()
+            case inspect.StrType():
+                return self.title or "text, not empty"
+            case inspect.VarTupleType(item_type=item, max_length=most):
+                return f"a list of 1 to {most} {_unwrap(item, self.key).title}"
+            case _:
+                return "a table"
+
+    def _choices(self) -> tuple[Any, ...]:
+        # As they are declared; msgspec sorts them.
+        literal, *_ = typing.get_args(self.type)
+        return typing.get_args(literal)
+
+    def _range(self) -> str:
+        said = [f" {word} {self.bounds[name]}" for name, word in _BOUNDS.items() if self.bounds.get(name) is not None]
+        return "".join(said)
+
+    def within(self, number: Decimal | float) -> bool:
+        """Whether a number is finite and in bounds."""
+        bounds = self.bounds
+        return (
+            Decimal(number).is_finite()
+            and (bounds.get("gt") is None or number > bounds["gt"])
+            and (bounds.get("ge") is None or number >= bounds["ge"])
+            and (bounds.get("lt") is None or number < bounds["lt"])
+            and (bounds.get("le") is None or number <= bounds["le"])
+        )
+
+
+def _unwrap(kind: inspect.Type, key: str) -> Shape:
+    said: dict[str, str] = {}
+    bounds: dict[str, Any] = {}
+    while isinstance(kind, (inspect.Metadata, inspect.UnionType)):
+        if isinstance(kind, inspect.Metadata):
+            said = {**(kind.extra_json_schema or {}), **said}
+            bounds.update(kind.extra or {})
+            kind = kind.type
+        else:
+            kind = next(option for option in kind.types if not isinstance(option, inspect.NoneType))
+    if isinstance(kind, (inspect.IntType, inspect.FloatType)):
+        bounds.update({name: getattr(kind, name) for name in _BOUNDS})
+    return Shape(key, None, kind, bounds, said.get("description", ""), said.get("title", ""), msgspec.NODEFAULT, False)
+
+
+def shapes(section: type[Section]) -> dict[str, Shape]:
+    """The keys of a section, in the order they are written."""
+    kind = inspect.type_info(section)
+    assert isinstance(kind, inspect.StructType)
+    found = {}
+    for item, annotated in zip(kind.fields, msgspec.structs.fields(section), strict=True):
+        default = item.default if item.default_factory is msgspec.NODEFAULT else item.default_factory()
+        found[item.name] = _unwrap(item.type, item.name)._replace(
+            type=annotated.type, default=default, required=item.required
+        )
+    return found
+
+
+def walk(section: type[Section], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], type[Section]]]:
+    """Every section below one, with its dotted place: ``(("strategy", "params"), Params)``, ..."""
+    for key, shape in shapes(section).items():
+        if shape.section is not None:
+            yield (*path, key), shape.section
+            yield from walk(shape.section, (*path, key))

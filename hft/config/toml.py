@@ -1,0 +1,107 @@
+"""From settings back to TOML: the effective ones for `hft config show`, a commented file for `hft config init`."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hft.config.sections import Config, Section
+from hft.config.shape import Shape, shapes, walk
+from hft.errors import UsageError
+
+_WIDTH = 110
+
+
+def to_toml(config: Config) -> str:
+    """All settings as they hold, defaults and the venue's own values filled in; reads back as the same settings.
+
+    >>> print(to_toml(Config()).splitlines()[1])
+    strategy_id = "imbalance_v1"
+    """
+    blocks = []
+    for path, table in _tables(config.resolved(), ()):
+        lines = [f"{key} = {literal(value)}" for key, value in table.items()]
+        blocks.append("\n".join([f"[{'.'.join(path)}]", *lines]))
+    return "\n\n".join(blocks) + "\n"
+
+
+def template() -> str:
+    """A settings file that says of every key what it means and may be. What is commented out stands at its default."""
+    blocks = [
+        "# Settings of hft. `hft config check FILE` validates this file, `hft config show --config FILE` prints what holds."
+    ]
+    resolved = dict(_tables(Config().resolved(), ()))
+    for path, section in walk(Config):
+        # The strategy's tables are what nearly everybody edits; the rest is there to be found.
+        hidden = "" if path[0] == "strategy" else "# "
+        lines = [f"# {line}" for line in textwrap.wrap(_summary(section), _WIDTH)]
+        lines.append(f"[{'.'.join(path)}]")
+        for key, shape in shapes(section).items():
+            if shape.section is None and shape.named_section is None:
+                lines += _describe(shape)
+                default = resolved[path][key] if shape.default is None else shape.default
+                lines.append(f"{hidden}{key} = {literal(default)}")
+        blocks.append("\n".join(lines))
+    blocks.append(_RULES_EXAMPLE)
+    return "\n\n".join(blocks) + "\n"
+
+
+def write_template(path: Path, *, force: bool = False) -> None:
+    """Write the commented file; one that is there stays as it is unless forced."""
+    try:
+        with path.open("w" if force else "x", encoding="utf-8") as file:
+            file.write(template())
+    except FileExistsError:
+        raise UsageError("is there already", where=str(path), do="--force replaces it") from None
+    except OSError as error:
+        raise UsageError(f"can't be written: {error.strerror}", where=str(path)) from None
+
+
+_RULES_EXAMPLE = """\
+# A symbol's rules, instead of the venue's exchangeInfo.
+# [feed.symbols.BTCUSDT]
+# tick = 0.1
+# step = 0.001
+# min_notional = 100"""
+
+
+def _summary(section: type[Section]) -> str:
+    return " ".join((section.__doc__ or "").split("\n\n")[0].split())
+
+
+def _describe(shape: Shape) -> list[str]:
+    return [f"# {line}" for line in textwrap.wrap(f"{shape.text} ({shape.allowed})", _WIDTH)]
+
+
+def _tables(section: Section, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+    plain, inner = {}, []
+    for key, value in msgspec.structs.asdict(section).items():
+        if isinstance(value, Section):
+            inner.append(((*path, key), value))
+        elif isinstance(value, dict):
+            inner += [((*path, key, name), table) for name, table in value.items()]
+        else:
+            plain[key] = value
+    if path:
+        yield path, plain
+    for below, table in inner:
+        yield from _tables(table, below)
+
+
+def literal(value: Any) -> str:
+    """A value as it stands in a TOML file."""
+    match value:
+        case Decimal():
+            # Never an exponent: `1E+5` is no TOML number.
+            return format(value, "f")
+        case tuple() | list():
+            return "[" + ", ".join(map(literal, value)) + "]"
+        case _:
+            # A JSON string, integer, float or boolean is a TOML one, but for DEL, which TOML wants escaped.
+            return json.dumps(value, ensure_ascii=False, default=str).replace("\x7f", "\\u007f")

@@ -1,0 +1,115 @@
+"""The exceptions that leave hft, and the exit codes they end a command with.
+
+Every message is one line: where, what, what to do about it. Code that meets a failure raises the class that names its kind;
+`hft.cli` prints the line on stderr and exits with the class's code. A failure of any other class is a bug and keeps its
+traceback.
+"""
+
+from __future__ import annotations
+
+import enum
+
+
+class ExitCode(enum.IntEnum):
+    """How a command of `hft` ends.
+
+    >>> int(ExitCode.USAGE)
+    2
+    """
+
+    OK = 0
+    USAGE = 2
+    """A usage or configuration error; nothing was started."""
+    UNREACHABLE = 3
+    """The venue can't be reached."""
+    DAMAGED = 4
+    """A database, journal or capture is damaged."""
+    STRATEGY = 5
+    """The strategy raised."""
+    HALTED = 6
+    """Trading halted by itself: kill switch, loss of all equity, a fault in the core."""
+    SIGINT = 130
+    """Stopped by Ctrl-C; everything was written."""
+    SIGTERM = 143
+    """Stopped by SIGTERM; everything was written."""
+
+
+class HftError(Exception):
+    """A failure that a user can act on.
+
+    Parameters
+    ----------
+    what : str
+        What is wrong, without a full stop.
+    where : str, optional
+        The file, key, address or symbol it is about.
+    do : str, optional
+        The way out.
+
+    >>> print(VenueUnreachable("connection refused", where="ws://127.0.0.1:9443", do="start `hft sim` first"))
+    ws://127.0.0.1:9443: connection refused; start `hft sim` first
+    """
+
+    exit_code: ExitCode = ExitCode.USAGE
+
+    def __init__(self, what: str, *, where: str = "", do: str = "") -> None:
+        self.what = what
+        self.where = where
+        self.do = do
+        line = f"{where}: {what}" if where else what
+        super().__init__(" ".join((f"{line}; {do}" if do else line).split()))
+
+
+class UsageError(HftError):
+    """A command, option, file name or address that can't be used as given: exit code 2."""
+
+
+class ConfigError(UsageError):
+    """A setting that is unknown, of the wrong type, out of range, or at odds with another: exit code 2."""
+
+
+class NotBuiltError(UsageError):
+    """A part of the design that this version does not have: exit code 2.
+
+    >>> print(NotBuiltError("pipeline", where="[engine] mode", do="use inline"))
+    [engine] mode: pipeline is not built yet; use inline
+    """
+
+    def __init__(self, what: str, *, where: str = "", do: str = "") -> None:
+        super().__init__(f"{what} is not built yet", where=where, do=do)
+
+
+class VenueUnreachable(HftError):
+    """The venue refused, timed out, or answers with an error that asking again does not mend: exit code 3."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
+class DamagedData(HftError):
+    """A database, journal or capture that is torn, corrupt or not ours: exit code 4."""
+
+    exit_code = ExitCode.DAMAGED
+
+
+class StrategyError(HftError):
+    """The user's strategy raised; `__cause__` is what it raised: exit code 5."""
+
+    exit_code = ExitCode.STRATEGY
+
+
+class TradingHalted(HftError):
+    """Trading halted by itself and stays halted until the kill switch is released: exit code 6."""
+
+    exit_code = ExitCode.HALTED
+
+
+class Interrupted(HftError):
+    """SIGINT was handled: exit code 130."""
+
+    exit_code = ExitCode.SIGINT
+
+
+class Terminated(HftError):
+    """SIGTERM was handled: exit code 143."""
+
+    exit_code = ExitCode.SIGTERM

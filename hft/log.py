@@ -1,0 +1,245 @@
+"""Structured logging: JSON lines in `strategy.log`, short lines on stderr.
+
+A call only puts the event on a bounded queue. One thread formats and writes, so that a slow disk never holds up the event
+loop; when it falls behind by the whole queue, lines are dropped and the number of them is logged as soon as there is room.
+Nothing is logged per message of the market.
+
+Without `open_log` (hft used as a library) events go to the standard library's logging, as from any other library.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import queue
+import stat
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+import msgspec
+
+from hft.config import Logging
+from hft.errors import UsageError
+
+# structlog's own `__init__` imports its development renderer, which imports rich where it is installed: 20 ms and several
+# megabytes that the engine's process must not carry. A None in `sys.modules` makes `import rich` fail for exactly the time
+# of this import; structlog then does without, and nobody else's import of rich is touched.
+_rich_is_here = "rich" in sys.modules
+if not _rich_is_here:
+    sys.modules["rich"] = None  # type: ignore[assignment]
+try:
+    import structlog
+finally:
+    if not _rich_is_here:
+        del sys.modules["rich"]
+
+LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
+
+Event = Mapping[str, Any]
+
+
+class LogWriter:
+    """The thread that writes, and the queue to it.
+
+    Parameters
+    ----------
+    path : Path, optional
+        The log file, appended to, mode 0600; None: stderr only.
+    settings : Logging
+        Levels and queue size.
+    stream : TextIO, optional
+        Where the short lines go; None: nowhere (a terminal view owns the screen).
+    """
+
+    def __init__(self, path: Path | None, settings: Logging, stream: TextIO | None = sys.stderr) -> None:
+        self.dropped = 0
+        self.failed = 0
+        self._levels = (LEVELS[settings.level], LEVELS[settings.console_level])
+        self._capacity = settings.queue_size
+        # SimpleQueue: its put never waits and may run inside a signal handler.
+        self._queue: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._stream = stream
+        self._file = None if path is None else _open(path)
+        self._reported = 0
+        self._closing = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="hft-log", daemon=True)
+        self._thread.start()
+
+    @property
+    def level(self) -> int:
+        """Events below this are wanted by neither the file nor stderr."""
+        return min(self._levels)
+
+    def put(self, event: Event) -> None:
+        """Take one event; never waits. Its values must not change afterwards."""
+        if self._queue.qsize() >= self._capacity:
+            self.dropped += 1
+        else:
+            self._queue.put(event)
+
+    def close(self) -> None:
+        """Write what is queued, then end. Closing twice is harmless."""
+        with self._closing:
+            if self._thread.is_alive():
+                self._queue.put(None)
+                self._thread.join()
+            if self._file is not None:
+                os.close(self._file)
+                self._file = None
+
+    def _run(self) -> None:
+        while (event := self._queue.get()) is not None:
+            self._write(event)
+            if self.dropped > self._reported and self._queue.empty():
+                self._report_dropped()
+        if self.dropped > self._reported:
+            self._report_dropped()
+
+    def _report_dropped(self) -> None:
+        count, self._reported = self.dropped - self._reported, self.dropped
+        self._write(_stamped({"event": "log lines dropped", "level": "warning", "logger": "hft.log", "count": count}))
+
+    def _write(self, event: Event) -> None:
+        level = LEVELS[event["level"]]
+        if self._file is not None and level >= self._levels[0]:
+            try:
+                _write_all(self._file, as_json(event))
+            except OSError as error:
+                self._fail(error)
+        if self._stream is not None and level >= self._levels[1]:
+            try:
+                self._stream.write(as_text(event))
+                self._stream.flush()
+            except (OSError, ValueError):  # a closed terminal or pipe: there is nowhere left to say so
+                self._stream = None
+
+    def _fail(self, error: OSError) -> None:
+        self.failed += 1
+        if self.failed == 1 and self._stream is not None:
+            self._stream.write(f"log file: can't be written: {error.strerror}; trading goes on without it\n")
+
+
+_writer: LogWriter | None = None
+
+
+def open_log(path: Path | None, settings: Logging | None = None, stream: TextIO | None = sys.stderr) -> LogWriter:
+    """Send this process's events to a file and a stream; whoever calls it closes the writer, or the interpreter does at exit.
+
+    Raises `UsageError` when the file can't be opened.
+    """
+    global _writer
+    close_log()
+    _writer = LogWriter(path, settings or Logging(), stream)
+    atexit.register(_writer.close)
+    logging.getLogger().addHandler(_BRIDGE)
+    return _writer
+
+
+def close_log() -> None:
+    """Write what is queued and end the thread; later events go to the standard library's logging again."""
+    global _writer
+    if _writer is not None:
+        logging.getLogger().removeHandler(_BRIDGE)
+        writer, _writer = _writer, None
+        writer.close()
+        atexit.unregister(writer.close)
+
+
+def get_logger(name: str) -> Any:
+    """A structlog logger whose events carry this name: ``get_logger("hft.feed").warning("resync", symbol="BTCUSDT")``."""
+    bare = structlog.wrap_logger(_OUTLET, processors=_PROCESSORS, wrapper_class=_BOUND, context_class=dict)
+    return bare.bind(logger=name)
+
+
+def as_json(event: Event) -> bytes:
+    """One line of the log file.
+
+    >>> as_json({"timestamp": "2026-01-01T00:00:00.000000Z", "level": "info", "event": "synced", "symbol": "BTCUSDT"})
+    b'{"timestamp":"2026-01-01T00:00:00.000000Z","level":"info","event":"synced","symbol":"BTCUSDT"}\\n'
+    """
+    return _ENCODER.encode(event) + b"\n"
+
+
+def as_text(event: Event) -> str:
+    """One line for a person.
+
+    >>> as_text({"timestamp": "2026-01-01T12:30:00.250000Z", "level": "warning", "event": "resync", "gap": 3})
+    '12:30:00.250 warning  resync gap=3\\n'
+    """
+    rest = {key: value for key, value in event.items() if key not in ("timestamp", "level", "event", "logger", "exception")}
+    said = " ".join([str(event["event"]), *(f"{key}={value}" for key, value in rest.items())])
+    trace = "\n" + event["exception"] if "exception" in event else ""
+    return f"{event['timestamp'][11:23]} {event['level']:<8} {said}{trace}\n"
+
+
+def _open(path: Path) -> int:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if stat.S_ISREG(os.fstat(file).st_mode):  # one of an earlier umask; a device keeps its own mode
+            os.fchmod(file, 0o600)
+    except OSError as error:
+        raise UsageError(
+            f"the log can't be written: {error.strerror}", where=str(path), do="change [strategy.persistence] database_path"
+        ) from None
+    return file
+
+
+def _write_all(file: int, data: bytes) -> None:
+    # Unbuffered and append-only: several processes may share the file, and a killed one loses no line it had written.
+    while data:
+        data = data[os.write(file, data) :]
+
+
+def _stamped(event: dict[str, Any]) -> dict[str, Any]:
+    seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    return {"timestamp": f"{stamp}.{nanoseconds // 1000:06d}Z", **event}
+
+
+def _finish(_logger: Any, _method: str, event: Any) -> tuple[tuple[Event], dict[str, Any]]:
+    """Put time, level, logger and event first; hand the outlet one argument."""
+    head = {"level": event.pop("level"), "event": event.pop("event"), "logger": event.pop("logger")}
+    return (_stamped({**head, **event}),), {}
+
+
+class _Outlet:
+    """Where structlog's chain ends: the writer, or the standard library."""
+
+    def msg(self, event: Event) -> None:
+        level = LEVELS[event["level"]]
+        if _writer is None:
+            logging.getLogger(event["logger"]).log(level, "%s", as_text(event)[22:].rstrip("\n"))
+        elif level >= _writer.level:
+            _writer.put(event)
+
+    debug = info = warning = error = critical = msg
+
+
+class _Bridge(logging.Handler):
+    """Other libraries' records, on the same queue."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        writer = _writer
+        if writer is not None and record.levelno >= writer.level:
+            level = next((name for name, number in LEVELS.items() if record.levelno <= number), "critical")
+            event = {"level": level, "event": record.getMessage(), "logger": record.name}
+            if record.exc_info and record.exc_info[0] is not None:
+                event["exception"] = logging.Formatter().formatException(record.exc_info)
+            writer.put(_stamped(event))
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=str)
+_OUTLET = _Outlet()
+_BRIDGE = _Bridge(level=logging.INFO)
+_BOUND = structlog.make_filtering_bound_logger(logging.DEBUG)
+_PROCESSORS: list[Callable[..., Any]] = [
+    structlog.processors.add_log_level,
+    structlog.processors.format_exc_info,
+    _finish,
+]
