@@ -55,7 +55,8 @@ def run(page_path: str | os.PathLike[str], host: str = "127.0.0.1", port: int = 
     """Serves until SIGINT or SIGTERM; the exit code.
 
     Once it listens, one JSON line on stdout says where: ``{"host": …, "port": …}``; port 0 takes a free one. `parent`
-    is the pid of the process that started it: the monitor ends when that one does, however it dies. A page that can't be read or a port in use: one line on stderr, 2.
+    is the pid of the process that started it: the monitor ends when that one does, however it dies. A page that can't be
+    read or a port in use: one line on stderr, 2.
     """
     try:
         asyncio.run(_serve(PageReader(page_path), host, port, parent))

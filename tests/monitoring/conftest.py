@@ -3,10 +3,10 @@
 import time
 
 import pytest
+from hft._core.types import Spec
 
 from hft._core.journal import Journal
 from hft._core.page import StatePage
-from hft._core.types import Spec
 
 BTC = Spec("BTCUSDT", tick="0.10", step="0.001")
 ETH = Spec("ETHUSDT", tick="0.01", step="0.001")
@@ -76,14 +76,29 @@ def busy(engine):
         page.histogram("tick_to_trade").add(ns)
     page.histogram("features").add(80)
     page.channel(0, "market", 10_000, 2500, 3)
-    engine.totals(realised=-150_000_000, unrealised=25_000_000, fees=100_000_000, pnl=-225_000_000, exposure=10**12, journal_used=5)
+    engine.totals(
+        realised=-150_000_000, unrealised=25_000_000, fees=100_000_000, pnl=-225_000_000, exposure=10**12, journal_used=5
+    )
     features = dict.fromkeys(("volatility", "momentum", "imbalance", "depth_ratio", "ofi", "signed_volume", "intensity"), 0.25)
+    features |= {"timestamp_ns": 1, "mid": 618001.5, "microprice": 618001.4, "spread_bps": 0.016, "valid": 1, "reserved": 0}
     engine.panel(
-        0, position=250, n_bids=2, n_asks=1, bids=levels(BTC, ("61800.1", "2.5"), ("61800.0", "1")), asks=levels(BTC, ("61800.2", "0.75")),
-        realised=-150_000_000, unrealised=25_000_000, fees=100_000_000, mark2=1236003, has_signal=1, signal_strength=0.62,
-        signal_confidence=0.8, open_orders=2, resyncs=1,
-        features={**features, "timestamp_ns": 1, "mid": 618001.5, "microprice": 618001.4, "spread_bps": 0.016, "valid": 1, "reserved": 0},
-    )  # fmt: skip
+        0,
+        position=250,
+        n_bids=2,
+        n_asks=1,
+        bids=levels(BTC, ("61800.1", "2.5"), ("61800.0", "1")),
+        asks=levels(BTC, ("61800.2", "0.75")),
+        realised=-150_000_000,
+        unrealised=25_000_000,
+        fees=100_000_000,
+        mark2=1236003,
+        has_signal=1,
+        signal_strength=0.62,
+        signal_confidence=0.8,
+        open_orders=2,
+        resyncs=1,
+        features=features,
+    )
     page.market(0, best_bid=618001, best_ask=618002, mid2=1236003, spread_bps=16)
     journal = Journal(8, run=7)
     order = (7 << 32) + 41

@@ -5,17 +5,19 @@ import sys
 import threading
 
 import pytest
-from tests.monitoring.conftest import BTC, Engine
 
 from hft.errors import UsageError
 from hft.monitoring.kill import trip
+from tests.monitoring.conftest import BTC, Engine
 
 KILL = "import sys; from hft.monitoring.kill import trip; print(trip(sys.argv[1], release='release' in sys.argv, wait_s=30))"
 
 
 def outside(path, *options):
     """The command in a process of its own."""
-    return subprocess.run([sys.executable, "-c", KILL, str(path), *options], capture_output=True, text=True, timeout=60, check=True).stdout
+    return subprocess.run(
+        [sys.executable, "-c", KILL, str(path), *options], capture_output=True, text=True, timeout=60, check=True
+    ).stdout
 
 
 def test_a_running_engine_answers(engine, path):

@@ -4,10 +4,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
-from tests.monitoring.conftest import busy
 
 from hft.monitoring.metrics import BUCKETS_S, PageCollector
 from hft.monitoring.page import PageReader
+from tests.monitoring.conftest import busy
 
 
 @pytest.fixture
@@ -46,7 +46,18 @@ def test_the_histogram_is_cumulative_over_the_named_buckets(engine, scrape):
     bounds = {float(key[1]): value for key, value in samples.items() if key[0] == f"{name}_bucket"}
     assert {1e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4} < bounds.keys()
     assert min(bounds) == 1e-7
-    assert [bounds[b] for b in (1e-7, 2e-7, 5e-7, 1e-6, 2e-6, 5e-6, 2e-5, 5e-5, 1e-3, float("inf"))] == [1, 2, 3, 4, 5, 6, 6, 7, 7, 8]
+    assert [bounds[b] for b in (1e-7, 2e-7, 5e-7, 1e-6, 2e-6, 5e-6, 2e-5, 5e-5, 1e-3, float("inf"))] == [
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+        6,
+        7,
+        7,
+        8,
+    ]
     assert samples[(f"{name}_count",)] == 8
     assert samples[(f"{name}_sum",)] == pytest.approx(2_036_440e-9)
 

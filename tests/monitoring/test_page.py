@@ -3,10 +3,10 @@
 from decimal import Decimal
 
 import pytest
-from tests.monitoring.conftest import BTC, Engine, busy
 
 from hft.errors import UsageError
 from hft.monitoring.page import PageReader, open_page, view
+from tests.monitoring.conftest import BTC, Engine, busy
 
 
 def test_prices_quantities_and_money_are_exact_decimals(engine, path):
@@ -45,7 +45,11 @@ def test_ages_are_told_on_the_engines_clock(engine):
     raw["header"].update(heartbeat_ns=start + 2_000_000_000)
     raw["symbols"][0]["panel"].update(last_update_ns=start + 1_000_000_000)
     state = view(raw, engine.monotonic_ns + 2_500_000_000)
-    assert (state.heartbeat_age_ns, state.symbols[0].update_age_ns, state.uptime_ns) == (500_000_000, 1_500_000_000, 2_000_000_000)
+    assert (state.heartbeat_age_ns, state.symbols[0].update_age_ns, state.uptime_ns) == (
+        500_000_000,
+        1_500_000_000,
+        2_000_000_000,
+    )
 
 
 @pytest.mark.parametrize(

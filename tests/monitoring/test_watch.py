@@ -4,11 +4,11 @@ import io
 
 import pytest
 from rich.console import Console
-from tests.monitoring.conftest import busy
 
 from hft.errors import UsageError
 from hft.monitoring.page import PageReader
 from hft.monitoring.watch import render, watch
+from tests.monitoring.conftest import busy
 
 
 def drawn(path, width=150):
@@ -20,11 +20,16 @@ def drawn(path, width=150):
 def test_everything_that_matters_is_in_the_picture(engine, path):
     busy(engine)
     text = drawn(path)
+    words = ["imbalance_v1", "sim-usdm", "running", "BTCUSDT", "synced", "61,800.1", "61,800.2", "2.500", "momentum", "+0.250", "-2.25", "rate_limit", "7.41", "25%", "9,802"]
     for word in (
-        "imbalance_v1", "sim-usdm", "running", "kill switch off", "BTCUSDT", "synced", "61,800.1", "61,800.2", "2.500", "momentum",
-        "+0.62 at 80%", "+0.250", "-2.25", "tick to trade", "rate_limit", "7.41", "taker fill", "rejected rate_limit", "market channel",
-        "25%", "9,802",
-    ):  # fmt: skip
+        *words,
+        "kill switch off",
+        "+0.62 at 80%",
+        "tick to trade",
+        "taker fill",
+        "rejected rate_limit",
+        "market channel",
+    ):
         assert word in text, word
 
 
