@@ -58,6 +58,12 @@ cdef enum Status:
     VENUE_USER_CANCEL = 70
     VENUE_BOOK_FULL = 71        # no slot for another resting order
 
+    # why the kill switch is on
+    KILL_REQUEST = 80           # somebody asked: `hft kill`, a signal
+    KILL_FAULT = 81             # a fault halted trading
+    KILL_BANKRUPT = 82          # equity at or below zero
+    KILL_LATCHED = 83           # it was on when the last run ended
+
     STATUS_CODES = 96           # counters have this many slots
 
     # faults: a bug or exhausted memory; trading halts
@@ -66,3 +72,4 @@ cdef enum Status:
     FAULT_UNKNOWN_ORDER = -3
     FAULT_NO_MEMORY = -4
     FAULT_REPORTS_FULL = -5
+    FAULT_JOURNAL_FULL = -6

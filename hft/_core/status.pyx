@@ -48,16 +48,22 @@ _TEXT = {
     VENUE_NO_LIQUIDITY: ("no_liquidity", "nothing to take"),
     VENUE_USER_CANCEL: ("user_cancel", "cancelled on request"),
     VENUE_BOOK_FULL: ("resting_full", "no slot for another resting order"),
+    KILL_REQUEST: ("kill_requested", "somebody tripped the kill switch"),
+    KILL_FAULT: ("kill_fault", "a fault halted trading"),
+    KILL_BANKRUPT: ("kill_bankrupt", "equity is at or below zero"),
+    KILL_LATCHED: ("kill_latched", "the kill switch was on when the last run ended"),
     FAULT_ILLEGAL_MOVE: ("illegal_move", "an order moved between states that the table forbids"),
     FAULT_OVERFLOW: ("overflow", "a money sum left 64 bits"),
     FAULT_UNKNOWN_ORDER: ("fault_unknown_order", "a report for an order that the table does not hold"),
     FAULT_NO_MEMORY: ("no_memory", "memory could not be had"),
     FAULT_REPORTS_FULL: ("reports_full", "more reports under way than there is room for"),
+    FAULT_JOURNAL_FULL: ("fault_journal_full", "the journal had no room for a record that may not be lost"),
 }
 
 NAMES = {code: name for code, (name, _) in _TEXT.items()}
 CODES = {name: code for code, name in NAMES.items()}
 CODE_COUNT = STATUS_CODES
+FIRST_ORDER_CODE = RISK_KILL_SWITCH      # codes below it are about messages
 
 
 def name(code: int) -> str:

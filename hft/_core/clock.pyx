@@ -1,0 +1,46 @@
+"""The venue's time on our clock."""
+
+from hft._core.memory cimport hft_alloc, hft_free
+
+
+cdef class VenueClock:
+    """When an event would have arrived without the jitter of its way: v = x + θ (SEMANTICS 2), for one symbol.
+
+    θ is the least difference between receive time and the venue's stamp over ten minutes. It falls at once, and rises
+    only when the old minimum has left the window and everything of at least ten seconds was above it: a stall of the
+    connection is not a step of the clock.
+
+    >>> clock = VenueClock()
+    >>> clock.observe(1_000_000_000, 990_000_000)           # 10 ms on the way
+    1000000000
+    >>> clock.observe(1_500_000_000, 1_450_000_000)         # 50 ms: 40 of them are delay
+    1460000000
+    >>> clock.theta, clock.now
+    (10000000, 1460000000)
+    >>> clock.observe(1_600_000_000, 0)                     # no stamp
+    1460000000
+    """
+
+    def __cinit__(self):
+        self.c = <ClockState*>hft_alloc(clock_size())
+        if self.c == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        hft_free(self.c)
+
+    def observe(self, int64_t recv_ns, int64_t x_ns) -> int:
+        """v of an event, in ns. `recv_ns` is positive and does not decrease; `x_ns` is the venue's stamp, 0 for none."""
+        if recv_ns <= 0 or x_ns < 0:
+            raise ValueError(f"times must not be negative: received {recv_ns}, stamp {x_ns}")
+        return clock_observe(self.c, recv_ns, x_ns)
+
+    @property
+    def theta(self) -> int:
+        """θ in ns: the clocks' offset and the least delay together."""
+        return self.c.theta
+
+    @property
+    def now(self) -> int:
+        """V in ns: the latest v so far; 0 before the first stamp."""
+        return self.c.v_max

@@ -1,0 +1,196 @@
+# The whole tick in one call: decode, clock, book, broker, snapshot, features, signal, risk, order.
+#
+#   EngineState ──▶ DecoderState        the newest message
+#               ──▶ Market × n       what everybody sees
+#               ──▶ Lane             one trader
+#               ──▶ Outlet           journal, state page, log of fills
+#
+# EngineState holds pointers and is never hashed or mapped; what it points to is plain memory that `Engine` owns. Inputs come
+# in order of `now`; an input with an earlier one counts as simultaneous with the newest.
+
+from hft._core.cycles cimport cycles_now
+from hft._core.decode cimport DecoderState, decode_frame, decoder_levels, decoder_message
+from hft._core.delivery cimport INT64_MAX
+from hft._core.histogram cimport histogram_add
+from hft._core.lane cimport (
+    Lane, lane_act, lane_advance, lane_arrivals, lane_cancel_all, lane_deliver, lane_match, lane_positions, lane_risk,
+    lane_schedule,
+)
+from hft._core.market cimport (
+    FX_LOST, FX_SYNCED, Market, market_apply, market_clock, market_connected, market_disconnected, market_evaluate,
+    market_publish, market_sync,
+)
+from hft._core.outlet cimport FillLog, Outlet, outlet_count, outlet_kill
+from hft._core.page cimport (
+    HIST_FEATURES, HIST_TICK, HIST_TICK_TO_TRADE, Page, page_flag, page_histogram, page_kill_poll, page_kill_set, page_market,
+    PAGE_HALTED,
+)
+from hft._core.risk cimport HALT_KILL, HALT_STOPPING, risk_bankrupt, risk_halt
+from hft._core.sink cimport FRAME_ATTENTION, FRAME_HANDLED, FRAME_NEEDS_PYTHON, FrameSink
+from hft._core.status cimport (
+    BUFFERED, DECODE_FALLBACK, KILL_BANKRUPT, KILL_FAULT, KILL_REQUEST, OK, RISK_KILL_SWITCH,
+)
+from hft._core.symbols cimport Symbols
+from hft._core.types cimport (
+    MAX_SYMBOLS, MSG_SNAPSHOT, Level, Message, SymbolSpec, int32_t, int64_t, likely, uint32_t, uint64_t, unlikely,
+)
+
+cdef enum:
+    FEATURE_SAMPLE = 63         # the feature stage is timed on messages whose number has none of these bits
+
+cdef struct EngineState:
+    DecoderState* decoder
+    Market* markets[64]
+    Lane* lane
+    Outlet out
+    int64_t now                 # of the newest input
+    int64_t n_symbols
+    int64_t attention           # 1: Python is to look: a snapshot is wanted, or trading halted
+    double ns_per_cycle
+    int64_t processed           # messages, of every kind and outcome
+    int64_t hard_reserve        # below this much journal room, inputs wait
+    int64_t has_writer          # 0: nobody drains the journal; it is overwritten
+
+
+cdef inline int64_t engine_since(const EngineState* e, uint64_t cycles) noexcept nogil:
+    """Nanoseconds since a cycle count was taken: for histograms only."""
+    return <int64_t>(<double>(cycles_now() - cycles) * e.ns_per_cycle)
+
+
+# --- kill switch
+
+cdef inline void engine_kill(EngineState* e, bint on, int reason, int64_t now) noexcept nogil:
+    """Trip or release: latched in the page, journalled, open orders cancelled."""
+    if on == (e.lane.kill_on != 0):
+        return
+    e.lane.kill_on = on
+    e.attention = 1
+    risk_halt(lane_risk(e.lane), HALT_KILL, on)
+    page_kill_set(e.out.page, on, reason, now)
+    outlet_kill(&e.out, on, reason, now)
+    if on:
+        lane_cancel_all(e.lane, &e.out, now)
+
+
+cdef inline void engine_watch(EngineState* e, int64_t now) noexcept nogil:
+    """What can stop trading, looked at with every input and by the timer."""
+    cdef int request = page_kill_poll(e.out.page)
+    if unlikely(request != 0):
+        engine_kill(e, request == 1, KILL_REQUEST, now)
+    if unlikely(e.lane.fault < 0 and not e.lane.kill_on):
+        outlet_count(&e.out.page.counters.faults[-e.lane.fault & 15])
+        page_flag(e.out.page, PAGE_HALTED, True)
+        engine_kill(e, True, KILL_FAULT, now)
+    if unlikely(risk_bankrupt(lane_risk(e.lane), lane_positions(e.lane))):
+        engine_kill(e, True, KILL_BANKRUPT, now)
+
+
+# --- inputs
+
+cdef inline int64_t engine_enter(EngineState* e, int64_t now) noexcept nogil:
+    """Every input begins here: time never goes back, and what is due by now happens first."""
+    if unlikely(now < e.now):
+        now = e.now
+    e.now = now
+    engine_watch(e, now)
+    if e.lane.next_due <= now:
+        lane_advance(e.lane, &e.out, e.markets, now)
+    return now
+
+
+cdef inline void engine_evaluate(EngineState* e, Market* market, int32_t i, int64_t now) noexcept nogil:
+    """Snapshot, features."""
+    cdef uint64_t cycles
+    market_publish(market, page_market(e.out.page, i), now)
+    if e.processed & FEATURE_SAMPLE:
+        market_evaluate(market, now)
+    else:
+        cycles = cycles_now()
+        market_evaluate(market, now)
+        histogram_add(page_histogram(e.out.page, HIST_FEATURES), engine_since(e, cycles))
+
+
+cdef inline int engine_message(EngineState* e, Message* msg, const Level* levels, uint64_t cycles) noexcept nogil:
+    """One decoded message, to the end of its work; the answer is why it was not applied, or OK."""
+    cdef int64_t submitted = e.lane.submitted
+    cdef int32_t i = msg.symbol
+    cdef Market* market = e.markets[i]
+    cdef int64_t now = engine_enter(e, msg.recv_ns)
+    cdef int64_t v
+    cdef int fx = 0
+    cdef int code
+    msg.recv_ns = now
+    v = market_clock(market, msg)
+    lane_arrivals(e.lane, &e.out, market, i, v, now)
+    code = market_apply(market, msg, levels, &fx)
+    lane_match(e.lane, &e.out, market, msg, i, fx, v, now)
+    lane_deliver(e.lane, &e.out, now)
+    e.processed += 1
+    if likely(code == OK):
+        engine_evaluate(e, market, i, now)
+        lane_act(e.lane, &e.out, market, i, now)
+    else:
+        outlet_count(&e.out.page.counters.status[code])
+    outlet_count(&e.out.page.counters.messages[msg.kind])
+    if unlikely(market_sync(market).wants_snapshot) or unlikely(e.lane.fault < 0):
+        e.attention = 1
+    histogram_add(page_histogram(e.out.page, HIST_TICK), engine_since(e, cycles))
+    if submitted != e.lane.submitted:
+        histogram_add(page_histogram(e.out.page, HIST_TICK_TO_TRADE), engine_since(e, cycles))
+    return code
+
+
+cdef inline int engine_frame(void* ctx, const char* p, size_t n, int64_t now, uint64_t cycles) noexcept nogil:
+    """A frame as it lies in the read buffer: FrameResult bits."""
+    cdef EngineState* e = <EngineState*>ctx
+    cdef int code = decode_frame(e.decoder, p, n, now)
+    outlet_count(&e.out.page.counters.frames)
+    e.out.page.counters.bytes += n
+    if likely(code == OK):
+        engine_message(e, decoder_message(e.decoder), decoder_levels(e.decoder), cycles)
+    elif code == DECODE_FALLBACK:
+        return FRAME_NEEDS_PYTHON
+    else:
+        outlet_count(&e.out.page.counters.status[code])
+    return FRAME_ATTENTION if unlikely(e.attention) else FRAME_HANDLED
+
+
+cdef inline void engine_connect(EngineState* e, int32_t i, bint up, int64_t now) noexcept nogil:
+    """The stream of a symbol is up, or gone."""
+    cdef int fx = 0
+    now = engine_enter(e, now)
+    if up:
+        market_connected(e.markets[i])
+    else:
+        fx = market_disconnected(e.markets[i])
+    lane_match(e.lane, &e.out, e.markets[i], NULL, i, fx, e.markets[i].clock.v_max, now)
+    e.attention = 1
+
+
+cdef inline void engine_stop(EngineState* e, int64_t now) noexcept nogil:
+    """No new signals; what is open is cancelled."""
+    now = engine_enter(e, now)
+    e.lane.stopping = 1
+    risk_halt(lane_risk(e.lane), HALT_STOPPING, True)
+    lane_cancel_all(e.lane, &e.out, now)
+
+
+cdef inline int64_t engine_drain(EngineState* e) noexcept nogil:
+    """Run internal time on until nothing is under way; the time it ends at."""
+    while e.lane.next_due != INT64_MAX:
+        engine_enter(e, e.lane.next_due)
+    return e.now
+
+
+cdef class Engine(FrameSink):
+    cdef EngineState* c
+    cdef char* memory           # markets, lane and fill log, one block; owned
+    cdef size_t memory_size
+    cdef readonly Symbols symbols
+    cdef readonly object decoder
+    cdef readonly object page, journal      # keep what `c.out` points to
+    cdef readonly object fallback
+
+    cdef int _outlet(self, bint has_writer) except -1
+    cdef int _allocate(self, dict s, int64_t run) except -1
+    cdef int _bind(self, dict s) except -1

@@ -1,0 +1,362 @@
+"""The engine: every stage composed, one compiled call per message."""
+
+from decimal import Decimal
+
+from posix.unistd cimport usleep
+
+from hft._core.broker_state cimport broker_add
+from hft._core.cycles cimport cycles_per_ns
+from hft._core.decode cimport Decoder
+from hft._core.histogram cimport Histogram
+from hft._core.imbalance cimport Imbalance, ImbalanceParams
+from hft._core.journal cimport Journal, JournalState, journal_room
+from hft._core.lane cimport LaneParams, lane_broker, lane_init, lane_orders, lane_size, lane_symbol
+from hft._core.market cimport MarketParams, market_book, market_init, market_size
+from hft._core.params cimport fill_lane, fill_market, fill_strategy, lot_quanta
+from hft._core.memory cimport align64, hft_alloc, hft_free
+from hft._core.orders cimport SymbolOrders, orders_of
+from hft._core.outlet cimport Fill, fill_from
+from hft._core.page cimport PAGE_WRITER_FAILED, StatePage, page_counters
+from hft._core.panel cimport panel_show
+from hft._core.position cimport (
+    Position, Positions, position_at, position_bind, position_fees, position_realised, position_scale, position_total,
+    position_unrealised,
+)
+from hft._core.risk cimport risk_bind
+from hft._core.status cimport KILL_LATCHED
+from hft._core.sync cimport SYNC_SYNCED
+from hft._core.book cimport Book, book_base_best, book_base_best_qty, book_best, book_best_qty, book_hash
+from hft._core.symbols cimport Symbols
+from hft._core.types cimport ASK, BID, FEE_SCALE, MSG_AGG_TRADE, MSG_KINDS, MSG_TRADE, JournalRecord, Spec
+
+from hft._core import status as status_table
+from hft._core.params import DEFAULTS
+from hft._core.journal import Journal as _Journal
+from hft._core.page import StatePage as _StatePage
+
+cdef int _on_frame(void* ctx, const char* p, size_t n, int64_t now, uint64_t cycles) noexcept nogil:
+    cdef EngineState* e = <EngineState*>ctx
+    if unlikely(journal_room(e.out.journal) < e.hard_reserve):
+        _wait_for_room(e)
+    return engine_frame(ctx, p, n, now, cycles)
+
+
+cdef void _wait_for_room(EngineState* e) noexcept nogil:
+    """Backpressure: the input waits, with the GIL given back, until the writer has made room (or has failed)."""
+    outlet_count(&e.out.page.counters.journal_waits)
+    if not e.has_writer:
+        e.out.journal.tail = e.out.journal.head
+        return
+    with gil:
+        with nogil:
+            while journal_room(e.out.journal) < e.hard_reserve and not e.out.page.header.flags & PAGE_WRITER_FAILED:
+                usleep(200)
+
+
+cdef class Pnl:
+    """Profit and loss, exact, in the quote asset.
+
+    ``total = realised + unrealised - fees``; `cash` is gross of fees, `mark` is the mid the position is valued at (None
+    before the first).
+    """
+    cdef readonly object cash, mark, realised, unrealised, fees, total
+
+    def __repr__(self):
+        return f"Pnl(realised={self.realised}, unrealised={self.unrealised}, fees={self.fees}, total={self.total})"
+
+
+cdef class Engine(FrameSink):
+    """Market data in, risk-checked orders, simulated fills and P&L out.
+
+    Parameters
+    ----------
+    specs : Spec or sequence of Spec
+        The symbols, at most 64, of one quote asset.
+    run : int
+        Number of the run; order ids are ``run << 32 | n``.
+    page : StatePage, optional
+        Where the engine shows itself. Default: memory of its own.
+    journal : Journal, optional
+        Where records go; somebody must drain it. Default: a ring of its own whose records are overwritten.
+    fallback : callable, optional
+        ``fallback(decoder, frame, now_ns) -> status code`` for frames that the scanner does not know
+        (`hft.feed.messages.load`). Default: they count as rejects.
+    **settings
+        `DEFAULTS` lists them. Sizes are in base units, money in quote units, both as decimal text; times in ms.
+
+    >>> from hft._core.types import Spec
+    >>> engine = Engine(Spec("BTCUSDT", tick="0.1", step="0.001"))
+    >>> engine.connect("BTCUSDT", now_ns=1)
+    >>> engine.wants_snapshot()
+    ['BTCUSDT']
+    >>> engine.memory_bytes < 10_000_000
+    True
+    """
+
+    def __cinit__(self, specs, *, run=1, page=None, journal=None, fallback=None, **settings):
+        unknown = set(settings) - set(DEFAULTS)
+        if unknown:
+            raise TypeError(f"unknown settings {', '.join(sorted(unknown))}; known: {', '.join(DEFAULTS)}")
+        self.symbols = specs if isinstance(specs, Symbols) else Symbols(specs)
+        self.fallback = fallback
+        self.page = page if page is not None else _StatePage.create(None, list(self.symbols))
+        s = {**DEFAULTS, **settings}
+        self.journal = journal if journal is not None else _Journal(10_000)
+        self.c = <EngineState*>hft_alloc(sizeof(EngineState))
+        if self.c == NULL:
+            raise MemoryError
+        self._outlet(journal is not None)
+        self._allocate(s, run)
+        self.fn = _on_frame
+        self.ctx = self.c
+
+    def __dealloc__(self):
+        hft_free(self.c)
+        hft_free(self.memory)
+
+    cdef int _outlet(self, bint has_writer) except -1:
+        cdef JournalState* journal = (<Journal?>self.journal).c
+        self.c.out.journal = journal
+        self.c.out.page = (<StatePage?>self.page).c
+        self.c.out.reserve = journal.capacity // 4
+        self.c.hard_reserve = journal.capacity // 16
+        self.c.has_writer = has_writer
+        self.c.ns_per_cycle = 1.0 / cycles_per_ns()
+        return 0
+
+    cdef int _allocate(self, dict s, int64_t run) except -1:
+        """One block: markets, lane, log of fills."""
+        cdef MarketParams market
+        cdef LaneParams lane
+        cdef ImbalanceParams strategies[64]
+        cdef int32_t i
+        cdef int32_t n = self.symbols.count
+        cdef size_t market_bytes, at
+        fill_market(&market, s)
+        fill_lane(&lane, s, run, self.symbols)
+        for i in range(n):
+            fill_strategy(&strategies[i], s, self.symbols.all[i], i)
+        market_bytes = market_size(&market)
+        at = n * market_bytes + lane_size(&lane)
+        self.memory_size = align64(at) + s["fill_log"] * sizeof(JournalRecord)
+        self.memory = <char*>hft_alloc(self.memory_size)
+        if self.memory == NULL:
+            raise MemoryError
+        for i in range(n):
+            self.c.markets[i] = <Market*>(self.memory + i * market_bytes)
+            market_init(self.c.markets[i], &self.symbols.specs[i], &market)
+        self.c.lane = <Lane*>(self.memory + n * market_bytes)
+        self.c.n_symbols = n
+        self.decoder = Decoder(self.symbols)
+        self.c.decoder = (<Decoder>self.decoder).d
+        lane_init(self.c.lane, &lane, strategies)
+        self._bind(s)
+        self.c.out.fills.records = <JournalRecord*>(self.memory + align64(at))
+        self.c.out.fills.capacity = s["fill_log"]
+        return 0
+
+    cdef int _bind(self, dict s) except -1:
+        cdef Positions* positions = lane_positions(self.c.lane)
+        cdef int32_t i
+        cdef Spec spec
+        for i in range(self.symbols.count):
+            spec = self.symbols.all[i]
+            if position_bind(positions, i, &spec.c) != OK or risk_bind(
+                    lane_risk(self.c.lane), i, positions, &spec.c, lot_quanta(spec, s["max_position"]),
+                    lot_quanta(spec, s["max_order"])) != OK:
+                raise ValueError(f"{spec.name}: its tick and step can't be accounted for exactly beside the other symbols'")
+            broker_add(lane_broker(self.c.lane), i, &spec.c)
+        if self.c.out.page.header.kill_on:
+            engine_kill(self.c, True, KILL_LATCHED, 0)
+        return 0
+
+    # --- inputs
+
+    cpdef int on_other(self, bytes frame, int64_t now_ns) except -1:
+        """A frame that the scanner left: decoded by `fallback`, then handled like any other. FrameResult bits."""
+        cdef int code = DECODE_FALLBACK
+        cdef uint64_t cycles = cycles_now()
+        if self.fallback is not None:
+            code = self.fallback(self.decoder, frame, now_ns)
+        if code == OK:
+            engine_message(self.c, decoder_message(self.c.decoder), decoder_levels(self.c.decoder), cycles)
+        else:
+            outlet_count(&self.c.out.page.counters.status[code])
+        return FRAME_ATTENTION if self.c.attention else FRAME_HANDLED
+
+    cpdef on_attention(self):
+        """Something wants a look from outside the path; see `wants_snapshot` and `halted`."""
+        self.c.attention = 0
+
+    def on_frame(self, bytes frame not None, int64_t now_ns) -> bool:
+        """One websocket frame, whole. True when `wants_snapshot` or `halted` should be looked at."""
+        cdef int result = _on_frame(self.c, frame, len(frame), now_ns, cycles_now())
+        if result & FRAME_NEEDS_PYTHON:
+            result = self.on_other(frame, now_ns)
+        return result != FRAME_HANDLED
+
+    def on_snapshot(self, symbol, int64_t last_update_id, bids, asks, int64_t now_ns, stamp=0) -> int:
+        """A REST book: (price, quantity) as decimal text. The status code; 0 when the book stands on it now."""
+        cdef int code = self.decoder.load_snapshot(self._name(symbol), last_update_id, bids, asks, stamp, now_ns)
+        if code == OK:
+            code = engine_message(self.c, decoder_message(self.c.decoder), decoder_levels(self.c.decoder), cycles_now())
+        else:
+            outlet_count(&self.c.out.page.counters.status[code])
+        return code
+
+    def connect(self, symbol, int64_t now_ns):
+        """The stream of a symbol is open: updates count from here."""
+        engine_connect(self.c, self.symbols.index(symbol), True, now_ns)
+
+    def disconnect(self, symbol, int64_t now_ns):
+        """The stream of a symbol is gone; its book with it."""
+        engine_connect(self.c, self.symbols.index(symbol), False, now_ns)
+
+    def advance(self, int64_t now_ns):
+        """Run what is due by `now_ns`, look at the kill switch, show state and heartbeat. The 10 ms timer."""
+        engine_enter(self.c, now_ns)
+        panel_show(self.c, self.c.now)
+
+    def kill(self, bint on, int64_t now_ns):
+        """Trip (or release) the kill switch."""
+        engine_enter(self.c, now_ns)
+        engine_kill(self.c, on, KILL_REQUEST, self.c.now)
+
+    def stop(self, int64_t now_ns) -> int:
+        """No new orders, open ones cancelled, and internal time run on until all is told; the time it ends at."""
+        cdef int64_t end
+        engine_stop(self.c, now_ns)
+        end = engine_drain(self.c)
+        panel_show(self.c, end)
+        return end
+
+    # --- what it knows
+
+    def _name(self, symbol):
+        return getattr(symbol, "name", symbol)
+
+    def wants_snapshot(self) -> list:
+        """Names of the symbols whose REST book is to be fetched."""
+        return [spec.name for i, spec in enumerate(self.symbols) if market_sync(self.c.markets[i]).wants_snapshot]
+
+    def synced(self, symbol) -> bool:
+        return market_sync(self.c.markets[self.symbols.index(symbol)]).state == SYNC_SYNCED
+
+    def generation(self, symbol) -> int:
+        """Books begun for a symbol."""
+        return market_sync(self.c.markets[self.symbols.index(symbol)]).generation
+
+    @property
+    def halted(self) -> bool:
+        """A fault has halted trading."""
+        return self.c.lane.fault < 0
+
+    @property
+    def fault(self):
+        """Name of the fault that halted trading, or None."""
+        return status_table.name(self.c.lane.fault) if self.c.lane.fault < 0 else None
+
+    @property
+    def killed(self) -> bool:
+        return self.c.lane.kill_on != 0
+
+    @property
+    def kill_reason(self):
+        """Why the kill switch is on, or None."""
+        return status_table.name(self.c.out.page.header.kill_reason) if self.c.lane.kill_on else None
+
+    @property
+    def missing_trades(self) -> int:
+        """Trade ids that were never seen, over all symbols."""
+        cdef int32_t i
+        return sum([self.c.markets[i].missing_trades for i in range(self.c.n_symbols)])
+
+    @property
+    def now_ns(self) -> int:
+        """`now` of the newest input."""
+        return self.c.now
+
+    @property
+    def memory_bytes(self) -> int:
+        """The engine's own memory, had at start and never more: markets, lane, log of fills."""
+        return self.memory_size
+
+    @property
+    def journal_room(self) -> int:
+        return journal_room(self.c.out.journal)
+
+    @property
+    def trades(self) -> list:
+        """The newest fills, oldest first, as `Fill`; at most `fill_log` of them."""
+        cdef int64_t first = max(0, self.c.out.fills.count - self.c.out.fills.capacity)
+        return [fill_from(&self.c.out.fills.records[n % self.c.out.fills.capacity], self.symbols)
+                for n in range(first, self.c.out.fills.count)]
+
+    def touch(self, symbol, *, bint base=False):
+        """(bid, bid quantity, ask, ask quantity) as decimals, None for an empty side; `base`: without the bookTicker."""
+        cdef Spec spec = self.symbols.spec(symbol)
+        cdef Book* b = market_book(self.c.markets[self.symbols.index(symbol)])
+        out = []
+        for side in (BID, ASK):
+            price = book_base_best(b, side) if base else book_best(b, side)
+            qty = book_base_best_qty(b, side) if base else book_best_qty(b, side)
+            out += [spec.price(price), spec.qty(qty)] if price else [None, None]
+        return tuple(out)
+
+    def book_hash(self, symbol) -> int:
+        return book_hash(market_book(self.c.markets[self.symbols.index(symbol)]))
+
+    def state_hash(self, symbol) -> int:
+        """64 bits over book, position, orders and strategy of a symbol: two runs that differ in one differ here."""
+        cdef int i = self.symbols.index(symbol)
+        cdef uint64_t h = book_hash(market_book(self.c.markets[i]))
+        h = _mix(h, position_at(lane_positions(self.c.lane), i), sizeof(Position) // 8)
+        h = _mix(h, orders_of(lane_orders(self.c.lane), i), sizeof(SymbolOrders) // 8)
+        return _mix(h, &lane_symbol(self.c.lane, i).imbalance, sizeof(Imbalance) // 8)
+
+    @property
+    def commands_under_way(self) -> int:
+        """Orders and cancels on their way to the exchange."""
+        return lane_broker(self.c.lane).n_commands
+
+    def position(self, symbol):
+        """Signed position in base units, as the strategy was told."""
+        cdef int i = self.symbols.index(symbol)
+        return self.symbols.all[i].qty(position_at(lane_positions(self.c.lane), i).qty)
+
+    def pnl(self, symbol) -> Pnl:
+        """Profit and loss of one symbol."""
+        cdef int i = self.symbols.index(symbol)
+        cdef Positions* positions = lane_positions(self.c.lane)
+        cdef Position* p = position_at(positions, i)
+        cdef Spec spec = self.symbols.all[i]
+        cdef Pnl out = Pnl.__new__(Pnl)
+        out.cash = spec.value(p.cash)
+        out.mark = spec.price(p.mid2) / 2 if p.mid2 else None
+        out.realised = _amount(position_realised(positions, p))
+        out.unrealised = _amount(position_unrealised(positions, p))
+        out.fees = _amount(position_fees(positions, p))
+        out.total = out.realised + out.unrealised - out.fees
+        return out
+
+    def latency(self, which="tick_to_trade") -> Histogram:
+        """A histogram of the state page: tick_to_trade, tick or features."""
+        return self.page.histogram(which)
+
+    def counters(self) -> dict:
+        """Everything that is counted, as `StatePage` reads it."""
+        return self.page.read()["counters"]
+
+
+cdef uint64_t _mix(uint64_t h, const void* words, size_t n) noexcept nogil:
+    """Murmur3's finaliser over a struct's words, in order."""
+    cdef size_t i
+    for i in range(n):
+        h ^= (<const uint64_t*>words)[i]
+        h = (h ^ (h >> 33)) * 0xFF51AFD7ED558CCDULL
+        h = (h ^ (h >> 33)) * 0xC4CEB9FE1A85EC53ULL
+    return h ^ (h >> 33)
+
+
+cdef object _amount(int64_t money):
+    return Decimal(money) / FEE_SCALE

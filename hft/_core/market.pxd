@@ -1,0 +1,227 @@
+# One symbol's market as everybody who trades on it sees it: clock, sync, book, features, composed.
+#
+# A market never looks at a lane. `market_clock` and `market_apply` are two calls because orders that are due before the
+# message take effect between them, on the book as it was (SEMANTICS 4).
+
+from hft._core.book cimport (
+    Book, BookParams, book_apply, book_clear, book_init, book_mid2, book_size, book_ticker,
+)
+from hft._core.clock cimport ClockState, clock_observe
+from hft._core.features cimport (
+    FeatureParams, Features, FeatureValues, features_eval, features_init, features_on_book, features_on_desync,
+    features_on_sync, features_on_trade, features_size,
+)
+from hft._core.memory cimport align64
+from hft._core.snapshot cimport SNAPSHOT_IMBALANCE, SNAPSHOT_SYNCED, Snapshot, snapshot_take, snapshot_write
+from hft._core.status cimport (
+    BUFFERED, CROSSED_BOOK, DUPLICATE_TRADE, NOT_CONNECTED, OK, OTHER_TRADE_SOURCE, SEQUENCE_GAP, STALE_UPDATE,
+)
+from hft._core.sync cimport (
+    SYNC_BRIDGING, SYNC_CONNECTING, SYNC_SYNCED, Sync, SyncParams, sync_connected, sync_disconnected, sync_init, sync_lost, sync_next, sync_on_depth,
+    sync_on_snapshot, sync_size,
+)
+from hft._core.types cimport (
+    MSG_AGG_TRADE, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE, Level, Message, SymbolSpec, int32_t, int64_t, uint32_t,
+)
+
+cdef enum MarketEffect:         # what a message did, as bits
+    FX_VIEW = 1                 # the book as seen changed
+    FX_TRADE = 2                # a trade that may fill
+    FX_SYNCED = 4               # in sync from now on
+    FX_LOST = 8                 # no longer in sync; the book is gone
+
+cdef struct MarketParams:
+    BookParams book
+    FeatureParams features
+    SyncParams sync             # its dialect is taken from the symbol
+    int32_t trade_kind          # MSG_TRADE or MSG_AGG_TRADE: the one source of volume (SEMANTICS 10)
+    int32_t reserved
+
+cdef struct Market:
+    SymbolSpec spec
+    ClockState clock
+    FeatureValues features
+    int64_t update_ns           # `now` of the newest message applied
+    int64_t trade_id            # newest trade; 0 before the first
+    int64_t missing_trades      # ids never seen
+    int64_t crossed             # books thrown away because they crossed
+    int64_t trade_kind
+    int64_t mid2                # of the newest synced view; kept when it goes (mark, SEMANTICS 24)
+    int64_t book_at             # byte offsets from this struct
+    int64_t features_at
+    int64_t sync_at
+
+
+cdef inline size_t market_size(const MarketParams* p) noexcept nogil:
+    return (align64(sizeof(Market)) + align64(book_size(&p.book)) + align64(features_size(&p.features))
+            + align64(sync_size(&p.sync)))
+
+
+cdef inline Book* market_book(Market* m) noexcept nogil:
+    return <Book*>(<char*>m + m.book_at)
+
+
+cdef inline Features* market_features(Market* m) noexcept nogil:
+    return <Features*>(<char*>m + m.features_at)
+
+
+cdef inline Sync* market_sync(Market* m) noexcept nogil:
+    return <Sync*>(<char*>m + m.sync_at)
+
+
+cdef inline void market_init(Market* m, const SymbolSpec* spec, const MarketParams* p) noexcept nogil:
+    cdef SyncParams sync = p.sync
+    sync.dialect = spec.dialect
+    m.spec = spec[0]
+    m.trade_kind = p.trade_kind
+    m.book_at = align64(sizeof(Market))
+    m.features_at = m.book_at + align64(book_size(&p.book))
+    m.sync_at = m.features_at + align64(features_size(&p.features))
+    book_init(market_book(m), &p.book)
+    features_init(market_features(m), &p.features)
+    sync_init(market_sync(m), &sync)
+
+
+cdef inline bint market_ready(Market* m) noexcept nogil:
+    """In sync, with both sides quoted: signals and queue fills may happen."""
+    return market_sync(m).state == SYNC_SYNCED and book_mid2(market_book(m)) != 0
+
+
+cdef inline int64_t market_clock(Market* m, const Message* msg) noexcept nogil:
+    """v of the message (SEMANTICS 2)."""
+    return clock_observe(&m.clock, msg.recv_ns, msg.venue_ns)
+
+
+cdef inline int _lose(Market* m) noexcept nogil:
+    book_clear(market_book(m))
+    features_on_desync(market_features(m))
+    return FX_LOST
+
+
+cdef inline int _found(Market* m, int64_t now) noexcept nogil:
+    features_on_sync(market_features(m), now)
+    return FX_SYNCED
+
+
+cdef inline int _apply_levels(Market* m, const Message* msg, const Level* levels, int* fx) noexcept nogil:
+    """An update that sync has passed; a book that crosses is thrown away (fault case 10)."""
+    cdef int code = book_apply(market_book(m), msg, levels)
+    if code == CROSSED_BOOK:
+        m.crossed += 1
+        sync_lost(market_sync(m))
+        fx[0] |= _lose(m)
+    else:
+        fx[0] |= FX_VIEW
+    return code
+
+
+cdef inline int _depth(Market* m, const Message* msg, const Level* levels, int* fx) noexcept nogil:
+    cdef Sync* sync = market_sync(m)
+    cdef bint was_synced = sync.state == SYNC_SYNCED
+    cdef bint had_book = was_synced or sync.state == SYNC_BRIDGING
+    cdef int code = sync_on_depth(sync, msg, levels)
+    if code == OK:
+        code = _apply_levels(m, msg, levels, fx)
+        if code == OK and not was_synced:
+            fx[0] |= _found(m, msg.recv_ns)
+    elif had_book and sync.state != SYNC_SYNCED and sync.state != SYNC_BRIDGING:
+        fx[0] |= _lose(m)
+    return code
+
+
+cdef inline int _snapshot(Market* m, const Message* msg, const Level* levels, int* fx) noexcept nogil:
+    """The REST book, then every buffered update that follows it."""
+    cdef Sync* sync = market_sync(m)
+    cdef Message* update
+    cdef Level* update_levels
+    cdef int more
+    cdef int code = sync_on_snapshot(sync, msg.last_id)
+    if code != OK:
+        return code
+    book_clear(market_book(m))
+    code = _apply_levels(m, msg, levels, fx)
+    while code == OK:
+        more = sync_next(sync, &update, &update_levels)
+        if more == 0:
+            break
+        if more != 1:
+            fx[0] |= _lose(m)
+            return more
+        code = _apply_levels(m, update, update_levels, fx)
+    if code == OK and sync.state == SYNC_SYNCED:
+        fx[0] |= _found(m, msg.recv_ns)
+    return code
+
+
+cdef inline int _trade(Market* m, const Message* msg, int* fx) noexcept nogil:
+    if msg.kind != m.trade_kind:
+        return OTHER_TRADE_SOURCE
+    if msg.last_id <= m.trade_id:
+        return DUPLICATE_TRADE
+    if m.trade_id != 0:
+        m.missing_trades += msg.last_id - m.trade_id - 1
+    m.trade_id = msg.last_id
+    features_on_trade(market_features(m), msg, msg.recv_ns)
+    fx[0] |= FX_TRADE
+    return OK
+
+
+cdef inline int _ticker(Market* m, const Message* msg, int* fx) noexcept nogil:
+    cdef Sync* sync = market_sync(m)
+    cdef int code
+    if sync.state != SYNC_SYNCED and sync.state != SYNC_BRIDGING:
+        return NOT_CONNECTED if sync.state == SYNC_CONNECTING else BUFFERED
+    code = book_ticker(market_book(m), msg)
+    if code == OK:
+        fx[0] |= FX_VIEW
+    return code
+
+
+cdef inline int market_apply(Market* m, const Message* msg, const Level* levels, int* fx) noexcept nogil:
+    """Apply one decoded message whole; `fx` gets the effects, the answer is a status code."""
+    cdef int code
+    fx[0] = 0
+    if msg.kind == MSG_TICKER:
+        code = _ticker(m, msg, fx)
+    elif msg.kind == MSG_DEPTH:
+        code = _depth(m, msg, levels, fx)
+    elif msg.kind == MSG_SNAPSHOT:
+        code = _snapshot(m, msg, levels, fx)
+    else:
+        code = _trade(m, msg, fx)
+    if code == OK:
+        m.update_ns = msg.recv_ns
+        if fx[0] & FX_VIEW and market_ready(m):
+            m.mid2 = book_mid2(market_book(m))
+            features_on_book(market_features(m), market_book(m), msg.recv_ns)
+    return code
+
+
+cdef inline void market_connected(Market* m) noexcept nogil:
+    sync_connected(market_sync(m))
+
+
+cdef inline int market_disconnected(Market* m) noexcept nogil:
+    """The stream is gone; the answer is the effects."""
+    cdef Sync* sync = market_sync(m)
+    cdef bint had_book = sync.state == SYNC_SYNCED or sync.state == SYNC_BRIDGING
+    sync_disconnected(sync)
+    return _lose(m) if had_book else 0
+
+
+# --- what is shown and computed after a message
+
+cdef inline void market_publish(Market* m, Snapshot* to, int64_t now) noexcept nogil:
+    """The market at a glance, for readers in other processes."""
+    cdef Snapshot values
+    cdef Features* f = market_features(m)
+    cdef uint32_t flags = SNAPSHOT_SYNCED if market_sync(m).state == SYNC_SYNCED else 0
+    if f.imbalance == f.imbalance:
+        flags |= SNAPSHOT_IMBALANCE
+    snapshot_take(&values, market_book(m), now, f.imbalance_e9, flags)
+    snapshot_write(to, &values)
+
+
+cdef inline void market_evaluate(Market* m, int64_t now) noexcept nogil:
+    """The feature vector at `now`, for every lane."""
+    features_eval(market_features(m), market_book(m), now, &m.features)

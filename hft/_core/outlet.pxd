@@ -1,0 +1,126 @@
+# Where a lane's doings go out: the journal, the state page, the log of fills in memory. Borrowed pointers; the engine keeps
+# their owners. Nothing here flows back into a decision except `outlet_room`.
+
+from hft._core.journal cimport FILL_FEE_IN_BASE, JournalState, journal_append, journal_room
+from hft._core.orders cimport Order
+from hft._core.page cimport Page, page_recent
+from hft._core.position cimport Position
+from hft._core.status cimport FAULT_JOURNAL_FULL, OK
+from hft._core.symbols cimport Symbols
+from hft._core.types cimport (
+    RECORD_FILL, RECORD_KILL, RECORD_ORDER, RECORD_POSITION, JournalRecord, Report, Spec, int32_t, int64_t, uint64_t,
+)
+from libc.string cimport memset
+
+cdef struct FillLog:            # the newest fills, in memory; JournalRecord[capacity] behind `records`
+    JournalRecord* records
+    int64_t capacity
+    int64_t count               # ever
+
+cdef struct Outlet:
+    JournalState* journal
+    Page* page
+    FillLog fills
+    int64_t reserve             # records that stay free for what open orders may still cause
+
+
+cdef inline void outlet_count(uint64_t* counter) noexcept nogil:
+    """One writer: a plain increment is atomic enough for readers of a machine word."""
+    counter[0] += 1
+
+
+cdef inline bint outlet_room(Outlet* out) noexcept nogil:
+    """Is there journal room for a new order and all that may come of those open?"""
+    return journal_room(out.journal) > out.reserve
+
+
+cdef inline int outlet_append(Outlet* out, const JournalRecord* record) noexcept nogil:
+    return OK if journal_append(out.journal, record) else FAULT_JOURNAL_FULL
+
+
+cdef inline int outlet_fill(Outlet* out, const Report* report, int64_t now) noexcept nogil:
+    """A fill, before the strategy hears of it."""
+    cdef JournalRecord r
+    memset(&r, 0, sizeof(r))
+    r.kind = RECORD_FILL
+    r.ts_ns = now
+    r.exch_ns = report.exch_ns
+    r.due_ns = report.due_ns
+    r.order_id = report.order_id
+    r.symbol = report.symbol
+    r.side = report.side
+    r.price = report.price
+    r.qty = report.qty
+    r.leaves = report.leaves
+    r.fee = report.fee
+    r.maker = report.maker
+    r.trust = report.trust
+    r.flags = FILL_FEE_IN_BASE if report.fee_in_base else 0
+    out.fills.records[out.fills.count % out.fills.capacity] = r
+    out.fills.count += 1
+    out.page.counters.fills += 1
+    out.page.counters.maker_fills += report.maker
+    out.page.counters.suspect_fills += report.trust != 0
+    page_recent(out.page, &r)
+    return outlet_append(out, &r)
+
+
+cdef inline int outlet_order(Outlet* out, const Order* order, int64_t now, int64_t exch_ns) noexcept nogil:
+    """An order as it is after a change."""
+    cdef JournalRecord r
+    memset(&r, 0, sizeof(r))
+    r.kind = RECORD_ORDER
+    r.ts_ns = now
+    r.exch_ns = exch_ns
+    r.sent_ns = order.sent_ns
+    r.order_id = order.order_id
+    r.symbol = order.symbol
+    r.side = order.side
+    r.type = order.type
+    r.tif = order.tif
+    r.flags = order.flags
+    r.status = order.status
+    r.reason = order.reason
+    r.price = order.price
+    r.qty = order.qty
+    r.leaves = order.leaves
+    page_recent(out.page, &r)
+    return outlet_append(out, &r)
+
+
+cdef inline int outlet_position(Outlet* out, int32_t symbol, const Position* p, int64_t now) noexcept nogil:
+    """A symbol's position after a fill was told."""
+    cdef JournalRecord r
+    memset(&r, 0, sizeof(r))
+    r.kind = RECORD_POSITION
+    r.ts_ns = now
+    r.symbol = symbol
+    r.qty = p.qty
+    r.cash = p.cash
+    r.cost = p.cost
+    r.realised = p.realised
+    r.fee = p.fees_quote
+    r.leaves = p.fees_base
+    return outlet_append(out, &r)
+
+
+cdef inline int outlet_kill(Outlet* out, bint on, int reason, int64_t now) noexcept nogil:
+    cdef JournalRecord r
+    memset(&r, 0, sizeof(r))
+    r.kind = RECORD_KILL
+    r.ts_ns = now
+    r.symbol = -1
+    r.status = on
+    r.reason = reason
+    return outlet_append(out, &r)
+
+
+cdef class Fill:
+    cdef readonly int64_t order_id, exch_ts_ns, local_ts_ns
+    cdef readonly str symbol
+    cdef readonly int side
+    cdef readonly object price, qty, fee
+    cdef readonly bint maker, suspect, fee_in_base
+
+
+cdef Fill fill_from(const JournalRecord* r, Symbols symbols)

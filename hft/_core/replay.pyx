@@ -1,0 +1,63 @@
+"""Frames from memory through an engine, the loop in C: for backtests, benchmarks and tests."""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.list cimport PyList_GET_ITEM
+from libc.stdint cimport int64_t, uint64_t
+
+from hft._core.cycles cimport cycles_now
+from hft._core.decode cimport decoder_message
+from hft._core.engine cimport Engine, engine_since
+from hft._core.histogram cimport Histogram, HistogramState, histogram_add
+from hft._core.sink cimport FRAME_ATTENTION, FRAME_NEEDS_PYTHON
+from hft._core.types cimport MSG_AGG_TRADE, MSG_DEPTH, MSG_KINDS, MSG_TICKER, MSG_TRADE
+
+KINDS = {"depth": MSG_DEPTH, "bookTicker": MSG_TICKER, "trade": MSG_TRADE, "aggTrade": MSG_AGG_TRADE}
+
+
+def replay(Engine engine not None, list frames not None, const int64_t[::1] stamps not None, *,
+           Py_ssize_t start=0, Histogram histogram=None, dict by_kind=None) -> int:
+    """Feed frames to an engine until all are handled or it wants a look from Python.
+
+    Parameters
+    ----------
+    frames : list of bytes
+    stamps : buffer of int64
+        `now` of each frame, nanoseconds.
+    start : int
+        Index of the first one.
+    histogram : Histogram, optional
+        Gets the time of each frame, from its bytes to the end of its work.
+    by_kind : dict of str to Histogram, optional
+        The same, apart by kind of message (`KINDS`).
+
+    Returns the index after the last frame handled; `on_attention` has been called if that is not the end.
+    """
+    cdef HistogramState* kinds[6]
+    cdef HistogramState* all_kinds = histogram.c if histogram is not None else NULL
+    cdef Py_ssize_t i, n = len(frames)
+    cdef uint64_t cycles
+    cdef int64_t took
+    cdef int result, kind
+    cdef object frame
+    if stamps.shape[0] != n:
+        raise ValueError(f"{n} frames, {stamps.shape[0]} stamps")
+    for kind in range(MSG_KINDS):
+        kinds[kind] = NULL
+    for name, each in (by_kind or {}).items():
+        kinds[KINDS[name]] = (<Histogram?>each).c
+    for i in range(start, n):
+        frame = <object>PyList_GET_ITEM(frames, i)
+        cycles = cycles_now()
+        result = engine.fn(engine.ctx, PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame), stamps[i], cycles)
+        if all_kinds != NULL:
+            took = engine_since(engine.c, cycles)
+            histogram_add(all_kinds, took)
+            kind = decoder_message(engine.c.decoder).kind
+            if kinds[kind] != NULL:
+                histogram_add(kinds[kind], took)
+        if result & FRAME_NEEDS_PYTHON:
+            result = engine.on_other(frame, stamps[i])
+        if result & FRAME_ATTENTION:
+            engine.on_attention()
+            return i + 1
+    return n

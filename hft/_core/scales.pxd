@@ -1,0 +1,65 @@
+# The table of symbols: found by name, each with its scales worked out for every count of printed decimals.
+
+from libc.stdint cimport int8_t, int32_t, int64_t, uint32_t, uint64_t
+from libc.string cimport memcmp, memcpy
+from hft._core.text cimport SCALES, Scale, scale_init
+from hft._core.types cimport MAX_SYMBOLS, NAME_BYTES, SymbolSpec, likely, unlikely
+
+cdef enum:
+    SYMBOL_SLOTS = 256          # of the hash table: well above MAX_SYMBOLS, so that there is always an empty one
+
+cdef struct ScaledSymbol:
+    SymbolSpec spec
+    Scale price[19]             # by digits after the point (SCALES)
+    Scale qty[19]
+
+cdef struct ScaledSymbols:
+    int64_t count
+    int8_t slots[256]           # index into `table` + 1, by hash of the name; 0 is empty
+    ScaledSymbol table[64]      # MAX_SYMBOLS
+
+
+cdef inline uint32_t _slot(const uint64_t* key) noexcept nogil:
+    cdef uint64_t h = (key[0] ^ (key[1] * 0x9E3779B97F4A7C15ULL) ^ (key[2] << 7)) * 0xD6E8FEB86659FD93ULL
+    return <uint32_t>(h >> 56)
+
+
+cdef inline int symbols_find(const ScaledSymbols* t, const char* name, size_t n) noexcept nogil:
+    """The index of a symbol by its name, or -1."""
+    cdef uint64_t key[3]
+    cdef uint32_t slot
+    cdef int i
+    if unlikely(n >= NAME_BYTES) or unlikely(n == 0) or unlikely(name[n - 1] == 0):     # a zero would pass for padding
+        return -1
+    key[0] = key[1] = key[2] = 0
+    memcpy(key, name, n)
+    slot = _slot(key)
+    while True:
+        i = t.slots[slot] - 1
+        if i < 0 or likely(memcmp(t.table[i].spec.name, key, NAME_BYTES) == 0):
+            return i
+        slot = (slot + 1) & (SYMBOL_SLOTS - 1)
+
+
+cdef inline int symbols_add(ScaledSymbols* t, const SymbolSpec* spec) noexcept nogil:
+    """Add a symbol; its index, or -1 when the table is full or the name is there already."""
+    cdef uint64_t key[3]
+    cdef int i = <int>t.count, decimals
+    cdef ScaledSymbol* s
+    cdef uint32_t slot
+    memcpy(key, spec.name, NAME_BYTES)
+    slot = _slot(key)
+    while t.slots[slot]:
+        if memcmp(t.table[t.slots[slot] - 1].spec.name, key, NAME_BYTES) == 0:
+            return -1
+        slot = (slot + 1) & (SYMBOL_SLOTS - 1)
+    if i >= MAX_SYMBOLS:
+        return -1
+    s = &t.table[i]
+    s.spec = spec[0]
+    for decimals in range(SCALES):
+        scale_init(&s.price[decimals], spec.price_mant, spec.price_exp, decimals)
+        scale_init(&s.qty[decimals], spec.qty_mant, spec.qty_exp, decimals)
+    t.slots[slot] = <int8_t>(i + 1)
+    t.count = i + 1
+    return i

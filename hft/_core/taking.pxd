@@ -1,0 +1,144 @@
+# Taking displayed liquidity (SEMANTICS 8 and 9).
+#
+# A simulated taker leaves no mark on the venue's book, so what it took is remembered here, per side and price, until the
+# venue shows that level anew. Available = max(0, N - used), N the quantity in the view. The strategy's own view is untouched.
+#
+# Capacity: USED_LEVELS levels over both sides. When it is used up, the entry with the least used is forgotten (that much could
+# be taken twice) and counted in `evicted`.
+
+from libc.stdint cimport int32_t, int64_t, uint32_t
+
+from hft._core.book cimport Book, book_next, book_qty
+from hft._core.types cimport ASK, BUY, FEE_SCALE, NO_PRICE, Level, SymbolSpec, i128, pow10, round_half_even
+
+cdef enum:
+    USED_LEVELS = 64
+    TAKE_LEVELS = 64            # one order takes from this many levels; what lies deeper is as if not there
+    NO_LIMIT = 0                # a price that bounds nothing
+
+cdef struct UsedLevel:
+    int64_t price
+    int64_t used                # quanta taken and not yet shown anew
+    int64_t displayed           # N when last looked at
+    int32_t side                # BookSide that was taken from
+    int32_t reserved
+
+cdef struct Used:
+    int64_t evicted
+    int32_t count
+    int32_t reserved
+    UsedLevel level[USED_LEVELS]
+
+
+cdef inline void used_clear(Used* u) noexcept nogil:
+    """A resync states every level anew."""
+    u.count = 0
+
+
+cdef inline UsedLevel* used_find(Used* u, int side, int64_t price) noexcept nogil:
+    cdef int32_t i
+    for i in range(u.count):
+        if u.level[i].price == price and u.level[i].side == side:
+            return &u.level[i]
+    return NULL
+
+
+cdef inline UsedLevel* used_slot(Used* u) noexcept nogil:
+    """An entry to write over."""
+    cdef int32_t i
+    cdef int32_t least = 0
+    if u.count < USED_LEVELS:
+        u.count += 1
+        return &u.level[u.count - 1]
+    for i in range(1, USED_LEVELS):
+        if u.level[i].used < u.level[least].used:
+            least = i
+    u.evicted += 1
+    return &u.level[least]
+
+
+cdef inline void used_add(Used* u, int side, int64_t price, int64_t displayed, int64_t qty) noexcept nogil:
+    cdef UsedLevel* e = used_find(u, side, price)
+    if e == NULL:
+        e = used_slot(u)
+        e.side = side
+        e.price = price
+        e.used = 0
+    e.displayed = displayed
+    e.used += qty
+
+
+cdef inline void used_on_book(Used* u, const Book* book) noexcept nogil:
+    """Rule 9: a rise refreshes by as much, a fall bounds what is used by what is left, the same quantity restated changes nothing."""
+    cdef UsedLevel* e
+    cdef int64_t shown
+    cdef int32_t i = 0
+    while i < u.count:
+        e = &u.level[i]
+        shown = book_qty(book, e.side, e.price)
+        if shown > e.displayed:
+            e.used = max(0, e.used - (shown - e.displayed))
+        else:
+            e.used = min(e.used, shown)
+        e.displayed = shown
+        if e.used == 0:
+            u.count -= 1
+            e[0] = u.level[u.count]
+        else:
+            i += 1
+
+
+cdef inline int64_t floor_lot(int64_t qty, int64_t lot) noexcept nogil:
+    return qty - qty % lot
+
+
+cdef inline int64_t take_available(Used* u, const Book* book, int side, int64_t price) noexcept nogil:
+    cdef UsedLevel* e = used_find(u, side, price) if u.count else NULL
+    cdef int64_t shown = book_qty(book, side, price)
+    return shown if e == NULL else max(0, shown - e.used)
+
+
+cdef inline bint take_reaches(int side, int64_t price, int64_t limit) noexcept nogil:
+    """Whether a level of book side `side` is at the limit price or better for who takes from it."""
+    if limit == NO_LIMIT:
+        return True
+    return price <= limit if side == ASK else price >= limit
+
+
+cdef inline int64_t take_plan(Used* u, const Book* book, int side, int64_t limit, int64_t lot, int64_t want, Level* plan,
+                              int32_t* n) noexcept nogil:
+    """What `want` quanta would take from book side `side`, at `limit` or better, each level floored to the lot: up to TAKE_LEVELS
+    levels into `plan`, their number into `n`; returns the sum. Nothing is used up yet."""
+    cdef int64_t price = book_next(book, side, NO_PRICE)
+    cdef int64_t total = 0
+    cdef int64_t part
+    n[0] = 0
+    while price != NO_PRICE and total < want and n[0] < TAKE_LEVELS and take_reaches(side, price, limit):
+        part = floor_lot(min(want - total, take_available(u, book, side, price)), lot)
+        if part > 0:
+            plan[n[0]].price = price
+            plan[n[0]].qty = part
+            n[0] += 1
+            total += part
+        price = book_next(book, side, price)
+    return total
+
+
+cdef inline void take_commit(Used* u, const Book* book, int side, const Level* plan, int32_t n) noexcept nogil:
+    """Use up what a plan takes."""
+    cdef int32_t i
+    for i in range(n):
+        used_add(u, side, plan[i].price, book_qty(book, side, plan[i].price), plan[i].qty)
+
+
+cdef inline int64_t fill_fee(const SymbolSpec* spec, int side, int64_t price, int64_t qty, bint maker, bint* in_base) noexcept nogil:
+    """The fee of one fill in 1e-8 of its asset, half to even on the exact product (SEMANTICS 24, 25). Where fees are taken from what
+    is received, a buy pays in base."""
+    cdef int64_t rate = spec.maker_fee if maker else spec.taker_fee
+    cdef i128 value = <i128>qty * spec.qty_mant
+    cdef int32_t e = spec.qty_exp
+    in_base[0] = spec.fee_received and side == BUY
+    if not in_base[0]:
+        value = value * price * spec.contract * spec.price_mant
+        e += spec.price_exp
+    return round_half_even(value * rate, <i128>pow10(min(e, 18)) * pow10(max(e - 18, 0)))

@@ -1,0 +1,1 @@
+"""What a venue says, and how it is heard: messages, transports, captures."""

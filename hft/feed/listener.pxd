@@ -1,0 +1,39 @@
+from libc.stdint cimport int64_t
+from picows.picows cimport WSFrame, WSListener, WSMsgType, WSTransport
+
+from hft._core.runclock cimport RunClock
+from hft._core.sink cimport FrameSink
+
+
+cdef class Listener(WSListener):
+    cdef readonly FrameSink sink
+    cdef readonly RunClock clock
+    cdef readonly object owner
+    cdef readonly WSTransport transport
+
+    # of the read being handled
+    cdef readonly int64_t now_ns        # its stamp; 0 between reads
+    cdef int asked                      # FrameResult bits gathered
+    cdef bint failed                    # nothing is handed on any more; the connection is on its way down
+
+    # totals of this connection
+    cdef readonly int64_t frames        # data messages, whole
+    cdef readonly int64_t reads
+    cdef readonly int64_t handed_on     # messages that needed Python
+    cdef readonly int64_t last_ns       # stamp of the newest read, of whatever frames
+
+    # a message in fragments
+    cdef char* parts
+    cdef size_t parts_size
+    cdef size_t parts_room
+    cdef readonly size_t max_message
+    cdef bint in_parts
+
+    cpdef opened(self)
+    cpdef closed(self, str why)
+    cpdef feed(self, bytes message)
+
+    cdef bint message(self, const char* p, size_t n) except -1
+    cdef fragment(self, WSFrame frame)
+    cdef begin(self)
+    cdef end(self)

@@ -1,0 +1,161 @@
+"""From the socket to the core: websocket frames as picows finds them in its read buffer, handed on without a copy.
+
+One listener serves one connection. For a hot message nothing is allocated here, no Python is run and nothing is looked up:
+one stamp per read, one C call per message.
+"""
+
+from libc.stdlib cimport free, realloc
+from libc.string cimport memcpy
+
+from hft._core.cycles cimport cycles_now
+from hft._core.runclock cimport clock_now
+from hft._core.sink cimport FRAME_ATTENTION, FRAME_NEEDS_PYTHON, sink_frame
+
+from picows import WSCloseCode, WSProtocolError
+
+MAX_MESSAGE = 8 << 20
+"""Bytes of the largest message taken. The largest seen on a stream has 27 KB; a 5,000-level book about 300 KB."""
+
+
+cdef class Listener(WSListener):
+    """Hands the messages of one connection to a sink.
+
+    Parameters
+    ----------
+    sink : FrameSink
+        Gets every data message; see `hft._core.sink`.
+    clock : RunClock
+        Stamps each read of the socket, once: all frames of one read share one `now` (SEMANTICS 1).
+    owner : object
+        Told of what is rare: ``on_open(listener)``, ``on_closed(why)``, ``on_attention()`` (a read asked for it),
+        ``on_other(frame, now_ns) -> int`` (a message that the sink's compiled path left alone), ``on_pong()`` and
+        ``on_error(exception)`` (the sink or the owner raised; the connection is being closed).
+    max_message : int
+        Bytes. A longer message, whole or in fragments, closes the connection with code 1009.
+
+    Pings are answered here and not by picows (connect with ``enable_auto_pong=False``): picows would swallow one that ends a
+    read, and with it the mark by which the next read is known to be a new one.
+    """
+
+    def __init__(self, FrameSink sink not None, RunClock clock not None, owner, size_t max_message=MAX_MESSAGE):
+        self.sink = sink
+        self.clock = clock
+        self.owner = owner
+        self.max_message = max_message
+
+    def __dealloc__(self):
+        free(self.parts)
+
+    cpdef on_ws_connected(self, WSTransport transport):
+        self.transport = transport
+        self.opened()
+
+    cpdef on_ws_disconnected(self, WSTransport transport):
+        self.closed(_why(transport))
+
+    cpdef opened(self):
+        """The connection is open: called by the transport."""
+        self.last_ns = clock_now(self.clock)
+        try:
+            self.owner.on_open(self)
+        except BaseException as error:      # picows would log it and go on
+            self.failed = True
+            self.owner.on_error(error)
+
+    cpdef closed(self, str why):
+        """The connection is gone: called by the transport."""
+        try:
+            self.owner.on_closed(why)
+        except BaseException as error:
+            self.owner.on_error(error)
+
+    cpdef on_ws_frame(self, WSTransport transport, WSFrame frame):
+        if self.failed:         # picows goes on to the end of the read
+            return
+        if self.now_ns == 0:
+            self.begin()
+        try:
+            if frame.msg_type == WSMsgType.TEXT or frame.msg_type == WSMsgType.BINARY:
+                if frame.fin and not self.in_parts:
+                    self.message(frame.payload_ptr, frame.payload_size)
+                else:
+                    self.fragment(frame)
+            elif frame.msg_type == WSMsgType.CONTINUATION:
+                self.fragment(frame)
+            elif frame.msg_type == WSMsgType.PING:
+                transport.send_pong(frame.get_payload_as_bytes())
+            elif frame.msg_type == WSMsgType.PONG:
+                self.owner.on_pong()
+            elif frame.msg_type == WSMsgType.CLOSE:
+                transport.send_close(frame.get_close_code())
+                transport.disconnect()
+            if frame.last_in_buffer:
+                self.end()
+        except WSProtocolError:
+            self.failed = True
+            raise               # picows closes with its code
+        except BaseException as error:
+            self.failed = True
+            self.owner.on_error(error)
+            transport.disconnect(False)
+
+    cpdef feed(self, bytes message):
+        """One whole message from another transport, as a read of its own."""
+        self.begin()
+        try:
+            self.message(message, len(message))
+            self.end()
+        except BaseException as error:
+            self.failed = True
+            self.owner.on_error(error)
+            raise
+
+    cdef begin(self):
+        self.now_ns = self.last_ns = clock_now(self.clock)
+        self.asked = 0
+        self.reads += 1
+
+    cdef end(self):
+        self.now_ns = 0
+        if self.asked & FRAME_ATTENTION:
+            self.asked = 0
+            self.owner.on_attention()
+
+    cdef bint message(self, const char* p, size_t n) except -1:
+        cdef int result = sink_frame(self.sink, p, n, self.now_ns, cycles_now())
+        self.frames += 1
+        if result & FRAME_NEEDS_PYTHON:
+            self.handed_on += 1
+            result |= self.owner.on_other(p[:n], self.now_ns)
+        self.asked |= result
+        return True
+
+    cdef fragment(self, WSFrame frame):
+        """Gathers fragments (RFC 6455, 5.4); picows leaves that to us. Their memory is kept for the next one."""
+        if (frame.msg_type == WSMsgType.CONTINUATION) != self.in_parts:
+            raise WSProtocolError(WSCloseCode.PROTOCOL_ERROR, "a continuation without a start, or a start within one")
+        cdef size_t size = self.parts_size + frame.payload_size
+        cdef char* grown
+        if size > self.max_message:
+            raise WSProtocolError(WSCloseCode.MESSAGE_TOO_BIG, f"{size} bytes in fragments, at most {self.max_message} are taken")
+        if size > self.parts_room:
+            grown = <char*>realloc(self.parts, 2 * size)
+            if grown == NULL:
+                raise MemoryError
+            self.parts, self.parts_room = grown, 2 * size
+        memcpy(self.parts + self.parts_size, frame.payload_ptr, frame.payload_size)
+        self.parts_size = size
+        self.in_parts = not frame.fin
+        if frame.fin:
+            self.parts_size = 0
+            self.message(self.parts, size)
+
+
+cdef str _why(WSTransport transport):
+    """Why a connection ended, in a few words."""
+    if transport.close_handshake is None:
+        return "connection lost"
+    received, sent = transport.close_handshake.recv, transport.close_handshake.sent
+    if received is not None and transport.close_handshake.recv_then_sent:
+        return f"closed by the venue ({int(received.code)}{' ' + received.reason if received.reason else ''})"
+    return f"closed here ({int(sent.code)}{' ' + sent.reason if sent.reason else ''})"

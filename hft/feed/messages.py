@@ -1,0 +1,350 @@
+"""Every message of Binance's public interfaces, spot, USD-M and COIN-M, as msgspec structs.
+
+`decode` turns the bytes of a websocket frame or of a REST body into one of them; `load` brings a market-data frame that
+the compiled scanner did not recognise into the engine's decoder. Names are the field's own, the venue's letters stand
+beside them. Unknown fields are ignored; a number that is needed and not there, or of the wrong kind, is BAD_SHAPE.
+
+Prices and quantities stay text here: they become ticks and quanta in the decoder, exactly, or not at all.
+"""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Raw, Struct, field
+
+from hft._core.decode import LARGEST_FRAME, Decoder
+from hft._core.status import CODES, text
+
+BAD_JSON = CODES["bad_json"]
+BAD_SHAPE = CODES["bad_shape"]
+UNKNOWN_EVENT = CODES["unknown_event"]
+TOO_LARGE = CODES["too_large"]
+IGNORED_EVENT = CODES["ignored_event"]
+
+# Streams that exist and that nothing here trades on. An event that is not among them is UNKNOWN_EVENT: the venue has
+# something new, which someone should look at.
+IGNORED = frozenset({
+    "kline", "continuous_kline", "indexPrice_kline", "markPrice_kline", "markPriceUpdate", "indexPriceUpdate",
+    "24hrTicker", "24hrMiniTicker", "1dTicker", "1hTicker", "4hTicker", "avgPrice", "forceOrder", "compositeIndex",
+    "contractInfo", "assetIndexUpdate", "tradingSession", "referencePrice",
+})  # fmt: skip
+
+Levels = list[tuple[str, str]]      # (price, quantity), decimal text, best first in a snapshot
+ControlId = int | Annotated[str, Meta(max_length=36)] | None
+
+
+class Rejected(ValueError):
+    """A message that was not taken; `code` is its reason in `hft._core.status`."""
+
+    def __init__(self, code: int, detail: str = "") -> None:
+        super().__init__(f"{text(code)}: {detail}" if detail else text(code))
+        self.code = code
+
+
+# -- market data -------------------------------------------------------------------------------------------------------
+
+
+class DepthUpdate(Struct, frozen=True, gc=False):
+    """Absolute quantities of the levels that changed; 0 deletes. Stamps are ms, or µs where the URL asked for them."""
+
+    symbol: str = field(name="s")
+    event_time: int = field(name="E")
+    first_id: int = field(name="U")
+    last_id: int = field(name="u")
+    bids: Levels = field(name="b")
+    asks: Levels = field(name="a")
+    prev_id: int | None = field(name="pu", default=None)            # not on spot
+    transaction_time: int | None = field(name="T", default=None)    # not on spot
+
+
+class BookTicker(Struct, frozen=True, gc=False):
+    """The touch after update `update_id`. On spot it has no stamp."""
+
+    update_id: int = field(name="u")
+    symbol: str = field(name="s")
+    bid: str = field(name="b")
+    bid_qty: str = field(name="B")
+    ask: str = field(name="a")
+    ask_qty: str = field(name="A")
+    transaction_time: int | None = field(name="T", default=None)
+    event_time: int | None = field(name="E", default=None)
+
+
+class Trade(Struct, frozen=True, gc=False):
+    """One match. `origin` other than MARKET (INSURANCE_FUND, NA …; not on spot) is not a trade of the market."""
+
+    symbol: str = field(name="s")
+    event_time: int = field(name="E")
+    trade_id: int = field(name="t")
+    price: str = field(name="p")
+    qty: str = field(name="q")
+    time: int = field(name="T")
+    buyer_is_maker: bool = field(name="m")
+    origin: str = field(name="X", default="MARKET")
+
+
+class AggTrade(Struct, frozen=True, gc=False):
+    """The matches of one taker order at one price."""
+
+    symbol: str = field(name="s")
+    event_time: int = field(name="E")
+    trade_id: int = field(name="a")
+    price: str = field(name="p")
+    qty: str = field(name="q")
+    time: int = field(name="T")
+    buyer_is_maker: bool = field(name="m")
+    origin: str = field(name="X", default="MARKET")
+
+
+class DepthSnapshot(Struct, frozen=True, gc=False, rename="camel"):
+    """The book over REST, and what `@depth5/10/20` sends on spot. It does not name its symbol (COIN-M does)."""
+
+    last_update_id: int
+    bids: Levels
+    asks: Levels
+    event_time: int | None = field(name="E", default=None)          # not on spot
+    transaction_time: int | None = field(name="T", default=None)
+
+
+MarketData = DepthUpdate | BookTicker | Trade | AggTrade
+
+
+# -- control -----------------------------------------------------------------------------------------------------------
+
+
+class Answer(Struct, frozen=True):
+    """The venue's answer to SUBSCRIBE and its kin: `result` is null, a list of streams, or a property."""
+
+    id: ControlId
+    result: bool | list[str] | None = None
+
+
+class VenueError(Struct, frozen=True):
+    """A request was refused: over REST, or as the answer to a control frame (then with its `id`)."""
+
+    code: int
+    msg: str
+    id: ControlId = None
+
+
+class ServerShutdown(Struct, frozen=True):
+    """This server is about to go; open another connection. It comes bare, in an envelope, and inside `event`."""
+
+    event_time: int = field(name="E")
+
+
+class Ignored(Struct, frozen=True):
+    """An event of a kind that is known and not traded on."""
+
+    event: str
+
+
+# -- REST --------------------------------------------------------------------------------------------------------------
+
+
+class ServerTime(Struct, frozen=True, rename="camel"):
+    server_time: int
+
+
+class Filter(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """One rule of a symbol; a type of filter has some of these. "0" disables a rule."""
+
+    filter_type: str
+    tick_size: str | None = None
+    min_price: str | None = None
+    max_price: str | None = None
+    step_size: str | None = None
+    min_qty: str | None = None
+    max_qty: str | None = None
+    min_notional: str | None = None         # spot: NOTIONAL and the older MIN_NOTIONAL
+    notional: str | None = None             # USD-M: MIN_NOTIONAL
+
+
+class SymbolInfo(Struct, frozen=True, rename="camel"):
+    """What exchangeInfo says about one symbol."""
+
+    symbol: str
+    base_asset: str
+    quote_asset: str
+    filters: list[Filter]
+    status: str | None = None               # TRADING, HALT, BREAK, CANCEL_ONLY …
+    contract_status: str | None = None      # COIN-M's name for it
+    contract_type: str | None = None        # futures only
+    contract_size: int | None = None        # COIN-M
+    pair: str | None = None
+
+    def filter(self, filter_type: str) -> Filter | None:
+        """The filter of that type. By type, not by place: the venue promises no order."""
+        return next((f for f in self.filters if f.filter_type == filter_type), None)
+
+    @property
+    def trading(self) -> bool:
+        return (self.status or self.contract_status) == "TRADING"
+
+
+class RateLimit(Struct, frozen=True, rename="camel"):
+    rate_limit_type: str
+    interval: str
+    interval_num: int
+    limit: int
+
+
+class ExchangeInfo(Struct, frozen=True, rename="camel"):
+    """Symbols and their rules, and the venue's rate limits, which are read from here and never assumed."""
+
+    symbols: list[SymbolInfo]
+    server_time: int | None = None
+    rate_limits: list[RateLimit] = []
+
+
+Message = (
+    DepthUpdate | BookTicker | Trade | AggTrade | DepthSnapshot | Answer | VenueError | ServerShutdown | Ignored | ServerTime
+    | ExchangeInfo
+)  # fmt: skip
+
+
+# -- which is it -------------------------------------------------------------------------------------------------------
+
+
+class _Head(Struct, frozen=True, rename="camel"):
+    """The fields that tell messages apart; empty where there is none."""
+
+    e: str | None = None
+    data: Raw = Raw()
+    event: Raw = Raw()
+    error: Raw = Raw()
+    u: Raw = Raw()
+    last_update_id: Raw = Raw()
+    symbols: Raw = Raw()
+    server_time: Raw = Raw()
+    code: Raw = Raw()
+    id: Raw = Raw()
+
+
+class _Refusal(Struct):
+    error: VenueError
+    id: ControlId = None
+
+
+def _decoder(kind: type) -> msgspec.json.Decoder:
+    return msgspec.json.Decoder(kind)
+
+
+_HEAD = _decoder(_Head)
+_REFUSAL = _decoder(_Refusal)
+_EVENTS = {
+    "depthUpdate": _decoder(DepthUpdate),
+    "bookTicker": _decoder(BookTicker),
+    "trade": _decoder(Trade),
+    "aggTrade": _decoder(AggTrade),
+    "serverShutdown": _decoder(ServerShutdown),
+}
+_SHAPES = (  # in this order: an exchangeInfo has a serverTime as well
+    ("u", _decoder(BookTicker)),
+    ("last_update_id", _decoder(DepthSnapshot)),
+    ("symbols", _decoder(ExchangeInfo)),
+    ("server_time", _decoder(ServerTime)),
+    ("code", _decoder(VenueError)),
+    ("id", _decoder(Answer)),
+)
+
+
+def _decode(body: bytes | Raw) -> Message:
+    head = _HEAD.decode(body)
+    inner = head.data or head.event  # {"stream": …, "data": …}; the WebSocket API's envelope
+    if inner:
+        body, head = inner, _HEAD.decode(inner)
+    if head.e is not None:
+        if head.e in IGNORED:
+            return Ignored(head.e)
+        if head.e not in _EVENTS:
+            raise Rejected(UNKNOWN_EVENT, head.e)
+        return _EVENTS[head.e].decode(body)
+    if head.error:
+        refusal = _REFUSAL.decode(body)
+        return VenueError(refusal.error.code, refusal.error.msg, refusal.id)
+    for name, decoder in _SHAPES:
+        if getattr(head, name):
+            return decoder.decode(body)
+    raise Rejected(BAD_SHAPE, "none of the messages this engine knows")
+
+
+def decode(frame: bytes) -> Message:
+    """Decode the bytes of a websocket frame or of a REST body.
+
+    Raises `Rejected` with the reason: TOO_LARGE, BAD_JSON, BAD_SHAPE, UNKNOWN_EVENT.
+
+    >>> decode(b'{"result":null,"id":7}')
+    Answer(id=7, result=None)
+    >>> decode(b'{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1723161256313}}')
+    ServerShutdown(event_time=1723161256313)
+    >>> decode(b'{"code":-1121,"msg":"Invalid symbol."}').msg
+    'Invalid symbol.'
+    >>> decode(b'{"e":"kline","s":"BTCUSDT"}')
+    Ignored(event='kline')
+    """
+    if len(frame) > LARGEST_FRAME:
+        raise Rejected(TOO_LARGE, f"{len(frame)} bytes, {LARGEST_FRAME} is the most")
+    try:
+        if not frame.isascii():
+            frame.decode()      # msgspec does not look into strings that it skips
+        return _decode(frame)
+    except msgspec.ValidationError as error:
+        raise Rejected(BAD_SHAPE, str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Rejected(BAD_JSON, str(error)) from None
+
+
+# -- into the engine ---------------------------------------------------------------------------------------------------
+
+
+def fill(decoder: Decoder, message: Message, recv_ns: int = 0) -> int:
+    """Put a decoded market-data message into `decoder`; whole or not at all. Returns a status code.
+
+    Anything else (answers, errors, ignored events, snapshots, which name no symbol) is IGNORED_EVENT.
+    """
+    match message:
+        case DepthUpdate(symbol=s, first_id=first, last_id=last, prev_id=prev, bids=bids, asks=asks):
+            stamp = _stamp(message.transaction_time, message.event_time)
+            return decoder.load_depth(s, first, last, prev, stamp, bids, asks, recv_ns)
+        case BookTicker(symbol=s, update_id=u, bid=bid, bid_qty=bid_qty, ask=ask, ask_qty=ask_qty):
+            stamp = _stamp(message.transaction_time, message.event_time)
+            return decoder.load_ticker(s, u, bid, bid_qty, ask, ask_qty, stamp, recv_ns)
+        case Trade() | AggTrade():
+            return decoder.load_trade(
+                message.symbol, message.trade_id, message.price, message.qty, message.time, message.buyer_is_maker,
+                aggregate=isinstance(message, AggTrade), not_market=message.origin != "MARKET", recv_ns=recv_ns,
+            )  # fmt: skip
+    decoder.clear()
+    return IGNORED_EVENT
+
+
+def _stamp(transaction_time: int | None, event_time: int | None) -> int:
+    """x: `T`, else `E`, else 0 for none (SEMANTICS 2)."""
+    return next((t for t in (transaction_time, event_time) if t is not None), 0)
+
+
+def fill_snapshot(decoder: Decoder, symbol: str, snapshot: DepthSnapshot, recv_ns: int = 0) -> int:
+    """Put the REST book of `symbol` into `decoder`. Returns a status code."""
+    stamp = _stamp(snapshot.transaction_time, snapshot.event_time)
+    return decoder.load_snapshot(symbol, snapshot.last_update_id, snapshot.bids, snapshot.asks, stamp, recv_ns)
+
+
+def load(decoder: Decoder, frame: bytes, recv_ns: int = 0) -> int:
+    """The slow path of a frame that the scanner handed back: decode it with msgspec and put it into `decoder`.
+
+    Returns 0, or the reason it was not taken: BAD_JSON, BAD_SHAPE, BAD_NUMBER, UNKNOWN_EVENT, UNKNOWN_SYMBOL, TOO_LARGE,
+    IGNORED_EVENT. The last says only that it is not market data: `decode` tells a control answer or serverShutdown.
+
+    >>> from hft._core.types import Spec
+    >>> decoder = Decoder([Spec("BTCUSDT", tick="0.01", step="0.00001", dialect="spot")])
+    >>> load(decoder, b'{"u": 1, "s": "BTCUSDT", "b": "61837.63", "B": "3.78826", "a": "61837.64", "A": "1.5"}')
+    0
+    >>> load(decoder, b'{"u": 1, "s": "BTCUSDT", "b": "61837.635", "B": "3.78826", "a": "61837.64", "A": "1.5"}')
+    4
+    """
+    try:
+        return fill(decoder, decode(frame), recv_ns)
+    except Rejected as reject:
+        decoder.clear()
+        return reject.code

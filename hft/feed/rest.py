@@ -1,0 +1,232 @@
+"""The venue's REST side: the book's snapshot, the symbols' rules, ping and time."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import json
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from types import TracebackType
+from typing import TypeVar
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+
+from hft.errors import UsageError, VenueUnreachable
+from hft.feed import messages, specs
+from hft.feed.messages import RateLimit, ServerTime
+from hft.feed.pacing import SlidingWindow
+from hft.feed.venues import Venue
+
+T = TypeVar("T")
+
+INVALID_SYMBOL = -1121
+MAX_BODY = 64 << 20
+"""Bytes. Spot's whole exchangeInfo, the largest answer there is, has some 20 MB."""
+AT_ONCE = 4
+"""Requests under way at one time."""
+
+_DEFAULT_WAIT_S = {429: 10.0, 418: 120.0}   # without a Retry-After: a ban lasts two minutes at least
+
+
+class RateLimited(VenueUnreachable):
+    """The venue asks us to stay away for a while (429), or has banned the address (418)."""
+
+    def __init__(self, status: int, retry_after_s: float, *, where: str) -> None:
+        super().__init__(f"answers {status}: asks for {retry_after_s:g} s without requests", where=where, do="wait that long")
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+class Refused(VenueUnreachable):
+    """The venue understood the request and refused it."""
+
+    def __init__(self, status: int, code: int, text: str, *, where: str) -> None:
+        super().__init__(f"answers {status}: {text} ({code})", where=where, do="check the address and the dialect")
+        self.status = status
+        self.code = code
+
+
+class _RateLimits(msgspec.Struct, rename="camel"):
+    rate_limits: list[RateLimit] = []
+
+
+class RestClient:
+    """Asks one venue, within its limits.
+
+    Never more than half of the venue's weight per minute, so that another client at the same address lives too; and no
+    request at all before the end of a `Retry-After`: asking during one turns 429 into a ban.
+
+    Parameters
+    ----------
+    venue : Venue
+    timeout_s : float
+        Of one request, in seconds.
+    clock, sleep : callables
+        Seconds of a monotonic clock, and how to wait; for tests.
+
+    Every request raises `VenueUnreachable` (no connection, no answer in time, 5xx), `RateLimited` or `Refused`.
+    """
+
+    def __init__(
+        self,
+        venue: Venue,
+        *,
+        timeout_s: float = 10.0,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        self.venue = venue
+        self.used_weight = 0
+        """Of the current minute, as the venue's last answer had it."""
+        self.requests = 0
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._clock = clock
+        self._sleep = sleep
+        self._not_before = float("-inf")
+        self._weight = SlidingWindow(max(1, venue.dialect.limits.weight_per_minute // 2), 60.0)
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> RestClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Ends the connections; requests under way fail."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    # -- what can be asked -----------------------------------------------------------------------------------------
+
+    async def ping(self) -> None:
+        """Returns if the venue is there."""
+        await self._get(self.venue.rest_url("ping"), 1)
+
+    async def server_time_ns(self) -> int:
+        """The venue's clock, nanoseconds since the epoch (it gives milliseconds)."""
+        url = self.venue.rest_url("time")
+        return _decoded(await self._get(url, 1), ServerTime, url).server_time * 1_000_000
+
+    async def depth(self, symbol: str, limit: int = 0) -> bytes:
+        """The body of a book snapshot, `limit` levels a side; 0 for the most there is."""
+        limit = limit or self.venue.dialect.depth_limit
+        return await self._get(self.venue.depth_url(symbol, limit), self.venue.dialect.depth_weight(limit))
+
+    async def exchange_info(self, symbols: Sequence[str]) -> bytes:
+        """The body of exchangeInfo, with at least these symbols in it; UsageError names one that the venue does not know.
+
+        The weight limit that the body gives takes the place of the shipped one.
+        """
+        try:
+            body = await self._exchange_info(symbols)
+        except Refused as error:
+            if error.code != INVALID_SYMBOL:
+                raise
+            raise await self._which(symbols) from None
+        url = self.venue.rest_url("exchangeInfo")
+        try:
+            known = specs.listed(body)
+        except msgspec.DecodeError as error:
+            raise VenueUnreachable(f"answers with no exchangeInfo: {error}", where=url, do="check the address") from None
+        for symbol in symbols:
+            if symbol not in known:
+                raise _unknown(symbol, self.venue, known)
+        for each in _decoded(body, _RateLimits, url).rate_limits:
+            if (each.rate_limit_type, each.interval, each.interval_num) == ("REQUEST_WEIGHT", "MINUTE", 1):
+                self._weight.limit = max(1, each.limit // 2)
+        return body
+
+    async def _exchange_info(self, symbols: Sequence[str]) -> bytes:
+        url = self.venue.rest_url("exchangeInfo")
+        if self.venue.dialect.name == "spot":       # the others know no such parameter, and give all
+            url += "?symbols=" + quote(json.dumps(list(symbols), separators=(",", ":")), safe="")
+        return await self._get(url, self.venue.dialect.info_weight)
+
+    async def _which(self, symbols: Sequence[str]) -> UsageError:
+        """The venue refuses a list without saying which of it: ask one by one."""
+        for symbol in symbols:
+            try:
+                await self._exchange_info([symbol])
+            except Refused as error:
+                if error.code == INVALID_SYMBOL:
+                    return _unknown(symbol, self.venue, ())
+                raise
+        return _unknown(", ".join(symbols), self.venue, ())
+
+    # -- one request -----------------------------------------------------------------------------------------------
+
+    async def _get(self, url: str, weight: int) -> bytes:
+        async with self._slots:
+            while (delay := self._not_before - self._clock()) > 0:
+                await self._sleep(delay)
+            await self._weight.wait(weight, clock=self._clock, sleep=self._sleep)
+            self.requests += 1
+            try:
+                async with self._opened().get(url) as response:
+                    body = await _bounded(response)
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                why = "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
+                raise VenueUnreachable(why, where=url, do="check that the venue is up and the address is right") from None
+        used = response.headers.get("X-MBX-USED-WEIGHT-1M", "")
+        self.used_weight = int(used) if used.isdigit() else self.used_weight
+        if response.status == 200:
+            return body
+        raise self._refused(response, body, url)
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=self._timeout)
+        return self._session
+
+    def _refused(self, response: aiohttp.ClientResponse, body: bytes, url: str) -> VenueUnreachable:
+        status = response.status
+        if status in _DEFAULT_WAIT_S:
+            wait = retry_after_s(response.headers.get("Retry-After", ""), _DEFAULT_WAIT_S[status])
+            self._not_before = max(self._not_before, self._clock() + wait)
+            return RateLimited(status, wait, where=url)
+        if status < 500:
+            try:
+                error = msgspec.json.decode(body, type=messages.VenueError)
+            except msgspec.DecodeError:
+                error = messages.VenueError(0, "no reason given")
+            return Refused(status, error.code, error.msg, where=url)
+        return VenueUnreachable(f"answers {status}", where=url, do="try again later")
+
+
+def retry_after_s(text: str, default: float) -> float:
+    """The seconds of a `Retry-After` header; the default where there is none, or a date, which Binance does not send.
+
+    >>> retry_after_s("30", 10.0), retry_after_s("soon", 10.0), retry_after_s("-1", 10.0)
+    (30.0, 10.0, 10.0)
+    """
+    return float(text) if text.isascii() and text.isdigit() else default
+
+
+async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise aiohttp.ClientPayloadError(f"an answer of more than {MAX_BODY} bytes")
+    return bytes(body)
+
+
+def _decoded(body: bytes, shape: type[T], url: str) -> T:
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except msgspec.DecodeError as error:
+        raise VenueUnreachable(f"answers with something else: {error}", where=url, do="check the address") from None
+
+
+def _unknown(symbol: str, venue: Venue, known: Iterable[str]) -> UsageError:
+    near = difflib.get_close_matches(symbol, list(known), 1)
+    return UsageError(f"{venue.name} does not know this symbol", where=symbol,
+                      do=f"did you mean {near[0]}?" if near else "check its name in [strategy] symbols")

@@ -1,0 +1,169 @@
+"""Symbol specifications: where tick, step and the rules for orders come from. One function for every command.
+
+The order of sources is SEMANTICS 28: the settings; exchangeInfo, recorded or fetched; the shipped, dated table; the decimals
+as printed. Never a greatest common divisor of the prices seen: a book that happened to move in twos would double its tick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Protocol
+
+import msgspec
+
+from hft._core.types import Spec
+from hft.errors import UsageError
+from hft.feed.messages import ExchangeInfo, Filter, SymbolInfo
+from hft.feed.survey import Printed
+from hft.feed.symbol_table import TABLE
+
+Text = str | Decimal
+
+
+class Rules(Protocol):
+    """What the settings say of a symbol: `hft.config.SymbolRules`."""
+
+    tick: Text
+    step: Text
+    quote: str
+    min_qty: Text
+    max_qty: Text
+    min_notional: Text
+
+
+class ResolvedSpec(msgspec.Struct, frozen=True):
+    """A specification and where it came from, e.g. ``"exchangeInfo"`` or ``"table of 2024-08-08"``."""
+
+    spec: Spec
+    source: str
+
+
+class _Short(msgspec.Struct, rename="camel"):
+    """What another recorder keeps of exchangeInfo: one symbol, no filters."""
+
+    symbol: str
+    tick_size: str
+    step_size: str
+    quote_asset: str
+
+
+# Not `messages.decode`: its bound on frames is below the size of a whole exchangeInfo.
+_info = msgspec.json.Decoder(ExchangeInfo).decode
+_short = msgspec.json.Decoder(_Short).decode
+
+
+def listed(body: bytes) -> dict[str, dict[str, object]]:
+    """The rules in an exchangeInfo body, as keyword arguments of `Spec` by symbol; `msgspec.DecodeError` when it is none.
+
+    >>> body = b'{"symbol":"BTCUSDT","tickSize":"0.10","stepSize":"0.001","quoteAsset":"USDT"}'
+    >>> listed(body)["BTCUSDT"]["tick"]
+    '0.10'
+    """
+    try:
+        return {symbol.symbol: _rules(symbol) for symbol in _info(body).symbols}
+    except msgspec.ValidationError as error:
+        try:
+            short = _short(body)
+        except msgspec.ValidationError:
+            raise error from None
+    return {short.symbol: {"tick": short.tick_size, "step": short.step_size, "quote": short.quote_asset}}
+
+
+def _rules(symbol: SymbolInfo) -> dict[str, object]:
+    none = Filter("")
+    price, lot = symbol.filter("PRICE_FILTER") or none, symbol.filter("LOT_SIZE") or none
+    value = symbol.filter("NOTIONAL") or symbol.filter("MIN_NOTIONAL") or none
+    return {
+        "tick": price.tick_size or "0",
+        "step": lot.step_size or "0",
+        "quote": symbol.quote_asset,
+        "min_qty": lot.min_qty or "0",
+        "max_qty": lot.max_qty or "0",
+        "min_notional": value.min_notional or value.notional or "0",
+        "contract": symbol.contract_size or 1,
+    }
+
+
+def resolve(
+    symbols: Sequence[str],
+    dialect: str,
+    *,
+    fees: tuple[Text, Text],
+    fee_asset: str = "quote",
+    settings: Mapping[str, Rules] | None = None,
+    exchange_info: Iterable[bytes] = (),
+    printed: Mapping[str, Printed] | None = None,
+) -> list[ResolvedSpec]:
+    """The specification of each symbol, from the first source that knows it.
+
+    Parameters
+    ----------
+    symbols : sequence of str
+        Upper case, the venue's names.
+    dialect : ``"spot"``, ``"usdm"`` or ``"coinm"``
+    fees : pair
+        Maker and taker rate, as fractions of the notional.
+    fee_asset : ``"quote"`` or ``"received"``
+    settings : mapping, optional
+        ``[feed.symbols.*]``, by symbol.
+    exchange_info : iterable of bytes
+        exchangeInfo bodies, recorded or fetched; a later one wins.
+    printed : mapping, optional
+        Decimals seen in a recording, see `hft.feed.survey`; the last resort.
+
+    Raises `UsageError` for a symbol that no source knows, or whose rules make no sense.
+
+    >>> resolve(["BTCUSDT"], "usdm", fees=("0.0002", "0.0005"))[0].source
+    'table of 2024-08-08'
+    """
+    known: dict[str, dict[str, object]] = {}
+    for body in exchange_info:
+        try:
+            known.update(listed(body))
+        except (msgspec.DecodeError, ArithmeticError) as error:
+            raise UsageError(f"exchangeInfo can't be read: {error}", do="set [feed.symbols.<symbol>] tick and step") from None
+    found = []
+    for symbol in symbols:
+        rules, source = _first(symbol, dialect, settings or {}, known, printed or {})
+        try:
+            spec = Spec(symbol, dialect=dialect, maker_fee=fees[0], taker_fee=fees[1], fee_asset=fee_asset, **rules)
+        except ValueError as error:
+            raise UsageError(f"{error} ({source})", where=symbol, do=f"set [feed.symbols.{symbol}] tick and step") from None
+        found.append(ResolvedSpec(spec, source))
+    return found
+
+
+def _first(
+    symbol: str,
+    dialect: str,
+    settings: Mapping[str, Rules],
+    known: Mapping[str, dict[str, object]],
+    printed: Mapping[str, Printed],
+) -> tuple[dict[str, object], str]:
+    """What the first source that knows a symbol says of it, and that source."""
+    if symbol in settings:
+        names = "tick", "step", "quote", "min_qty", "max_qty", "min_notional"
+        return {name: getattr(settings[symbol], name) for name in names}, "settings"
+    if symbol in known:
+        return known[symbol], "exchangeInfo"
+    if row := TABLE.get((dialect, symbol)):
+        rules = msgspec.structs.asdict(row)
+        return rules, f"table of {rules.pop('as_of')}"
+    if decimals := printed.get(symbol):
+        tick, step = Decimal(1).scaleb(-decimals.price), Decimal(1).scaleb(-decimals.qty)
+        return {"tick": tick, "step": step, "quantum": step, "quote": quote_of(symbol)}, "printed decimals"
+    raise UsageError("no source knows its tick and step", where=symbol, do=f"set [feed.symbols.{symbol}] tick and step")
+
+
+_QUOTES = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "USD", "BTC", "ETH", "BNB", "EUR", "TRY", "GBP", "BRL", "JPY")
+
+
+def quote_of(symbol: str) -> str:
+    """The quote asset that a symbol's name ends in, or its last three letters where none is known.
+
+    >>> quote_of("BTCUSDT"), quote_of("RUNEEUR"), quote_of("BTCUSD_PERP")
+    ('USDT', 'EUR', 'USD')
+    """
+    pair = symbol.partition("_")[0]
+    return next((quote for quote in _QUOTES if pair.endswith(quote) and pair != quote), pair[-3:])

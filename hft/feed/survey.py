@@ -1,0 +1,133 @@
+"""Looks at the first messages of a recorded session and says what it is: dialect, symbols, and how numbers are printed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from itertools import islice
+
+import msgspec
+
+from hft.errors import DamagedData
+from hft.feed.captures import Kind, Record
+
+
+class Printed(msgspec.Struct):
+    """The most decimals that a symbol's numbers were printed with."""
+
+    price: int = 0
+    qty: int = 0
+
+    def see(self, prices: Iterable[bytes], quantities: Iterable[bytes]) -> None:
+        self.price = max(self.price, *map(_decimals, prices), 0)
+        self.qty = max(self.qty, *map(_decimals, quantities), 0)
+
+
+class Survey(msgspec.Struct):
+    """What a session holds, as far as it was looked at."""
+
+    dialect: str = ""
+    """`spot`, `usdm` or `coinm`; empty where no message told."""
+    symbols: list[str] = []
+    """In the order of their first message."""
+    printed: dict[str, Printed] = {}
+    exchange_info: list[bytes] = []
+    """Bodies, oldest first."""
+
+    def require(self, where: str) -> Survey:
+        """Itself; DamagedData when dialect or symbols could not be told."""
+        if not self.dialect or not self.symbols:
+            missing = "symbol" if self.dialect else "dialect"
+            raise DamagedData(f"no message tells the {missing}", where=where, do=f"set the {missing} yourself")
+        return self
+
+
+class _Data(msgspec.Struct):
+    """The fields that tell, of any message."""
+
+    s: str = ""
+    symbol: str = ""
+    e: str = ""
+    pu: int | None = None
+    ps: str | None = None
+    E: int | None = None
+    M: bool | None = None
+    lastUpdateId: int | None = None     # noqa: N815
+    venue: str = ""
+    p: msgspec.Raw = msgspec.Raw()
+    q: msgspec.Raw = msgspec.Raw()
+    b: msgspec.Raw = msgspec.Raw()
+    a: msgspec.Raw = msgspec.Raw()
+    B: msgspec.Raw = msgspec.Raw()
+    A: msgspec.Raw = msgspec.Raw()
+    bids: msgspec.Raw = msgspec.Raw()
+    asks: msgspec.Raw = msgspec.Raw()
+
+
+class _Frame(_Data):
+    data: _Data | None = None
+
+
+_decode = msgspec.json.Decoder(_Frame).decode
+_NUMBER = re.compile(rb'"(\d+(?:\.\d+)?)"')
+
+
+def _decimals(number: bytes) -> int:
+    return len(number.partition(b".")[2])
+
+
+def _dialect(data: _Data) -> str:
+    """Which dialect a message is of; empty where it could be several."""
+    if data.ps is not None:
+        return "coinm"
+    if data.pu is not None or (data.e == "bookTicker" and data.E is not None) or data.venue == "BINANCE_USDM":
+        return "usdm"
+    if data.e == "depthUpdate" or data.M is not None or (not data.e and data.s and data.B):
+        return "spot"
+    if data.lastUpdateId is not None and data.E is not None:
+        return "usdm"           # spot snapshots carry no time
+    return ""
+
+
+def survey(records: Iterable[Record], limit: int = 10_000) -> Survey:
+    """Looks at the first `limit` records.
+
+    A symbol that stays silent for longer is not found; name the symbols where that matters. Messages that are no JSON of a
+    venue's are passed over.
+
+    >>> frame = b'{"e":"trade","E":1,"T":1,"s":"BTCUSDT","t":1,"p":"61800.30","q":"0.006","X":"MARKET","m":false}'
+    >>> book = b'{"lastUpdateId":1,"E":1,"T":1,"bids":[["61800.20","1.5"]],"asks":[]}'
+    >>> found = survey([Record(1, Kind.FRAME, frame), Record(2, Kind.SNAPSHOT, book)])
+    >>> found.dialect, found.symbols, found.printed["BTCUSDT"]
+    ('usdm', ['BTCUSDT'], Printed(price=2, qty=3))
+    """
+    found = Survey(symbols=[], printed={}, exchange_info=[])
+    for record in islice(records, limit):
+        if record.kind == Kind.LOG:
+            continue
+        if record.kind == Kind.EXCHANGE_INFO:
+            found.exchange_info.append(record.data)
+        try:
+            frame = _decode(record.data)
+        except msgspec.DecodeError:
+            continue
+        data = frame.data or frame
+        dialect = _dialect(data)
+        if not found.dialect or dialect == "coinm":
+            found.dialect = dialect or found.dialect    # COIN-M's tickers look like USD-M's until a `ps` is seen
+        symbol = (data.s or record.symbol or data.symbol).upper()
+        if symbol and symbol not in found.printed:
+            found.symbols.append(symbol)
+            found.printed[symbol] = Printed()
+        if symbol:
+            _see(found.printed[symbol], data)
+    return found
+
+
+def _see(printed: Printed, data: _Data) -> None:
+    pairs = [bytes(data.bids), bytes(data.asks), bytes(data.p) + bytes(data.q)]
+    # A bookTicker has one price and one quantity a side; in a depth update `b` and `a` are whole sides.
+    pairs += [bytes(data.b) + bytes(data.B), bytes(data.a) + bytes(data.A)]
+    for pair in pairs:
+        numbers = _NUMBER.findall(pair)
+        printed.see(numbers[0::2], numbers[1::2])

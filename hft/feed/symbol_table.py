@@ -1,0 +1,34 @@
+"""The rules of a few symbols, shipped for recordings that hold no exchangeInfo (SEMANTICS 28: after it, before guessing).
+
+A venue changes such rules a few times a year, so each row has the date it held on, and the date is part of the source that a
+summary names. Live sessions never come here: they ask the venue.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Row(msgspec.Struct, frozen=True):
+    """What exchangeInfo said of a symbol on a day."""
+
+    as_of: str
+    """ISO date."""
+    tick: str
+    step: str
+    quote: str
+    min_qty: str
+    max_qty: str
+    min_notional: str = "0"
+    contract: int = 1
+
+
+TABLE: dict[tuple[str, str], Row] = {
+    ("spot", "BTCUSDT"): Row("2024-08-08", "0.01", "0.00001", "USDT", "0.00001", "9000", "5"),
+    ("spot", "ETHUSDT"): Row("2024-08-08", "0.01", "0.0001", "USDT", "0.0001", "9000", "5"),
+    ("spot", "NEXOUSDT"): Row("2024-07-23", "0.001", "0.01", "USDT", "0.01", "92141578", "5"),
+    ("usdm", "BTCUSDT"): Row("2024-08-08", "0.1", "0.001", "USDT", "0.001", "1000", "100"),
+    ("usdm", "ETHUSDT"): Row("2024-08-08", "0.01", "0.001", "USDT", "0.001", "10000", "20"),
+    ("coinm", "BTCUSD_PERP"): Row("2024-08-08", "0.1", "1", "USD", "1", "60000", contract=100),
+    ("coinm", "ETHUSD_PERP"): Row("2024-08-08", "0.01", "1", "USD", "1", "60000", contract=10),
+}

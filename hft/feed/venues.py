@@ -1,0 +1,172 @@
+"""Where each venue is and what it asks of a client: endpoints, stream names and limits, as data.
+
+A dialect is a protocol (`spot`, `usdm`, `coinm`); a venue is a place that speaks one. Everything that differs between them and
+is not a rule of synchronisation stands here; those rules are the core's (`hft._core.sync`).
+
+Source: the venue's public API documentation, state of 2026-07.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from hft.errors import UsageError
+
+Trades = Literal["trade", "aggTrade"]
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What a venue allows; going beyond it ends in a ban, so the feed stays well inside."""
+
+    messages_per_second: int
+    """Incoming messages per websocket connection; pings, pongs and JSON all count."""
+    streams_per_connection: int
+    connections: int
+    """New websocket connections per `connections_window_s` and address."""
+    connections_window_s: int
+    weight_per_minute: int
+    """REST weight per minute and address. A default until `exchangeInfo` says what holds today."""
+
+
+class Dialect(msgspec.Struct, frozen=True):
+    """The parts of a protocol that are names and numbers."""
+
+    name: str
+    api: str
+    """What REST paths start with."""
+    depth_weights: tuple[tuple[int, int], ...]
+    """Levels a side of a snapshot, and what one up to that size costs in REST weight; the last is the largest there is."""
+    info_weight: int
+    depth_ms: tuple[int, ...]
+    """Cadences of the depth stream."""
+    depth_ms_unnamed: int
+    """The cadence that `@depth` alone means."""
+    limits: Limits
+
+    @property
+    def depth_limit(self) -> int:
+        """Levels a side of the largest snapshot."""
+        return self.depth_weights[-1][0]
+
+    def depth_weight(self, limit: int) -> int:
+        """What a snapshot of `limit` levels a side costs.
+
+        >>> SPOT.depth_weight(1000), SPOT.depth_weight(5000)
+        (50, 250)
+        """
+        return next((weight for levels, weight in self.depth_weights if limit <= levels), self.depth_weights[-1][1])
+
+
+_FUTURES_WEIGHTS = (50, 2), (100, 5), (500, 10), (1000, 20)
+_FUTURES_MS = (0, 100, 250, 500)
+
+SPOT = Dialect("spot", "/api/v3", ((100, 5), (500, 25), (1000, 50), (5000, 250)), 20, (100, 1000), 1000,
+               Limits(5, 1024, 300, 300, 6000))
+USDM = Dialect("usdm", "/fapi/v1", _FUTURES_WEIGHTS, 1, _FUTURES_MS, 250, Limits(10, 1024, 300, 300, 2400))
+COINM = Dialect("coinm", "/dapi/v1", _FUTURES_WEIGHTS, 1, _FUTURES_MS, 250, Limits(10, 200, 300, 300, 2400))
+DIALECTS = {dialect.name: dialect for dialect in (SPOT, USDM, COINM)}
+
+
+class Venue(msgspec.Struct, frozen=True):
+    """One place to trade at.
+
+    >>> venue = venue_named("binance-usdm")
+    >>> venue.streams("BTCUSDT", depth_ms=100)
+    {'/public': ['btcusdt@depth@100ms', 'btcusdt@bookTicker'], '/market': ['btcusdt@aggTrade']}
+    >>> venue.stream_url(["btcusdt@aggTrade"], "/market")
+    'wss://fstream.binance.com/market/stream?streams=btcusdt@aggTrade'
+    >>> venue.depth_url("BTCUSDT")
+    'https://fapi.binance.com/fapi/v1/depth?symbol=BTCUSDT&limit=1000'
+    """
+
+    name: str
+    dialect: Dialect
+    rest: str
+    """Base URL, without a slash at its end."""
+    ws: str
+    trades: Trades = "trade"
+    """The stream that volume is taken from (SEMANTICS 10). USD-M documents only `aggTrade`, which holds market trades alone."""
+    routes: tuple[tuple[str, str], ...] = ()
+    """Pairs of stream kind and path prefix, where a venue splits its streams over endpoints."""
+
+    def streams(self, symbol: str, *, depth_ms: int = 100, trades: Trades | None = None) -> dict[str, list[str]]:
+        """The streams that one symbol needs, by route."""
+        routes = dict(self.routes)
+        kinds = ("depth", depth_stream(self.dialect, depth_ms)), ("bookTicker",) * 2, (trades or self.trades,) * 2
+        found: dict[str, list[str]] = {}
+        for kind, stream in kinds:
+            found.setdefault(routes.get(kind, ""), []).append(f"{symbol.lower()}@{stream}")
+        return found
+
+    def stream_url(self, streams: list[str], route: str = "") -> str:
+        """The combined endpoint with these streams subscribed to; bare, to SUBSCRIBE on, without any."""
+        return f"{self.ws}{route}/stream" + (f"?streams={'/'.join(streams)}" if streams else "")
+
+    def rest_url(self, path: str) -> str:
+        return f"{self.rest}{self.dialect.api}/{path}"
+
+    def depth_url(self, symbol: str, limit: int = 0) -> str:
+        """Where the book is; `limit` levels a side, 0 for the most there is."""
+        return self.rest_url(f"depth?symbol={symbol.upper()}&limit={limit or self.dialect.depth_limit}")
+
+
+def depth_stream(dialect: Dialect, depth_ms: int) -> str:
+    """The name of the depth stream of a cadence; UsageError when the dialect does not have it.
+
+    >>> depth_stream(SPOT, 1000), depth_stream(USDM, 0)
+    ('depth', 'depth@0ms')
+    """
+    if depth_ms not in dialect.depth_ms:
+        allowed = ", ".join(map(str, dialect.depth_ms))
+        raise UsageError(f"no depth stream every {depth_ms} ms on {dialect.name}", do=f"take one of {allowed}")
+    return "depth" if depth_ms == dialect.depth_ms_unnamed else f"depth@{depth_ms}ms"
+
+
+_USDM_ROUTES = (("depth", "/public"), ("bookTicker", "/public"), ("trade", "/market"), ("aggTrade", "/market"))
+
+VENUES = {
+    venue.name: venue
+    for venue in (
+        Venue("binance-spot", SPOT, "https://api.binance.com", "wss://stream.binance.com:9443"),
+        Venue("binance-spot-data", SPOT, "https://data-api.binance.vision", "wss://data-stream.binance.vision"),
+        Venue("binance-spot-testnet", SPOT, "https://testnet.binance.vision", "wss://stream.testnet.binance.vision"),
+        Venue("binance-usdm", USDM, "https://fapi.binance.com", "wss://fstream.binance.com", "aggTrade", _USDM_ROUTES),
+        Venue("binance-usdm-testnet", USDM, "https://testnet.binancefuture.com", "wss://fstream.binancefuture.com", "aggTrade",
+              _USDM_ROUTES),
+        Venue("binance-coinm", COINM, "https://dapi.binance.com", "wss://dstream.binance.com", "aggTrade"),
+    )
+}
+
+
+def venue_named(name: str, *, rest: str = "", ws: str = "") -> Venue:
+    """A venue of the table; UsageError names those there are.
+
+    `rest` and `ws` take the place of the venue's own addresses and are taken as they stand, without split routes.
+
+    >>> venue_named("binance-spot").dialect.depth_limit
+    5000
+    """
+    if name not in VENUES:
+        raise UsageError("no such venue", where=name, do=f"take one of {', '.join(VENUES)}, or give its rest and ws addresses")
+    venue = VENUES[name]
+    if not rest and not ws:
+        return venue
+    return venue_at(rest or venue.rest, ws or venue.ws, venue.dialect.name, name=name, trades=venue.trades)
+
+
+def venue_at(rest: str, ws: str, dialect: str = "usdm", *, name: str = "embedded", trades: Trades = "trade") -> Venue:
+    """A venue by its addresses: the embedded exchange, a proxy, a recorded session being served.
+
+    >>> venue_at("http://127.0.0.1:8080/", "ws://127.0.0.1:8081").depth_url("btcusdt", 500)
+    'http://127.0.0.1:8080/fapi/v1/depth?symbol=BTCUSDT&limit=500'
+    """
+    if dialect not in DIALECTS:
+        raise UsageError(f"unknown dialect {dialect!r}", where=name, do=f"take one of {', '.join(DIALECTS)}")
+    for address, schemes in ((rest, ("http", "https")), (ws, ("ws", "wss"))):
+        parts = urlsplit(address)
+        if parts.scheme not in schemes or not parts.netloc:
+            raise UsageError("not an address of this kind", where=address, do=f"start it with {schemes[0]}:// or {schemes[1]}://")
+    return Venue(name, DIALECTS[dialect], rest.rstrip("/"), ws.rstrip("/"), trades)

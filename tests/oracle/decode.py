@@ -1,0 +1,127 @@
+"""Frames to messages, the plain way: the standard library's JSON, and Decimal. Slow, short, obviously right."""
+
+import json
+import re
+from decimal import Decimal
+
+from hft._core.decode import MarketMessage
+from hft._core.types import Spec
+
+LARGEST = 2**63 - 1
+
+
+class NotTaken(Exception):
+    """The frame is no market-data message that may be applied."""
+
+
+def number(text, unit: Decimal) -> int:
+    """Decimal text as a count of `unit`."""
+    if not isinstance(text, str) or not re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) or len(text.replace(".", "")) > 18:
+        raise NotTaken(f"{text!r} is no plain decimal of at most 18 digits")
+    count = Decimal(text) / unit
+    if count != int(count) or count > LARGEST:
+        raise NotTaken(f"{text} is not a multiple of {unit}, or too large")
+    return int(count)
+
+
+def integer(value) -> int:
+    if type(value) is not int or not 0 <= value < 10**18:
+        raise NotTaken(f"{value!r} is no id or stamp")
+    return value
+
+
+def nanoseconds(fields) -> int:
+    """`T`, else `E`, else 0; milliseconds, or from 1e15 on microseconds."""
+    stamp = integer(fields.get("T", fields.get("E", 0)))
+    ns = stamp * 1000 if stamp >= 10**15 else stamp * 10**6
+    if ns > LARGEST:
+        raise NotTaken(f"stamp {stamp}")
+    return ns
+
+
+def levels(side, spec: Spec) -> tuple:
+    result = []
+    for level in side:
+        if not isinstance(level, list) or len(level) != 2:
+            raise NotTaken(f"{level!r} is no level")
+        result.append((number(level[0], spec.tick), number(level[1], spec.quantum)))
+    if any(price == 0 for price, _ in result):
+        raise NotTaken("a level at price zero")
+    return tuple(result)
+
+
+def parse(frame: bytes) -> dict:
+    def refuse(constant):
+        raise ValueError(f"{constant} is not JSON")
+
+    try:
+        fields = json.loads(frame.decode(), parse_constant=refuse)
+    except (ValueError, RecursionError) as error:
+        raise NotTaken("no JSON") from error
+    if not isinstance(fields, dict):
+        raise NotTaken("no object")
+    inner = fields.get("data", fields.get("event", fields))
+    if not isinstance(inner, dict):
+        raise NotTaken("no object")
+    return inner
+
+
+def decode(frame: bytes, specs: list[Spec], recv_ns: int = 0) -> MarketMessage:
+    """The message of a market-data frame; NotTaken for anything else."""
+    fields = parse(frame)
+    kind = fields.get("e") or ("bookTicker" if "u" in fields else None)
+    if kind not in EVENTS:
+        raise NotTaken(f"event {kind!r}")
+    spec = next((spec for spec in specs if spec.name == fields.get("s")), None)
+    if spec is None:
+        raise NotTaken("no such symbol")
+    try:
+        return EVENTS[kind](fields, spec, dict(symbol=spec.name, recv_ns=recv_ns, venue_ns=nanoseconds(fields)))
+    except (KeyError, TypeError) as error:
+        raise NotTaken("a field is missing or of the wrong kind") from error
+
+
+def depth(f, spec, common):
+    first, last, prev = integer(f["U"]), integer(f["u"]), integer(f["pu"]) if "pu" in f else -1
+    if type(f["E"]) is not int or first > last or (prev < 0 and spec.dialect != "spot"):
+        raise NotTaken("ids")
+    return MarketMessage(
+        "depth", first_id=first, last_id=last, prev_id=prev, bids=levels(f["b"], spec), asks=levels(f["a"], spec), **common
+    )
+
+
+def ticker(f, spec, common):
+    return MarketMessage(
+        "ticker", last_id=integer(f["u"]), price=number(f["b"], spec.tick), qty=number(f["B"], spec.quantum),
+        ask_price=number(f["a"], spec.tick), ask_qty=number(f["A"], spec.quantum), **common,
+    )  # fmt: skip
+
+
+def trade(f, spec, common, kind="trade", id_key="t"):
+    number_, price, qty = integer(f[id_key]), number(f["p"], spec.tick), number(f["q"], spec.quantum)
+    origin, maker = f.get("X", "MARKET"), f["m"]
+    integer(f["T"])
+    if type(f["E"]) is not int or not isinstance(origin, str) or not isinstance(maker, bool):
+        raise NotTaken("flags")
+    if origin == "MARKET" and (price == 0 or qty == 0):
+        raise NotTaken("a trade of nothing")
+    return MarketMessage(
+        kind, first_id=number_, last_id=number_, price=price, qty=qty, buyer_is_maker=maker,
+        not_market=origin != "MARKET", **common,
+    )  # fmt: skip
+
+
+def agg_trade(f, spec, common):
+    return trade(f, spec, common, kind="agg_trade", id_key="a")
+
+
+EVENTS = {"depthUpdate": depth, "bookTicker": ticker, "trade": trade, "aggTrade": agg_trade}
+
+
+def snapshot(body: bytes, spec: Spec, recv_ns: int = 0) -> MarketMessage:
+    """The REST book."""
+    f = parse(body)
+    return MarketMessage(
+        "snapshot", symbol=spec.name, recv_ns=recv_ns, venue_ns=nanoseconds(f), last_id=integer(f["lastUpdateId"]),
+        bids=levels(f["bids"], spec), asks=levels(f["asks"], spec),
+    )  # fmt: skip
