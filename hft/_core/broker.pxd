@@ -206,5 +206,7 @@ cdef class PaperBroker:
     cdef readonly Spec spec
     cdef int64_t last_order_id
     cdef int64_t last_trade_id
+    cdef int _send(self, Command* c, int64_t sent_ns) except -1
     cdef list _drain(self, int64_t now)
-    cdef list _effect(self, int64_t v, bint timer)
+    cdef list _effect(self, int64_t now, bint timer)
+    cdef RestingOrder* _order(self, int64_t order_id) except NULL

@@ -7,12 +7,12 @@ from libc.string cimport memset
 
 from hft._core.memory cimport hft_alloc, hft_free
 from hft._core.queue cimport (
-    PROB_LOG, PROB_LOG2, PROB_POWER, PROB_POWER2, PROB_POWER3, RISK_AVERSE, Ledger, LedgerEntry, QueuePosition,
+    LEDGER_ENTRIES, PROB_LOG, PROB_LOG2, PROB_POWER, PROB_POWER2, PROB_POWER3, RISK_AVERSE, Ledger, LedgerEntry, QueuePosition,
 )
 from hft._core.resting cimport OwnLevel, Resting, better, resting_level_at, resting_rank
-from hft._core.taking cimport Used, UsedLevel, used_find
+from hft._core.taking cimport USED_LEVELS, Used, UsedLevel, used_find
 from hft._core.types cimport (
-    BUYER_IS_MAKER, CMD_NEW, FEE_SCALE, MSG_AGG_TRADE, MSG_DEPTH, MSG_TRADE, NOT_MARKET, REPORT_FILL, SELL, TRUST_SUSPECT,
+    BUYER_IS_MAKER, CMD_NEW, FEE_SCALE, IOC, MSG_AGG_TRADE, MSG_DEPTH, MSG_TRADE, NOT_MARKET, REPORT_FILL, SELL, TRUST_SUSPECT,
     Message, Report,
 )
 
@@ -312,9 +312,10 @@ cdef class PaperBroker:
     def open_orders(self) -> list:
         """Ids of the resting orders: bids, then asks, best price first, then by time."""
         cdef Resting* r = broker_resting(broker_symbol(self.broker, 0))
-        cdef int32_t slot
-        out = []
-        for side in (BID, ASK):
+        cdef list out = []
+        cdef int32_t slot, i
+        cdef int side
+        for side in range(2):
             for i in range(r.levels[side]):
                 slot = resting_level(r, resting_rank(r, side)[i]).first
                 while slot != NO_SLOT:

@@ -8,7 +8,9 @@ from hft._core.book cimport Book, book_best, book_next, book_qty
 from hft._core.latency cimport Latency
 from hft._core.memory cimport align64
 from hft._core.queue cimport FRONT_UNKNOWN, QueueModel
-from hft._core.resting cimport Resting, RestingOrder, better, resting_init, resting_order, resting_remove, resting_size
+from hft._core.resting cimport (
+    NO_SLOT, Resting, RestingOrder, better, resting_init, resting_level, resting_order, resting_rank, resting_remove, resting_size,
+)
 from hft._core.status cimport FAULT_REPORTS_FULL, VENUE_REDUCE_ONLY
 from hft._core.taking cimport TAKE_LEVELS, Used, fill_fee
 from hft._core.types cimport (
@@ -187,17 +189,27 @@ cdef inline void broker_fill_resting(Broker* b, BrokerSymbol* s, const SymbolSpe
 
 
 cdef inline void broker_sweep(Broker* b, BrokerSymbol* s, int64_t exch_ns) noexcept nogil:
-    """Resting reduce-only orders with nothing left to reduce expire, in slot order."""
+    """Resting reduce-only orders with nothing left to reduce expire; bids, then asks, by price and time."""
     cdef Resting* r = broker_resting(s)
     cdef RestingOrder* order
-    cdef int32_t i
+    cdef int32_t at, slot, next, levels
+    cdef int own
     if s.n_reduce_only == 0:
         return
-    for i in range(r.capacity):
-        order = resting_order(r, i)
-        if order.order_id and order.flags & REDUCE_ONLY and broker_room(s, order.side, order.flags, order.leaves) == 0:
-            broker_report(b, s, REPORT_EXPIRED, VENUE_REDUCE_ONLY, order.order_id, order.side, order.leaves, exch_ns)
-            broker_drop(s, i)
+    for own in range(2):
+        at = 0
+        while at < r.levels[own]:
+            levels = r.levels[own]
+            slot = resting_level(r, resting_rank(r, own)[at]).first
+            while slot != NO_SLOT:
+                order = resting_order(r, slot)
+                next = order.next
+                if order.flags & REDUCE_ONLY and broker_room(s, order.side, order.flags, order.leaves) == 0:
+                    broker_report(b, s, REPORT_EXPIRED, VENUE_REDUCE_ONLY, order.order_id, order.side, order.leaves, exch_ns)
+                    broker_drop(s, slot)
+                slot = next
+            if r.levels[own] == levels:     # else the level is gone, and the next one stands in its place
+                at += 1
 
 
 cdef inline int64_t broker_front(const Book* book, int own, int64_t price) noexcept nogil:

@@ -36,7 +36,7 @@ cdef struct OwnLevel:
     int32_t last
     int32_t next                # next free slot
     int32_t unknown             # 1: an order here has no known front
-    int32_t reserved[4]         # to the cache line: an update reads no further unless the level changed
+    int32_t reserved[6]         # to the cache line: an update reads no further unless the level changed
     Ledger traded               # C
     Ledger shown                # S
 

@@ -29,7 +29,7 @@ cdef inline int symbols_find(const ScaledSymbols* t, const char* name, size_t n)
     cdef uint64_t key[3]
     cdef uint32_t slot
     cdef int i
-    if unlikely(n >= NAME_BYTES):
+    if unlikely(n >= NAME_BYTES) or unlikely(n == 0) or unlikely(name[n - 1] == 0):     # a zero would pass for padding
         return -1
     key[0] = key[1] = key[2] = 0
     memcpy(key, name, n)

@@ -7,9 +7,10 @@
 # `sequence` is odd while a write is under way. Payload words are relaxed atomics between fences (H.-J. Boehm, "Can seqlocks
 # get along with programming language memory models?", 2012), so a torn read is possible, noticed, and never a data race.
 
+from libc.math cimport NAN, llrint
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
-from hft._core.book cimport Book, book_best
+from hft._core.book cimport Book, book_best, book_imbalance, book_mid2
 from hft._core.types cimport ASK, BID, NO_PRICE
 
 cdef extern from *:
@@ -92,3 +93,11 @@ cdef inline int snapshot_read(const Snapshot* s, Snapshot* out) noexcept nogil:
         if _read(s, out):
             return 0
     return SNAPSHOT_TRIES
+
+
+cdef class MarketSnapshot:
+    """A `Snapshot` for Python: 64 bytes of its own, or somewhere in a buffer that it holds."""
+    cdef Snapshot* snapshot
+    cdef Snapshot* own          # freed with this object
+    cdef Py_buffer view
+    cdef bint held

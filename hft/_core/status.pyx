@@ -63,6 +63,7 @@ _TEXT = {
 NAMES = {code: name for code, (name, _) in _TEXT.items()}
 CODES = {name: code for code, name in NAMES.items()}
 CODE_COUNT = STATUS_CODES
+FIRST_ORDER_CODE = RISK_KILL_SWITCH      # codes below it are about messages
 
 
 def name(code: int) -> str:

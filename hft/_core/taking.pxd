@@ -13,7 +13,7 @@ from hft._core.types cimport ASK, BUY, FEE_SCALE, NO_PRICE, Level, SymbolSpec, i
 
 cdef enum:
     USED_LEVELS = 64
-    TAKE_LEVELS = 64            # one order reaches this many levels; what lies deeper is as if not there
+    TAKE_LEVELS = 64            # one order takes from this many levels; what lies deeper is as if not there
     NO_LIMIT = 0                # a price that bounds nothing
 
 cdef struct UsedLevel:
@@ -112,16 +112,14 @@ cdef inline int64_t take_plan(Used* u, const Book* book, int side, int64_t limit
     cdef int64_t price = book_next(book, side, NO_PRICE)
     cdef int64_t total = 0
     cdef int64_t part
-    cdef int32_t walked = 0
     n[0] = 0
-    while price != NO_PRICE and total < want and walked < TAKE_LEVELS and take_reaches(side, price, limit):
+    while price != NO_PRICE and total < want and n[0] < TAKE_LEVELS and take_reaches(side, price, limit):
         part = floor_lot(min(want - total, take_available(u, book, side, price)), lot)
         if part > 0:
             plan[n[0]].price = price
             plan[n[0]].qty = part
             n[0] += 1
             total += part
-        walked += 1
         price = book_next(book, side, price)
     return total
 

@@ -1,0 +1,24 @@
+"""The words for what records hold as numbers, as they stand in the database, the metrics and the terminal view."""
+
+from hft._core.types cimport (
+    BUY, CANCELED, EXPIRED, FILLED, FOK, GTC, GTX, IOC, LIMIT, MARKET, MSG_AGG_TRADE, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE,
+    OPEN, ORDER_NONE, PARTIALLY_FILLED, PENDING_CANCEL, PENDING_NEW, RECORD_FILL, RECORD_KILL, RECORD_ORDER, RECORD_POSITION,
+    REDUCE_ONLY, REJECTED, SELL, TRUST_SUSPECT, TRUST_SYNCED)
+from hft._core.journal cimport FILL_FEE_IN_BASE
+
+SIDE = {BUY: "buy", SELL: "sell"}
+TYPE = {LIMIT: "limit", MARKET: "market"}
+TIME_IN_FORCE = {GTC: "gtc", IOC: "ioc", FOK: "fok", GTX: "gtx"}
+ORDER_STATUS = {
+    ORDER_NONE: "none", PENDING_NEW: "pending_new", OPEN: "open", PARTIALLY_FILLED: "partially_filled",
+    PENDING_CANCEL: "pending_cancel", FILLED: "filled", CANCELED: "canceled", REJECTED: "rejected", EXPIRED: "expired",
+}
+TRUST = {TRUST_SYNCED: "synced", TRUST_SUSPECT: "suspect"}
+MESSAGE_KIND = {MSG_DEPTH: "depth", MSG_TICKER: "ticker", MSG_TRADE: "trade", MSG_AGG_TRADE: "agg_trade", MSG_SNAPSHOT: "snapshot"}
+RECORD_KIND = {RECORD_ORDER: "order", RECORD_FILL: "fill", RECORD_POSITION: "position", RECORD_KILL: "kill"}
+
+ORDER_REDUCE_ONLY = REDUCE_ONLY
+"""Bit of an order's `flags`."""
+
+FILL_BASE_FEE = FILL_FEE_IN_BASE
+"""Bit of a fill's `flags`: the fee is in the base asset."""

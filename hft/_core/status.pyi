@@ -1,0 +1,6 @@
+NAMES: dict[int, str]
+CODES: dict[str, int]
+CODE_COUNT: int
+
+def name(code: int) -> str: ...
+def text(code: int) -> str: ...

@@ -1,0 +1,79 @@
+"""Is the engine fit to trade? One pure judgement of a page's state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from hft.monitoring.page import PageState
+
+WRITER_LAG_NS = 1_000_000_000
+"""The oldest record that waits for the database may be this old; the writer commits every 100 ms."""
+
+JOURNAL_SHARE = 0.5
+"""The share of the journal that may be in use."""
+
+
+class Health(msgspec.Struct, frozen=True):
+    """The answer of `/health`."""
+
+    status: str
+    """``ok`` or ``unhealthy``."""
+    reasons: list[str]
+    """Each ``code: detail``; empty when all is well."""
+    run_id: str
+    venue: str
+    life: str
+    heartbeat_age_ms: float
+    symbols: dict[str, str]
+    """Sync state of each."""
+    kill_switch: bool
+    journal_used: int
+    writer_lag_ms: float
+
+    @property
+    def ok(self) -> bool:
+        return not self.reasons
+
+
+def assess(state: PageState) -> Health:
+    """Healthy only when the heartbeat is fresh, every book in sync on a live connection, the writer keeps up, and the kill
+    switch is off. A symbol without news is not unhealthy: quiet markets are silent for minutes."""
+    reasons = list(_reasons(state))
+    return Health(
+        status="unhealthy" if reasons else "ok",
+        reasons=reasons,
+        run_id=state.run_id,
+        venue=state.venue,
+        life=state.life,
+        heartbeat_age_ms=round(state.heartbeat_age_ns / 1e6, 3),
+        symbols={symbol.name: symbol.sync for symbol in state.symbols},
+        kill_switch=state.kill.on,
+        journal_used=state.journal_used,
+        writer_lag_ms=round(state.writer_lag_ns / 1e6, 3),
+    )
+
+
+def _reasons(state: PageState) -> Iterator[str]:
+    if state.life == "silent":
+        yield f"heartbeat_stale: the engine (pid {state.pid}) gives no sign of life"
+    elif state.life != "running":
+        yield f"{state.life}: the engine is {state.life}"
+    for symbol in state.symbols:
+        if not symbol.connected:
+            yield f"not_connected: {symbol.name} has no live connection"
+        if not symbol.synced:
+            yield f"not_synced: the book of {symbol.name} is {symbol.sync}"
+    if state.writer_failed:
+        yield "writer_failed: the database can't be written"
+    elif state.writer_lag_ns > WRITER_LAG_NS:
+        yield f"writer_behind: a record has waited {state.writer_lag_ns / 1e9:.1f} s for the database"
+    elif state.journal_used > JOURNAL_SHARE * state.journal_capacity:
+        yield f"writer_behind: {state.journal_used} of {state.journal_capacity} journal records wait for the database"
+    if state.halted:
+        yield "halted: trading halted by itself"
+    if state.kill.on:
+        yield f"kill_switch: on ({state.kill.reason or 'by request'})"
+    elif state.kill.requested:
+        yield "kill_switch: requested, not acted upon yet"

@@ -1,0 +1,301 @@
+"""The state page as a person reads it: decimals for prices and money, names for codes, ages for times."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from hft._core import names, status
+from hft._core.histogram import Histogram
+from hft._core.page import PageError, StatePage
+from hft._core.types import Spec
+from hft.errors import UsageError
+
+SILENT_AFTER_NS = 1_000_000_000
+"""The engine beats every 10 ms; a hundred beats missed, and it is taken for dead or stuck."""
+
+SYNC_STATES = ("connecting", "buffering", "bridging", "synced")
+"""By number, as `hft/_core/sync.pxd` has them."""
+
+
+class Level(msgspec.Struct, frozen=True):
+    """A price level of the ladder."""
+
+    price: Decimal
+    qty: Decimal
+
+
+class Signal(msgspec.Struct, frozen=True):
+    """The signal that stood when the panel was written."""
+
+    strength: float
+    confidence: float
+    holding_period_ns: int
+
+
+class Pnl(msgspec.Struct, frozen=True):
+    """Profit and loss, in the quote asset; realised and unrealised before fees."""
+
+    realised: Decimal
+    unrealised: Decimal
+    fees: Decimal
+    total: Decimal
+
+
+class SymbolState(msgspec.Struct, frozen=True):
+    """One symbol."""
+
+    name: str
+    quote: str
+    synced: bool
+    sync: str
+    """One of `SYNC_STATES`."""
+    connected: bool
+    trust: str
+    update_age_ns: int | None
+    """Since the newest market data; None before the first."""
+    bids: list[Level]
+    asks: list[Level]
+    mid: Decimal | None
+    spread_bps: float | None
+    features: dict[str, float | None]
+    """`FeatureVector` in the symbol's own units; None: not valid yet."""
+    signal: Signal | None
+    position: Decimal
+    pnl: Pnl
+    mark: Decimal | None
+    mark_stale: bool
+    open_orders: int
+    resyncs: int
+    gaps: int
+    venue_offset_ns: int
+
+
+class Event(msgspec.Struct, frozen=True):
+    """An order's change or a fill, newest of the run."""
+
+    kind: str
+    ts_ns: int
+    order_id: int
+    symbol: str
+    side: str
+    price: Decimal
+    qty: Decimal
+    leaves: Decimal
+    status: str
+    """Of the order; empty for a fill."""
+    reason: str
+    maker: bool
+
+
+class Channel(msgspec.Struct, frozen=True):
+    """A bounded channel between threads."""
+
+    name: str
+    capacity: int
+    used: int
+    waits: int
+
+
+class Kill(msgspec.Struct, frozen=True):
+    """The kill switch."""
+
+    on: bool
+    reason: str
+    since_ns: int
+    requested: bool | None
+    """A request that the engine has not acted upon yet: True trip, False release."""
+
+
+class PageState(msgspec.Struct, frozen=True):
+    """A whole page at one moment."""
+
+    path: str | None
+    life: str
+    """``running``, ``stopping``, ``stopped`` (it said so) or ``silent`` (it should beat and does not)."""
+    heartbeat_age_ns: int
+    uptime_ns: int
+    pid: int
+    run: int
+    run_id: str
+    strategy: str
+    venue: str
+    build: str
+    halted: bool
+    writer_failed: bool
+    kill: Kill
+    counters: dict[str, int]
+    messages: dict[str, int]
+    rejects: dict[str, int]
+    faults: dict[str, int]
+    histograms: dict[str, Histogram]
+    """`tick_to_trade`, `tick`, `features`: nanoseconds."""
+    pnl: Pnl
+    exposure: Decimal
+    open_orders: int
+    journal_used: int
+    journal_capacity: int
+    writer_lag_ns: int
+    connections: int
+    rss_bytes: int
+    channels: list[Channel]
+    symbols: list[SymbolState]
+    recent: list[Event]
+    """Newest first."""
+
+
+class PageReader:
+    """Reads one engine's page again and again; follows a new engine that takes the file over.
+
+    Raises `UsageError` where the file is missing, can't be read, or is not a state page of this version.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = os.fspath(path)
+        self._page = open_page(path)
+        self._started = self._page.started
+
+    def read(self) -> PageState:
+        """The page now."""
+        if self._page.started != self._started:
+            self._page.close()
+            self._page = open_page(self.path)
+            self._started = self._page.started
+        return view(self._page.read(), time.monotonic_ns())
+
+
+def open_page(path: str | os.PathLike[str], *, writable: bool = False) -> StatePage:
+    """`StatePage.open`, its failures as a `UsageError` that says the way out."""
+    try:
+        return StatePage.open(path, writable=writable)
+    except PageError as error:
+        raise UsageError(str(error)) from None
+    except OSError as error:
+        do = "start `hft live` first, or name its state page" if isinstance(error, FileNotFoundError) else "check its permissions"
+        raise UsageError(f"can't be read: {error.strerror}", where=os.fspath(path), do=do) from None
+
+
+def view(raw: dict[str, Any], monotonic_ns: int) -> PageState:
+    """What `StatePage.read` gave, for people; `monotonic_ns` is this moment on `time.monotonic_ns()`."""
+    header, totals, counters = raw["header"], raw["totals"], dict(raw["counters"])
+    now = monotonic_ns + header["clock_offset_ns"]  # on the engine's clock
+    age = now - header["heartbeat_ns"]
+    flags = header["flags"]
+    specs = [symbol["spec"] for symbol in raw["symbols"]]
+    return PageState(
+        path=header["path"],
+        life=_life(flags, age),
+        heartbeat_age_ns=age,
+        uptime_ns=header["heartbeat_ns"] - header["start_ns"] if header["heartbeat_ns"] else 0,
+        pid=header["pid"],
+        run=header["run"],
+        run_id=header["run_id"],
+        strategy=header["strategy"],
+        venue=header["venue"],
+        build=header["build"],
+        halted="halted" in flags,
+        writer_failed="writer_failed" in flags,
+        kill=Kill(header["kill_on"], header["kill_reason"], header["kill_since_ns"], header["kill_requested"]),
+        messages=counters.pop("messages"),
+        rejects=counters.pop("rejects"),
+        faults=counters.pop("faults"),
+        counters=counters,
+        histograms=raw["histograms"],
+        pnl=Pnl(_money(totals["realised"]), _money(totals["unrealised"]), _money(totals["fees"]), _money(totals["pnl"])),
+        exposure=_money(totals["exposure"]),
+        open_orders=totals["open_orders"],
+        journal_used=totals["journal_used"],
+        journal_capacity=totals["journal_capacity"],
+        writer_lag_ns=totals["writer_lag_ns"],
+        connections=totals["connections"],
+        rss_bytes=totals["rss_bytes"],
+        channels=[Channel(**channel) for channel in raw["channels"]],
+        symbols=[_symbol(symbol, now) for symbol in raw["symbols"]],
+        recent=[_event(record, specs) for record in raw["recent"] if 0 <= record["symbol"] < len(specs)],
+    )
+
+
+def _life(flags: set[str], age: int) -> str:
+    if "running" not in flags and "stopping" not in flags:
+        return "stopped"
+    if not -SILENT_AFTER_NS < age < SILENT_AFTER_NS:  # a beat from the future is one from before a reboot
+        return "silent"
+    return "stopping" if "stopping" in flags else "running"
+
+
+def _money(e8: int) -> Decimal:
+    return Decimal(e8).scaleb(-8)
+
+
+def _symbol(raw: dict[str, Any], now: int) -> SymbolState:
+    spec, panel, market = raw["spec"], raw["panel"], raw["market"]
+    state = panel["sync_state"]
+    return SymbolState(
+        name=spec.name,
+        quote=spec.quote,
+        synced=state == len(SYNC_STATES) - 1,
+        sync=SYNC_STATES[state] if 0 <= state < len(SYNC_STATES) else f"state {state}",
+        connected=bool(panel["connected"]),
+        trust=names.TRUST.get(panel["trust"], "suspect"),
+        update_age_ns=now - panel["last_update_ns"] if panel["last_update_ns"] else None,
+        bids=[Level(spec.price(level["price"]), spec.qty(level["qty"])) for level in panel["bids"]],
+        asks=[Level(spec.price(level["price"]), spec.qty(level["qty"])) for level in panel["asks"]],
+        mid=spec.price(market["mid2"]) / 2 if market["mid2"] else None,
+        spread_bps=market["spread_bps"] / 1000 if market["mid2"] else None,
+        features=_features(panel["features"], spec),
+        signal=Signal(panel["signal_strength"], panel["signal_confidence"], panel["holding_period_ns"])
+        if panel["has_signal"]
+        else None,
+        position=spec.qty(panel["position"]),
+        pnl=Pnl(
+            _money(panel["realised"]),
+            _money(panel["unrealised"]),
+            _money(panel["fees"]),
+            _money(panel["realised"] + panel["unrealised"] - panel["fees"]),
+        ),
+        mark=spec.price(panel["mark2"]) / 2 if panel["mark2"] else None,
+        mark_stale=bool(panel["mark_stale"]),
+        open_orders=panel["open_orders"],
+        resyncs=panel["resyncs"],
+        gaps=panel["gaps"],
+        venue_offset_ns=panel["theta_ns"],
+    )
+
+
+_BOOK, _FLOW = 1, 2  # bits of `valid`, see FeatureBit
+_FLOW_FEATURES = ("signed_volume", "intensity")
+
+
+def _features(raw: dict[str, Any], spec: Spec) -> dict[str, float | None]:
+    tick, quantum = float(spec.tick), float(spec.quantum)
+    units = {"mid": tick, "microprice": tick, "ofi": quantum, "signed_volume": quantum}
+    out: dict[str, float | None] = {}
+    for name, value in raw.items():
+        if not isinstance(value, float):
+            continue
+        valid = raw["valid"] & (_FLOW if name in _FLOW_FEATURES else _BOOK) and not math.isnan(value)
+        out[name] = value * units.get(name, 1.0) if valid else None
+    return out
+
+
+def _event(r: dict[str, Any], specs: list[Spec]) -> Event:
+    spec = specs[r["symbol"]]
+    kind = names.RECORD_KIND.get(r["kind"], "?")
+    return Event(
+        kind=kind,
+        ts_ns=r["ts_ns"],
+        order_id=r["order_id"],
+        symbol=spec.name,
+        side=names.SIDE.get(r["side"], "?"),
+        price=spec.price(r["price"]),
+        qty=spec.qty(r["qty"]),
+        leaves=spec.qty(r["leaves"]),
+        status=names.ORDER_STATUS.get(r["status"], "?") if kind == "order" else "",
+        reason=status.name(r["reason"]) if r["reason"] else "",
+        maker=bool(r["maker"]),
+    )

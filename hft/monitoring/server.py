@@ -1,0 +1,102 @@
+"""The monitor process: `/metrics` and `/health` over HTTP, from the state page alone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import json
+import os
+import signal
+import sys
+
+import msgspec
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from hft.errors import ExitCode, HftError, UsageError
+from hft.monitoring.health import assess
+from hft.monitoring.metrics import PageCollector
+from hft.monitoring.page import PageReader
+
+READER = web.AppKey("reader", PageReader)
+REGISTRY = web.AppKey("registry", CollectorRegistry)
+
+
+def application(reader: PageReader) -> web.Application:
+    """The routes over one page."""
+    app = web.Application()
+    app[READER] = reader
+    app[REGISTRY] = CollectorRegistry()
+    app[REGISTRY].register(PageCollector(reader.read))
+    app.add_routes([web.get("/metrics", _metrics), web.get("/health", _health)])
+    return app
+
+
+async def _metrics(request: web.Request) -> web.Response:
+    try:
+        return web.Response(body=generate_latest(request.app[REGISTRY]), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    except HftError as error:
+        return web.Response(status=503, text=f"{error}\n")
+
+
+async def _health(request: web.Request) -> web.Response:
+    try:
+        health = assess(request.app[READER].read())
+    except HftError as error:  # the page is being set up anew, or was taken away
+        body, status = msgspec.json.encode({"status": "unhealthy", "reasons": [f"no_page: {error}"]}), 503
+    else:
+        body, status = msgspec.json.encode(health), 200 if health.ok else 503
+    return web.Response(body=body, status=status, content_type="application/json")
+
+
+def run(page_path: str | os.PathLike[str], host: str = "127.0.0.1", port: int = 9464, *, with_parent: bool = False) -> int:
+    """Serves until SIGINT or SIGTERM; the exit code.
+
+    Once it listens, one JSON line on stdout says where: ``{"host": …, "port": …}``; port 0 takes a free one. `with_parent`
+    ends it when the process that started it does. A page that can't be read or a port in use: one line on stderr, 2.
+    """
+    try:
+        asyncio.run(_serve(PageReader(page_path), host, port, with_parent))
+    except HftError as error:
+        print(error, file=sys.stderr)
+        return int(error.exit_code)
+    return int(ExitCode.OK)
+
+
+async def _serve(reader: PageReader, host: str, port: int, with_parent: bool) -> None:
+    done = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, done.set)
+    runner = web.AppRunner(application(reader), access_log=None)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise UsageError(
+                f"can't listen: {os.strerror(error.errno) if error.errno else error}",
+                where=f"{host}:{port}",
+                do="set [monitoring] port to a free one",
+            ) from None
+        if not _is_loopback(host):
+            print(f"{host}: metrics are open to the network, unprotected", file=sys.stderr)
+        address = runner.addresses[0]
+        print(json.dumps({"host": address[0], "port": address[1]}), flush=True)
+        parent = os.getppid()
+        while not done.is_set():
+            if with_parent and os.getppid() != parent:
+                break
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(done.wait(), 1.0)
+    finally:
+        await runner.cleanup()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

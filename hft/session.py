@@ -1,0 +1,349 @@
+"""One run, wired together: the only file that knows everyone.
+
+This is what the engine's process runs (``python -m hft.session``, started by `hft.launch`). It reads its job as one line of
+JSON from stdin, says on stdout, in lines of JSON, that it is ready and what the run came to, and logs to stderr. The other
+end of stdin is its lifeline: when the parent dies, the run ends as on Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import time
+from decimal import Decimal
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import uvloop
+
+from hft._core.engine import Engine
+from hft._core.journal import Journal
+from hft._core.page import PageError, StatePage
+from hft._core.runclock import RunClock
+from hft._core.types import Spec
+from hft.config import Config
+from hft.errors import ExitCode, HftError, TradingHalted, UsageError
+from hft.feed import messages, specs
+from hft.feed.connection import Timing
+from hft.feed.feed import Feed, FeedEvent
+from hft.feed.rest import RestClient
+from hft.feed.venues import Venue, venue_at, venue_named
+from hft.job import Job
+from hft.log import close_log, get_logger, open_log
+from hft.persistence.writer import Writer
+from hft.summary import Summary, rss_mb, summarise, totals
+
+TICK_S = 0.01
+"""The engine's timer: internal events, kill switch, state page."""
+HOUSEKEEPING_S = 0.5
+
+PAGE_COUNTERS = {"connected": "connects", "disconnected": "disconnects", "snapshot": "snapshots"}
+ALERTS = frozenset({"disconnected", "connect_failed", "silent", "refused", "snapshot_failed", "rate_limited"})
+
+VERSION = version("hft")
+
+log = get_logger("hft.session")
+
+
+def engine_settings(config: Config) -> dict[str, Any]:
+    """The configured settings as keyword arguments of `Engine`."""
+    strategy, broker, engine = config.strategy, config.broker, config.engine
+    params, limits, capacity = strategy.params, strategy.risk_limits, strategy.performance
+    size = params.order_size_fraction * min(params.max_position_size, limits.max_position_size)
+    return {
+        "window_ms": params.feature_window_ms,
+        "buffer_capacity": capacity.buffer_capacity,
+        "imbalance_levels": params.imbalance_levels,
+        "depth_levels": params.depth_levels,
+        "threshold": params.imbalance_threshold,
+        "min_confidence": params.min_confidence,
+        "decay_ms": params.signal_decay_ms,
+        "holding_ms": Decimal(params.holding_ns) / 1_000_000,
+        "entry_qty": min(size, limits.max_order_size),
+        "max_position": limits.max_position_size,
+        "max_order": limits.max_order_size,
+        "max_notional": limits.max_notional_exposure,
+        "max_orders_per_second": limits.max_orders_per_second,
+        "max_loss": limits.max_loss,
+        "max_drawdown": limits.max_drawdown,
+        "capital": broker.initial_cash,
+        "price_collar_bps": limits.price_collar_bps,
+        "stale_data_ms": limits.stale_data_ms,
+        "entry_latency_ms": broker.entry_latency_ms,
+        "response_latency_ms": broker.response_latency_ms,
+        "max_feed_delay_ms": broker.max_feed_delay_ms,
+        "max_open_orders": engine.max_open_orders,
+        "order_channel_size": capacity.order_channel_size,
+        "trade_source": config.feed.trade_source or "trade",
+        "book_window_ticks": engine.book_window_ticks,
+        "far_levels": engine.far_levels,
+        "sync_buffer_levels": engine.sync_buffer_levels,
+    }
+
+
+def build_engine(config: Config, specs_: list[Spec], **wiring: Any) -> Engine:
+    """An engine as the settings describe it; `wiring` is its page, journal and run number, where there are any."""
+    return Engine(specs_, fallback=messages.load, **{**engine_settings(config), **wiring})
+
+
+def venue_of(job: Job) -> Venue:
+    """Where market data comes from."""
+    config = job.config
+    if job.rest_url and job.ws_url:
+        return venue_at(job.rest_url, job.ws_url, job.dialect or config.dialect, name=config.feed.venue)
+    return venue_named(config.feed.venue, rest=config.feed.rest_url, ws=config.feed.ws_url)
+
+
+class Session:
+    """One live run. `open` builds it in order of dependence, `run` runs it, `close` takes it down in reverse."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.config = job.config
+        self.clock = RunClock()
+        self.venue = venue_of(job)
+        self.trades = self.config.feed.trade_source or self.venue.trades
+        self.started_ns = self.clock.now()
+        self.stopped_by = "duration"
+        self.stopping = asyncio.Event()
+        self.failure: BaseException | None = None
+
+    async def open(self) -> None:
+        """Everything that can refuse to start does so here, before the first message."""
+        strategy = self.config.strategy
+        persistence = strategy.persistence
+        self.rest = RestClient(self.venue)                                              # 1. the venue's rules
+        resolved = await self._resolve()
+        self.specs = [each.spec for each in resolved]
+        self.sources = {each.spec.name: each.source for each in resolved}
+        self.journal = Journal(strategy.performance.persist_channel_size)               # 2. records, and who keeps them
+        self.writer = Writer(persistence.database_path, self.journal, self.specs, batch_size=persistence.batch_size)
+        self.opened = self.writer.open_run(
+            strategy_id=strategy.strategy_id, version=VERSION, venue=self.venue.name,
+            settings=msgspec.to_builtins(self.config), started_ns=self.started_ns,
+        )
+        self.page = self._page(persistence.beside(".state"))                            # 3. the window for others
+        self.engine = build_engine(                                                     # 4. the engine
+            self.config, self.specs, run=self.opened.run, page=self.page, journal=self.journal, trade_source=self.trades
+        )
+        self.writer.start()
+        self.feed = Feed(                                                               # 5. the market
+            self.venue, [spec.name for spec in self.specs], self.engine, clock=self.clock, rest=self.rest,
+            transport=self.config.feed.transport, depth_ms=self.config.feed.depth_speed_ms, trades=self.trades,
+            snapshot_limit=self.config.feed.snapshot_limit, timing=Timing(silent_after_s=self.config.feed.silence_ms / 1000),
+            on_event=self._feed_event,
+        )
+
+    async def _resolve(self) -> list[specs.ResolvedSpec]:
+        names = self.config.strategy.symbols
+        given = self.config.feed.symbols
+        bodies = [] if all(name in given for name in names) else [await self.rest.exchange_info(names)]
+        return specs.resolve(
+            names, self.venue.dialect.name, fees=self.config.fees, fee_asset=self.config.broker.fee_asset, settings=given,
+            exchange_info=bodies,
+        )
+
+    def _page(self, path: Path) -> StatePage:
+        try:
+            return StatePage.create(
+                path, self.specs, run=self.opened.run, run_id=self.opened.run_id, strategy=self.config.strategy.strategy_id,
+                venue=self.venue.name, build=VERSION, start_ns=self.clock.now(), monotonic_ns=time.monotonic_ns(),
+            )
+        except PageError as error:
+            raise UsageError(str(error), do="stop the other engine, or change [strategy.persistence] database_path") from None
+
+    # --- running
+
+    async def run(self) -> None:
+        """Until the duration is over, a signal comes, or trading can't go on."""
+        self.page.flag("running")
+        log.info("trading on paper", run=self.opened.run_id, venue=self.venue.name, symbols=",".join(self.config.strategy.symbols))
+        if self.engine.killed:
+            log.warning("the kill switch is on from an earlier run; `hft kill --release` lets orders through")
+        tasks = [
+            asyncio.create_task(self._guard(work), name=name)
+            for name, work in (
+                ("feed", self.feed.run()), ("timer", self._timer()), ("housekeeping", self._housekeeping()),
+                ("rows", self._rows()), ("duration", self._duration()),
+            )
+        ]
+        await self.stopping.wait()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.feed.stop()
+
+    def _feed_event(self, event: FeedEvent) -> None:
+        """A line in the log, and the counter of that name where the page has one."""
+        counter = PAGE_COUNTERS.get(event.kind)
+        if counter is not None:
+            self.page.count(counter)
+        say = log.warning if event.kind in ALERTS else log.info
+        say(event.kind.replace("_", " "), text=event.text, **({"symbols": ",".join(event.symbols)} if event.symbols else {}))
+
+    async def _guard(self, work: Any) -> None:
+        try:
+            await work
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            self.failure = error
+            self.stop("a failure")
+
+    def stop(self, why: str) -> None:
+        """Ask the run to end; the first reason is the one that is told."""
+        if not self.stopping.is_set():
+            self.stopped_by = why
+            self.stopping.set()
+
+    async def _duration(self) -> None:
+        if self.job.options.duration_s is not None:
+            await asyncio.sleep(self.job.options.duration_s)
+            self.stop("duration")
+
+    async def _timer(self) -> None:
+        while True:
+            self.engine.advance(self.clock.now())
+            await asyncio.sleep(TICK_S)
+
+    async def _housekeeping(self) -> None:
+        """What is worth a look now and then: the writer's health, faults, channels, and what became of the kill switch."""
+        was_killed = self.engine.killed
+        capacity = self.config.strategy.performance
+        while True:
+            await asyncio.sleep(HOUSEKEEPING_S)
+            self.page.channel(0, "persist", self.journal.capacity, self.journal.used)
+            self.page.channel(1, "order", capacity.order_channel_size, self.engine.commands_under_way)
+            self.page.channel(2, "market", capacity.market_channel_size, 0)     # inline: nothing ever waits there
+            if self.writer.failed is not None:
+                self.page.flag("writer_failed")
+                raise TradingHalted(f"the writer failed: {self.writer.failed}", where=self.writer.path)
+            if self.engine.halted:
+                raise TradingHalted(f"a fault in the core: {self.engine.fault}")
+            if self.engine.killed != was_killed:
+                was_killed = self.engine.killed
+                log.warning("kill switch " + ("on" if was_killed else "released"), reason=self.engine.kill_reason)
+
+    async def _rows(self) -> None:
+        interval = self.config.strategy.persistence.snapshot_interval_ms / 1000
+        while True:
+            await asyncio.sleep(interval)
+            self.write_rows()
+
+    def write_rows(self) -> None:
+        """A row per figure, and one per symbol, of this moment."""
+        now = self.clock.now()
+        state = self.page.read()
+        counters = state["counters"]
+        pnl = totals(self.engine)
+        figures = {
+            **{name: value for name, value in counters.items() if isinstance(value, int)},
+            **{f"rejects.{name}": count for name, count in counters["rejects"].items()},
+            **{f"pnl.{name}": getattr(pnl, name) for name in ("realised", "unrealised", "fees", "total")},
+            "rss_mb": rss_mb(),
+        }
+        for name in ("tick_to_trade", "tick"):
+            histogram = self.engine.latency(name)
+            if histogram.count:
+                figures |= {f"{name}.p{q}_ns": histogram.percentile(q) for q in (50, 99)} | {f"{name}.max_ns": histogram.max}
+        self.writer.put_metrics(now, figures)
+        for symbol in state["symbols"]:
+            panel = symbol["panel"]
+            signal_ = {key: panel[key] for key in ("signal_strength", "signal_confidence", "holding_period_ns")}
+            self.writer.put_snapshot(
+                now, symbol["name"], features=panel["features"], signal=signal_ if panel["has_signal"] else None,
+                position=self.engine.position(symbol["name"]), open_orders=panel["open_orders"],
+                state_hash=self.engine.state_hash(symbol["name"]),
+            )
+
+    # --- the end
+
+    def finish(self) -> Summary:
+        """Cancel what is open, tell and write all there is, close the run."""
+        self.page.flag("stopping")
+        self.engine.stop(self.clock.now())
+        self.write_rows()
+        if not self.writer.stop():
+            self.failure = self.failure or self.writer.failed
+            log.error("not everything could be written", path=self.writer.path, left=self.writer.lag)
+        summary = summarise(
+            self.engine, run_id=self.opened.run_id, run=self.opened.run, venue=self.venue.name,
+            strategy=self.config.strategy.strategy_id, spec_sources=self.sources,
+            duration_s=(self.clock.now() - self.started_ns) / 1e9, stopped_by=self.stopped_by,
+        )
+        self.writer.close_run(ended_ns=self.clock.now(), summary=msgspec.to_builtins(summary))
+        self.page.flag("running", False)
+        return summary
+
+    async def close(self) -> None:
+        """Give back what `open` took; safe after a failed `open`."""
+        for name in ("writer", "page"):
+            if hasattr(self, name):
+                getattr(self, name).close()
+        if hasattr(self, "rest"):
+            await self.rest.close()
+
+    @property
+    def exit_code(self) -> ExitCode:
+        if self.failure is not None:
+            return getattr(self.failure, "exit_code", ExitCode.HALTED)
+        if self.engine.halted or self.engine.kill_reason == "kill_bankrupt":
+            return ExitCode.HALTED
+        return {"SIGINT": ExitCode.SIGINT, "SIGTERM": ExitCode.SIGTERM}.get(self.stopped_by, ExitCode.OK)
+
+
+def _say(**message: Any) -> None:
+    """One line of JSON to the parent."""
+    sys.stdout.buffer.write(msgspec.json.encode(message) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _lifeline(session: Session) -> None:
+    """The parent's end of our stdin is closed: nobody is there to stop us, or to read the summary."""
+    if not sys.stdin.buffer.read1(4096):
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        session.stop("the end of its parent")
+
+
+async def run(job: Job) -> ExitCode:
+    """One session from start to end; what it came to goes to stdout."""
+    session = Session(job)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, partial(session.stop, number.name))
+    loop.add_reader(sys.stdin.fileno(), partial(_lifeline, session))
+    try:
+        await session.open()
+        _say(ready=True, run_id=session.opened.run_id, page=session.page.path, database=session.writer.path)
+        await session.run()
+        summary = session.finish()
+        _say(summary=summary.to_json())
+        if session.failure is not None and not isinstance(session.failure, HftError):
+            log.error("the run failed", exc_info=session.failure)
+        elif session.failure is not None:
+            _say(error=str(session.failure))
+        return session.exit_code
+    finally:
+        await session.close()
+
+
+def main() -> int:
+    """``python -m hft.session``: one job from stdin, the exit code of the design."""
+    job = msgspec.json.decode(sys.stdin.buffer.readline(), type=Job)
+    path = job.config.strategy.persistence.beside(".log")
+    try:
+        open_log(path, job.config.logging, sys.stderr if job.console else None)
+        return int(uvloop.run(run(job)))
+    except HftError as error:
+        _say(error=str(error))
+        return int(error.exit_code)
+    finally:
+        close_log()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,194 @@
+"""What one run came to: the object that `--json` prints, the row that `runs` keeps, the lines that a person reads."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from hft._core import status
+
+if TYPE_CHECKING:
+    from hft._core.engine import Engine
+    from hft._core.histogram import Histogram
+
+# Frames that were refused: not the kinds that are well formed and of no interest, nor what sync and risk decide.
+REJECTED_MESSAGES = frozenset(
+    {"decode_fallback", "bad_json", "bad_shape", "bad_number", "unknown_event", "unknown_symbol", "too_large"}
+)
+KINDS = {"depth": "depth", "ticker": "bookTicker", "trade": "trade", "agg_trade": "aggTrade", "snapshot": "snapshot"}
+
+
+class Pnl(msgspec.Struct, frozen=True):
+    """Profit and loss over all symbols, in the quote asset: total = realised + unrealised - fees."""
+
+    realised: Decimal
+    unrealised: Decimal
+    fees: Decimal
+    total: Decimal
+
+
+class Latency(msgspec.Struct, frozen=True):
+    """A histogram's figures in nanoseconds; 0 where nothing was measured."""
+
+    p50: int
+    p99: int
+    p999: int
+    max: int
+    count: int
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """One run. Counts are of the whole run; `position` is in base units by symbol, money in `quote`."""
+
+    run_id: str
+    run: int
+    venue: str
+    strategy: str
+    symbols: list[str]
+    quote: str
+    spec_sources: dict[str, str]
+    duration_s: float
+    messages: int
+    messages_by_kind: dict[str, int]
+    resyncs: int
+    gaps: int
+    reconnects: int
+    missing_trades: int
+    rejected_messages: int
+    signals: int
+    orders: int
+    fills: int
+    rejects: dict[str, int]
+    skipped: dict[str, int]
+    position: dict[str, Decimal]
+    pnl: Pnl
+    tick_to_trade_ns: Latency
+    tick_ns: Latency
+    rss_mb: float
+    engine_memory_mb: float
+    stopped_by: str
+    kill_switch: str | None
+    fault: str | None
+    funding: str = "not modelled"
+
+    def to_json(self) -> str:
+        """One line of JSON; decimals are numbers with all their digits."""
+        return _encode(self).decode()
+
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+def read_json(text: str | bytes) -> Summary:
+    """The summary that `to_json` wrote."""
+    return msgspec.json.decode(text, type=Summary)
+
+
+def latency(histogram: Histogram) -> Latency:
+    """The figures of a histogram."""
+    return Latency(
+        *(histogram.percentile(q) if histogram.count else 0 for q in (50, 99, 99.9)), max=histogram.max, count=histogram.count
+    )
+
+
+def rss_mb() -> float:
+    """Resident memory of this process, in MB of 10^6 bytes."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as statm:
+            return int(statm.read().split()[1]) * resource.getpagesize() / 1e6
+    except OSError:  # not Linux: the peak is what there is, in KiB or, on macOS, bytes
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+def totals(engine: Engine) -> Pnl:
+    """Profit and loss over all symbols of an engine."""
+    each = [engine.pnl(spec.name) for spec in engine.symbols]
+    realised, unrealised, fees = (sum((getattr(p, name) for p in each), Decimal(0)) for name in ("realised", "unrealised", "fees"))
+    return Pnl(realised, unrealised, fees, realised + unrealised - fees)
+
+
+def summarise(
+    engine: Engine,
+    *,
+    run_id: str,
+    run: int,
+    venue: str,
+    strategy: str,
+    spec_sources: dict[str, str],
+    duration_s: float,
+    stopped_by: str,
+) -> Summary:
+    """Everything that one engine counted."""
+    counters = engine.counters()
+    by_reason: dict[str, int] = counters["rejects"]
+    reasons = {name: code for code, name in status.NAMES.items()}
+    kinds = {KINDS[name]: count for name, count in counters["messages"].items()}
+    return Summary(
+        run_id=run_id,
+        run=run,
+        venue=venue,
+        strategy=strategy,
+        symbols=[spec.name for spec in engine.symbols],
+        quote=engine.symbols[0].quote,
+        spec_sources=spec_sources,
+        duration_s=round(duration_s, 3),
+        messages=sum(kinds.values()),
+        messages_by_kind=kinds,
+        resyncs=counters["resyncs"],
+        gaps=counters["gaps"],
+        reconnects=counters["reconnects"],
+        missing_trades=engine.missing_trades,
+        rejected_messages=sum(count for name, count in by_reason.items() if name in REJECTED_MESSAGES),
+        signals=counters["signals"],
+        orders=counters["orders"],
+        fills=counters["fills"],
+        rejects={name: count for name, count in by_reason.items() if reasons[name] >= status.FIRST_ORDER_CODE},
+        skipped={name: count for name, count in by_reason.items() if reasons[name] < status.FIRST_ORDER_CODE},
+        position={spec.name: engine.position(spec.name) for spec in engine.symbols},
+        pnl=totals(engine),
+        tick_to_trade_ns=latency(engine.latency("tick_to_trade")),
+        tick_ns=latency(engine.latency("tick")),
+        rss_mb=round(rss_mb(), 1),
+        engine_memory_mb=round(engine.memory_bytes / 1e6, 2),
+        stopped_by=stopped_by,
+        kill_switch=engine.kill_reason,
+        fault=engine.fault,
+    )
+
+
+def as_text(s: Summary) -> str:
+    """The summary for a person, one figure a line."""
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in s.messages_by_kind.items() if count)
+    rejects = ", ".join(f"{count:,} {name}" for name, count in s.rejects.items()) or "none"
+    position = ", ".join(f"{format(qty, 'f')} {name}" for name, qty in s.position.items())
+    t = s.tick_to_trade_ns
+    lines = [
+        ("run", f"{s.run_id} on {s.venue}, {s.duration_s:.1f} s, stopped by {s.stopped_by}"),
+        ("messages", f"{s.messages:,} ({kinds})"),
+        ("feed", f"{s.resyncs} resyncs, {s.gaps} gaps, {s.reconnects} reconnects, {s.rejected_messages} refused messages"),
+        ("signals", f"{s.signals:,}"),
+        ("orders", f"{s.orders:,}, {s.fills:,} fills; rejects: {rejects}"),
+        ("position", position),
+        ("P&L", f"{_money(s.pnl.total)} {s.quote} = {_money(s.pnl.realised)} realised {_signed(s.pnl.unrealised)} unrealised "
+                f"{_signed(-s.pnl.fees)} fees (funding: {s.funding})"),
+        ("tick to trade", f"p50 {t.p50 / 1e3:.2f} µs, p99 {t.p99 / 1e3:.2f} µs, max {t.max / 1e3:.2f} µs, {t.count:,} orders"),
+        ("memory", f"{s.rss_mb:.1f} MB, {s.engine_memory_mb:.2f} MB of it the engine's own"),
+    ]
+    if s.kill_switch:
+        lines.append(("kill switch", f"on: {s.kill_switch}"))
+    if s.fault:
+        lines.append(("halted", s.fault))
+    return "\n".join(f"{name:<14} {text}" for name, text in lines)
+
+
+def _money(amount: Decimal) -> str:
+    return f"{amount:,.2f}"
+
+
+def _signed(amount: Decimal) -> str:
+    return f"{'-' if amount < 0 else '+'} {abs(amount):,.2f}"

@@ -1,0 +1,310 @@
+"""The broker's rules of SEMANTICS, one by one: time, taking, resting orders, sync. Every step is also checked with the oracle."""
+
+from decimal import Decimal
+
+import pytest
+
+from hft._core.types import Spec
+from tests._core.broker_pair import MS, BrokerPair
+
+UNIT = Spec("UNIT", tick=1, step=1, maker_fee="0.0002", taker_fee="0.0005")
+BIDS = [(99, 10), (98, 20), (97, 30)]
+ASKS = [(101, 10), (102, 20), (103, 30)]
+
+
+def pair(bids=BIDS, asks=ASKS, spec=UNIT, **options):
+    return BrokerPair(spec, **{"entry_latency_ms": 0, **options}).start(bids, asks)
+
+
+def kinds(reports):
+    return [(r.kind, r.reason) for r in reports]
+
+
+def fills(reports):
+    return [(r.order_id, r.price, r.qty) for r in reports if r.kind == "fill"]
+
+
+def resting(p, side, qty, price, **how):
+    """An order that rests from 1 ns on."""
+    order_id = p.submit(side, qty, price, sent=0, **how)
+    assert kinds(p.arrivals(1)) == [("accepted", "")]
+    return order_id
+
+
+# ---- time
+
+
+def test_rule_3_a_command_is_due_an_entry_latency_after_it_was_sent_and_never_before_an_earlier_one():
+    p = pair(entry_latency_ms=20)
+    p.submit("buy", 1, 90, sent=5 * MS)
+    p.submit("buy", 1, 91, sent=3 * MS)  # sent by a clock that stepped back: due no earlier than the first
+    assert p.arrivals(25 * MS) == []
+    assert [(r.order_id, r.exch_ns) for r in p.arrivals(25 * MS + 1)] == [(1, 25 * MS), (2, 25 * MS)]
+
+
+def test_rule_4_on_a_tie_the_event_comes_first():
+    p = pair(entry_latency_ms=20)
+    p.submit("buy", 5, 101, tif="ioc", sent=0)
+    p.depth([], [(101, 0)], 20 * MS)  # at a: the ask is gone before the order is there
+    assert kinds(p.arrivals(20 * MS + 1)) == [("accepted", ""), ("expired", "ioc_rest")]
+
+
+def test_rule_4_a_command_takes_effect_before_the_first_later_event():
+    p = pair(entry_latency_ms=20)
+    order_id = p.submit("buy", 5, 101, tif="ioc", sent=0)
+    reports = p.depth([], [(101, 0)], 20 * MS + 1)
+    assert fills(reports) == [(order_id, 101, 5)]
+    assert reports[1].exch_ns == 20 * MS
+
+
+def test_rule_4_without_events_the_timer_lets_it_take_effect():
+    p = pair(entry_latency_ms=20, max_feed_delay_ms=50)
+    p.submit("buy", 5, 101, tif="ioc", sent=0)
+    assert p.fast.next_due_ns == 70 * MS
+    assert p.timers(70 * MS - 1) == []
+    assert [r.exch_ns for r in p.timers(70 * MS)] == [20 * MS, 20 * MS]
+    assert p.fast.next_due_ns is None
+
+
+def test_rule_4_the_book_must_not_change_while_an_earlier_command_waits():
+    p = pair(entry_latency_ms=20)
+    p.submit("buy", 5, 101, sent=0)
+    with pytest.raises(RuntimeError, match="arrivals"):
+        p.fast.book_changed(21 * MS)
+
+
+def test_rule_5_the_trader_hears_after_the_response_latency_and_never_in_the_past():
+    p = pair(entry_latency_ms=20, response_latency_ms=5)
+    p.submit("buy", 1, 90, sent=0)
+    p.submit("buy", 1, 91, sent=1)
+    assert [r.told_ns for r in p.arrivals(21 * MS)] == [25 * MS, 25 * MS + 1]
+    p.submit("buy", 1, 92, sent=2)
+    assert [r.told_ns for r in p.timers(80 * MS)] == [80 * MS]
+
+
+# ---- taking
+
+
+def test_rule_8_a_taker_walks_the_view_up_to_its_limit_and_the_rest_of_an_ioc_expires():
+    p = pair()
+    order_id = p.submit("buy", 50, 102, tif="ioc")
+    reports = p.arrivals(1)
+    assert fills(reports) == [(order_id, 101, 10), (order_id, 102, 20)]
+    assert kinds(reports)[-1] == ("expired", "ioc_rest")
+    assert reports[-1].leaves == 20
+    assert [r.maker for r in reports if r.kind == "fill"] == [False, False]
+
+
+def test_rule_8_availability_is_judged_on_the_view_with_its_ticker():
+    p = pair()
+    p.ticker(99, 10, 102, 4, 1)
+    order_id = p.submit("buy", 50, 103, tif="ioc", sent=1)
+    assert fills(p.arrivals(2)) == [(order_id, 102, 4), (order_id, 103, 30)]
+
+
+def test_rule_8_a_market_order_is_bounded_by_its_collar():
+    p = pair()
+    bounded = p.submit("sell", 25, 98, market=True)
+    unbounded = p.submit("sell", 90, market=True)
+    reports = p.arrivals(1)
+    assert fills(reports) == [(bounded, 99, 10), (bounded, 98, 15), (unbounded, 98, 5), (unbounded, 97, 30)]
+    assert kinds(reports)[-1] == ("expired", "ioc_rest")
+
+
+def test_rule_8_a_market_order_that_finds_nothing_says_so():
+    p = pair(asks=[])
+    p.submit("buy", 1, market=True)
+    assert kinds(p.arrivals(1)) == [("accepted", ""), ("expired", "no_liquidity")]
+
+
+def test_rule_8_post_only_that_crosses_is_refused_and_otherwise_rests():
+    p = pair()
+    p.submit("buy", 1, 101, tif="post_only")
+    rests = p.submit("buy", 1, 100, tif="post_only")
+    assert kinds(p.arrivals(1)) == [("rejected", "post_only_would_cross"), ("accepted", "")]
+    assert p.fast.open_orders == [rests]
+
+
+def test_rule_8_post_only_may_rest_at_a_price_whose_liquidity_was_used_up():
+    p = pair()
+    p.submit("buy", 10, 101)
+    p.submit("buy", 1, 101, tif="post_only")
+    assert [kind for kind, _ in kinds(p.arrivals(1))] == ["accepted", "fill", "accepted"]
+
+
+def test_rule_8_fok_fills_whole_or_expires_untouched():
+    p = pair()
+    short = p.submit("buy", 31, 102, tif="fok")
+    whole = p.submit("buy", 30, 102, tif="fok")
+    reports = p.arrivals(1)
+    assert kinds(reports)[:2] == [("accepted", ""), ("expired", "fok_unfilled")]
+    assert fills(reports) == [(whole, 101, 10), (whole, 102, 20)]
+    assert reports[1].order_id == short
+
+
+def test_rule_8_the_rest_of_a_crossing_limit_order_rests_with_nothing_ahead():
+    p = pair()
+    order_id = p.submit("buy", 15, 101)
+    assert fills(p.arrivals(1)) == [(order_id, 101, 10)]
+    assert (p.fast.leaves(order_id), p.fast.queue_ahead(order_id)) == (5, 0)
+    assert fills(p.trade(101, 2, 2, buyer_is_maker=True)) == [(order_id, 101, 2)]
+
+
+def test_rule_9_what_was_taken_is_gone_until_the_venue_shows_it_anew():
+    p = pair()
+    p.submit("buy", 7, 101, tif="ioc")
+    p.arrivals(1)
+    assert p.fast.used("ask", 101) == 7
+    for shown, used in (
+        (10, 7),  # the same quantity restated refreshes nothing
+        (14, 3),  # a rise by 4 refreshes 4
+        (2, 2),  # a fall below what is used: min(used, N)
+        (1, 1),
+        (3, 0),
+    ):
+        p.depth([], [(101, shown)], 2)
+        assert p.fast.used("ask", 101) == used
+    p.depth([], [(101, 2)], 2)
+    order_id = p.submit("buy", 50, 101, tif="ioc", sent=2)
+    assert fills(p.arrivals(3)) == [(order_id, 101, 2)]
+
+
+def test_rule_9_a_resync_clears_it():
+    p = pair()
+    p.submit("buy", 10, 101, tif="ioc")
+    p.arrivals(1)
+    p.desync()
+    p.resync(2)
+    assert p.fast.used("ask", 101) == 0
+
+
+# ---- resting
+
+
+def test_rule_10_sells_that_hit_the_bid_fill_own_bids_only():
+    p = pair()
+    bid, ask = resting(p, "buy", 5, 100), resting(p, "sell", 5, 100 + 5)
+    assert fills(p.trade(100, 1, 2, buyer_is_maker=False)) == []
+    assert fills(p.trade(106, 1, 3, buyer_is_maker=True)) == []
+    assert fills(p.trade(100, 1, 4, buyer_is_maker=True)) == [(bid, 100, 1)]
+    assert fills(p.trade(106, 1, 5, buyer_is_maker=False)) == [(ask, 105, 1)]
+
+
+def test_rule_10_a_print_that_is_not_a_market_trade_fills_nobody():
+    p = pair()
+    resting(p, "buy", 5, 100)
+    assert p.trade(90, 9, 2, buyer_is_maker=True, market=False) == []
+
+
+def test_rule_10_a_trade_id_counts_once():
+    p = pair()
+    order_id = resting(p, "buy", 5, 100)
+    assert fills(p.trade(100, 1, 2, buyer_is_maker=True, trade_id=7)) == [(order_id, 100, 1)]
+    assert p.trade(100, 1, 2, buyer_is_maker=True, trade_id=7) == []
+    assert p.fast.counters["duplicate_trades"] == 1
+
+
+def test_rule_10_aggregate_trades_count_only_where_there_are_no_plain_ones():
+    p = pair()
+    order_id = resting(p, "buy", 9, 100)
+    assert fills(p.trade(100, 1, 2, buyer_is_maker=True, trade_id=1, aggregate=True, venue_ns=50)) == [(order_id, 100, 1)]
+    assert p.trade(100, 1, 3, buyer_is_maker=True, trade_id=901, venue_ns=50) == []  # told by the aggregate already
+    assert fills(p.trade(100, 1, 4, buyer_is_maker=True, trade_id=902, venue_ns=51)) == [(order_id, 100, 1)]
+    assert p.trade(100, 1, 5, buyer_is_maker=True, trade_id=2, aggregate=True, venue_ns=60) == []
+    assert p.fast.counters["other_source_trades"] == 2
+
+
+def test_rule_10_a_trade_before_the_order_arrived_never_touches_it():
+    p = pair(max_feed_delay_ms=0)
+    p.submit("buy", 5, 100, sent=10)
+    p.timers(10)
+    assert p.trade(90, 5, 9, buyer_is_maker=True) == []  # printed late, traded before a
+    assert p.trade(100, 5, 9, buyer_is_maker=True) == []
+    assert len(p.trade(100, 5, 10, buyer_is_maker=True)) == 1
+
+
+def test_rule_11_better_prices_come_first_then_time_and_one_volume_is_shared():
+    p = pair(bids=[(90, 1)])
+    low = resting(p, "buy", 4, 98)
+    first = resting(p, "buy", 4, 99)
+    second = resting(p, "buy", 4, 99)
+    at = resting(p, "buy", 4, 97)
+    assert fills(p.trade(97, 14, 2, buyer_is_maker=True)) == [(first, 99, 4), (second, 99, 4), (low, 98, 4), (at, 97, 2)]
+    assert fills(p.trade(80, 1, 3, buyer_is_maker=True)) == [(at, 97, 1)]
+
+
+def test_rule_12_the_opposite_touch_at_the_own_price_fills_as_maker_and_is_used_up():
+    p = pair()
+    first, second = resting(p, "buy", 6, 100), resting(p, "buy", 6, 100)
+    reports = p.depth([], [(100, 8)], 2)
+    assert fills(reports) == [(first, 100, 6), (second, 100, 2)]
+    assert all(r.maker for r in reports)
+    assert p.fast.used("ask", 100) == 8
+    assert p.depth([], [(102, 1)], 3) == []  # nothing new at the touch
+    assert fills(p.depth([], [(100, 9)], 4)) == [(second, 100, 2)]  # N - used = 9 - 7
+
+
+def test_rule_12_the_fill_is_at_the_own_price_however_far_the_touch_went_through():
+    p = pair()
+    order_id = resting(p, "sell", 12, 100)
+    assert fills(p.ticker(103, 4, 104, 1, 2)) == [(order_id, 100, 4)]
+    assert fills(p.ticker(103, 4, 104, 1, 3)) == []
+
+
+def test_rule_13_out_of_sync_only_trades_through_the_price_fill_and_are_suspect():
+    p = pair()
+    order_id = resting(p, "buy", 9, 100)
+    p.desync()
+    assert p.trade(100, 3, 2, buyer_is_maker=True) == []
+    reports = p.trade(99, 3, 3, buyer_is_maker=True)
+    assert fills(reports) == [(order_id, 100, 3)]
+    assert reports[0].suspect
+    assert p.depth([], [(95, 50)], 4) == []
+    p.submit("sell", 1, market=True, sent=4)
+    assert kinds(p.arrivals(5)) == [("accepted", ""), ("expired", "no_liquidity")]
+
+
+def test_rule_13_on_resync_the_touch_fills_and_the_front_is_bounded():
+    p = pair()
+    crossed, queued = resting(p, "buy", 9, 100), resting(p, "buy", 9, 98)
+    p.desync()
+    p.snapshot([(98, 5)], [(100, 4)], 50)
+    reports = p.resync(9)
+    assert fills(reports) == [(crossed, 100, 4)]
+    assert not reports[0].suspect
+    assert p.fast.queue_ahead(queued) == 5
+
+
+# ---- fees
+
+
+@pytest.mark.parametrize(
+    ("maker", "qty", "fee"),
+    [
+        ("0.0002", 3, "0.06"),
+        ("-0.0001", 3, "-0.03"),
+        ("0.00000001", 1, "0.000001"),
+    ],
+)
+def test_rule_24_maker_fees_and_rebates(maker, qty, fee):
+    p = pair(spec=Spec("UNIT", tick=1, step=1, maker_fee=maker))
+    resting(p, "buy", qty, 100)
+    report = p.trade(90, qty, 2, buyer_is_maker=True)[0]
+    assert (report.fee, report.fee_asset) == (Decimal(fee), "quote")
+
+
+def test_rule_24_fees_round_half_to_even_per_fill():
+    spec = Spec("HALF", tick="0.5", step="0.1", taker_fee="0.00000001")  # a quantum at a tick: 0.05 of 1e-8
+    p = pair(bids=[(1, 90)], asks=[(10, 100)], spec=spec)
+    for qty, fee in ((1, 0), (3, 2), (5, 2), (7, 4), (2, 1)):  # x 0.5: 0.5 -> 0, 1.5 -> 2, 2.5 -> 2, 3.5 -> 4
+        p.submit("buy", qty, 10, tif="ioc")
+        assert p.arrivals(1)[1].fee == Decimal(fee).scaleb(-8)
+
+
+def test_rule_25_fees_taken_from_what_is_received():
+    p = pair(spec=Spec("SPOT", tick=1, step=1, dialect="spot", quantum=1, taker_fee="0.001", fee_asset="received"))
+    p.submit("buy", 5, 101, tif="ioc")
+    p.submit("sell", 5, 99, tif="ioc")
+    bought, sold = (r for r in p.arrivals(1) if r.kind == "fill")
+    assert (bought.fee, bought.fee_asset) == (Decimal("0.005"), "base")
+    assert (sold.fee, sold.fee_asset) == (Decimal("0.495"), "quote")

@@ -1,0 +1,416 @@
+"""The fill simulator, naively: SEMANTICS 3–5, 8–17 and 25 word for word, in dicts, lists and plain integers.
+
+No capacities, no shortcuts: every ledger entry is an item of a list, every lookup a scan. Prices are ticks, quantities quanta.
+"""
+
+import math
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from tests.oracle.book import ASK, BID, NaiveBook
+
+LIFETIME_NS = 150_000_000
+SIGN = {"buy": 1, "sell": -1}
+OWN = {"buy": BID, "sell": ASK}
+OPPOSITE = {"buy": ASK, "sell": BID}
+
+
+class View(NaiveBook):
+    """The book as seen (rule 7), with a walk over its prices; the base is sorted once per depth message."""
+
+    ordered = None
+
+    def apply(self, bids, asks, update_id):
+        self.ordered = None
+        return super().apply(bids, asks, update_id)
+
+    def prices(self, side):
+        """Occupied prices, best first."""
+        if self.ordered is None:
+            self.ordered = {s: [price for price, _ in self.base_levels(s)] for s in (BID, ASK)}
+        touch = self.overlay[1][side][0] if self.overlay else None
+        if touch and touch not in self.base[side] and self.qty(side, touch):
+            yield touch
+        for price in self.ordered[side]:
+            if self.qty(side, price):
+                yield price
+
+
+@dataclass
+class Order:
+    order_id: int
+    side: str
+    price: int
+    leaves: int
+    arrived: int
+    reduce_only: bool
+    front: float        # F; infinite: not known
+    credited: int = 0   # g
+
+
+@dataclass
+class Ledgers:
+    """Of one own level: `traded` is C, `shown` is S, as lists of [quantity, venue stamp, V then]."""
+
+    displayed: int
+    traded: list = field(default_factory=list)
+    shown: list = field(default_factory=list)
+
+
+def half_even(fraction):
+    return round(fraction)      # of a Fraction: exact, ties to even
+
+
+def probability(model, exponent, front, back):
+    if front == 0:
+        return 1.0
+    if model == "log":
+        p = math.log1p(back) / (math.log1p(back) + math.log1p(front))
+    elif model == "log2":
+        p = math.log1p(back) / math.log1p(back + front)
+    elif model == "power":
+        p = back**exponent / (back**exponent + front**exponent)
+    elif model == "power2":
+        p = back**exponent / (back + front) ** exponent
+    else:
+        p = 1.0 - (front / (front + back)) ** exponent
+    return min(max(p, 0.0), 1.0)
+
+
+class OracleBroker:
+    def __init__(self, view, *, lot=1, tick_size=1, quantum=1, maker_fee=0, taker_fee=0, fee_received=False, entry_ns=20_000_000,
+                 max_feed_delay_ns=50_000_000, model="risk_averse", exponent=3.0):
+        self.view = view
+        self.lot, self.tick_size, self.quantum = lot, Fraction(tick_size), Fraction(quantum)
+        self.maker_fee, self.taker_fee, self.fee_received = Fraction(maker_fee), Fraction(taker_fee), fee_received
+        self.entry_ns, self.max_feed_delay_ns = entry_ns, max_feed_delay_ns
+        self.model, self.exponent = model, exponent
+        self.orders = []            # in the order in which they came to rest
+        self.levels = {}            # (book side, price) -> Ledgers, while an own order rests there
+        self.used = {}              # (book side, price) -> [used, displayed]
+        self.commands = []
+        self.last_due = 0
+        self.clock = 0
+        self.position = 0
+        self.synced = True
+        self.trade_ids = {"trade": -1, "aggTrade": -1}
+        self.agg_until = 0
+        self.reports = []
+
+    # ---- rules 3 to 5
+
+    def submit(self, order_id, side, qty, price, *, sent, market=False, tif="gtc", reduce_only=False):
+        self._send({"kind": "new", "id": order_id, "side": side, "qty": qty, "price": price, "market": market,
+                    "tif": "ioc" if market else tif, "reduce_only": reduce_only}, sent)
+
+    def cancel(self, order_id, *, sent):
+        self._send({"kind": "cancel", "id": order_id}, sent)
+
+    def _send(self, command, sent):
+        self.last_due = command["due"] = max(self.last_due, sent + self.entry_ns)
+        self.commands.append(command)
+
+    def arrivals(self, v):
+        while self.commands and self.commands[0]["due"] < v:
+            self._effect(self.commands.pop(0))
+        return self._drain()
+
+    def timers(self, now):
+        while self.commands and self.commands[0]["due"] + self.max_feed_delay_ns <= now:
+            self._effect(self.commands.pop(0))
+        return self._drain()
+
+    def _drain(self):
+        out, self.reports = self.reports, []
+        return out
+
+    def _report(self, kind, order_id, side, leaves, when, reason="", price=0, qty=0, fee=0, base=False, maker=False):
+        self.reports.append((kind, order_id, side, price, qty, leaves, fee, "base" if base else "quote", maker, not self.synced,
+                             reason, when))
+
+    # ---- rules 8 and 9, 25
+
+    def _reachable(self, side, limit, want, lot):
+        """[(price, quantity)] that a taker of `want` gets from book side `side` at `limit` (0: any) or better."""
+        out = []
+        if not self.synced:
+            return out
+        for price in self.view.prices(side):
+            if limit and (price > limit if side == ASK else price < limit):
+                break
+            available = max(0, self.view.qty(side, price) - self.used.get((side, price), [0])[0])
+            qty = min(want, available) // lot * lot
+            if qty:
+                out.append((price, qty))
+                want -= qty
+            if want == 0:
+                break
+        return out
+
+    def _use(self, side, taken):
+        for price, qty in taken:
+            entry = self.used.setdefault((side, price), [0, 0])
+            entry[0] += qty
+            entry[1] = self.view.qty(side, price)
+
+    def _fill(self, order_id, side, price, qty, leaves, maker, when):
+        rate = self.maker_fee if maker else self.taker_fee
+        base = self.fee_received and side == "buy"
+        value = qty * self.quantum if base else qty * self.quantum * price * self.tick_size
+        self.position += SIGN[side] * qty
+        self._report("fill", order_id, side, leaves, when, price=price, qty=qty, fee=half_even(value * rate * 10**8), base=base,
+                     maker=maker)
+
+    def _room(self, side, reduce_only, qty):
+        return min(qty, max(0, -SIGN[side] * self.position)) if reduce_only else qty
+
+    def _effect(self, c):
+        if c["kind"] == "cancel":
+            self._cancel(c)
+        else:
+            self._new(c)
+        self._sweep(c["due"])
+
+    def _cancel(self, c):
+        order = next((o for o in self.orders if o.order_id == c["id"]), None)
+        if order is None:
+            self._report("cancel_rejected", c["id"], None, 0, c["due"], "unknown_order")
+        else:
+            self._report("canceled", c["id"], order.side, order.leaves, c["due"], "user_cancel")
+            self._remove(order)
+
+    def _new(self, c):
+        order_id, side, qty, due = c["id"], c["side"], c["qty"], c["due"]
+        want = self._room(side, c["reduce_only"], qty)
+        if want == 0:
+            self._report("rejected", order_id, side, qty, due, "venue_reduce_only")
+            return
+        if c["tif"] == "post_only" and self._reachable(OPPOSITE[side], c["price"], 1, 1):
+            self._report("rejected", order_id, side, qty, due, "post_only_would_cross")
+            return
+        taken = self._reachable(OPPOSITE[side], c["price"], want, self.lot)
+        total = sum(q for _, q in taken)
+        self._report("accepted", order_id, side, qty, due)
+        if c["tif"] == "fok" and total < qty:
+            self._report("expired", order_id, side, qty, due, "fok_unfilled")
+            return
+        self._use(OPPOSITE[side], taken)
+        leaves = qty
+        for price, part in taken:
+            leaves -= part
+            self._fill(order_id, side, price, part, leaves, False, due)
+        if leaves == 0:
+            return
+        if c["tif"] in ("gtc", "post_only"):
+            self._rest(order_id, side, c["price"], leaves, due, c["reduce_only"])
+        elif want < qty and total == want:
+            self._report("expired", order_id, side, leaves, due, "venue_reduce_only")
+        elif c["market"] and total == 0:
+            self._report("expired", order_id, side, leaves, due, "no_liquidity")
+        else:
+            self._report("expired", order_id, side, leaves, due, "ioc_rest")
+
+    # ---- resting: rules 10 to 13
+
+    def _front(self, side, price):
+        """Rule 14."""
+        if not self.synced:
+            return math.inf
+        book_side = OWN[side]
+        if self.view.qty(book_side, price) == 0:
+            worst = ([price] + list(self.view.prices(book_side)))[-1]
+            if price < worst if side == "buy" else price > worst:
+                return math.inf
+        return self.view.qty(book_side, price)
+
+    def _rest(self, order_id, side, price, leaves, due, reduce_only):
+        key = (OWN[side], price)
+        if key not in self.levels:
+            self.levels[key] = Ledgers(self.view.qty(*key) if self.synced else 0)
+        self.orders.append(Order(order_id, side, price, leaves, due, reduce_only, self._front(side, price)))
+
+    def _remove(self, order):
+        self.orders.remove(order)
+        if not any(o.side == order.side and o.price == order.price for o in self.orders):
+            del self.levels[OWN[order.side], order.price]
+
+    def _ranked(self, side):
+        """Own orders of one side by price, then time."""
+        return sorted((o for o in self.orders if o.side == side), key=lambda o: -SIGN[side] * o.price)
+
+    def _at(self, key):
+        return [o for o in self.orders if (OWN[o.side], o.price) == key]
+
+    def _fill_resting(self, order, qty, when):
+        order.leaves -= qty
+        self._fill(order.order_id, order.side, order.price, qty, order.leaves, True, when)
+        if order.leaves == 0:
+            self._remove(order)
+
+    def _sweep(self, when):
+        """Reduce-only orders with nothing left to reduce."""
+        for order in self._ranked("buy") + self._ranked("sell"):
+            if not order.reduce_only or self._room(order.side, True, order.leaves):
+                continue
+            self._report("expired", order.order_id, order.side, order.leaves, when, "venue_reduce_only")
+            self._remove(order)
+
+    def _new_volume(self, trade_id, aggregate, venue_ns):
+        """Rule 10: one source, each id once."""
+        kind = "aggTrade" if aggregate else "trade"
+        if aggregate and self.trade_ids["trade"] >= 0:
+            return False
+        if trade_id <= self.trade_ids[kind]:
+            return False
+        self.trade_ids[kind] = trade_id
+        if aggregate:
+            self.agg_until = max(self.agg_until, venue_ns)
+            return True
+        return not (self.agg_until and venue_ns <= self.agg_until)
+
+    def trade(self, price, qty, *, buyer_is_maker, v, trade_id, venue_ns=0, market=True, aggregate=False):
+        out = self.arrivals(v)
+        self.clock = max(self.clock, v)
+        if self._new_volume(trade_id, aggregate, venue_ns) and market:
+            side = "buy" if buyer_is_maker else "sell"
+            for order in self._ranked(side):
+                through = SIGN[side] * (order.price - price) > 0
+                part = min(qty, self._room(side, order.reduce_only, order.leaves)) // self.lot * self.lot
+                if through and v >= order.arrived and part:
+                    qty -= part
+                    self._fill_resting(order, part, v)
+            if self.synced and qty and (OWN[side], price) in self.levels:
+                self._queue((OWN[side], price), qty, v, venue_ns)
+            self._sweep(v)
+        return out + self._drain()
+
+    # ---- queue position: rules 14 to 17
+
+    def _expire(self, key):
+        level = self.levels[key]
+        level.traded = [e for e in level.traded if self.clock - e[2] <= LIFETIME_NS]
+        kept = [e for e in level.shown if self.clock - e[2] <= LIFETIME_NS]
+        if len(kept) < len(level.shown):
+            level.shown = kept
+            for order in self._at(key):
+                order.credited = min(order.credited, sum(e[0] for e in kept))
+
+    @staticmethod
+    def _take(entries, want, eligible=lambda e: True):
+        """Take up to `want` off the eligible entries, oldest first."""
+        taken = 0
+        for e in entries:
+            if eligible(e):
+                part = min(want - taken, e[0])
+                e[0] -= part
+                taken += part
+        entries[:] = [e for e in entries if e[0]]
+        return taken
+
+    def _queue(self, key, r0, v, venue_ns):
+        """Rule 16."""
+        self._expire(key)
+        level = self.levels[key]
+        a = self._take(level.shown, r0, lambda e: not venue_ns or not e[1] or venue_ns <= e[1])
+        r = r0 - a
+        if r:
+            level.traded.append([r, 0, self.clock])
+        ahead = 0
+        for order in self._at(key):
+            fill = 0
+            if v >= order.arrived and order.front != math.inf:
+                volume = r + max(0, a - order.credited) - ahead
+                fill = min(self._room(order.side, order.reduce_only, order.leaves), max(0, volume - order.front))
+                fill = fill // self.lot * self.lot
+                order.front = max(0, order.front - volume)
+            order.credited = max(0, order.credited - a)
+            if fill:
+                ahead += fill
+                self._fill_resting(order, fill, v)
+
+    def _changed(self, key, new, venue_ns):
+        """Rule 17."""
+        self._expire(key)
+        level = self.levels[key]
+        prev, level.displayed = level.displayed, new
+        known = [o for o in self._at(key) if o.front != math.inf]
+        if new > prev:
+            level.traded.clear()
+            for order in known:
+                order.front = min(order.front, new)
+            return
+        e = self._take(level.traded, prev - new)
+        chg = prev - new - e
+        for order in known:
+            before = order.front
+            order.front = self._stepped(order.front, prev - e - order.front, chg, new)
+            order.credited += before - order.front
+        if chg:
+            level.shown.append([chg, venue_ns, self.clock])
+
+    def _stepped(self, front, back, chg, new):
+        if self.model == "risk_averse":
+            return min(front, new)
+        unit = float(self.quantum)
+        p = probability(self.model, self.exponent, front * unit, max(0, back) * unit)
+        step = round((1.0 - p) * chg - min(back - p * chg, 0.0))
+        return min(max(front - step, 0), new)
+
+    # ---- the view: rules 9, 12, 13
+
+    def book_changed(self, v, venue_ns=0):
+        self.clock = max(self.clock, v)
+        if not self.synced:
+            return []
+        for (side, price), entry in list(self.used.items()):
+            shown = self.view.qty(side, price)
+            d = shown - entry[1]
+            entry[0] = max(0, entry[0] - d) if d > 0 else min(entry[0], shown)
+            entry[1] = shown
+            if entry[0] == 0:
+                del self.used[side, price]
+        self._cross("buy", v)
+        self._cross("sell", v)
+        for key in list(self.levels):
+            new = self.view.qty(*key)
+            self._reveal(key, new)
+            if new != self.levels[key].displayed:
+                self._changed(key, new, venue_ns)
+        self._sweep(v)
+        return self._drain()
+
+    def _cross(self, side, v):
+        """Rule 12."""
+        for order in self._ranked(side):
+            taken = self._reachable(OPPOSITE[side], order.price, self._room(side, order.reduce_only, order.leaves), self.lot)
+            if taken:
+                self._use(OPPOSITE[side], taken)
+                self._fill_resting(order, sum(q for _, q in taken), v)
+
+    def _reveal(self, key, new):
+        """Rule 14: the first quantity shown; 0 once the price is inside the spread."""
+        side, price = key
+        best = next(self.view.prices(side), None)
+        inside = best is not None and (price > best if side == BID else price < best)
+        if new or inside:
+            for order in self._at(key):
+                order.front = new if order.front == math.inf else order.front
+
+    def desync(self):
+        self.synced = False
+
+    def resync(self, v):
+        self.clock = max(self.clock, v)
+        self.synced = True
+        self.used.clear()
+        self._cross("buy", v)
+        self._cross("sell", v)
+        for key, level in self.levels.items():
+            level.displayed = self.view.qty(*key)
+            level.traded.clear()
+            level.shown.clear()
+            for order in self._at(key):
+                order.credited = 0
+                order.front = min(order.front, self._front(order.side, order.price))
+        self._sweep(v)
+        return self._drain()
