@@ -27,7 +27,7 @@ import msgspec
 
 from hft.config import Config, LiveOptions
 from hft.errors import ExitCode, HftError, VenueUnreachable
-from hft.session_job import Job
+from hft.job import Job
 from hft.summary import Summary, as_text, read_json
 
 STARTUP_S = 30.0

@@ -13,6 +13,7 @@ import sys
 import time
 from decimal import Decimal
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +25,17 @@ from hft._core.journal import Journal
 from hft._core.page import PageError, StatePage
 from hft._core.runclock import RunClock
 from hft._core.types import Spec
-from hft.config import Config, LiveOptions
+from hft.config import Config
 from hft.errors import ExitCode, HftError, TradingHalted, UsageError
 from hft.feed import messages, specs
 from hft.feed.connection import Timing
 from hft.feed.feed import Feed, FeedEvent
 from hft.feed.rest import RestClient
 from hft.feed.venues import Venue, venue_at, venue_named
+from hft.job import Job
 from hft.log import close_log, get_logger, open_log
 from hft.persistence.writer import Writer
 from hft.summary import Summary, rss_mb, summarise, totals
-from hft.version import VERSION
 
 TICK_S = 0.01
 """The engine's timer: internal events, kill switch, state page."""
@@ -43,20 +44,9 @@ HOUSEKEEPING_S = 0.5
 PAGE_COUNTERS = {"connected": "connects", "disconnected": "disconnects", "snapshot": "snapshots"}
 ALERTS = frozenset({"disconnected", "connect_failed", "silent", "refused", "snapshot_failed", "rate_limited"})
 
+VERSION = version("hft")
+
 log = get_logger("hft.session")
-
-
-class Job(msgspec.Struct, frozen=True):
-    """What the engine's process is asked to do."""
-
-    config: Config
-    options: LiveOptions
-    rest_url: str = ""
-    """Of a venue at these addresses instead of the configured one."""
-    ws_url: str = ""
-    dialect: str = ""
-    console: bool = True
-    """Log to stderr as well; not beneath a terminal view."""
 
 
 def engine_settings(config: Config) -> dict[str, Any]:

@@ -55,6 +55,7 @@ cdef void histogram_merge(HistogramState* into, const HistogramState* other) noe
 
 cdef class Histogram:
     cdef HistogramState* c
-    cdef object owner           # None: this object allocated `c` and frees it; else what keeps `c` alive
+    cdef bint owned             # allocated here, freed here
+    cdef object owner           # else: what keeps the memory alive
     @staticmethod
     cdef Histogram view(HistogramState* c, object owner)

@@ -79,9 +79,10 @@ cdef class Histogram:
         self.c = <HistogramState*>hft_alloc(sizeof(HistogramState))
         if self.c == NULL:
             raise MemoryError
+        self.owned = True
 
     def __dealloc__(self):
-        if self.owner is None:
+        if self.owned:
             hft_free(self.c)
 
     @staticmethod
@@ -89,6 +90,7 @@ cdef class Histogram:
         """A histogram that lies in memory that `owner` keeps alive, such as the state page's."""
         cdef Histogram self = Histogram.__new__(Histogram)
         hft_free(self.c)
+        self.owned = False
         self.c = c
         self.owner = owner
         return self

@@ -9,7 +9,7 @@
 from libc.stdint cimport int32_t, int64_t, INT64_MAX
 
 from hft._core.signal cimport SignalRecord
-from hft._core.types cimport BUY, IOC, LIMIT, MARKET, REDUCE_ONLY, SELL, SPOT, Intent, SymbolSpec
+from hft._core.types cimport BUY, IOC, LIMIT, MARKET, NO_PRICE, REDUCE_ONLY, SELL, SPOT, Intent, SymbolSpec
 
 cdef enum:
     IMBALANCE_NO_HOLD = 0       # `hold_until_ns`: no hold is running
@@ -72,11 +72,14 @@ cdef inline int imbalance_leave(Imbalance* s, const SymbolSpec* spec, int64_t po
 cdef inline int imbalance_enter(Imbalance* s, const SignalRecord* signal, int64_t best_bid, int64_t best_ask,
                                 const SymbolSpec* spec, Intent* out) noexcept nogil:
     cdef bint buy = signal.strength > 0
+    cdef int64_t touch = best_ask if buy else best_bid
     if not buy and spec.dialect == SPOT:
         s.no_shorts += 1
         return 0
     s.holding_ns = signal.holding_period_ns
-    out.price = best_ask + 1 if buy else best_bid - 1           # an empty side makes no price: risk says so first
+    out.price = NO_PRICE                            # the side is empty: risk refuses the order for that
+    if touch != NO_PRICE:
+        out.price = touch + 1 if buy else touch - 1
     out.qty = s.params.entry_qty
     out.symbol = s.params.symbol
     out.side = BUY if buy else SELL

@@ -286,6 +286,16 @@ cdef inline int orders_cancel_sent(Orders* s, Order* order) noexcept nogil:
     return OK
 
 
+cdef inline int orders_withdraw(Orders* s, Order* order, int reason) noexcept nogil:
+    """An order that could not be sent after all (the channel was full) is REJECTED on the spot."""
+    if unlikely(order.status != PENDING_NEW or order.told_ns != 0):
+        return FAULT_ILLEGAL_MOVE
+    order.status = REJECTED
+    order.reason = reason
+    orders_close(s, order)
+    return OK
+
+
 cdef inline int order_standing(const Order* order) noexcept nogil:
     """The state it is in, were no cancel under way."""
     if order.leaves < order.qty:

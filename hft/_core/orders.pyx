@@ -171,6 +171,15 @@ cdef class OrderManager:
             raise RuntimeError(status_text(RISK_NO_ORDER_SLOT))
         return self._view(order)
 
+    def withdraw(self, int64_t order_id, *, reason=0):
+        """It could not be sent after all. KeyError if it is not open, ValueError if a report has come for it."""
+        cdef Order* order = orders_find(self.c, order_id)
+        if order == NULL:
+            raise KeyError(order_id)
+        if orders_withdraw(self.c, order, reason) != OK:
+            raise ValueError(f"order {order_id} was sent")
+        return self._view(order)
+
     def cancel(self, int64_t order_id):
         """A cancel was sent. KeyError if the order is not open, ValueError if a cancel is under way already."""
         cdef Order* order = orders_find(self.c, order_id)

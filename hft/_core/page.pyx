@@ -6,6 +6,7 @@ import os
 import stat
 
 from libc.string cimport memcpy, memset
+from posix.unistd cimport close as close_descriptor
 from hft._core.buffer cimport buffer_address
 from hft._core.histogram cimport Histogram, histogram_merge
 from hft._core.snapshot cimport Snapshot, snapshot_read, snapshot_write
@@ -88,6 +89,9 @@ cdef class StatePage:
     (2, {'notional_limit': 1}, 'BTCUSDT')
     """
 
+    def __cinit__(self):
+        self.lock = -1
+
     def __init__(self):
         raise TypeError("use StatePage.create or StatePage.open")
 
@@ -165,13 +169,15 @@ cdef class StatePage:
         """Gives the memory back and, on the engine's side, the file to the next engine. Safe to call again."""
         self.c = NULL
         self.memory = None
-        if self.lock is not None:
-            os.close(self.lock)
-            self.lock = None
+        self._unlock()
 
     def __dealloc__(self):
-        if self.lock is not None:
-            os.close(self.lock)
+        self._unlock()
+
+    cdef void _unlock(self) noexcept:
+        if self.lock >= 0:
+            close_descriptor(self.lock)
+            self.lock = -1
 
     cdef Page* _page(self) except NULL:
         if self.c == NULL:

@@ -36,6 +36,11 @@ cdef class PositionView:
         return self.spec.name
 
     @property
+    def contract(self) -> int:
+        """Contract size; values are qty x price x contract."""
+        return self.spec.contract
+
+    @property
     def qty(self):
         """Signed: negative is short."""
         return self.spec.qty(self.c.qty)
