@@ -154,7 +154,7 @@ class _WebsocketsLink:
 
         with contextlib.suppress(ConnectionClosed):
             await (await self._connection.ping())
-            self._listener.owner.on_pong()
+            self._listener.pong()
 
     async def _receive(self) -> None:
         from websockets.exceptions import ConnectionClosed
