@@ -88,7 +88,7 @@ cdef inline Rung* ladder_far(const Ladder* l) noexcept nogil:
 # ---- memory ----------------------------------------------------------------------------------------------------------
 
 cdef inline size_t ladder_size(int64_t window, int64_t far_levels) noexcept nogil:
-    return (align64(sizeof(Ladder)) + align64(window * 8) + align64(window / 8) + align64(64 * 8)
+    return (align64(sizeof(Ladder)) + align64(window * 8) + align64(window >> 3) + align64(64 * 8)
             + align64(2 * far_levels * sizeof(Rung)))
 
 
@@ -97,10 +97,10 @@ cdef inline void ladder_init(Ladder* l, int64_t flip, int64_t window, int64_t fa
     l.flip = flip
     l.mask = window - 1
     l.far_capacity = far_levels
-    l.far_head = far_levels / 2
+    l.far_head = far_levels >> 1
     l.qty_at = align64(sizeof(Ladder))
     l.words_at = l.qty_at + align64(window * 8)
-    l.middle_at = l.words_at + align64(window / 8)
+    l.middle_at = l.words_at + align64(window >> 3)
     l.far_at = l.middle_at + align64(64 * 8)
     l.bytes = ladder_size(window, far_levels)
     l.dirty = KEY_NONE
@@ -119,18 +119,25 @@ cdef inline void ladder_clear(Ladder* l) noexcept nogil:
 # ---- the window's bitmap ---------------------------------------------------------------------------------------------
 
 cdef inline void _put(Ladder* l, int64_t key, int64_t qty) noexcept nogil:
-    """Quantity at a key inside the window. Without branches: whether a level is new, changed or gone is unpredictable."""
+    """Quantity at a key inside the window.
+
+    Whether a level is new, changed or gone is unpredictable, so that takes no branch; that a word of the bitmap fills or empties is
+    rare where the book is dense.
+    """
     cdef uint64_t slot = <uint64_t>key & l.mask
     cdef uint64_t w = slot >> 6, m = slot >> 12
     cdef int64_t* at = ladder_slots(l) + slot
     cdef uint64_t* word = ladder_words(l) + w
     cdef uint64_t* middle = ladder_middle(l) + m
+    cdef uint64_t old = word[0]
+    cdef uint64_t new = (old & ~(<uint64_t>1 << (slot & 63))) | (<uint64_t>(qty != 0) << (slot & 63))
     cdef int64_t touched = key if at[0] != qty else KEY_NONE
-    l.dirty = touched if touched < l.dirty else l.dirty
+    l.dirty = min(l.dirty, touched)
     at[0] = qty
-    word[0] = (word[0] & ~(<uint64_t>1 << (slot & 63))) | (<uint64_t>(qty != 0) << (slot & 63))
-    middle[0] = (middle[0] & ~(<uint64_t>1 << (w & 63))) | (<uint64_t>(word[0] != 0) << (w & 63))
-    l.root = (l.root & ~(<uint64_t>1 << m)) | (<uint64_t>(middle[0] != 0) << m)
+    word[0] = new
+    if (old == 0) != (new == 0):
+        middle[0] ^= <uint64_t>1 << (w & 63)
+        l.root = (l.root & ~(<uint64_t>1 << m)) | (<uint64_t>(middle[0] != 0) << m)
 
 
 cdef inline int64_t _scan(const Ladder* l, uint64_t slot) noexcept nogil:
@@ -173,16 +180,14 @@ cdef inline int64_t _window_from(const Ladder* l, int64_t key) noexcept nogil:
 # ---- the far store ---------------------------------------------------------------------------------------------------
 
 cdef inline int64_t _far_search(const Ladder* l, int64_t key) noexcept nogil:
-    """Index of the first far level at or after key."""
-    cdef const Rung* far = ladder_far(l)
-    cdef int64_t low = 0, high = l.far_n, i
-    while low < high:
-        i = (low + high) >> 1
-        if far[i].key < key:
-            low = i + 1
-        else:
-            high = i
-    return low
+    """Index of the first far level at or after key. Without branches: none of them could be foretold."""
+    cdef const Rung* first = ladder_far(l)
+    cdef int64_t n = l.far_n, half
+    while n > 0:
+        half = (n + 1) >> 1
+        first += half & -<int64_t>(first[half - 1].key < key)
+        n -= half
+    return first - ladder_far(l)
 
 
 cdef inline void _far_drop(Ladder* l, int64_t key) noexcept nogil:
@@ -209,7 +214,7 @@ cdef inline void _far_insert(Ladder* l, int64_t i, int64_t key, int64_t qty) noe
         _far_drop(l, ladder_far(l)[l.far_n].key)
     cdef bint forward = i < l.far_n - i         # move the shorter part
     if l.far_head == 0 if forward else l.far_head + l.far_n == 2 * l.far_capacity:
-        _far_slide(l, (2 * l.far_capacity - l.far_n) / 2)
+        _far_slide(l, (2 * l.far_capacity - l.far_n) >> 1)
     cdef Rung* far = ladder_far(l)
     if forward:
         memmove(far - 1, far, i * sizeof(Rung))
@@ -254,7 +259,7 @@ cdef inline void _spill(Ladder* l, int64_t first, int64_t end) noexcept nogil:
         l.far_n -= 1
         _far_drop(l, ladder_far(l)[l.far_n].key)
     if l.far_head < kept:
-        _far_slide(l, kept + (2 * l.far_capacity - l.far_n - kept) / 2)
+        _far_slide(l, kept + ((2 * l.far_capacity - l.far_n - kept) >> 1))
     l.far_head -= kept
     l.far_n += kept
     cdef Rung* far = ladder_far(l)
@@ -339,22 +344,35 @@ cdef inline int64_t ladder_after(const Ladder* l, int64_t key) noexcept nogil:
     return ladder_far(l)[i].key if i < l.far_n else KEY_NONE
 
 
+cdef inline void _append(Ladder* l, int64_t key, int64_t qty) noexcept nogil:
+    cdef int64_t n = l.top_n, total = l.top_sum[n]
+    l.top_key[n] = key
+    l.top_qty[n] = qty
+    l.top_sum[n + 1] = total + qty if total <= KEY_NONE - qty else KEY_NONE
+    l.top_n = n + 1
+
+
 cdef inline void _list(Ladder* l, int64_t want) noexcept nogil:
     """Extend the list of best levels to `want`, as far as there are levels and room."""
-    cdef int64_t n = l.top_n, key, qty
-    if want > TOP_LEVELS:
-        want = TOP_LEVELS
-    key = l.top_key[n - 1] if n else KEY_FIRST
-    while n < want:
+    cdef int64_t key = l.top_key[l.top_n - 1] if l.top_n else KEY_FIRST
+    cdef int64_t end = l.base + <int64_t>l.mask
+    cdef uint64_t slot, bits
+    want = min(want, <int64_t>TOP_LEVELS)
+    while l.top_n < want:
         key = ladder_after(l, key)
         if key == KEY_NONE:
-            break
-        qty = ladder_qty(l, key)
-        l.top_key[n] = key
-        l.top_qty[n] = qty
-        l.top_sum[n + 1] = l.top_sum[n] + qty if l.top_sum[n] <= KEY_NONE - qty else KEY_NONE
-        n += 1
-    l.top_n = n
+            return
+        if key > end:
+            _append(l, key, ladder_qty(l, key))
+            continue
+        slot = <uint64_t>key & l.mask           # in the window, go on through the word's other levels
+        bits = ladder_words(l)[slot >> 6] >> (slot & 63) >> 1
+        _append(l, key, ladder_slots(l)[slot])
+        while bits and l.top_n < want:
+            slot += ctz(bits) + 1
+            key += ctz(bits) + 1
+            bits = bits >> ctz(bits) >> 1
+            _append(l, key, ladder_slots(l)[slot])
 
 
 cdef inline void ladder_veil(Ladder* l, int64_t key, int64_t qty) noexcept nogil:
