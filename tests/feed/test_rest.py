@@ -52,7 +52,8 @@ async def test_the_snapshot_is_asked_for_at_its_full_depth():
 
 
 async def test_ping_and_time():
-    async with RestServer({"/fapi/v1/ping": b"{}", "/fapi/v1/time": b'{"serverTime":1723161255208}'}) as server, client(server) as rest:
+    answers = {"/fapi/v1/ping": b"{}", "/fapi/v1/time": b'{"serverTime":1723161255208}'}
+    async with RestServer(answers) as server, client(server) as rest:
         await rest.ping()
         assert await rest.server_time_ns() == 1_723_161_255_208_000_000
 
@@ -91,13 +92,15 @@ async def test_weight_limits_are_read_from_exchange_info_and_half_is_left_to_oth
         b'{"rateLimitType":"ORDERS","interval":"SECOND","intervalNum":10,"limit":100}]',
     )
     time = Time()
-    async with RestServer({"/api/v3/exchangeInfo": info, "/api/v3/depth": BOOK}) as server:
-        async with client(server, "spot", clock=time, sleep=time.sleep) as rest:
-            await rest.exchange_info(["BTCUSDT"])       # weight 20 of 500
-            await rest.depth("BTCUSDT")                 # 250 more
-            assert time.slept == []
-            await rest.depth("BTCUSDT")                 # would make 520
-            assert sum(time.slept) == pytest.approx(60.0)
+    async with (
+        RestServer({"/api/v3/exchangeInfo": info, "/api/v3/depth": BOOK}) as server,
+        client(server, "spot", clock=time, sleep=time.sleep) as rest,
+    ):
+        await rest.exchange_info(["BTCUSDT"])       # weight 20 of 500
+        await rest.depth("BTCUSDT")                 # 250 more
+        assert time.slept == []
+        await rest.depth("BTCUSDT")                 # would make 520
+        assert sum(time.slept) == pytest.approx(60.0)
 
 
 @pytest.mark.parametrize(("status", "header", "wait"), [(429, {"Retry-After": "7"}, 7.0), (418, {"Retry-After": "300"}, 300.0),
@@ -134,13 +137,15 @@ async def test_no_request_gets_through_while_we_are_to_stay_away():
 
 async def test_a_refusal_keeps_the_venues_code_and_words():
     async with RestServer({"/fapi/v1/depth": refusal(400, -1121, "Invalid symbol.")}) as server, client(server) as rest:
-        with pytest.raises(Refused, match="answers 400: Invalid symbol. \\(-1121\\)"):
+        with pytest.raises(Refused, match=r"answers 400: Invalid symbol. \(-1121\)"):
             await rest.depth("NOPE")
         with pytest.raises(Refused, match="answers 404"):
             await rest.ping()
 
 
-@pytest.mark.parametrize("answer", [lambda _: web.Response(status=503), b"<html>maintenance</html>", b'{"serverTime":"soon"}', b""])
+@pytest.mark.parametrize(
+    "answer", [lambda _: web.Response(status=503), b"<html>maintenance</html>", b'{"serverTime":"soon"}', b""]
+)
 async def test_what_is_no_answer_is_unreachable(answer):
     async with RestServer({"/fapi/v1/time": answer, "/fapi/v1/exchangeInfo": answer}) as server, client(server) as rest:
         with pytest.raises(VenueUnreachable):

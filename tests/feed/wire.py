@@ -147,9 +147,9 @@ class RestServer:
         return web.Response(status=404) if answer is None else web.Response(body=answer, content_type="application/json")
 
 
-async def eventually(condition: Callable[[], object], what: str = "") -> None:
-    """Returns once the condition holds; fails after ten seconds without, which no sound run comes near."""
-    for _ in range(2000):
+async def eventually(condition: Callable[[], object], what: str = "", polls: int = 4000) -> None:
+    """Returns once the condition holds; fails after so many looks at it, 5 ms apart, which no sound run comes near."""
+    for _ in range(polls):
         if condition():
             return
         await asyncio.sleep(0.005)
