@@ -66,6 +66,10 @@ def route(data: bytes) -> tuple[str, str] | None:
     return (f"{frame.s.lower()}@{kind}", data.decode()) if kind and frame.s else None
 
 
+def _as_recorded(body: str, _unit: int) -> str:
+    return body
+
+
 class Recorded:
     """What a capture holds, known before the first client comes.
 
@@ -75,7 +79,9 @@ class Recorded:
     def __init__(self, path: Path) -> None:
         self.session = Session([path])
         self.where = str(path)
-        found = survey(self.session, limit=1 << 62).require(self.where)
+        self._books: list[Record] = []
+        self.first_ns = 0
+        found = survey(self._watched(), limit=1 << 62).require(self.where)
         if self.session.torn:
             raise DamagedData(self.session.torn[0], do="cut the file before its torn end")
         if found.dialect not in ("spot", "usdm"):
@@ -83,7 +89,17 @@ class Recorded:
         self.dialect = DIALECTS[found.dialect]
         rules = self._recorded_rules(found)
         self.symbols = {name: self._settings(name, rules, found.printed[name]) for name in found.symbols}
-        self.snapshots = self._snapshots()
+        self.snapshots: dict[str, str] = {}
+        for book in self._books:
+            self.snapshots.setdefault(self.symbol_of(book), book.data.decode())  # the first of each symbol
+
+    def _watched(self) -> Iterator[Record]:
+        """The session, noting on the way what has to be known before it is served."""
+        for record in self.session:
+            self.first_ns = self.first_ns or record.ns
+            if record.kind == Kind.SNAPSHOT:
+                self._books.append(record)
+            yield record
 
     def _recorded_rules(self, found: Survey) -> dict[str, dict[str, object]]:
         try:
@@ -106,15 +122,6 @@ class Recorded:
             tick, step, least = (f"{Decimal(1).scaleb(-decimals):f}" for decimals in (printed.price, printed.qty, 0))
             least = "0"
         return SymbolSettings(name=name, base=base, quote=quote, tick=tick, step=step, start_price=tick, min_notional=least)
-
-    def _snapshots(self) -> dict[str, str]:
-        """The first snapshot of each symbol."""
-        found: dict[str, str] = {}
-        for record in self:
-            if record.kind == Kind.SNAPSHOT:
-                symbol = self.symbol_of(record)
-                found.setdefault(symbol, record.data.decode())
-        return found
 
     def symbol_of(self, record: Record) -> str:
         """Whose snapshot it is: a bare one belongs to the only symbol there is."""
@@ -142,7 +149,7 @@ class Replay:
         self.symbols = self.recorded.symbols
         self.speed = speed
         self.hub = Hub(self.dialect, partial(channel_of, dialect=self.dialect, any_cadence=True), limit=queue, patient=True)
-        self._now_ns = next(iter(self.recorded)).ns
+        self._now_ns = self.recorded.first_ns
         self._started = False
         self._reached = {symbol: asyncio.Event() for symbol in self.recorded.snapshots}
         self._asked = {symbol: asyncio.Event() for symbol in self.recorded.snapshots}
@@ -181,7 +188,7 @@ class Replay:
                 start += await self._hold(record)
             elif record.kind == Kind.FRAME and (routed := route(record.data)) is not None:
                 channel, body = routed
-                self.hub.publish(channel, lambda _unit, body=body: body)
+                self.hub.publish(channel, partial(_as_recorded, body))
 
     async def _hold(self, record: Record) -> float:
         """Let the stream wait until the snapshot that it has reached was asked for; how long that took, seconds."""

@@ -11,7 +11,7 @@ import http
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +57,8 @@ async def serve(settings: ExchangeSettings, announce: Announce) -> ExitCode:
             )
         except OSError as error:
             where = f"{settings.host}:{settings.port}"
-            raise UsageError(f"can't listen: {error.strerror or error}", where=where, do="use another port, 0 for any free one") from None
+            do = "use another port, 0 for any free one"
+            raise UsageError(f"can't listen: {error.strerror or error}", where=where, do=do) from None
         async with server:
             host, port = server.sockets[0].getsockname()[:2]
             announce({
@@ -115,8 +116,9 @@ def _requests(venue: Simulation | Replay) -> Callable[[ServerConnection, Request
 async def _until_end(venue: Simulation | Replay, ended: asyncio.Future[ExitCode]) -> ExitCode:
     from hft.exchange.hub import GOING_AWAY
 
-    session = asyncio.create_task(venue.run())
-    await asyncio.wait({session, ended}, return_when=asyncio.FIRST_COMPLETED)
+    session = asyncio.ensure_future(venue.run())
+    waited: set[asyncio.Future[Any]] = {session, ended}
+    await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
     if session.done():
         session.result()  # raises what it raised
         await venue.hub.close(1000, "end of the recording")
@@ -129,7 +131,7 @@ async def _until_end(venue: Simulation | Replay, ended: asyncio.Future[ExitCode]
 
 
 @contextlib.contextmanager
-def _ending(settings: ExchangeSettings) -> Any:
+def _ending(settings: ExchangeSettings) -> Iterator[asyncio.Future[ExitCode]]:
     """A future that says why to stop: a signal, the parent's death, or the end of standard input."""
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[ExitCode] = loop.create_future()
@@ -139,18 +141,17 @@ def _ending(settings: ExchangeSettings) -> Any:
         if not ended.done():
             ended.set_result(code)
 
-    def look() -> None:
-        nonlocal watch
-        if os.getppid() != parent:
-            end(ExitCode.OK)
-        watch = loop.call_later(PARENT_POLL_S, look)
+    async def look() -> None:
+        while os.getppid() == parent:
+            await asyncio.sleep(PARENT_POLL_S)
+        end(ExitCode.OK)
 
     def read() -> None:
         if not os.read(0, 4096):
             loop.remove_reader(0)
             end(ExitCode.OK)
 
-    watch = loop.call_later(PARENT_POLL_S, look)
+    watch = loop.create_task(look())
     for number, code in ((signal.SIGINT, ExitCode.SIGINT), (signal.SIGTERM, ExitCode.SIGTERM)):
         loop.add_signal_handler(number, end, code)
     if settings.watch_stdin:

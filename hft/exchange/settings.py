@@ -41,7 +41,8 @@ class ExchangeSettings(msgspec.Struct, frozen=True, kw_only=True):
     def checked(self) -> ExchangeSettings:
         """Itself; UsageError for values that can't be served."""
         if self.speed < 0 or (self.speed == 0 and self.capture is None):
-            raise UsageError(f"speed {self.speed:g} is out of range", where="hft sim", do="use a number above 0 (0 with a capture only)")
+            do = "use a number above 0, or 0 with a capture"
+            raise UsageError(f"speed {self.speed:g} is out of range", where="hft sim", do=do)
         if not 0 <= self.port <= 65_535:
             raise UsageError(f"port {self.port} is out of range", where="hft sim", do="use 0 to 65535")
         if self.client_queue < 1 or (not self.symbols and self.capture is None):
@@ -49,7 +50,9 @@ class ExchangeSettings(msgspec.Struct, frozen=True, kw_only=True):
         return self
 
 
-def from_config(config: Config, *, capture: Path | None = None, speed: float = 1.0, watch_stdin: bool = False) -> ExchangeSettings:
+def from_config(
+    config: Config, *, capture: Path | None = None, speed: float = 1.0, watch_stdin: bool = False
+) -> ExchangeSettings:
     """The exchange that a run's settings ask for."""
     return ExchangeSettings(
         dialect=config.exchange.dialect,

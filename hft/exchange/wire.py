@@ -15,6 +15,8 @@ from hft.exchange.symbols import SymbolSettings
 if TYPE_CHECKING:
     from hft.exchange.market import MarketEvent, Snapshot
 
+Levels = Iterable[tuple[int, int]]
+
 MILLISECOND = 1_000_000
 MICROSECOND = 1_000
 #: What a stamp in nanoseconds is divided by, by the `timeUnit` of a URL.
@@ -40,7 +42,7 @@ def printer(unit: str) -> Callable[[int], str]:
 class Wire:
     """Prints the messages of one symbol in one dialect.
 
-    `per_ms` is the unit of stamps: how many nanoseconds one counts (`TIME_UNITS`).
+    `unit` of its methods is that of stamps: how many nanoseconds one counts (`TIME_UNITS`).
     """
 
     def __init__(self, symbol: SymbolSettings, dialect: str) -> None:
@@ -49,11 +51,11 @@ class Wire:
         self.price = printer(symbol.tick)
         self.qty = printer(symbol.step)
 
-    def _levels(self, levels: Iterable[tuple[int, int]]) -> str:
+    def _levels(self, levels: Levels) -> str:
         price, qty = self.price, self.qty
         return ",".join([f'["{price(p)}","{qty(q)}"]' for p, q in levels])
 
-    def depth(self, ids: tuple[int, int, int], time_ns: int, bids: Iterable[tuple[int, int]], asks: Iterable[tuple[int, int]], unit: int) -> str:
+    def depth(self, ids: tuple[int, int, int], time_ns: int, bids: Levels, asks: Levels, unit: int) -> str:
         """A depth update; `ids` are U, u and pu."""
         stamp = time_ns // unit
         first, last, previous = ids
@@ -96,10 +98,13 @@ class Wire:
         """The REST book."""
         stamp = book.time_ns // unit
         times = f'"E":{stamp},"T":{stamp},' if self.futures else ""
-        return f'{{"lastUpdateId":{book.last_update_id},{times}"bids":[{self._levels(book.bids)}],"asks":[{self._levels(book.asks)}]}}'
+        sides = f'"bids":[{self._levels(book.bids)}],"asks":[{self._levels(book.asks)}]'
+        return f'{{"lastUpdateId":{book.last_update_id},{times}{sides}}}'
 
 
-def exchange_info(dialect: str, symbols: Iterable[SymbolSettings], server_time_ms: int, limits: tuple[int, int]) -> dict[str, object]:
+def exchange_info(
+    dialect: str, symbols: Iterable[SymbolSettings], server_time_ms: int, limits: tuple[int, int]
+) -> dict[str, object]:
     """The body of exchangeInfo. `limits`: REST weight a minute, and orders in ten seconds."""
     return {
         "timezone": "UTC",
@@ -126,13 +131,16 @@ def _filters(s: SymbolSettings) -> list[dict[str, object]]:
 
 
 def _spot_symbol(s: SymbolSettings) -> dict[str, object]:
-    notional = {"filterType": "NOTIONAL", "minNotional": s.min_notional, "applyMinToMarket": True, "maxNotional": "9000000.00000000",
-                "applyMaxToMarket": False, "avgPriceMins": 5}
+    notional = {
+        "filterType": "NOTIONAL", "minNotional": s.min_notional, "applyMinToMarket": True,
+        "maxNotional": "9000000.00000000", "applyMaxToMarket": False, "avgPriceMins": 5,
+    }
     return {
         "symbol": s.name, "status": "TRADING", "baseAsset": s.base, "baseAssetPrecision": 8, "quoteAsset": s.quote,
         "quotePrecision": 8, "quoteAssetPrecision": 8,
         "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"], "icebergAllowed": False, "ocoAllowed": False,
-        "isSpotTradingAllowed": True, "isMarginTradingAllowed": False, "filters": [*_filters(s), notional], "permissions": ["SPOT"],
+        "isSpotTradingAllowed": True, "isMarginTradingAllowed": False, "permissions": ["SPOT"],
+        "filters": [*_filters(s), notional],
     }
 
 
