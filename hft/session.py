@@ -171,10 +171,14 @@ class Session:
             )
         ]
         await self.stopping.wait()
+        self.page.flag("stopping")
+        self.engine.stop(self.clock.now())      # before the feed goes: a book that is let go is no resync
+        self.ended_ns = self.clock.now()
         for task in tasks:
             task.cancel()
+        self.write_rows()
+        self.summary = self._summarise()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self.feed.stop()
 
     def _feed_event(self, event: FeedEvent) -> None:
         """A line in the log, and the counter of that name where the page has one."""
@@ -262,21 +266,20 @@ class Session:
     # --- the end
 
     def finish(self) -> Summary:
-        """Cancel what is open, tell and write all there is, close the run."""
-        self.page.flag("stopping")
-        self.engine.stop(self.clock.now())
-        self.write_rows()
+        """Write all there is, close the run."""
         if not self.writer.stop():
             self.failure = self.failure or self.writer.failed
             log.error("not everything could be written", path=self.writer.path, left=self.writer.lag)
-        summary = summarise(
+        self.writer.close_run(ended_ns=self.ended_ns, summary=msgspec.to_builtins(self.summary))
+        self.page.flag("running", False)
+        return self.summary
+
+    def _summarise(self) -> Summary:
+        return summarise(
             self.engine, run_id=self.opened.run_id, run=self.opened.run, venue=self.venue.name,
             strategy=self.config.strategy.strategy_id, spec_sources=self.sources,
-            duration_s=(self.clock.now() - self.started_ns) / 1e9, stopped_by=self.stopped_by,
+            duration_s=(self.ended_ns - self.started_ns) / 1e9, stopped_by=self.stopped_by,
         )
-        self.writer.close_run(ended_ns=self.clock.now(), summary=msgspec.to_builtins(summary))
-        self.page.flag("running", False)
-        return summary
 
     async def close(self) -> None:
         """Give back what `open` took; safe after a failed `open`."""

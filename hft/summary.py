@@ -134,7 +134,7 @@ def summarise(
         venue=venue,
         strategy=strategy,
         symbols=[spec.name for spec in engine.symbols],
-        quote=engine.symbols[0].quote,
+        quote=engine.symbols.all[0].quote,
         spec_sources=spec_sources,
         duration_s=round(duration_s, 3),
         messages=sum(kinds.values()),
