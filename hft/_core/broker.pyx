@@ -9,7 +9,7 @@ from hft._core.memory cimport hft_alloc, hft_free
 from hft._core.queue cimport (
     LEDGER_ENTRIES, PROB_LOG, PROB_LOG2, PROB_POWER, PROB_POWER2, PROB_POWER3, RISK_AVERSE, Ledger, LedgerEntry, QueuePosition,
 )
-from hft._core.resting cimport OwnLevel, Resting, better, resting_level_at, resting_rank
+from hft._core.resting cimport OwnLevel, Resting, resting_rank
 from hft._core.taking cimport USED_LEVELS, Used, UsedLevel, used_find
 from hft._core.types cimport (
     BUYER_IS_MAKER, CMD_NEW, FEE_SCALE, IOC, MSG_AGG_TRADE, MSG_DEPTH, MSG_TRADE, NOT_MARKET, REPORT_FILL, SELL, TRUST_SUSPECT,
@@ -43,8 +43,8 @@ class OrderReport:
 
     ``kind`` is ``accepted``, ``fill``, ``canceled``, ``rejected``, ``expired`` or ``cancel_rejected``; ``reason`` the name of a
     status code, empty where there is none. ``price`` and ``qty`` are the fill's (0 otherwise), ``leaves`` what is open after
-    it. ``fee`` is in ``fee_asset`` (``"quote"`` or ``"base"``), negative for a rebate. ``suspect``: made while the book was not in
-    sync. ``exch_ns`` is when it happened, ``told_ns`` when the trader hears of it.
+    it. ``fee`` is in ``fee_asset`` (``"quote"`` or ``"base"``), negative for a rebate. ``suspect``: made while the book was
+    not in sync. ``exch_ns`` is when it happened, ``told_ns`` when the trader hears of it.
     """
 
     kind: str
@@ -266,7 +266,10 @@ cdef class PaperBroker:
         return out + self._drain(v_ns)
 
     def book_changed(self, int64_t v_ns, *, int64_t venue_ns=0) -> list:
-        """The book was changed by one whole message, stamped as in `trade`. RuntimeError: `arrivals(v_ns)` was not called before."""
+        """The book was changed by one whole message, stamped as in `trade`.
+
+        RuntimeError: a command was due before that; `arrivals` comes before the book is changed.
+        """
         cdef Message m
         cdef BrokerSymbol* s = broker_symbol(self.broker, 0)
         if s.n_commands and broker_command(self.broker, s, 0).due_ns < v_ns:
