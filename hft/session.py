@@ -13,7 +13,6 @@ import sys
 import time
 from decimal import Decimal
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +35,7 @@ from hft.job import Job
 from hft.log import close_log, get_logger, open_log
 from hft.persistence.writer import Writer
 from hft.summary import Summary, rss_mb, summarise, totals
+from hft.version import VERSION
 
 TICK_S = 0.01
 """The engine's timer: internal events, kill switch, state page."""
@@ -44,7 +44,6 @@ HOUSEKEEPING_S = 0.5
 PAGE_COUNTERS = {"connected": "connects", "disconnected": "disconnects", "snapshot": "snapshots"}
 ALERTS = frozenset({"disconnected", "connect_failed", "silent", "refused", "snapshot_failed", "rate_limited"})
 
-VERSION = version("hft")
 
 log = get_logger("hft.session")
 

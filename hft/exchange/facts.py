@@ -14,45 +14,49 @@ from dataclasses import dataclass
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
-from hft.exchange.observe import Session, read_capture, simulate
+from hft.exchange.observe import Array, Session, read_capture, simulate
 
 STRONG = 0.3  # an imbalance beyond this says something
 
 
-def _mid(s: Session) -> np.ndarray:
-    return (s.touch[:, 1] + s.touch[:, 3]) / 2
+def _mid(s: Session) -> Array:
+    mid: Array = (s.touch[:, 1] + s.touch[:, 3]) / 2
+    return mid
 
 
-def _at(s: Session, time: np.ndarray) -> np.ndarray:
+def _at(s: Session, time: Array) -> npt.NDArray[np.intp]:
     """Index of the touch in force at each time."""
     return np.maximum(np.searchsorted(s.touch[:, 0], time, side="right") - 1, 0)
 
 
-def _seconds(s: Session) -> np.ndarray:
+def _seconds(s: Session) -> Array:
     return np.arange(s.touch[0, 0], s.touch[-1, 0], 1e9)
 
 
-def _strong(s: Session) -> np.ndarray:
+def _strong(s: Session) -> Array:
     """Depth updates whose imbalance is strong, but for the last two seconds, which have no future."""
-    return s.book[(np.abs(s.book[:, 1]) > STRONG) & (s.book[:, 0] < s.touch[-1, 0] - 2e9)]
+    strong: Array = s.book[(np.abs(s.book[:, 1]) > STRONG) & (s.book[:, 0] < s.touch[-1, 0] - 2e9)]
+    return strong
 
 
-def _autocorrelation(x: np.ndarray, lag: int) -> float:
+def _autocorrelation(x: Array, lag: int) -> float:
     return float(np.corrcoef(x[:-lag], x[lag:])[0, 1])
 
 
-def _kurtosis(x: np.ndarray) -> float:
+def _kurtosis(x: Array) -> float:
     return float(((x - x.mean()) ** 4).mean() / x.var() ** 2)
 
 
-def _returns(s: Session, seconds: int) -> np.ndarray:
+def _returns(s: Session, seconds: int) -> Array:
     """Mid moves over windows of that length, one starting each second."""
     mid = _mid(s)[_at(s, _seconds(s))]
-    return mid[seconds:] - mid[:-seconds]
+    moves: Array = mid[seconds:] - mid[:-seconds]
+    return moves
 
 
-def _orders(s: Session) -> np.ndarray:
+def _orders(s: Session) -> Array:
     """Taker orders as (time, side, quantity): prints of equal stamp and side are one order."""
     change = (np.diff(s.trades[:, 0]) != 0) | (np.diff(s.trades[:, 3]) != 0)
     first = np.concatenate([[0], np.flatnonzero(change) + 1])
@@ -157,15 +161,18 @@ def ticker_first(s: Session) -> float:
         seen.add((time, side))
         i = int(np.searchsorted(order, at))
         column = 3 if side > 0 else 1
-        if any(_shows(touch[j - 1], touch[j], column, price) for j in range(i - 1, max(i - 8, 0), -1) if touch[j, 0] >= time - s.stamp_error_ns):
+        # Eight bookTickers each way; those stamped as the trade is, or as nearly as their stamps are good for.
+        earlier = [j for j in range(i - 1, max(i - 8, 0), -1) if touch[j, 0] >= time - s.stamp_error_ns]
+        later = [j for j in range(max(i, 1), min(i + 8, len(touch))) if touch[j, 0] <= time + 1e6 + s.stamp_error_ns]
+        if any(_shows(touch[j - 1], touch[j], column, price) for j in earlier):
             before += 1
-        elif any(_shows(touch[j - 1], touch[j], column, price) for j in range(max(i, 1), min(i + 8, len(touch))) if touch[j, 0] <= time + 1e6 + s.stamp_error_ns):
+        elif any(_shows(touch[j - 1], touch[j], column, price) for j in later):
             after += 1
     return before / max(1, before + after)
 
 
-def _shows(old: np.ndarray, new: np.ndarray, column: int, price: float) -> bool:
-    return old[column] == price and (new[column] != price or new[column + 1] < old[column + 1])
+def _shows(old: Array, new: Array, column: int, price: float) -> bool:
+    return bool(old[column] == price and (new[column] != price or new[column + 1] < old[column + 1]))
 
 
 @dataclass(frozen=True)
@@ -222,7 +229,7 @@ def report(sessions: list[Session]) -> dict[str, dict[str, float | bool]]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m hft.exchange.facts", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m hft.exchange.facts", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, default=20, help="how many seeds, from 1 (default 20)")
     parser.add_argument("--minutes", type=float, default=10.0, help="simulated minutes for each (default 10)")
     parser.add_argument("--dialect", choices=("usdm", "spot"), default="usdm")
@@ -231,7 +238,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     args = parser.parse_args(argv)
     if args.capture:
-        sessions = [read_capture(args.capture, dialect=args.dialect)]
+        sessions = [read_capture(args.capture, dialect=args.dialect, symbol=args.symbol)]
     else:
         seeds = range(1, args.seeds + 1)
         sessions = [simulate(args.symbol, dialect=args.dialect, seed=seed, minutes=args.minutes) for seed in seeds]
@@ -241,8 +248,9 @@ def main(argv: list[str] | None = None) -> int:
     else:
         sys.stdout.write(f"{'fact':<26}{'mean':>9}{'min':>9}{'max':>9}   accepted\n")
         for name, row in table.items():
+            figures = "".join(f"{row[key]:>9.3f}" for key in ("mean", "min", "max"))
             mark = "" if row["accepted"] else "   outside" + (" (promised)" if row["promised"] else "")
-            sys.stdout.write(f"{name:<26}{row['mean']:>9.3f}{row['min']:>9.3f}{row['max']:>9.3f}   {row['low']:g} to {row['high']:g}{mark}\n")
+            sys.stdout.write(f"{name:<26}{figures}   {row['low']:g} to {row['high']:g}{mark}\n")
         for name in sorted(sessions[0].messages):
             sys.stdout.write(f"{name + '/s':<26}{np.mean([s.messages[name] / s.seconds for s in sessions]):>9.1f}\n")
     return 1 if any(row["promised"] and not row["accepted"] for row in table.values()) else 0

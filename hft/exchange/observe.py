@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import gzip
 from bisect import bisect_left, insort
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
+from hft.exchange.market import MarketEvent
 from hft.exchange.symbols import SYMBOLS, market
+from hft.feed.captures import Capture, Kind
+
+Array = npt.NDArray[np.float64]
+Side = Sequence[tuple[int, float]]
 
 
 @dataclass(frozen=True)
@@ -22,11 +28,11 @@ class Session:
     `book_*` has a row per depth update: imbalance over five levels, mean quantity of the first level and of levels 2–10.
     """
 
-    touch: np.ndarray  # time, bid, bid quantity, ask, ask quantity
-    touch_order: np.ndarray
-    trades: np.ndarray  # time, price, quantity, side of the taker (1 buys, -1 sells)
-    trade_order: np.ndarray
-    book: np.ndarray  # time, imbalance, level 1, levels 2–10
+    touch: Array  # time, bid, bid quantity, ask, ask quantity
+    touch_order: Array
+    trades: Array  # time, price, quantity, side of the taker (1 buys, -1 sells)
+    trade_order: Array
+    book: Array  # time, imbalance, level 1, levels 2–10
     decreases: float  # quantity that left the displayed book, all levels
     seconds: float
     messages: dict[str, int]
@@ -41,7 +47,7 @@ class FollowedBook:
         self.keys: tuple[list[int], list[int]] = ([], [])  # best first: bids by minus price
         self.decreases = 0.0
 
-    def apply(self, side: int, levels: list[tuple[int, float]]) -> None:
+    def apply(self, side: int, levels: Side) -> None:
         held, keys = self.levels[side], self.keys[side]
         for price, qty in levels:
             key = price if side else -price
@@ -69,11 +75,11 @@ class _Columns:
     """Gathers rows until :meth:`session`."""
 
     def __init__(self) -> None:
-        self.touch: list[tuple] = []
+        self.touch: list[tuple[float, ...]] = []
         self.touch_order: list[int] = []
-        self.trades: list[tuple] = []
+        self.trades: list[tuple[float, ...]] = []
         self.trade_order: list[int] = []
-        self.rows: list[tuple] = []
+        self.rows: list[tuple[float, ...]] = []
         self.book = FollowedBook()
         self.messages: dict[str, int] = {}
         self.n = 0
@@ -91,7 +97,7 @@ class _Columns:
         self.trade_order.append(self.count("trade"))
         self.trades.append((time, price, qty, -1.0 if buyer_is_maker else 1.0))
 
-    def on_depth(self, time: float, bids: list, asks: list) -> None:
+    def on_depth(self, time: float, bids: Side, asks: Side) -> None:
         self.count("depth")
         self.book.apply(0, bids)
         self.book.apply(1, asks)
@@ -113,7 +119,7 @@ def simulate(symbol: str = "BTCUSDT", *, dialect: str = "usdm", seed: int = 1, m
     columns.book.apply(0, start.bids)
     columns.book.apply(1, start.asks)
     cadence = 2 if dialect == "spot" else 1  # spot's fastest depth stream merges two updates of 50 ms
-    held: list = []
+    held: list[MarketEvent] = []
     for event in source.advance(round(minutes * 60e9)):
         time = event.time_ns // 1_000_000 * 1e6
         if event.kind == "bookTicker":
@@ -129,34 +135,59 @@ def simulate(symbol: str = "BTCUSDT", *, dialect: str = "usdm", seed: int = 1, m
     return columns.session()
 
 
-def read_capture(path: str | Path, *, dialect: str) -> Session:
-    """A captured session of one symbol (`<local ns> <json>` lines, combined streams), for comparison."""
+class _Message(msgspec.Struct):
+    """A captured message of any kind, with or without its envelope."""
+
+    data: _Message | None = None
+    e: str = "bookTicker"  # spot's have no `e`
+    E: int | None = None
+    T: int | None = None
+    u: int = 0
+    b: str | list[tuple[str, str]] = ""
+    a: str | int | list[tuple[str, str]] = ""
+    B: str = ""
+    A: str = ""
+    p: str = ""
+    q: str = ""
+    X: str = "MARKET"
+    m: bool = False
+    lastUpdateId: int | None = None
+    bids: list[tuple[str, str]] = []
+    asks: list[tuple[str, str]] = []
+
+
+def read_capture(path: str | Path, *, dialect: str, symbol: str = "BTCUSDT") -> Session:
+    """A captured session of one symbol, for comparison. Its bookTickers without a stamp (spot) get the time they were received
+    at, less the least delay seen."""
     columns = _Columns()
-    decode = msgspec.json.Decoder().decode
-    scale: float | None = None
-    offset = float("inf")  # least receive time minus event time: turns receive times into the exchange's
-    last_id: int | None = None
-    with gzip.open(path, "rb") as lines:
-        for line in lines:
-            stamp, body = line.split(b" ", 1)
-            message = decode(body)
-            data = message.get("data", message)
-            if scale is None and "s" in data:
-                scale = 1.0 / float(Decimal(SYMBOLS[dialect][data["s"]].tick))
-            if "lastUpdateId" in data and scale is not None:
-                last_id = data["lastUpdateId"]
-                for side, name in enumerate(("bids", "asks")):
-                    columns.book.apply(side, [(round(float(p) * scale), float(q)) for p, q in data[name]])
-                continue
-            if "E" in data:
-                offset = min(offset, float(stamp) - data["E"] * 1e6)
-            time = data["T"] * 1e6 if "T" in data else float(stamp) - offset
-            kind = data.get("e", "bookTicker")
-            if kind == "bookTicker":
-                columns.on_touch(time, round(float(data["b"]) * scale), float(data["B"]), round(float(data["a"]) * scale), float(data["A"]))
-            elif kind == "trade" and data.get("X", "MARKET") == "MARKET":
-                columns.on_trade(time, round(float(data["p"]) * scale), float(data["q"]), data["m"])
-            elif kind == "depthUpdate" and last_id is not None and data["u"] >= last_id:
-                sides = [[(round(float(p) * scale), float(q)) for p, q in data[name]] for name in ("b", "a")]
-                columns.on_depth(time, *sides)
+    decode = msgspec.json.Decoder(_Message).decode
+    tick = Decimal(SYMBOLS[dialect][symbol].tick)
+    offset = float("inf")
+    ready, last_id = False, 0
+
+    def ticks(price: object) -> int:
+        return int(Decimal(str(price)) / tick)
+
+    def levels(side: object) -> Side:
+        return [(ticks(price), float(qty)) for price, qty in side] if isinstance(side, list) else []
+
+    for record in Capture(path):
+        if record.kind not in (Kind.FRAME, Kind.SNAPSHOT):
+            continue
+        m = decode(record.data)
+        m = m.data or m
+        if record.kind == Kind.SNAPSHOT:
+            ready, last_id = True, m.lastUpdateId or 0
+            columns.book.apply(0, levels(m.bids))
+            columns.book.apply(1, levels(m.asks))
+            continue
+        if m.E is not None:
+            offset = min(offset, record.ns - m.E * 1e6)
+        time = m.T * 1e6 if m.T is not None else record.ns - offset
+        if m.e == "bookTicker":
+            columns.on_touch(time, ticks(m.b), float(m.B), ticks(m.a), float(m.A))
+        elif m.e == "trade" and m.X == "MARKET":
+            columns.on_trade(time, ticks(m.p), float(m.q), m.m)
+        elif m.e == "depthUpdate" and ready and m.u >= last_id:
+            columns.on_depth(time, levels(m.b), levels(m.a))
     return columns.session(5e6 if dialect == "spot" else 0.0)

@@ -53,7 +53,7 @@ BTCUSDT_FLOW: dict[str, float] = {
 class SymbolSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One symbol of one dialect: what its exchangeInfo says, and how its flow differs from USD-M BTCUSDT.
 
-    `tick`, `step`, `start_price` are decimals as text; `quantum_per_step` is how many book quanta one order step holds.
+    `tick`, `step`, `start_price` are decimals as text; the book's quantum is the step.
     """
 
     name: str

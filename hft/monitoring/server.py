@@ -98,3 +98,7 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+if __name__ == "__main__":  # python -m hft.monitoring.server PAGE HOST PORT: the process that `hft live` starts
+    sys.exit(run(sys.argv[1], sys.argv[2], int(sys.argv[3]), parent=os.getppid()))

@@ -89,7 +89,9 @@ def test_cancel_is_final_and_an_id_is_never_used_again(book):
     assert book.orders == 1
 
 
-@pytest.mark.parametrize(("price", "qty", "reason"), [(0, 1, "bad_price"), (10_000, 1, "bad_price"), (-5, 1, "bad_price"), (5, 0, "bad_qty")])
+@pytest.mark.parametrize(
+    ("price", "qty", "reason"), [(0, 1, "bad_price"), (10_000, 1, "bad_price"), (-5, 1, "bad_price"), (5, 0, "bad_qty")]
+)
 def test_a_bad_order_is_refused_by_name(book, price, qty, reason):
     assert book.submit("buy", price, qty).status == reason
     assert book.update_id == 0

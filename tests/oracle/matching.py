@@ -21,7 +21,9 @@ class NaiveMatching:
         """Resting orders of "buy" or "sell" in the order in which they are filled (the sort is stable: time within price)."""
         return sorted((o for o in self.resting if o.side == side), key=lambda o: -o.price if side == "buy" else o.price)
 
-    def submit(self, number: int, side: str, price: int, qty: int, type: str, tif: str) -> tuple[str, list[tuple[int, int, int]], int]:
+    def submit(
+        self, number: int, side: str, price: int, qty: int, type: str, tif: str
+    ) -> tuple[str, list[tuple[int, int, int]], int]:
         """(status, trades as (maker, price, quantity), quantity left)."""
         if qty <= 0:
             return "bad_qty", [], qty
