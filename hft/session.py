@@ -11,7 +11,6 @@ import asyncio
 import signal
 import sys
 import time
-from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,14 +18,12 @@ from typing import Any
 import msgspec
 import uvloop
 
-from hft._core.engine import Engine
 from hft._core.journal import Journal
 from hft._core.page import PageError, StatePage
 from hft._core.runclock import RunClock
-from hft._core.types import Spec
 from hft.config import Config
 from hft.errors import ExitCode, HftError, TradingHalted, UsageError
-from hft.feed import messages, specs
+from hft.feed import specs
 from hft.feed.connection import Timing
 from hft.feed.feed import Feed, FeedEvent
 from hft.feed.rest import RestClient
@@ -36,6 +33,7 @@ from hft.log import close_log, get_logger, open_log
 from hft.persistence.writer import Writer
 from hft.summary import Summary, rss_mb, summarise, totals
 from hft.version import VERSION
+from hft.wiring import build_engine
 
 TICK_S = 0.01
 """The engine's timer: internal events, kill switch, state page."""
@@ -46,47 +44,6 @@ ALERTS = frozenset({"disconnected", "connect_failed", "silent", "refused", "snap
 
 
 log = get_logger("hft.session")
-
-
-def engine_settings(config: Config) -> dict[str, Any]:
-    """The configured settings as keyword arguments of `Engine`."""
-    strategy, broker, engine = config.strategy, config.broker, config.engine
-    params, limits, capacity = strategy.params, strategy.risk_limits, strategy.performance
-    size = params.order_size_fraction * min(params.max_position_size, limits.max_position_size)
-    return {
-        "window_ms": params.feature_window_ms,
-        "buffer_capacity": capacity.buffer_capacity,
-        "imbalance_levels": params.imbalance_levels,
-        "depth_levels": params.depth_levels,
-        "threshold": params.imbalance_threshold,
-        "min_confidence": params.min_confidence,
-        "decay_ms": params.signal_decay_ms,
-        "holding_ms": Decimal(params.holding_ns) / 1_000_000,
-        "entry_qty": min(size, limits.max_order_size),
-        "max_position": limits.max_position_size,
-        "max_order": limits.max_order_size,
-        "max_notional": limits.max_notional_exposure,
-        "max_orders_per_second": limits.max_orders_per_second,
-        "max_loss": limits.max_loss,
-        "max_drawdown": limits.max_drawdown,
-        "capital": broker.initial_cash,
-        "price_collar_bps": limits.price_collar_bps,
-        "stale_data_ms": limits.stale_data_ms,
-        "entry_latency_ms": broker.entry_latency_ms,
-        "response_latency_ms": broker.response_latency_ms,
-        "max_feed_delay_ms": broker.max_feed_delay_ms,
-        "max_open_orders": engine.max_open_orders,
-        "order_channel_size": capacity.order_channel_size,
-        "trade_source": config.feed.trade_source or "trade",
-        "book_window_ticks": engine.book_window_ticks,
-        "far_levels": engine.far_levels,
-        "sync_buffer_levels": engine.sync_buffer_levels,
-    }
-
-
-def build_engine(config: Config, specs_: list[Spec], **wiring: Any) -> Engine:
-    """An engine as the settings describe it; `wiring` is its page, journal and run number, where there are any."""
-    return Engine(specs_, fallback=messages.load, **{**engine_settings(config), **wiring})
 
 
 def venue_of(job: Job) -> Venue:
