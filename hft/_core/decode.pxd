@@ -10,7 +10,7 @@ from libc.string cimport memcmp, memset
 from hft._core.status cimport BAD_NUMBER, DECODE_FALLBACK, OK, TOO_LARGE
 from hft._core.scales cimport ScaledSymbol, ScaledSymbols, symbols_add, symbols_find
 from hft._core.text cimport (
-    Form, Scale, scale_apply, text_decimal, text_exact, text_expect, text_form, text_pair, text_scaled, text_string, text_uint)
+    Scale, scale_apply, text_decimal, text_exact, text_expect, text_form, text_pair, text_scaled, text_string, text_uint)
 from hft._core.types cimport (
     BUYER_IS_MAKER, MAX_LEVELS, MSG_AGG_TRADE, MSG_DEPTH, MSG_NONE, MSG_TICKER, MSG_TRADE, NOT_MARKET, SPOT,
     Level, Message, SymbolSpec, likely, unlikely)
@@ -163,34 +163,33 @@ cdef inline const char* _stamped(Message* m, uint64_t seen, int64_t T, int64_t E
 # -- shapes: from after the `{` of the object to after its `}` -----------------------------------------------------------
 
 cdef inline const char* _level(
-        const char* p, const char* end, uint64_t* price, Form* price_form, uint64_t* qty, Form* qty_form) noexcept nogil:
-    """One level, from after its first quote to its last, whichever way it is printed; its forms are learnt."""
+        ScaledSymbol* s, const char* p, const char* end, uint64_t* price, uint64_t* qty) noexcept nogil:
+    """One level, from after its first quote to its last, whichever way it is printed; that way is kept in mind."""
     cdef int decimals
     p = text_decimal(p, end, price, &decimals)
     if p == NULL:
         return NULL
-    text_form(price_form, decimals)
+    if decimals != s.price_form.decimals:
+        text_form(&s.price_form, decimals)
     p = text_expect(p, end, b'","', 3)
     if p == NULL:
         return NULL
     p = text_decimal(p, end, qty, &decimals)
-    if p != NULL:
-        text_form(qty_form, decimals)
+    if p != NULL and decimals != s.qty_form.decimals:
+        text_form(&s.qty_form, decimals)
     return p
 
 
 cdef inline const char* _levels(
-        DecoderState* d, const ScaledSymbol* s, const char* p, const char* end, uint32_t first, uint32_t* count) noexcept nogil:
+        DecoderState* d, ScaledSymbol* s, const char* p, const char* end, uint32_t first, uint32_t* count) noexcept nogil:
     """`[["<price>","<qty>"],…]` into the level memory from `first` on.
 
-    A venue prints the levels of a message alike, so the forms of one are what the next is tried as.
+    A venue prints a symbol's levels alike, so each is first tried as the last was printed.
     """
     cdef Level* level = &d.levels[first]
     cdef Level* beyond = &d.levels[MAX_LEVELS]
     cdef const char* q
     cdef uint64_t price, qty
-    cdef Form price_form, qty_form
-    price_form.known = qty_form.known = 0
     count[0] = 0
     q = text_expect(p, end, b"[]", 2)
     if q != NULL:
@@ -200,16 +199,14 @@ cdef inline const char* _levels(
         if unlikely(level == beyond):
             d.too_large = 1
             return NULL
-        q = NULL
-        if likely(price_form.known & qty_form.known) and likely(end - p >= 32):
-            q = text_pair(p, &price_form, &qty_form, &price, &qty)
+        q = text_pair(p, &s.price_form, &s.qty_form, &price, &qty) if likely(end - p >= 32) else NULL
         if unlikely(q == NULL):
-            q = _level(p, end, &price, &price_form, &qty, &qty_form)
+            q = _level(s, p, end, &price, &qty)
             if unlikely(q == NULL):
                 return NULL
-        if unlikely(not scale_apply(&s.price[price_form.decimals], price, &level.price)) or unlikely(price == 0):
+        if unlikely(not scale_apply(&s.price[s.price_form.decimals], price, &level.price)) or unlikely(price == 0):
             return NULL
-        if unlikely(not scale_apply(&s.qty[qty_form.decimals], qty, &level.qty)):
+        if unlikely(not scale_apply(&s.qty[s.qty_form.decimals], qty, &level.qty)):
             return NULL
         level += 1
         p = text_expect(q, end, b'"],["', 5)

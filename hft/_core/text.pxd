@@ -20,25 +20,48 @@ cdef extern from *:
     #endif
         return w;
     }
-    /* Of 32 bytes: bit i of `quotes` is set where byte i is a quote, of `others` where it is no digit. */
+    /* hft_marks: of 32 bytes, bit i of `closing` is set where byte i is a bracket `]`, of `others` where it is no digit.
+     * hft_digits: the number that ends at `end`; `keep` has 0x0F for each of its digits among the last sixteen bytes, once
+     * the bytes that `before` marks have moved up by one, over the point. */
+    static const unsigned char hft_keep[32] = {[16 ... 31] = 0x0F};     /* from n on: the last n of sixteen */
+    static const unsigned char hft_before[32] = {[0 ... 15] = 0xFF};    /* from n on: all but the last n of sixteen */
     #if defined(__SSE2__)
     #include <emmintrin.h>
-    static inline void hft_marks(const char *p, uint64_t *quotes, uint64_t *others) {
-        const __m128i quote = _mm_set1_epi8('"'), zero = _mm_set1_epi8('0'), ten = _mm_set1_epi8(10);
+    static inline void hft_marks(const char *p, uint64_t *closing, uint64_t *others) {
+        const __m128i bracket = _mm_set1_epi8(']'), zero = _mm_set1_epi8('0'), ten = _mm_set1_epi8(10);
         const __m128i a = _mm_loadu_si128((const __m128i *)p), b = _mm_loadu_si128((const __m128i *)(p + 16));
         const __m128i x = _mm_sub_epi8(a, zero), y = _mm_sub_epi8(b, zero);
-        *quotes = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(a, quote))
-            | (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(b, quote)) << 16;
+        *closing = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(a, bracket))
+            | (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(b, bracket)) << 16;
         *others = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_max_epu8(x, ten), x))
             | (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_max_epu8(y, ten), y)) << 16;
     }
+    static inline uint64_t hft_digits(const char *end, const unsigned char *before, const unsigned char *keep) {
+        const __m128i b = _mm_loadu_si128((const __m128i *)before);
+        __m128i w = _mm_loadu_si128((const __m128i *)(end - 16));
+        w = _mm_or_si128(_mm_and_si128(_mm_slli_si128(w, 1), b), _mm_andnot_si128(b, w));
+        w = _mm_and_si128(w, _mm_loadu_si128((const __m128i *)keep));
+        w = _mm_add_epi16(_mm_mullo_epi16(_mm_and_si128(w, _mm_set1_epi16(255)), _mm_set1_epi16(10)), _mm_srli_epi16(w, 8));
+        w = _mm_madd_epi16(w, _mm_set1_epi32(1 << 16 | 100));           /* pairs to fours */
+        w = _mm_packs_epi32(w, w);
+        w = _mm_madd_epi16(w, _mm_set1_epi32(1 << 16 | 10000));         /* fours to eights */
+        uint64_t eights = (uint64_t)_mm_cvtsi128_si64(w);
+        return (uint32_t)eights * 100000000ULL + (eights >> 32);
+    }
     #else
-    static inline void hft_marks(const char *p, uint64_t *quotes, uint64_t *others) {
-        *quotes = *others = 0;
+    static inline void hft_marks(const char *p, uint64_t *closing, uint64_t *others) {
+        *closing = *others = 0;
         for (int i = 0; i < 32; i++) {
-            *quotes |= (uint64_t)(p[i] == '"') << i;
+            *closing |= (uint64_t)(p[i] == ']') << i;
             *others |= (uint64_t)((unsigned char)(p[i] - '0') > 9) << i;
         }
+    }
+    static inline uint64_t hft_digits(const char *end, const unsigned char *before, const unsigned char *keep) {
+        uint64_t value = 0;
+        for (int i = 0; i < 16; i++) {
+            value = value * 10 + (uint64_t)(end[i - 16 - (before[i] & 1)] & keep[i]);
+        }
+        return value;
     }
     #endif
     static inline uint64_t hft_rotr(uint64_t x, uint32_t n) { return (x >> n) | (x << (-n & 63)); }
@@ -48,14 +71,17 @@ cdef extern from *:
         10000000000000000ULL, 100000000000000000ULL, 1000000000000000000ULL};
     """
     uint64_t load8 "hft_load8"(const char* p) noexcept nogil
-    void text_marks "hft_marks"(const char* p, uint64_t* quotes, uint64_t* others) noexcept nogil
+    void text_marks "hft_marks"(const char* p, uint64_t* closing, uint64_t* others) noexcept nogil
+    uint64_t text_ending "hft_digits"(const char* end, const unsigned char* before, const unsigned char* keep) noexcept nogil
     uint64_t rotr "hft_rotr"(uint64_t x, uint32_t n) noexcept nogil
     const uint64_t POW10 "hft_pow10"[19]
+    const unsigned char KEEP "hft_keep"[32]
+    const unsigned char BEFORE "hft_before"[32]
     int ctz "__builtin_ctzll"(uint64_t x) noexcept nogil
 
 cdef enum:
     MAX_DIGITS = 18             # of one number, before and after the point: what fits 64 bits whatever the digits
-    FORM_DECIMALS = 8           # after the point, the most that a Form describes
+    FORM_DECIMALS = 14          # after the point, the most that a Form describes
     SCALES = 19                 # one per count of digits after the point, 0 to MAX_DIGITS
 
 cdef struct Scale:              # printed digits -> ticks or quanta, for one count of digits after the point
@@ -66,12 +92,11 @@ cdef struct Scale:              # printed digits -> ticks or quanta, for one cou
     uint32_t reserved
 
 cdef struct Form:               # how a number is printed: with so many digits after the point, however many before
-    uint64_t before             # of the last eight characters, the bytes before the point once its gap is closed
-    int64_t most                # characters, for eight digits on either side
-    int64_t back                # from the closing quote back to the point; 0: no point
-    int32_t decimals
-    int32_t known               # 1: `text_pair` can read it
+    int64_t back                # from the closing quote back to the point; 0: no point; 63: no text has this form
     int64_t point               # what must stand there: a point, or, if there is none, the closing quote
+    int64_t points              # 1, or 0
+    int64_t decimals
+    int64_t before              # where in BEFORE the mask of what is before the point begins
 
 
 # -- scales ------------------------------------------------------------------------------------------------------------
@@ -132,18 +157,9 @@ cdef inline int text_digits(uint64_t w) noexcept nogil:
     return ctz(other) >> 3 if other else 8
 
 
-cdef inline uint64_t text_value(uint64_t w, int64_t k) noexcept nogil:
+cdef inline uint64_t text_value(uint64_t w, int k) noexcept nogil:
     """The number that the word's first k digits print, 1 <= k <= 8."""
-    return _eight((w & 0x0F0F0F0F0F0F0F0FULL) << (64 - 8 * k))
-
-
-cdef inline uint64_t text_last(uint64_t w, int64_t k) noexcept nogil:
-    """The number that the word's last k digits print, 1 <= k <= 8."""
-    return _eight((w & 0x0F0F0F0F0F0F0F0FULL) >> (64 - 8 * k) << (64 - 8 * k))
-
-
-cdef inline uint64_t _eight(uint64_t w) noexcept nogil:
-    """Eight digits' values, the first in the lowest byte, as one number: pairs, then fours, then all."""
+    w = (w - 0x3030303030303030ULL) << (64 - 8 * k)
     w = w * 10 + (w >> 8)
     return (((w & 0x000000FF000000FFULL) * 0x000F424000000064ULL)
             + (((w >> 16) & 0x000000FF000000FFULL) * 0x0000271000000001ULL)) >> 32
@@ -248,57 +264,49 @@ cdef inline const char* text_decimal(const char* p, const char* end, uint64_t* d
 
 
 cdef inline void text_form(Form* f, int decimals) noexcept nogil:
-    f.known = decimals <= FORM_DECIMALS
+    """The form with so many decimals; one that no text has when they are more than FORM_DECIMALS."""
     f.decimals = decimals
-    f.back = decimals + 1 if decimals else 0
+    f.points = decimals > 0
     f.point = c'.' if decimals else c'"'
-    f.most = decimals + 9 if decimals else 8
-    f.before = 0xFFFFFFFFFFFFFFFFULL >> (8 * decimals) if decimals < 8 else 0
-
-
-cdef inline uint64_t text_fixed(const char* p, int64_t n, const Form* f) noexcept nogil:
-    """The digits that n characters of a form print; `text_pair` checked that they do."""
-    cdef uint64_t w = load8(p + n - 8)
-    if n <= 8:
-        if f.decimals == 0:
-            return text_last(w, n)
-        return text_last(((w << 8) & f.before) | (w & ~f.before), n - 1)    # close the point's gap: one number, not two
-    return text_value(load8(p), n - f.back) * POW10[f.decimals] + text_last(w, f.decimals)
+    f.back = 0 if decimals == 0 else decimals + 1 if decimals <= FORM_DECIMALS else 63
+    f.before = decimals if 0 < decimals <= FORM_DECIMALS else 16
 
 
 cdef inline const char* text_pair(
         const char* p, const Form* f, const Form* g, uint64_t* a, uint64_t* b) noexcept nogil:
-    """Two decimals of known forms, `61800.20","0.014"`, as digits; NULL when they are printed otherwise.
+    """Two decimals of known forms that end an array, `61800.20","0.014"]`, as digits; NULL when they are printed otherwise.
 
-    Takes them from after the first's opening quote to the second's closing one, which is not taken. There must be eight
-    bytes before p, and 32 after it.
+    Takes them from after the first's opening quote to the second's closing one, which is not taken. There must be
+    sixteen bytes before p, and 32 after it.
 
-    All checks are one: of the bytes up to the last quote, those that are no digits must be those that the forms have.
+    All checks are one: of the bytes up to the bracket, those that are no digits must be those that the forms have. Where
+    the next pair begins hangs on the bracket alone, so that it is begun before this one is turned into numbers.
     """
-    cdef uint64_t quotes, others, first, last, point_a, point_b
+    cdef uint64_t closing, others, first, last, point_a, point_b
     cdef int64_t n, m
     cdef const char* q
-    text_marks(p, &quotes, &others)
-    first = quotes & (~quotes + 1)
-    quotes &= quotes - 1
-    quotes &= quotes - 1
-    last = quotes & (~quotes + 1)
+    text_marks(p, &closing, &others)
+    closing &= ~closing + 1                                 # bits of the bracket, the quotes before it and after `a`
+    last = closing >> 1
+    first = others & (others - f.points)
+    first &= ~first + 1
     point_a = first >> f.back
     point_b = last >> g.back
-    if unlikely(others & (2 * last - 1) != (point_a | 7 * first | point_b | last)):
+    if unlikely(others & (2 * closing - 1) != (point_a | 7 * first | point_b | last | closing)):
         return NULL
-    if unlikely(point_a <= 1) or unlikely(point_b <= 8 * first):        # no digit before the point, or no third quote
+    if unlikely(point_a <= 1) or unlikely(point_b <= 8 * first):        # no digit before the point, or no bracket
         return NULL
     n = ctz(first)
     q = p + n + 3
     m = ctz(last) - n - 3
     if unlikely(memcmp(q - 3, b'","', 3) != 0) or unlikely((p[n - f.back] ^ f.point) | (q[m - g.back] ^ g.point)):
         return NULL
-    if unlikely(n > f.most) or unlikely(m > g.most):
+    if unlikely(n > 16) or unlikely(m > 16):
         return NULL
-    a[0] = text_fixed(p, n, f)
-    b[0] = text_fixed(q, m, g)
-    return q + m
+    a[0] = text_ending(q - 3, BEFORE + f.before, KEEP + n - f.points)
+    q = p + ctz(last)                                       # not q + m, which hangs on more
+    b[0] = text_ending(q, BEFORE + g.before, KEEP + m - g.points)
+    return q
 
 
 cdef inline const char* text_scaled(const char* p, const char* end, const Scale* scales, int64_t* out) noexcept nogil:
