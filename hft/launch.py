@@ -103,7 +103,10 @@ def live(config: Config, options: LiveOptions) -> int:
         if "ready" not in ready:
             return _refused(engine, ready)
         if config.monitoring.enabled:
-            stack.callback(_monitor(config, ready["page"]).stop)
+            monitor = _monitor(config, ready["page"])
+            stack.callback(monitor.stop)
+            if not monitor.first_line():        # it has said why on stderr: a run that was to be watched and is not, does not run
+                return monitor.process.wait()
         if _draws(options):
             from hft.monitoring.watch import draw_while
 

@@ -142,7 +142,7 @@ class Session:
         counter = PAGE_COUNTERS.get(event.kind)
         if counter is not None:
             self.page.count(counter)
-        say = log.warning if event.kind in ALERTS else log.info
+        say = log.warning if event.kind in ALERTS and not self.stopping.is_set() else log.info
         say(event.kind.replace("_", " "), text=event.text, **({"symbols": ",".join(event.symbols)} if event.symbols else {}))
 
     async def _guard(self, work: Any) -> None:
