@@ -127,8 +127,10 @@ async def test_combined_is_a_property():
     ("frame", "code"),
     [
         ("{", 3), ("[]", 2), ('{"id":1}', 2), ('{"method":"FLY","id":1}', 2),
-        ('{"method":"SUBSCRIBE","params":["btc"],"id":1}', 2), ('{"method":"SUBSCRIBE","params":"x","id":1}', 2), ('{"method":"LIST_SUBSCRIPTIONS","id":1.5}', 2),
-        ('{"method":"GET_PROPERTY","params":["x"],"id":1}', 0), ('{"method":"SET_PROPERTY","params":["combined",3],"id":1}', 1),
+        ('{"method":"SUBSCRIBE","params":["btc"],"id":1}', 2), ('{"method":"SUBSCRIBE","params":"x","id":1}', 2),
+        ('{"method":"LIST_SUBSCRIPTIONS","id":1.5}', 2),
+        ('{"method":"GET_PROPERTY","params":["x"],"id":1}', 0),
+        ('{"method":"SET_PROPERTY","params":["combined",3],"id":1}', 1),
     ],
 )
 async def test_a_bad_request_is_answered_with_the_venues_code(frame, code):
