@@ -8,6 +8,7 @@ end of stdin is its lifeline: when the parent dies, the run ends as on Ctrl-C.
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 import time
@@ -117,7 +118,8 @@ class Session:
     async def run(self) -> None:
         """Until the duration is over, a signal comes, or trading can't go on."""
         self.page.flag("running")
-        log.info("trading on paper", run=self.opened.run_id, venue=self.venue.name, symbols=",".join(self.config.strategy.symbols))
+        symbols = ",".join(self.config.strategy.symbols)
+        log.info("trading on paper", run=self.opened.run_id, venue=self.venue.name, symbols=symbols)
         if self.engine.killed:
             log.warning("the kill switch is on from an earlier run; `hft kill --release` lets orders through")
         tasks = [
@@ -263,7 +265,7 @@ def _say(**message: Any) -> None:
 
 def _lifeline(session: Session) -> None:
     """The parent's end of our stdin is closed: nobody is there to stop us, or to read the summary."""
-    if not sys.stdin.buffer.read1(4096):
+    if not os.read(sys.stdin.fileno(), 4096):
         asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
         session.stop("the end of its parent")
 
