@@ -17,3 +17,9 @@ myst_heading_anchors = 3
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 napoleon_google_docstring = False
+# The attributes of a docstring and the compiled properties behind them are one thing.
+napoleon_use_ivar = True
+# A listener's inherited methods are documented by picows, in its own roles.
+autodoc_inherit_docstrings = False
+# Equal names in several classes (`Signal`, `type`) are fine; autodoc links the first.
+suppress_warnings = ["ref.python"]

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 import types
 from pathlib import Path
 
@@ -81,13 +82,8 @@ def test_without_a_command_help_is_shown(run):
 
 
 def test_the_version_is_the_package_s(run):
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        installed = version("hft")
-    except PackageNotFoundError:
-        pytest.skip("hft is not installed, only built in place")
-    assert run("--version") == (0, f"hft {installed}\n", "")
+    project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    assert run("--version") == (0, f"hft {project['version']}\n", "")
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,8 @@ LAYERS = [
 ]
 
 # Inside `_core`: a row is a stage and the parts that are its own, in the order of data flow. A module may cimport from its row
-# and from rows above. What serves every stage comes first. `position` and `orders` stand before `risk`, which counts what they hold.
+# and from rows above. What serves every stage comes first. `position` and `orders` stand before `risk`, which counts what they
+# hold.
 CORE = """
     types status memory text atomic buffer crc32c symbols intent runclock cycles sink ring histogram
     decode scales

@@ -9,7 +9,8 @@ from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memset
 from hft._core.status cimport BAD_NUMBER, DECODE_FALLBACK, OK, TOO_LARGE
 from hft._core.scales cimport ScaledSymbol, ScaledSymbols, symbols_add, symbols_find
-from hft._core.text cimport Scale, text_exact, text_expect, text_scaled, text_string, text_uint
+from hft._core.text cimport (
+    Scale, scale_apply, text_decimal, text_exact, text_expect, text_form, text_pair, text_scaled, text_string, text_uint)
 from hft._core.types cimport (
     BUYER_IS_MAKER, MAX_LEVELS, MSG_AGG_TRADE, MSG_DEPTH, MSG_NONE, MSG_TICKER, MSG_TRADE, NOT_MARKET, SPOT,
     Level, Message, SymbolSpec, likely, unlikely)
@@ -161,37 +162,56 @@ cdef inline const char* _stamped(Message* m, uint64_t seen, int64_t T, int64_t E
 
 # -- shapes: from after the `{` of the object to after its `}` -----------------------------------------------------------
 
+cdef inline const char* _level(
+        ScaledSymbol* s, const char* p, const char* end, uint64_t* price, uint64_t* qty) noexcept nogil:
+    """One level, from after its first quote to its last, whichever way it is printed; that way is kept in mind."""
+    cdef int decimals
+    p = text_decimal(p, end, price, &decimals)
+    if p == NULL:
+        return NULL
+    if decimals != s.price_form.decimals:
+        text_form(&s.price_form, decimals)
+    p = text_expect(p, end, b'","', 3)
+    if p == NULL:
+        return NULL
+    p = text_decimal(p, end, qty, &decimals)
+    if p != NULL and decimals != s.qty_form.decimals:
+        text_form(&s.qty_form, decimals)
+    return p
+
+
 cdef inline const char* _levels(
-        DecoderState* d, const ScaledSymbol* s, const char* p, const char* end, uint32_t first, uint32_t* count) noexcept nogil:
-    """`[["<price>","<qty>"],…]` into the level memory from `first` on."""
+        DecoderState* d, ScaledSymbol* s, const char* p, const char* end, uint32_t first, uint32_t* count) noexcept nogil:
+    """`[["<price>","<qty>"],…]` into the level memory from `first` on.
+
+    A venue prints a symbol's levels alike, so each is first tried as the last was printed.
+    """
     cdef Level* level = &d.levels[first]
     cdef Level* beyond = &d.levels[MAX_LEVELS]
+    cdef const char* q
+    cdef uint64_t price, qty
     count[0] = 0
-    p = text_expect(p, end, b"[", 1)
-    if p == NULL or p == end:
-        return NULL
-    if p[0] == c']':
-        return p + 1
-    while True:
+    q = text_expect(p, end, b"[]", 2)
+    if q != NULL:
+        return q
+    p = text_expect(p, end, b'[["', 3)
+    while p != NULL:
         if unlikely(level == beyond):
             d.too_large = 1
             return NULL
-        if unlikely(end - p < 4) or memcmp(p, b'["', 2) != 0:
+        q = text_pair(p, &s.price_form, &s.qty_form, &price, &qty) if likely(end - p >= 32) else NULL
+        if unlikely(q == NULL):
+            q = _level(s, p, end, &price, &qty)
+            if unlikely(q == NULL):
+                return NULL
+        if unlikely(not scale_apply(&s.price[s.price_form.decimals], price, &level.price)) or unlikely(price == 0):
             return NULL
-        p = text_scaled(p + 2, end, s.price, &level.price)
-        if unlikely(p == NULL) or unlikely(end - p < 3) or memcmp(p, b'","', 3) != 0 or unlikely(level.price == 0):
-            return NULL
-        p = text_scaled(p + 3, end, s.qty, &level.qty)
-        if unlikely(p == NULL) or unlikely(end - p < 3) or memcmp(p, b'"]', 2) != 0:
+        if unlikely(not scale_apply(&s.qty[s.qty_form.decimals], qty, &level.qty)):
             return NULL
         level += 1
-        if p[2] != c',':
-            break
-        p += 3
-    if p[2] != c']':
-        return NULL
+        p = text_expect(q, end, b'"],["', 5)
     count[0] = <uint32_t>(level - &d.levels[first])
-    return p + 3
+    return text_expect(q, end, b'"]]', 3) if q != NULL else NULL
 
 
 cdef inline const char* _depth(DecoderState* d, const char* p, const char* end) noexcept nogil:

@@ -17,7 +17,7 @@ from hft._core.memory cimport align64, hft_alloc, hft_free
 from hft._core.orders cimport SymbolOrders, orders_of
 from hft._core.outlet cimport Fill, fill_from
 from hft._core.page cimport PAGE_WRITER_FAILED, StatePage, page_counters
-from hft._core.panel cimport panel_show
+from hft._core.panel cimport panel_counters, panel_show
 from hft._core.position cimport (
     Position, Positions, position_at, position_bind, position_fees, position_realised, position_scale, position_total,
     position_unrealised,
@@ -345,6 +345,7 @@ cdef class Engine(FrameSink):
 
     def counters(self) -> dict:
         """Everything that is counted, as `StatePage` reads it."""
+        panel_counters(self.c)
         return self.page.read()["counters"]
 
 

@@ -20,8 +20,8 @@
 
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from hft._core.atomic cimport (
-    add_relaxed, fence_release, load_acquire, load_fenced, load_relaxed, seqlock_read, seqlock_write, store_relaxed, store_release,
-    words_load, words_store)
+    add_relaxed, fence_release, load_acquire, load_fenced, load_relaxed, seqlock_read, seqlock_write, store_relaxed,
+    store_release, words_load, words_store)
 from hft._core.features cimport FeatureValues
 from hft._core.histogram cimport HistogramState
 from hft._core.snapshot cimport Snapshot

@@ -8,10 +8,10 @@ import stat
 from libc.string cimport memcpy, memset
 from posix.unistd cimport close as close_descriptor
 from hft._core.buffer cimport buffer_address
-from hft._core.histogram cimport Histogram, histogram_merge
+from hft._core.histogram cimport Histogram
 from hft._core.snapshot cimport Snapshot, snapshot_read, snapshot_write
-from hft._core.types cimport MSG_AGG_TRADE, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE, Spec
-from hft._core import status
+from hft._core.types cimport Spec
+from hft._core import names, status
 
 assert sizeof(PageHeader) == 512 and sizeof(Snapshot) == 64 and sizeof(FeatureValues) == 96
 assert sizeof(PageCounters) % 64 == 0 and sizeof(Page) % 64 == 0 and sizeof(PageSymbol) % 64 == 0
@@ -36,7 +36,6 @@ _COUNTERS = {
         (name for name, value in (<object>_NO_COUNTS).items() if not isinstance(value, list)),
         (sizeof(_NO_COUNTS.status) + sizeof(_NO_COUNTS.faults) + sizeof(_NO_COUNTS.messages)) // 8)
 }
-KINDS = {"depth": MSG_DEPTH, "ticker": MSG_TICKER, "trade": MSG_TRADE, "agg_trade": MSG_AGG_TRADE, "snapshot": MSG_SNAPSHOT}
 
 
 class PageError(ValueError):
@@ -211,12 +210,12 @@ cdef class StatePage:
         }
 
     def request_kill(self, bint on, int64_t ns) -> None:
-        """Asks the engine to trip (or release) its kill switch: one atomic write. `ns` is the wall clock: it tells requests apart."""
+        """Asks the engine to trip (or release) its kill switch: one atomic write. `ns`, the wall clock, tells requests apart."""
         store_release(&self._mine().header.kill_request, (<uint64_t>ns << 1) | on)
 
     @property
     def started(self) -> int:
-        """`start_ns` of the engine on this page; 0 while a new one sets it up. A reader that sees it change opens the file anew."""
+        """`start_ns` of the engine on this page; 0 while one sets it up. A reader that sees it change opens the file anew."""
         cdef Page* p = self._page()
         return p.header.start_ns if load_acquire(&p.header.magic) == PAGE_MAGIC else 0
 
@@ -353,8 +352,8 @@ cdef str _str(const char* text):
     return (<bytes>text).decode("utf-8", "replace")
 
 
-cdef dict _known(dict fields, dict names):
-    unknown = [name for name in fields if name not in names]
+cdef dict _known(dict fields, dict struct):
+    unknown = [name for name in fields if name not in struct]
     if unknown:
         raise TypeError(f"no field {', '.join(unknown)}")
     return fields
@@ -368,7 +367,7 @@ cdef dict _counters(PageCounters counters):
     del out["reserved"]
     out["rejects"] = {status.name(code): n for code, n in enumerate(codes) if n}
     out["faults"] = {status.name(-code): n for code, n in enumerate(faults) if n}
-    out["messages"] = {name: kinds[kind] for name, kind in KINDS.items()}
+    out["messages"] = {name: kinds[kind] for kind, name in names.MESSAGE_KIND.items()}
     return out
 
 

@@ -192,7 +192,8 @@ cdef inline bint position_trade(Position* p, int side, int64_t price, int64_t qt
     if not position_add(&p.cost, <i128>side * price * (qty - closed) * p.contract):
         return 0
     p.fills += 1
-    return position_add(&p.qty, <i128>side * qty)
+    # Short of 64 bits by enough that what is open can be added to it (`risk_worst`).
+    return position_add(&p.qty, <i128>side * qty) and -(<int64_t>1 << 61) < p.qty < <int64_t>1 << 61
 
 
 cdef inline int position_on_fill(Positions* s, const Report* fill) noexcept nogil:
@@ -218,7 +219,7 @@ cdef inline int position_restore(Positions* s, int32_t symbol, const Position* s
     after.value = p.value
     after.mid2 = 0
     after.mark_stale = 1
-    if position_revalue(s, &after) != OK:
+    if not -(<int64_t>1 << 61) < after.qty < <int64_t>1 << 61 or position_revalue(s, &after) != OK:
         return FAULT_OVERFLOW
     p[0] = after
     return OK

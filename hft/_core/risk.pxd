@@ -164,7 +164,7 @@ cdef inline int risk_form(const Risk* s, const Intent* intent, const SymbolSpec*
     """Would the venue take an order of this shape?"""
     if intent.price < 0 or (intent.price == 0 and intent.type != MARKET):
         return RISK_BAD_PRICE
-    if (intent.qty < 0 or intent.qty % spec.lot != 0 or intent.qty > MAX_ORDER_QTY
+    if (intent.qty < 0 or (spec.lot != 1 and intent.qty % spec.lot != 0) or intent.qty > MAX_ORDER_QTY
             or (spec.max_qty > 0 and intent.qty > spec.max_qty)):
         return RISK_BAD_QTY
     if intent.qty == 0 or intent.qty < spec.min_qty:
@@ -177,26 +177,28 @@ cdef inline int risk_form(const Risk* s, const Intent* intent, const SymbolSpec*
 
 # --- the account
 
-cdef inline i128 risk_worst(int64_t position, int64_t buys, int64_t sells) noexcept nogil:
-    """The larger of |long| and |short| that a symbol could reach, each side by itself; quanta."""
-    cdef i128 long_side = <i128>position + buys
-    cdef i128 short_side = <i128>position - sells
-    if long_side < 0:
-        long_side = -long_side
-    if short_side < 0:
-        short_side = -short_side
-    return long_side if long_side > short_side else short_side
+cdef inline int64_t risk_worst(int64_t position, int64_t buys, int64_t sells) noexcept nogil:
+    """The larger of |long| and |short| that a symbol could reach, each side by itself; quanta.
+
+    64 bits suffice: `position` keeps below 2^61, a full order table below 2^62 (MAX_ORDER_QTY).
+    """
+    cdef int64_t longest = position + buys
+    cdef int64_t shortest = position - sells
+    longest = -longest if longest < 0 else longest
+    shortest = -shortest if shortest < 0 else shortest
+    return longest if longest > shortest else shortest
 
 
-cdef inline bint risk_add_exposure(i128* total, i128 worst, int64_t mid2, const Position* p) noexcept nogil:
+cdef inline bint risk_add_exposure(i128* total, int64_t worst, int64_t mid2, const Position* p) noexcept nogil:
     """total += worst x mid, in value; 0 where that is beyond any limit that could be set."""
-    cdef i128 half_gross
-    if unlikely(not position_fits(worst)):
+    cdef i128 half_gross = <i128>worst * mid2
+    if unlikely(half_gross >= position_bound()):
         return 0
-    half_gross = worst * mid2
-    if unlikely(half_gross >= position_bound() or half_gross * p.contract >= position_bound()):
-        return 0
-    total[0] += half_gross * p.contract * p.unit
+    if p.contract != 1:
+        half_gross *= p.contract
+        if unlikely(half_gross >= position_bound()):
+            return 0
+    total[0] += half_gross * p.unit
     return 1
 
 
@@ -240,7 +242,7 @@ cdef inline int risk_account(const Risk* s, const Intent* intent, const Orders* 
                              int64_t mid2, int64_t now) noexcept nogil:
     cdef int64_t max_position = risk_symbol(s, intent.symbol).max_position
     cdef int64_t told = position_at(positions, intent.symbol).qty
-    cdef i128 worst = (<i128>intent.side * told + orders_leaves(orders, intent.symbol, intent.side) + intent.qty)
+    cdef int64_t worst = intent.side * told + orders_leaves(orders, intent.symbol, intent.side) + intent.qty
     cdef i128 exposure
     if max_position > 0 and worst > max_position:
         return RISK_POSITION
@@ -275,7 +277,7 @@ cdef inline int risk_judge(const Risk* s, Intent* intent, const Orders* orders, 
     status = risk_form(s, intent, spec, at.mid2)
     if unlikely(status != OK):
         return status
-    if intent.flags & REDUCE_ONLY and <i128>intent.side * told + intent.qty > 0:
+    if intent.flags & REDUCE_ONLY and intent.side * told + intent.qty > 0:
         return RISK_REDUCE_ONLY
     if max_order > 0 and intent.qty > max_order:
         return RISK_ORDER_SIZE
@@ -284,7 +286,7 @@ cdef inline int risk_judge(const Risk* s, Intent* intent, const Orders* orders, 
     elif risk_outside_collar(s, intent.price, at.mid2):
         return RISK_PRICE_COLLAR
     if spec.dialect == SPOT and intent.side != BUY and (
-            <i128>told - orders_leaves(orders, intent.symbol, intent.side) < intent.qty):
+            told - orders_leaves(orders, intent.symbol, intent.side) < intent.qty):
         return RISK_NO_SHORT
     if intent.flags & REDUCE_ONLY:
         return OK

@@ -9,7 +9,7 @@ from hft._core.memory cimport hft_alloc, hft_free
 from hft._core.orders cimport OrderManager
 from hft._core.position cimport PositionManager
 from hft._core.symbols cimport Symbols
-from hft._core.types cimport FEE_SCALE, Spec
+from hft._core.types cimport FEE_SCALE
 from hft._core.status import NAMES, name as status_name
 
 assert sizeof(RiskLimits) == 56 and sizeof(RiskSymbol) == 32 and sizeof(RiskInputs) == 32

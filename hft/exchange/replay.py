@@ -23,7 +23,7 @@ from hft.exchange.rest import Refused
 from hft.exchange.streams import channel_of
 from hft.exchange.symbols import SYMBOLS, SymbolSettings
 from hft.feed.captures import Kind, Record, Session
-from hft.feed.specs import listed, quote_of
+from hft.feed.specs import SpecRules, listed, quote_of
 from hft.feed.survey import Printed, Survey, survey
 from hft.feed.symbol_table import TABLE
 from hft.feed.venues import DIALECTS
@@ -102,13 +102,13 @@ class Recorded:
                 self._books.append(record)
             yield record
 
-    def _recorded_rules(self, found: Survey) -> dict[str, dict[str, object]]:
+    def _recorded_rules(self, found: Survey) -> dict[str, SpecRules]:
         try:
             return {name: rules for body in found.exchange_info for name, rules in listed(body).items()}
         except msgspec.DecodeError as error:
             raise DamagedData(f"its exchangeInfo can't be read: {error}", where=self.where) from None
 
-    def _settings(self, name: str, rules: dict[str, dict[str, object]], printed: Printed) -> SymbolSettings:
+    def _settings(self, name: str, rules: dict[str, SpecRules], printed: Printed) -> SymbolSettings:
         """Tick and step: recorded, from the tables, or the decimals as printed (SEMANTICS 28)."""
         quote = quote_of(name)
         base = name.partition("_")[0].removesuffix(quote)

@@ -80,7 +80,7 @@ def stamp_ns(text: bytes | str) -> int:
 class _Probe(msgspec.Struct):
     """Enough of a message to tell what it is."""
 
-    lastUpdateId: int | None = None     # noqa: N815, the venue's names
+    lastUpdateId: int | None = None     # the venue's name
     symbols: msgspec.Raw = msgspec.Raw()
     hft: msgspec.Raw = msgspec.Raw()
 

@@ -226,12 +226,12 @@ class _Refusal(Struct):
     id: ControlId = None
 
 
-def _decoder(kind: type) -> msgspec.json.Decoder:
+def _decoder(kind: type[Message]) -> msgspec.json.Decoder[Message]:
     return msgspec.json.Decoder(kind)
 
 
-_HEAD = _decoder(_Head)
-_REFUSAL = _decoder(_Refusal)
+_HEAD = msgspec.json.Decoder(_Head)
+_REFUSAL = msgspec.json.Decoder(_Refusal)
 _EVENTS = {
     "depthUpdate": _decoder(DepthUpdate),
     "bookTicker": _decoder(BookTicker),

@@ -3,11 +3,12 @@
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from hft._core.imbalance import ImbalanceStrategy, entry_qty
 from hft._core.signal import Signal
 from hft._core.types import Spec
-from hypothesis import given
-from hypothesis import strategies as st
 
 MS = 1_000_000
 USDM = Spec("BTCUSDT", tick="0.10", step="0.001", max_qty="120")
@@ -67,7 +68,8 @@ def test_a_signal_on_the_same_side_restarts_the_hold_and_never_adds():
     assert trader.decide(UP, 90 * MS) is None
     assert trader.strategy.next_due == 190 * MS
     trader.in_flight = 1
-    assert trader.decide(UP, 95 * MS) is None and trader.strategy.next_due == 195 * MS
+    assert trader.decide(UP, 95 * MS) is None
+    assert trader.strategy.next_due == 195 * MS
 
 
 def test_the_opposite_signal_leaves_at_once_and_enters_only_when_flat_is_told():
@@ -114,10 +116,12 @@ def test_an_opposite_signal_seen_while_waiting_is_not_forgotten():
 
 def test_spot_is_never_sold_short():
     trader = Trader(SPOT)
-    assert trader.decide(DOWN, 0) is None and trader.strategy.no_shorts == 1
+    assert trader.decide(DOWN, 0) is None
+    assert trader.strategy.no_shorts == 1
     assert trader.decide(UP, 0).side == "buy"
     trader.fill("buy", "0.5", 1)
-    assert trader.decide(DOWN, 2).side == "sell" and trader.strategy.no_shorts == 1
+    assert trader.decide(DOWN, 2).side == "sell"
+    assert trader.strategy.no_shorts == 1
 
 
 def test_a_position_found_at_start_is_held_for_the_settings_period():
@@ -150,7 +154,8 @@ def test_a_size_under_one_step_is_zero_and_left_to_risk():
 def test_size_is_the_fraction_down_to_the_step_at_most_the_largest_order(position, fraction, order):
     size = USDM.qty(entry_qty(USDM, position, fraction, order))
     assert size % USDM.step == 0
-    assert size <= position * fraction and size <= order
+    assert size <= position * fraction
+    assert size <= order
     assert size + USDM.step > min(position * fraction, order)
 
 

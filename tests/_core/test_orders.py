@@ -3,13 +3,14 @@
 from decimal import Decimal
 
 import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
 from hft._core import status
 from hft._core.intent import OrderIntent
 from hft._core.orders import IllegalReport, OrderManager, OrderStatus, allowed_moves
 from hft._core.types import Spec
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 BTC = Spec("BTCUSDT", tick="0.10", step="0.001")
 ETH = Spec("ETHUSDT", tick="0.01", step="0.001")
@@ -95,7 +96,9 @@ class Lifecycle(RuleBasedStateMachine):
                 getattr(self.orders, how)(order_id)
             return
         order = getattr(self.orders, how)(order_id, reason=status.CODES["user_cancel"])
-        assert order.final and order.reason == "user_cancel" and order.leaves == model["leaves"]
+        assert order.final
+        assert order.reason == "user_cancel"
+        assert order.leaves == model["leaves"]
         del self.open[order_id]
 
     @precondition(lambda self: self.open)
@@ -214,7 +217,8 @@ def test_a_final_orders_slot_is_readable_until_the_next_is_made():
     order = orders.create(limit(qty="1"), now=5)
     done = orders.expired(order.id, reason=status.CODES["ioc_rest"])
     assert (done.status, done.reason, done.leaves, done.sent_ns) == (OrderStatus.EXPIRED, "ioc_rest", 1, 5)
-    assert orders.create(limit(qty="2"), now=6).qty == 2 and done.qty == 1
+    assert orders.create(limit(qty="2"), now=6).qty == 2
+    assert done.qty == 1
 
 
 @pytest.mark.parametrize("bad", [{"run": 0}, {"run": 1 << 31}, {"capacity": 0}, {"capacity": 4097}])
@@ -223,11 +227,12 @@ def test_refuses_settings_out_of_range(bad):
         OrderManager(BTC, **bad)
 
 
-@pytest.mark.parametrize("args, message", [
-    (dict(side="hold", qty="1"), "side"), (dict(side="buy", qty="0.0001"), "quantum"),
-    (dict(side="buy", qty="1", price="100.05"), "tick"), (dict(side="buy", qty="1", type="limit"), "price"),
-    (dict(side="buy", qty="1", type="stop"), "type"), (dict(side="buy", qty="1", price="1", tif="DAY"), "time in force"),
-    (dict(side="buy", qty="1", tif="GTC"), "market"),
+@pytest.mark.parametrize(("args", "message"), [
+    ({"side": "hold", "qty": "1"}, "side"), ({"side": "buy", "qty": "0.0001"}, "quantum"),
+    ({"side": "buy", "qty": "1", "price": "100.05"}, "tick"), ({"side": "buy", "qty": "1", "type": "limit"}, "price"),
+    ({"side": "buy", "qty": "1", "type": "stop"}, "type"),
+    ({"side": "buy", "qty": "1", "price": "1", "tif": "DAY"}, "time in force"),
+    ({"side": "buy", "qty": "1", "tif": "GTC"}, "market"),
 ])
 def test_an_intent_is_checked_for_form(args, message):
     with pytest.raises(ValueError, match=message):

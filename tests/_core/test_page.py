@@ -24,7 +24,7 @@ def path(tmp_path):
 
 @contextmanager
 def other_process(script, *args):
-    """A second interpreter that runs `script`, from when it says that it is under way until it is killed at the end of the block."""
+    """A second interpreter that runs `script`: under way when the block begins, killed at its end."""
     with subprocess.Popen([sys.executable, "-c", script, *map(str, args)], stdout=subprocess.PIPE, text=True) as child:
         try:
             assert child.stdout.readline() == "under way\n"
@@ -34,7 +34,9 @@ def other_process(script, *args):
 
 
 def test_a_reader_sees_what_the_engine_wrote(path):
-    page = StatePage.create(path, [BTC, ETH], run=7, run_id="r-7", strategy="s", venue="v", build="0.1.0", start_ns=1000, monotonic_ns=400)
+    page = StatePage.create(
+        path, [BTC, ETH], run=7, run_id="r-7", strategy="s", venue="v", build="0.1.0", start_ns=1000, monotonic_ns=400
+    )
     page.flag("running")
     page.beat(1500)
     page.count("fills", 3)
@@ -49,7 +51,13 @@ def test_a_reader_sees_what_the_engine_wrote(path):
 
     state = StatePage.open(path).read()
     header = state["header"]
-    assert (header["run"], header["run_id"], header["strategy"], header["venue"], header["build"]) == (7, "r-7", "s", "v", "0.1.0")
+    assert (header["run"], header["run_id"], header["strategy"], header["venue"], header["build"]) == (
+        7,
+        "r-7",
+        "s",
+        "v",
+        "0.1.0",
+    )
     assert (header["pid"], header["flags"], header["heartbeat_ns"]) == (os.getpid(), {"running"}, 1500)
     assert header["clock_offset_ns"] == 600
     assert state["counters"]["fills"] == 3
@@ -103,8 +111,10 @@ def test_another_process_never_sees_half_a_panel(path):
         while len(seen) < 300:
             state = page.read()
             totals, panel, market = state["totals"], state["symbols"][0]["panel"], state["symbols"][0]["market"]
-            assert not totals["torn"] and not panel["torn"]
-            assert {totals[k] for k in ("timestamp_ns", "realised", "unrealised", "fees", "pnl", "exposure", "rss_bytes")} == {totals["pnl"]}
+            assert (totals["torn"], panel["torn"]) == (False, False)
+            assert {totals[k] for k in ("timestamp_ns", "realised", "unrealised", "fees", "pnl", "exposure", "rss_bytes")} == {
+                totals["pnl"]
+            }
             assert {panel[k] for k in ("timestamp_ns", "position", "cash", "cost")} == {panel["position"]}
             assert panel["bids"] == [{"price": panel["position"], "qty": panel["position"]}] * len(panel["bids"])
             assert {market[k] for k in ("timestamp_ns", "best_bid", "best_ask", "mid2", "update_id")} == {market["mid2"]}
@@ -157,7 +167,12 @@ def test_a_kill_request_is_seen_once_and_each_request_anew(path):
     assert [engine.kill_poll(), engine.kill_poll()] == [1, 0]
     engine.kill_set(True, 32, 5)
     header = outside.read()["header"]
-    assert (header["kill_on"], header["kill_reason"], header["kill_since_ns"], header["kill_requested"]) == (True, "kill_switch", 5, None)
+    assert (header["kill_on"], header["kill_reason"], header["kill_since_ns"], header["kill_requested"]) == (
+        True,
+        "kill_switch",
+        5,
+        None,
+    )
     outside.request_kill(True, 2_000)
     assert engine.kill_poll() == 1
     outside.request_kill(False, 3_000)

@@ -4,12 +4,12 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hft._core.position import PositionManager
-from hft._core.symbols import Symbols
-from hft._core.types import Spec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hft._core.position import PositionManager
+from hft._core.symbols import Symbols
+from hft._core.types import Spec
 from tests.oracle.position import NaivePosition
 
 USDM = Spec("BTCUSDT", tick="0.10", step="0.001")
@@ -179,7 +179,7 @@ def test_views_do_not_change():
     assert (view.qty, manager["BTCUSDT"].qty) == (0, 1)
 
 
-@pytest.mark.parametrize("args, message", [
+@pytest.mark.parametrize(("args", "message"), [
     (("BTCUSDT", "hold", "1", "100"), "side"), (("BTCUSDT", "buy", "0.0005", "100"), "quantum"),
     (("BTCUSDT", "buy", "1", "100.05"), "tick"), (("BTCUSDT", "buy", "0", "100"), "above zero"),
 ])

@@ -42,7 +42,7 @@ def test_two_threads_without_the_gil_lose_and_reorder_nothing(capacity):
     producer.start()
     assert _spin_pop(ring, 10, n) == 0
     producer.join()
-    assert len(ring) == 0 and ring.pop() is None
+    assert (len(ring), ring.pop()) == (0, None)
 
 
 def mapped(path):

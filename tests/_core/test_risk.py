@@ -5,15 +5,15 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+
 from hft._core.intent import OrderIntent
 from hft._core.orders import OrderManager
 from hft._core.position import PositionManager
 from hft._core.risk import RiskValidator
 from hft._core.types import Spec
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
-
 from tests.oracle.risk import Account, Limits, NaiveRisk, Wanted
 
 S = 1_000_000_000
@@ -44,7 +44,7 @@ class Desk:
 
 # --- the engine and the market
 
-@pytest.mark.parametrize("switch, reason", [
+@pytest.mark.parametrize(("switch", "reason"), [
     ("kill_switch", "kill_switch"), ("stopping", "stopping"), ("journal_full", "journal_full"),
 ])
 def test_a_halt_stops_every_new_order_reduce_only_too(switch, reason):
@@ -77,12 +77,12 @@ def test_data_may_be_as_old_as_the_limit_and_no_older():
 
 # --- the order by itself
 
-@pytest.mark.parametrize("order, reason", [
-    (dict(price="0"), "bad_price"), (dict(price="-0.1"), "bad_price"), (dict(qty="-1"), "bad_qty"),
-    (dict(qty="50"), "ok"), (dict(qty="50.001"), "bad_qty"), (dict(qty="0"), "below_min"),
-    (dict(qty="0.001", price="90000"), "below_min"), (dict(qty="0.002", price="90000"), "ok"),
-    (dict(qty="0.05", price="100.0"), "ok"), (dict(qty="0.05", price="99.9"), "below_min"),
-    (dict(qty="0.05", price=None), "ok"), (dict(qty="0.049", price=None), "below_min"),
+@pytest.mark.parametrize(("order", "reason"), [
+    ({"price": "0"}, "bad_price"), ({"price": "-0.1"}, "bad_price"), ({"qty": "-1"}, "bad_qty"),
+    ({"qty": "50"}, "ok"), ({"qty": "50.001"}, "bad_qty"), ({"qty": "0"}, "below_min"),
+    ({"qty": "0.001", "price": "90000"}, "below_min"), ({"qty": "0.002", "price": "90000"}, "ok"),
+    ({"qty": "0.05", "price": "100.0"}, "ok"), ({"qty": "0.05", "price": "99.9"}, "below_min"),
+    ({"qty": "0.05", "price": None}, "ok"), ({"qty": "0.049", "price": None}, "below_min"),
 ])
 def test_what_the_venue_would_not_take(order, reason):
     assert Desk().check(**order) == reason
@@ -205,7 +205,8 @@ def test_bankrupt_when_capital_and_equity_are_gone():
     desk.positions.mark(USDM, "90.0", "90.1")
     assert not desk.risk.bankrupt
     desk.positions.mark(USDM, "90.0", "90.0")
-    assert desk.risk.bankrupt and not Desk().risk.bankrupt
+    assert desk.risk.bankrupt
+    assert not Desk().risk.bankrupt
 
 
 def test_rate_is_over_a_sliding_second():
@@ -307,8 +308,8 @@ class Trading:
         bid, ask = self.touch[spec.name]
         price = None if away is None else bid + away * Decimal("0.1")
         age = {"stale": S // 10 + 1, "old": S // 10}.get(flaw, 0)
-        at = dict(bid=None if flaw == "empty" else bid, ask=ask, now=self.now, data_ns=self.now - age,
-                  synced=flaw != "unsynced")
+        at = {"bid": None if flaw == "empty" else bid, "ask": ask, "now": self.now, "data_ns": self.now - age,
+                  "synced": flaw != "unsynced"}
         if flaw in HALTS:
             setattr(self.desk.risk, flaw, True)
             self.naive.halts.add(flaw)

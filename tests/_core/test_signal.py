@@ -3,10 +3,10 @@
 import math
 
 import pytest
-from hft._core.signal import ImbalanceSignal, Signal
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hft._core.signal import ImbalanceSignal, Signal
 from tests.oracle.signal import NaiveSignal
 
 MS = 1_000_000

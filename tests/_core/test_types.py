@@ -29,7 +29,9 @@ def test_gross_is_worth_ticks_times_quanta_times_contract(gross, tick, step, con
 
 def test_spot_keeps_book_quantities_finer_than_the_order_step():
     spec = Spec("BTCUSDT", tick="0.01", step="0.00001", dialect="spot")
-    assert spec.lot == 1000 and spec.quantum == Decimal("0.00000001") and spec.step == Decimal("0.00001")
+    assert spec.lot == 1000
+    assert spec.quantum == Decimal("0.00000001")
+    assert spec.step == Decimal("0.00001")
     assert spec.quanta("25.42618900") == 2542618900
     assert Spec("BTCUSDT", tick="0.01", step="0.001").lot == 1
 
@@ -48,28 +50,31 @@ def test_a_spec_survives_pickling():
         Spec("BTCUSD_PERP", tick="0.1", step="1", dialect="coinm", quote="USD", contract=100, quantum="0.5"),
     ):
         copy = pickle.loads(pickle.dumps(spec))
-        for name in ["name", "quote", "dialect", "fee_asset", "contract", "tick", "step", "quantum", "lot", "min_qty", "max_qty", "min_notional", "maker_fee", "taker_fee"]:
+        for name in [
+            "name", "quote", "dialect", "fee_asset", "contract", "tick", "step", "quantum", "lot",
+            "min_qty", "max_qty", "min_notional", "maker_fee", "taker_fee",
+        ]:  # fmt: skip
             assert getattr(copy, name) == getattr(spec, name)
 
 
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
-        (dict(name=""), "symbol '' must be 1 to 23 ASCII"),
-        (dict(name="X" * 24), "1 to 23 ASCII"),
-        (dict(name="BTCÜSDT"), "1 to 23 ASCII"),
-        (dict(quote="STABLECOIN"), "quote asset 'STABLECOIN' must be 1 to 7"),
-        (dict(dialect="kraken"), "dialect 'kraken' must be one of spot, usdm, coinm"),
-        (dict(fee_asset="BNB"), "fee_asset 'BNB' must be 'quote' or 'received'"),
-        (dict(tick="0"), "tick '0' must be above zero"),
-        (dict(tick="-0.1"), "above zero"),
-        (dict(tick="NaN"), "above zero"),
-        (dict(tick="a tenth"), "not a decimal number"),
-        (dict(tick="0.0000000000000000001"), "more than 18 digits"),
-        (dict(step="0.003", quantum="0.002"), "step 0.003 is not a multiple of the quantum 0.002"),
-        (dict(min_qty="0.0005"), "quantity 0.0005 is not a multiple of the quantum"),
-        (dict(contract=0), "contract 0 must be a whole number"),
-        (dict(taker_fee="0.0000000001"), "more than eight decimals"),
+        ({"name": ""}, "symbol '' must be 1 to 23 ASCII"),
+        ({"name": "X" * 24}, "1 to 23 ASCII"),
+        ({"name": "BTCÜSDT"}, "1 to 23 ASCII"),
+        ({"quote": "STABLECOIN"}, "quote asset 'STABLECOIN' must be 1 to 7"),
+        ({"dialect": "kraken"}, "dialect 'kraken' must be one of spot, usdm, coinm"),
+        ({"fee_asset": "BNB"}, "fee_asset 'BNB' must be 'quote' or 'received'"),
+        ({"tick": "0"}, "tick '0' must be above zero"),
+        ({"tick": "-0.1"}, "above zero"),
+        ({"tick": "NaN"}, "above zero"),
+        ({"tick": "a tenth"}, "not a decimal number"),
+        ({"tick": "0.0000000000000000001"}, "more than 18 digits"),
+        ({"step": "0.003", "quantum": "0.002"}, "step 0.003 is not a multiple of the quantum 0.002"),
+        ({"min_qty": "0.0005"}, "quantity 0.0005 is not a multiple of the quantum"),
+        ({"contract": 0}, "contract 0 must be a whole number"),
+        ({"taker_fee": "0.0000000001"}, "more than eight decimals"),
     ],
 )
 def test_a_wrong_spec_is_refused_and_named(fields, says):
@@ -89,7 +94,10 @@ def test_a_decimal_off_the_unit_is_refused_and_named():
 def test_each_code_has_a_name_of_its_own_and_a_text():
     assert len(status.CODES) == len(status.NAMES)
     for code, name in status.NAMES.items():
-        assert status.name(code) == name and status.CODES[name] == code
-        assert name == name.lower() and status.text(code) != "no such code"
+        assert status.name(code) == name
+        assert status.CODES[name] == code
+        assert name == name.lower()
+        assert status.text(code) != "no such code"
         assert code < status.CODE_COUNT
-    assert status.name(95) == "code_95" and status.text(95) == "no such code"
+    assert status.name(95) == "code_95"
+    assert status.text(95) == "no such code"

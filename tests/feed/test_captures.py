@@ -1,5 +1,6 @@
 """Recorded sessions: the three kinds of file, torn ends, damage, and several files as one session."""
 
+import contextlib
 import gzip
 
 import msgspec
@@ -142,7 +143,10 @@ def test_a_second_reading_starts_anew(tmp_path):
 
 @pytest.mark.parametrize(
     "bad",
-    [b"garbage", b"%d" % NS, b"%d {broken" % NS, b"%d [1,2]" % NS, b'99 {"e":"trade"}', b'%d {"e":"trade"} tail' % NS, b"\x00\x01\xff"],
+    [
+        b"garbage", b"%d" % NS, b"%d {broken" % NS, b"%d [1,2]" % NS, b'99 {"e":"trade"}', b'%d {"e":"trade"} tail' % NS,
+        b"\x00\x01\xff",
+    ],
 )
 def test_damage_names_file_and_line(tmp_path, packed, bad):
     lines = stamped(FRAMES[:5]).split(b"\n")
@@ -160,7 +164,7 @@ def test_a_gzip_damaged_inside_is_no_torn_end(tmp_path):
     content[len(content) // 2] ^= 0xFF
     path = tmp_path / "d.gz"
     path.write_bytes(content)
-    with pytest.raises(DamagedData, match="d.gz"):
+    with pytest.raises(DamagedData, match=r"d\.gz"):
         list(Capture(path))
 
 
@@ -184,10 +188,8 @@ def test_a_file_that_is_not_there_is_a_usage_error(tmp_path):
 def test_no_bytes_make_the_reader_raise_anything_else(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("fuzz") / "f"
     path.write_bytes(content)
-    try:
+    with contextlib.suppress(DamagedData, UsageError):
         list(Session([path]))
-    except (DamagedData, UsageError):
-        pass
 
 
 # -- real ones ---------------------------------------------------------------------------------------------------------
@@ -231,7 +233,7 @@ def test_the_reader_agrees_with_a_naive_one():
         (b'{"e":"depthUpdate","E":1,"T":1,"s":"A","U":1,"u":2,"pu":0,"b":[],"a":[]}', "usdm"),
         (b'{"e":"depthUpdate","E":1,"T":1,"s":"A","ps":"AB","U":1,"u":2,"pu":0,"b":[],"a":[]}', "coinm"),
         (b'{"u":1,"s":"A","b":"1","B":"1","a":"2","A":"1"}', "spot"),
-        (b'{"stream":"a@bookTicker","data":{"e":"bookTicker","u":1,"s":"A","b":"1","B":"1","a":"2","A":"1","T":1,"E":1}}', "usdm"),
+        (b'{"stream":"a@bookTicker","data":{"e":"bookTicker","u":1,"s":"A","b":"1","B":"1","a":"2","A":"1","E":1}}', "usdm"),
         (b'{"e":"trade","E":1,"s":"A","t":1,"p":"1","q":"1","T":1,"m":true,"M":true}', "spot"),
         (b'{"e":"kline","s":"A"}', ""),
     ],

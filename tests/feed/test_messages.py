@@ -21,13 +21,16 @@ RECV = 1_723_161_255_088_169_167
 
 def test_market_data():
     ticker = decode(b'{"u":7,"s":"BTCUSDT","b":"1.0","B":"2","a":"1.1","A":"3"}')
-    assert ticker == messages.BookTicker(7, "BTCUSDT", "1.0", "2", "1.1", "3") and ticker.event_time is None
-    depth = decode(b'{"stream":"x@depth","data":{"e":"depthUpdate","E":1,"T":2,"s":"X","U":3,"u":4,"pu":2,"b":[["1","2"]],"a":[]}}')
+    assert ticker == messages.BookTicker(7, "BTCUSDT", "1.0", "2", "1.1", "3")
+    assert ticker.event_time is None
+    depth = decode(b'{"stream":"x","data":{"e":"depthUpdate","E":1,"T":2,"s":"X","U":3,"u":4,"pu":2,"b":[["1","2"]],"a":[]}}')
     assert (depth.first_id, depth.last_id, depth.prev_id, depth.bids, depth.asks) == (3, 4, 2, [("1", "2")], [])
     trade = decode(b'{"e":"trade","E":1,"T":2,"s":"X","t":5,"p":"1","q":"2","X":"INSURANCE_FUND","m":true}')
     assert (trade.trade_id, trade.origin, trade.buyer_is_maker) == (5, "INSURANCE_FUND", True)
     agg = decode(b'{"e":"aggTrade","E":1,"s":"X","a":6,"p":"1","q":"2","nq":"2","f":4,"l":5,"T":2,"m":false,"M":true}')
-    assert isinstance(agg, messages.AggTrade) and agg.trade_id == 6 and agg.time == 2
+    assert isinstance(agg, messages.AggTrade)
+    assert agg.trade_id == 6
+    assert agg.time == 2
 
 
 @pytest.mark.parametrize("frame", [
@@ -88,12 +91,15 @@ def test_exchange_info_of_both_dialects():
     info = decode(json.dumps(SPOT_INFO).encode())
     symbol = info.symbols[0]
     assert (symbol.base_asset, symbol.quote_asset, symbol.trading) == ("BTC", "USDT", True)
-    assert symbol.filter("PRICE_FILTER").tick_size == "0.01000000" and symbol.filter("LOT_SIZE").step_size == "0.00001000"
-    assert symbol.filter("NOTIONAL").min_notional == "5.00000000" and symbol.filter("PERCENT_PRICE") is None
+    assert symbol.filter("PRICE_FILTER").tick_size == "0.01000000"
+    assert symbol.filter("LOT_SIZE").step_size == "0.00001000"
+    assert symbol.filter("NOTIONAL").min_notional == "5.00000000"
+    assert symbol.filter("PERCENT_PRICE") is None
     assert info.rate_limits == [messages.RateLimit("REQUEST_WEIGHT", "MINUTE", 1, 6000)]
     symbol = decode(json.dumps(USDM_INFO).encode()).symbols[0]
     assert symbol.filter("PRICE_FILTER").tick_size == "0.10"    # found by its type: here it is the second
-    assert symbol.filter("MIN_NOTIONAL").notional == "100" and not symbol.trading
+    assert symbol.filter("MIN_NOTIONAL").notional == "100"
+    assert not symbol.trading
 
 
 def test_partial_depth_of_spot_looks_like_a_snapshot():
@@ -102,7 +108,9 @@ def test_partial_depth_of_spot_looks_like_a_snapshot():
     assert load(Decoder([USDM]), frame) == status.CODES["ignored_event"]
 
 
-@pytest.mark.parametrize("name", [data.SPOT_BTC, data.SPOT_NEXO, data.USDM_BTC, data.USDM_BTC_2026, data.SPOT_FOUR_REST, data.USDM_FOUR_REST])
+@pytest.mark.parametrize(
+    "name", [data.SPOT_BTC, data.SPOT_NEXO, data.USDM_BTC, data.USDM_BTC_2026, data.SPOT_FOUR_REST, data.USDM_FOUR_REST]
+)
 def test_every_captured_snapshot_is_what_the_naive_decoder_says(name):
     snapshots, decoder = 0, Decoder(data.SPECS[name])
     for body in data.frames(name):
@@ -134,11 +142,13 @@ def level(price="61800.20", qty="1"):
 
 REFUSED = {
     "bad_json": [
-        b"", b"\x00\x01\x02", b"not JSON", b'{"e":"trade"', b"\xff\xfe{}", b'{"e":"trade",}', b'{"x":"\xff"}', b'{"x":' + b"[" * 100_000,
+        b"", b"\x00\x01\x02", b"not JSON", b'{"e":"trade"', b"\xff\xfe{}", b'{"e":"trade",}', b'{"x":"\xff"}',
+        b'{"x":' + b"[" * 100_000,
         but(TRADE)[:-1], level().replace(b'"1"]', b"NaN]"), but(TRADE) + b"x",
     ],
     "bad_shape": [
-        b"[]", b"17", b'"text"', b"null", b"{}", b'{"stream":"x","data":null}', b'{"data":{"data":{"u":1}}}', b'{"e":5}', b'{"u":7}',
+        b"[]", b"17", b'"text"', b"null", b"{}", b'{"stream":"x","data":null}', b'{"e":5}', b'{"u":7}',
+        b'{"data":{"data":{"u":1}}}',
         but(DEPTH, U=...), but(DEPTH, u=...), but(DEPTH, pu=...), but(DEPTH, s=...), but(DEPTH, b=...), but(DEPTH, a=None),
         but(DEPTH, U="832006"), but(DEPTH, U=1.5), but(DEPTH, U=True), but(DEPTH, U=837558), but(DEPTH, b=[["1.0"]]),
         but(DEPTH, b=[["1.0", "1", "[]"]]), but(DEPTH, b=[[1.0, "1"]]), but(DEPTH, b="1.0"), but(DEPTH, s=7),
@@ -149,14 +159,17 @@ REFUSED = {
         level("-61800.20"), level("6.18e4"), level("NaN"), level("Infinity"), level("123456789012345678901"), level("61800.25"),
         level(qty="-1"), level(qty="0.0001"), level(qty=""), level(" 1"), level("0"), level("0.0"), level("１２.0"),
         but(DEPTH, U=-1), but(DEPTH, u=10**18), but(DEPTH, pu=-5), but(DEPTH, T=-1), but(DEPTH, T=10**14), but(DEPTH, T=10**17),
-        but(TRADE, q="0"), but(TRADE, p="0.00"), but(TRADE, t=10**30), but(TRADE, p="-0"), but(TICKER, b="61800.25"), but(TICKER, A="x"),
+        but(TRADE, q="0"), but(TRADE, p="0.00"), but(TRADE, t=10**30), but(TRADE, p="-0"),
+        but(TICKER, b="61800.25"), but(TICKER, A="x"),
     ],
     "unknown_event": [but(TRADE, e="tradeX"), but(TRADE, e=""), b'{"stream":"x","data":{"e":"liquidityUpdate"}}'],
-    "unknown_symbol": [but(DEPTH, s="ETHUSDT"), but(TRADE, s=""), but(TICKER, s="btcusdt"), but(TRADE, s="BTCUSDT\0"), but(TRADE, s="B" * 99)],
+    "unknown_symbol": [
+        but(DEPTH, s="ETHUSDT"), but(TRADE, s=""), but(TICKER, s="btcusdt"), but(TRADE, s="BTCUSDT\0"), but(TRADE, s="B" * 99),
+    ],
     "too_large": [b" " * (LARGEST_FRAME + 1), but(DEPTH, b=[["1.0", "1"]] * 8192, a=[["2.0", "1"]] * 8193)],
     "ignored_event": [
-        but(TRADE, e="kline"), but(TRADE, e="markPriceUpdate"), b'{"result":null,"id":1}', b'{"code":-1003,"msg":"Too many requests."}',
-        b'{"serverTime":1}',
+        but(TRADE, e="kline"), but(TRADE, e="markPriceUpdate"), b'{"result":null,"id":1}', b'{"serverTime":1}',
+        b'{"code":-1003,"msg":"Too many requests."}',
     ],
 }  # fmt: skip
 
@@ -179,7 +192,8 @@ def test_a_bad_level_late_in_a_message_leaves_none_of_the_good_ones():
 def test_zero_in_any_spelling_deletes():
     decoder = Decoder([USDM])
     for zero in ("0", "0.0", "0.00000000"):
-        assert load(decoder, level(qty=zero)) == 0 and decoder.message.asks[-1] == (618002, 0)
+        assert load(decoder, level(qty=zero)) == 0
+        assert decoder.message.asks[-1] == (618002, 0)
 
 
 def test_an_empty_side_of_a_ticker_is_price_zero():
@@ -191,9 +205,9 @@ def test_an_empty_side_of_a_ticker_is_price_zero():
 def test_the_stamp_is_T_else_E_else_none():
     decoder = Decoder([USDM])
     for changes, want in (
-        (dict(T=1723161256313, E=1723161256314), 1723161256313_000000),
-        (dict(E=1723161256314), 1723161256314_000000),
-        (dict(E=1723161256314159), 1723161256314159_000),
+        ({"T": 1723161256313, "E": 1723161256314}, 1723161256313_000000),
+        ({"E": 1723161256314}, 1723161256314_000000),
+        ({"E": 1723161256314159}, 1723161256314159_000),
         ({}, 0),
     ):
         assert load(decoder, but(TICKER, **changes), RECV) == 0
@@ -215,4 +229,5 @@ def test_only_market_data_fills_the_decoder():
     decoder = Decoder([USDM])
     for message in (messages.Answer(1), messages.Ignored("kline"), messages.DepthSnapshot(1, [], [])):
         assert load(decoder, but(TRADE)) == 0
-        assert fill(decoder, message) == status.CODES["ignored_event"] and decoder.message is None
+        assert fill(decoder, message) == status.CODES["ignored_event"]
+        assert decoder.message is None

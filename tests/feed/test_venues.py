@@ -38,7 +38,10 @@ def test_an_address_given_is_taken_as_it_stands():
 
 @pytest.mark.parametrize(
     ("dialect", "ms", "name"),
-    [(SPOT, 100, "depth@100ms"), (SPOT, 1000, "depth"), (USDM, 250, "depth"), (USDM, 0, "depth@0ms"), (COINM, 500, "depth@500ms")],
+    [
+        (SPOT, 100, "depth@100ms"), (SPOT, 1000, "depth"), (USDM, 250, "depth"), (USDM, 0, "depth@0ms"),
+        (COINM, 500, "depth@500ms"),
+    ],
 )
 def test_depth_streams_are_named_by_cadence(dialect, ms, name):
     assert depth_stream(dialect, ms) == name

@@ -40,7 +40,7 @@ class Peer:
         await self._writer.drain()
 
     async def read(self) -> tuple[int, bytes]:
-        """The client's next frame: (opcode, payload); raises IncompleteReadError when it is gone."""
+        """The client's next frame: (opcode, payload); raises when the client closes (ConnectionResetError) or is gone."""
         first, second = await self._reader.readexactly(2)
         size = second & 0x7F
         if size >= 126:
@@ -48,6 +48,8 @@ class Peer:
             (size,) = struct.unpack(kind, await self._reader.readexactly(width))
         mask = await self._reader.readexactly(4)
         payload = await self._reader.readexactly(size)
+        if first & 0x0F == CLOSE:
+            raise ConnectionResetError("closed by the client")
         return first & 0x0F, bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
 
     async def request(self) -> dict:
@@ -60,8 +62,8 @@ class Peer:
     async def until_gone(self) -> None:
         """Until the client closes or is gone; the script's end then closes from this side."""
         try:
-            while (await self.read())[0] != CLOSE:
-                pass
+            while True:
+                await self.read()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
 
@@ -138,14 +140,16 @@ class RestServer:
         answer = self.answers.get(request.path)
         if callable(answer):
             answer = answer(request)
+        if asyncio.iscoroutine(answer):
+            answer = await answer
         if isinstance(answer, web.Response):
             return answer
         return web.Response(status=404) if answer is None else web.Response(body=answer, content_type="application/json")
 
 
-async def eventually(condition: Callable[[], object], what: str = "") -> None:
-    """Returns once the condition holds; fails after ten seconds without, which no sound run comes near."""
-    for _ in range(2000):
+async def eventually(condition: Callable[[], object], what: str = "", polls: int = 4000) -> None:
+    """Returns once the condition holds; fails after so many looks at it, 5 ms apart, which no sound run comes near."""
+    for _ in range(polls):
         if condition():
             return
         await asyncio.sleep(0.005)

@@ -89,12 +89,11 @@ class NaiveRisk:
             return "reduce_only"
         if symbol in limits.max_order and wanted.qty > limits.max_order[symbol]:
             return "order_size"
-        if limits.collar_bps is not None and wanted.price is not None:
-            if abs(wanted.price - mid) > mid * limits.collar_bps / 10000:
-                return "price_collar"
-        if wanted.spec.dialect == "spot" and wanted.side < 0:
-            if self.reach(account, symbol, (0, wanted.qty))[1] < 0:
-                return "no_short"
+        collar = None if wanted.price is None or limits.collar_bps is None else mid * limits.collar_bps / 10000
+        if collar is not None and abs(wanted.price - mid) > collar:
+            return "price_collar"
+        if wanted.spec.dialect == "spot" and wanted.side < 0 and self.reach(account, symbol, (0, wanted.qty))[1] < 0:
+            return "no_short"
 
     def together(self, wanted, account, symbol, mid, now):
         limits = self.limits
@@ -107,6 +106,6 @@ class NaiveRisk:
             return "loss_limit"
         if limits.max_drawdown is not None and account.peak - account.equity >= limits.max_drawdown:
             return "drawdown_limit"
-        if limits.per_second is not None:
-            if sum(now - 1_000_000_000 < sent <= now for sent in self.sends) >= limits.per_second:
-                return "rate_limit"
+        last_second = sum(now - 1_000_000_000 < sent <= now for sent in self.sends)
+        if limits.per_second is not None and last_second >= limits.per_second:
+            return "rate_limit"

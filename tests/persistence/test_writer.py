@@ -61,7 +61,10 @@ def test_a_run_is_opened_and_closed(path):
     row = RunDatabase(path).run()
     assert (row.run_id, row.strategy_id, row.venue, row.settings) == (run.run_id, "imbalance_v1", "sim", {"a": {"b": 1}})
     assert (row.started_ns, row.ended_ns, row.summary) == (STARTED, STARTED + 5, {"fills": 0})
-    assert [(s["symbol"], s["tick"], s["quantum"]) for s in row.symbols] == [("BTCUSDT", "0.1", "0.001"), ("SHIBUSDT", "0.00000001", "0.001")]
+    assert [(s["symbol"], s["tick"], s["quantum"]) for s in row.symbols] == [
+        ("BTCUSDT", "0.1", "0.001"),
+        ("SHIBUSDT", "0.00000001", "0.001"),
+    ]
 
 
 def test_run_numbers_are_never_used_twice(path):
@@ -80,12 +83,17 @@ def test_orders_fills_and_positions_read_back_as_they_were(path):
     journal = Journal(100)
     writer, run = opened(path, journal)
     buy = (run.run << 32) + 1
-    order = dict(order_id=buy, symbol=0, side=1, type=0, tif=1, flags=1, price=618002, qty=2507, sent_ns=20, due_ns=30)
+    order = {"order_id": buy, "symbol": 0, "side": 1, "type": 0, "tif": 1, "flags": 1, "price": 618002, "qty": 2507}
+    order |= {"sent_ns": 20, "due_ns": 30}
     journal.append_order(ts_ns=20, leaves=2507, status=1, **order)
-    journal.append_fill(ts_ns=35, order_id=buy, symbol=0, side=1, price=617999, qty=2000, leaves=507, fee=-12345, exch_ns=31, due_ns=36)
+    journal.append_fill(
+        ts_ns=35, order_id=buy, symbol=0, side=1, price=617999, qty=2000, leaves=507, fee=-12345, exch_ns=31, due_ns=36
+    )
     journal.append_position(ts_ns=36, symbol=0, qty=2000, cash=-617999 * 2000, cost=617999 * 2000, fee=-12345)
     journal.append_order(ts_ns=36, leaves=0, status=8, reason=66, exch_ns=31, **order)
-    journal.append_fill(ts_ns=40, order_id=buy + 1, symbol=1, side=-1, price=1234, qty=5_000_001, fee=7, maker=1, trust=1, flags=1)
+    journal.append_fill(
+        ts_ns=40, order_id=buy + 1, symbol=1, side=-1, price=1234, qty=5_000_001, fee=7, maker=1, trust=1, flags=1
+    )
     journal.append_position(ts_ns=41, symbol=1, qty=-5_000_001, leaves=7)
     journal.append_kill(ts_ns=50, status=1, reason=39)
     writer.start()
@@ -99,10 +107,17 @@ def test_orders_fills_and_positions_read_back_as_they_were(path):
     taken, made = db.trades(run.run_id)
     assert (taken.price, taken.qty, taken.leaves, taken.fee) == tuple(map(Decimal, ("61799.9", "2", "0.507", "-0.00012345")))
     assert (taken.fee_asset, taken.maker, taken.trust, taken.exch_ts_ns, taken.local_ts_ns) == ("USDT", False, "synced", 31, 36)
-    assert (made.price, made.qty, made.fee, made.fee_asset) == (Decimal("0.00001234"), Decimal("5000.001"), Decimal("0.00000007"), "SHIB")
+    assert (made.price, made.qty, made.fee, made.fee_asset) == (
+        Decimal("0.00001234"),
+        Decimal("5000.001"),
+        Decimal("0.00000007"),
+        "SHIB",
+    )
     assert (made.side, made.maker, made.trust, made.local_ts_ns) == ("sell", True, "suspect", 40)
     held = db.positions()
-    assert (held["BTCUSDT"].qty, held["BTCUSDT"].cash, held["BTCUSDT"].fees) == tuple(map(Decimal, ("2", "-123599.8", "-0.00012345")))
+    assert (held["BTCUSDT"].qty, held["BTCUSDT"].cash, held["BTCUSDT"].fees) == tuple(
+        map(Decimal, ("2", "-123599.8", "-0.00012345"))
+    )
     assert (held["SHIBUSDT"].qty, held["SHIBUSDT"].fees_base) == (Decimal("-5000.001"), Decimal("0.00000007"))
     assert [(k.is_on, k.reason) for k in db.kill_changes()] == [(True, "loss_limit")]
     assert db.problems() == []
@@ -112,7 +127,11 @@ ticks = st.integers(1, 10**12)
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(st.tuples(st.sampled_from([0, 1]), st.sampled_from([1, -1]), ticks, ticks, st.integers(-(10**15), 10**15)), max_size=30))
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([0, 1]), st.sampled_from([1, -1]), ticks, ticks, st.integers(-(10**15), 10**15)), max_size=30
+    )
+)
 def test_every_decimal_is_the_one_that_was_traded(tmp_path_factory, fills):
     path = tmp_path_factory.mktemp("db") / "strategy.db"
     journal = Journal(1000)
@@ -179,7 +198,12 @@ def test_a_batch_that_was_stored_but_not_acknowledged_counts_once(path):
         append(journal)
     writer.start()
     finished(writer)
-    before = [RunDatabase(path).orders(), RunDatabase(path).trades(), RunDatabase(path).positions(), RunDatabase(path).kill_changes()]
+    before = [
+        RunDatabase(path).orders(),
+        RunDatabase(path).trades(),
+        RunDatabase(path).positions(),
+        RunDatabase(path).kill_changes(),
+    ]
 
     for upto in range(1, len(records) + 1):
         again = Journal(100, run=1)
@@ -291,15 +315,28 @@ def test_a_record_with_a_wrong_checksum_is_not_stored(path):
 
 def test_periodic_rows_read_back(path):
     writer, _ = opened(path)
-    assert writer.put_metrics(10, {"orders": 3, "pnl_total": Decimal("-1.50"), "p50_ns": 250.5, "nothing": None, "void": float("nan"), "big": 2**64})
+    assert writer.put_metrics(
+        10, {"orders": 3, "pnl_total": Decimal("-1.50"), "p50_ns": 250.5, "nothing": None, "void": float("nan"), "big": 2**64}
+    )
     assert writer.put_metrics(20, {"orders": 4})
     assert writer.put_snapshot(
-        20, "BTCUSDT", features={"mid": 1.5, "momentum": float("nan")}, signal=None, position=Decimal("-0.250"), open_orders=2, state_hash=255
+        20,
+        "BTCUSDT",
+        features={"mid": 1.5, "momentum": float("nan")},
+        signal=None,
+        position=Decimal("-0.250"),
+        open_orders=2,
+        state_hash=255,
     )
     writer.start()
     finished(writer)
     db = RunDatabase(path)
-    assert db.metrics() == {"orders": [(10, 3), (20, 4)], "pnl_total": [(10, "-1.50")], "p50_ns": [(10, 250.5)], "big": [(10, str(2**64))]}
+    assert db.metrics() == {
+        "orders": [(10, 3), (20, 4)],
+        "pnl_total": [(10, "-1.50")],
+        "p50_ns": [(10, 250.5)],
+        "big": [(10, str(2**64))],
+    }
     (snapshot,) = db.snapshots()
     assert (snapshot.features, snapshot.signal, snapshot.state_hash) == ({"mid": 1.5, "momentum": None}, None, "00000000000000ff")
     assert (str(snapshot.position), snapshot.open_orders) == ("-0.250", 2)

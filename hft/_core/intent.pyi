@@ -1,0 +1,40 @@
+from decimal import Decimal
+from typing import Literal, TypeAlias
+
+from hft._core.types import Spec
+
+Number: TypeAlias = str | int | Decimal
+Side: TypeAlias = Literal["buy", "sell", 1, -1]
+Tif: TypeAlias = Literal["GTC", "IOC", "FOK", "GTX"]
+
+SIDES: dict[str | int, int]
+TIFS: dict[str, int]
+TYPES: dict[str, int]
+
+class OrderIntent:
+    spec: Spec
+    def __init__(
+        self,
+        spec: Spec,
+        side: Side,
+        qty: Number,
+        price: Number | None = None,
+        *,
+        type: Literal["limit", "market"] | None = None,
+        tif: Tif | None = None,
+        reduce_only: bool = False,
+    ) -> None: ...
+    @property
+    def symbol(self) -> str: ...
+    @property
+    def side(self) -> Literal["buy", "sell"]: ...
+    @property
+    def qty(self) -> Decimal: ...
+    @property
+    def price(self) -> Decimal | None: ...
+    @property
+    def type(self) -> Literal["limit", "market"]: ...
+    @property
+    def tif(self) -> Tif: ...
+    @property
+    def reduce_only(self) -> bool: ...
