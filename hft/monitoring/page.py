@@ -147,6 +147,8 @@ class PageState(msgspec.Struct, frozen=True):
     symbols: list[SymbolState]
     recent: list[Event]
     """Newest first."""
+    torn: bool
+    """The engine died or was suspended in the middle of a write: figures of one panel may not belong together."""
 
 
 class PageReader:
@@ -217,6 +219,7 @@ def view(raw: dict[str, Any], monotonic_ns: int) -> PageState:
         channels=[Channel(**channel) for channel in raw["channels"]],
         symbols=[_symbol(symbol, now) for symbol in raw["symbols"]],
         recent=[_event(record, specs) for record in raw["recent"] if 0 <= record["symbol"] < len(specs)],
+        torn=totals["torn"] or any(symbol["market"]["torn"] or symbol["panel"]["torn"] for symbol in raw["symbols"]),
     )
 
 
