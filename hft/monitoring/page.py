@@ -163,11 +163,11 @@ class PageReader:
         self._started = self._page.started
 
     def read(self) -> PageState:
-        """The page now."""
+        """The page now. UsageError while a new engine is setting it up; the next read tries again."""
         if self._page.started != self._started:
+            successor = open_page(self.path)  # may fail while it is being set up: then the next read tries again
             self._page.close()
-            self._page = open_page(self.path)
-            self._started = self._page.started
+            self._page, self._started = successor, successor.started
         return view(self._page.read(), time.monotonic_ns())
 
 
