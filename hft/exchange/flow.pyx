@@ -8,7 +8,7 @@ from hft._core.types cimport ASK, BID, BUY, BUYER_IS_MAKER, GTC, IOC, LIMIT, MSG
 from hft._core.types cimport SELL
 from hft.exchange.ladder cimport Fill, PriceLevel, ladder_fills, ladder_find, ladder_levels, ladder_next, ladder_orders
 from hft.exchange.ladder cimport ladder_qty
-from hft.exchange.matching cimport Execution, matching_cancel, matching_cut, matching_submit
+from hft.exchange.matching cimport matching_cancel, matching_cut, matching_submit
 from hft.exchange.random cimport random_below, random_chance, random_exponential, random_init, random_lognormal
 from hft.exchange.random cimport random_normal, random_unit
 from hft.exchange.tape cimport tape_has_room, tape_levels, tape_put
@@ -353,7 +353,7 @@ cdef void flow_init(Flow* f, const FlowParams* p, MatchingState* m, Tape* t) noe
     """Memory zeroed by the caller. Fills the book: dense to a few times `deep_ticks`, round prices to the ends."""
     cdef int side
     cdef int64_t d, price
-    cdef int32_t i
+    cdef int32_t _
     f.params = p[0]
     random_init(&f.random, p.seed)
     f.now = p.start_ns
@@ -366,7 +366,7 @@ cdef void flow_init(Flow* f, const FlowParams* p, MatchingState* m, Tape* t) noe
             price = _deep_price(f, side, d)
             if price > 0 and random_chance(&f.random, (0.28 if d < p.near_ticks else 0.7) / p.level_gap):
                 _rest(f, m, side, price, _size(f, p.level_qty * (0.4 if d < p.near_ticks else 1.0), 1.5))
-        for i in range(2000):
+        for _ in range(2000):
             d = _deep_distance(f)
             price = _deep_price(f, side, d)
             if price > 0 and d > 5 * p.deep_ticks and ladder_qty(m, side, price) == 0:

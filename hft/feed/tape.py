@@ -43,6 +43,11 @@ class Tape:
                 self.books.append((len(self.frames), record.symbol or symbol, record.ns, book))
 
     @property
+    def trades(self) -> str:
+        """The stream that volume is told by: `trade` where there is one."""
+        return "trade" if any(b'"e":"trade"' in frame for frame in self.frames[:10_000]) else "aggTrade"
+
+    @property
     def start_ns(self) -> int:
         """The first stamp."""
         first = [*self.stamps[:1], *(ns for _, _, ns, _ in self.books[:1])]

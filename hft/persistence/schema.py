@@ -192,7 +192,7 @@ def _connect(where: Path, flags: int, then: Callable[[apsw.Connection, Path], ob
 
 def _recognise(db: apsw.Connection, where: Path) -> int:
     """Version of a database of ours; 0 for an empty one; refuses all others."""
-    version = db.pragma("user_version")
+    version: int = db.pragma("user_version")
     owner = db.pragma("application_id")
     if owner == 0 and version == 0 and db.execute("SELECT count(*) FROM sqlite_schema").get == 0:
         return 0

@@ -296,4 +296,4 @@ def _value(value: Any) -> int | float | str | None:
         return value if math.isfinite(value) else None
     if isinstance(value, int):
         return int(value) if -(2**63) <= value < 2**63 else str(value)
-    return value
+    return None if value is None else str(value)

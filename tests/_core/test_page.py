@@ -8,10 +8,10 @@ import sys
 from contextlib import contextmanager
 
 import pytest
-from hft._core.types import Spec
 
 from hft._core.journal import Journal
 from hft._core.page import FLAGS, PageError, StatePage
+from hft._core.types import Spec
 
 BTC = Spec("BTCUSDT", tick="0.1", step="0.001")
 ETH = Spec("ETHUSDT", tick="0.01", step="0.001")
@@ -24,7 +24,7 @@ def path(tmp_path):
 
 @contextmanager
 def other_process(script, *args):
-    """A second interpreter that runs `script`, from when it says that it is under way until it is killed at the end of the block."""
+    """A second interpreter that runs `script`: under way when the block begins, killed at its end."""
     with subprocess.Popen([sys.executable, "-c", script, *map(str, args)], stdout=subprocess.PIPE, text=True) as child:
         try:
             assert child.stdout.readline() == "under way\n"

@@ -12,18 +12,13 @@ from contextlib import contextmanager
 
 from tests.monitoring.conftest import Engine
 
-SERVE = """
-import sys
-from hft.monitoring.server import run
-path, port, *parent = sys.argv[1:]
-sys.exit(run(path, port=int(port), parent=int(parent[0]) if parent else None))
-"""
+SERVER = [sys.executable, "-m", "hft.monitoring.server"]
 
 
 @contextmanager
 def monitor(path):
     """A monitor on a free port: its base address and its process."""
-    command = [sys.executable, "-c", SERVE, str(path), "0"]
+    command = [*SERVER, str(path), "127.0.0.1", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         try:
             where = json.loads(child.stdout.readline())
@@ -83,26 +78,26 @@ def test_it_listens_on_loopback_only(engine, path):
 def test_a_port_in_use_is_one_line_and_exit_code_2(engine, path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = subprocess.run([sys.executable, "-c", SERVE, str(path), str(port)], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([*SERVER, str(path), "127.0.0.1", str(port)], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert f"127.0.0.1:{port}: can't listen: Address already in use" in done.stderr
 
 
 def test_no_page_is_one_line_and_exit_code_2(tmp_path):
-    done = subprocess.run([sys.executable, "-c", SERVE, str(tmp_path / "none"), "0"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([*SERVER, str(tmp_path / "none"), "127.0.0.1", "0"], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
 
 
 PARENT = """
-import os, subprocess, sys
-child = subprocess.Popen([sys.executable, "-c", sys.argv[1], sys.argv[2], "0", str(os.getpid())])
+import subprocess, sys
+child = subprocess.Popen(sys.argv[1:])
 sys.stdin.readline()
 """
 
 
 def test_it_goes_with_the_process_that_started_it(engine, path):
-    command = [sys.executable, "-c", PARENT, SERVE, str(path)]
+    command = [sys.executable, "-c", PARENT, *SERVER, str(path), "127.0.0.1", "0"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
         json.loads(parent.stdout.readline())
         os.kill(parent.pid, signal.SIGKILL)

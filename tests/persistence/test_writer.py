@@ -12,11 +12,11 @@ from decimal import Decimal
 
 import apsw
 import pytest
-from hft._core.types import Spec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hft._core.journal import Journal
+from hft._core.types import Spec
 from hft.errors import DamagedData, UsageError
 from hft.persistence.reader import RunDatabase
 from hft.persistence.writer import Writer, WriterError
