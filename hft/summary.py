@@ -65,6 +65,8 @@ class Summary(msgspec.Struct, frozen=True):
     rejects: dict[str, int]
     skipped: dict[str, int]
     position: dict[str, Decimal]
+    mark: dict[str, Decimal | None]
+    """The mid that positions are valued at; null where no book was ever in sync."""
     pnl: Pnl
     tick_to_trade_ns: Latency
     tick_ns: Latency
@@ -151,6 +153,7 @@ def summarise(
         rejects={name: count for name, count in by_reason.items() if reasons[name] >= status.FIRST_ORDER_CODE},
         skipped={name: count for name, count in by_reason.items() if reasons[name] < status.FIRST_ORDER_CODE},
         position={spec.name: engine.position(spec.name) for spec in engine.symbols},
+        mark={spec.name: engine.pnl(spec.name).mark for spec in engine.symbols},
         pnl=totals(engine),
         tick_to_trade_ns=latency(engine.latency("tick_to_trade")),
         tick_ns=latency(engine.latency("tick")),

@@ -43,7 +43,7 @@ CORE = """
     risk
     broker broker_state latency queue taking resting matching
     journal names
-    page
+    page pagefile
     engine delivery outlet market lane params panel replay
 """
 ROWS = [row.split() for row in CORE.strip().splitlines()]

@@ -7,13 +7,11 @@ from typing import Any
 from typing_extensions import Buffer
 
 from hft._core.histogram import Histogram
+from hft._core.pagefile import PageError as PageError
 from hft._core.types import Spec
 
 HISTOGRAMS: dict[str, int]
 FLAGS: dict[str, int]
-
-class PageError(ValueError):
-    """A file that is not a state page this version can read, or one that another engine uses."""
 
 class StatePage:
     """Counters, histograms, books, positions and the kill switch of one engine, in a file that other processes map."""

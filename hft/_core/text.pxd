@@ -5,7 +5,7 @@
 # turn them into a number (D. Lemire, "Quickly parsing eight digits").
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcmp
 from hft._core.types cimport likely, unlikely
 
 cdef extern from *:
@@ -20,50 +20,6 @@ cdef extern from *:
     #endif
         return w;
     }
-    /* hft_marks: of 32 bytes, bit i of `closing` is set where byte i is a bracket `]`, of `others` where it is no digit.
-     * hft_digits: the number that ends at `end`; `keep` has 0x0F for each of its digits among the last sixteen bytes, once
-     * the bytes that `before` marks have moved up by one, over the point. */
-    static const unsigned char hft_keep[32] = {[16 ... 31] = 0x0F};     /* from n on: the last n of sixteen */
-    static const unsigned char hft_before[32] = {[0 ... 15] = 0xFF};    /* from n on: all but the last n of sixteen */
-    #if defined(__SSE2__)
-    #include <emmintrin.h>
-    static inline void hft_marks(const char *p, uint64_t *closing, uint64_t *others) {
-        const __m128i bracket = _mm_set1_epi8(']'), zero = _mm_set1_epi8('0'), ten = _mm_set1_epi8(10);
-        const __m128i a = _mm_loadu_si128((const __m128i *)p), b = _mm_loadu_si128((const __m128i *)(p + 16));
-        const __m128i x = _mm_sub_epi8(a, zero), y = _mm_sub_epi8(b, zero);
-        *closing = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(a, bracket))
-            | (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(b, bracket)) << 16;
-        *others = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_max_epu8(x, ten), x))
-            | (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_max_epu8(y, ten), y)) << 16;
-    }
-    static inline uint64_t hft_digits(const char *end, const unsigned char *before, const unsigned char *keep) {
-        const __m128i b = _mm_loadu_si128((const __m128i *)before);
-        __m128i w = _mm_loadu_si128((const __m128i *)(end - 16));
-        w = _mm_or_si128(_mm_and_si128(_mm_slli_si128(w, 1), b), _mm_andnot_si128(b, w));
-        w = _mm_and_si128(w, _mm_loadu_si128((const __m128i *)keep));
-        w = _mm_add_epi16(_mm_mullo_epi16(_mm_and_si128(w, _mm_set1_epi16(255)), _mm_set1_epi16(10)), _mm_srli_epi16(w, 8));
-        w = _mm_madd_epi16(w, _mm_set1_epi32(1 << 16 | 100));           /* pairs to fours */
-        w = _mm_packs_epi32(w, w);
-        w = _mm_madd_epi16(w, _mm_set1_epi32(1 << 16 | 10000));         /* fours to eights */
-        uint64_t eights = (uint64_t)_mm_cvtsi128_si64(w);
-        return (uint32_t)eights * 100000000ULL + (eights >> 32);
-    }
-    #else
-    static inline void hft_marks(const char *p, uint64_t *closing, uint64_t *others) {
-        *closing = *others = 0;
-        for (int i = 0; i < 32; i++) {
-            *closing |= (uint64_t)(p[i] == ']') << i;
-            *others |= (uint64_t)((unsigned char)(p[i] - '0') > 9) << i;
-        }
-    }
-    static inline uint64_t hft_digits(const char *end, const unsigned char *before, const unsigned char *keep) {
-        uint64_t value = 0;
-        for (int i = 0; i < 16; i++) {
-            value = value * 10 + (uint64_t)(end[i - 16 - (before[i] & 1)] & keep[i]);
-        }
-        return value;
-    }
-    #endif
     static inline uint64_t hft_rotr(uint64_t x, uint32_t n) { return (x >> n) | (x << (-n & 63)); }
     static const uint64_t hft_pow10[19] = {
         1ULL, 10ULL, 100ULL, 1000ULL, 10000ULL, 100000ULL, 1000000ULL, 10000000ULL, 100000000ULL, 1000000000ULL,
@@ -71,17 +27,12 @@ cdef extern from *:
         10000000000000000ULL, 100000000000000000ULL, 1000000000000000000ULL};
     """
     uint64_t load8 "hft_load8"(const char* p) noexcept nogil
-    void text_marks "hft_marks"(const char* p, uint64_t* closing, uint64_t* others) noexcept nogil
-    uint64_t text_ending "hft_digits"(const char* end, const unsigned char* before, const unsigned char* keep) noexcept nogil
     uint64_t rotr "hft_rotr"(uint64_t x, uint32_t n) noexcept nogil
     const uint64_t POW10 "hft_pow10"[19]
-    const unsigned char KEEP "hft_keep"[32]
-    const unsigned char BEFORE "hft_before"[32]
     int ctz "__builtin_ctzll"(uint64_t x) noexcept nogil
 
 cdef enum:
     MAX_DIGITS = 18             # of one number, before and after the point: what fits 64 bits whatever the digits
-    FORM_DECIMALS = 14          # after the point, the most that a Form describes
     SCALES = 19                 # one per count of digits after the point, 0 to MAX_DIGITS
 
 cdef struct Scale:              # printed digits -> ticks or quanta, for one count of digits after the point
@@ -90,14 +41,6 @@ cdef struct Scale:              # printed digits -> ticks or quanta, for one cou
     uint64_t most               # a quotient above this was not exact
     uint32_t twos               # the power of two in the divisor
     uint32_t reserved
-
-cdef struct Form:               # how a number is printed: with so many digits after the point, however many before
-    int64_t back                # from the closing quote back to the point; 0: no point; 63: no text has this form
-    int64_t point               # what must stand there: a point, or, if there is none, the closing quote
-    int64_t points              # 1, or 0
-    int64_t decimals
-    int64_t before              # where in BEFORE the mask of what is before the point begins
-
 
 # -- scales ------------------------------------------------------------------------------------------------------------
 
@@ -215,6 +158,45 @@ cdef inline const char* text_uint(const char* p, const char* end, int64_t* out) 
     return p
 
 
+cdef inline char text_key(const char* p, const char* end) noexcept nogil:
+    """The letter of `"x":`, or 0 for anything else."""
+    if likely(end - p >= 4) and p[0] == c'"' and p[2] == c'"' and p[3] == c':':
+        return p[1]
+    return 0
+
+
+cdef inline const char* text_bool(const char* p, const char* end, bint* out) noexcept nogil:
+    """`true` or `false`."""
+    out[0] = end - p >= 4 and memcmp(p, b"true", 4) == 0
+    return p + 4 if out[0] else text_expect(p, end, b"false", 5)
+
+
+cdef inline const char* text_skip(const char* p, const char* end) noexcept nogil:
+    """A field that is not used: a name of one to three letters, and a string, integer, boolean or null.
+
+    Longer names (`data`, `stream`, `event`) could change what kind of message this is: those are not skipped.
+    """
+    cdef const char* close
+    cdef int64_t ignored
+    cdef bint flag
+    if p == end or p[0] != c'"':
+        return NULL
+    close = text_string(p + 1, end)
+    if close == NULL or close - p > 4 or close - p < 2 or (close - p == 2 and p[1] == c'e'):
+        return NULL
+    p = text_expect(close, end, b'":', 2)
+    if p == NULL or p == end:
+        return NULL
+    if p[0] == c'"':
+        p = text_string(p + 1, end)
+        return p + 1 if p != NULL else NULL
+    if p[0] == c'n':
+        return text_expect(p, end, b"null", 4)
+    if p[0] == c't' or p[0] == c'f':
+        return text_bool(p, end, &flag)
+    return text_uint(p + 1 if p[0] == c'-' else p, end, &ignored)
+
+
 # -- decimals ----------------------------------------------------------------------------------------------------------
 
 cdef inline const char* text_decimal_long(const char* p, const char* end, uint64_t* digits, int* decimals) noexcept nogil:
@@ -261,52 +243,6 @@ cdef inline const char* text_decimal(const char* p, const char* end, uint64_t* d
     digits[0] = text_value(w, k) * POW10[f] + text_value(tail, f)
     decimals[0] = f
     return p + k + 1 + f
-
-
-cdef inline void text_form(Form* f, int decimals) noexcept nogil:
-    """The form with so many decimals; one that no text has when they are more than FORM_DECIMALS."""
-    f.decimals = decimals
-    f.points = decimals > 0
-    f.point = c'.' if decimals else c'"'
-    f.back = 0 if decimals == 0 else decimals + 1 if decimals <= FORM_DECIMALS else 63
-    f.before = decimals if 0 < decimals <= FORM_DECIMALS else 16
-
-
-cdef inline const char* text_pair(
-        const char* p, const Form* f, const Form* g, uint64_t* a, uint64_t* b) noexcept nogil:
-    """Two decimals of known forms that end an array, `61800.20","0.014"]`, as digits; NULL when they are printed otherwise.
-
-    Takes them from after the first's opening quote to the second's closing one, which is not taken. There must be
-    sixteen bytes before p, and 32 after it.
-
-    All checks are one: of the bytes up to the bracket, those that are no digits must be those that the forms have. Where
-    the next pair begins hangs on the bracket alone, so that it is begun before this one is turned into numbers.
-    """
-    cdef uint64_t closing, others, first, last, point_a, point_b
-    cdef int64_t n, m
-    cdef const char* q
-    text_marks(p, &closing, &others)
-    closing &= ~closing + 1                                 # bits of the bracket, the quotes before it and after `a`
-    last = closing >> 1
-    first = others & (others - f.points)
-    first &= ~first + 1
-    point_a = first >> f.back
-    point_b = last >> g.back
-    if unlikely(others & (2 * closing - 1) != (point_a | 7 * first | point_b | last | closing)):
-        return NULL
-    if unlikely(point_a <= 1) or unlikely(point_b <= 8 * first):        # no digit before the point, or no bracket
-        return NULL
-    n = ctz(first)
-    q = p + n + 3
-    m = ctz(last) - n - 3
-    if unlikely(memcmp(q - 3, b'","', 3) != 0) or unlikely((p[n - f.back] ^ f.point) | (q[m - g.back] ^ g.point)):
-        return NULL
-    if unlikely(n > 16) or unlikely(m > 16):
-        return NULL
-    a[0] = text_ending(q - 3, BEFORE + f.before, KEEP + n - f.points)
-    q = p + ctz(last)                                       # not q + m, which hangs on more
-    b[0] = text_ending(q, BEFORE + g.before, KEEP + m - g.points)
-    return q
 
 
 cdef inline const char* text_scaled(const char* p, const char* end, const Scale* scales, int64_t* out) noexcept nogil:

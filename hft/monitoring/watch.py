@@ -71,6 +71,8 @@ def _head(state: PageState) -> RenderableType:
     line.append(state.life, style=colour)
     if state.life == "silent":
         line.append(f": no sign of life for {_duration(abs(state.heartbeat_age_ns))}; what follows is what it left", style="red")
+    if state.torn:
+        line.append(": stopped in the middle of a write, figures may not belong together", style="red")
     line.append(f"   P&L {_signed(state.pnl.total)}", style=_shade(state.pnl.total))
     line.append(f"   kill switch {'ON' if state.kill.on else 'off'}", style="bold red" if state.kill.on else "dim")
     why = Text("\n".join(health.reasons), style="red")

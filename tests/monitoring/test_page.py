@@ -86,3 +86,19 @@ def test_failures_are_one_line_with_the_way_out(tmp_path):
     (tmp_path / "notes").write_text("x" * 100_000)
     with pytest.raises(UsageError, match="not a state page"):
         open_page(tmp_path / "notes")
+
+
+def test_a_page_that_is_being_set_up_is_an_error_that_passes(engine, path):
+    reader = PageReader(path)
+    whole = path.read_bytes()[:8]
+
+    def begin_with(magic):
+        with open(path, "r+b") as file:
+            file.write(magic)
+
+    begin_with(b"HFTPAGE\x01")
+    for _ in range(2):
+        with pytest.raises(UsageError, match="being set up"):
+            reader.read()
+    begin_with(whole)
+    assert reader.read().run == 7

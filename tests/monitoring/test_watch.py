@@ -49,6 +49,19 @@ def test_a_dead_engine_is_said_to_be_dead(engine, path):
     assert "heartbeat_stale" in text
 
 
+def test_a_half_written_page_is_said_to_be_one(engine, path):
+    engine.totals(timestamp_ns=0x1122334455667788)
+    words = (2).to_bytes(8, "little"), (4).to_bytes(8, "little")
+    raw, stamp = path.read_bytes(), (0x1122334455667788).to_bytes(8, "little")
+    place = raw.index(stamp) - 8
+    assert raw[place : place + 8] in words
+    with open(path, "r+b") as file:
+        file.seek(place)
+        file.write(b"\x05")
+    assert PageReader(path).read().torn
+    assert "figures may not belong together" in drawn(path)
+
+
 def test_what_is_wrong_is_in_plain_sight(engine, path):
     engine.panel(0, sync_state=1)
     engine.page.kill_set(True, 39, 1)
