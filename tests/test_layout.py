@@ -30,7 +30,7 @@ LAYERS = [
 # hold.
 CORE = """
     types status memory text atomic buffer crc32c symbols intent runclock cycles sink ring histogram
-    decode scales
+    decode form scales
     sync
     clock
     book far ladder ladder_check
