@@ -22,7 +22,6 @@ import uvloop
 from hft._core.journal import Journal
 from hft._core.page import PageError, StatePage
 from hft._core.runclock import RunClock
-from hft.config import Config
 from hft.errors import ExitCode, HftError, TradingHalted, UsageError, VenueUnreachable
 from hft.feed import specs
 from hft.feed.connection import Timing

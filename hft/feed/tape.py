@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from hft._core.engine import Engine
@@ -81,7 +81,7 @@ class Tape:
 
 
 def load(
-    paths: Iterable[str | Path], *, fees: tuple[specs.Text, specs.Text], settings: dict[str, specs.Rules] | None = None
+    paths: Iterable[str | Path], *, fees: tuple[specs.Text, specs.Text], settings: Mapping[str, specs.Rules] | None = None
 ) -> tuple[Tape, list[Spec], str]:
     """Captures as one session: the tape, the symbols' specifications, and the dialect.
 
