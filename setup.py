@@ -26,7 +26,7 @@ DIRECTIVES = {
 # -ffp-contract=off: no fused multiply-add, so that features have the same bits whatever the machine.
 COMPILE_ARGS = ["-O1", "-g", "-UNDEBUG"] if DEBUG else ["-O3", "-g0"]
 COMPILE_ARGS += ["-std=gnu11", "-ffp-contract=off", "-fno-strict-aliasing", "-fvisibility=hidden", "-Wno-unused-function"]
-MACROS = [("CYTHON_TRACE", "1"), ("CYTHON_TRACE_NOGIL", "1"), ("CYTHON_USE_SYS_MONITORING", "0"), ("HFT_DEBUG", "1")] if DEBUG else []
+DEBUG_MACROS = [("CYTHON_TRACE", "1"), ("CYTHON_TRACE_NOGIL", "1"), ("CYTHON_USE_SYS_MONITORING", "0"), ("HFT_DEBUG", "1")]
 
 
 def extension(path: Path) -> Extension:
@@ -34,7 +34,7 @@ def extension(path: Path) -> Extension:
         ".".join(path.with_suffix("").parts),
         [str(path)],
         extra_compile_args=COMPILE_ARGS,
-        define_macros=MACROS,
+        define_macros=DEBUG_MACROS if DEBUG else [],
     )
 
 

@@ -3,7 +3,9 @@
 import re
 import subprocess
 import sys
+import tomllib
 import types
+from pathlib import Path
 
 import pytest
 import typer
@@ -80,13 +82,8 @@ def test_without_a_command_help_is_shown(run):
 
 
 def test_the_version_is_the_package_s(run):
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        installed = version("hft")
-    except PackageNotFoundError:
-        pytest.skip("hft is not installed, only built in place")
-    assert run("--version") == (0, f"hft {installed}\n", "")
+    project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    assert run("--version") == (0, f"hft {project['version']}\n", "")
 
 
 @pytest.mark.parametrize(
@@ -114,7 +111,7 @@ def test_a_usage_error_is_one_line_and_exit_code_2(run, argv, line):
 def test_options_win_over_set_over_file(run, called, tmp_path):
     path = tmp_path / "hft.toml"
     path.write_text('[exchange]\nseed = 1\n[monitoring]\nport = 1\n[strategy]\nstrategy_id = "file"\n')
-    calls = called("hft.session", "live", 0)
+    calls = called("hft.launch", "live", 0)
     argv = ["live", "-c", str(path), "--set", "exchange.seed=2", "--set", "monitoring.port=2", "--monitor-port", "3"]
     assert run(*argv)[0] == 0
     (config, _), _ = calls[0]
@@ -122,7 +119,7 @@ def test_options_win_over_set_over_file(run, called, tmp_path):
 
 
 def test_live_hands_over_settings_and_options(run, called):
-    calls = called("hft.session", "live", 6)
+    calls = called("hft.launch", "live", 6)
     code, _, _ = run(
         "live", "--venue", "binance-spot", "--symbols", "btcusdt, ethusdt", "--duration", "20", "--headless", "--json", "--fresh",
         "--rest-url", "http://127.0.0.1:1", "--ws-url", "ws://127.0.0.1:2", "--seed", "7", "--no-monitor",
@@ -135,40 +132,53 @@ def test_live_hands_over_settings_and_options(run, called):
     assert (config.exchange.seed, config.monitoring.enabled) == (7, False)
 
 
+def test_kill_prints_what_it_did_to_the_engine_of_that_database(run, called):
+    calls = called("hft.monitoring.kill", "trip", "the kill switch is on")
+    assert run("kill", "--set", "strategy.persistence.database_path=runs/a.db") == (0, "the kill switch is on\n", "")
+    assert run("kill", "--release")[0] == 0
+    assert calls == [((Path("runs/a.state"),), {"release": False}), ((Path("data/strategy.state"),), {"release": True})]
+
+
+def test_watch_finds_the_state_page_beside_the_database(run, called):
+    calls = called("hft.monitoring.watch", "watch")
+    assert run("watch", "--once")[0] == 0
+    assert calls == [((Path("data/strategy.state"),), {"once": True})]
+
+
 def test_live_without_options_is_the_defaults(run, called):
-    calls = called("hft.session", "live")
+    calls = called("hft.launch", "live")
     run("live")
     assert calls == [((Config(), LiveOptions()), {})]
 
 
 @pytest.mark.parametrize("kind", [*HftError.__subclasses__(), StrategyError], ids=lambda kind: kind.__name__)
 def test_every_failure_is_told_in_one_line_with_its_code(run, called, kind):
-    called("hft.session", "live", kind("went\nwrong", where="there", do="do this"))
+    called("hft.launch", "live", kind("went\nwrong", where="there", do="do this"))
     code, out, err = run("live")
     assert (code, out) == (kind.exit_code, "")
     assert re.fullmatch(r"hft: there: went wrong.*; do this\n", err)
 
 
 def test_a_bug_keeps_its_traceback(run, called):
-    called("hft.session", "live", ZeroDivisionError())
+    called("hft.launch", "live", ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
         run("live")
 
 
 def test_a_missing_package_is_told_as_such(run, called):
-    called("hft.session", "live", ModuleNotFoundError("No module named 'picows'", name="picows"))
+    called("hft.launch", "live", ModuleNotFoundError("No module named 'picows'", name="picows"))
     code, _, err = run("live")
     assert (code, err) == (ExitCode.USAGE, "hft: the package picows is not installed; install hft anew with `pip install hft`\n")
 
 
 def test_a_missing_module_of_our_own_is_a_bug(run, called):
-    called("hft.session", "live", ModuleNotFoundError("No module named 'hft.x'", name="hft.x"))
+    called("hft.launch", "live", ModuleNotFoundError("No module named 'hft.x'", name="hft.x"))
     with pytest.raises(ModuleNotFoundError):
         run("live")
 
 
 def test_ctrl_c_before_anything_runs_is_130(run, called):
-    called("hft.session", "live", KeyboardInterrupt())
+    called("hft.launch", "live", KeyboardInterrupt())
     assert run("live") == (ExitCode.SIGINT, "", "")
 
 
@@ -201,7 +211,7 @@ def test_a_command_s_module_holds_one_command_and_no_work():
     code = (
         "import sys, hft.cli; print(sorted(m for m in sys.modules if m.partition('.')[0] in"
         " {'numpy', 'rich', 'aiohttp', 'picows', 'uvloop', 'apsw', 'websockets', 'prometheus_client', 'structlog'}"
-        " or m.startswith(('hft._core', 'hft.session', 'hft.exchange', 'hft.feed'))))"
+        " or m.startswith(('hft._core', 'hft.launch', 'hft.session', 'hft.exchange', 'hft.feed'))))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 

@@ -208,7 +208,8 @@ def test_an_assignment_needs_key_and_value(text):
 
 def test_an_assignment_below_a_value_is_refused(settings_file):
     path = settings_file("[strategy]\nstrategy_id = 'x'\n")
-    assert refused(path, {"strategy.strategy_id.deeper": 1}) == "command line: strategy.strategy_id.deeper: strategy_id is not a table"
+    line = refused(path, {"strategy.strategy_id.deeper": 1})
+    assert line == "command line: strategy.strategy_id.deeper: strategy_id is not a table"
 
 
 def test_fees_follow_the_venue_until_they_are_set():
@@ -246,10 +247,12 @@ def test_no_value_of_any_kind_gets_past_a_limit_or_raises_anything_else(value):
     try:
         limit = load(overrides={"strategy.risk_limits.max_order_size": value}).strategy.risk_limits.max_order_size
     except ConfigError as error:
-        assert "\n" not in str(error)
+        limit, line = Decimal(1), str(error)
     else:
-        assert limit > 0
-        assert limit.is_finite()
+        line = ""
+    assert limit.is_finite()
+    assert limit > 0
+    assert "\n" not in line
 
 
 def test_every_setting_has_a_range_or_choices():
@@ -275,5 +278,6 @@ def test_risk_limits_of_the_settings_have_a_reason_code():
 
 def test_settings_load_without_heavy_imports():
     """The engine's process reads them too."""
-    code = "import sys, hft.config; print(sorted({'numpy', 'rich', 'prometheus_client', 'websockets', 'typer'} & set(sys.modules)))"
+    heavy = {"numpy", "rich", "prometheus_client", "websockets", "typer"}
+    code = f"import sys, hft.config; print(sorted({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -12,8 +12,9 @@ from libc.math cimport NAN
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport abort
 
+from hft._core.far cimport KEY_NONE
 from hft._core.ladder cimport (
-    KEY_FIRST, KEY_NONE, Ladder, ladder_after, ladder_best, ladder_clear, ladder_init, ladder_qty, ladder_set,
+    KEY_FIRST, Ladder, ladder_after, ladder_best, ladder_clear, ladder_init, ladder_qty, ladder_set,
     ladder_settle, ladder_size, ladder_veil, ladder_view_after, ladder_view_best,
     ladder_view_qty,
 )
@@ -93,7 +94,7 @@ cdef inline int book_apply(Book* b, const Message* m, const Level* levels) noexc
         b.overlay_id = 0
         ladder_veil(bids, KEY_FIRST, 0)
         ladder_veil(asks, KEY_FIRST, 0)
-    b.dropped = bids.dropped + asks.dropped
+    b.dropped = bids.far.dropped + asks.far.dropped
     _debug_check(b)
     if ladder_best(bids) != KEY_NONE and ladder_best(asks) != KEY_NONE and ~ladder_best(bids) >= ladder_best(asks):
         return CROSSED_BOOK

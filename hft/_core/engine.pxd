@@ -8,7 +8,6 @@
 # EngineState holds pointers and is never hashed or mapped; what it points to is plain memory that `Engine` owns. Inputs come
 # in order of `now`; an input with an earlier one counts as simultaneous with the newest.
 
-from hft._core.broker cimport broker_next_due
 from hft._core.cycles cimport cycles_now
 from hft._core.decode cimport DecoderState, decode_frame, decoder_levels, decoder_message
 from hft._core.delivery cimport INT64_MAX

@@ -4,28 +4,29 @@ from decimal import Decimal
 
 from posix.unistd cimport usleep
 
-from hft._core.broker cimport broker_add
+from hft._core.broker_state cimport broker_add
 from hft._core.cycles cimport cycles_per_ns
 from hft._core.decode cimport Decoder
 from hft._core.histogram cimport Histogram
-from hft._core.imbalance cimport ImbalanceParams
-from hft._core.journal cimport Journal, journal_room
-from hft._core.lane cimport LaneParams, lane_broker, lane_init, lane_size
+from hft._core.imbalance cimport Imbalance, ImbalanceParams
+from hft._core.journal cimport Journal, JournalState, journal_room
+from hft._core.lane cimport LaneParams, lane_broker, lane_init, lane_orders, lane_size, lane_symbol
 from hft._core.market cimport MarketParams, market_book, market_init, market_size
 from hft._core.params cimport fill_lane, fill_market, fill_strategy, lot_quanta
 from hft._core.memory cimport align64, hft_alloc, hft_free
-from hft._core.outlet cimport Fill, fill_from
-from hft._core.page cimport PAGE_WRITER_FAILED, StatePage, page_counters
-from hft._core.panel cimport panel_show
+from hft._core.orders cimport SymbolOrders, orders_of
+from hft._core.outlet cimport fill_from
+from hft._core.page cimport PAGE_WRITER_FAILED, StatePage
+from hft._core.panel cimport panel_counters, panel_show
 from hft._core.position cimport (
-    Position, Positions, position_at, position_bind, position_fees, position_realised, position_scale, position_total,
-    position_unrealised,
+    Position, Positions, position_at, position_bind, position_fees, position_realised, position_unrealised,
 )
 from hft._core.risk cimport risk_bind
+from hft._core.status cimport KILL_LATCHED
 from hft._core.sync cimport SYNC_SYNCED
-from hft._core.book cimport book_base_best, book_base_best_qty, book_best, book_best_qty, book_hash
+from hft._core.book cimport Book, book_base_best, book_base_best_qty, book_best, book_best_qty, book_hash
 from hft._core.symbols cimport Symbols
-from hft._core.types cimport ASK, BID, FEE_SCALE, MSG_AGG_TRADE, MSG_KINDS, MSG_TRADE, JournalRecord, Spec
+from hft._core.types cimport ASK, BID, FEE_SCALE, JournalRecord, Spec
 
 from hft._core import status as status_table
 from hft._core.params import DEFAULTS
@@ -164,7 +165,7 @@ cdef class Engine(FrameSink):
                     lot_quanta(spec, s["max_order"])) != OK:
                 raise ValueError(f"{spec.name}: its tick and step can't be accounted for exactly beside the other symbols'")
             broker_add(lane_broker(self.c.lane), i, &spec.c)
-        if self.page.kill_on:
+        if self.c.out.page.header.kill_on:
             engine_kill(self.c, True, KILL_LATCHED, 0)
         return 0
 
@@ -195,7 +196,7 @@ cdef class Engine(FrameSink):
 
     def on_snapshot(self, symbol, int64_t last_update_id, bids, asks, int64_t now_ns, stamp=0) -> int:
         """A REST book: (price, quantity) as decimal text. The status code; 0 when the book stands on it now."""
-        cdef int code = self.decoder.load_snapshot(self._name(symbol), last_update_id, stamp, bids, asks, now_ns)
+        cdef int code = self.decoder.load_snapshot(self._name(symbol), last_update_id, bids, asks, stamp, now_ns)
         if code == OK:
             code = engine_message(self.c, decoder_message(self.c.decoder), decoder_levels(self.c.decoder), cycles_now())
         else:
@@ -304,6 +305,19 @@ cdef class Engine(FrameSink):
     def book_hash(self, symbol) -> int:
         return book_hash(market_book(self.c.markets[self.symbols.index(symbol)]))
 
+    def state_hash(self, symbol) -> int:
+        """64 bits over book, position, orders and strategy of a symbol: two runs that differ in one differ here."""
+        cdef int i = self.symbols.index(symbol)
+        cdef uint64_t h = book_hash(market_book(self.c.markets[i]))
+        h = _mix(h, position_at(lane_positions(self.c.lane), i), sizeof(Position) // 8)
+        h = _mix(h, orders_of(lane_orders(self.c.lane), i), sizeof(SymbolOrders) // 8)
+        return _mix(h, &lane_symbol(self.c.lane, i).imbalance, sizeof(Imbalance) // 8)
+
+    @property
+    def commands_under_way(self) -> int:
+        """Orders and cancels on their way to the exchange."""
+        return lane_broker(self.c.lane).n_commands
+
     def position(self, symbol):
         """Signed position in base units, as the strategy was told."""
         cdef int i = self.symbols.index(symbol)
@@ -330,7 +344,18 @@ cdef class Engine(FrameSink):
 
     def counters(self) -> dict:
         """Everything that is counted, as `StatePage` reads it."""
+        panel_counters(self.c)
         return self.page.read()["counters"]
+
+
+cdef uint64_t _mix(uint64_t h, const void* words, size_t n) noexcept nogil:
+    """Murmur3's finaliser over a struct's words, in order."""
+    cdef size_t i
+    for i in range(n):
+        h ^= (<const uint64_t*>words)[i]
+        h = (h ^ (h >> 33)) * 0xFF51AFD7ED558CCDULL
+        h = (h ^ (h >> 33)) * 0xC4CEB9FE1A85EC53ULL
+    return h ^ (h >> 33)
 
 
 cdef object _amount(int64_t money):

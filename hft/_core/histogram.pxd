@@ -21,10 +21,9 @@ cdef enum:
     HISTOGRAM_BUCKETS = 992
 
 cdef struct HistogramState:
-    uint64_t count
     uint64_t sum_ns
     uint64_t max_ns
-    uint64_t reserved[5]
+    uint64_t reserved[6]
     uint64_t buckets[992]
 
 
@@ -41,12 +40,12 @@ cdef inline int histogram_index(uint64_t ns) noexcept nogil:
 cdef inline void histogram_add(HistogramState* h, int64_t ns) noexcept nogil:
     cdef uint64_t value = <uint64_t>ns if ns > 0 else 0
     add_relaxed(&h.buckets[histogram_index(value)], 1)
-    add_relaxed(&h.count, 1)
     add_relaxed(&h.sum_ns, value)
     if value > load_relaxed(&h.max_ns):
         store_relaxed(&h.max_ns, value)
 
 
+cdef uint64_t histogram_count(const HistogramState* h) noexcept nogil
 cdef int64_t histogram_value(int index) noexcept nogil              # the middle of a bucket
 cdef int64_t histogram_percentile(const HistogramState* h, double q) noexcept nogil
 cdef uint64_t histogram_below(const HistogramState* h, int64_t ns) noexcept nogil
@@ -55,6 +54,8 @@ cdef void histogram_merge(HistogramState* into, const HistogramState* other) noe
 
 cdef class Histogram:
     cdef HistogramState* c
-    cdef object owner           # None: this object allocated `c` and frees it; else what keeps `c` alive
+    cdef bint owned             # allocated here, freed here
+    cdef object owner           # else: what keeps the memory alive
+
     @staticmethod
     cdef Histogram view(HistogramState* c, object owner)

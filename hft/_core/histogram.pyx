@@ -6,6 +6,14 @@ from hft._core.memory cimport hft_alloc, hft_free
 assert sizeof(HistogramState) == 64 + 8 * HISTOGRAM_BUCKETS
 
 
+cdef uint64_t histogram_count(const HistogramState* h) noexcept nogil:
+    cdef uint64_t n = 0
+    cdef int i
+    for i in range(HISTOGRAM_BUCKETS):
+        n += load_relaxed(&h.buckets[i])
+    return n
+
+
 cdef int64_t histogram_value(int index) noexcept nogil:
     cdef int shift
     if index < 64:
@@ -16,13 +24,13 @@ cdef int64_t histogram_value(int index) noexcept nogil:
 
 cdef int64_t histogram_percentile(const HistogramState* h, double q) noexcept nogil:
     """The value that q percent of all are at or below (nearest rank); 0 when there are none."""
-    cdef uint64_t rank, seen = 0
+    cdef uint64_t rank, seen = 0, count = histogram_count(h)
     cdef int64_t largest = <int64_t>load_relaxed(&h.max_ns)
     cdef int64_t value
     cdef int i
-    if load_relaxed(&h.count) == 0:
+    if count == 0:
         return 0
-    rank = <uint64_t>ceil(q * <double>load_relaxed(&h.count) / 100.0 - 1e-9)   # 99.9 % of 1,000 is the 999th, in floats too
+    rank = <uint64_t>ceil(q * <double>count / 100.0 - 1e-9)   # 99.9 % of 1,000 is the 999th, in floats too
     if rank < 1:
         rank = 1
     for i in range(HISTOGRAM_BUCKETS):
@@ -47,14 +55,10 @@ cdef uint64_t histogram_below(const HistogramState* h, int64_t ns) noexcept nogi
 
 
 cdef void histogram_merge(HistogramState* into, const HistogramState* other) noexcept nogil:
-    """Adds another histogram's counts. The count follows the buckets, so that a copy taken beside a writer adds up."""
-    cdef uint64_t n, count = 0
+    """Adds another histogram's counts, which may be growing meanwhile."""
     cdef int i
     for i in range(HISTOGRAM_BUCKETS):
-        n = load_relaxed(&other.buckets[i])
-        into.buckets[i] += n
-        count += n
-    into.count += count
+        into.buckets[i] += load_relaxed(&other.buckets[i])
     into.sum_ns += load_relaxed(&other.sum_ns)
     if load_relaxed(&other.max_ns) > into.max_ns:
         into.max_ns = load_relaxed(&other.max_ns)
@@ -79,9 +83,10 @@ cdef class Histogram:
         self.c = <HistogramState*>hft_alloc(sizeof(HistogramState))
         if self.c == NULL:
             raise MemoryError
+        self.owned = True
 
     def __dealloc__(self):
-        if self.owner is None:
+        if self.owned:
             hft_free(self.c)
 
     @staticmethod
@@ -89,6 +94,7 @@ cdef class Histogram:
         """A histogram that lies in memory that `owner` keeps alive, such as the state page's."""
         cdef Histogram self = Histogram.__new__(Histogram)
         hft_free(self.c)
+        self.owned = False
         self.c = c
         self.owner = owner
         return self
@@ -126,7 +132,7 @@ cdef class Histogram:
     @property
     def count(self) -> int:
         """Values counted."""
-        return self.c.count
+        return histogram_count(self.c)
 
     @property
     def sum(self) -> int:
@@ -141,7 +147,8 @@ cdef class Histogram:
     @property
     def mean(self) -> float:
         """Mean value, ns, exact; 0.0 when nothing was counted."""
-        return self.c.sum_ns / <double>self.c.count if self.c.count else 0.0
+        cdef uint64_t n = histogram_count(self.c)
+        return self.c.sum_ns / <double>n if n else 0.0
 
     def __repr__(self):
         return f"<Histogram n={self.count} p50={self.percentile(50)} p99={self.percentile(99)} max={self.max} ns>"

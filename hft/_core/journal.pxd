@@ -114,4 +114,5 @@ cdef void journal_begin(JournalState* j, int64_t run) noexcept nogil          # 
 
 cdef class Journal:
     cdef JournalState* c
-    cdef object memory          # None: this object allocated `c` and frees it; else the buffer that holds it
+    cdef bint owned             # allocated here, freed here (not told by `memory`: the collector may clear that one first)
+    cdef object memory          # else: the buffer that holds it

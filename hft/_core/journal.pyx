@@ -78,11 +78,12 @@ cdef class Journal:
         if c.magic == 0:
             journal_init(c, &params)
         self.c = c
+        self.owned = memory is None
         if run:
             journal_begin(c, run)
 
     def __dealloc__(self):
-        if self.memory is None:
+        if self.owned:
             hft_free(self.c)
 
     @staticmethod

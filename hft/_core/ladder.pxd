@@ -4,31 +4,31 @@
 # best price and one code serves both.
 #
 #   base                                  base + window               keys, worse ->
-#    |  dense window: one slot a tick        |  far store: sorted pairs
-#    |  qty[key & mask], a bit a slot        |  key, qty; nearest first
+#    |  dense window: one slot a tick        |  far store: sorted pairs (see `far`)
+#    |  qty[key & mask], a bit a slot        |
 #
 # The window is a ring: when the touch drifts, `base` moves and only the levels that leave or enter are handled. Nothing is
-# ever better than the window. When the far store is full, its worst level is dropped, counted, and `horizon` remembers the
-# best key ever dropped: below it the ladder is exact.
+# ever better than the window.
 #
 # The best levels are also kept as a list with running sums (`top_*`), so that sums over the first N cost a subtraction.
 # `ladder_set` only notes the best key it changed; `ladder_settle`, once per message, rebuilds the list from there on.
 # Between the two only `ladder_qty` and `ladder_after` answer.
 
 from libc.stdint cimport int64_t, uint64_t
-from libc.string cimport memmove, memset
+from libc.string cimport memset
 
+from hft._core.far cimport (
+    KEY_NONE, FarStore, Rung, far_drop, far_first, far_from, far_init, far_open, far_qty, far_set, far_size, far_take,
+)
 from hft._core.memory cimport align64
 from hft._core.types cimport unlikely
 
 cdef extern from *:
     """
-    #define HFT_KEY_NONE INT64_MAX      /* after every key: no level */
     #define HFT_KEY_FIRST INT64_MIN     /* before every key */
     #define HFT_CTZ(x) __builtin_ctzll(x)
     #define HFT_POPCOUNT(x) __builtin_popcountll(x)
     """
-    const int64_t KEY_NONE "HFT_KEY_NONE"
     const int64_t KEY_FIRST "HFT_KEY_FIRST"
     int ctz "HFT_CTZ"(uint64_t) noexcept nogil
     int popcount "HFT_POPCOUNT"(uint64_t) noexcept nogil
@@ -38,10 +38,6 @@ cdef enum:
     MAX_WINDOW = 262144         # 64 x 64 x 64: what two summary levels of 64-bit words span
     TOP_LEVELS = 128            # the list of best levels holds at most this many
     TOP_READY = 24              # and at least this many beyond the veil, as far as there are levels
-
-cdef struct Rung:               # a level of the far store
-    int64_t key
-    int64_t qty
 
 cdef struct Ladder:
     int64_t flip
@@ -53,15 +49,10 @@ cdef struct Ladder:
     int64_t veil_qty            # at it stands this quantity (SEMANTICS 7); KEY_FIRST and 0: no overlay
     int64_t hidden              # levels of the list that the veil hides
     int64_t top_n
-    int64_t far_head
-    int64_t far_n
-    int64_t far_capacity        # the store has room for twice as many, to grow at either end
-    int64_t horizon
-    int64_t dropped
+    FarStore far
     int64_t qty_at              # byte offsets from this struct
     int64_t words_at            # bit i of word w: slot 64 w + i is occupied
     int64_t middle_at           # bit i of middle m: word 64 m + i != 0
-    int64_t far_at
     int64_t bytes
     int64_t top_key[TOP_LEVELS]
     int64_t top_qty[TOP_LEVELS]
@@ -80,57 +71,56 @@ cdef inline uint64_t* ladder_middle(const Ladder* l) noexcept nogil:
     return <uint64_t*>(<char*>l + l.middle_at)
 
 
-cdef inline Rung* ladder_far(const Ladder* l) noexcept nogil:
-    """The nearest level of the far store; `far_n` follow each other."""
-    return <Rung*>(<char*>l + l.far_at) + l.far_head
-
-
 # ---- memory ----------------------------------------------------------------------------------------------------------
 
 cdef inline size_t ladder_size(int64_t window, int64_t far_levels) noexcept nogil:
-    return (align64(sizeof(Ladder)) + align64(window * 8) + align64(window / 8) + align64(64 * 8)
-            + align64(2 * far_levels * sizeof(Rung)))
+    return (align64(sizeof(Ladder)) + align64(window * 8) + align64(window >> 3) + align64(64 * 8)
+            + far_size(far_levels))
 
 
 cdef inline void ladder_init(Ladder* l, int64_t flip, int64_t window, int64_t far_levels) noexcept nogil:
     """`l` is zeroed memory of ladder_size(); window a power of two from MIN_WINDOW to MAX_WINDOW, far_levels from 2."""
     l.flip = flip
     l.mask = window - 1
-    l.far_capacity = far_levels
-    l.far_head = far_levels / 2
     l.qty_at = align64(sizeof(Ladder))
     l.words_at = l.qty_at + align64(window * 8)
-    l.middle_at = l.words_at + align64(window / 8)
-    l.far_at = l.middle_at + align64(64 * 8)
+    l.middle_at = l.words_at + align64(window >> 3)
+    far_init(&l.far, far_levels, <char*>l + l.middle_at + align64(64 * 8))
     l.bytes = ladder_size(window, far_levels)
     l.dirty = KEY_NONE
-    l.horizon = KEY_NONE
     l.veil = KEY_FIRST
 
 
 cdef inline void ladder_clear(Ladder* l) noexcept nogil:
-    """No level, no veil; `dropped` goes on counting."""
-    cdef int64_t dropped = l.dropped, flip = l.flip, window = l.mask + 1, far_levels = l.far_capacity
-    memset(l, 0, l.far_at)              # the far store is only read where far_n says so
+    """No level, no veil; `far.dropped` goes on counting."""
+    cdef int64_t dropped = l.far.dropped, flip = l.flip, window = l.mask + 1, far_levels = l.far.capacity
+    memset(l, 0, l.middle_at + 64 * 8)  # the far store's levels are only read where it counts them
     ladder_init(l, flip, window, far_levels)
-    l.dropped = dropped
+    l.far.dropped = dropped
 
 
 # ---- the window's bitmap ---------------------------------------------------------------------------------------------
 
 cdef inline void _put(Ladder* l, int64_t key, int64_t qty) noexcept nogil:
-    """Quantity at a key inside the window. Without branches: whether a level is new, changed or gone is unpredictable."""
+    """Quantity at a key inside the window.
+
+    Whether a level is new, changed or gone is unpredictable, so that takes no branch; that a word of the bitmap fills or
+    empties is rare where the book is dense.
+    """
     cdef uint64_t slot = <uint64_t>key & l.mask
     cdef uint64_t w = slot >> 6, m = slot >> 12
     cdef int64_t* at = ladder_slots(l) + slot
     cdef uint64_t* word = ladder_words(l) + w
     cdef uint64_t* middle = ladder_middle(l) + m
+    cdef uint64_t old = word[0]
+    cdef uint64_t new = (old & ~(<uint64_t>1 << (slot & 63))) | (<uint64_t>(qty != 0) << (slot & 63))
     cdef int64_t touched = key if at[0] != qty else KEY_NONE
-    l.dirty = touched if touched < l.dirty else l.dirty
+    l.dirty = min(l.dirty, touched)
     at[0] = qty
-    word[0] = (word[0] & ~(<uint64_t>1 << (slot & 63))) | (<uint64_t>(qty != 0) << (slot & 63))
-    middle[0] = (middle[0] & ~(<uint64_t>1 << (w & 63))) | (<uint64_t>(word[0] != 0) << (w & 63))
-    l.root = (l.root & ~(<uint64_t>1 << m)) | (<uint64_t>(middle[0] != 0) << m)
+    word[0] = new
+    if (old == 0) != (new == 0):
+        middle[0] ^= <uint64_t>1 << (w & 63)
+        l.root = (l.root & ~(<uint64_t>1 << m)) | (<uint64_t>(middle[0] != 0) << m)
 
 
 cdef inline int64_t _scan(const Ladder* l, uint64_t slot) noexcept nogil:
@@ -170,103 +160,24 @@ cdef inline int64_t _window_from(const Ladder* l, int64_t key) noexcept nogil:
     return found if found >= key else KEY_NONE
 
 
-# ---- the far store ---------------------------------------------------------------------------------------------------
-
-cdef inline int64_t _far_search(const Ladder* l, int64_t key) noexcept nogil:
-    """Index of the first far level at or after key."""
-    cdef const Rung* far = ladder_far(l)
-    cdef int64_t low = 0, high = l.far_n, i
-    while low < high:
-        i = (low + high) >> 1
-        if far[i].key < key:
-            low = i + 1
-        else:
-            high = i
-    return low
-
-
-cdef inline void _far_drop(Ladder* l, int64_t key) noexcept nogil:
-    """Count a level that there is no room for."""
-    l.dropped += 1
-    if key < l.horizon:
-        l.horizon = key
-
-
-cdef inline void _far_slide(Ladder* l, int64_t head) noexcept nogil:
-    """Move the far levels within their room, to begin at `head`."""
-    cdef Rung* room = <Rung*>(<char*>l + l.far_at)
-    memmove(room + head, room + l.far_head, l.far_n * sizeof(Rung))
-    l.far_head = head
-
-
-cdef inline void _far_insert(Ladder* l, int64_t i, int64_t key, int64_t qty) noexcept nogil:
-    """A new far level at index i. Full: the worst goes, be it this one."""
-    if l.far_n == l.far_capacity:
-        if i == l.far_n:
-            _far_drop(l, key)
-            return
-        l.far_n -= 1
-        _far_drop(l, ladder_far(l)[l.far_n].key)
-    cdef bint forward = i < l.far_n - i         # move the shorter part
-    if l.far_head == 0 if forward else l.far_head + l.far_n == 2 * l.far_capacity:
-        _far_slide(l, (2 * l.far_capacity - l.far_n) / 2)
-    cdef Rung* far = ladder_far(l)
-    if forward:
-        memmove(far - 1, far, i * sizeof(Rung))
-        l.far_head -= 1
-        far -= 1
-    else:
-        memmove(far + i + 1, far + i, (l.far_n - i) * sizeof(Rung))
-    l.far_n += 1
-    far[i].key = key
-    far[i].qty = qty
-
-
-cdef inline void _far_set(Ladder* l, int64_t key, int64_t qty) noexcept nogil:
-    cdef int64_t i = _far_search(l, key)
-    cdef Rung* far = ladder_far(l)
-    if i < l.far_n and far[i].key == key:
-        if far[i].qty == qty:
-            return
-        if qty:
-            far[i].qty = qty
-        else:
-            l.far_n -= 1
-            memmove(far + i, far + i + 1, (l.far_n - i) * sizeof(Rung))
-    elif qty:
-        _far_insert(l, i, key, qty)
-    else:
-        return                          # deleting an unknown level is normal
-    if key < l.dirty:
-        l.dirty = key
-
-
 # ---- moving the window -----------------------------------------------------------------------------------------------
 
 cdef inline void _spill(Ladder* l, int64_t first, int64_t end) noexcept nogil:
     """Move the window's levels of [first, end) — whole words at its worse end — in front of the far store."""
-    cdef uint64_t* words = ladder_words(l)
-    cdef int64_t key, count = 0
+    cdef const uint64_t* words = ladder_words(l)
+    cdef int64_t key, kept, count = 0
     for key in range(first, end, 64):
         count += popcount(words[(<uint64_t>key & l.mask) >> 6])
-    cdef int64_t kept = min(count, l.far_capacity)
-    while l.far_n > l.far_capacity - kept:
-        l.far_n -= 1
-        _far_drop(l, ladder_far(l)[l.far_n].key)
-    if l.far_head < kept:
-        _far_slide(l, kept + (2 * l.far_capacity - l.far_n - kept) / 2)
-    l.far_head -= kept
-    l.far_n += kept
-    cdef Rung* far = ladder_far(l)
+    kept = far_open(&l.far, count)
     count = 0
     key = _window_from(l, first)
     while key < end:
         if count < kept:
-            far[count].key = key
-            far[count].qty = ladder_slots(l)[<uint64_t>key & l.mask]
+            far_first(&l.far)[count].key = key
+            far_first(&l.far)[count].qty = ladder_slots(l)[<uint64_t>key & l.mask]
             count += 1
         else:
-            _far_drop(l, key)
+            far_drop(&l.far, key)
         _put(l, key, 0)
         key = _window_from(l, key)
 
@@ -276,33 +187,25 @@ cdef inline void ladder_move(Ladder* l, int64_t best) noexcept nogil:
     cdef int64_t window = l.mask + 1
     cdef int64_t base = (best - (window >> 2)) & ~<int64_t>63
     cdef int64_t dirty = l.dirty        # levels change their store, not the book
-    cdef Rung* far
+    cdef Rung nearest
     if base < l.base:
         _spill(l, max(base + window, l.base), l.base + window)
         l.base = base
     else:
         l.base = base
-        while l.far_n and ladder_far(l).key < base + window:
-            far = ladder_far(l)
-            _put(l, far.key, far.qty)
-            l.far_head += 1
-            l.far_n -= 1
+        while l.far.n and far_first(&l.far).key < base + window:
+            nearest = far_take(&l.far)
+            _put(l, nearest.key, nearest.qty)
     l.dirty = dirty
 
 
 cdef inline void _set_outside(Ladder* l, int64_t key, int64_t qty) noexcept nogil:
-    if l.root == 0 and l.far_n == 0:
-        if qty == 0:
-            return
+    if key >= l.base and (l.root or l.far.n):
+        if far_set(&l.far, key, qty):
+            l.dirty = min(l.dirty, key)
+    elif qty:                           # better than the window, or the very first level
         ladder_move(l, key)
-    elif key >= l.base:
-        _far_set(l, key, qty)
-        return
-    elif qty == 0:
-        return
-    else:
-        ladder_move(l, key)
-    _put(l, key, qty)
+        _put(l, key, qty)
 
 
 # ---- verbs -----------------------------------------------------------------------------------------------------------
@@ -319,13 +222,12 @@ cdef inline int64_t ladder_qty(const Ladder* l, int64_t key) noexcept nogil:
     """The quantity at a key, 0 where there is no level."""
     if <uint64_t>(key - l.base) <= l.mask:
         return ladder_slots(l)[<uint64_t>key & l.mask]
-    cdef int64_t i = _far_search(l, key)
-    return ladder_far(l)[i].qty if i < l.far_n and ladder_far(l)[i].key == key else 0
+    return far_qty(&l.far, key)
 
 
 cdef inline int64_t ladder_after(const Ladder* l, int64_t key) noexcept nogil:
     """The next occupied key strictly after `key` (KEY_FIRST: the best), or KEY_NONE."""
-    cdef int64_t found, i
+    cdef int64_t found
     if key == KEY_NONE:
         return KEY_NONE
     key += 1
@@ -335,26 +237,38 @@ cdef inline int64_t ladder_after(const Ladder* l, int64_t key) noexcept nogil:
         found = _window_from(l, key)
         if found != KEY_NONE:
             return found
-    i = _far_search(l, key)
-    return ladder_far(l)[i].key if i < l.far_n else KEY_NONE
+    return far_from(&l.far, key)
+
+
+cdef inline void _append(Ladder* l, int64_t key, int64_t qty) noexcept nogil:
+    cdef int64_t n = l.top_n, total = l.top_sum[n]
+    l.top_key[n] = key
+    l.top_qty[n] = qty
+    l.top_sum[n + 1] = total + qty if total <= KEY_NONE - qty else KEY_NONE
+    l.top_n = n + 1
 
 
 cdef inline void _list(Ladder* l, int64_t want) noexcept nogil:
     """Extend the list of best levels to `want`, as far as there are levels and room."""
-    cdef int64_t n = l.top_n, key, qty
-    if want > TOP_LEVELS:
-        want = TOP_LEVELS
-    key = l.top_key[n - 1] if n else KEY_FIRST
-    while n < want:
+    cdef int64_t key = l.top_key[l.top_n - 1] if l.top_n else KEY_FIRST
+    cdef int64_t end = l.base + <int64_t>l.mask
+    cdef uint64_t slot, bits
+    want = min(want, <int64_t>TOP_LEVELS)
+    while l.top_n < want:
         key = ladder_after(l, key)
         if key == KEY_NONE:
-            break
-        qty = ladder_qty(l, key)
-        l.top_key[n] = key
-        l.top_qty[n] = qty
-        l.top_sum[n + 1] = l.top_sum[n] + qty if l.top_sum[n] <= KEY_NONE - qty else KEY_NONE
-        n += 1
-    l.top_n = n
+            return
+        if key > end:
+            _append(l, key, ladder_qty(l, key))
+            continue
+        slot = <uint64_t>key & l.mask           # in the window, go on through the word's other levels
+        bits = ladder_words(l)[slot >> 6] >> (slot & 63) >> 1
+        _append(l, key, ladder_slots(l)[slot])
+        while bits and l.top_n < want:
+            slot += ctz(bits) + 1
+            key += ctz(bits) + 1
+            bits = bits >> ctz(bits) >> 1
+            _append(l, key, ladder_slots(l)[slot])
 
 
 cdef inline void ladder_veil(Ladder* l, int64_t key, int64_t qty) noexcept nogil:
@@ -381,8 +295,8 @@ cdef inline void ladder_settle(Ladder* l) noexcept nogil:
     cdef int64_t n = l.top_n
     if l.dirty == KEY_NONE:
         return
-    if l.root == 0 and l.far_n:
-        ladder_move(l, ladder_far(l).key)
+    if l.root == 0 and l.far.n:
+        ladder_move(l, far_first(&l.far).key)
     while n > 0 and l.top_key[n - 1] >= l.dirty:
         n -= 1
     l.top_n = n

@@ -2,9 +2,9 @@
 
 from libc.stdint cimport int64_t, uint64_t
 
+from hft._core.far cimport KEY_NONE, Rung, far_first
 from hft._core.ladder cimport (
-    KEY_FIRST, KEY_NONE, TOP_LEVELS, TOP_READY, Ladder, Rung, ladder_after, ladder_far, ladder_middle, ladder_qty,
-    ladder_slots, ladder_words,
+    KEY_FIRST, TOP_LEVELS, TOP_READY, Ladder, ladder_after, ladder_middle, ladder_qty, ladder_slots, ladder_words,
 )
 
 cdef extern from *:
@@ -49,11 +49,11 @@ cdef inline int _check_window(const Ladder* l) noexcept nogil:
 
 
 cdef inline int _check_far(const Ladder* l) noexcept nogil:
-    cdef const Rung* far = ladder_far(l)
+    cdef const Rung* far = far_first(&l.far)
     cdef int64_t i, before = l.base + <int64_t>l.mask
-    if l.far_head < 0 or l.far_n > l.far_capacity or l.far_head + l.far_n > 2 * l.far_capacity:
+    if l.far.head < 0 or l.far.n > l.far.capacity or l.far.head + l.far.n > 2 * l.far.capacity:
         return LADDER_FAR_ROOM
-    for i in range(l.far_n):
+    for i in range(l.far.n):
         if far[i].key <= before or far[i].qty <= 0:
             return LADDER_FAR_ORDER
         before = far[i].key
@@ -81,7 +81,7 @@ cdef inline int ladder_check(const Ladder* l) noexcept nogil:
     cdef int fault
     if l.dirty != KEY_NONE:
         return LADDER_UNSETTLED
-    if l.base & 63 or (l.root == 0 and l.far_n):
+    if l.base & 63 or (l.root == 0 and l.far.n):
         return LADDER_WINDOW
     fault = _check_window(l)
     if fault == 0:

@@ -12,11 +12,11 @@
 # Callbacks never nest: reports leave the broker through an array, and reach orders, position and strategy from the
 # delivery queue only.
 
+from libc.math cimport NAN
+
 from hft._core.book cimport book_best, book_mid2
-from hft._core.broker cimport (
-    Broker, BrokerParams, broker_arrivals, broker_clear_reports, broker_due, broker_init, broker_next_due, broker_on_book,
-    broker_on_desync, broker_on_resync, broker_on_trade, broker_reports, broker_size, broker_submit, broker_timers,
-)
+from hft._core.broker cimport broker_arrivals, broker_due, broker_next_due, broker_submit, broker_timers
+from hft._core.broker_state cimport Broker, BrokerParams, broker_init, broker_reports, broker_size
 from hft._core.delivery cimport (
     INT64_MAX, Delivery, delivery_init, delivery_next_due, delivery_pop, delivery_push, delivery_size,
 )
@@ -24,6 +24,7 @@ from hft._core.imbalance cimport (
     Imbalance, ImbalanceParams, imbalance_decide, imbalance_init, imbalance_next_due, imbalance_on_fill,
 )
 from hft._core.market cimport FX_LOST, FX_SYNCED, FX_TRADE, FX_VIEW, Market, market_book, market_features, market_ready
+from hft._core.matching cimport broker_on_book, broker_on_desync, broker_on_resync, broker_on_trade
 from hft._core.memory cimport align64
 from hft._core.orders cimport (
     Order, OrderParams, Orders, order_can_cancel, order_command, orders_cancel_sent, orders_create, orders_first,
@@ -171,7 +172,9 @@ cdef inline void lane_collect(Lane* lane, Outlet* out, int64_t now) noexcept nog
             code = delivery_push(lane_delivery(lane), report, due)
         if code < 0:
             lane.fault = code
-    broker_clear_reports(broker)
+    broker.n_reports = 0
+    if broker.fault < 0:
+        lane.fault = broker.fault
     lane_schedule(lane)
 
 
@@ -283,7 +286,8 @@ cdef inline void lane_advance(Lane* lane, Outlet* out, Market** markets, int64_t
     while lane.next_due <= now:
         due = lane.next_due
         for i in range(lane.n_symbols):
-            broker_timers(lane_broker(lane), i, &markets[i].spec, market_book(markets[i]), market_ready(markets[i]), due)
+            while broker_timers(lane_broker(lane), i, &markets[i].spec, market_book(markets[i]), due):
+                lane_collect(lane, out, due)
         lane_collect(lane, out, due)
         lane_deliver(lane, out, due)
         for i in range(lane.n_symbols):
@@ -293,7 +297,8 @@ cdef inline void lane_advance(Lane* lane, Outlet* out, Market** markets, int64_t
 
 
 cdef inline void lane_arrivals(Lane* lane, Outlet* out, Market* market, int32_t i, int64_t v, int64_t now) noexcept nogil:
-    broker_arrivals(lane_broker(lane), i, &market.spec, market_book(market), market_ready(market), v)
+    while broker_arrivals(lane_broker(lane), i, &market.spec, market_book(market), v):
+        lane_collect(lane, out, now)
     lane_collect(lane, out, now)
 
 
@@ -304,14 +309,14 @@ cdef inline void lane_match(Lane* lane, Outlet* out, Market* market, const Messa
     cdef bint ready = market_ready(market)
     if fx & FX_LOST:
         broker_on_desync(broker, i)
-        signal_on_imbalance(lane_signal(lane, i), float("nan"), now)
+        signal_on_imbalance(lane_signal(lane, i), NAN, now)
         position_at(lane_positions(lane), i).mark_stale = 1
     if fx & FX_SYNCED:
         broker_on_resync(broker, i, &market.spec, market_book(market), v)
     elif fx & FX_VIEW:
-        broker_on_book(broker, i, &market.spec, market_book(market), v, ready)
+        broker_on_book(broker, &market.spec, market_book(market), msg, v)
     if fx & FX_TRADE:
-        broker_on_trade(broker, i, &market.spec, market_book(market), msg, v, ready)
+        broker_on_trade(broker, &market.spec, msg, v)
     lane_collect(lane, out, now)
     if fx & FX_VIEW and ready:
         position_mark(lane_positions(lane), i, market.mid2)

@@ -6,7 +6,7 @@
 from hft._core.book cimport (
     Book, BookParams, book_apply, book_clear, book_init, book_mid2, book_size, book_ticker,
 )
-from hft._core.clock cimport VenueClockState, clock_init, clock_observe
+from hft._core.clock cimport ClockState, clock_observe
 from hft._core.features cimport (
     FeatureParams, Features, FeatureValues, features_eval, features_init, features_on_book, features_on_desync,
     features_on_sync, features_on_trade, features_size,
@@ -17,8 +17,8 @@ from hft._core.status cimport (
     BUFFERED, CROSSED_BOOK, DUPLICATE_TRADE, NOT_CONNECTED, OK, OTHER_TRADE_SOURCE, SEQUENCE_GAP, STALE_UPDATE,
 )
 from hft._core.sync cimport (
-    SYNC_BRIDGING, SYNC_CONNECTING, SYNC_SYNCED, Sync, SyncParams, sync_connected, sync_disconnected, sync_init, sync_lost, sync_next, sync_on_depth,
-    sync_on_snapshot, sync_size,
+    SYNC_BRIDGING, SYNC_CONNECTING, SYNC_SYNCED, Sync, SyncParams, sync_connected, sync_disconnected, sync_init, sync_lost,
+    sync_next, sync_on_depth, sync_on_snapshot, sync_size,
 )
 from hft._core.types cimport (
     MSG_AGG_TRADE, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE, Level, Message, SymbolSpec, int32_t, int64_t, uint32_t,
@@ -39,7 +39,7 @@ cdef struct MarketParams:
 
 cdef struct Market:
     SymbolSpec spec
-    VenueClockState clock
+    ClockState clock
     FeatureValues features
     int64_t update_ns           # `now` of the newest message applied
     int64_t trade_id            # newest trade; 0 before the first
@@ -77,7 +77,6 @@ cdef inline void market_init(Market* m, const SymbolSpec* spec, const MarketPara
     m.book_at = align64(sizeof(Market))
     m.features_at = m.book_at + align64(book_size(&p.book))
     m.sync_at = m.features_at + align64(features_size(&p.features))
-    clock_init(&m.clock)
     book_init(market_book(m), &p.book)
     features_init(market_features(m), &p.features)
     sync_init(market_sync(m), &sync)

@@ -53,6 +53,7 @@ cdef struct Order:
     int64_t qty                 # quanta
     int64_t leaves
     int64_t sent_ns
+    int64_t due_ns              # of its newest command at the exchange
     int64_t told_ns             # of the last report; 0 before
     int64_t fee_quote           # 1e-8
     int64_t fee_base
@@ -185,8 +186,9 @@ cdef inline bint orders_issued(const Orders* s, int64_t order_id) noexcept nogil
     return 1 <= n <= s.issued
 
 
-cdef inline void order_command(const Order* order, int kind, int64_t sent_ns, int64_t due_ns, Command* out) noexcept nogil:
+cdef inline void order_command(Order* order, int kind, int64_t sent_ns, int64_t due_ns, Command* out) noexcept nogil:
     """What goes to execution for it: CMD_NEW or CMD_CANCEL."""
+    order.due_ns = due_ns
     out.order_id = order.order_id
     out.sent_ns = sent_ns
     out.due_ns = due_ns
@@ -216,7 +218,7 @@ cdef inline int orders_create(Orders* s, const Intent* intent, int64_t now, Orde
     order.order_id = (s.run << RUN_SHIFT) + s.issued
     order.price = intent.price
     order.qty = order.leaves = intent.qty
-    order.sent_ns = now
+    order.sent_ns = order.due_ns = now
     order.told_ns = order.fee_quote = order.fee_base = 0
     order.symbol = intent.symbol
     order.reason = 0

@@ -12,7 +12,7 @@ from hft._core.intent import TIFS, _named
 from hft._core.position import _money
 from hft._core.status import name as status_name, text as status_text
 
-assert sizeof(Order) == 88 and sizeof(SymbolOrders) == 24 and sizeof(Orders) == 64
+assert sizeof(Order) == 96 and sizeof(SymbolOrders) == 24 and sizeof(Orders) == 64
 
 MAX_CAPACITY = 4096             # with risk's largest order, the sum of all leaves stays inside 64 bits
 

@@ -73,6 +73,7 @@ cdef inline int outlet_order(Outlet* out, const Order* order, int64_t now, int64
     r.ts_ns = now
     r.exch_ns = exch_ns
     r.sent_ns = order.sent_ns
+    r.due_ns = order.due_ns
     r.order_id = order.order_id
     r.symbol = order.symbol
     r.side = order.side

@@ -20,8 +20,8 @@
 
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from hft._core.atomic cimport (
-    add_relaxed, fence_release, load_acquire, load_fenced, load_relaxed, seqlock_read, seqlock_write, store_relaxed, store_release,
-    words_load, words_store)
+    add_relaxed, fence_release, load_acquire, load_fenced, load_relaxed, seqlock_read, seqlock_write, store_relaxed,
+    store_release, words_load, words_store)
 from hft._core.features cimport FeatureValues
 from hft._core.histogram cimport HistogramState
 from hft._core.snapshot cimport Snapshot
@@ -256,10 +256,11 @@ cdef uint32_t page_layout() noexcept nogil
 cdef class StatePage:
     cdef Page* c
     cdef object memory          # the mmap (or bytearray-like buffer) that holds it; released with this object
-    cdef object lock            # the open file whose lock says that an engine owns the page; None for readers
+    cdef int lock               # descriptor of the file, whose lock says that an engine owns the page; -1 for readers
     cdef readonly object path
     cdef readonly bint writable
     cdef Page* _page(self) except NULL
     cdef Page* _mine(self) except NULL
     cdef PageSymbol* _symbol(self, int i) except NULL
     cdef dict _header(self, Page* p)
+    cdef void _unlock(self) noexcept

@@ -1,16 +1,16 @@
 """The state page: an engine shows itself to other processes through one mapped file, and is stopped through one word of it."""
 
-import fcntl
 import mmap
 import os
-import stat
 
 from libc.string cimport memcpy, memset
+from posix.unistd cimport close as close_descriptor, usleep
 from hft._core.buffer cimport buffer_address
-from hft._core.histogram cimport Histogram, histogram_merge
-from hft._core.snapshot cimport Snapshot, snapshot_read, snapshot_write
-from hft._core.types cimport MSG_AGG_TRADE, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE, Spec
-from hft._core import status
+from hft._core.histogram cimport Histogram
+from hft._core.snapshot cimport Snapshot, snapshot_write
+from hft._core.types cimport Spec
+from hft._core import names, status
+from hft._core.pagefile import PageError, own_file
 
 assert sizeof(PageHeader) == 512 and sizeof(Snapshot) == 64 and sizeof(FeatureValues) == 96
 assert sizeof(PageCounters) % 64 == 0 and sizeof(Page) % 64 == 0 and sizeof(PageSymbol) % 64 == 0
@@ -20,7 +20,9 @@ HISTOGRAMS = {"tick_to_trade": HIST_TICK_TO_TRADE, "tick": HIST_TICK, "features"
 FLAGS = {"running": PAGE_RUNNING, "stopping": PAGE_STOPPING, "halted": PAGE_HALTED, "writer_failed": PAGE_WRITER_FAILED}
 
 cdef enum:
-    TRIES = 10000               # of a seqlock that a live writer holds for nanoseconds
+    TRIES = 100                 # at one go: a writer on its processor is done in nanoseconds
+    PAUSES = 100                # and one that the system took off it half-way is back after some milliseconds
+    PAUSE_US = 1000
 
 cdef PageCounters _NO_COUNTS
 cdef PageTotals _NO_TOTALS
@@ -35,11 +37,6 @@ _COUNTERS = {
         (name for name, value in (<object>_NO_COUNTS).items() if not isinstance(value, list)),
         (sizeof(_NO_COUNTS.status) + sizeof(_NO_COUNTS.faults) + sizeof(_NO_COUNTS.messages)) // 8)
 }
-KINDS = {"depth": MSG_DEPTH, "ticker": MSG_TICKER, "trade": MSG_TRADE, "agg_trade": MSG_AGG_TRADE, "snapshot": MSG_SNAPSHOT}
-
-
-class PageError(ValueError):
-    """A file that is not a state page this version can read, or one that another engine uses."""
 
 
 cdef size_t page_size(int n_symbols) noexcept nogil:
@@ -88,6 +85,9 @@ cdef class StatePage:
     (2, {'notional_limit': 1}, 'BTCUSDT')
     """
 
+    def __cinit__(self):
+        self.lock = -1
+
     def __init__(self):
         raise TypeError("use StatePage.create or StatePage.open")
 
@@ -123,7 +123,7 @@ cdef class StatePage:
         if path is None:
             self.memory = mmap.mmap(-1, page_size(n))
         else:
-            self.lock, self.memory = _own(self.path, page_size(n))
+            self.lock, self.memory = own_file(self.path, page_size(n))
         self.c = <Page*>buffer_address(self.memory, page_size(n), True)
         page_init(self.c, buffer, n, start_ns, start_ns - monotonic_ns)
         self.c.header.pid = os.getpid()
@@ -165,13 +165,15 @@ cdef class StatePage:
         """Gives the memory back and, on the engine's side, the file to the next engine. Safe to call again."""
         self.c = NULL
         self.memory = None
-        if self.lock is not None:
-            os.close(self.lock)
-            self.lock = None
+        self._unlock()
 
     def __dealloc__(self):
-        if self.lock is not None:
-            os.close(self.lock)
+        self._unlock()
+
+    cdef void _unlock(self) noexcept:
+        if self.lock >= 0:
+            close_descriptor(self.lock)
+            self.lock = -1
 
     cdef Page* _page(self) except NULL:
         if self.c == NULL:
@@ -188,8 +190,8 @@ cdef class StatePage:
     def read(self) -> dict:
         """Everything on the page, in ticks, quanta, money (1e-8) and ns, as nested dicts.
 
-        Each panel is one moment's; different panels may be up to 10 ms apart. A panel whose writer died half-way has
-        ``torn`` set.
+        Each panel is one moment's; different panels may be up to 10 ms apart. One that stays half-written for 100 ms (the
+        engine died or was suspended in the middle of it) has ``torn`` set: its fields may not belong together.
         """
         cdef Page* p = self._page()
         cdef PageCounters counters
@@ -205,12 +207,12 @@ cdef class StatePage:
         }
 
     def request_kill(self, bint on, int64_t ns) -> None:
-        """Asks the engine to trip (or release) its kill switch: one atomic write. `ns` is the wall clock: it tells requests apart."""
+        """Asks the engine to trip (or release) its kill switch: one atomic write. `ns`, the wall clock, tells requests apart."""
         store_release(&self._mine().header.kill_request, (<uint64_t>ns << 1) | on)
 
     @property
     def started(self) -> int:
-        """`start_ns` of the engine on this page; 0 while a new one sets it up. A reader that sees it change opens the file anew."""
+        """`start_ns` of the engine on this page; 0 while one sets it up. A reader that sees it change opens the file anew."""
         cdef Page* p = self._page()
         return p.header.start_ns if load_acquire(&p.header.magic) == PAGE_MAGIC else 0
 
@@ -310,33 +312,6 @@ cdef class StatePage:
         }
 
 
-def _own(path, size):
-    """The file at `path`, locked, at least `size` bytes long and really there on the disk: its descriptor and its mapping."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        info = os.fstat(fd)
-        if not stat.S_ISREG(info.st_mode):
-            raise PageError(f"{path}: not a plain file")
-        # The lock goes with the process, however it dies; a pid in the file would outlive it.
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise PageError(f"{path}: another engine is running on it") from None
-        head = os.pread(fd, 8, 0)
-        magic = int.from_bytes(head, "little")
-        if head and magic not in (PAGE_MAGIC, PAGE_SETUP) and any(os.pread(fd, info.st_size, 0)):
-            raise PageError(f"{path}: not a state page of hft; move it away or name another file")
-        if hasattr(os, "posix_fallocate"):          # a sparse file on a full disk is a SIGBUS later
-            os.posix_fallocate(fd, 0, size)
-        elif info.st_size < size:
-            os.pwrite(fd, bytes(size - info.st_size), info.st_size)
-        os.fchmod(fd, 0o600)
-        return fd, mmap.mmap(fd, size)
-    except BaseException:
-        os.close(fd)
-        raise
-
-
 cdef int _text(char* to, str text) except -1:
     cdef bytes raw = text.encode()[:63]
     memcpy(to, <const char*>raw, len(raw))
@@ -347,8 +322,8 @@ cdef str _str(const char* text):
     return (<bytes>text).decode("utf-8", "replace")
 
 
-cdef dict _known(dict fields, dict names):
-    unknown = [name for name in fields if name not in names]
+cdef dict _known(dict fields, dict struct):
+    unknown = [name for name in fields if name not in struct]
     if unknown:
         raise TypeError(f"no field {', '.join(unknown)}")
     return fields
@@ -362,13 +337,24 @@ cdef dict _counters(PageCounters counters):
     del out["reserved"]
     out["rejects"] = {status.name(code): n for code, n in enumerate(codes) if n}
     out["faults"] = {status.name(-code): n for code, n in enumerate(faults) if n}
-    out["messages"] = {name: kinds[kind] for name, kind in KINDS.items()}
+    out["messages"] = {name: kinds[kind] for kind, name in names.MESSAGE_KIND.items()}
     return out
+
+
+cdef int _settled(const uint64_t* sequence, void* to, const void* words, size_t n) noexcept:
+    """A whole copy, waited for: 0; or 1 and the words as they are, when the writer never finished."""
+    cdef int _
+    with nogil:
+        for _ in range(PAUSES):
+            if seqlock_read(sequence, to, words, n, TRIES) == 0:
+                return 0
+            usleep(PAUSE_US)
+    return 1
 
 
 cdef dict _totals(Page* p):
     cdef PageTotals totals
-    torn = seqlock_read(&p.totals_sequence, &totals, &p.totals, sizeof(totals) // 8, TRIES)
+    torn = _settled(&p.totals_sequence, &totals, &p.totals, sizeof(totals) // 8)
     cdef dict out = totals
     del out["reserved"]
     return {**out, "torn": bool(torn)}
@@ -404,11 +390,16 @@ cdef dict _symbol(PageSymbol* s):
     cdef Snapshot market
     cdef PagePanel panel
     spec.c = s.spec
-    snapshot_read(&s.market, &market)
-    torn = seqlock_read(&s.panel_sequence, &panel, &s.panel, sizeof(panel) // 8, TRIES)
+    # A MarketSnapshot is its sequence and seven words under the same protocol; here its reader may wait.
+    market.sequence = load_relaxed(&s.market.sequence)
+    market_torn = _settled(&s.market.sequence, &market.timestamp_ns, &s.market.timestamp_ns, sizeof(market) // 8 - 1)
+    panel_torn = _settled(&s.panel_sequence, &panel, &s.panel, sizeof(panel) // 8)
     cdef dict fields = panel
     fields["bids"] = fields["bids"][:max(0, min(panel.n_bids, PAGE_LEVELS))]
     fields["asks"] = fields["asks"][:max(0, min(panel.n_asks, PAGE_LEVELS))]
     for name in ("reserved", "n_bids", "n_asks"):
         del fields[name]
-    return {"name": spec.name, "spec": spec, "market": market, "panel": {**fields, "torn": bool(torn)}}
+    return {
+        "name": spec.name, "spec": spec,
+        "market": {**market, "torn": bool(market_torn)}, "panel": {**fields, "torn": bool(panel_torn)},
+    }

@@ -77,11 +77,25 @@ cdef inline void panel_totals(EngineState* e, int64_t now, PageTotals* out) noex
     out.timestamp_ns = now
 
 
+cdef inline void panel_counters(EngineState* e) noexcept nogil:
+    """What the markets count for themselves, summed."""
+    cdef uint64_t resyncs = 0, gaps = 0, dropped = 0, shortened = 0
+    cdef int32_t i
+    for i in range(e.n_symbols):
+        resyncs += market_sync(e.markets[i]).resyncs
+        gaps += market_sync(e.markets[i]).gaps
+        dropped += market_book(e.markets[i]).dropped
+        shortened += market_features(e.markets[i]).shortened
+    e.out.page.counters.resyncs = resyncs
+    e.out.page.counters.gaps = gaps
+    e.out.page.counters.levels_dropped = dropped
+    e.out.page.counters.shortened = shortened
+
+
 cdef inline void panel_show(EngineState* e, int64_t now) noexcept nogil:
     """Everything a viewer sees that is not counted as it happens; then the heartbeat."""
     cdef PagePanel panel
     cdef PageTotals totals
-    cdef uint64_t resyncs = 0, gaps = 0, dropped = 0, shortened = 0
     cdef int32_t i
     for i in range(e.n_symbols):
         memset(&panel, 0, sizeof(panel))
@@ -89,14 +103,7 @@ cdef inline void panel_show(EngineState* e, int64_t now) noexcept nogil:
         panel_market(e, i, &panel)
         panel_lane(e, i, &panel)
         page_write_panel(page_symbol(e.out.page, i), &panel)
-        resyncs += panel.resyncs
-        gaps += panel.gaps
-        dropped += market_book(e.markets[i]).dropped
-        shortened += market_features(e.markets[i]).shortened
-    e.out.page.counters.resyncs = resyncs
-    e.out.page.counters.gaps = gaps
-    e.out.page.counters.levels_dropped = dropped
-    e.out.page.counters.shortened = shortened
+    panel_counters(e)
     memset(&totals, 0, sizeof(totals))
     panel_totals(e, now, &totals)
     page_write_totals(e.out.page, &totals)

@@ -103,4 +103,5 @@ cdef void ring_init(RingState* r, const RingParams* params) noexcept nogil
 
 cdef class Ring:
     cdef RingState* c
-    cdef object memory          # None: this object allocated `c` and frees it; else the buffer that holds it
+    cdef bint owned             # allocated here, freed here (not told by `memory`: the collector may clear that one first)
+    cdef object memory          # else: the buffer that holds it

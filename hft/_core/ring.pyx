@@ -69,9 +69,10 @@ cdef class Ring:
         if c.magic == 0:
             ring_init(c, &params)
         self.c = c
+        self.owned = memory is None
 
     def __dealloc__(self):
-        if self.memory is None:
+        if self.owned:
             hft_free(self.c)
 
     @staticmethod

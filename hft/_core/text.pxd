@@ -5,7 +5,7 @@
 # turn them into a number (D. Lemire, "Quickly parsing eight digits").
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcmp
 from hft._core.types cimport likely, unlikely
 
 cdef extern from *:
@@ -41,7 +41,6 @@ cdef struct Scale:              # printed digits -> ticks or quanta, for one cou
     uint64_t most               # a quotient above this was not exact
     uint32_t twos               # the power of two in the divisor
     uint32_t reserved
-
 
 # -- scales ------------------------------------------------------------------------------------------------------------
 
@@ -157,6 +156,45 @@ cdef inline const char* text_uint(const char* p, const char* end, int64_t* out) 
                 p += k
     out[0] = <int64_t>value
     return p
+
+
+cdef inline char text_key(const char* p, const char* end) noexcept nogil:
+    """The letter of `"x":`, or 0 for anything else."""
+    if likely(end - p >= 4) and p[0] == c'"' and p[2] == c'"' and p[3] == c':':
+        return p[1]
+    return 0
+
+
+cdef inline const char* text_bool(const char* p, const char* end, bint* out) noexcept nogil:
+    """`true` or `false`."""
+    out[0] = end - p >= 4 and memcmp(p, b"true", 4) == 0
+    return p + 4 if out[0] else text_expect(p, end, b"false", 5)
+
+
+cdef inline const char* text_skip(const char* p, const char* end) noexcept nogil:
+    """A field that is not used: a name of one to three letters, and a string, integer, boolean or null.
+
+    Longer names (`data`, `stream`, `event`) could change what kind of message this is: those are not skipped.
+    """
+    cdef const char* close
+    cdef int64_t ignored
+    cdef bint flag
+    if p == end or p[0] != c'"':
+        return NULL
+    close = text_string(p + 1, end)
+    if close == NULL or close - p > 4 or close - p < 2 or (close - p == 2 and p[1] == c'e'):
+        return NULL
+    p = text_expect(close, end, b'":', 2)
+    if p == NULL or p == end:
+        return NULL
+    if p[0] == c'"':
+        p = text_string(p + 1, end)
+        return p + 1 if p != NULL else NULL
+    if p[0] == c'n':
+        return text_expect(p, end, b"null", 4)
+    if p[0] == c't' or p[0] == c'f':
+        return text_bool(p, end, &flag)
+    return text_uint(p + 1 if p[0] == c'-' else p, end, &ignored)
 
 
 # -- decimals ----------------------------------------------------------------------------------------------------------

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 import typer
 
 from hft.cli import bench, config, kill, live, sim, watch
-from hft.cli.options import show_version
+from hft.cli.options import common
 from hft.errors import ExitCode, HftError
 
 # Plain help, no panels: it pipes, it greps, and it does not load rich.
 app = typer.Typer(name="hft", rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
-app.callback(help="Paper trading on exchange books, in compiled Python.")(show_version)
+app.callback(help="Paper trading on exchange books, in compiled Python.")(common)
 app.command("live")(live.live)
 app.command("sim")(sim.sim)
 app.command("watch")(watch.watch)

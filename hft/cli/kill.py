@@ -27,4 +27,5 @@ def kill(
 
     from hft.monitoring.kill import trip
 
-    return trip(chosen.strategy.persistence.beside(".state"), release=release)
+    print(trip(chosen.strategy.persistence.beside(".state"), release=release))
+    return 0

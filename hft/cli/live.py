@@ -56,6 +56,6 @@ def live(
     }
     chosen = settings(config, assignments, options)
 
-    from hft import session
+    from hft.launch import live as run
 
-    return session.live(chosen, LiveOptions(duration_s=duration, headless=headless, json=json, fresh=fresh))
+    return run(chosen, LiveOptions(duration_s=duration, headless=headless, json=json, fresh=fresh))

@@ -35,11 +35,17 @@ def symbol_list(text: str | None) -> list[str] | None:
     return None if text is None else [name.strip().upper() for name in text.split(",") if name.strip()]
 
 
-def show_version(
-    version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version and exit.")] = False,
-) -> None:
-    if version:
-        from importlib.metadata import version as installed
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from hft.version import VERSION
 
-        print(f"hft {installed('hft')}")
+        print(f"hft {VERSION}")
         raise typer.Exit
+
+
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """What `hft` itself takes, before any command."""

@@ -3,7 +3,7 @@
 What holds, first to last: the built-in defaults, the file, `--set key=value`, the command's own options.
 """
 
-from hft.config.load import load, parse_assignment
+from hft.config.loader import load, parse_assignment
 from hft.config.sections import (
     Broker,
     Config,

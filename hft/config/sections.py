@@ -1,6 +1,6 @@
 """Every setting: its type, range, default, unit and meaning, section by section.
 
-These structs are the one place where a setting is described. `load` checks files against them, `toml` writes the commented
+These structs are the one place where a setting is described. `loader` checks files against them, `toml` writes the commented
 template from them, `docs/settings.md` is generated from them. Quantities, prices, fees and money are decimals, read from the
 file's text without passing through a float.
 """
@@ -186,9 +186,9 @@ class Feed(Section, frozen=True):
         Literal[0, 100, 250, 500, 1000], _says("cadence of depth updates: spot 100, 1000; USD-M 0, 100, 250, 500")
     ] = 100
     trade_source: Annotated[
-        Literal["auto", "trade", "aggTrade"],
-        _says("the one source of traded volume (rule 10); auto: trade, and aggTrade where the venue has no other"),
-    ] = "auto"
+        Literal["", "trade", "aggTrade"],
+        _says("the one source of traded volume (rule 10); empty: trade, and aggTrade where the venue has no other"),
+    ] = ""
     snapshot_limit: Annotated[
         Literal[0, 5, 10, 20, 50, 100, 500, 1000, 5000],
         _says("levels per side of the REST snapshot; 0: the most the venue gives (spot 5000, USD-M 1000)"),

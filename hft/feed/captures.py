@@ -80,9 +80,9 @@ def stamp_ns(text: bytes | str) -> int:
 class _Probe(msgspec.Struct):
     """Enough of a message to tell what it is."""
 
-    lastUpdateId: int | None = None     # noqa: N815, the venue's names
-    symbols: msgspec.Raw | None = None
-    hft: msgspec.Raw | None = None
+    lastUpdateId: int | None = None     # the venue's name
+    symbols: msgspec.Raw = msgspec.Raw()
+    hft: msgspec.Raw = msgspec.Raw()
 
 
 class _Wrapped(msgspec.Struct):
@@ -109,11 +109,11 @@ def _kind(data: bytes) -> Kind:
         _valid.decode(data)
         return Kind.FRAME
     probe = _probe.decode(data)
-    if probe.hft is not None:
+    if probe.hft:
         return Kind.LOG
     if probe.lastUpdateId is not None:
         return Kind.SNAPSHOT
-    return Kind.FRAME if probe.symbols is None else Kind.EXCHANGE_INFO
+    return Kind.EXCHANGE_INFO if probe.symbols else Kind.FRAME
 
 
 def _parse_stamped(line: bytes) -> Record | None:
@@ -276,6 +276,6 @@ def _with_pairs(paths: Iterable[Path]) -> list[Path]:
     found: dict[Path, None] = {}
     for path in paths:
         match = re.fullmatch(r"(.+)\.(http|ws)\.[\d.]+", path.name)
-        mates = [mate for kind in ("http", "ws") for mate in sorted(path.parent.glob(f"{match[1]}.{kind}.*"))] if match else [path]
+        mates = [mate for kind in ("http", "ws") for mate in sorted(path.parent.glob(f"{match[1]}.{kind}.*"))] if match else []
         found.update(dict.fromkeys(mates or [path]))
     return list(found)

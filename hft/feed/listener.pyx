@@ -99,6 +99,11 @@ cdef class Listener(WSListener):
             self.owner.on_error(error)
             transport.disconnect(False)
 
+    cpdef pong(self):
+        """A pong, from a transport that keeps them to itself: a sign of life."""
+        self.last_ns = clock_now(self.clock)
+        self.owner.on_pong()
+
     cpdef feed(self, bytes message):
         """One whole message from another transport, as a read of its own."""
         self.begin()

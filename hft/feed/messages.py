@@ -23,11 +23,11 @@ IGNORED_EVENT = CODES["ignored_event"]
 
 # Streams that exist and that nothing here trades on. An event that is not among them is UNKNOWN_EVENT: the venue has
 # something new, which someone should look at.
-IGNORED = frozenset(
-    "kline continuous_kline indexPrice_kline markPrice_kline markPriceUpdate indexPriceUpdate 24hrTicker 24hrMiniTicker "
-    "1dTicker 1hTicker 4hTicker avgPrice forceOrder compositeIndex contractInfo assetIndexUpdate tradingSession "
-    "referencePrice".split()
-)
+IGNORED = frozenset({
+    "kline", "continuous_kline", "indexPrice_kline", "markPrice_kline", "markPriceUpdate", "indexPriceUpdate",
+    "24hrTicker", "24hrMiniTicker", "1dTicker", "1hTicker", "4hTicker", "avgPrice", "forceOrder", "compositeIndex",
+    "contractInfo", "assetIndexUpdate", "tradingSession", "referencePrice",
+})  # fmt: skip
 
 Levels = list[tuple[str, str]]      # (price, quantity), decimal text, best first in a snapshot
 ControlId = int | Annotated[str, Meta(max_length=36)] | None
@@ -116,7 +116,7 @@ class Answer(Struct, frozen=True):
     """The venue's answer to SUBSCRIBE and its kin: `result` is null, a list of streams, or a property."""
 
     id: ControlId
-    result: None | bool | list[str] = None
+    result: bool | list[str] | None = None
 
 
 class VenueError(Struct, frozen=True):
@@ -226,12 +226,12 @@ class _Refusal(Struct):
     id: ControlId = None
 
 
-def _decoder(kind: type) -> msgspec.json.Decoder:
+def _decoder(kind: type[Message]) -> msgspec.json.Decoder[Message]:
     return msgspec.json.Decoder(kind)
 
 
-_HEAD = _decoder(_Head)
-_REFUSAL = _decoder(_Refusal)
+_HEAD = msgspec.json.Decoder(_Head)
+_REFUSAL = msgspec.json.Decoder(_Refusal)
 _EVENTS = {
     "depthUpdate": _decoder(DepthUpdate),
     "bookTicker": _decoder(BookTicker),

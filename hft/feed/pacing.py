@@ -33,7 +33,7 @@ class SlidingWindow:
             raise ValueError(f"{limit} per {window_s} s is not a rate")
         self.limit = limit
         self.window_s = window_s
-        self._taken: deque[tuple[float, int]] = deque()
+        self._taken: deque[tuple[float, int]] = deque()     # (when, units), oldest first
         self._used = 0
 
     def used(self, now: float) -> int:
@@ -99,7 +99,7 @@ class Backoff:
 
     def next(self) -> float:
         """Seconds to wait after one more failure."""
-        ceiling = min(self.cap_s, self.base_s * 2 ** min(self.failures, 30))
+        ceiling = min(self.cap_s, self.base_s * 2.0 ** min(self.failures, 30))
         self.failures += 1
         return ceiling * (0.5 + 0.5 * self._rng.random())
 

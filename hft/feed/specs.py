@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, Required, TypedDict
 
 import msgspec
 
@@ -24,12 +24,31 @@ Text = str | Decimal
 class Rules(Protocol):
     """What the settings say of a symbol: `hft.config.SymbolRules`."""
 
-    tick: Text
-    step: Text
+    @property
+    def tick(self) -> Text: ...
+    @property
+    def step(self) -> Text: ...
+    @property
+    def quote(self) -> str: ...
+    @property
+    def min_qty(self) -> Text: ...
+    @property
+    def max_qty(self) -> Text: ...
+    @property
+    def min_notional(self) -> Text: ...
+
+
+class SpecRules(TypedDict, total=False):
+    """Keyword arguments of `Spec`, as a source gives them."""
+
+    tick: Required[Text]
+    step: Required[Text]
+    quantum: Text
     quote: str
     min_qty: Text
     max_qty: Text
     min_notional: Text
+    contract: int
 
 
 class ResolvedSpec(msgspec.Struct, frozen=True):
@@ -53,7 +72,7 @@ _info = msgspec.json.Decoder(ExchangeInfo).decode
 _short = msgspec.json.Decoder(_Short).decode
 
 
-def listed(body: bytes) -> dict[str, dict[str, object]]:
+def listed(body: bytes) -> dict[str, SpecRules]:
     """The rules in an exchangeInfo body, as keyword arguments of `Spec` by symbol; `msgspec.DecodeError` when it is none.
 
     >>> body = b'{"symbol":"BTCUSDT","tickSize":"0.10","stepSize":"0.001","quoteAsset":"USDT"}'
@@ -70,7 +89,7 @@ def listed(body: bytes) -> dict[str, dict[str, object]]:
     return {short.symbol: {"tick": short.tick_size, "step": short.step_size, "quote": short.quote_asset}}
 
 
-def _rules(symbol: SymbolInfo) -> dict[str, object]:
+def _rules(symbol: SymbolInfo) -> SpecRules:
     none = Filter("")
     price, lot = symbol.filter("PRICE_FILTER") or none, symbol.filter("LOT_SIZE") or none
     value = symbol.filter("NOTIONAL") or symbol.filter("MIN_NOTIONAL") or none
@@ -117,7 +136,7 @@ def resolve(
     >>> resolve(["BTCUSDT"], "usdm", fees=("0.0002", "0.0005"))[0].source
     'table of 2024-08-08'
     """
-    known: dict[str, dict[str, object]] = {}
+    known: dict[str, SpecRules] = {}
     for body in exchange_info:
         try:
             known.update(listed(body))
@@ -138,18 +157,23 @@ def _first(
     symbol: str,
     dialect: str,
     settings: Mapping[str, Rules],
-    known: Mapping[str, dict[str, object]],
+    known: Mapping[str, SpecRules],
     printed: Mapping[str, Printed],
-) -> tuple[dict[str, object], str]:
+) -> tuple[SpecRules, str]:
     """What the first source that knows a symbol says of it, and that source."""
     if symbol in settings:
-        names = "tick", "step", "quote", "min_qty", "max_qty", "min_notional"
-        return {name: getattr(settings[symbol], name) for name in names}, "settings"
+        rules = settings[symbol]
+        return {
+            "tick": rules.tick, "step": rules.step, "quote": rules.quote, "min_qty": rules.min_qty, "max_qty": rules.max_qty,
+            "min_notional": rules.min_notional,
+        }, "settings"
     if symbol in known:
         return known[symbol], "exchangeInfo"
     if row := TABLE.get((dialect, symbol)):
-        rules = msgspec.structs.asdict(row)
-        return rules, f"table of {rules.pop('as_of')}"
+        return {
+            "tick": row.tick, "step": row.step, "quote": row.quote, "min_qty": row.min_qty, "max_qty": row.max_qty,
+            "min_notional": row.min_notional, "contract": row.contract,
+        }, f"table of {row.as_of}"
     if decimals := printed.get(symbol):
         tick, step = Decimal(1).scaleb(-decimals.price), Decimal(1).scaleb(-decimals.qty)
         return {"tick": tick, "step": step, "quantum": step, "quote": quote_of(symbol)}, "printed decimals"

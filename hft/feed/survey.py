@@ -52,7 +52,7 @@ class _Data(msgspec.Struct):
     ps: str | None = None
     E: int | None = None
     M: bool | None = None
-    lastUpdateId: int | None = None     # noqa: N815
+    lastUpdateId: int | None = None
     venue: str = ""
     p: msgspec.Raw = msgspec.Raw()
     q: msgspec.Raw = msgspec.Raw()

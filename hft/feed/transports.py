@@ -114,6 +114,8 @@ async def _connect_picows(url: str, listener: Listener, timeout_s: float) -> Lin
         raise ConnectFailed(str(error) or "the handshake failed", where=url) from None
     except (picows.WSError, ValueError) as error:
         raise ConnectFailed(str(error) or type(error).__name__, where=url) from None
+    if listener.transport is None:      # picows says nothing of a server that closes instead of answering
+        raise ConnectFailed("closed during the handshake", where=url)
     return _PicowsLink(transport)
 
 
@@ -154,7 +156,7 @@ class _WebsocketsLink:
 
         with contextlib.suppress(ConnectionClosed):
             await (await self._connection.ping())
-            self._listener.owner.on_pong()
+            self._listener.pong()
 
     async def _receive(self) -> None:
         from websockets.exceptions import ConnectionClosed
@@ -177,8 +179,12 @@ async def _connect_websockets(url: str, listener: Listener, timeout_s: float) ->
     from websockets.asyncio.client import connect as open_websocket
     from websockets.exceptions import InvalidStatus, WebSocketException
 
+    class NoRedirects(open_websocket):
+        def process_redirect(self, exc: Exception) -> Exception:
+            return exc
+
     try:
-        connection = await open_websocket(
+        connection = await NoRedirects(
             url, max_size=listener.max_message, compression=None, ping_interval=None, close_timeout=CLOSE_S, proxy=None,
             open_timeout=timeout_s,
         )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Decimal
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
 
 from hft._core.histogram import Histogram
-from hft.monitoring.page import PageState
+from hft.monitoring.page import PageState, SymbolState
 
 BUCKETS_S = (
     1e-7, 2e-7, 5e-7, 1e-6, 2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 1e-2, 1e-1, 1.0,
@@ -84,21 +84,23 @@ def _money(state: PageState) -> Iterator[Metric]:
     yield GaugeMetricFamily("strategy_exposure", "Worst-case notional of all symbols, quote asset", value=float(state.exposure))
 
 
+_PER_SYMBOL: list[tuple[str, str, Callable[[SymbolState], float | Decimal | None]]] = [
+    ("position_size", "Position, base asset, signed", lambda s: s.position),
+    ("position_pnl", "Profit and loss after fees, quote asset", lambda s: s.pnl.total),
+    ("open_orders", "Open orders", lambda s: s.open_orders),
+    ("book_synced", "1: the book is the exchange's", lambda s: s.synced),
+    ("connected", "1: on a live connection", lambda s: s.connected),
+    ("mid_price", "Middle of the touch", lambda s: s.mid),
+    ("spread_bps", "Spread, basis points", lambda s: s.spread_bps),
+    ("imbalance", "Order-book imbalance, -1 to 1", lambda s: s.features.get("imbalance")),
+    ("signal_strength", "Strength of the signal, 0 when none stands", lambda s: s.signal.strength if s.signal else 0),
+]
+
+
 def _symbols(state: PageState) -> Iterator[Metric]:
-    symbols = {s.name: s for s in state.symbols}
-    for name, text, of in (
-        ("position_size", "Position, base asset, signed", lambda s: s.position),
-        ("position_pnl", "Profit and loss after fees, quote asset", lambda s: s.pnl.total),
-        ("open_orders", "Open orders", lambda s: s.open_orders),
-        ("book_synced", "1: the book is the exchange's", lambda s: s.synced),
-        ("connected", "1: on a live connection", lambda s: s.connected),
-        ("mid_price", "Middle of the touch", lambda s: s.mid),
-        ("spread_bps", "Spread, basis points", lambda s: s.spread_bps),
-        ("imbalance", "Order-book imbalance, -1 to 1", lambda s: s.features.get("imbalance")),
-        ("signal_strength", "Strength of the signal, 0 when none stands", lambda s: s.signal.strength if s.signal else 0),
-    ):
-        values = {symbol: of(s) for symbol, s in symbols.items()}
-        yield _gauge(f"strategy_{name}", text, "symbol", {k: v for k, v in values.items() if v is not None})
+    for name, text, of in _PER_SYMBOL:
+        values = {symbol.name: of(symbol) for symbol in state.symbols}
+        yield _gauge(f"strategy_{name}", text, "symbol", {key: value for key, value in values.items() if value is not None})
 
 
 def _machinery(state: PageState) -> Iterator[Metric]:
@@ -124,13 +126,13 @@ def _counter(name: str, text: str, label: str, values: Mapping[str, int]) -> Met
     return family
 
 
-def _gauge(name: str, text: str, label: str, values: Mapping[str, object]) -> Metric:
+def _gauge(name: str, text: str, label: str, values: Mapping[str, float | Decimal]) -> Metric:
     family = GaugeMetricFamily(name, text, labels=[label])
     for key, value in values.items():
-        family.add_metric([key], float(value))  # type: ignore[arg-type]  # Decimal, float, int or bool
+        family.add_metric([key], float(value))
     return family
 
 
 def _histogram(name: str, text: str, h: Histogram) -> Metric:
-    buckets = [(floatToGoString(bound), h.below(round(bound * 1e9))) for bound in BUCKETS_S]
+    buckets = [(str(bound), h.below(round(bound * 1e9))) for bound in BUCKETS_S]
     return HistogramMetricFamily(name, text, buckets=[*buckets, ("+Inf", h.count)], sum_value=h.sum / 1e9)

@@ -147,6 +147,8 @@ class PageState(msgspec.Struct, frozen=True):
     symbols: list[SymbolState]
     recent: list[Event]
     """Newest first."""
+    torn: bool
+    """The engine died or was suspended in the middle of a write: figures of one panel may not belong together."""
 
 
 class PageReader:
@@ -161,11 +163,11 @@ class PageReader:
         self._started = self._page.started
 
     def read(self) -> PageState:
-        """The page now."""
+        """The page now. UsageError while a new engine is setting it up; the next read tries again."""
         if self._page.started != self._started:
+            successor = open_page(self.path)  # may fail while it is being set up: then the next read tries again
             self._page.close()
-            self._page = open_page(self.path)
-            self._started = self._page.started
+            self._page, self._started = successor, successor.started
         return view(self._page.read(), time.monotonic_ns())
 
 
@@ -217,6 +219,7 @@ def view(raw: dict[str, Any], monotonic_ns: int) -> PageState:
         channels=[Channel(**channel) for channel in raw["channels"]],
         symbols=[_symbol(symbol, now) for symbol in raw["symbols"]],
         recent=[_event(record, specs) for record in raw["recent"] if 0 <= record["symbol"] < len(specs)],
+        torn=totals["torn"] or any(symbol["market"]["torn"] or symbol["panel"]["torn"] for symbol in raw["symbols"]),
     )
 
 

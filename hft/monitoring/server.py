@@ -51,21 +51,22 @@ async def _health(request: web.Request) -> web.Response:
     return web.Response(body=body, status=status, content_type="application/json")
 
 
-def run(page_path: str | os.PathLike[str], host: str = "127.0.0.1", port: int = 9464, *, with_parent: bool = False) -> int:
+def run(page_path: str | os.PathLike[str], host: str = "127.0.0.1", port: int = 9464, *, parent: int | None = None) -> int:
     """Serves until SIGINT or SIGTERM; the exit code.
 
-    Once it listens, one JSON line on stdout says where: ``{"host": …, "port": …}``; port 0 takes a free one. `with_parent`
-    ends it when the process that started it does. A page that can't be read or a port in use: one line on stderr, 2.
+    Once it listens, one JSON line on stdout says where: ``{"host": …, "port": …}``; port 0 takes a free one. `parent`
+    is the pid of the process that started it: the monitor ends when that one does, however it dies. A page that can't be
+    read or a port in use: one line on stderr, 2.
     """
     try:
-        asyncio.run(_serve(PageReader(page_path), host, port, with_parent))
+        asyncio.run(_serve(PageReader(page_path), host, port, parent))
     except HftError as error:
         print(error, file=sys.stderr)
         return int(error.exit_code)
     return int(ExitCode.OK)
 
 
-async def _serve(reader: PageReader, host: str, port: int, with_parent: bool) -> None:
+async def _serve(reader: PageReader, host: str, port: int, parent: int | None) -> None:
     done = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, done.set)
@@ -85,10 +86,7 @@ async def _serve(reader: PageReader, host: str, port: int, with_parent: bool) ->
             print(f"{host}: metrics are open to the network, unprotected", file=sys.stderr)
         address = runner.addresses[0]
         print(json.dumps({"host": address[0], "port": address[1]}), flush=True)
-        parent = os.getppid()
-        while not done.is_set():
-            if with_parent and os.getppid() != parent:
-                break
+        while not done.is_set() and parent in (None, os.getppid()):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(done.wait(), 1.0)
     finally:
@@ -100,3 +98,7 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+if __name__ == "__main__":  # python -m hft.monitoring.server PAGE HOST PORT: the process that `hft live` starts
+    sys.exit(run(sys.argv[1], sys.argv[2], int(sys.argv[3]), parent=os.getppid()))

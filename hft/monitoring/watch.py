@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from rich.columns import Columns
@@ -34,13 +35,21 @@ def watch(page_path: str | os.PathLike[str], *, once: bool = False) -> int:
     if once:
         console.print(render(reader.read()))
         return int(ExitCode.OK)
-    try:
-        with Live(render(reader.read()), console=console, screen=True, auto_refresh=False) as live:
-            while True:
-                time.sleep(REDRAW_S)
-                live.update(render(reader.read()), refresh=True)
-    except KeyboardInterrupt:
-        return int(ExitCode.OK)
+    with contextlib.suppress(KeyboardInterrupt):
+        _draw(reader, console, lambda: True)
+    return int(ExitCode.OK)
+
+
+def draw_while(page_path: str | os.PathLike[str], running: Callable[[], bool]) -> None:
+    """Draws the page on the whole terminal for as long as `running` says so: the view that `hft live` opens itself."""
+    _draw(PageReader(page_path), Console(), running)
+
+
+def _draw(reader: PageReader, console: Console, running: Callable[[], bool]) -> None:
+    with Live(render(reader.read()), console=console, screen=True, auto_refresh=False) as live:
+        while running():
+            time.sleep(REDRAW_S)
+            live.update(render(reader.read()), refresh=True)
 
 
 def render(state: PageState) -> RenderableType:
@@ -62,6 +71,8 @@ def _head(state: PageState) -> RenderableType:
     line.append(state.life, style=colour)
     if state.life == "silent":
         line.append(f": no sign of life for {_duration(abs(state.heartbeat_age_ns))}; what follows is what it left", style="red")
+    if state.torn:
+        line.append(": stopped in the middle of a write, figures may not belong together", style="red")
     line.append(f"   P&L {_signed(state.pnl.total)}", style=_shade(state.pnl.total))
     line.append(f"   kill switch {'ON' if state.kill.on else 'off'}", style="bold red" if state.kill.on else "dim")
     why = Text("\n".join(health.reasons), style="red")

@@ -193,7 +193,7 @@ class RunDatabase:
         return sums
 
     def problems(self) -> list[str]:
-        """What is wrong with the database: its pages, and every run whose position is not the sum of its fills. Empty: nothing."""
+        """What is wrong: damaged pages, and runs whose position is not the sum of their fills. Empty: nothing."""
         found = [text for (text,) in self._db.execute("PRAGMA integrity_check") if text != "ok"]
         for run in self.runs():
             traded = self.traded(run.run)

@@ -162,7 +162,7 @@ def create_or_open(path: str | os.PathLike[str]) -> apsw.Connection:
 
 
 def open_to_read(path: str | os.PathLike[str]) -> apsw.Connection:
-    """The database at `path` for reading, beside whoever writes it. Errors as `create_or_open`; a missing one is a `UsageError`."""
+    """The database at `path` for reading, beside whoever writes it. Raises as `create_or_open` does, and where it is missing."""
     require_sqlite()
     where = Path(path)
     if not where.is_file():
@@ -192,7 +192,7 @@ def _connect(where: Path, flags: int, then: Callable[[apsw.Connection, Path], ob
 
 def _recognise(db: apsw.Connection, where: Path) -> int:
     """Version of a database of ours; 0 for an empty one; refuses all others."""
-    version = db.pragma("user_version")
+    version: int = db.pragma("user_version")
     owner = db.pragma("application_id")
     if owner == 0 and version == 0 and db.execute("SELECT count(*) FROM sqlite_schema").get == 0:
         return 0
@@ -205,7 +205,9 @@ def _recognise(db: apsw.Connection, where: Path) -> int:
 
 def _require_current(db: apsw.Connection, where: Path) -> None:
     if _recognise(db, where) < VERSION:
-        raise UsageError("the schema is older than this hft's", where=str(where), do="let `hft live` open it once: that updates it")
+        raise UsageError(
+            "the schema is older than this hft's", where=str(where), do="let `hft live` open it once: that updates it"
+        )
 
 
 def _prepare(db: apsw.Connection, where: Path) -> None:

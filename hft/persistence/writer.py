@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import threading
@@ -112,18 +113,14 @@ class Writer:
 
     # a run
 
-    def open_run(
-        self, *, strategy_id: str, version: str, venue: str, settings: Mapping[str, Any], started_ns: int
-    ) -> OpenedRun:
+    def open_run(self, *, strategy_id: str, version: str, venue: str, settings: Mapping[str, Any], started_ns: int) -> OpenedRun:
         """Adds the row of `runs` and numbers the journal's records from 1 under it. Before `start`."""
         opened = self._transact(lambda: self._insert_run(strategy_id, version, venue, settings, started_ns), OPEN_RUN_S)
         self._run = opened.run
         self._journal.begin(opened.run)
         return opened
 
-    def _insert_run(
-        self, strategy_id: str, version: str, venue: str, settings: Mapping[str, Any], started_ns: int
-    ) -> OpenedRun:
+    def _insert_run(self, strategy_id: str, version: str, venue: str, settings: Mapping[str, Any], started_ns: int) -> OpenedRun:
         run = 1 + (self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'runs'").get or 0)  # never one used before
         run_id = f"{datetime.fromtimestamp(started_ns // 10**9, UTC):%Y%m%dT%H%M%SZ}-{run}"
         self._db.execute(
@@ -160,10 +157,8 @@ class Writer:
             self._thread.join(timeout + 2 * LAST_RETRY_S)
         done = self.failed is None and self.lag == 0 and not self._periodic
         if done:
-            try:
+            with contextlib.suppress(*_RETRIED):  # a reader is at it: whoever closes the database last sees to the log
                 self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-            except _RETRIED:
-                pass  # a reader is at it: the next one to close or to open the database sees to the log
         return done
 
     def close(self) -> None:
@@ -301,4 +296,4 @@ def _value(value: Any) -> int | float | str | None:
         return value if math.isfinite(value) else None
     if isinstance(value, int):
         return int(value) if -(2**63) <= value < 2**63 else str(value)
-    return value
+    return None if value is None else str(value)

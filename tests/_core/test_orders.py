@@ -4,7 +4,6 @@ import random
 from decimal import Decimal
 
 import pytest
-from hft._core.types import Spec
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -12,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from hft._core import status
 from hft._core.intent import OrderIntent
 from hft._core.orders import IllegalReport, OrderManager, OrderStatus, allowed_moves
+from hft._core.types import Spec
 
 BTC = Spec("BTCUSDT", tick="0.10", step="0.001")
 ETH = Spec("ETHUSDT", tick="0.01", step="0.001")

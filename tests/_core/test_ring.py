@@ -29,7 +29,7 @@ def test_it_behaves_as_a_bounded_deque(capacity, pushes):
         assert len(ring) == len(model)
 
 
-@pytest.mark.parametrize("capacity, slot_size", [(1, 8), (3, 24), (10_000, 64), (16_384, 8)])
+@pytest.mark.parametrize(("capacity", "slot_size"), [(1, 8), (3, 24), (10_000, 64), (16_384, 8)])
 def test_capacity_is_exact_though_slots_are_a_power_of_two(capacity, slot_size):
     ring = Ring(capacity, slot_size)
     assert sum(ring.push(bytes(slot_size)) for _ in range(capacity + 5)) == capacity
@@ -42,17 +42,23 @@ def test_two_threads_without_the_gil_lose_and_reorder_nothing(capacity):
     producer.start()
     assert _spin_pop(ring, 10, n) == 0
     producer.join()
-    assert len(ring) == 0 and ring.pop() is None
+    assert (len(ring), ring.pop()) == (0, None)
 
 
-def _produce(memory, n):
-    _spin_push(Ring(100, 8, memory=memory), 0, n)
+def mapped(path):
+    with open(path, "r+b") as file:
+        return mmap.mmap(file.fileno(), 0)
 
 
-def test_two_processes_share_one_through_mapped_memory():
-    memory, n = mmap.mmap(-1, Ring.size(100, 8)), 100_000
-    ring = Ring(100, 8, memory=memory)
-    producer = multiprocessing.get_context("fork").Process(target=_produce, args=(memory, n))
+def _produce(path, n):
+    _spin_push(Ring(100, 8, memory=mapped(path)), 0, n)
+
+
+def test_two_processes_share_one_through_mapped_memory(tmp_path):
+    path, n = tmp_path / "ring", 100_000
+    path.write_bytes(bytes(Ring.size(100, 8)))
+    ring = Ring(100, 8, memory=mapped(path))
+    producer = multiprocessing.get_context("spawn").Process(target=_produce, args=(path, n))
     producer.start()
     assert _spin_pop(ring, 0, n) == 0
     producer.join()
@@ -66,7 +72,7 @@ def test_a_ring_is_found_again_in_its_memory():
 
 
 @pytest.mark.parametrize(
-    "make, says",
+    ("make", "says"),
     [
         (lambda: Ring(0, 8), "capacity"),
         (lambda: Ring(4, 12), "slot_size"),

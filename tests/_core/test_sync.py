@@ -63,7 +63,8 @@ def usdm(**options):
 def synced(symbol):
     """A symbol in sync at update 110."""
     symbol.depth(91, 110, prev=90)
-    assert symbol.snapshot(100) == OK and symbol.sync.ready
+    assert symbol.snapshot(100) == OK
+    assert symbol.sync.ready
     return symbol
 
 
@@ -72,8 +73,10 @@ def synced(symbol):
 
 def test_nothing_is_taken_without_a_connection():
     symbol = Symbol("spot")
-    assert symbol.sync.state == "connecting" and not symbol.sync.wants_snapshot
-    assert symbol.depth(1, 2) == NOT_CONNECTED and symbol.snapshot(5) == NOT_CONNECTED
+    assert symbol.sync.state == "connecting"
+    assert not symbol.sync.wants_snapshot
+    assert symbol.depth(1, 2) == NOT_CONNECTED
+    assert symbol.snapshot(5) == NOT_CONNECTED
     assert symbol.sync.buffered == 0
 
 
@@ -82,17 +85,24 @@ def test_case_1_a_snapshot_older_than_the_first_update_is_fetched_again_and_the_
         assert symbol.depth(100, 110, prev=99) == BUFFERED
         assert symbol.depth(111, 120, prev=110) == BUFFERED
         assert symbol.snapshot(older) == TOO_OLD
-        assert symbol.sync.wants_snapshot and symbol.sync.buffered == 2 and symbol.sync.too_old == 1
+        assert symbol.sync.wants_snapshot
+        assert symbol.sync.buffered == 2
+        assert symbol.sync.too_old == 1
         assert symbol.snapshot(105) == OK
-        assert symbol.book == ["snapshot 105", 110, 120] and symbol.sync.ready
+        assert symbol.book == ["snapshot 105", 110, 120]
+        assert symbol.sync.ready
 
 
 def test_case_1_when_the_update_comes_after_the_snapshot():
     """On a quiet symbol the snapshot may be there first. The next one bridges to the update that was kept."""
     for symbol in (spot(), usdm()):
-        assert symbol.snapshot(90) == OK and symbol.sync.state == "bridging" and not symbol.sync.ready
+        assert symbol.snapshot(90) == OK
+        assert symbol.sync.state == "bridging"
+        assert not symbol.sync.ready
         assert symbol.depth(100, 110, prev=99) == TOO_OLD
-        assert symbol.book == [] and symbol.sync.wants_snapshot and symbol.sync.buffered == 1
+        assert symbol.book == []
+        assert symbol.sync.wants_snapshot
+        assert symbol.sync.buffered == 1
         assert symbol.snapshot(104) == OK
         assert symbol.book == ["snapshot 104", 110]
 
@@ -102,41 +112,51 @@ def test_case_2_the_first_update_straddles_the_snapshot():
         symbol.depth(80, 90, prev=79), symbol.depth(91, 110, prev=90), symbol.depth(111, 120, prev=110)
         assert symbol.snapshot(100) == OK
         assert symbol.book == ["snapshot 100", 110, 120]
-        assert symbol.sync.ready and symbol.sync.resyncs == symbol.sync.gaps == 0 and symbol.sync.generation == 1
+        assert symbol.sync.ready
+        assert symbol.sync.resyncs == symbol.sync.gaps == 0
+        assert symbol.sync.generation == 1
 
 
 def test_case_3_the_first_update_is_exactly_contiguous():
     symbol = spot()
     assert symbol.snapshot(100) == OK
-    assert symbol.depth(101, 105) == OK and symbol.sync.ready
+    assert symbol.depth(101, 105) == OK
+    assert symbol.sync.ready
     symbol = usdm()
     assert symbol.snapshot(100) == OK
-    assert symbol.depth(108, 115, prev=100) == OK and symbol.sync.ready
+    assert symbol.depth(108, 115, prev=100) == OK
+    assert symbol.sync.ready
 
 
 def test_case_3_usdm_bridges_most_often_at_the_very_id_of_the_snapshot():
     symbol = usdm()
     symbol.depth(91, 100, prev=90)
-    assert symbol.snapshot(100) == OK and symbol.book == ["snapshot 100", 100] and symbol.sync.ready
+    assert symbol.snapshot(100) == OK
+    assert symbol.book == ["snapshot 100", 100]
+    assert symbol.sync.ready
     assert symbol.depth(105, 110, prev=100) == OK
 
 
 def test_spot_drops_an_update_that_ends_with_the_snapshot():
     symbol = spot()
     symbol.depth(91, 100), symbol.depth(101, 110)
-    assert symbol.snapshot(100) == OK and symbol.book == ["snapshot 100", 110]
+    assert symbol.snapshot(100) == OK
+    assert symbol.book == ["snapshot 100", 110]
 
 
 def test_case_4_updates_before_the_subscription_is_confirmed_are_buffered():
     symbol = spot()                                         # connected; no answer to SUBSCRIBE was seen
-    assert symbol.depth(91, 110) == BUFFERED and symbol.sync.buffered == 1
-    assert symbol.snapshot(100) == OK and symbol.book == ["snapshot 100", 110]
+    assert symbol.depth(91, 110) == BUFFERED
+    assert symbol.sync.buffered == 1
+    assert symbol.snapshot(100) == OK
+    assert symbol.book == ["snapshot 100", 110]
 
 
 def test_updates_that_the_snapshot_holds_are_dropped_also_after_it():
     for symbol in (spot(), usdm()):
         assert symbol.snapshot(100) == OK
-        assert symbol.depth(80, 90, prev=79) == STALE and symbol.sync.state == "bridging"
+        assert symbol.depth(80, 90, prev=79) == STALE
+        assert symbol.sync.state == "bridging"
         assert symbol.depth(91, 110, prev=90) == OK
 
 
@@ -146,17 +166,24 @@ def test_updates_that_the_snapshot_holds_are_dropped_also_after_it():
 def test_case_5_a_spot_gap_discards_the_book_and_begins_exactly_one_resync():
     symbol = synced(spot())
     assert symbol.depth(112, 120) == GAP
-    assert symbol.book == [] and not symbol.sync.ready and symbol.sync.wants_snapshot
+    assert symbol.book == []
+    assert not symbol.sync.ready
+    assert symbol.sync.wants_snapshot
     assert symbol.depth(121, 130) == BUFFERED
-    assert symbol.snapshot(125) == OK and symbol.book == ["snapshot 125", 130]
-    assert symbol.sync.resyncs == symbol.sync.gaps == 1 and symbol.sync.generation == 2
+    assert symbol.snapshot(125) == OK
+    assert symbol.book == ["snapshot 125", 130]
+    assert symbol.sync.resyncs == symbol.sync.gaps == 1
+    assert symbol.sync.generation == 2
 
 
 def test_case_6_a_usdm_mismatch_of_pu_does_the_same():
     symbol = synced(usdm())
     assert symbol.depth(111, 120, prev=109) == GAP          # U continues; pu says otherwise, and pu decides
-    assert symbol.book == [] and not symbol.sync.ready
-    assert symbol.snapshot(115) == OK and symbol.book == ["snapshot 115", 120] and symbol.sync.ready
+    assert symbol.book == []
+    assert not symbol.sync.ready
+    assert symbol.snapshot(115) == OK
+    assert symbol.book == ["snapshot 115", 120]
+    assert symbol.sync.ready
     assert symbol.sync.resyncs == symbol.sync.gaps == 1
 
 
@@ -167,14 +194,18 @@ def test_usdm_ids_have_holes():
 
 def test_spot_updates_may_overlap():
     symbol = synced(spot())
-    assert symbol.depth(105, 115) == OK and symbol.sync.update_id == 115
+    assert symbol.depth(105, 115) == OK
+    assert symbol.sync.update_id == 115
 
 
 def test_case_7_a_duplicate_or_old_update_is_ignored():
     for symbol in (synced(spot()), synced(usdm())):
         book = list(symbol.book)
-        assert symbol.depth(91, 110, prev=90) == STALE and symbol.depth(80, 90, prev=79) == STALE
-        assert symbol.book == book and symbol.sync.ready and symbol.sync.update_id == 110
+        assert symbol.depth(91, 110, prev=90) == STALE
+        assert symbol.depth(80, 90, prev=79) == STALE
+        assert symbol.book == book
+        assert symbol.sync.ready
+        assert symbol.sync.update_id == 110
         assert symbol.depth(111, 120, prev=110) == OK
 
 
@@ -183,34 +214,47 @@ def test_case_12_a_second_gap_during_a_resync_supersedes_the_first():
         assert symbol.depth(120, 130, prev=119) == GAP
         assert symbol.depth(131, 140, prev=130) == BUFFERED
         assert symbol.depth(150, 160, prev=149) == GAP      # what came before it can't be bridged to any more
-        assert symbol.sync.buffered == 1 and symbol.sync.gaps == 2 and symbol.sync.resyncs == 1
+        assert symbol.sync.buffered == 1
+        assert symbol.sync.gaps == 2
+        assert symbol.sync.resyncs == 1
         assert symbol.snapshot(135) == TOO_OLD              # the answer to the first gap's request
         assert symbol.book == []
-        assert symbol.snapshot(155) == OK and symbol.book == ["snapshot 155", 160]
+        assert symbol.snapshot(155) == OK
+        assert symbol.book == ["snapshot 155", 160]
 
 
 def test_a_snapshot_that_nobody_asked_for_is_not_taken():
     symbol = synced(spot())
-    assert symbol.snapshot(200) == STALE and symbol.sync.update_id == 110
+    assert symbol.snapshot(200) == STALE
+    assert symbol.sync.update_id == 110
 
 
 def test_a_lost_book_is_built_anew():
     symbol = synced(spot())
     symbol.sync.lost()
-    assert not symbol.sync.ready and symbol.sync.wants_snapshot and symbol.sync.resyncs == 1
-    assert symbol.depth(111, 120) == BUFFERED and symbol.snapshot(115) == OK and symbol.sync.ready
+    assert not symbol.sync.ready
+    assert symbol.sync.wants_snapshot
+    assert symbol.sync.resyncs == 1
+    assert symbol.depth(111, 120) == BUFFERED
+    assert symbol.snapshot(115) == OK
+    assert symbol.sync.ready
 
 
 def test_a_lost_connection_takes_the_book_and_the_buffer_with_it():
     symbol = synced(spot())
     symbol.sync.disconnected()
-    assert symbol.sync.state == "connecting" and not symbol.sync.wants_snapshot and symbol.sync.resyncs == 1
+    assert symbol.sync.state == "connecting"
+    assert not symbol.sync.wants_snapshot
+    assert symbol.sync.resyncs == 1
     symbol.sync.connected()
     assert symbol.depth(300, 310) == BUFFERED
     symbol.sync.disconnected()
     symbol.sync.connected()
-    assert symbol.sync.buffered == 0 and symbol.sync.resyncs == 1 and symbol.sync.generation == 3
-    assert symbol.snapshot(400) == OK and symbol.depth(401, 402) == OK
+    assert symbol.sync.buffered == 0
+    assert symbol.sync.resyncs == 1
+    assert symbol.sync.generation == 3
+    assert symbol.snapshot(400) == OK
+    assert symbol.depth(401, 402) == OK
 
 
 # -- the buffer ----------------------------------------------------------------------------------------------------------
@@ -227,26 +271,35 @@ def test_the_buffer_gives_back_each_update_whole():
     got = []
     while symbol.sync.take(symbol.decoder):
         got.append(symbol.decoder.message)
-    assert got == want and symbol.sync.buffered == 0
+    assert got == want
+    assert symbol.sync.buffered == 0
 
 
 def test_a_full_buffer_begins_again_with_the_newest_update():
     symbol = spot(capacity_levels=16390)
     bids = [("1", "1")] * 8000
-    assert symbol.depth(1, 10, bids=bids) == BUFFERED and symbol.depth(11, 20, bids=bids) == BUFFERED
+    assert symbol.depth(1, 10, bids=bids) == BUFFERED
+    assert symbol.depth(11, 20, bids=bids) == BUFFERED
     assert symbol.depth(21, 30, bids=bids) == FULL
-    assert symbol.sync.overflows == 1 and symbol.sync.buffered == 1 and symbol.sync.wants_snapshot
-    assert symbol.snapshot(15) == TOO_OLD and symbol.snapshot(25) == OK and symbol.book == ["snapshot 25", 30]
+    assert symbol.sync.overflows == 1
+    assert symbol.sync.buffered == 1
+    assert symbol.sync.wants_snapshot
+    assert symbol.snapshot(15) == TOO_OLD
+    assert symbol.snapshot(25) == OK
+    assert symbol.book == ["snapshot 25", 30]
 
 
 def test_updates_that_come_while_the_buffer_is_taken_wait_for_their_turn():
     symbol = usdm()
     symbol.depth(1, 10, prev=0), symbol.depth(11, 20, prev=10)
     assert symbol.sync.on_snapshot(5) == OK
-    assert symbol.sync.take(symbol.decoder) and symbol.decoder.message.last_id == 10
+    assert symbol.sync.take(symbol.decoder)
+    assert symbol.decoder.message.last_id == 10
     assert symbol.depth(21, 30, prev=20) == BUFFERED
-    assert symbol.sync.take(symbol.decoder) and symbol.sync.take(symbol.decoder)
-    assert symbol.decoder.message.last_id == 30 and not symbol.sync.take(symbol.decoder)
+    assert symbol.sync.take(symbol.decoder)
+    assert symbol.sync.take(symbol.decoder)
+    assert symbol.decoder.message.last_id == 30
+    assert not symbol.sync.take(symbol.decoder)
     assert symbol.depth(31, 40, prev=30) == OK
 
 
@@ -320,9 +373,11 @@ def test_applies_what_the_venues_page_says(session):
         if event:
             codes.append(symbol.depth(*event))
     if want is None:
-        assert TOO_OLD in codes and not symbol.sync.ready
+        assert TOO_OLD in codes
+        assert not symbol.sync.ready
     elif want == "gap":                                     # one in the buffer shows itself as a snapshot too old
-        assert GAP in codes and not symbol.sync.ready
+        assert GAP in codes
+        assert not symbol.sync.ready
     else:
         assert symbol.book == [f"snapshot {snapshot_id}", *want]
         assert symbol.sync.ready == bool(want)
@@ -351,7 +406,10 @@ def test_a_real_session_is_synced_once_without_a_gap(name, dialect, dropped):
         assert sync.on_snapshot(snapshot.last_update_id) == OK
         while sync.take(decoder):
             applied += 1
-    assert sync.ready and sync.gaps == sync.resyncs == sync.too_old == 0 and sync.generation == 1
-    assert applied + sync.stale == depths and sync.update_id > 0
+    assert sync.ready
+    assert sync.gaps == sync.resyncs == sync.too_old == 0
+    assert sync.generation == 1
+    assert applied + sync.stale == depths
+    assert sync.update_id > 0
     if dropped is not None:
         assert sync.stale == dropped

@@ -32,8 +32,7 @@ class NaiveBook:
         self.base_id = update_id
         if self.overlay and self.base_id >= self.overlay[0]:
             self.overlay = None
-        bids, asks = self.base_levels(BID), self.base_levels(ASK)
-        return bool(bids and asks and bids[0][0] >= asks[0][0])
+        return bool(self.base[BID] and self.base[ASK] and max(self.base[BID]) >= min(self.base[ASK]))
 
     def ticker(self, bid, bid_qty, ask, ask_qty, update_id):
         """'stale', 'crossed', or None when it was laid over the base."""
@@ -69,8 +68,13 @@ class NaiveBook:
         return self.base[side].get(price, 0)
 
     def best(self, side):
-        levels = self.levels(side)
-        return levels[0] if levels else None
+        prices = [price for price in self.base[side] if self.qty(side, price)]
+        if self.overlay and self.overlay[1][side][1]:
+            prices.append(self.overlay[1][side][0])
+        if not prices:
+            return None
+        price = max(prices) if side == BID else min(prices)
+        return price, self.qty(side, price)
 
     def sum(self, side, n):
         return sum(qty for _, qty in self.levels(side)[:n])

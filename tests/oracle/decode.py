@@ -76,7 +76,7 @@ def decode(frame: bytes, specs: list[Spec], recv_ns: int = 0) -> MarketMessage:
     if spec is None:
         raise NotTaken("no such symbol")
     try:
-        return EVENTS[kind](fields, spec, dict(symbol=spec.name, recv_ns=recv_ns, venue_ns=nanoseconds(fields)))
+        return EVENTS[kind](fields, spec, {"symbol": spec.name, "recv_ns": recv_ns, "venue_ns": nanoseconds(fields)})
     except (KeyError, TypeError) as error:
         raise NotTaken("a field is missing or of the wrong kind") from error
 

@@ -1,0 +1,25 @@
+"""Sphinx: built strictly (warnings are errors) and without network."""
+
+import tomllib
+from pathlib import Path
+
+project = "hft"
+author = "the hft authors"
+release = version = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["_build", "generate.py"]
+html_theme = "furo"
+html_title = "hft"
+default_role = "code"
+
+myst_heading_anchors = 3
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+napoleon_google_docstring = False
+# The attributes of a docstring and the compiled properties behind them are one thing.
+napoleon_use_ivar = True
+# A listener's inherited methods are documented by picows, in its own roles.
+autodoc_inherit_docstrings = False
+# Equal names in several classes (`Signal`, `type`) are fine; autodoc links the first.
+suppress_warnings = ["ref.python"]

@@ -1,0 +1,167 @@
+"""Writes the pages that are made from code: settings, commands, status codes, reference.
+
+``python docs/generate.py`` writes them, ``--check`` fails when one of them is not what the code says (tests/test_docs.py).
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+
+import hft
+from hft import cli
+from hft.config import Config
+from hft.config.shape import Shape, shapes, walk
+from hft.config.toml import literal
+from hft.errors import ExitCode
+
+DOCS = Path(__file__).parent
+NOTE = "<!-- Made by docs/generate.py from the code; change that instead. -->\n\n"
+
+BANDS = [
+    ("Decoding: why a message was not applied", 1, 15),
+    ("Sync and book: why an update was not applied", 16, 31),
+    ("Risk: why an order was not sent", 32, 63),
+    ("Exchange: why it refused or ended an order", 64, 95),
+    ("Faults: trading halts", -95, -1),
+]
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def settings() -> str:
+    parts = [
+        "# Settings\n\n"
+        "One TOML file. What holds, first to last: the defaults, the file, `--set key=value`, the command's own options.\n"
+        "Everything has a default; an unknown key is an error that names the nearest known one. Quantities, prices and fees\n"
+        "are decimals, read exactly. Relative paths are relative to the working directory.\n\n"
+        "```sh\nhft config init hft.toml\nhft config check hft.toml\nhft config show --config hft.toml\n```"
+    ]
+    for path, section in walk(Config):
+        keys = {key: shape for key, shape in shapes(section).items() if shape.section is None}
+        parts.append(f"## `[{'.'.join(path)}]`\n\n{paragraph(section)}")
+        parts.append(table(["key", "default", "may be", "meaning"], [setting(shape) for shape in keys.values() if shape.text]))
+        for key, shape in keys.items():
+            if shape.named_section is not None:
+                parts.append(f"### `[{'.'.join([*path, key])}.NAME]`\n\n{paragraph(shape.named_section)}")
+                rows = [setting(inner) for inner in shapes(shape.named_section).values()]
+                parts.append(table(["key", "default", "may be", "meaning"], rows))
+    return "\n\n".join(parts)
+
+
+def setting(shape: Shape) -> list[str]:
+    if shape.required:
+        default = "required"
+    elif shape.default is None:
+        default = "the venue's"
+    else:
+        default = "none" if shape.default == {} else f"`{literal(shape.default)}`"
+    return [f"`{shape.key}`", default, shape.allowed, shape.text]
+
+
+def paragraph(thing: Any) -> str:
+    return inspect.cleandoc(thing.__doc__ or "").split("\n\n")[0]
+
+
+def commands() -> str:
+    parts = [
+        "# Commands\n\nEvery command takes `--help`. An error is one line on stderr that says what, where, and what to do.",
+        "## Exit codes",
+        table(["code", "meaning"], [[str(code.value), EXIT_TEXTS[code]] for code in ExitCode]),
+    ]
+    for words, command in found(typer.main.get_command(cli.app)):
+        text, _, examples = inspect.cleandoc(command.help or "").partition("\b\n")
+        parts.append(f"## `hft {' '.join(words)}`\n\n{text.strip()}")
+        if examples:
+            parts.append(f"```sh\n{examples.strip()}\n```")
+        rows = [option(param) for param in command.params if getattr(param, "help", None) and param.name != "help"]
+        if rows:
+            parts.append(table(["option", "meaning"], rows))
+    return "\n\n".join(parts)
+
+
+EXIT_TEXTS = {
+    ExitCode.OK: "success",
+    ExitCode.USAGE: "a usage or configuration error; nothing was started",
+    ExitCode.UNREACHABLE: "the venue can't be reached",
+    ExitCode.DAMAGED: "a database, journal or capture is damaged",
+    ExitCode.STRATEGY: "the strategy raised",
+    ExitCode.HALTED: "trading halted by itself",
+    ExitCode.SIGINT: "stopped by Ctrl-C; everything was written, the summary printed",
+    ExitCode.SIGTERM: "stopped by SIGTERM, likewise",
+}
+
+
+def found(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[list[str], Any]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from found(command, (*path, name))
+        else:
+            yield [*path, name], command
+
+
+def option(param: Any) -> list[str]:
+    names = ", ".join(param.opts) + (f" {param.metavar}" if param.metavar else "")
+    return [f"`{names}`", param.help]
+
+
+def status() -> str:
+    from hft._core import status as codes
+
+    parts = [
+        "# Status codes\n\n"
+        "Every message that is not applied and every order that is not sent, refused or ended early has one. The name is the\n"
+        "same in counters, metrics, the database and `rejects` of a summary. 0 is success, above 0 a reject with a reason,\n"
+        "below 0 a fault."
+    ]
+    for title, low, high in BANDS:
+        rows = [[str(code), f"`{name}`", codes.text(code)] for code, name in sorted(codes.NAMES.items()) if low <= code <= high]
+        parts += [f"## {title}", table(["code", "name", "meaning"], rows)]
+    return "\n\n".join(parts)
+
+
+def reference() -> str:
+    """A page of autodoc directives: one section per module that has something public to say."""
+    parts = ["# Reference\n\nEvery class can be imported and driven from plain Python; the examples are run by the tests."]
+    for name in sorted(module.name for module in pkgutil.walk_packages(hft.__path__, "hft.")):
+        if name.startswith(("hft.cli", "hft.__")) or not speaks(name):
+            continue
+        parts.append(f"## `{name}`\n\n```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n```")
+    return "\n\n".join(parts)
+
+
+def speaks(name: str) -> bool:
+    """Whether a module documents something of its own."""
+    module = importlib.import_module(name)
+    own = [value for key, value in vars(module).items() if not key.startswith("_") and getattr(value, "__module__", None) == name]
+    return any(value.__doc__ for value in own)
+
+
+PAGES = {"settings.md": settings, "commands.md": commands, "status.md": status, "reference.md": reference}
+
+
+def main() -> int:
+    stale = []
+    for name, make in PAGES.items():
+        path, text = DOCS / name, NOTE + make() + "\n"
+        if "--check" not in sys.argv:
+            path.write_text(text, "utf-8")
+        elif not path.exists() or path.read_text("utf-8") != text:
+            stale.append(name)
+    if stale:
+        print(f"not what the code says: {', '.join(stale)}; run python docs/generate.py")
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,16 @@
+from array import array
+
+from hft._core.engine import Engine
+from hft._core.histogram import Histogram
+
+KINDS: dict[str, int]
+
+def replay(
+    engine: Engine,
+    frames: list[bytes],
+    stamps: array[int] | memoryview,
+    *,
+    start: int = ...,
+    histogram: Histogram | None = ...,
+    by_kind: dict[str, Histogram] | None = ...,
+) -> int: ...

@@ -1,0 +1,90 @@
+# The order flow of one symbol: who sends what to the matching engine, and when. A pure machine: time is what the last step
+# was told, chance is the generator inside, so the same seed says the same whatever the steps.
+#
+# Five kinds of actor, each a Poisson process whose rate follows the market's activity (1 in calm, more in a burst):
+#
+#   taker   hits the touch; sizes lognormal, so that the mean is many times the median
+#   touch   joins or leaves the queues at the touch, toward a size that leans with the pressure x
+#   deep    adds, changes and removes levels away from the touch: sparse near it, dense behind, round and rare far out
+#   move    information: everything up to a new price is swept or withdrawn
+#   burst   activity jumps and decays, pushing x its way; between bursts the market is calm
+#
+# and one that is not random: the market maker, who closes a spread wider than one tick a moment later ("heal").
+# The pressure x (Ornstein-Uhlenbeck, unit variance) is what the touch sizes show and the moves follow: that is why the
+# imbalance of the book foretells the next move. The lean y, slower, is why takers' sides persist.
+
+from libc.stdint cimport int32_t, int64_t, uint64_t
+
+from hft._core.types cimport Message
+from hft.exchange.ladder cimport MatchingState
+from hft.exchange.random cimport Random
+from hft.exchange.tape cimport Tape
+
+cdef enum:
+    FLOW_DONE = 0
+    FLOW_TAPE_FULL = 1          # read the tape, clear it, step on
+
+cdef struct FlowParams:         # rates per second in calm; quantities in quanta; distances in ticks
+    uint64_t seed
+    int64_t start_ns
+    int64_t start_price         # the first best bid
+    int64_t cut_ns              # between depth updates
+    int64_t id_gap              # most update ids skipped at a depth update (USD-M: ids go to all symbols); 0 on spot
+    int64_t max_levels          # of a side: beyond, far levels are withdrawn
+    int64_t max_qty             # of one order
+    double takers
+    double touches
+    double deeps
+    double moves
+    double bursts               # starts per second
+    double burst_size           # mean extra activity at a start
+    double burst_seconds        # decay
+    double taker_qty            # median
+    double taker_sigma          # of its logarithm: mean / median = exp(sigma^2 / 2)
+    double touch_qty            # of a side when x is 0
+    double touch_lean           # how far the sizes lean with x
+    double order_qty            # median order that joins the touch
+    double level_qty            # median of a deep level
+    double move_ticks           # median
+    double move_sigma
+    double move_lean            # how surely moves follow x
+    double sweep                # share of moves made by a taker; the rest are withdrawals
+    double near_ticks           # the sparse zone next to the touch
+    double level_gap            # mean distance between deep levels; 1: two prices in three hold something
+    double deep_ticks           # median distance of a deep change
+    double pressure_seconds     # decay of x
+    double pressure_kick        # what a burst adds to x, its way
+    double move_revert          # how surely moves turn back after recent ones
+    double move_memory          # seconds: what counts as recent
+    double lean_seconds         # decay of y
+    double taker_lean           # how surely takers follow y
+    double taker_chase          # … and x
+    double taker_repeat         # share of takers who do as the one before did
+    double ticker_first         # share of takers whose bookTicker is published before their trades
+
+cdef struct Flow:
+    FlowParams params
+    Random random
+    int64_t now
+    int64_t grid_ns             # next update of x, y and activity
+    int64_t cut_ns              # next depth update
+    int64_t next_ns             # next random action
+    int64_t heal_ns             # when the maker steps in; far future: nothing to heal
+    int64_t bid                 # where the maker wants the best bid; the best ask one tick above
+    int64_t last_cut_id         # u of the last depth update
+    int64_t first_id            # U of the next one
+    int64_t agg_id
+    int64_t held                # 1: `late` waits until the next depth update is out
+    double x
+    double y
+    double activity             # above calm
+    double burst_side
+    double moved                # recent moves, signed, decaying
+    double last_taker           # 1 bought, -1 sold
+    double rate                 # of all actions when `next_ns` was drawn
+    Message touch               # the last published bookTicker
+    Message late                # a bookTicker that the depth stream overtakes
+
+
+cdef void flow_init(Flow* f, const FlowParams* p, MatchingState* m, Tape* t) noexcept nogil
+cdef int flow_step(Flow* f, MatchingState* m, Tape* t, int64_t until, bint one_cut) noexcept nogil

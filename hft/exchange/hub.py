@@ -1,0 +1,193 @@
+"""Clients on their websockets: who subscribed to what, and what waits to be sent to them.
+
+A publisher hands each message to the hub once; the hub queues it for every subscriber. Queues are bounded: a simulated
+exchange drops a client that does not keep up, as a venue does; a recorded one waits for it (`drained`), so that nothing of
+the recording is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import contextlib
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+
+from hft.exchange.streams import Endpoint, answer
+from hft.feed.venues import Dialect
+
+LIFETIME_S = 24 * 3600.0
+"""A connection is closed by the venue after a day."""
+POLICY_VIOLATION = 1008
+GOING_AWAY = 1001
+
+Render = Callable[[int], str]
+
+
+class Client:
+    """One connection: its subscriptions in the order they were made, and its queue."""
+
+    def __init__(self, hub: Hub, socket: ServerConnection, at: Endpoint) -> None:
+        self.hub = hub
+        self.socket = socket
+        self.combined = at.combined
+        self.unit = at.unit
+        self.names: dict[str, None] = {}
+        self.queue: collections.deque[str | bytes] = collections.deque()
+        self.waiting = asyncio.Event()  # something to send
+        self.room = asyncio.Event()  # the queue is short again, or the client gone
+        self.dropped = False
+        self._requests: collections.deque[float] = collections.deque(maxlen=hub.dialect.limits.messages_per_second)
+        for name in at.streams:
+            self.subscribe(name)
+
+    def subscribe(self, name: str) -> None:
+        self.names[name] = None
+        self.hub.attach(self, name)
+
+    def unsubscribe(self, name: str) -> None:
+        if name in self.names:
+            del self.names[name]
+            self.hub.detach(self, name)
+
+    def put(self, message: str | bytes) -> None:
+        """Queue a message; a client whose queue is full is dropped unless the hub waits for its clients."""
+        if self.dropped:
+            return
+        self.queue.append(message)
+        self.waiting.set()
+        if len(self.queue) > self.hub.limit and not self.hub.patient:
+            self.drop("too slow")
+
+    def drop(self, reason: str) -> None:
+        self.dropped = True
+        self.queue.clear()
+        self.hub.dropped += 1
+        self.hub.spawn(self.socket.close(POLICY_VIOLATION, reason))
+
+    async def pump(self) -> None:
+        """Send what is queued, until the connection ends."""
+        while True:
+            await self.waiting.wait()
+            self.waiting.clear()
+            while self.queue:
+                message = self.queue.popleft()
+                await self.socket.send(message, text=True)
+                if len(self.queue) < self.hub.limit // 2:
+                    self.room.set()
+
+    async def listen(self) -> None:
+        """Answer control requests, until the connection ends."""
+        async for frame in self.socket:
+            now = time.monotonic()
+            if len(self._requests) == self._requests.maxlen and now - self._requests[0] < 1.0:
+                self.drop("Too many requests")
+                return
+            self._requests.append(now)
+            self.put(answer(self, frame, self.hub.dialect))
+
+
+class Hub:
+    """All clients of one exchange.
+
+    Parameters
+    ----------
+    dialect : hft.feed.venues.Dialect
+    channel_of : callable
+        The channel that a stream name stands for, None for a stream that is never published. A subscription to that is
+        accepted and stays silent, as on the venue.
+    limit : int
+        Messages that wait for one client.
+    patient : bool
+        Wait for slow clients rather than drop them.
+    """
+
+    def __init__(self, dialect: Dialect, channel_of: Callable[[str], str | None], *, limit: int, patient: bool) -> None:
+        self.dialect = dialect
+        self.channel_of = channel_of
+        self.limit = limit
+        self.patient = patient
+        self.clients: set[Client] = set()
+        self.channels: dict[str, dict[Client, list[str]]] = {}
+        self.subscribed_at = 0.0  # monotonic, of the newest subscription; 0: none yet
+        self.subscribed = asyncio.Event()
+        self.dropped = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def attach(self, client: Client, name: str) -> None:
+        channel = self.channel_of(name)
+        if channel is None:
+            return
+        names = self.channels.setdefault(channel, {}).setdefault(client, [])
+        if name not in names:
+            names.append(name)
+        self.subscribed_at = time.monotonic()
+        self.subscribed.set()
+
+    def detach(self, client: Client, name: str) -> None:
+        channel = self.channel_of(name)
+        clients = self.channels.get(channel or "", {})
+        if name in clients.get(client, []):
+            clients[client].remove(name)
+            if not clients[client]:
+                del clients[client]
+
+    def publish(self, channel: str, render: Render) -> None:
+        """Queue a message for the subscribers of a channel; `render` prints it in a unit of time, and is called only then."""
+        clients = self.channels.get(channel)
+        if not clients:
+            return
+        printed: dict[int, str] = {}
+        for client, names in list(clients.items()):
+            data = printed.get(client.unit)
+            if data is None:
+                data = printed[client.unit] = render(client.unit)
+            for name in names:
+                client.put(f'{{"stream":"{name}","data":{data}}}' if client.combined else data)
+
+    async def drained(self) -> None:
+        """Until every client has room."""
+        for client in list(self.clients):
+            while len(client.queue) > self.limit and client in self.clients:
+                client.room.clear()
+                await client.room.wait()
+
+    async def serve(self, socket: ServerConnection, at: Endpoint) -> None:
+        """One connection, from its handshake to its end."""
+        client = Client(self, socket, at)
+        self.clients.add(client)
+        pump = asyncio.create_task(client.pump())
+        try:
+            async with asyncio.timeout(LIFETIME_S):
+                await client.listen()
+        except (ConnectionClosed, TimeoutError):
+            pass
+        finally:
+            self.clients.discard(client)
+            for name in list(client.names):
+                client.unsubscribe(name)
+            client.room.set()
+            pump.cancel()
+            with contextlib.suppress(asyncio.CancelledError, ConnectionClosed):
+                await pump
+
+    async def close(self, code: int, reason: str) -> None:
+        """Send what is queued, then close every connection; a client that takes longer than five seconds is cut off."""
+        async def end(client: Client) -> None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(5.0):
+                    while client.queue and client in self.clients:
+                        await asyncio.sleep(0.005)
+            await client.socket.close(code, reason)
+
+        await asyncio.gather(*(end(client) for client in list(self.clients)), *self._tasks, return_exceptions=True)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine beside the rest, and keep it alive until it is done."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,213 @@
+"""The recorded exchange: serves a captured session as it was, to whoever subscribes.
+
+The session starts when a client has subscribed. A recorded REST snapshot is the answer to every request for that symbol's
+book: at once before the session has started, else as soon as the stream has reached it. Once a depth update is out as well,
+the stream holds until the snapshot was asked for. So a client that connects, buffers and asks bridges stream and snapshot
+without a gap, at any speed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from hft.errors import DamagedData, UsageError
+from hft.exchange.hub import Hub
+from hft.exchange.rest import Refused
+from hft.exchange.streams import channel_of
+from hft.exchange.symbols import SYMBOLS, SymbolSettings
+from hft.feed.captures import Kind, Record, Session
+from hft.feed.specs import SpecRules, listed, quote_of
+from hft.feed.survey import Printed, Survey, survey
+from hft.feed.symbol_table import TABLE
+from hft.feed.venues import DIALECTS
+
+SETTLE_S = 0.1
+"""The session starts when no client has subscribed for so long: one that opens several connections gets them all."""
+HOLD_S = 2.0
+"""How long the stream waits for somebody to ask for a snapshot."""
+BATCH = 256
+"""Messages between two looks at the queues, at full speed."""
+
+
+class _Frame(msgspec.Struct):
+    """A message with or without its envelope, as far as it has to be known to be routed."""
+
+    stream: str = ""
+    data: msgspec.Raw = msgspec.Raw()
+    e: str = ""
+    s: str = ""
+    u: int | None = None
+
+
+_decode = msgspec.json.Decoder(_Frame).decode
+_KINDS = {"depthUpdate": "depth", "bookTicker": "bookTicker", "trade": "trade", "aggTrade": "aggTrade"}
+
+
+def route(data: bytes) -> tuple[str, str] | None:
+    """Channel and body of a recorded frame; None for one that is not served.
+
+    >>> route(b'{"stream":"btcusdt@depth@0ms","data":{"e":"depthUpdate","s":"BTCUSDT"}}')
+    ('btcusdt@depth', '{"e":"depthUpdate","s":"BTCUSDT"}')
+    >>> route(b'{"result":null,"id":1}') is None
+    True
+    """
+    frame = _decode(data)
+    if frame.stream:
+        stem, _, kind = frame.stream.partition("@")
+        kind = kind.partition("@")[0]
+        return (f"{stem}@{kind}", bytes(frame.data).decode()) if kind in _KINDS.values() else None
+    kind = _KINDS.get(frame.e, "bookTicker" if not frame.e and frame.u is not None else "")
+    return (f"{frame.s.lower()}@{kind}", data.decode()) if kind and frame.s else None
+
+
+def _as_recorded(body: str, _unit: int) -> str:
+    return body
+
+
+class Recorded:
+    """What a capture holds, known before the first client comes.
+
+    The whole file is read once: damage is found before anything was served, not in the middle of a session.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.session = Session([path])
+        self.where = str(path)
+        self._books: list[Record] = []
+        self.first_ns = 0
+        found = survey(self._watched(), limit=1 << 62).require(self.where)
+        if self.session.torn:
+            raise DamagedData(self.session.torn[0], do="cut the file before its torn end")
+        if found.dialect not in ("spot", "usdm"):
+            raise UsageError(f"{found.dialect} sessions can't be served", where=self.where, do="use a spot or USD-M capture")
+        self.dialect = DIALECTS[found.dialect]
+        rules = self._recorded_rules(found)
+        self.symbols = {name: self._settings(name, rules, found.printed[name]) for name in found.symbols}
+        self.snapshots: dict[str, str] = {}
+        for book in self._books:
+            self.snapshots.setdefault(self.symbol_of(book), book.data.decode())  # the first of each symbol
+
+    def _watched(self) -> Iterator[Record]:
+        """The session, noting on the way what has to be known before it is served."""
+        for record in self.session:
+            self.first_ns = self.first_ns or record.ns
+            if record.kind == Kind.SNAPSHOT:
+                self._books.append(record)
+            yield record
+
+    def _recorded_rules(self, found: Survey) -> dict[str, SpecRules]:
+        try:
+            return {name: rules for body in found.exchange_info for name, rules in listed(body).items()}
+        except msgspec.DecodeError as error:
+            raise DamagedData(f"its exchangeInfo can't be read: {error}", where=self.where) from None
+
+    def _settings(self, name: str, rules: dict[str, SpecRules], printed: Printed) -> SymbolSettings:
+        """Tick and step: recorded, from the tables, or the decimals as printed (SEMANTICS 28)."""
+        quote = quote_of(name)
+        base = name.partition("_")[0].removesuffix(quote)
+        row = TABLE.get((self.dialect.name, name))
+        if known := rules.get(name):
+            tick, step, least = str(known["tick"]), str(known["step"]), str(known.get("min_notional", "0"))
+        elif known_here := SYMBOLS[self.dialect.name].get(name):
+            tick, step, least = known_here.tick, known_here.step, known_here.min_notional
+        elif row is not None:
+            tick, step, least = row.tick, row.step, row.min_notional
+        else:
+            tick, step, least = (f"{Decimal(1).scaleb(-decimals):f}" for decimals in (printed.price, printed.qty, 0))
+            least = "0"
+        return SymbolSettings(name=name, base=base, quote=quote, tick=tick, step=step, start_price=tick, min_notional=least)
+
+    def symbol_of(self, record: Record) -> str:
+        """Whose snapshot it is: a bare one belongs to the only symbol there is."""
+        if record.symbol:
+            return record.symbol
+        if len(self.symbols) > 1:
+            raise DamagedData("a REST snapshot does not say which of several symbols it is of", where=self.where,
+                              do="serve a capture of one symbol")
+        return next(iter(self.symbols))
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self.session)
+
+
+class Replay:
+    """A recorded session as a venue.
+
+    `speed` is times the recorded pace; 0 is as fast as the clients take it. Slow clients are waited for, at any speed: nothing
+    of the recording is dropped.
+    """
+
+    def __init__(self, path: Path, *, speed: float, queue: int) -> None:
+        self.recorded = Recorded(path)
+        self.dialect = self.recorded.dialect
+        self.symbols = self.recorded.symbols
+        self.speed = speed
+        self.hub = Hub(self.dialect, partial(channel_of, dialect=self.dialect, any_cadence=True), limit=queue, patient=True)
+        self._now_ns = self.recorded.first_ns
+        self._started = False
+        self._reached = {symbol: asyncio.Event() for symbol in self.recorded.snapshots}
+        self._asked = {symbol: asyncio.Event() for symbol in self.recorded.snapshots}
+        self._body = dict(self.recorded.snapshots)
+
+    def now_ns(self) -> int:
+        """The stamp of the newest message served: the exchange's time as the recording saw it."""
+        return self._now_ns
+
+    async def depth(self, symbol: str, limit: int) -> str:
+        """The recorded book, whole, whatever the limit."""
+        if symbol not in self._body:
+            raise Refused(503, -1008, "the capture holds no REST snapshot of this symbol")
+        if self._started:
+            await self._reached[symbol].wait()
+        self._asked[symbol].set()
+        return self._body[symbol]
+
+    async def run(self) -> None:
+        """Wait for a subscriber, then serve the session to its end."""
+        await self.hub.subscribed.wait()
+        while time.monotonic() - self.hub.subscribed_at < SETTLE_S:
+            await asyncio.sleep(SETTLE_S / 5)
+        self._started = True
+        first_ns, start = self._now_ns, time.monotonic()
+        unasked, depths = set(self._asked), set[str]()
+        for n, record in enumerate(self.recorded):
+            if self.speed > 0:
+                ahead = (record.ns - first_ns) / 1e9 / self.speed - (time.monotonic() - start)
+                if ahead > 0:
+                    await asyncio.sleep(ahead)
+            if n % BATCH == 0:
+                await asyncio.sleep(0)
+            await self.hub.drained()
+            self._now_ns = max(self._now_ns, record.ns)
+            if record.kind == Kind.SNAPSHOT:
+                symbol = self.recorded.symbol_of(record)
+                self._body[symbol] = record.data.decode()
+                self._reached[symbol].set()
+            elif record.kind == Kind.FRAME and (routed := route(record.data)) is not None:
+                channel, body = routed
+                self.hub.publish(channel, partial(_as_recorded, body))
+                symbol = channel.partition("@")[0].upper()
+                if channel.endswith("@depth"):
+                    depths.add(symbol)
+            else:
+                continue
+            if symbol in unasked and symbol in depths and self._reached[symbol].is_set():
+                unasked.discard(symbol)
+                start += await self._hold(symbol)
+
+    async def _hold(self, symbol: str) -> float:
+        """Wait until the book of a symbol was asked for; how long that took, seconds."""
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(HOLD_S):
+                await self._asked[symbol].wait()
+        except TimeoutError:
+            pass  # a client of trades or tickers alone has no use for the book
+        return time.monotonic() - began

@@ -1,0 +1,138 @@
+"""The REST side: ping, time, exchangeInfo and depth of both dialects, with their weights, limits and errors.
+
+Pure: a request target goes in, status, headers and body come out; `server` puts it on the socket.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+
+from hft.exchange.symbols import SymbolSettings
+from hft.exchange.wire import exchange_info
+from hft.feed.venues import Dialect
+
+FUTURES_LIMITS = (5, 10, 20, 50, 100, 500, 1000)
+"""Sizes of a book that USD-M answers; spot takes any number and cuts it to its largest."""
+
+
+class Venue(Protocol):
+    """What REST asks of an exchange, simulated or recorded."""
+
+    dialect: Dialect
+    symbols: dict[str, SymbolSettings]
+
+    def now_ns(self) -> int:
+        """The exchange's own time."""
+        ...
+
+    async def depth(self, symbol: str, limit: int) -> str:
+        """The body of a depth answer; `Refused` when there is none."""
+        ...
+
+
+class Refused(Exception):
+    """An error answer: HTTP status, the venue's code and words."""
+
+    def __init__(self, status: int, code: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+class Answer(msgspec.Struct):
+    """What goes back to the client."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str]
+
+
+class Rest:
+    """Answers requests to one venue, and counts their weight by the minute."""
+
+    def __init__(self, venue: Venue) -> None:
+        self.venue = venue
+        self.minute = -1
+        self.used = 0
+        dialect = venue.dialect
+        self._routes = {
+            f"{dialect.api}/ping": (self._ping, 1),
+            f"{dialect.api}/time": (self._time, 1),
+            f"{dialect.api}/exchangeInfo": (self._exchange_info, dialect.info_weight),
+            f"{dialect.api}/depth": (self._depth, 0),
+        }
+
+    async def answer(self, target: str) -> Answer:
+        """The answer to a GET of `target` (path and query)."""
+        parts = urlsplit(target)
+        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        route = self._routes.get(parts.path)
+        if route is None:
+            return Answer(404, b'{"code":-5000,"msg":"Path %s, Method GET is invalid"}' % parts.path.encode(), {})
+        handler, weight = route
+        headers: dict[str, str] = {}
+        try:
+            self._charge(weight, headers)
+            body = await handler(query, headers)
+            return Answer(200, body, headers)
+        except Refused as refused:
+            return Answer(refused.status, msgspec.json.encode({"code": refused.code, "msg": str(refused)}), headers)
+
+    def _charge(self, weight: int, headers: dict[str, str]) -> None:
+        now = time.time()
+        if int(now // 60) != self.minute:
+            self.minute, self.used = int(now // 60), 0
+        self.used += weight
+        headers["X-MBX-USED-WEIGHT-1M"] = str(self.used)
+        limit = self.venue.dialect.limits.weight_per_minute
+        if self.used > limit:
+            headers["Retry-After"] = str(60 - int(now % 60))
+            raise Refused(429, -1003, f"Too many requests; current limit is {limit} requests per minute. "
+                                      "Please use the websocket for live updates to avoid polling the API.")
+
+    async def _ping(self, query: dict[str, str], headers: dict[str, str]) -> bytes:
+        return b"{}"
+
+    async def _time(self, query: dict[str, str], headers: dict[str, str]) -> bytes:
+        return b'{"serverTime":%d}' % (self.venue.now_ns() // 1_000_000)
+
+    async def _exchange_info(self, query: dict[str, str], headers: dict[str, str]) -> bytes:
+        wanted = list(self.venue.symbols)
+        if self.venue.dialect.name == "spot" and "symbol" in query:  # USD-M knows no such parameter
+            wanted = [query["symbol"]]
+        elif self.venue.dialect.name == "spot" and "symbols" in query:
+            try:
+                wanted = msgspec.json.decode(query["symbols"], type=list[str])
+            except msgspec.DecodeError:
+                raise Refused(400, -1100, "Illegal characters found in parameter 'symbols'.") from None
+        limits = (self.venue.dialect.limits.weight_per_minute, 100)
+        chosen = [self._symbol(name) for name in wanted]
+        return msgspec.json.encode(exchange_info(self.venue.dialect.name, chosen, self.venue.now_ns() // 1_000_000, limits))
+
+    async def _depth(self, query: dict[str, str], headers: dict[str, str]) -> bytes:
+        if not query.get("symbol"):
+            raise Refused(400, -1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
+        symbol = self._symbol(query["symbol"])
+        limit = self._limit(query)
+        self._charge(self.venue.dialect.depth_weight(limit), headers)
+        return (await self.venue.depth(symbol.name, limit)).encode()
+
+    def _symbol(self, name: str) -> SymbolSettings:
+        symbol = self.venue.symbols.get(name.upper() if self.venue.dialect.name != "spot" else name)
+        if symbol is None:
+            raise Refused(400, -1121, "Invalid symbol.")
+        return symbol
+
+    def _limit(self, query: dict[str, str]) -> int:
+        spot = self.venue.dialect.name == "spot"
+        text = query.get("limit", "100" if spot else "500")
+        if not (text.isascii() and text.isdigit() and len(text) <= 20):
+            raise Refused(400, -1100, "Illegal characters found in parameter 'limit'; legal range is '^[0-9]{1,20}$'.")
+        limit = int(text)
+        if limit == 0 or (not spot and limit not in FUTURES_LIMITS):
+            raise Refused(400, -1130, "Data sent for parameter 'limit' is not valid.")
+        return min(limit, self.venue.dialect.depth_limit)

@@ -1,0 +1,187 @@
+"""The embedded exchange as a process: one port for REST and websockets, one JSON line that says where, a clean end.
+
+REST and websockets share the port: a request that is no websocket handshake is answered by `rest` and its connection closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from hft.errors import ExitCode, HftError, UsageError
+from hft.exchange.settings import ExchangeSettings, from_config
+
+if TYPE_CHECKING:
+    from websockets.asyncio.server import ServerConnection
+    from websockets.http11 import Request, Response
+
+    from hft.config import Config
+    from hft.exchange.hub import Hub
+    from hft.exchange.replay import Replay
+    from hft.exchange.rest import Rest
+    from hft.exchange.simulation import Simulation
+
+PARENT_POLL_S = 0.5
+PINGS = {"spot": (20.0, 60.0), "usdm": (180.0, 600.0)}
+"""Seconds between pings, and how long a pong may take, by dialect."""
+
+Announce = Callable[[dict[str, Any]], None]
+
+
+async def serve(settings: ExchangeSettings, announce: Announce) -> ExitCode:
+    """Serve until a signal, the end of the parent, or the end of the capture.
+
+    `announce` is called once, when clients may come, with `rest` and `ws` (base URLs), `dialect`, `symbols` and `pid`.
+
+    Returns OK at the end of a capture or of the parent, SIGINT or SIGTERM after that signal. Raises `UsageError` for settings
+    that can't be served, a port in use among them, and `DamagedData` for a capture.
+    """
+    from websockets.asyncio.server import serve as listen
+
+    venue = _venue(settings.checked())
+    with _ending(settings) as ended:
+        interval, grace = PINGS[venue.dialect.name]
+        try:
+            server = await listen(
+                _sockets(venue.hub), settings.host, settings.port, process_request=_requests(venue), compression=None,
+                ping_interval=interval, ping_timeout=grace, max_size=1 << 16, server_header="hft",
+            )
+        except OSError as error:
+            where = f"{settings.host}:{settings.port}"
+            do = "use another port, 0 for any free one"
+            raise UsageError(f"can't listen: {error.strerror or error}", where=where, do=do) from None
+        async with server:
+            host, port = server.sockets[0].getsockname()[:2]
+            announce({
+                "rest": f"http://{host}:{port}", "ws": f"ws://{host}:{port}", "dialect": venue.dialect.name,
+                "symbols": list(venue.symbols), "pid": os.getpid(),
+            })
+            return await _until_end(venue, ended)
+
+
+def _venue(settings: ExchangeSettings) -> Simulation | Replay:
+    if settings.capture is not None:
+        from hft.exchange.replay import Replay
+
+        return Replay(settings.capture, speed=settings.speed, queue=settings.client_queue)
+    from hft.exchange.simulation import Simulation
+
+    return Simulation(settings.dialect, settings.symbols, seed=settings.seed, speed=settings.speed, queue=settings.client_queue)
+
+
+def _sockets(hub: Hub) -> Callable[[ServerConnection], Awaitable[None]]:
+    from hft.exchange.streams import endpoint
+
+    async def connected(socket: ServerConnection) -> None:
+        assert socket.request is not None
+        at = endpoint(socket.request.path)
+        assert at is not None  # `_requests` lets nothing else through
+        await hub.serve(socket, at)
+
+    return connected
+
+
+def _requests(venue: Simulation | Replay) -> Callable[[ServerConnection, Request], Awaitable[Response | None]]:
+    """None lets a websocket handshake go on; everything else is REST."""
+    from websockets.datastructures import Headers
+    from websockets.http11 import Response
+
+    from hft.exchange.rest import Rest
+    from hft.exchange.streams import endpoint
+
+    rest: Rest = Rest(venue)
+
+    async def requested(socket: ServerConnection, request: Request) -> Response | None:
+        if endpoint(request.path) is not None:
+            return None
+        answer = await rest.answer(request.path)
+        headers = Headers({
+            "Content-Type": "application/json;charset=UTF-8", "Content-Length": str(len(answer.body)), "Connection": "close",
+            **answer.headers,
+        })
+        return Response(answer.status, http.HTTPStatus(answer.status).phrase, headers, answer.body)
+
+    return requested
+
+
+async def _until_end(venue: Simulation | Replay, ended: asyncio.Future[ExitCode]) -> ExitCode:
+    from hft.exchange.hub import GOING_AWAY
+
+    session = asyncio.ensure_future(venue.run())
+    waited: set[asyncio.Future[Any]] = {session, ended}
+    await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+    if session.done():
+        session.result()  # raises what it raised
+        await venue.hub.close(1000, "end of the recording")
+        return ExitCode.OK
+    session.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await session
+    await venue.hub.close(GOING_AWAY, "the exchange stops")
+    return ended.result()
+
+
+@contextlib.contextmanager
+def _ending(settings: ExchangeSettings) -> Iterator[asyncio.Future[ExitCode]]:
+    """A future that says why to stop: a signal, the parent's death, or the end of standard input."""
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[ExitCode] = loop.create_future()
+    parent = os.getppid()
+
+    def end(code: ExitCode) -> None:
+        if not ended.done():
+            ended.set_result(code)
+
+    async def look() -> None:
+        while os.getppid() == parent:
+            await asyncio.sleep(PARENT_POLL_S)
+        end(ExitCode.OK)
+
+    def read() -> None:
+        if not os.read(0, 4096):
+            loop.remove_reader(0)
+            end(ExitCode.OK)
+
+    watch = loop.create_task(look())
+    for number, code in ((signal.SIGINT, ExitCode.SIGINT), (signal.SIGTERM, ExitCode.SIGTERM)):
+        loop.add_signal_handler(number, end, code)
+    if settings.watch_stdin:
+        loop.add_reader(0, read)
+    try:
+        yield ended
+    finally:
+        watch.cancel()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+        if settings.watch_stdin:
+            loop.remove_reader(0)
+
+
+def run_settings(settings: ExchangeSettings) -> int:
+    """Serve, print the announcement as one JSON line on stdout, and return the exit code; errors are one line on stderr."""
+    import uvloop
+
+    def announce(said: dict[str, Any]) -> None:
+        sys.stdout.write(msgspec.json.encode(said).decode() + "\n")
+        sys.stdout.flush()
+
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return int(runner.run(serve(settings, announce)))
+    except HftError as error:
+        sys.stderr.write(f"hft sim: {error}\n")
+        return int(error.exit_code)
+
+
+def run(config: Config, *, capture: Path | None = None, speed: float = 1.0, watch_stdin: bool = False) -> int:
+    """The exchange that a run's settings ask for; see :func:`run_settings`."""
+    return run_settings(from_config(config, capture=capture, speed=speed, watch_stdin=watch_stdin))

@@ -1,0 +1,66 @@
+"""What an embedded exchange is started with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from hft.errors import UsageError
+
+if TYPE_CHECKING:
+    from hft.config import Config
+
+
+class ExchangeSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """One exchange, simulated or recorded.
+
+    >>> ExchangeSettings(symbols=("BTCUSDT", "ETHUSDT"), seed=7).dialect
+    'usdm'
+    """
+
+    dialect: Literal["usdm", "spot"] = "usdm"
+    """Whose protocol it speaks; a capture's own dialect is used instead."""
+    symbols: tuple[str, ...] = ("BTCUSDT",)
+    """What it trades; a capture's own symbols are used instead."""
+    seed: int = 1
+    """The same seed gives the same market."""
+    host: str = "127.0.0.1"
+    port: int = 0
+    """REST and websocket alike; 0: any free one."""
+    speed: float = 1.0
+    """Times the clock's pace, for a capture the recorded one. 0, for a capture only: as fast as clients take it."""
+    capture: Path | None = None
+    """A recorded session to serve instead of a simulated one."""
+    watch_stdin: bool = False
+    """Stop at the end of standard input: how a parent's death is seen whatever became of its children."""
+    client_queue: int = 20_000
+    """Messages that wait for one slow client; beyond, a simulated exchange drops the client, a recorded one waits for it."""
+
+    def checked(self) -> ExchangeSettings:
+        """Itself; UsageError for values that can't be served."""
+        if self.speed < 0 or (self.speed == 0 and self.capture is None):
+            do = "use a number above 0, or 0 with a capture"
+            raise UsageError(f"speed {self.speed:g} is out of range", where="hft sim", do=do)
+        if not 0 <= self.port <= 65_535:
+            raise UsageError(f"port {self.port} is out of range", where="hft sim", do="use 0 to 65535")
+        if self.client_queue < 1 or (not self.symbols and self.capture is None):
+            raise UsageError("nothing to serve", where="hft sim", do="name a symbol, and a client_queue of at least 1")
+        return self
+
+
+def from_config(
+    config: Config, *, capture: Path | None = None, speed: float = 1.0, watch_stdin: bool = False
+) -> ExchangeSettings:
+    """The exchange that a run's settings ask for."""
+    return ExchangeSettings(
+        dialect=config.exchange.dialect,
+        symbols=tuple(config.strategy.symbols),
+        seed=config.exchange.seed,
+        host=config.exchange.host,
+        port=config.exchange.port,
+        speed=speed,
+        capture=capture,
+        watch_stdin=watch_stdin,
+    )

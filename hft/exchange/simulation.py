@@ -1,0 +1,122 @@
+"""The simulated exchange: steps its markets as the clock goes, and publishes what they say."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+from hft.errors import UsageError
+from hft.exchange.hub import Hub
+from hft.exchange.rest import Refused
+from hft.exchange.streams import channel_of
+from hft.exchange.symbols import SYMBOLS, SymbolSettings, market
+from hft.exchange.wire import Wire
+from hft.feed.venues import DIALECTS
+
+if TYPE_CHECKING:
+    from hft.exchange.market import MarketEvent
+
+STEP_S = 0.003
+"""How long events wait to be published at most: within the feed delay measured on USD-M (median 3.4 ms)."""
+SLICE_NS = 200_000_000
+CUT_MS = 50
+"""Between the market's own depth updates."""
+
+
+class DepthStream:
+    """One cadence of one symbol's depth: merges so many updates of the market into one, whose ids a client can follow."""
+
+    def __init__(self, hub: Hub, wire: Wire, channel: str, updates: int, last_id: int) -> None:
+        self.hub, self.wire, self.channel, self.updates = hub, wire, channel, updates
+        self.last_id = last_id  # pu of the next message
+        self.held: list[MarketEvent] = []
+
+    def add(self, update: MarketEvent) -> None:
+        self.held.append(update)
+        if len(self.held) == self.updates:
+            held, self.held = self.held, []
+            ids = (held[0].first_id, update.last_id, self.last_id)
+            self.last_id = update.last_id
+            self.hub.publish(self.channel, partial(self._render, held, ids))
+
+    def _render(self, held: list[MarketEvent], ids: tuple[int, int, int], unit: int) -> str:
+        if len(held) == 1:
+            return self.wire.depth(ids, held[0].time_ns, held[0].bids, held[0].asks, unit)
+        bids = {price: qty for update in held for price, qty in update.bids}  # a later quantity replaces an earlier one
+        asks = {price: qty for update in held for price, qty in update.asks}
+        return self.wire.depth(ids, held[-1].time_ns, sorted(bids.items()), sorted(asks.items()), unit)
+
+
+class SimulatedSymbol:
+    """A market, and its streams."""
+
+    def __init__(self, hub: Hub, settings: SymbolSettings, seed: int, start_ns: int) -> None:
+        dialect = hub.dialect
+        self.market = market(settings.name, dialect=dialect.name, seed=seed, start_ns=start_ns)
+        self.wire = Wire(settings, dialect.name)
+        self.hub = hub
+        self.stem = settings.name.lower()
+        first_id = self.market.snapshot(0).last_update_id
+        self.depths = [
+            DepthStream(hub, self.wire, f"{self.stem}@depth@{ms}ms", max(1, ms // CUT_MS), first_id) for ms in dialect.depth_ms
+        ]
+
+    def publish(self, event: MarketEvent) -> None:
+        """Hand one event to whoever subscribed to it."""
+        if event.kind == "depth":
+            for stream in self.depths:
+                stream.add(event)
+            return
+        render = {"bookTicker": self.wire.ticker, "trade": self.wire.trade, "aggTrade": self.wire.agg_trade}[event.kind]
+        self.hub.publish(f"{self.stem}@{event.kind}", partial(render, event))
+
+
+class Simulation:
+    """Markets of one dialect, paced by the clock.
+
+    What is said depends on seed and symbols alone; when it is said, on the clock. At a speed other than 1 the exchange's own
+    time runs at that pace, and so do the stamps.
+    """
+
+    def __init__(self, dialect: str, symbols: tuple[str, ...], *, seed: int, speed: float, queue: int) -> None:
+        self.dialect = DIALECTS[dialect]
+        self.speed = speed
+        known = SYMBOLS[dialect]
+        for name in symbols:
+            if name not in known:
+                raise UsageError(f"the embedded exchange does not trade it in its {dialect} dialect", where=name,
+                                 do=f"use {', '.join(known)}")
+        self.symbols = {name: known[name] for name in symbols}
+        self.hub = Hub(self.dialect, partial(channel_of, dialect=self.dialect), limit=queue, patient=False)
+        self.start_ns = time.time_ns()
+        self._started = time.monotonic_ns()
+        self._traded = {s.name: SimulatedSymbol(self.hub, s, seed, self.start_ns) for s in self.symbols.values()}
+
+    def now_ns(self) -> int:
+        return self.start_ns + int((time.monotonic_ns() - self._started) * self.speed)
+
+    async def depth(self, symbol: str, limit: int) -> str:
+        traded = self._traded.get(symbol)
+        if traded is None:
+            raise Refused(400, -1121, "Invalid symbol.")
+        return traded.wire.snapshot(traded.market.snapshot(limit))
+
+    async def run(self) -> None:
+        """Publish until cancelled."""
+        self._started = time.monotonic_ns()
+        reached = self.start_ns
+        while True:
+            # Behind the clock (a stalled machine, a high speed) it catches up in slices, so that queues drain in between.
+            reached = min(self.now_ns(), reached + SLICE_NS)
+            self.step(reached)
+            await asyncio.sleep(STEP_S if reached + SLICE_NS > self.now_ns() else 0)
+
+    def step(self, until_ns: int) -> None:
+        """Everything up to a moment, all symbols in the order of their stamps."""
+        runs = [[(e.time_ns, i, e) for e in s.market.advance(until_ns)] for i, s in enumerate(self._traded.values())]
+        symbols = list(self._traded.values())
+        for _, i, event in heapq.merge(*runs, key=lambda said: said[:2]):
+            symbols[i].publish(event)

@@ -1,0 +1,3 @@
+"""The version of this package, once."""
+
+VERSION = "0.1.0"

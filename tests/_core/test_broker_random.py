@@ -1,0 +1,278 @@
+"""Broker and oracle on anything: random books, tickers, trades, orders and cancels; real captures with random orders."""
+
+import json
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hft._core.types import Spec
+from tests import data
+from tests._core.broker_pair import MS, BrokerPair
+
+SPECS = {
+    "usdm": Spec("UNIT", tick=1, step=1, maker_fee="0.00012345", taker_fee="0.00054321"),
+    "spot": Spec("SPOT", tick="0.5", step="0.003", quantum="0.001", dialect="spot", maker_fee="-0.00001", taker_fee="0.001",
+                 fee_asset="received"),
+}  # fmt: skip
+MODELS = ("risk_averse", "log", "log2", "power", "power2", "power3")
+
+# A narrow band of prices and small quantities; most market data aims at a level where an own order rests.
+PRICE = st.integers(94, 106)
+SIDE = st.sampled_from(["buy", "sell"])
+STEP = st.sampled_from([0, 1, 3 * MS, 3 * MS, 21 * MS, 80 * MS])  # between one input and the next
+STAMP = st.sampled_from([None, 0, 0, -2 * MS])  # of the exchange: none, as v, or older
+LEVELS = st.lists(st.tuples(st.integers(1, 8), st.integers(0, 12)), max_size=4)  # distance from the middle, quantity
+MIDDLE = st.integers(97, 103)
+RARELY = st.integers(0, 9).map(lambda n: n == 0)
+WHICH = st.integers(0, 5)  # of the resting orders
+
+AT_AN_ORDER = (
+    st.tuples(st.just("trade"), STEP, WHICH, st.sampled_from([0, 0, 0, 1, 4]), st.integers(1, 20), STAMP, st.integers(0, 19)),
+    st.tuples(st.just("level"), STEP, WHICH, st.integers(0, 15), STAMP),
+)
+ACTION = st.one_of(
+    *AT_AN_ORDER * 3,
+    st.tuples(st.just("depth"), STEP, MIDDLE, LEVELS, LEVELS, STAMP),
+    st.tuples(st.just("ticker"), STEP, PRICE, st.integers(1, 12), st.integers(1, 3), st.integers(1, 12), STAMP),
+    *[st.tuples(st.just("limit"), SIDE, PRICE, st.integers(1, 9), st.just("gtc"), RARELY)] * 3,
+    st.tuples(st.just("limit"), SIDE, PRICE, st.integers(1, 9), st.sampled_from(["ioc", "fok", "post_only"]), st.booleans()),
+    st.tuples(st.just("market"), SIDE, st.one_of(st.none(), PRICE), st.integers(1, 30), st.booleans()),
+    st.tuples(st.just("cancel"), st.integers(1, 12)),
+    st.tuples(st.just("timers"), STEP),
+    st.tuples(st.just("resync"), STEP, MIDDLE, LEVELS, LEVELS),
+    st.tuples(st.sampled_from(["timers", "timers", "timers", "desync"]), STEP),
+)
+
+
+def around(middle, levels, sign):
+    return [(middle + sign * distance, qty) for distance, qty in levels]
+
+
+class Session:
+    """Plays actions on a pair, keeping the book uncrossed as a venue's is, and time from running back."""
+
+    def __init__(self, spec, model, entry_latency_ms):
+        self.spec = spec
+        self.pair = BrokerPair(spec, entry_latency_ms=entry_latency_ms, queue_model=model, queue_exponent=2.0)
+        self.pair.start([(98, 9), (97, 4), (95, 7)], [(102, 9), (103, 4), (105, 7)])
+        self.now = 100 * MS
+        self.orders = 0
+
+    def clear_of(self, middle, bids, asks):
+        """A depth message: these levels, and whatever would cross them deleted."""
+        base = self.pair.view.base
+        bids = [(p, 0) for p in base["bid"] if p >= middle] + around(middle, bids, -1)
+        asks = [(p, 0) for p in base["ask"] if p <= middle] + around(middle, asks, +1)
+        return bids, asks
+
+    def stamp(self, offset):
+        return 0 if offset is None else self.now + offset
+
+    def resting(self, which):
+        """One of the resting orders; None when there is none."""
+        orders = self.pair.slow.orders
+        return orders[which % len(orders)] if orders else None
+
+    def depth(self, step, middle, bids, asks, stamp):
+        self.now += step
+        self.pair.depth(*self.clear_of(middle, bids, asks), self.now, venue_ns=self.stamp(stamp))
+
+    def level(self, step, which, qty, stamp):
+        """The quantity at a resting order's price changes, if that crosses nobody."""
+        order = self.resting(which)
+        if order is None:
+            return
+        own, other = ("bid", "ask") if order.side == "buy" else ("ask", "bid")
+        sign = 1 if own == "bid" else -1
+        if qty and any(sign * (order.price - p) >= 0 for p in self.pair.view.base[other]):
+            return
+        self.now += step
+        change = {own: [(order.price, qty)], other: []}
+        self.pair.depth(change["bid"], change["ask"], self.now, venue_ns=self.stamp(stamp))
+
+    def ticker(self, step, bid, bid_qty, spread, ask_qty, stamp):
+        self.now += step
+        self.pair.ticker(bid, bid_qty, bid + spread, ask_qty, self.now, venue_ns=self.stamp(stamp))
+
+    def trade(self, step, which, through, qty, stamp, kind):
+        """A print at a resting order's price, or `through` ticks beyond it; of some unusual kind now and then."""
+        order = self.resting(which)
+        if order is None:
+            return
+        price = order.price - through if order.side == "buy" else order.price + through
+        self.now += step
+        how = {"venue_ns": self.stamp(stamp), "market": kind != 2, "aggregate": kind == 3}
+        if kind == 4:
+            how["trade_id"] = max(1, self.pair.trade_id - 1)
+        late = 25 * MS if kind == 1 else 0  # printed late: it may be older than an order
+        self.pair.trade(price, qty, self.now - late, buyer_is_maker=order.side == "buy", **how)
+
+    def limit(self, side, price, lots, tif, reduce_only):
+        self.orders = self.pair.submit(side, lots * self.spec.lot, price, tif=tif, reduce_only=reduce_only, sent=self.now)
+
+    def market(self, side, collar, lots, reduce_only):
+        self.orders = self.pair.submit(side, lots * self.spec.lot, collar, market=True, reduce_only=reduce_only, sent=self.now)
+
+    def cancel(self, back):
+        if self.orders:
+            self.pair.cancel(max(1, self.orders - back + 1), sent=self.now)
+
+    def timers(self, step):
+        self.now += step
+        self.pair.timers(self.now)
+
+    def desync(self, _):
+        self.pair.desync()
+
+    def resync(self, step, middle, bids, asks):
+        self.now += step
+        self.pair.arrivals(self.now)
+        self.pair.snapshot(around(middle, bids, -1), around(middle, asks, +1), self.pair.view.base_id + 1)
+        self.pair.resync(self.now)
+
+
+def play(session, actions):
+    for name, *arguments in actions:
+        getattr(session, name)(*arguments)
+    session.timers(200 * MS)
+    assert session.pair.fast.next_due_ns is None
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from(sorted(SPECS)), st.sampled_from(MODELS), st.sampled_from([0, 20]), st.lists(ACTION, min_size=10, max_size=100)
+)  # fmt: skip
+def test_any_sequence_gives_the_oracle_s_reports(dialect, model, entry_latency_ms, actions):
+    play(Session(SPECS[dialect], model, entry_latency_ms), actions)
+
+
+def long_session(seed, n):
+    """Actions in the proportions of a busy level: several orders rest, trades and decreases fall within a ledger's lifetime."""
+    r = random.Random(seed)
+
+    def step():
+        return r.choice([0, 0, 1, MS, 2 * MS, 3 * MS, 20 * MS, 60 * MS, 160 * MS])
+
+    def levels():
+        return [(r.randint(1, 8), r.randint(0, 12)) for _ in range(r.randint(0, 4))]
+
+    def stamp():
+        return r.choice([None, 0, 0, 0, -MS, -3 * MS])
+
+    makers = {
+        "trade": lambda: (step(), r.randint(0, 9), r.choice([0, 0, 0, 0, 1, 3]), r.randint(1, 12), stamp(), r.randint(0, 19)),
+        "level": lambda: (step(), r.randint(0, 9), r.choice([0, 5, 10, 20, 40]) + r.randint(0, 9), stamp()),
+        "depth": lambda: (step(), r.randint(97, 103), levels(), levels(), stamp()),
+        "ticker": lambda: (step(), r.randint(95, 104), r.randint(1, 12), r.randint(1, 3), r.randint(1, 12), stamp()),
+        "limit": lambda: (r.choice(["buy", "sell"]), r.randint(94, 106), r.randint(1, 15),
+                          r.choice(["gtc", "gtc", "gtc", "post_only", "ioc", "fok"]), r.random() < 0.15),
+        "market": lambda: (r.choice(["buy", "sell"]), r.choice([None, r.randint(94, 106)]), r.randint(1, 30), r.random() < 0.5),
+        "cancel": lambda: (r.randint(1, 10),),
+        "timers": lambda: (step(),),
+        "desync": lambda: (0,),
+        "resync": lambda: (step(), r.randint(97, 103), levels(), levels()),
+    }  # fmt: skip
+    weights = {"trade": 30, "level": 30, "depth": 4, "ticker": 3, "limit": 20, "market": 3, "cancel": 4, "timers": 3,
+               "desync": 0.5, "resync": 2}  # fmt: skip
+    for name in r.choices(list(weights), weights.values(), k=n):
+        yield name, *makers[name]()
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("dialect", sorted(SPECS))
+def test_long_sessions_give_the_oracle_s_reports(dialect, model):
+    kinds = set()
+    for seed in range(4):
+        session = Session(SPECS[dialect], model, entry_latency_ms=(0, 20)[seed % 2])
+        play(session, long_session(f"{dialect} {model} {seed}", 600))
+        kinds |= {(r.kind, r.maker, r.suspect) for r in session.pair.reports}
+    assert {("fill", True, False), ("fill", True, True), ("fill", False, False), ("expired", False, False)} <= kinds
+
+
+# ---- captures
+
+RESTING_TARGET = 4
+
+
+class Trader:
+    """Random orders near the touch, about one for every `every` messages, from a fixed seed."""
+
+    def __init__(self, pair, seed, every):
+        self.pair, self.every = pair, every
+        self.random = random.Random(seed)
+        self.touch = None
+        self.orders = 0
+
+    def act(self, now):
+        r = self.random
+        if r.random() * self.every > 1:
+            return
+        best_bid, best_ask = (next(self.pair.view.prices(side), 0) for side in ("bid", "ask"))
+        resting = self.pair.fast.open_orders
+        if len(resting) >= RESTING_TARGET or (resting and r.random() < 0.2):
+            self.pair.cancel(r.choice(resting), sent=now)
+            return
+        side = r.choice(["buy", "sell"])
+        sign = 1 if side == "buy" else -1
+        near, far = (best_bid, best_ask) if side == "buy" else (best_ask, best_bid)
+        lots = max(1, int(float(1 / self.pair.spec.step) ** r.uniform(0, 1))) * self.pair.spec.lot  # up to 1 BTC
+        kind = r.choice(["join", "join", "join", "behind", "cross", "market", "fok", "post_only"])
+        price = {"join": near, "behind": near - sign * r.randint(1, 5), "cross": far + sign * r.randint(0, 3), "market": None,
+                 "fok": far, "post_only": near + sign * r.randint(0, 1)}[kind]  # fmt: skip
+        tif = {"fok": "fok", "post_only": "post_only", "cross": r.choice(["gtc", "ioc"])}.get(kind, "gtc")
+        reduce_only = r.random() < 0.1
+        self.orders = self.pair.submit(side, lots, price, market=kind == "market", tif=tif, reduce_only=reduce_only, sent=now)
+
+
+def replay(name, pair_for, seed, every, limit):
+    """A capture from its snapshot on, through book, oracle's view and both brokers; returns the pair."""
+    spec = data.SPECS[name][0]
+    pair = pair_for(spec)
+    trader = Trader(pair, seed, every)
+    offset = None  # of the venue's clock, naively: the least delay so far (rule 2)
+    clock = started = 0
+
+    def levels(side):
+        return [(spec.ticks(price), spec.quanta(qty)) for price, qty in side]
+
+    for line in data.lines(name)[:limit]:
+        stamp, frame = line.split(b" ", 1)
+        message, recv = json.loads(frame), int(stamp)
+        message = message.get("data", message)
+        if "lastUpdateId" in message:
+            last_id = message["lastUpdateId"]
+            pair.start(levels(message["bids"]), levels(message["asks"]))
+            pair.view.base_id, started = 0, 1
+            continue
+        if not started:
+            continue
+        venue = message.get("T") or message.get("E") or 0
+        venue *= MS
+        if venue:
+            offset = recv - venue if offset is None else min(offset, recv - venue)
+            clock = max(clock, venue + offset)
+        v = venue + offset if venue else clock
+        kind = message.get("e", "bookTicker")
+        if kind == "depthUpdate" and message["u"] >= last_id:
+            pair.depth(levels(message["b"]), levels(message["a"]), v, venue, message["u"])
+        elif kind == "bookTicker":
+            bid, ask = levels([(message["b"], message["B"]), (message["a"], message["A"])])
+            pair.ticker(*bid, *ask, v, venue, message["u"])
+        elif kind == "trade":
+            pair.trade(spec.ticks(message["p"]), spec.quanta(message["q"]), v, buyer_is_maker=message["m"], trade_id=message["t"],
+                       venue_ns=venue, market=message.get("X", "MARKET") == "MARKET")  # fmt: skip
+        trader.act(recv)
+    return pair
+
+
+@pytest.mark.parametrize("name", [data.USDM_BTC, data.SPOT_BTC])
+@pytest.mark.parametrize("model", ["risk_averse", "log2"])
+def test_a_capture_with_random_orders_gives_the_oracle_s_reports(name, model):
+    data.find(name)
+    pair = replay(name, lambda spec: BrokerPair(spec, queue_model=model, window_ticks=65536), seed=1, every=25, limit=30_000)
+    kinds = [r.kind if r.kind != "fill" else f"{'maker' if r.maker else 'taker'} fill" for r in pair.reports]
+    for kind in ("accepted", "maker fill", "taker fill", "canceled", "cancel_rejected", "rejected", "expired"):
+        assert kind in kinds, f"the orders never led to {kind}"
+    assert pair.fast.counters["ledger_merged"] == pair.fast.counters["used_evicted"] == 0

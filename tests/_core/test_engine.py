@@ -1,0 +1,297 @@
+"""The engine: stages composed, one call per message."""
+
+from decimal import Decimal
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hft._core.engine import Engine
+from hft._core.journal import Journal, records
+from hft._core.page import StatePage
+from hft._core.types import Spec
+from hft.feed import messages
+from hft.feed.captures import Capture, Kind
+from hft.feed.tape import Tape
+from tests import data
+
+MS = 1_000_000
+SECOND = 1_000 * MS
+RECORD_ORDER = 1
+CAPTURES = [data.USDM_BTC, data.SPOT_BTC]
+
+
+def run_capture(name: str, **settings_: object) -> Engine:
+    engine = Engine(data.SPECS[name], fallback=messages.load, **settings_)
+    Tape(Capture(data.find(name)), "BTCUSDT").run(engine)
+    return engine
+
+
+def fills(engine: Engine) -> list[tuple[object, ...]]:
+    return [(f.order_id, f.exch_ts_ns, f.local_ts_ns, f.side, f.price, f.qty, f.fee, f.maker) for f in engine.trades]
+
+
+class Market:
+    """A small market that a test writes by hand: one level a side, an update each call."""
+
+    def __init__(self, engine: Engine, now_ms: int = 1000) -> None:
+        self.engine, self.now, self.u = engine, now_ms * MS, 100
+        engine.connect("BTCUSDT", self.now)
+        engine.on_snapshot("BTCUSDT", 100, [("100.0", "5")], [("100.1", "5")], self.now)
+        self.depth([], [])
+
+    def depth(self, bids: list[list[str]], asks: list[list[str]], after_ms: int = 1, pu: int | None = None) -> None:
+        self.now += after_ms * MS
+        self.u += 1
+        stamp = self.now // MS
+        self.engine.on_frame(
+            msgspec.json.encode({
+                "e": "depthUpdate", "E": stamp, "T": stamp, "s": "BTCUSDT", "U": self.u, "u": self.u,
+                "pu": self.u - 1 if pu is None else pu, "b": bids, "a": asks,
+            }),
+            self.now,
+        )
+
+    def lean(self, bid_qty: str, ask_qty: str, for_ms: int) -> None:
+        """The touch with these quantities, restated every millisecond."""
+        for _ in range(for_ms):
+            self.depth([["100.0", bid_qty]], [["100.1", ask_qty]])
+
+
+@pytest.fixture
+def engine() -> Engine:
+    return Engine(Spec("BTCUSDT", tick="0.1", step="0.001"), fallback=messages.load)
+
+
+# --- on real captures
+
+
+@pytest.mark.parametrize(("name", "events"), [(data.USDM_BTC, 6547), (data.SPOT_BTC, 3449)])
+def test_the_base_has_the_touch_of_the_newest_ticker_after_every_depth_event(name: str, events: int) -> None:
+    """An oracle that nobody here wrote: the bookTicker with the greatest u at or below the event's."""
+    records = list(Capture(data.find(name)))
+    engine = Engine(data.SPECS[name], fallback=messages.load)
+    tickers = []
+    for record in records:
+        found = messages.decode(record.data)
+        if isinstance(found, messages.BookTicker):
+            tickers.append((found.update_id, tuple(map(Decimal, (found.bid, found.bid_qty, found.ask, found.ask_qty)))))
+    tickers.sort()
+    # The REST book first: every event that follows it is then applied by a call of its own, and can be looked at.
+    records.sort(key=lambda record: record.kind is not Kind.SNAPSHOT)
+    seen = misses = at = 0
+    engine.connect("BTCUSDT", 1)
+    for record in records:
+        found = messages.decode(record.data)
+        if isinstance(found, messages.DepthSnapshot):
+            engine.on_snapshot("BTCUSDT", found.last_update_id, found.bids, found.asks, 1)
+            continue
+        engine.on_frame(record.data, record.ns)
+        if not isinstance(found, messages.DepthUpdate) or not engine.synced("BTCUSDT"):
+            continue
+        while at < len(tickers) and tickers[at][0] <= found.last_id:
+            at += 1
+        if at:
+            seen += 1
+            misses += engine.touch("BTCUSDT", base=True) != tickers[at - 1][1]
+    assert (seen, misses) == (events, 0)
+    counters = engine.counters()
+    assert (counters["gaps"], counters["resyncs"]) == (0, 0)
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+def test_the_same_input_gives_the_same_fills_and_state(name: str) -> None:
+    one, other = run_capture(name), run_capture(name)
+    assert fills(one) == fills(other) != []
+    assert one.state_hash("BTCUSDT") == other.state_hash("BTCUSDT")
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+def test_position_and_cash_are_the_sum_of_the_fills(name: str) -> None:
+    engine = run_capture(name)
+    engine.stop(engine.now_ns)
+    log = engine.trades
+    pnl = engine.pnl("BTCUSDT")
+    assert engine.position("BTCUSDT") == sum(f.side * f.qty for f in log)
+    assert pnl.cash == -sum(f.side * f.qty * f.price for f in log)
+    assert pnl.fees == sum(f.fee for f in log)
+    assert pnl.total == pnl.cash + engine.position("BTCUSDT") * pnl.mark - pnl.fees
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+def test_splitting_time_anywhere_changes_nothing(name: str) -> None:
+    """`advance` between any two messages: what was due happens at its own time, whoever asks."""
+    whole = run_capture(name)
+    split = Engine(data.SPECS[name], fallback=messages.load)
+    split.connect("BTCUSDT", 1)
+    last = 0
+    for n, record in enumerate(Capture(data.find(name))):
+        if last and n % 7 == 0:
+            split.advance((last + record.ns) // 2)
+        if record.kind is Kind.SNAPSHOT:
+            book = messages.decode(record.data)
+            split.on_snapshot("BTCUSDT", book.last_update_id, book.bids, book.asks, record.ns, book.transaction_time or 0)
+        elif record.kind is Kind.FRAME:
+            split.on_frame(record.data, record.ns)
+        last = record.ns
+    assert fills(split) == fills(whole)
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+def test_memory_is_had_at_start(name: str) -> None:
+    engine = run_capture(name)
+    assert engine.memory_bytes == Engine(data.SPECS[name]).memory_bytes <= 10_000_000
+
+
+# --- the chain, by hand
+
+
+def test_an_imbalance_that_lasts_is_bought_and_sold_when_the_hold_ends(engine: Engine) -> None:
+    market = Market(engine)
+    market.lean("9", "1", 1100)
+    assert [f.side for f in engine.trades] == [1]
+    entry = engine.trades[0]
+    assert (entry.qty, entry.price, entry.maker) == (Decimal("0.5"), Decimal("100.1"), False)
+    assert entry.fee == entry.qty * entry.price * Decimal("0.0005")
+    market.lean("5", "5", 1200)
+    assert [f.side for f in engine.trades] == [1, -1]
+    assert engine.position("BTCUSDT") == 0
+
+
+def test_an_order_takes_effect_after_the_entry_latency_and_is_told_after_the_response(engine: Engine) -> None:
+    market = Market(engine)
+    market.lean("9", "1", 1100)
+    order, *_, = (r for r in records(engine.journal.drain(1000)) if r["kind"] == RECORD_ORDER)
+    fill = engine.trades[0]
+    assert order["due_ns"] == order["sent_ns"] + 20 * MS
+    assert fill.exch_ts_ns == order["due_ns"]
+    assert fill.local_ts_ns == fill.exch_ts_ns + 5 * MS
+
+
+def test_a_hold_ends_on_time_although_the_market_is_silent(engine: Engine) -> None:
+    market = Market(engine)
+    market.lean("9", "1", 1100)
+    assert engine.position("BTCUSDT") == Decimal("0.5")
+    engine.advance(market.now + 3 * SECOND)
+    assert engine.position("BTCUSDT") == 0
+    # due at the hold's end + entry latency, and by timer max_feed_delay later, for there was no event
+    assert engine.trades[-1].local_ts_ns < market.now + 2 * SECOND
+
+
+def test_a_gap_loses_the_book_and_asks_for_a_snapshot(engine: Engine) -> None:
+    market = Market(engine)
+    market.lean("9", "1", 10)
+    market.depth([], [], pu=5)
+    assert not engine.synced("BTCUSDT")
+    assert engine.wants_snapshot() == ["BTCUSDT"]
+    assert engine.touch("BTCUSDT") == (None, None, None, None)
+    assert engine.on_snapshot("BTCUSDT", market.u, [("100.0", "5")], [("100.1", "5")], market.now) == 0
+    market.depth([], [])
+    assert engine.synced("BTCUSDT")
+    counters = engine.counters()
+    assert (counters["gaps"], counters["rejects"]["sequence_gap"]) == (1, 1)
+
+
+def test_a_crossed_book_is_thrown_away(engine: Engine) -> None:
+    market = Market(engine)
+    market.depth([["100.5", "1"]], [])
+    assert not engine.synced("BTCUSDT")
+    assert engine.counters()["rejects"] == {"crossed_book": 1}
+
+
+def test_a_frame_that_is_not_understood_is_counted_and_changes_nothing(engine: Engine) -> None:
+    market = Market(engine)
+    before = engine.state_hash("BTCUSDT")
+    for frame in (b"", b"{", b"\xff\xfe", b'{"e":"depthUpdate","s":"BTCUSDT"}', b'{"e":"trade","s":"XRPUSDT"}', b"[" * 10_000):
+        engine.on_frame(frame, market.now)
+    assert engine.state_hash("BTCUSDT") == before
+    assert sum(engine.counters()["rejects"].values()) == 6
+
+
+# --- kill switch, stop
+
+
+def test_the_kill_switch_stops_orders_and_cancels_what_is_open(engine: Engine) -> None:
+    market = Market(engine)
+    engine.kill(True, market.now)
+    market.lean("9", "1", 1200)
+    assert engine.trades == []
+    assert engine.counters()["rejects"]["kill_switch"] > 0
+    assert engine.kill_reason == "kill_requested"
+    engine.kill(False, market.now)
+    market.lean("9", "1", 100)
+    assert len(engine.trades) == 1
+
+
+def test_the_kill_switch_can_be_tripped_through_the_page(engine: Engine) -> None:
+    market = Market(engine)
+    engine.page.request_kill(True, 1)
+    market.depth([], [])
+    assert engine.killed
+
+
+def test_the_kill_switch_survives_a_restart(tmp_path: object) -> None:
+    spec = Spec("BTCUSDT", tick="0.1", step="0.001")
+    path = f"{tmp_path}/strategy.state"
+    page = StatePage.create(path, [spec])
+    Engine(spec, page=page).kill(True, 1)
+    page.close()
+    page = StatePage.create(path, [spec])
+    engine = Engine(spec, page=page)
+    assert engine.killed
+    assert engine.kill_reason == "kill_latched"
+    page.close()
+
+
+def test_equity_at_zero_trips_the_kill_switch() -> None:
+    engine = Engine(Spec("BTCUSDT", tick="0.1", step="0.001"), fallback=messages.load, capital="0.01")
+    market = Market(engine)
+    market.lean("9", "1", 1200)
+    assert engine.kill_reason == "kill_bankrupt"
+
+
+def test_stop_leaves_nothing_under_way(engine: Engine) -> None:
+    market = Market(engine)
+    market.lean("9", "1", 1010)
+    assert engine.commands_under_way == 1
+    engine.stop(market.now)
+    assert engine.commands_under_way == 0
+    market.lean("9", "1", 2000)
+    assert engine.counters()["orders"] == 1
+
+
+def test_a_journal_that_nobody_drains_refuses_new_orders() -> None:
+    journal = Journal(64)
+    engine = Engine(Spec("BTCUSDT", tick="0.1", step="0.001"), fallback=messages.load, journal=journal, holding_ms=10)
+    market = Market(engine)
+    market.lean("9", "1", 1500)
+    for side in range(40):
+        bid, ask = ("9", "1") if side % 2 else ("1", "9")
+        market.lean(bid, ask, 1100)
+        if engine.counters()["rejects"].get("journal_full"):
+            break
+    assert engine.counters()["rejects"]["journal_full"] > 0
+    assert not engine.halted
+    assert journal.room >= 64 // 16
+
+
+# --- settings
+
+
+def test_an_unknown_setting_is_named() -> None:
+    with pytest.raises(TypeError, match="thresold"):
+        Engine(Spec("BTCUSDT", tick="0.1", step="0.001"), thresold=0.3)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 400)), min_size=1, max_size=12))
+def test_every_order_ends_and_the_books_balance(moves: list[tuple[int, int, int]]) -> None:
+    engine = Engine(Spec("BTCUSDT", tick="0.1", step="0.001"), fallback=messages.load)
+    market = Market(engine)
+    for bid, ask, ms in moves:
+        market.lean(str(bid), str(ask), ms)
+    engine.stop(market.now)
+    assert engine.position("BTCUSDT") == sum((f.side * f.qty for f in engine.trades), Decimal(0))
+    assert not engine.halted
+    assert engine.commands_under_way == 0

@@ -1,0 +1,259 @@
+"""Recorded sessions: the three kinds of file, torn ends, damage, and several files as one session."""
+
+import contextlib
+import gzip
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hft.errors import DamagedData, UsageError
+from hft.feed.captures import Capture, Kind, Record, Session, stamp_ns
+from hft.feed.survey import survey
+from tests import data
+
+NS = 1_723_161_253_937_085_768
+FRAMES = [b'{"stream":"btcusdt@trade","data":{"e":"trade","n":%d}}' % n for n in range(200)]
+BOOK = b'{"lastUpdateId":7,"bids":[["1.0","2.0"]],"asks":[]}'
+
+
+def stamped(frames, first_ns=NS):
+    return b"".join(b"%d %s\n" % (first_ns + n, frame) for n, frame in enumerate(frames))
+
+
+def write(path, content, packed):
+    path.write_bytes(gzip.compress(content) if packed else content)
+    return path
+
+
+@pytest.fixture(params=[False, True], ids=["plain", "gzip"])
+def packed(request):
+    return request.param
+
+
+# -- stamps ------------------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(946_684_800 * 10**9, 4_102_444_799 * 10**9))
+def test_a_stamp_is_exact_in_every_unit_that_it_is_printed_in(ns):
+    seconds, rest = divmod(ns, 10**9)
+    assert stamp_ns(str(ns)) == ns
+    assert stamp_ns(f"{seconds}.{rest:09d}".encode()) == ns
+    assert stamp_ns(str(ns // 10**3)) == ns // 10**3 * 10**3
+    assert stamp_ns(str(ns // 10**6)) == ns // 10**6 * 10**6
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1", "1e18", "0", "12345", "9" * 30, "1723161253.9.1", "1723161253.x", "١٧٢٣١٦١٢٥٣"])
+def test_what_is_no_stamp_is_refused(text):
+    with pytest.raises(ValueError, match="stamp"):
+        stamp_ns(text)
+
+
+# -- kinds -------------------------------------------------------------------------------------------------------------
+
+
+def test_stamped_lines(tmp_path, packed):
+    lines = [FRAMES[0], BOOK, b'{"symbols":[]}', b'{"hft":"connected"}', b'{"u":1,"s":"BTCUSDT","b":"1","B":"1","a":"2","A":"1"}']
+    records = list(Capture(write(tmp_path / "any.name", stamped(lines), packed)))
+    assert [record.data for record in records] == lines
+    assert [record.ns for record in records] == [NS + n for n in range(5)]
+    assert [record.kind for record in records] == [Kind.FRAME, Kind.SNAPSHOT, Kind.EXCHANGE_INFO, Kind.LOG, Kind.FRAME]
+
+
+def test_microseconds_become_nanoseconds(tmp_path):
+    path = write(tmp_path / "us", b"1721749182850494 " + BOOK + b"\n", False)
+    assert [record.ns for record in Capture(path)] == [1_721_749_182_850_494_000]
+
+
+def test_wrapped_lines_put_rest_answers_where_their_stamps_belong(tmp_path, packed):
+    def line(stamp, kind, body):
+        return b'{"ts_local":%s,"symbol":"btcusdt","type":"%s","data":%s}\n' % (stamp, kind, body)
+
+    content = line(b"1772633474.2278602", b"snapshot", BOOK) + b"".join(
+        line(b"17726334%02d.861" % (73 + n), b"aggTrade", FRAMES[n]) for n in range(3)
+    )
+    records = list(Capture(write(tmp_path / "x.ndjson", content, packed)))
+    assert [record.data for record in records] == [FRAMES[0], BOOK, FRAMES[1], FRAMES[2]]
+    assert [record.ns for record in records] == sorted(record.ns for record in records)
+    assert records[1] == (1_772_633_474_227_860_200, Kind.SNAPSHOT, BOOK, "BTCUSDT")
+
+
+def test_a_pair_is_found_by_either_of_its_files_and_merged_by_stamp(tmp_path):
+    rest, ws = tmp_path / "V.http.0.0", tmp_path / "V.ws.1.0"
+    rest.write_bytes(b"https://fapi.example/fapi/v1/depth?symbol=AUSDT&limit=1000 -> 1626992741.301402: " + BOOK + b"\n\n")
+    ws.write_bytes(
+        b"wss://f.example/stream?streams=ausdt@aggTrade <-> 1626992740.179554\n"
+        b"1626992741.301401: " + FRAMES[0] + b"\n1626992741.301402: " + FRAMES[1] + b"\n"
+    )
+    (tmp_path / "V_OTHER.ws.1.0").write_bytes(b"1626992741.0: {}\n")
+    for named in ([rest], [ws], [ws, rest]):
+        records = list(Session(named))
+        assert [record.data for record in records] == [FRAMES[0], BOOK, FRAMES[1]]      # equal stamps: file, then line
+        assert records[1].symbol == "AUSDT"
+
+
+def test_files_are_merged_by_stamp_then_file_then_line(tmp_path):
+    a, b = tmp_path / "a", tmp_path / "b"
+    a.write_bytes(b"".join(b"%d %s\n" % (NS + at, frame) for at, frame in zip((0, 5, 5), FRAMES, strict=False)))
+    b.write_bytes(b"".join(b"%d %s\n" % (NS + at, frame) for at, frame in zip((5, 5, 9), FRAMES[10:], strict=False)))
+    assert [record.data for record in Session([a, b])] == [FRAMES[n] for n in (0, 1, 2, 10, 11, 12)]
+    assert [record.data for record in Session([b, a])] == [FRAMES[n] for n in (0, 10, 11, 1, 2, 12)]
+
+
+# -- torn and damaged --------------------------------------------------------------------------------------------------
+
+
+@given(cut=st.integers(1, len(stamped(FRAMES)) - 1))
+def test_a_torn_plain_file_is_read_up_to_the_tear(tmp_path_factory, cut):
+    content = stamped(FRAMES)
+    path = write(tmp_path_factory.mktemp("torn") / "t", content[:cut], False)
+    whole, _, rest = content[:cut].rpartition(b"\n")
+    lines = whole.count(b"\n") + 1 if whole else 0
+    capture = Capture(path)
+    if not lines and not rest[:20].endswith(b" "):
+        with pytest.raises(DamagedData):        # not even a first stamp: no way to know it for a capture
+            list(capture)
+        return
+    records = list(capture)
+    complete = lines + (1 if rest and rest == b"%d %s" % (NS + lines, FRAMES[lines]) else 0)
+    assert [record.data for record in records] == FRAMES[:complete]
+    assert bool(capture.torn) == (complete == lines and bool(rest))
+
+
+@given(cut=st.integers(200, len(gzip.compress(stamped(FRAMES))) - 1))
+def test_a_torn_gzip_is_read_up_to_the_tear_and_says_so(tmp_path_factory, cut):
+    path = tmp_path_factory.mktemp("torn") / "t.gz"
+    path.write_bytes(gzip.compress(stamped(FRAMES))[:cut])
+    capture = Capture(path)
+    records = list(capture)
+    assert [record.data for record in records] == FRAMES[: len(records)]
+    assert str(path) in capture.torn
+    assert str(capture.lines) in capture.torn
+    session = Session([path])
+    assert list(session) == records
+    assert session.torn == [capture.torn]
+
+
+def test_a_second_reading_starts_anew(tmp_path):
+    capture = Capture(write(tmp_path / "t", stamped(FRAMES)[:-5], False))
+    assert list(capture) == list(capture)
+    assert capture.torn.endswith("line 200; read up to there")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"garbage", b"%d" % NS, b"%d {broken" % NS, b"%d [1,2]" % NS, b'99 {"e":"trade"}', b'%d {"e":"trade"} tail' % NS,
+        b"\x00\x01\xff",
+    ],
+)
+def test_damage_names_file_and_line(tmp_path, packed, bad):
+    lines = stamped(FRAMES[:5]).split(b"\n")
+    lines[2] = bad
+    path = write(tmp_path / "d", b"\n".join(lines), packed)
+    records = []
+    with pytest.raises(DamagedData) as damage:
+        records.extend(Capture(path))
+    assert f"{path}, line 3:" in str(damage.value)
+    assert damage.value.exit_code == 4
+
+
+def test_a_gzip_damaged_inside_is_no_torn_end(tmp_path):
+    content = bytearray(gzip.compress(stamped(FRAMES)))
+    content[len(content) // 2] ^= 0xFF
+    path = tmp_path / "d.gz"
+    path.write_bytes(content)
+    with pytest.raises(DamagedData, match=r"d\.gz"):
+        list(Capture(path))
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"stamp,price,qty\n1,2,3\n", b"PK\x03\x04rest of an archive"])
+def test_what_is_no_capture_is_refused(tmp_path, packed, content):
+    with pytest.raises(DamagedData):
+        list(Capture(write(tmp_path / "n", content, packed)))
+
+
+def test_a_file_that_is_not_there_is_a_usage_error(tmp_path):
+    with pytest.raises(UsageError, match="No such file") as mistake:
+        list(Capture(tmp_path / "nowhere"))
+    assert mistake.value.exit_code == 2
+    with pytest.raises(UsageError):
+        Session([])
+    with pytest.raises(UsageError):
+        list(Capture(tmp_path))
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_make_the_reader_raise_anything_else(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("fuzz") / "f"
+    path.write_bytes(content)
+    with contextlib.suppress(DamagedData, UsageError):
+        list(Session([path]))
+
+
+# -- real ones ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "frames", "snapshots", "dialect", "symbols"),
+    [
+        (data.SPOT_BTC, 41_248, 1, "spot", {"BTCUSDT"}),
+        (data.USDM_BTC, 93_953, 1, "usdm", {"BTCUSDT"}),
+        (data.SPOT_NEXO, 1_803, 1, "spot", {"NEXOUSDT"}),
+        (data.USDM_BTC_2026, 78, 1, "usdm", {"BTCUSDT"}),
+        (data.SPOT_FOUR, 265, 4, "spot", {"NKNUSDT", "BLZETH", "LRCBTC", "RUNEEUR"}),
+        (data.USDM_FOUR_REST, 1_535, 4, "usdm", {"SUSHIUSDT", "AKROUSDT", "KEEPUSDT", "CTKUSDT"}),
+    ],
+)
+def test_real_captures_are_read_whole_and_recognised(name, frames, snapshots, dialect, symbols):
+    session = Session([data.find(name)])
+    records = list(session)
+    assert sum(record.kind == Kind.FRAME for record in records) == frames
+    assert sum(record.kind == Kind.SNAPSHOT for record in records) == snapshots
+    stamps = [record.ns for record in records]
+    assert stamps == sorted(stamps)
+    assert session.torn == []
+    found = survey(records).require(name)
+    assert (found.dialect, set(found.symbols)) == (dialect, symbols)
+
+
+def test_the_reader_agrees_with_a_naive_one():
+    naive = [bytes(frame) for frame in data.frames(data.SPOT_BTC)]
+    assert [record.data for record in Session([data.find(data.SPOT_BTC)])] == naive
+
+
+# -- survey ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("message", "dialect"),
+    [
+        (b'{"e":"depthUpdate","E":1,"s":"A","U":1,"u":2,"b":[],"a":[]}', "spot"),
+        (b'{"e":"depthUpdate","E":1,"T":1,"s":"A","U":1,"u":2,"pu":0,"b":[],"a":[]}', "usdm"),
+        (b'{"e":"depthUpdate","E":1,"T":1,"s":"A","ps":"AB","U":1,"u":2,"pu":0,"b":[],"a":[]}', "coinm"),
+        (b'{"u":1,"s":"A","b":"1","B":"1","a":"2","A":"1"}', "spot"),
+        (b'{"stream":"a@bookTicker","data":{"e":"bookTicker","u":1,"s":"A","b":"1","B":"1","a":"2","A":"1","E":1}}', "usdm"),
+        (b'{"e":"trade","E":1,"s":"A","t":1,"p":"1","q":"1","T":1,"m":true,"M":true}', "spot"),
+        (b'{"e":"kline","s":"A"}', ""),
+    ],
+)
+def test_a_message_tells_its_dialect(message, dialect):
+    found = survey([record(message)])
+    assert (found.dialect, found.symbols) == (dialect, ["A"])
+
+
+def record(message):
+    return Record(NS, Kind.FRAME, message)
+
+
+def test_a_session_that_does_not_tell_says_what_to_set():
+    with pytest.raises(DamagedData, match="no message tells the dialect; set the dialect yourself"):
+        survey([record(b'{"e":"kline","s":"A"}')]).require("x")
+
+
+@given(st.decimals(0, 10**9, places=4), st.decimals(0, 10**9, places=3))
+def test_decimals_are_counted_as_printed(price, qty):
+    message = msgspec.json.encode({"e": "trade", "s": "A", "p": f"{price:.4f}", "q": f"{qty:.3f}"})
+    printed = survey([record(message)]).printed["A"]
+    assert (printed.price, printed.qty) == (4, 3)

@@ -1,0 +1,185 @@
+"""The REST side against a real HTTP server: bodies, limits, refusals, and nothing there at all."""
+
+import asyncio
+import socket
+
+import msgspec
+import pytest
+from aiohttp import web
+
+from hft.errors import ExitCode, UsageError, VenueUnreachable
+from hft.feed.rest import RateLimited, Refused, RestClient
+from hft.feed.venues import venue_at
+from tests.feed.test_specs import SPOT_INFO, USDM_INFO
+from tests.feed.wire import RestServer
+
+BOOK = b'{"lastUpdateId":7,"bids":[["1.0","2.0"]],"asks":[]}'
+
+
+class Time:
+    """A clock that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.slept = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+def client(server, dialect="usdm", **options):
+    return RestClient(venue_at(server.url, "ws://127.0.0.1:1", dialect), **options)
+
+
+def refusal(status, code, text, **headers):
+    return lambda request: web.Response(status=status, body=msgspec.json.encode({"code": code, "msg": text}), headers=headers)
+
+
+async def test_the_snapshot_is_asked_for_at_its_full_depth():
+    async with RestServer({"/fapi/v1/depth": BOOK, "/api/v3/depth": BOOK}) as server:
+        async with client(server) as usdm, client(server, "spot") as spot:
+            assert await usdm.depth("btcusdt") == BOOK
+            assert await spot.depth("BTCUSDT") == BOOK
+            assert await spot.depth("BTCUSDT", 100) == BOOK
+        assert server.asked == [
+            "/fapi/v1/depth?symbol=BTCUSDT&limit=1000", "/api/v3/depth?symbol=BTCUSDT&limit=5000",
+            "/api/v3/depth?symbol=BTCUSDT&limit=100",
+        ]
+
+
+async def test_ping_and_time():
+    answers = {"/fapi/v1/ping": b"{}", "/fapi/v1/time": b'{"serverTime":1723161255208}'}
+    async with RestServer(answers) as server, client(server) as rest:
+        await rest.ping()
+        assert await rest.server_time_ns() == 1_723_161_255_208_000_000
+
+
+async def test_exchange_info_names_the_symbols_on_spot_only():
+    answers = {"/api/v3/exchangeInfo": SPOT_INFO, "/fapi/v1/exchangeInfo": USDM_INFO}
+    async with RestServer(answers) as server, client(server, "spot") as spot, client(server) as usdm:
+        assert await spot.exchange_info(["BTCUSDT"]) == SPOT_INFO
+        assert await usdm.exchange_info(["BTCUSDT"]) == USDM_INFO
+        assert server.asked == ["/api/v3/exchangeInfo?symbols=%5B%22BTCUSDT%22%5D", "/fapi/v1/exchangeInfo"]
+
+
+async def test_an_unknown_symbol_is_named_with_the_nearest_there_is():
+    async with RestServer({"/fapi/v1/exchangeInfo": USDM_INFO}) as server, client(server) as rest:
+        with pytest.raises(UsageError) as mistake:
+            await rest.exchange_info(["BTCUSDT", "BTCUSD"])
+    assert str(mistake.value) == "BTCUSD: embedded does not know this symbol; did you mean BTCUSDT?"
+    assert mistake.value.exit_code == ExitCode.USAGE
+
+
+async def test_spot_refuses_the_whole_list_and_the_culprit_is_found():
+    def answer(request):
+        if "NOPEUSDT" in request.query["symbols"]:
+            return refusal(400, -1121, "Invalid symbol.")(request)
+        return web.Response(body=SPOT_INFO)
+
+    async with RestServer({"/api/v3/exchangeInfo": answer}) as server, client(server, "spot") as rest:
+        with pytest.raises(UsageError, match="NOPEUSDT: embedded does not know this symbol"):
+            await rest.exchange_info(["BTCUSDT", "NOPEUSDT"])
+
+
+async def test_weight_limits_are_read_from_exchange_info_and_half_is_left_to_others():
+    info = SPOT_INFO.replace(
+        b'"rateLimits":[]',
+        b'"rateLimits":[{"rateLimitType":"REQUEST_WEIGHT","interval":"MINUTE","intervalNum":1,"limit":1000},'
+        b'{"rateLimitType":"ORDERS","interval":"SECOND","intervalNum":10,"limit":100}]',
+    )
+    time = Time()
+    async with (
+        RestServer({"/api/v3/exchangeInfo": info, "/api/v3/depth": BOOK}) as server,
+        client(server, "spot", clock=time, sleep=time.sleep) as rest,
+    ):
+        await rest.exchange_info(["BTCUSDT"])       # weight 20 of 500
+        await rest.depth("BTCUSDT")                 # 250 more
+        assert time.slept == []
+        await rest.depth("BTCUSDT")                 # would make 520
+        assert sum(time.slept) == pytest.approx(60.0)
+
+
+@pytest.mark.parametrize(("status", "header", "wait"), [(429, {"Retry-After": "7"}, 7.0), (418, {"Retry-After": "300"}, 300.0),
+                                                        (429, {}, 10.0), (418, {}, 120.0)])
+async def test_retry_after_is_obeyed(status, header, wait):
+    answers = {"/fapi/v1/depth": refusal(status, -1003, "Too many requests", **header)}
+    time = Time()
+    async with RestServer(answers) as server, client(server, clock=time, sleep=time.sleep) as rest:
+        with pytest.raises(RateLimited) as limited:
+            await rest.depth("BTCUSDT")
+        assert (limited.value.status, limited.value.retry_after_s) == (status, wait)
+        assert limited.value.exit_code == ExitCode.UNREACHABLE
+        answers["/fapi/v1/depth"] = BOOK
+        before = time.now
+        assert await rest.depth("BTCUSDT") == BOOK      # waited first
+        assert time.now - before == pytest.approx(wait)
+        assert len(server.asked) == 2
+
+
+async def test_no_request_gets_through_while_we_are_to_stay_away():
+    asked_at = []
+    time = Time()
+
+    def answer(request):
+        asked_at.append(time.now)
+        return web.Response(status=429, headers={"Retry-After": "30"}) if len(asked_at) == 1 else web.Response(body=BOOK)
+
+    async with RestServer({"/fapi/v1/depth": answer}) as server, client(server, clock=time, sleep=time.sleep) as rest:
+        with pytest.raises(RateLimited):
+            await rest.depth("A")
+        await asyncio.gather(*(rest.depth(symbol) for symbol in "BCDEFGH"))
+    assert all(at >= asked_at[0] + 30 for at in asked_at[1:])
+
+
+async def test_a_refusal_keeps_the_venues_code_and_words():
+    async with RestServer({"/fapi/v1/depth": refusal(400, -1121, "Invalid symbol.")}) as server, client(server) as rest:
+        with pytest.raises(Refused, match=r"answers 400: Invalid symbol. \(-1121\)"):
+            await rest.depth("NOPE")
+        with pytest.raises(Refused, match="answers 404"):
+            await rest.ping()
+
+
+@pytest.mark.parametrize(
+    "answer", [lambda _: web.Response(status=503), b"<html>maintenance</html>", b'{"serverTime":"soon"}', b""]
+)
+async def test_what_is_no_answer_is_unreachable(answer):
+    async with RestServer({"/fapi/v1/time": answer, "/fapi/v1/exchangeInfo": answer}) as server, client(server) as rest:
+        with pytest.raises(VenueUnreachable):
+            await rest.server_time_ns()
+        with pytest.raises(VenueUnreachable):
+            await rest.exchange_info(["BTCUSDT"])
+
+
+async def test_nobody_there_is_one_line_that_names_the_address():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))                    # bound, not listening: refused
+        port = taken.getsockname()[1]
+        async with RestClient(venue_at(f"http://127.0.0.1:{port}", "ws://127.0.0.1:1")) as rest:
+            with pytest.raises(VenueUnreachable) as error:
+                await rest.ping()
+    assert str(error.value).startswith(f"http://127.0.0.1:{port}/fapi/v1/ping: ")
+    assert "\n" not in str(error.value)
+    assert error.value.exit_code == ExitCode.UNREACHABLE
+
+
+async def test_an_answer_that_does_not_come_is_given_up():
+    released = asyncio.Event()
+
+    async def never(request):
+        await released.wait()
+
+    async with RestServer({"/fapi/v1/ping": lambda request: never(request)}) as server, client(server, timeout_s=0.1) as rest:
+        with pytest.raises(VenueUnreachable, match="no answer in time"):
+            await rest.ping()
+        released.set()
+
+
+async def test_an_endless_answer_is_cut(monkeypatch):
+    monkeypatch.setattr("hft.feed.rest.MAX_BODY", 1000)
+    async with RestServer({"/fapi/v1/depth": b"x" * 100_000}) as server, client(server) as rest:
+        with pytest.raises(VenueUnreachable, match="more than 1000 bytes"):
+            await rest.depth("BTCUSDT")

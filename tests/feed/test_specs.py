@@ -1,0 +1,134 @@
+"""Where a symbol's tick and step come from, in the order of SEMANTICS 28."""
+
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from hft.config.sections import SymbolRules
+from hft.errors import UsageError
+from hft.feed.captures import Kind, Session
+from hft.feed.specs import listed, resolve
+from hft.feed.survey import Printed, survey
+from tests import data
+
+FEES = (Decimal("0.0002"), Decimal("0.0005"))
+
+SPOT_INFO = msgspec.json.encode({
+    "timezone": "UTC", "serverTime": 1, "rateLimits": [], "exchangeFilters": [],
+    "symbols": [{
+        "symbol": "BTCUSDT", "status": "TRADING", "baseAsset": "BTC", "quoteAsset": "USDT", "baseAssetPrecision": 8,
+        "filters": [
+            {"filterType": "ICEBERG_PARTS", "limit": 10},
+            {"filterType": "LOT_SIZE", "minQty": "0.00001000", "maxQty": "9000.00000000", "stepSize": "0.00001000"},
+            {"filterType": "NOTIONAL", "minNotional": "5.00000000", "maxNotional": "9000000.0", "applyMinToMarket": True},
+            {"filterType": "PRICE_FILTER", "minPrice": "0.01", "maxPrice": "1000000.00", "tickSize": "0.01000000"},
+        ],
+    }],
+})  # fmt: skip
+USDM_INFO = msgspec.json.encode({
+    "symbols": [{
+        "symbol": "BTCUSDT", "pair": "BTCUSDT", "contractType": "PERPETUAL", "status": "TRADING", "baseAsset": "BTC",
+        "quoteAsset": "USDT", "filters": [
+            {"filterType": "PRICE_FILTER", "minPrice": "556.80", "maxPrice": "4529764", "tickSize": "0.10"},
+            {"filterType": "LOT_SIZE", "minQty": "0.001", "maxQty": "1000", "stepSize": "0.001"},
+            {"filterType": "MIN_NOTIONAL", "notional": "100"},
+        ],
+    }],
+})  # fmt: skip
+COINM_INFO = msgspec.json.encode({
+    "symbols": [{
+        "symbol": "BTCUSD_PERP", "pair": "BTCUSD", "contractType": "PERPETUAL", "contractStatus": "TRADING", "contractSize": 100,
+        "baseAsset": "BTC", "quoteAsset": "USD", "filters": [
+            {"filterType": "PRICE_FILTER", "tickSize": "0.1"}, {"filterType": "LOT_SIZE", "minQty": "1", "stepSize": "1"},
+        ],
+    }],
+})  # fmt: skip
+
+
+def one(symbol, dialect, **sources):
+    found = resolve([symbol], dialect, fees=FEES, **sources)
+    assert len(found) == 1
+    return found[0].spec, found[0].source
+
+
+def test_spot_exchange_info_gives_every_rule():
+    spec, source = one("BTCUSDT", "spot", exchange_info=[SPOT_INFO], fee_asset="received")
+    assert source == "exchangeInfo"
+    assert (spec.tick, spec.step, spec.quote, spec.min_notional) == (Decimal("0.01"), Decimal("0.00001"), "USDT", 5)
+    assert (spec.min_qty, spec.max_qty, spec.fee_asset) == (Decimal("0.00001"), 9000, "received")
+    assert spec.quantum == Decimal("0.00000001")        # books hold quantities off the step (rule 29)
+    assert (spec.maker_fee, spec.taker_fee) == FEES
+
+
+def test_usdm_names_its_minimum_notional_otherwise():
+    spec, _ = one("BTCUSDT", "usdm", exchange_info=[USDM_INFO])
+    assert (spec.tick, spec.step, spec.quantum, spec.min_notional) == (Decimal("0.1"), Decimal("0.001"), Decimal("0.001"), 100)
+
+
+def test_coinm_has_a_contract_size():
+    spec, _ = one("BTCUSD_PERP", "coinm", exchange_info=[COINM_INFO])
+    assert (spec.contract, spec.quote, spec.step) == (100, "USD", 1)
+
+
+def test_each_source_yields_to_the_one_before_it():
+    sources = {
+        "settings": {"BTCUSDT": SymbolRules(tick=Decimal("0.5"), step=Decimal("0.2"))},
+        "exchange_info": [USDM_INFO],
+        "printed": {"BTCUSDT": Printed(price=4, qty=2)},
+    }
+    assert one("BTCUSDT", "usdm", **sources)[1] == "settings"
+    assert one("BTCUSDT", "usdm", **sources)[0].tick == Decimal("0.5")
+    del sources["settings"]
+    assert one("BTCUSDT", "usdm", **sources)[1] == "exchangeInfo"
+    del sources["exchange_info"]
+    spec, source = one("BTCUSDT", "usdm", **sources)
+    assert (source, spec.tick) == ("table of 2024-08-08", Decimal("0.1"))
+    spec, source = one("NKNUSDT", "usdm", printed={"NKNUSDT": Printed(price=4, qty=2)})
+    assert source == "printed decimals"
+    assert (spec.tick, spec.step, spec.quantum) == (Decimal("0.0001"), Decimal("0.01"), Decimal("0.01"))
+
+
+def test_a_symbol_that_no_source_knows_is_named_with_the_way_out():
+    with pytest.raises(UsageError) as mistake:
+        one("NOPEUSDT", "usdm", exchange_info=[USDM_INFO])
+    assert str(mistake.value) == "NOPEUSDT: no source knows its tick and step; set [feed.symbols.NOPEUSDT] tick and step"
+
+
+def test_rules_that_make_no_sense_are_refused_with_their_source():
+    with pytest.raises(UsageError, match="BTCUSDT: tick '0' must be above zero \\(exchangeInfo\\)"):
+        one("BTCUSDT", "usdm", exchange_info=[USDM_INFO.replace(b'"0.10"', b'"0"')])
+    with pytest.raises(UsageError, match="exchangeInfo can't be read"):
+        one("BTCUSDT", "usdm", exchange_info=[b'{"symbols":[{"symbol":"BTCUSDT"}]}'])
+
+
+def test_a_later_exchange_info_wins():
+    later = USDM_INFO.replace(b'"tickSize":"0.10"', b'"tickSize":"0.20"')
+    assert one("BTCUSDT", "usdm", exchange_info=[USDM_INFO, later])[0].tick == Decimal("0.2")
+
+
+def test_the_short_form_of_another_recorder_is_read():
+    body = b'{"symbol":"BTCUSDT","tickSize":"0.10","stepSize":"0.001","baseAsset":"BTC","quoteAsset":"USDT","venue":"X"}'
+    assert listed(body) == {"BTCUSDT": {"tick": "0.10", "step": "0.001", "quote": "USDT"}}
+
+
+@pytest.mark.parametrize(
+    "name", [data.SPOT_BTC, data.USDM_BTC, data.SPOT_NEXO, data.USDM_BTC_2026, data.SPOT_FOUR, data.USDM_FOUR]
+)
+def test_every_number_of_a_real_capture_is_on_the_tick_and_quantum_found_for_it(name):
+    records = list(Session([data.find(name)]))
+    found = survey(records)
+    resolved = resolve(found.symbols, found.dialect, fees=FEES, exchange_info=found.exchange_info, printed=found.printed)
+    specs = {each.spec.name: each.spec for each in resolved}
+    levels = 0
+    for record in records[:3000]:
+        message = msgspec.json.decode(record.data)
+        message = message.get("data", message)
+        spec = specs.get(message.get("s") or record.symbol or found.symbols[0])
+        pairs = [pair for key in ("b", "a", "bids", "asks") if isinstance(message.get(key), list) for pair in message[key]]
+        if record.kind in (Kind.FRAME, Kind.SNAPSHOT):
+            for price, qty in pairs:
+                assert spec.price(spec.ticks(price)) == Decimal(price)
+                assert spec.qty(spec.quanta(qty)) == Decimal(qty)
+                levels += 1
+    assert levels > 100

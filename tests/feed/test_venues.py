@@ -1,0 +1,94 @@
+"""Endpoints and stream names, as the venue's documentation writes them."""
+
+import pytest
+
+from hft.config import Config
+from hft.errors import UsageError
+from hft.feed.feed import plan
+from hft.feed.venues import COINM, DIALECTS, SPOT, USDM, VENUES, depth_stream, venue_at, venue_named
+
+SPOT_VENUE = venue_named("binance-spot")
+USDM_VENUE = venue_named("binance-usdm")
+
+
+def test_spot_has_one_endpoint_for_all_streams():
+    streams = SPOT_VENUE.streams("BTCUSDT")
+    assert streams == {"": ["btcusdt@depth@100ms", "btcusdt@bookTicker", "btcusdt@trade"]}
+    assert SPOT_VENUE.stream_url(streams[""]) == (
+        "wss://stream.binance.com:9443/stream?streams=btcusdt@depth@100ms/btcusdt@bookTicker/btcusdt@trade"
+    )
+
+
+def test_usdm_splits_its_streams_over_public_and_market():
+    streams = USDM_VENUE.streams("BTCUSDT", depth_ms=0, trades="aggTrade")
+    assert streams == {"/public": ["btcusdt@depth@0ms", "btcusdt@bookTicker"], "/market": ["btcusdt@aggTrade"]}
+    assert USDM_VENUE.stream_url([], "/public") == "wss://fstream.binance.com/public/stream"
+
+
+def test_an_address_given_is_taken_as_it_stands():
+    venue = venue_at("http://127.0.0.1:1/", "ws://127.0.0.1:2/")
+    assert venue.streams("BTCUSDT") == {"": ["btcusdt@depth@100ms", "btcusdt@bookTicker", "btcusdt@trade"]}
+    assert venue.stream_url(["a", "b"]) == "ws://127.0.0.1:2/stream?streams=a/b"
+    assert venue.rest_url("ping") == "http://127.0.0.1:1/fapi/v1/ping"
+    named = venue_named("binance-usdm", ws="wss://proxy.example:9443")
+    assert named.stream_url([]) == "wss://proxy.example:9443/stream"
+    assert named.rest == USDM_VENUE.rest
+    assert not named.routes
+
+
+@pytest.mark.parametrize(
+    ("dialect", "ms", "name"),
+    [
+        (SPOT, 100, "depth@100ms"), (SPOT, 1000, "depth"), (USDM, 250, "depth"), (USDM, 0, "depth@0ms"),
+        (COINM, 500, "depth@500ms"),
+    ],
+)
+def test_depth_streams_are_named_by_cadence(dialect, ms, name):
+    assert depth_stream(dialect, ms) == name
+
+
+@pytest.mark.parametrize(("dialect", "ms"), [(SPOT, 0), (SPOT, 250), (USDM, 1000)])
+def test_a_cadence_that_a_dialect_does_not_have_is_refused(dialect, ms):
+    with pytest.raises(UsageError, match=f"no depth stream every {ms} ms on {dialect.name}; take one of"):
+        depth_stream(dialect, ms)
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: venue_named("binance-sport"), "binance-sport: no such venue; take one of binance-spot"),
+        (lambda: venue_at("127.0.0.1:1", "ws://x"), "127.0.0.1:1: not an address of this kind; start it with http://"),
+        (lambda: venue_at("http://x", "http://y"), "http://y: not an address of this kind; start it with ws://"),
+        (lambda: venue_at("http://x", "ws://y", "swap"), "unknown dialect 'swap'; take one of spot, usdm, coinm"),
+    ],
+)
+def test_mistakes_are_one_line_that_says_what_to_do(make, says):
+    with pytest.raises(UsageError) as mistake:
+        make()
+    assert says in str(mistake.value)
+    assert mistake.value.exit_code == 2
+
+
+def test_snapshot_weights_are_the_documented_ones():
+    assert [SPOT.depth_weight(limit) for limit in (5, 100, 500, 1000, 5000)] == [5, 5, 25, 50, 250]
+    assert [USDM.depth_weight(limit) for limit in (50, 100, 500, 1000)] == [2, 5, 10, 20]
+    assert (SPOT.depth_limit, USDM.depth_limit) == (5000, 1000)
+
+
+def test_settings_and_table_agree():
+    for name in ("binance-spot", "binance-usdm"):
+        assert name in VENUES
+        assert Config().feed.depth_speed_ms in VENUES[name].dialect.depth_ms
+    assert set(DIALECTS) == {venue.dialect.name for venue in VENUES.values()}
+
+
+def test_a_plan_holds_every_stream_once_and_keeps_to_the_limit():
+    symbols = [f"SYM{n}USDT" for n in range(50)]
+    planned = plan(USDM_VENUE, symbols, 20, depth_ms=100, trades="aggTrade")
+    streams = [stream for _, _, streams, _ in planned for stream in streams]
+    assert len(streams) == len(set(streams)) == 150
+    assert max(len(streams) for _, _, streams, _ in planned) <= 20
+    assert len({name for name, *_ in planned}) == len(planned)
+    for _, route, streams, names in planned:
+        wanted = [stream for name in names for stream in USDM_VENUE.streams(name)[route]]
+        assert streams == wanted

@@ -1,0 +1,42 @@
+"""Healthy means all of it; each thing that can be wrong has its reason."""
+
+import re
+
+import pytest
+
+from hft.monitoring.health import assess
+from hft.monitoring.page import PageReader
+
+
+def test_a_healthy_engine_has_no_reason(engine, path):
+    health = assess(PageReader(path).read())
+    assert (health.status, health.reasons, health.ok) == ("ok", [], True)
+    assert health.symbols == {"BTCUSDT": "synced", "ETHUSDT": "synced"}
+
+
+def test_a_quiet_symbol_is_not_a_stale_one(engine, path):
+    engine.panel(1, last_update_ns=engine.now(ago_s=600))
+    assert assess(PageReader(path).read()).ok
+
+
+@pytest.mark.parametrize(
+    ("harm", "reason"),
+    [
+        (lambda e: e.beat(ago_s=3), "heartbeat_stale"),
+        (lambda e: e.page.flag("running", False), "stopped"),
+        (lambda e: e.page.flag("stopping"), "stopping"),
+        (lambda e: e.panel(1, sync_state=1), "not_synced: the book of ETHUSDT is buffering"),
+        (lambda e: e.panel(0, connected=0), "not_connected: BTCUSDT"),
+        (lambda e: e.totals(writer_lag_ns=1_500_000_000), "writer_behind: a record has waited 1.5 s"),
+        (lambda e: e.totals(journal_used=5001), "writer_behind: 5001 of 10000"),
+        (lambda e: e.page.flag("writer_failed"), "writer_failed"),
+        (lambda e: e.page.flag("halted"), "halted"),
+        (lambda e: e.page.kill_set(True, 39, 1), r"kill_switch: on \(loss_limit\)"),
+        (lambda e: e.page.request_kill(True, 1), "kill_switch: requested"),
+    ],
+)
+def test_each_thing_that_is_wrong_is_named(engine, path, harm, reason):
+    harm(engine)
+    health = assess(PageReader(path).read())
+    assert (health.status, len(health.reasons)) == ("unhealthy", 1)
+    assert re.match(reason, health.reasons[0])

@@ -1,0 +1,62 @@
+"""`hft kill`: one atomic write, and a line that says what came of it."""
+
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from hft.errors import UsageError
+from hft.monitoring.kill import trip
+from tests.monitoring.conftest import BTC, Engine
+
+KILL = "import sys; from hft.monitoring.kill import trip; print(trip(sys.argv[1], release='release' in sys.argv, wait_s=30))"
+
+
+def outside(path, *options):
+    """The command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-c", KILL, str(path), *options], capture_output=True, text=True, timeout=60, check=True
+    ).stdout
+
+
+def test_a_running_engine_answers(engine, path):
+    stop = threading.Event()
+
+    def run():  # the engine's 10 ms timer
+        while not stop.wait(0.01):
+            engine.beat()
+            request = engine.page.kill_poll()
+            if request:
+                engine.page.kill_set(request == 1, 32, engine.now())
+
+    timer = threading.Thread(target=run)
+    timer.start()
+    try:
+        assert "tripped; the engine" in (said := outside(path))
+        assert "has it on" in said
+        assert engine.page.read()["header"]["kill_on"] is True
+        assert "has it off" in outside(path, "release")
+        assert engine.page.read()["header"]["kill_on"] is False
+    finally:
+        stop.set()
+        timer.join()
+
+
+def test_without_an_engine_the_next_one_begins_with_it(engine, path):
+    engine.page.flag("running", False)
+    engine.page.close()
+    assert "no engine is running" in trip(path)
+    successor = Engine(path, [BTC])
+    assert successor.page.kill_poll() == 1
+    successor.page.close()
+
+
+def test_an_engine_that_does_not_answer_is_named(engine, path):
+    engine.beat(ago_s=-0.9)
+    assert "has not answered" in trip(path, wait_s=0)
+
+
+def test_no_page_says_what_to_do(tmp_path):
+    with pytest.raises(UsageError, match="start `hft live` first"):
+        trip(tmp_path / "none")

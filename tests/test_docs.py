@@ -1,0 +1,111 @@
+"""What is written is true: examples run, settings load, commands parse, generated tables are those of the code."""
+
+import doctest
+import importlib
+import os
+import pkgutil
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+import hft
+from hft import cli
+from hft.config import load
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+FENCE = re.compile(r"^(?P<indent> *)```(?P<kind>\w+)[^\n]*\n(?P<body>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
+
+# `hft.__main__` runs the command line when it is imported.
+MODULES = sorted(
+    {"hft", *(name for _, name, _ in pkgutil.walk_packages(hft.__path__, "hft.") if name != "hft.__main__")}
+)
+
+
+def fences(path: Path, kind: str) -> list[str]:
+    return [found["body"] for found in FENCE.finditer(path.read_text("utf-8")) if found["kind"] == kind]
+
+
+def pages_with(kind: str) -> list[Path]:
+    return [path for path in PAGES if fences(path, kind)]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings_run(name, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    module = importlib.import_module(name)
+    failed, _ = doctest.testmod(module, optionflags=doctest.IGNORE_EXCEPTION_DETAIL | doctest.ELLIPSIS)
+    assert failed == 0
+
+
+@pytest.mark.parametrize("path", pages_with("python"), ids=lambda path: path.name)
+def test_python_in_the_pages_runs(path, monkeypatch, tmp_path):
+    """In a process of its own, all of a page in one go, in an empty folder."""
+    code = "\n".join(fences(path, "python"))
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def environment() -> dict[str, str]:
+    """Ours, with the tree first on the path."""
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+@pytest.mark.parametrize("path", pages_with("toml"), ids=lambda path: path.name)
+def test_settings_in_the_pages_load(path, tmp_path):
+    for number, text in enumerate(fences(path, "toml")):
+        file = tmp_path / f"{number}.toml"
+        file.write_text(text, "utf-8")
+        load(file)
+
+
+@pytest.mark.parametrize("path", pages_with("sh"), ids=lambda path: path.name)
+def test_commands_in_the_pages_parse(path):
+    """Each `hft …` line is parsed, options and all, and not run."""
+    for block in fences(path, "sh"):
+        for line in block.replace("\\\n", " ").splitlines():
+            for part in re.split(r"&&|\||;", line.partition("#")[0]):
+                words = shlex.split(part)
+                if words and Path(words[0]).name == "hft":
+                    parse(words[1:])
+
+
+def parse(words: list[str]) -> None:
+    name, command = "hft", typer.main.get_command(cli.app)
+    while hasattr(command, "commands"):
+        name, *words = words
+        command = command.commands[name]
+    command.make_context(name, words)
+
+
+def test_generated_pages_are_those_of_the_code():
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "docs" / "generate.py"), "--check"], env=environment(), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_links_between_the_pages_lead_somewhere():
+    for path in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text("utf-8")):
+            assert (path.parent / target).exists(), f"{path.name} links to {target}"
+
+
+def test_rules_are_numbered_as_the_code_cites_them():
+    """docs/semantics.md holds rules 1 to 31, each once, in order."""
+    numbers = re.findall(r"^(\d+)\. ", (ROOT / "docs" / "semantics.md").read_text("utf-8"), flags=re.MULTILINE)
+    assert [int(number) for number in numbers] == list(range(1, 32))
+
+
+def test_cited_rules_exist():
+    cited = set()
+    for path in (ROOT / "hft").rglob("*.p*"):
+        if path.suffix in {".py", ".pyx", ".pxd", ".pyi"}:
+            cited |= {int(n) for n in re.findall(r"(?:SEMANTICS|[Rr]ule) (\d+)", path.read_text("utf-8"))}
+    assert cited
+    assert max(cited) <= 31

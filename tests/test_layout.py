@@ -1,0 +1,169 @@
+"""Imports go one way (docs/architecture.md, "Layout"): a reader who knows the list knows where every line of code lives.
+
+Python modules are read by their syntax tree, Cython ones by their `cimport` and `import` lines; nothing is imported.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HFT = Path(__file__).parent.parent / "hft"
+
+# Each may import what stands above it; what shares a row does not import each other.
+LAYERS = [
+    {"_core"},
+    {"errors", "version"},
+    {"config"},
+    {"log", "strategy"},
+    {"feed", "persistence"},
+    {"exchange", "backtest", "ml", "monitoring", "bench"},
+    {"session_job", "summary"},
+    {"session", "launch"},
+    {"cli"},
+    {"__main__"},
+]
+
+# Inside `_core`: a row is a stage and the parts that are its own, in the order of data flow. A module may cimport from its row
+# and from rows above. What serves every stage comes first. `position` and `orders` stand before `risk`, which counts what they
+# hold.
+CORE = """
+    types status memory text atomic buffer crc32c symbols intent runclock cycles sink ring histogram
+    decode scales
+    sync
+    clock
+    book ladder ladder_check
+    snapshot
+    features flow
+    signal
+    imbalance
+    position
+    orders
+    risk
+    broker broker_state latency queue taking resting matching
+    journal names
+    page pagefile
+    engine delivery outlet market lane params panel replay
+"""
+ROWS = [row.split() for row in CORE.strip().splitlines()]
+
+SOURCES = sorted(path for path in HFT.rglob("*") if path.suffix in {".py", ".pyi", ".pyx", ".pxd"})
+CYTHON_IMPORT = re.compile(r"^\s*(?:from\s+([\w.]+)\s+c?import\s+\(?([^#\n]*)|c?import\s+([\w., ]+))", re.MULTILINE)
+
+
+def module_of(path: Path) -> tuple[str, ...]:
+    parts = path.relative_to(HFT.parent).with_suffix("").parts
+    return parts[:-1] if parts[-1] == "__init__" else parts
+
+
+def statements(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """Every import of a file: the dotted name, relative ones made absolute, and the names taken from it."""
+    text = path.read_text("utf-8")
+    package = path.relative_to(HFT.parent).parent.parts
+    if path.suffix in {".py", ".pyi"}:
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Import):
+                yield from ((alias.name, []) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                base = package[: len(package) - node.level + 1] if node.level else ()
+                yield ".".join([*base, *([node.module] if node.module else [])]), [alias.name for alias in node.names]
+    else:
+        for found in CYTHON_IMPORT.finditer(re.sub(r'""".*?"""', "", text, flags=re.DOTALL)):
+            source, names, plain = found.groups()
+            if plain:
+                yield from ((name.split()[0], []) for name in plain.split(",") if name.strip())
+            else:
+                level = len(source) - len(source.lstrip("."))
+                base = package[: len(package) - level + 1] if level else ()
+                dotted = ".".join([*base, *filter(None, [source.lstrip(".")])])
+                yield dotted, [name.split()[0] for name in names.replace(")", "").split(",") if name.strip()]
+
+
+def exists(parts: tuple[str, ...]) -> bool:
+    path = HFT.parent.joinpath(*parts)
+    return path.is_dir() or any(path.with_suffix(suffix).exists() for suffix in (".py", ".pyx", ".pxd"))
+
+
+def imported(path: Path) -> set[tuple[str, ...]]:
+    """The modules of hft that a file imports."""
+    found = set()
+    for source, names in statements(path):
+        parts = tuple(source.split("."))
+        if parts[0] != "hft":
+            continue
+        below = {(*parts, name) for name in names if exists((*parts, name))}
+        found |= below or {parts}
+    return found
+
+
+def layer(component: str) -> int:
+    return next((rank for rank, names in enumerate(LAYERS) if component in names), -1)
+
+
+def row_of(stage: str) -> int:
+    return next((number for number, row in enumerate(ROWS) if stage in row), -1)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(HFT.parent)))
+def test_imports_go_one_way(path):
+    module = module_of(path)
+    if len(module) == 1:
+        pytest.skip("hft itself is the door to the public names")
+    component = module[1]
+    assert layer(component) >= 0, f"hft/{component} has no layer: give it one in LAYERS and in docs/architecture.md"
+    for target in imported(path):
+        if len(target) > 1 and target[1] != component:
+            assert layer(target[1]) < layer(component), f"{'.'.join(module)} must not import {'.'.join(target)}"
+        elif len(target) == 1:
+            assert component == "__main__" or layer(component) > layer("_core"), "the core does not know the public door"
+
+
+@pytest.mark.parametrize("path", sorted((HFT / "_core").glob("*.p*")), ids=lambda path: path.name)
+def test_a_stage_cimports_only_what_stands_above_it(path):
+    if path.suffix not in {".pyx", ".pxd"} or path.stem == "__init__":
+        pytest.skip("not a stage")
+    assert row_of(path.stem) >= 0, f"_core/{path.stem} has no place: give it one in CORE"
+    for target in imported(path):
+        assert target[:2] == ("hft", "_core")
+        if len(target) > 2:
+            assert 0 <= row_of(target[2]) <= row_of(path.stem), f"{path.stem} must not cimport {target[2]}"
+
+
+@pytest.mark.parametrize("path", sorted((HFT / "_core").glob("*.pxd")), ids=lambda path: path.name)
+def test_the_core_needs_no_numpy_header(path):
+    """Views go through the buffer protocol, so that neither the build nor the engine's process needs NumPy."""
+    assert not any(source.split(".")[0] == "numpy" for source, _ in statements(path))
+
+
+def test_every_compiled_module_has_a_stub():
+    without = [str(path.relative_to(HFT)) for path in HFT.rglob("*.pyx") if not path.with_suffix(".pyi").exists()]
+    assert without == []
+
+
+def test_the_lists_name_nothing_twice():
+    names = [name for names in LAYERS for name in names]
+    assert len(names) == len(set(names))
+    assert len(CORE.split()) == len(set(CORE.split()))
+
+
+@pytest.mark.parametrize(
+    ("text", "suffix", "expected"),
+    [
+        ("from hft._core.types cimport Level, Message\n", ".pxd", {("hft", "_core", "types")}),
+        ("from hft._core cimport status\n", ".pyx", {("hft", "_core", "status")}),
+        ("    cimport hft._core.types\n", ".pyx", {("hft", "_core", "types")}),
+        ("from .types cimport (\n    Level)\n", ".pxd", {("hft", "_core", "types")}),
+        ("from hft._core import (\n    status,\n    types,\n)\n", ".py", {("hft", "_core", "status"), ("hft", "_core", "types")}),
+        ("from ..errors import HftError\n", ".py", {("hft", "errors")}),
+        ("def f():\n    import hft.errors\n", ".py", {("hft", "errors")}),
+        ("from libc.stdint cimport int64_t\n# from hft.errors import x\n", ".pxd", set()),
+    ],
+)
+def test_the_reader_of_imports_sees_every_form(tmp_path, monkeypatch, text, suffix, expected):
+    """The rules above are worth what this sees."""
+    path = HFT / "_core" / f"probe{suffix}"
+    real = Path.read_text
+    monkeypatch.setattr(Path, "read_text", lambda self, *args: text if self == path else real(self, *args))
+    assert imported(path) == expected
