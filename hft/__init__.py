@@ -34,7 +34,7 @@ _HOME = {
     "live": "hft.launch",
 }
 
-__all__ = sorted(_HOME)
+__all__ = list(_HOME)
 
 
 def __getattr__(name: str) -> Any:

@@ -48,13 +48,13 @@ class Child:
         self.process.stdin.write(stdin)
         self.process.stdin.flush()
 
-    def lines(self, timeout_s: float) -> Iterator[dict[str, Any]]:
-        """The JSON lines that it prints within the time; ends at its last one."""
+    def lines(self, timeout_s: float | None = None) -> Iterator[dict[str, Any]]:
+        """The JSON lines that it prints within the time (None: until it ends)."""
         assert self.process.stdout is not None
-        until = time.monotonic() + timeout_s
+        until = None if timeout_s is None else time.monotonic() + timeout_s
         with selectors.DefaultSelector() as selector:
             selector.register(self.process.stdout, selectors.EVENT_READ)
-            while selector.select(max(0.0, until - time.monotonic())):
+            while selector.select(None if until is None else max(0.0, until - time.monotonic())):
                 data = os.read(self.process.stdout.fileno(), 1 << 16)
                 if not data:
                     return
@@ -103,7 +103,10 @@ def live(config: Config, options: LiveOptions) -> int:
         if "ready" not in ready:
             return _refused(engine, ready)
         if config.monitoring.enabled:
-            stack.callback(_monitor(config, ready["page"]).stop)
+            monitor = _monitor(config, ready["page"])
+            stack.callback(monitor.stop)
+            if not monitor.first_line():        # it has said why on stderr: a run that was to be watched and is not, does not run
+                return monitor.process.wait()
         if _draws(options):
             from hft.monitoring.watch import draw_while
 
@@ -158,7 +161,7 @@ def _end(engine: Child, options: LiveOptions) -> int:
     """Wait for the engine and tell what it says."""
     summary: Summary | None = None
     problem = ""
-    for said in engine.lines(float("inf")):
+    for said in engine.lines():
         if "summary" in said:
             summary = read_json(said["summary"])
         problem = said.get("error", problem)

@@ -8,10 +8,10 @@ end of stdin is its lifeline: when the parent dies, the run ends as on Ctrl-C.
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 import time
-from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,23 +19,21 @@ from typing import Any
 import msgspec
 import uvloop
 
-from hft._core.engine import Engine
 from hft._core.journal import Journal
 from hft._core.page import PageError, StatePage
 from hft._core.runclock import RunClock
-from hft._core.types import Spec
-from hft.config import Config
-from hft.errors import ExitCode, HftError, TradingHalted, UsageError
-from hft.feed import messages, specs
+from hft.errors import ExitCode, HftError, TradingHalted, UsageError, VenueUnreachable
+from hft.feed import specs
 from hft.feed.connection import Timing
 from hft.feed.feed import Feed, FeedEvent
-from hft.feed.rest import RestClient
+from hft.feed.rest import Refused, RestClient
 from hft.feed.venues import Venue, venue_at, venue_named
 from hft.job import Job
 from hft.log import close_log, get_logger, open_log
 from hft.persistence.writer import Writer
 from hft.summary import Summary, rss_mb, summarise, totals
 from hft.version import VERSION
+from hft.wiring import build_engine
 
 TICK_S = 0.01
 """The engine's timer: internal events, kill switch, state page."""
@@ -48,53 +46,26 @@ ALERTS = frozenset({"disconnected", "connect_failed", "silent", "refused", "snap
 log = get_logger("hft.session")
 
 
-def engine_settings(config: Config) -> dict[str, Any]:
-    """The configured settings as keyword arguments of `Engine`."""
-    strategy, broker, engine = config.strategy, config.broker, config.engine
-    params, limits, capacity = strategy.params, strategy.risk_limits, strategy.performance
-    size = params.order_size_fraction * min(params.max_position_size, limits.max_position_size)
-    return {
-        "window_ms": params.feature_window_ms,
-        "buffer_capacity": capacity.buffer_capacity,
-        "imbalance_levels": params.imbalance_levels,
-        "depth_levels": params.depth_levels,
-        "threshold": params.imbalance_threshold,
-        "min_confidence": params.min_confidence,
-        "decay_ms": params.signal_decay_ms,
-        "holding_ms": Decimal(params.holding_ns) / 1_000_000,
-        "entry_qty": min(size, limits.max_order_size),
-        "max_position": limits.max_position_size,
-        "max_order": limits.max_order_size,
-        "max_notional": limits.max_notional_exposure,
-        "max_orders_per_second": limits.max_orders_per_second,
-        "max_loss": limits.max_loss,
-        "max_drawdown": limits.max_drawdown,
-        "capital": broker.initial_cash,
-        "price_collar_bps": limits.price_collar_bps,
-        "stale_data_ms": limits.stale_data_ms,
-        "entry_latency_ms": broker.entry_latency_ms,
-        "response_latency_ms": broker.response_latency_ms,
-        "max_feed_delay_ms": broker.max_feed_delay_ms,
-        "max_open_orders": engine.max_open_orders,
-        "order_channel_size": capacity.order_channel_size,
-        "trade_source": config.feed.trade_source or "trade",
-        "book_window_ticks": engine.book_window_ticks,
-        "far_levels": engine.far_levels,
-        "sync_buffer_levels": engine.sync_buffer_levels,
-    }
+async def find_venue(job: Job) -> Venue:
+    """Where market data comes from. An exchange that is only an address says by its REST paths which dialect it speaks.
 
-
-def build_engine(config: Config, specs_: list[Spec], **wiring: Any) -> Engine:
-    """An engine as the settings describe it; `wiring` is its page, journal and run number, where there are any."""
-    return Engine(specs_, fallback=messages.load, **{**engine_settings(config), **wiring})
-
-
-def venue_of(job: Job) -> Venue:
-    """Where market data comes from."""
-    config = job.config
-    if job.rest_url and job.ws_url:
-        return venue_at(job.rest_url, job.ws_url, job.dialect or config.dialect, name=config.feed.venue)
-    return venue_named(config.feed.venue, rest=config.feed.rest_url, ws=config.feed.ws_url)
+    Raises `VenueUnreachable` when nothing answers there.
+    """
+    feed = job.config.feed
+    rest, ws = job.rest_url or feed.rest_url, job.ws_url or feed.ws_url
+    if feed.venue != "embedded":
+        return venue_named(feed.venue, rest=rest, ws=ws)
+    if job.dialect:
+        return venue_at(rest, ws, job.dialect)
+    for dialect in ("usdm", "spot"):
+        venue = venue_at(rest, ws, dialect)
+        async with RestClient(venue) as client:
+            try:
+                await client.ping()
+            except Refused:
+                continue
+            return venue
+    raise VenueUnreachable("speaks neither dialect", where=rest, do="give the addresses that `hft sim` prints")
 
 
 class Session:
@@ -104,8 +75,6 @@ class Session:
         self.job = job
         self.config = job.config
         self.clock = RunClock()
-        self.venue = venue_of(job)
-        self.trades = self.config.feed.trade_source or self.venue.trades
         self.started_ns = self.clock.now()
         self.stopped_by = "duration"
         self.stopping = asyncio.Event()
@@ -115,7 +84,9 @@ class Session:
         """Everything that can refuse to start does so here, before the first message."""
         strategy = self.config.strategy
         persistence = strategy.persistence
-        self.rest = RestClient(self.venue)                                              # 1. the venue's rules
+        self.venue = await find_venue(self.job)                                         # 1. the venue and its rules
+        self.trades = self.config.feed.trade_source or self.venue.trades
+        self.rest = RestClient(self.venue)
         resolved = await self._resolve()
         self.specs = [each.spec for each in resolved]
         self.sources = {each.spec.name: each.source for each in resolved}
@@ -142,7 +113,7 @@ class Session:
         given = self.config.feed.symbols
         bodies = [] if all(name in given for name in names) else [await self.rest.exchange_info(names)]
         return specs.resolve(
-            names, self.venue.dialect.name, fees=self.config.fees, fee_asset=self.config.broker.fee_asset, settings=given,
+            names, self.venue.dialect.name, fees=self.config.fees_of(self.venue.dialect.name), fee_asset=self.config.broker.fee_asset, settings=given,
             exchange_info=bodies,
         )
 
@@ -160,7 +131,8 @@ class Session:
     async def run(self) -> None:
         """Until the duration is over, a signal comes, or trading can't go on."""
         self.page.flag("running")
-        log.info("trading on paper", run=self.opened.run_id, venue=self.venue.name, symbols=",".join(self.config.strategy.symbols))
+        symbols = ",".join(self.config.strategy.symbols)
+        log.info("trading on paper", run=self.opened.run_id, venue=self.venue.name, symbols=symbols)
         if self.engine.killed:
             log.warning("the kill switch is on from an earlier run; `hft kill --release` lets orders through")
         tasks = [
@@ -171,17 +143,21 @@ class Session:
             )
         ]
         await self.stopping.wait()
+        self.page.flag("stopping")
+        self.engine.stop(self.clock.now())      # before the feed goes: a book that is let go is no resync
+        self.ended_ns = self.clock.now()
         for task in tasks:
             task.cancel()
+        self.write_rows()
+        self.summary = self._summarise()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self.feed.stop()
 
     def _feed_event(self, event: FeedEvent) -> None:
         """A line in the log, and the counter of that name where the page has one."""
         counter = PAGE_COUNTERS.get(event.kind)
         if counter is not None:
             self.page.count(counter)
-        say = log.warning if event.kind in ALERTS else log.info
+        say = log.warning if event.kind in ALERTS and not self.stopping.is_set() else log.info
         say(event.kind.replace("_", " "), text=event.text, **({"symbols": ",".join(event.symbols)} if event.symbols else {}))
 
     async def _guard(self, work: Any) -> None:
@@ -262,21 +238,20 @@ class Session:
     # --- the end
 
     def finish(self) -> Summary:
-        """Cancel what is open, tell and write all there is, close the run."""
-        self.page.flag("stopping")
-        self.engine.stop(self.clock.now())
-        self.write_rows()
+        """Write all there is, close the run."""
         if not self.writer.stop():
             self.failure = self.failure or self.writer.failed
             log.error("not everything could be written", path=self.writer.path, left=self.writer.lag)
-        summary = summarise(
+        self.writer.close_run(ended_ns=self.ended_ns, summary=msgspec.to_builtins(self.summary))
+        self.page.flag("running", False)
+        return self.summary
+
+    def _summarise(self) -> Summary:
+        return summarise(
             self.engine, run_id=self.opened.run_id, run=self.opened.run, venue=self.venue.name,
             strategy=self.config.strategy.strategy_id, spec_sources=self.sources,
-            duration_s=(self.clock.now() - self.started_ns) / 1e9, stopped_by=self.stopped_by,
+            duration_s=(self.ended_ns - self.started_ns) / 1e9, stopped_by=self.stopped_by,
         )
-        self.writer.close_run(ended_ns=self.clock.now(), summary=msgspec.to_builtins(summary))
-        self.page.flag("running", False)
-        return summary
 
     async def close(self) -> None:
         """Give back what `open` took; safe after a failed `open`."""
@@ -303,7 +278,7 @@ def _say(**message: Any) -> None:
 
 def _lifeline(session: Session) -> None:
     """The parent's end of our stdin is closed: nobody is there to stop us, or to read the summary."""
-    if not sys.stdin.buffer.read1(4096):
+    if not os.read(sys.stdin.fileno(), 4096):
         asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
         session.stop("the end of its parent")
 

@@ -65,6 +65,8 @@ class Summary(msgspec.Struct, frozen=True):
     rejects: dict[str, int]
     skipped: dict[str, int]
     position: dict[str, Decimal]
+    mark: dict[str, Decimal | None]
+    """The mid that positions are valued at; null where no book was ever in sync."""
     pnl: Pnl
     tick_to_trade_ns: Latency
     tick_ns: Latency
@@ -90,9 +92,8 @@ def read_json(text: str | bytes) -> Summary:
 
 def latency(histogram: Histogram) -> Latency:
     """The figures of a histogram."""
-    return Latency(
-        *(histogram.percentile(q) if histogram.count else 0 for q in (50, 99, 99.9)), max=histogram.max, count=histogram.count
-    )
+    p50, p99, p999 = (histogram.percentile(q) if histogram.count else 0 for q in (50, 99, 99.9))
+    return Latency(p50, p99, p999, max=histogram.max, count=histogram.count)
 
 
 def rss_mb() -> float:
@@ -108,7 +109,9 @@ def rss_mb() -> float:
 def totals(engine: Engine) -> Pnl:
     """Profit and loss over all symbols of an engine."""
     each = [engine.pnl(spec.name) for spec in engine.symbols]
-    realised, unrealised, fees = (sum((getattr(p, name) for p in each), Decimal(0)) for name in ("realised", "unrealised", "fees"))
+    realised = sum((p.realised for p in each), Decimal(0))
+    unrealised = sum((p.unrealised for p in each), Decimal(0))
+    fees = sum((p.fees for p in each), Decimal(0))
     return Pnl(realised, unrealised, fees, realised + unrealised - fees)
 
 
@@ -134,7 +137,7 @@ def summarise(
         venue=venue,
         strategy=strategy,
         symbols=[spec.name for spec in engine.symbols],
-        quote=engine.symbols[0].quote,
+        quote=engine.symbols.all[0].quote,
         spec_sources=spec_sources,
         duration_s=round(duration_s, 3),
         messages=sum(kinds.values()),
@@ -150,6 +153,7 @@ def summarise(
         rejects={name: count for name, count in by_reason.items() if reasons[name] >= status.FIRST_ORDER_CODE},
         skipped={name: count for name, count in by_reason.items() if reasons[name] < status.FIRST_ORDER_CODE},
         position={spec.name: engine.position(spec.name) for spec in engine.symbols},
+        mark={spec.name: engine.pnl(spec.name).mark for spec in engine.symbols},
         pnl=totals(engine),
         tick_to_trade_ns=latency(engine.latency("tick_to_trade")),
         tick_ns=latency(engine.latency("tick")),

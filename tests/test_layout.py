@@ -17,11 +17,10 @@ LAYERS = [
     {"_core"},
     {"errors", "version"},
     {"config"},
-    {"log", "strategy"},
+    {"log", "job", "summary"},
     {"feed", "persistence"},
-    {"exchange", "backtest", "ml", "monitoring", "bench"},
-    {"session_job", "summary"},
-    {"session", "launch"},
+    {"exchange", "monitoring", "bench", "wiring"},
+    {"session", "launch", "measure"},
     {"cli"},
     {"__main__"},
 ]
@@ -31,10 +30,10 @@ LAYERS = [
 # hold.
 CORE = """
     types status memory text atomic buffer crc32c symbols intent runclock cycles sink ring histogram
-    decode scales
+    decode form scales
     sync
     clock
-    book ladder ladder_check
+    book far ladder ladder_check
     snapshot
     features flow
     signal
@@ -146,6 +145,12 @@ def test_the_lists_name_nothing_twice():
     names = [name for names in LAYERS for name in names]
     assert len(names) == len(set(names))
     assert len(CORE.split()) == len(set(CORE.split()))
+
+
+def test_the_lists_name_only_what_is_there():
+    there = {module_of(path)[1] for path in SOURCES if len(module_of(path)) > 1}
+    assert {name for names in LAYERS for name in names} == there
+    assert set(CORE.split()) == {path.stem for path in (HFT / "_core").glob("*.p[yx]*") if path.stem != "__init__"}
 
 
 @pytest.mark.parametrize(

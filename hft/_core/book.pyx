@@ -309,7 +309,7 @@ cdef class OrderBook:
         return self.book.dropped
 
     def horizon(self, str side):
-        """The price nearest the touch that was ever dropped since the last snapshot; the book is exact up to there. None: none was."""
+        """The nearest price dropped since the last snapshot, None where none was: the book is exact up to there."""
         cdef Ladder* l = book_side(self.book, SIDES[side])
         return self.spec.price(l.far.horizon ^ l.flip) if l.far.horizon != KEY_NONE else None
 

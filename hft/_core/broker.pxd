@@ -14,8 +14,9 @@ from libc.stdint cimport INT64_MAX, int32_t, int64_t
 
 from hft._core.book cimport Book, OrderBook, book_qty
 from hft._core.broker_state cimport (
-    Broker, BrokerParams, BrokerSymbol, broker_add, broker_command, broker_drop, broker_fill, broker_front, broker_init, broker_report,
-    broker_report_capacity, broker_reports, broker_resting, broker_room, broker_size, broker_sweep, broker_symbol,
+    Broker, BrokerParams, BrokerSymbol, broker_add, broker_command, broker_drop, broker_fill, broker_front, broker_init,
+    broker_report, broker_report_capacity, broker_reports, broker_resting, broker_room, broker_size, broker_sweep,
+    broker_symbol,
 )
 from hft._core.latency cimport latency_due, latency_timer, latency_told
 from hft._core.matching cimport broker_on_book, broker_on_desync, broker_on_resync, broker_on_trade
@@ -29,8 +30,8 @@ from hft._core.status cimport (
 )
 from hft._core.taking cimport TAKE_LEVELS, take_commit, take_plan
 from hft._core.types cimport (
-    ASK, BID, BUY, CMD_CANCEL, FOK, GTC, GTX, LIMIT, MARKET, REDUCE_ONLY, REPORT_ACCEPTED, REPORT_CANCEL_REJECTED, REPORT_CANCELED,
-    REPORT_EXPIRED, REPORT_REJECTED, Command, Level, Spec, SymbolSpec,
+    ASK, BID, BUY, CMD_CANCEL, FOK, GTC, GTX, LIMIT, MARKET, REDUCE_ONLY, REPORT_ACCEPTED, REPORT_CANCEL_REJECTED,
+    REPORT_CANCELED, REPORT_EXPIRED, REPORT_REJECTED, Command, Level, Spec, SymbolSpec,
 )
 
 
@@ -113,7 +114,8 @@ cdef inline int broker_refusal(BrokerSymbol* s, const Command* c, int64_t want, 
     return OK
 
 
-cdef inline void broker_new(Broker* b, BrokerSymbol* s, const SymbolSpec* spec, const Book* book, const Command* c) noexcept nogil:
+cdef inline void broker_new(Broker* b, BrokerSymbol* s, const SymbolSpec* spec, const Book* book,
+                            const Command* c) noexcept nogil:
     """Rule 8: take what is there, then rest or expire."""
     cdef Level plan[TAKE_LEVELS]
     cdef int32_t n = 0

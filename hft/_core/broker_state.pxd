@@ -9,7 +9,8 @@ from hft._core.latency cimport Latency
 from hft._core.memory cimport align64
 from hft._core.queue cimport FRONT_UNKNOWN, QueueModel
 from hft._core.resting cimport (
-    NO_SLOT, Resting, RestingOrder, better, resting_init, resting_level, resting_order, resting_rank, resting_remove, resting_size,
+    NO_SLOT, Resting, RestingOrder, better, resting_init, resting_level, resting_order, resting_rank, resting_remove,
+    resting_size,
 )
 from hft._core.status cimport FAULT_REPORTS_FULL, VENUE_REDUCE_ONLY
 from hft._core.taking cimport TAKE_LEVELS, Used, fill_fee
@@ -50,10 +51,10 @@ cdef struct Broker:
     int64_t symbols_at          # byte offsets from this header
     int64_t symbol_stride
     int64_t reports_at
-    int64_t channel_full        # commands refused: max_commands under way
-    int64_t duplicate_trades    # id seen before
-    int64_t other_source_trades # aggTrade beside trade
-    int64_t ledger_merged       # stamps blurred, see `ledger_add`
+    int64_t channel_full         # commands refused: max_commands under way
+    int64_t duplicate_trades     # id seen before
+    int64_t other_source_trades  # aggTrade beside trade
+    int64_t ledger_merged        # stamps blurred, see `ledger_add`
     int32_t n_reports           # waiting in `broker_reports`; whoever drains them sets it to 0
     int32_t report_capacity
     int32_t n_commands          # under way
@@ -123,8 +124,8 @@ cdef inline void broker_add(Broker* b, int32_t symbol, const SymbolSpec* spec) n
 
 # -- reports ---------------------------------------------------------------------------------------------------------
 
-cdef inline Report* broker_report(Broker* b, const BrokerSymbol* s, int kind, int reason, int64_t order_id, int side, int64_t leaves,
-                                  int64_t exch_ns) noexcept nogil:
+cdef inline Report* broker_report(Broker* b, const BrokerSymbol* s, int kind, int reason, int64_t order_id, int side,
+                                  int64_t leaves, int64_t exch_ns) noexcept nogil:
     """A report, or NULL and a latched fault when nobody drained the ones before."""
     cdef Report* r
     if b.n_reports == b.report_capacity:
@@ -155,8 +156,8 @@ cdef inline int64_t broker_room(const BrokerSymbol* s, int side, int flags, int6
     return min(qty, max(0, -side * s.position)) if flags & REDUCE_ONLY else qty
 
 
-cdef inline void broker_fill(Broker* b, BrokerSymbol* s, const SymbolSpec* spec, int64_t order_id, int side, int64_t price, int64_t qty,
-                             int64_t leaves, bint maker, int64_t exch_ns) noexcept nogil:
+cdef inline void broker_fill(Broker* b, BrokerSymbol* s, const SymbolSpec* spec, int64_t order_id, int side, int64_t price,
+                             int64_t qty, int64_t leaves, bint maker, int64_t exch_ns) noexcept nogil:
     """One fill: its report, its fee, the exchange's account of the position."""
     cdef Report* r = broker_report(b, s, REPORT_FILL, 0, order_id, side, leaves, exch_ns)
     cdef bint in_base = False

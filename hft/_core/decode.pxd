@@ -8,9 +8,11 @@
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memset
 from hft._core.status cimport BAD_NUMBER, DECODE_FALLBACK, OK, TOO_LARGE
+from hft._core.form cimport form_init, form_pair
 from hft._core.scales cimport ScaledSymbol, ScaledSymbols, symbols_add, symbols_find
 from hft._core.text cimport (
-    Form, Scale, scale_apply, text_decimal, text_exact, text_expect, text_form, text_pair, text_scaled, text_string, text_uint)
+    Scale, scale_apply, text_bool, text_decimal, text_exact, text_expect, text_key, text_scaled, text_skip, text_string,
+    text_uint)
 from hft._core.types cimport (
     BUYER_IS_MAKER, MAX_LEVELS, MSG_AGG_TRADE, MSG_DEPTH, MSG_NONE, MSG_TICKER, MSG_TRADE, NOT_MARKET, SPOT,
     Level, Message, SymbolSpec, likely, unlikely)
@@ -84,13 +86,6 @@ cdef inline int64_t decode_stamp(int64_t stamp) noexcept nogil:
 
 # -- fields ------------------------------------------------------------------------------------------------------------
 
-cdef inline char _key(const char* p, const char* end) noexcept nogil:
-    """The letter of `"x":`, or 0 for anything else."""
-    if likely(end - p >= 4) and p[0] == c'"' and p[2] == c'"' and p[3] == c':':
-        return p[1]
-    return 0
-
-
 cdef inline const char* _quoted(const char* p, const char* end, const Scale* scales, int64_t* out) noexcept nogil:
     """`"<decimal>"` as units."""
     if unlikely(p == end) or p[0] != c'"':
@@ -99,11 +94,6 @@ cdef inline const char* _quoted(const char* p, const char* end, const Scale* sca
     if unlikely(p == NULL) or unlikely(p == end) or p[0] != c'"':
         return NULL
     return p + 1
-
-
-cdef inline const char* _bool(const char* p, const char* end, bint* out) noexcept nogil:
-    out[0] = end - p >= 4 and memcmp(p, b"true", 4) == 0
-    return p + 4 if out[0] else text_expect(p, end, b"false", 5)
 
 
 cdef inline const char* _symbol(DecoderState* d, const char* p, const char* end, ScaledSymbol** s) noexcept nogil:
@@ -123,32 +113,6 @@ cdef inline const char* _symbol(DecoderState* d, const char* p, const char* end,
     return close + 1
 
 
-cdef inline const char* _skip(const char* p, const char* end) noexcept nogil:
-    """A field that is not used: a name of one to three letters, and a string, integer, boolean or null.
-
-    Longer names (`data`, `stream`, `event`) could change what kind of message this is: those are not skipped.
-    """
-    cdef const char* close
-    cdef int64_t ignored
-    cdef bint flag
-    if p == end or p[0] != c'"':
-        return NULL
-    close = text_string(p + 1, end)
-    if close == NULL or close - p > 4 or close - p < 2 or (close - p == 2 and p[1] == c'e'):
-        return NULL
-    p = text_expect(close, end, b'":', 2)
-    if p == NULL or p == end:
-        return NULL
-    if p[0] == c'"':
-        p = text_string(p + 1, end)
-        return p + 1 if p != NULL else NULL
-    if p[0] == c'n':
-        return text_expect(p, end, b"null", 4)
-    if p[0] == c't' or p[0] == c'f':
-        return _bool(p, end, &flag)
-    return text_uint(p + 1 if p[0] == c'-' else p, end, &ignored)
-
-
 cdef inline uint64_t _bit(char key) noexcept nogil:
     """One bit per letter, upper and lower case apart: the set of fields seen."""
     return <uint64_t>1 << (key & 63)
@@ -163,34 +127,33 @@ cdef inline const char* _stamped(Message* m, uint64_t seen, int64_t T, int64_t E
 # -- shapes: from after the `{` of the object to after its `}` -----------------------------------------------------------
 
 cdef inline const char* _level(
-        const char* p, const char* end, uint64_t* price, Form* price_form, uint64_t* qty, Form* qty_form) noexcept nogil:
-    """One level, from after its first quote to its last, whichever way it is printed; its forms are learnt."""
+        ScaledSymbol* s, const char* p, const char* end, uint64_t* price, uint64_t* qty) noexcept nogil:
+    """One level, from after its first quote to its last, whichever way it is printed; that way is kept in mind."""
     cdef int decimals
     p = text_decimal(p, end, price, &decimals)
     if p == NULL:
         return NULL
-    text_form(price_form, decimals)
+    if decimals != s.price_form.decimals:
+        form_init(&s.price_form, decimals)
     p = text_expect(p, end, b'","', 3)
     if p == NULL:
         return NULL
     p = text_decimal(p, end, qty, &decimals)
-    if p != NULL:
-        text_form(qty_form, decimals)
+    if p != NULL and decimals != s.qty_form.decimals:
+        form_init(&s.qty_form, decimals)
     return p
 
 
 cdef inline const char* _levels(
-        DecoderState* d, const ScaledSymbol* s, const char* p, const char* end, uint32_t first, uint32_t* count) noexcept nogil:
+        DecoderState* d, ScaledSymbol* s, const char* p, const char* end, uint32_t first, uint32_t* count) noexcept nogil:
     """`[["<price>","<qty>"],…]` into the level memory from `first` on.
 
-    A venue prints the levels of a message alike, so the forms of one are what the next is tried as.
+    A venue prints a symbol's levels alike, so each is first tried as the last was printed.
     """
     cdef Level* level = &d.levels[first]
     cdef Level* beyond = &d.levels[MAX_LEVELS]
     cdef const char* q
     cdef uint64_t price, qty
-    cdef Form price_form, qty_form
-    price_form.known = qty_form.known = 0
     count[0] = 0
     q = text_expect(p, end, b"[]", 2)
     if q != NULL:
@@ -200,16 +163,14 @@ cdef inline const char* _levels(
         if unlikely(level == beyond):
             d.too_large = 1
             return NULL
-        q = NULL
-        if likely(price_form.known & qty_form.known) and likely(end - p >= 32):
-            q = text_pair(p, &price_form, &qty_form, &price, &qty)
+        q = form_pair(p, &s.price_form, &s.qty_form, &price, &qty) if likely(end - p >= 32) else NULL
         if unlikely(q == NULL):
-            q = _level(p, end, &price, &price_form, &qty, &qty_form)
+            q = _level(s, p, end, &price, &qty)
             if unlikely(q == NULL):
                 return NULL
-        if unlikely(not scale_apply(&s.price[price_form.decimals], price, &level.price)) or unlikely(price == 0):
+        if unlikely(not scale_apply(&s.price[s.price_form.decimals], price, &level.price)) or unlikely(price == 0):
             return NULL
-        if unlikely(not scale_apply(&s.qty[qty_form.decimals], qty, &level.qty)):
+        if unlikely(not scale_apply(&s.qty[s.qty_form.decimals], qty, &level.qty)):
             return NULL
         level += 1
         p = text_expect(q, end, b'"],["', 5)
@@ -225,7 +186,7 @@ cdef inline const char* _depth(DecoderState* d, const char* p, const char* end) 
     cdef int64_t T = 0, E = 0
     cdef char key
     while True:
-        key = _key(p, end)
+        key = text_key(p, end)
         bit = _bit(key) if key else 0
         if unlikely(seen & bit):
             return NULL
@@ -253,14 +214,16 @@ cdef inline const char* _depth(DecoderState* d, const char* p, const char* end) 
                 return NULL
             p = text_uint(p + 5, end, &m.prev_id)
         else:
-            p = _skip(p, end)
+            p = text_skip(p, end)
         if unlikely(p == NULL) or unlikely(p == end):
             return NULL
         if p[0] != c',':
             break
         p += 1
     bit = _bit(c'E') | _bit(c's') | _bit(c'U') | _bit(c'u') | _bit(c'b') | _bit(c'a')
-    if unlikely(p[0] != c'}') or unlikely(seen & bit != bit) or m.first_id > m.last_id or (m.prev_id < 0 and s.spec.dialect != SPOT):
+    if unlikely(p[0] != c'}') or unlikely(seen & bit != bit):
+        return NULL
+    if unlikely(m.first_id > m.last_id) or unlikely(m.prev_id < 0 and s.spec.dialect != SPOT):
         return NULL
     m.kind = MSG_DEPTH
     return _stamped(m, seen, T, E, p + 1)
@@ -274,7 +237,7 @@ cdef inline const char* _ticker(DecoderState* d, const char* p, const char* end)
     cdef int64_t T = 0, E = 0
     cdef char key
     while True:
-        key = _key(p, end)
+        key = text_key(p, end)
         bit = _bit(key) if key else 0
         if unlikely(seen & bit):
             return NULL
@@ -299,7 +262,7 @@ cdef inline const char* _ticker(DecoderState* d, const char* p, const char* end)
             else:
                 p = _quoted(p + 4, end, s.qty, &m.ask_qty)
         else:
-            p = _skip(p, end)
+            p = text_skip(p, end)
         if unlikely(p == NULL) or unlikely(p == end):
             return NULL
         if p[0] != c',':
@@ -321,7 +284,7 @@ cdef inline const char* _trade(DecoderState* d, const char* p, const char* end, 
     cdef bint flag = False
     cdef char key
     while True:
-        key = _key(p, end)
+        key = text_key(p, end)
         bit = _bit(key) if key else 0
         if unlikely(seen & bit):
             return NULL
@@ -342,23 +305,25 @@ cdef inline const char* _trade(DecoderState* d, const char* p, const char* end, 
             else:
                 p = _quoted(p + 4, end, s.qty, &m.qty)
         elif key == c'm':
-            p = _bool(p + 4, end, &flag)
+            p = text_bool(p + 4, end, &flag)
             m.flags |= BUYER_IS_MAKER if flag else 0
         elif key == c'X':
             if end - p >= 12 and memcmp(p + 4, b'"MARKET"', 8) == 0:
                 p += 12
             else:
                 m.flags |= NOT_MARKET
-                p = _skip(p, end)
+                p = text_skip(p, end)
         else:
-            p = _skip(p, end)
+            p = text_skip(p, end)
         if unlikely(p == NULL) or unlikely(p == end):
             return NULL
         if p[0] != c',':
             break
         p += 1
     bit = _bit(c'E') | _bit(c'T') | _bit(c's') | _bit(id_key) | _bit(c'p') | _bit(c'q') | _bit(c'm')
-    if unlikely(p[0] != c'}') or unlikely(seen & bit != bit) or unlikely((m.price == 0 or m.qty == 0) and not m.flags & NOT_MARKET):
+    if unlikely(p[0] != c'}') or unlikely(seen & bit != bit):
+        return NULL
+    if unlikely(m.price == 0 or m.qty == 0) and not m.flags & NOT_MARKET:
         return NULL
     m.first_id = m.last_id
     m.kind = MSG_TRADE if id_key == c't' else MSG_AGG_TRADE

@@ -15,19 +15,18 @@ from hft._core.market cimport MarketParams, market_book, market_init, market_siz
 from hft._core.params cimport fill_lane, fill_market, fill_strategy, lot_quanta
 from hft._core.memory cimport align64, hft_alloc, hft_free
 from hft._core.orders cimport SymbolOrders, orders_of
-from hft._core.outlet cimport Fill, fill_from
-from hft._core.page cimport PAGE_WRITER_FAILED, StatePage, page_counters
+from hft._core.outlet cimport fill_from
+from hft._core.page cimport PAGE_WRITER_FAILED, StatePage
 from hft._core.panel cimport panel_counters, panel_show
 from hft._core.position cimport (
-    Position, Positions, position_at, position_bind, position_fees, position_realised, position_scale, position_total,
-    position_unrealised,
+    Position, Positions, position_at, position_bind, position_fees, position_realised, position_unrealised,
 )
 from hft._core.risk cimport risk_bind
 from hft._core.status cimport KILL_LATCHED
 from hft._core.sync cimport SYNC_SYNCED
 from hft._core.book cimport Book, book_base_best, book_base_best_qty, book_best, book_best_qty, book_hash
 from hft._core.symbols cimport Symbols
-from hft._core.types cimport ASK, BID, FEE_SCALE, MSG_AGG_TRADE, MSG_KINDS, MSG_TRADE, JournalRecord, Spec
+from hft._core.types cimport ASK, BID, FEE_SCALE, JournalRecord, Spec
 
 from hft._core import status as status_table
 from hft._core.params import DEFAULTS

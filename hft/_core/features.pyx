@@ -123,8 +123,8 @@ cdef class FeatureVector:
 cdef class FeatureBuffer:
     """A symbol's features over a window that slides with time.
 
-    Tell it when the book comes into sync, every message's effect and every trade; ask it at any moment. Times are nanoseconds on one clock
-    that does not go back.
+    Tell it when the book comes into sync, every message's effect and every trade; ask it at any moment. Times are nanoseconds
+    on one clock that does not go back.
 
     Parameters
     ----------
@@ -133,7 +133,8 @@ cdef class FeatureBuffer:
     window_ms : int
         The window W: features have no value until W of synced data since the last sync.
     capacity : int
-        Changes of the touch, and trades, that the window can hold. One that outgrows it is shortened, and `shortened` counts.
+        Changes of the touch, and trades, that the window can hold. One that outgrows it is shortened, and `shortened`
+        counts.
     imbalance_levels, depth_levels : int
         Levels of each side that `imbalance` and `depth_ratio` sum over.
 

@@ -104,8 +104,8 @@ cdef inline void ladder_clear(Ladder* l) noexcept nogil:
 cdef inline void _put(Ladder* l, int64_t key, int64_t qty) noexcept nogil:
     """Quantity at a key inside the window.
 
-    Whether a level is new, changed or gone is unpredictable, so that takes no branch; that a word of the bitmap fills or empties is
-    rare where the book is dense.
+    Whether a level is new, changed or gone is unpredictable, so that takes no branch; that a word of the bitmap fills or
+    empties is rare where the book is dense.
     """
     cdef uint64_t slot = <uint64_t>key & l.mask
     cdef uint64_t w = slot >> 6, m = slot >> 12
@@ -295,8 +295,6 @@ cdef inline void ladder_settle(Ladder* l) noexcept nogil:
     cdef int64_t n = l.top_n
     if l.dirty == KEY_NONE:
         return
-    if l.root == 0 and l.far.n:
-        ladder_move(l, far_first(&l.far).key)
     while n > 0 and l.top_key[n - 1] >= l.dirty:
         n -= 1
     l.top_n = n

@@ -17,8 +17,8 @@ from hft._core.status cimport (
     BUFFERED, CROSSED_BOOK, DUPLICATE_TRADE, NOT_CONNECTED, OK, OTHER_TRADE_SOURCE, SEQUENCE_GAP, STALE_UPDATE,
 )
 from hft._core.sync cimport (
-    SYNC_BRIDGING, SYNC_CONNECTING, SYNC_SYNCED, Sync, SyncParams, sync_connected, sync_disconnected, sync_init, sync_lost, sync_next, sync_on_depth,
-    sync_on_snapshot, sync_size,
+    SYNC_BRIDGING, SYNC_CONNECTING, SYNC_SYNCED, Sync, SyncParams, sync_connected, sync_disconnected, sync_init, sync_lost,
+    sync_next, sync_on_depth, sync_on_snapshot, sync_size,
 )
 from hft._core.types cimport (
     MSG_AGG_TRADE, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE, Level, Message, SymbolSpec, int32_t, int64_t, uint32_t,

@@ -57,7 +57,8 @@ cdef inline void broker_expire_ledgers(BrokerSymbol* s, OwnLevel* level) noexcep
             slot = order.next
 
 
-cdef inline int64_t broker_through(Broker* b, BrokerSymbol* s, const SymbolSpec* spec, int own, const Message* m, int64_t v) noexcept nogil:
+cdef inline int64_t broker_through(Broker* b, BrokerSymbol* s, const SymbolSpec* spec, int own, const Message* m,
+                                   int64_t v) noexcept nogil:
     """Rule 11: own orders at better prices than the trade's share its quantity first; returns what is left of it."""
     cdef Resting* r = broker_resting(s)
     cdef RestingOrder* order
@@ -128,7 +129,8 @@ cdef inline int broker_on_trade(Broker* b, const SymbolSpec* spec, const Message
     return b.fault
 
 
-cdef inline void broker_cross(Broker* b, BrokerSymbol* s, const SymbolSpec* spec, const Book* book, int own, int64_t v) noexcept nogil:
+cdef inline void broker_cross(Broker* b, BrokerSymbol* s, const SymbolSpec* spec, const Book* book, int own,
+                              int64_t v) noexcept nogil:
     """Rule 12: the opposite touch at or through an own price fills it, as far as there is quantity, and uses that up."""
     cdef Resting* r = broker_resting(s)
     cdef RestingOrder* order

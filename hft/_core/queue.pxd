@@ -148,7 +148,8 @@ cdef inline int64_t queue_step(const QueueModel* m, int64_t front, int64_t back,
     return <int64_t>rint((1.0 - p) * change - min(<double>back - p * change, 0.0))
 
 
-cdef inline void queue_on_decrease(QueuePosition* q, const QueueModel* m, int64_t prev, int64_t new, int64_t explained) noexcept nogil:
+cdef inline void queue_on_decrease(QueuePosition* q, const QueueModel* m, int64_t prev, int64_t new,
+                                   int64_t explained) noexcept nogil:
     """Rule 17: the level fell from `prev` to `new`, `explained` of it by trades that printed before."""
     cdef int64_t before = q.front
     cdef int64_t step = queue_step(m, q.front, prev - explained - q.front, prev - new - explained)

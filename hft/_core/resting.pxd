@@ -139,7 +139,7 @@ cdef inline int32_t resting_open_level(Resting* r, int side, int64_t price, int6
 
 
 cdef inline RestingOrder* resting_add(Resting* r, int side, int64_t price, int64_t displayed) noexcept nogil:
-    """A new order, last at its price; NULL when all slots are taken. The caller fills in the rest. `displayed`: N at the price."""
+    """A new order, last at its price; NULL without a free slot. `displayed`: N at the price. The caller fills in the rest."""
     cdef int32_t slot = r.free_order
     cdef int32_t at
     cdef OwnLevel* level

@@ -2,6 +2,7 @@
 
 from libc.stdint cimport int8_t, int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
+from hft._core.form cimport Form, form_init
 from hft._core.text cimport SCALES, Scale, scale_init
 from hft._core.types cimport MAX_SYMBOLS, NAME_BYTES, SymbolSpec, likely, unlikely
 
@@ -12,6 +13,8 @@ cdef struct ScaledSymbol:
     SymbolSpec spec
     Scale price[19]             # by digits after the point (SCALES)
     Scale qty[19]
+    Form price_form             # how levels were printed last
+    Form qty_form
 
 cdef struct ScaledSymbols:
     int64_t count
@@ -60,6 +63,8 @@ cdef inline int symbols_add(ScaledSymbols* t, const SymbolSpec* spec) noexcept n
     for decimals in range(SCALES):
         scale_init(&s.price[decimals], spec.price_mant, spec.price_exp, decimals)
         scale_init(&s.qty[decimals], spec.qty_mant, spec.qty_exp, decimals)
+    form_init(&s.price_form, spec.price_exp)
+    form_init(&s.qty_form, spec.qty_exp)
     t.slots[slot] = <int8_t>(i + 1)
     t.count = i + 1
     return i

@@ -88,8 +88,8 @@ cdef inline void snapshot_write(Snapshot* s, const Snapshot* values) noexcept no
 
 cdef inline int snapshot_read(const Snapshot* s, Snapshot* out) noexcept nogil:
     """A consistent copy: OK, or SNAPSHOT_TRIES when a write was under way each time and `out` means nothing."""
-    cdef int i
-    for i in range(SNAPSHOT_TRIES):
+    cdef int _try
+    for _try in range(SNAPSHOT_TRIES):
         if _read(s, out):
             return 0
     return SNAPSHOT_TRIES

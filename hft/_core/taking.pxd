@@ -69,7 +69,7 @@ cdef inline void used_add(Used* u, int side, int64_t price, int64_t displayed, i
 
 
 cdef inline void used_on_book(Used* u, const Book* book) noexcept nogil:
-    """Rule 9: a rise refreshes by as much, a fall bounds what is used by what is left, the same quantity restated changes nothing."""
+    """Rule 9: a rise refreshes as much, a fall bounds what is used by what is left, the same quantity restated does nothing."""
     cdef UsedLevel* e
     cdef int64_t shown
     cdef int32_t i = 0
@@ -131,9 +131,10 @@ cdef inline void take_commit(Used* u, const Book* book, int side, const Level* p
         used_add(u, side, plan[i].price, book_qty(book, side, plan[i].price), plan[i].qty)
 
 
-cdef inline int64_t fill_fee(const SymbolSpec* spec, int side, int64_t price, int64_t qty, bint maker, bint* in_base) noexcept nogil:
-    """The fee of one fill in 1e-8 of its asset, half to even on the exact product (SEMANTICS 24, 25). Where fees are taken from what
-    is received, a buy pays in base."""
+cdef inline int64_t fill_fee(const SymbolSpec* spec, int side, int64_t price, int64_t qty, bint maker,
+                             bint* in_base) noexcept nogil:
+    """The fee of one fill in 1e-8 of its asset, half to even on the exact product (SEMANTICS 24, 25). Where fees are taken
+    from what is received, a buy pays in base."""
     cdef int64_t rate = spec.maker_fee if maker else spec.taker_fee
     cdef i128 value = <i128>qty * spec.qty_mant
     cdef int32_t e = spec.qty_exp

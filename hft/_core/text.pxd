@@ -5,7 +5,7 @@
 # turn them into a number (D. Lemire, "Quickly parsing eight digits").
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcmp
 from hft._core.types cimport likely, unlikely
 
 cdef extern from *:
@@ -20,27 +20,6 @@ cdef extern from *:
     #endif
         return w;
     }
-    /* Of 32 bytes: bit i of `quotes` is set where byte i is a quote, of `others` where it is no digit. */
-    #if defined(__SSE2__)
-    #include <emmintrin.h>
-    static inline void hft_marks(const char *p, uint64_t *quotes, uint64_t *others) {
-        const __m128i quote = _mm_set1_epi8('"'), zero = _mm_set1_epi8('0'), ten = _mm_set1_epi8(10);
-        const __m128i a = _mm_loadu_si128((const __m128i *)p), b = _mm_loadu_si128((const __m128i *)(p + 16));
-        const __m128i x = _mm_sub_epi8(a, zero), y = _mm_sub_epi8(b, zero);
-        *quotes = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(a, quote))
-            | (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(b, quote)) << 16;
-        *others = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_max_epu8(x, ten), x))
-            | (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_max_epu8(y, ten), y)) << 16;
-    }
-    #else
-    static inline void hft_marks(const char *p, uint64_t *quotes, uint64_t *others) {
-        *quotes = *others = 0;
-        for (int i = 0; i < 32; i++) {
-            *quotes |= (uint64_t)(p[i] == '"') << i;
-            *others |= (uint64_t)((unsigned char)(p[i] - '0') > 9) << i;
-        }
-    }
-    #endif
     static inline uint64_t hft_rotr(uint64_t x, uint32_t n) { return (x >> n) | (x << (-n & 63)); }
     static const uint64_t hft_pow10[19] = {
         1ULL, 10ULL, 100ULL, 1000ULL, 10000ULL, 100000ULL, 1000000ULL, 10000000ULL, 100000000ULL, 1000000000ULL,
@@ -48,14 +27,12 @@ cdef extern from *:
         10000000000000000ULL, 100000000000000000ULL, 1000000000000000000ULL};
     """
     uint64_t load8 "hft_load8"(const char* p) noexcept nogil
-    void text_marks "hft_marks"(const char* p, uint64_t* quotes, uint64_t* others) noexcept nogil
     uint64_t rotr "hft_rotr"(uint64_t x, uint32_t n) noexcept nogil
     const uint64_t POW10 "hft_pow10"[19]
     int ctz "__builtin_ctzll"(uint64_t x) noexcept nogil
 
 cdef enum:
     MAX_DIGITS = 18             # of one number, before and after the point: what fits 64 bits whatever the digits
-    FORM_DECIMALS = 8           # after the point, the most that a Form describes
     SCALES = 19                 # one per count of digits after the point, 0 to MAX_DIGITS
 
 cdef struct Scale:              # printed digits -> ticks or quanta, for one count of digits after the point
@@ -64,15 +41,6 @@ cdef struct Scale:              # printed digits -> ticks or quanta, for one cou
     uint64_t most               # a quotient above this was not exact
     uint32_t twos               # the power of two in the divisor
     uint32_t reserved
-
-cdef struct Form:               # how a number is printed: with so many digits after the point, however many before
-    uint64_t before             # of the last eight characters, the bytes before the point once its gap is closed
-    int64_t most                # characters, for eight digits on either side
-    int64_t back                # from the closing quote back to the point; 0: no point
-    int32_t decimals
-    int32_t known               # 1: `text_pair` can read it
-    int64_t point               # what must stand there: a point, or, if there is none, the closing quote
-
 
 # -- scales ------------------------------------------------------------------------------------------------------------
 
@@ -132,18 +100,9 @@ cdef inline int text_digits(uint64_t w) noexcept nogil:
     return ctz(other) >> 3 if other else 8
 
 
-cdef inline uint64_t text_value(uint64_t w, int64_t k) noexcept nogil:
+cdef inline uint64_t text_value(uint64_t w, int k) noexcept nogil:
     """The number that the word's first k digits print, 1 <= k <= 8."""
-    return _eight((w & 0x0F0F0F0F0F0F0F0FULL) << (64 - 8 * k))
-
-
-cdef inline uint64_t text_last(uint64_t w, int64_t k) noexcept nogil:
-    """The number that the word's last k digits print, 1 <= k <= 8."""
-    return _eight((w & 0x0F0F0F0F0F0F0F0FULL) >> (64 - 8 * k) << (64 - 8 * k))
-
-
-cdef inline uint64_t _eight(uint64_t w) noexcept nogil:
-    """Eight digits' values, the first in the lowest byte, as one number: pairs, then fours, then all."""
+    w = (w - 0x3030303030303030ULL) << (64 - 8 * k)
     w = w * 10 + (w >> 8)
     return (((w & 0x000000FF000000FFULL) * 0x000F424000000064ULL)
             + (((w >> 16) & 0x000000FF000000FFULL) * 0x0000271000000001ULL)) >> 32
@@ -199,6 +158,45 @@ cdef inline const char* text_uint(const char* p, const char* end, int64_t* out) 
     return p
 
 
+cdef inline char text_key(const char* p, const char* end) noexcept nogil:
+    """The letter of `"x":`, or 0 for anything else."""
+    if likely(end - p >= 4) and p[0] == c'"' and p[2] == c'"' and p[3] == c':':
+        return p[1]
+    return 0
+
+
+cdef inline const char* text_bool(const char* p, const char* end, bint* out) noexcept nogil:
+    """`true` or `false`."""
+    out[0] = end - p >= 4 and memcmp(p, b"true", 4) == 0
+    return p + 4 if out[0] else text_expect(p, end, b"false", 5)
+
+
+cdef inline const char* text_skip(const char* p, const char* end) noexcept nogil:
+    """A field that is not used: a name of one to three letters, and a string, integer, boolean or null.
+
+    Longer names (`data`, `stream`, `event`) could change what kind of message this is: those are not skipped.
+    """
+    cdef const char* close
+    cdef int64_t ignored
+    cdef bint flag
+    if p == end or p[0] != c'"':
+        return NULL
+    close = text_string(p + 1, end)
+    if close == NULL or close - p > 4 or close - p < 2 or (close - p == 2 and p[1] == c'e'):
+        return NULL
+    p = text_expect(close, end, b'":', 2)
+    if p == NULL or p == end:
+        return NULL
+    if p[0] == c'"':
+        p = text_string(p + 1, end)
+        return p + 1 if p != NULL else NULL
+    if p[0] == c'n':
+        return text_expect(p, end, b"null", 4)
+    if p[0] == c't' or p[0] == c'f':
+        return text_bool(p, end, &flag)
+    return text_uint(p + 1 if p[0] == c'-' else p, end, &ignored)
+
+
 # -- decimals ----------------------------------------------------------------------------------------------------------
 
 cdef inline const char* text_decimal_long(const char* p, const char* end, uint64_t* digits, int* decimals) noexcept nogil:
@@ -245,60 +243,6 @@ cdef inline const char* text_decimal(const char* p, const char* end, uint64_t* d
     digits[0] = text_value(w, k) * POW10[f] + text_value(tail, f)
     decimals[0] = f
     return p + k + 1 + f
-
-
-cdef inline void text_form(Form* f, int decimals) noexcept nogil:
-    f.known = decimals <= FORM_DECIMALS
-    f.decimals = decimals
-    f.back = decimals + 1 if decimals else 0
-    f.point = c'.' if decimals else c'"'
-    f.most = decimals + 9 if decimals else 8
-    f.before = 0xFFFFFFFFFFFFFFFFULL >> (8 * decimals) if decimals < 8 else 0
-
-
-cdef inline uint64_t text_fixed(const char* p, int64_t n, const Form* f) noexcept nogil:
-    """The digits that n characters of a form print; `text_pair` checked that they do."""
-    cdef uint64_t w = load8(p + n - 8)
-    if n <= 8:
-        if f.decimals == 0:
-            return text_last(w, n)
-        return text_last(((w << 8) & f.before) | (w & ~f.before), n - 1)    # close the point's gap: one number, not two
-    return text_value(load8(p), n - f.back) * POW10[f.decimals] + text_last(w, f.decimals)
-
-
-cdef inline const char* text_pair(
-        const char* p, const Form* f, const Form* g, uint64_t* a, uint64_t* b) noexcept nogil:
-    """Two decimals of known forms, `61800.20","0.014"`, as digits; NULL when they are printed otherwise.
-
-    Takes them from after the first's opening quote to the second's closing one, which is not taken. There must be eight
-    bytes before p, and 32 after it.
-
-    All checks are one: of the bytes up to the last quote, those that are no digits must be those that the forms have.
-    """
-    cdef uint64_t quotes, others, first, last, point_a, point_b
-    cdef int64_t n, m
-    cdef const char* q
-    text_marks(p, &quotes, &others)
-    first = quotes & (~quotes + 1)
-    quotes &= quotes - 1
-    quotes &= quotes - 1
-    last = quotes & (~quotes + 1)
-    point_a = first >> f.back
-    point_b = last >> g.back
-    if unlikely(others & (2 * last - 1) != (point_a | 7 * first | point_b | last)):
-        return NULL
-    if unlikely(point_a <= 1) or unlikely(point_b <= 8 * first):        # no digit before the point, or no third quote
-        return NULL
-    n = ctz(first)
-    q = p + n + 3
-    m = ctz(last) - n - 3
-    if unlikely(memcmp(q - 3, b'","', 3) != 0) or unlikely((p[n - f.back] ^ f.point) | (q[m - g.back] ^ g.point)):
-        return NULL
-    if unlikely(n > f.most) or unlikely(m > g.most):
-        return NULL
-    a[0] = text_fixed(p, n, f)
-    b[0] = text_fixed(q, m, g)
-    return q + m
 
 
 cdef inline const char* text_scaled(const char* p, const char* end, const Scale* scales, int64_t* out) noexcept nogil:

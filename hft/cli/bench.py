@@ -38,6 +38,6 @@ def tick(
     """
     chosen = settings(config, assignments)
 
-    from hft.bench.tick import run
+    from hft.measure import tick as run
 
     return run(chosen, input=input, messages=messages, seed=seed, json=json)

@@ -18,7 +18,9 @@ def sim(
     port: Annotated[int | None, typer.Option(metavar="PORT", help="0: any free one.")] = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="The same seed gives the same market.")] = None,
     capture: Annotated[Path | None, typer.Option(metavar="FILE", help="Serve a recorded session instead.")] = None,
-    speed: Annotated[float, typer.Option(metavar="N", min=0.01, help="Times the recorded pace.")] = 1.0,
+    speed: Annotated[
+        float, typer.Option(metavar="N", min=0.0, help="Times the recorded pace; 0, with a capture: as fast as it is taken.")
+    ] = 1.0,
     assignments: Assignments = None,
 ) -> int:
     """Run the embedded exchange alone.

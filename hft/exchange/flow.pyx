@@ -2,21 +2,19 @@
 
 from libc.math cimport exp, floor, log10, pow, sqrt
 from libc.stdlib cimport labs
-from libc.string cimport memset
 
-from hft._core.types cimport ASK, BID, BUY, BUYER_IS_MAKER, GTC, IOC, LIMIT, MSG_AGG_TRADE, MSG_DEPTH, MSG_TICKER, MSG_TRADE
-from hft._core.types cimport SELL
-from hft.exchange.ladder cimport Fill, PriceLevel, ladder_fills, ladder_find, ladder_levels, ladder_next, ladder_orders
+from hft._core.types cimport ASK, BID, BUY, GTC, IOC, LIMIT, SELL
+from hft.exchange.ladder cimport PriceLevel, ladder_find, ladder_levels, ladder_next, ladder_orders
 from hft.exchange.ladder cimport ladder_qty
-from hft.exchange.matching cimport Execution, matching_cancel, matching_cut, matching_submit
-from hft.exchange.random cimport random_below, random_chance, random_exponential, random_init, random_lognormal
+from hft.exchange.matching cimport matching_cancel, matching_submit
+from hft.exchange.publish cimport publish_depth, publish_touch, publish_trades
+from hft.exchange.random cimport random_chance, random_exponential, random_init, random_lognormal
 from hft.exchange.random cimport random_normal, random_unit
-from hft.exchange.tape cimport tape_has_room, tape_levels, tape_put
+from hft.exchange.tape cimport tape_has_room
 
 cdef enum:
     MILLISECOND = 1000000
     GRID_NS = 10000000          # x, y and activity move on this grid
-    LATE_NS = 2000000           # a bookTicker this close before a depth update may be overtaken by it
 
 cdef int64_t NEVER = (<int64_t>1 << 62)
 
@@ -41,78 +39,6 @@ cdef inline int64_t _size(Flow* f, double median, double sigma) noexcept nogil:
 
 cdef inline int64_t _touch_price(const Flow* f, int side) noexcept nogil:
     return f.bid if side == BID else f.bid + 1
-
-
-# --- what is published --------------------------------------------------------------------------------------------------
-
-cdef void _publish_touch(Flow* f, MatchingState* m, Tape* t) noexcept nogil:
-    """A bookTicker, if the touch is not what the last one said."""
-    cdef Message q
-    memset(&q, 0, sizeof(Message))
-    q.kind, q.venue_ns, q.last_id, q.prev_id = MSG_TICKER, f.now, m.update_id, -1
-    q.price, q.ask_price = m.best[0], m.best[1]
-    q.qty, q.ask_qty = ladder_qty(m, BID, q.price), ladder_qty(m, ASK, q.ask_price)
-    if (q.price == f.touch.price and q.qty == f.touch.qty and q.ask_price == f.touch.ask_price
-            and q.ask_qty == f.touch.ask_qty):
-        return
-    f.touch = q
-    if f.held or (f.cut_ns - f.now < LATE_NS and random_chance(&f.random, 0.5)):
-        f.held = 1
-        f.late = q
-    else:
-        tape_put(t, &q)
-
-
-cdef void _publish_trades(Flow* f, MatchingState* m, Tape* t, int book_side) noexcept nogil:
-    """The prints of the taker just executed, and one aggregate per price."""
-    cdef Message p
-    cdef Message agg
-    cdef Fill* fill
-    cdef int32_t i
-    memset(&p, 0, sizeof(Message))
-    memset(&agg, 0, sizeof(Message))
-    p.kind, p.venue_ns = MSG_TRADE, f.now
-    p.flags = BUYER_IS_MAKER if book_side == BID else 0
-    for i in range(m.n_fills):
-        fill = &ladder_fills(m)[i]
-        p.first_id = p.last_id = fill.trade_id
-        p.price, p.qty, p.prev_id = fill.price, fill.qty, -1
-        tape_put(t, &p)
-    for i in range(m.n_fills):
-        fill = &ladder_fills(m)[i]
-        if agg.price != fill.price:
-            if agg.price:
-                tape_put(t, &agg)
-            f.agg_id += 1
-            agg = p
-            agg.kind, agg.price, agg.qty = MSG_AGG_TRADE, fill.price, 0
-            agg.last_id, agg.first_id = f.agg_id, fill.trade_id
-        agg.qty += fill.qty
-        agg.prev_id = fill.trade_id      # `l`, the last trade in it
-    if m.n_fills:
-        tape_put(t, &agg)
-
-
-cdef void _publish_depth(Flow* f, MatchingState* m, Tape* t) noexcept nogil:
-    cdef Message d
-    cdef int32_t n_bids = 0
-    cdef int32_t n
-    f.cut_ns += f.params.cut_ns + random_below(&f.random, f.params.cut_ns // 12)
-    if m.n_dirty:
-        memset(&d, 0, sizeof(Message))
-        n = matching_cut(m, tape_levels(t) + t.n_levels, &n_bids)
-        d.kind, d.venue_ns = MSG_DEPTH, f.now
-        d.first_id, d.last_id, d.prev_id = f.first_id, m.update_id, f.last_cut_id
-        d.n_bids, d.n_asks = n_bids, n - n_bids
-        t.n_levels += n
-        tape_put(t, &d)
-        f.last_cut_id = m.update_id
-        if f.params.id_gap:
-            m.update_id += random_below(&f.random, f.params.id_gap)
-        f.first_id = m.update_id + 1
-    if f.held:
-        f.held = 0
-        tape_put(t, &f.late)
 
 
 # --- actions ------------------------------------------------------------------------------------------------------------
@@ -166,7 +92,7 @@ cdef void _heal(Flow* f, MatchingState* m, Tape* t) noexcept nogil:
     for i in range(2):
         side = first if i == 0 else _opposite(first)
         _fill_touch(f, m, side, _touch_target(f, side) * (0.5 + 0.6 * random_unit(&f.random)))
-        _publish_touch(f, m, t)
+        publish_touch(f, m, t)
 
 
 cdef void _execute(Flow* f, MatchingState* m, Tape* t, int side, int64_t limit, int64_t qty) noexcept nogil:
@@ -179,10 +105,10 @@ cdef void _execute(Flow* f, MatchingState* m, Tape* t, int side, int64_t limit, 
     elif m.best[side] != best:
         f.heal_ns = min(f.heal_ns, f.now + <int64_t>random_exponential(&f.random, MILLISECOND))
     if ticker_first:
-        _publish_touch(f, m, t)
-    _publish_trades(f, m, t, side)
+        publish_touch(f, m, t)
+    publish_trades(f, m, t, side)
     if not ticker_first:
-        _publish_touch(f, m, t)
+        publish_touch(f, m, t)
 
 
 cdef void _taker(Flow* f, MatchingState* m, Tape* t) noexcept nogil:
@@ -213,7 +139,7 @@ cdef void _touch(Flow* f, MatchingState* m, Tape* t) noexcept nogil:
         _rest(f, m, side, price, _size(f, f.params.order_qty, 1.0))
     elif level.orders > 1:
         matching_cancel(m, ladder_orders(m)[level.tail if random_chance(&f.random, 0.7) else level.head].id)
-    _publish_touch(f, m, t)
+    publish_touch(f, m, t)
 
 
 cdef int64_t _deep_distance(Flow* f) noexcept nogil:
@@ -275,7 +201,7 @@ cdef void _deep(Flow* f, MatchingState* m, Tape* t) noexcept nogil:
         if level.orders > 2 or random_chance(&f.random, 0.6):
             matching_cancel(m, ladder_orders(m)[level.head].id)
         _rest(f, m, side, price, _size(f, median, 2.0 if near else 1.5))
-    _publish_touch(f, m, t)
+    publish_touch(f, m, t)
 
 
 cdef void _move(Flow* f, MatchingState* m, Tape* t) noexcept nogil:
@@ -304,7 +230,7 @@ cdef void _move(Flow* f, MatchingState* m, Tape* t) noexcept nogil:
         _withdraw(f, m, side, price, 1.0)
         price = ladder_next(m, side, price)
     _follow(f, m, side)
-    _publish_touch(f, m, t)
+    publish_touch(f, m, t)
 
 
 cdef void _burst(Flow* f) noexcept nogil:
@@ -353,7 +279,7 @@ cdef void flow_init(Flow* f, const FlowParams* p, MatchingState* m, Tape* t) noe
     """Memory zeroed by the caller. Fills the book: dense to a few times `deep_ticks`, round prices to the ends."""
     cdef int side
     cdef int64_t d, price
-    cdef int32_t i
+    cdef int32_t _
     f.params = p[0]
     random_init(&f.random, p.seed)
     f.now = p.start_ns
@@ -366,15 +292,15 @@ cdef void flow_init(Flow* f, const FlowParams* p, MatchingState* m, Tape* t) noe
             price = _deep_price(f, side, d)
             if price > 0 and random_chance(&f.random, (0.28 if d < p.near_ticks else 0.7) / p.level_gap):
                 _rest(f, m, side, price, _size(f, p.level_qty * (0.4 if d < p.near_ticks else 1.0), 1.5))
-        for i in range(2000):
+        for _ in range(2000):
             d = _deep_distance(f)
             price = _deep_price(f, side, d)
             if price > 0 and d > 5 * p.deep_ticks and ladder_qty(m, side, price) == 0:
                 _rest(f, m, side, price, _size(f, p.level_qty, 1.5))
-    _publish_depth(f, m, t)
+    publish_depth(f, m, t)
     t.n_messages = t.n_levels = 0           # the first book is for the snapshot; streams start after it
     f.cut_ns = f.now + p.cut_ns
-    _publish_touch(f, m, t)
+    publish_touch(f, m, t)
     _draw(f)
 
 
@@ -397,7 +323,7 @@ cdef int flow_step(Flow* f, MatchingState* m, Tape* t, int64_t until, bint one_c
         f.now = due
         cut = False
         if due == f.cut_ns:
-            _publish_depth(f, m, t)
+            publish_depth(f, m, t)
             cut = one_cut
         elif due == f.grid_ns:
             f.grid_ns += GRID_NS

@@ -1,6 +1,6 @@
 """One simulated symbol as Python sees it: matching engine, order flow and tape, stepped together."""
 
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memset
 
 from hft._core.memory cimport hft_alloc, hft_free

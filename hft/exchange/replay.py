@@ -1,8 +1,9 @@
 """The recorded exchange: serves a captured session as it was, to whoever subscribes.
 
 The session starts when a client has subscribed. A recorded REST snapshot is the answer to every request for that symbol's
-book: at once before the session has started, else as soon as the stream has reached it; and the stream holds at it until it was
-asked for. So a client that connects, buffers and asks bridges stream and snapshot without a gap, at any speed.
+book: at once before the session has started, else as soon as the stream has reached it. Once a depth update is out as well,
+the stream holds until the snapshot was asked for. So a client that connects, buffers and asks bridges stream and snapshot
+without a gap, at any speed.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from hft.exchange.rest import Refused
 from hft.exchange.streams import channel_of
 from hft.exchange.symbols import SYMBOLS, SymbolSettings
 from hft.feed.captures import Kind, Record, Session
-from hft.feed.specs import listed, quote_of
+from hft.feed.specs import SpecRules, listed, quote_of
 from hft.feed.survey import Printed, Survey, survey
 from hft.feed.symbol_table import TABLE
 from hft.feed.venues import DIALECTS
@@ -30,7 +31,7 @@ from hft.feed.venues import DIALECTS
 SETTLE_S = 0.1
 """The session starts when no client has subscribed for so long: one that opens several connections gets them all."""
 HOLD_S = 2.0
-"""How long the stream waits at a snapshot that nobody asks for."""
+"""How long the stream waits for somebody to ask for a snapshot."""
 BATCH = 256
 """Messages between two looks at the queues, at full speed."""
 
@@ -101,13 +102,13 @@ class Recorded:
                 self._books.append(record)
             yield record
 
-    def _recorded_rules(self, found: Survey) -> dict[str, dict[str, object]]:
+    def _recorded_rules(self, found: Survey) -> dict[str, SpecRules]:
         try:
             return {name: rules for body in found.exchange_info for name, rules in listed(body).items()}
         except msgspec.DecodeError as error:
             raise DamagedData(f"its exchangeInfo can't be read: {error}", where=self.where) from None
 
-    def _settings(self, name: str, rules: dict[str, dict[str, object]], printed: Printed) -> SymbolSettings:
+    def _settings(self, name: str, rules: dict[str, SpecRules], printed: Printed) -> SymbolSettings:
         """Tick and step: recorded, from the tables, or the decimals as printed (SEMANTICS 28)."""
         quote = quote_of(name)
         base = name.partition("_")[0].removesuffix(quote)
@@ -175,6 +176,7 @@ class Replay:
             await asyncio.sleep(SETTLE_S / 5)
         self._started = True
         first_ns, start = self._now_ns, time.monotonic()
+        unasked, depths = set(self._asked), set[str]()
         for n, record in enumerate(self.recorded):
             if self.speed > 0:
                 ahead = (record.ns - first_ns) / 1e9 / self.speed - (time.monotonic() - start)
@@ -185,17 +187,24 @@ class Replay:
             await self.hub.drained()
             self._now_ns = max(self._now_ns, record.ns)
             if record.kind == Kind.SNAPSHOT:
-                start += await self._hold(record)
+                symbol = self.recorded.symbol_of(record)
+                self._body[symbol] = record.data.decode()
+                self._reached[symbol].set()
             elif record.kind == Kind.FRAME and (routed := route(record.data)) is not None:
                 channel, body = routed
                 self.hub.publish(channel, partial(_as_recorded, body))
+                symbol = channel.partition("@")[0].upper()
+                if channel.endswith("@depth"):
+                    depths.add(symbol)
+            else:
+                continue
+            if symbol in unasked and symbol in depths and self._reached[symbol].is_set():
+                unasked.discard(symbol)
+                start += await self._hold(symbol)
 
-    async def _hold(self, record: Record) -> float:
-        """Let the stream wait until the snapshot that it has reached was asked for; how long that took, seconds."""
-        symbol = self.recorded.symbol_of(record)
+    async def _hold(self, symbol: str) -> float:
+        """Wait until the book of a symbol was asked for; how long that took, seconds."""
         began = time.monotonic()
-        self._body[symbol] = record.data.decode()
-        self._reached[symbol].set()
         try:
             async with asyncio.timeout(HOLD_S):
                 await self._asked[symbol].wait()

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 STEP_S = 0.003
 """How long events wait to be published at most: within the feed delay measured on USD-M (median 3.4 ms)."""
+SLICE_NS = 200_000_000
 CUT_MS = 50
+"""Between the market's own depth updates."""
 
 
 class DepthStream:
@@ -105,9 +107,12 @@ class Simulation:
     async def run(self) -> None:
         """Publish until cancelled."""
         self._started = time.monotonic_ns()
+        reached = self.start_ns
         while True:
-            self.step(self.now_ns())
-            await asyncio.sleep(STEP_S)
+            # Behind the clock (a stalled machine, a high speed) it catches up in slices, so that queues drain in between.
+            reached = min(self.now_ns(), reached + SLICE_NS)
+            self.step(reached)
+            await asyncio.sleep(STEP_S if reached + SLICE_NS > self.now_ns() else 0)
 
     def step(self, until_ns: int) -> None:
         """Everything up to a moment, all symbols in the order of their stamps."""

@@ -24,12 +24,18 @@ Text = str | Decimal
 class Rules(Protocol):
     """What the settings say of a symbol: `hft.config.SymbolRules`."""
 
-    tick: Text
-    step: Text
-    quote: str
-    min_qty: Text
-    max_qty: Text
-    min_notional: Text
+    @property
+    def tick(self) -> Text: ...
+    @property
+    def step(self) -> Text: ...
+    @property
+    def quote(self) -> str: ...
+    @property
+    def min_qty(self) -> Text: ...
+    @property
+    def max_qty(self) -> Text: ...
+    @property
+    def min_notional(self) -> Text: ...
 
 
 class SpecRules(TypedDict, total=False):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from hft._core.engine import Engine
@@ -43,6 +43,11 @@ class Tape:
                 self.books.append((len(self.frames), record.symbol or symbol, record.ns, book))
 
     @property
+    def trades(self) -> str:
+        """The stream that volume is told by: `trade` where there is one."""
+        return "trade" if any(b'"e":"trade"' in frame for frame in self.frames[:10_000]) else "aggTrade"
+
+    @property
     def start_ns(self) -> int:
         """The first stamp."""
         first = [*self.stamps[:1], *(ns for _, _, ns, _ in self.books[:1])]
@@ -76,7 +81,7 @@ class Tape:
 
 
 def load(
-    paths: Iterable[str | Path], *, fees: tuple[specs.Text, specs.Text], settings: dict[str, specs.Rules] | None = None
+    paths: Iterable[str | Path], *, fees: tuple[specs.Text, specs.Text], settings: Mapping[str, specs.Rules] | None = None
 ) -> tuple[Tape, list[Spec], str]:
     """Captures as one session: the tape, the symbols' specifications, and the dialect.
 

@@ -26,7 +26,8 @@ class BrokerPair:
         self.slow = OracleBroker(
             self.view, lot=spec.lot, tick_size=spec.tick, quantum=spec.quantum, maker_fee=spec.maker_fee,
             taker_fee=spec.taker_fee, fee_received=spec.fee_asset == "received",
-            entry_ns=self.options.get("entry_latency_ms", 20) * MS, max_feed_delay_ns=self.options.get("max_feed_delay_ms", 50) * MS,
+            entry_ns=self.options.get("entry_latency_ms", 20) * MS,
+            max_feed_delay_ns=self.options.get("max_feed_delay_ms", 50) * MS,
             model=model, exponent=self.options.get("queue_exponent", 3.0),
         )
         return self

@@ -108,7 +108,7 @@ def test_rule_17_a_trade_and_its_decrease_count_once_in_either_order(model, show
 def test_rule_17_the_trade_that_empties_the_level_fills_what_exceeds_the_queue(shown_first):
     p = pair()
     order_id = resting(p, "buy", 5, 99)
-    trade, gone = lambda: p.trade(99, 12, 3, buyer_is_maker=True), lambda: p.depth([(99, 0)], [], 3)  # noqa: E731
+    trade, gone = lambda: p.trade(99, 12, 3, buyer_is_maker=True), lambda: p.depth([(99, 0)], [], 3)
     reports = gone() + trade() if shown_first else trade() + gone()
     assert filled(reports) == [(order_id, 2)]
 
@@ -177,13 +177,14 @@ def test_rule_15_a_decrease_absorbs_its_trade_until_150_ms():
     assert p.fast.queue_ahead(order_id) == 4
 
 
-def test_rule_15_a_trade_is_forgotten_after_150_ms():
+@pytest.mark.parametrize(("later", "ahead"), [(150 * MS, 8), (150 * MS + 1, 7)])
+def test_rule_15_a_trade_is_forgotten_after_150_ms(later, ahead):
     p = pair(bids=[(99, 10), (98, 1)], queue_model="power")
     order_id = resting(p, "buy", 50, 99)
-    p.depth([(99, 30)], [], 2)
-    p.trade(99, 6, 3, buyer_is_maker=True)
-    p.depth([(99, 24)], [], 150 * MS + 4)
-    assert p.fast.queue_ahead(order_id) == 4 - round(6 * (1 - 26**3 / (26**3 + 4**3)))
+    p.depth([(99, 14)], [], 2)
+    p.trade(99, 2, 3, buyer_is_maker=True)
+    p.depth([(99, 12)], [], 3 + later)
+    assert p.fast.queue_ahead(order_id) == ahead  # forgotten: a cancel, of which 1 - 6³/(6³ + 8³) was ahead
 
 
 @pytest.mark.parametrize(("stamp", "ahead"), [(0, 4), (499, 0), (500, 4), (501, 4)])
@@ -193,6 +194,53 @@ def test_rule_15_a_decrease_absorbs_only_trades_stamped_not_after_it(stamp, ahea
     p.depth([(99, 4)], [], 2, venue_ns=stamp)
     p.trade(99, 5, 3, buyer_is_maker=True, venue_ns=500)
     assert p.fast.queue_ahead(order_id) == ahead
+
+
+def test_rule_15_ages_are_measured_on_the_venue_clock_s_running_maximum():
+    p = pair()
+    order_id = resting(p, "buy", 5, 99)
+    p.depth([(99, 4)], [], MS)
+    p.depth([(90, 1)], [], 152 * MS)
+    assert filled(p.trade(99, 6, 100 * MS, buyer_is_maker=True)) == [(order_id, 2)]  # a late print; the decrease is forgotten
+
+
+def test_rule_13_a_resync_ends_what_was_shown_and_not_traded():
+    p = pair(bids=[(99, 10), (98, 1)], queue_model="power", queue_exponent=1.0)
+    order_id = resting(p, "buy", 50, 99)
+    p.depth([(99, 20)], [], 2)
+    p.depth([(99, 17)], [], 3)
+    p.desync()
+    p.resync(4)
+    ahead = p.fast.queue_ahead(order_id)
+    p.trade(99, 2, 5, buyer_is_maker=True)  # not the trade of that decrease, so it explains the next one
+    p.depth([(99, 15)], [], 6)
+    assert p.fast.queue_ahead(order_id) == ahead - 2
+
+
+def test_rule_13_a_resync_ends_what_was_traded_and_not_shown():
+    p = pair(bids=[(99, 10), (98, 1)], queue_model="power")
+    order_id = resting(p, "buy", 50, 99)
+    p.depth([(99, 20)], [], 2)
+    p.trade(99, 2, 3, buyer_is_maker=True)
+    p.desync()
+    p.resync(4)
+    p.depth([(99, 16)], [], 5)  # all of it is a cancel
+    assert p.fast.queue_ahead(order_id) == 8 - round(4 * (1 - 12**3 / (12**3 + 8**3)))
+
+
+@pytest.mark.parametrize("model", MODELS[1:])
+def test_rule_17_only_what_no_trade_explains_is_shared_by_the_model(model):
+    p = pair(bids=[(99, 40), (98, 1)], queue_model=model, queue_exponent=1.0)
+    order_id = resting(p, "buy", 99, 99)
+    p.depth([(99, 100)], [], 2)
+    p.trade(99, 10, 3, buyer_is_maker=True)
+    p.depth([(99, 60)], [], 4)  # 10 of 40 were the trade; F = 30, back = 100 - 10 - 30
+    back, front = 60, 30
+    behind = {
+        "log": math.log1p(back) / (math.log1p(back) + math.log1p(front)),
+        "log2": math.log1p(back) / math.log1p(back + front),
+    }.get(model, back / (back + front))
+    assert p.fast.queue_ahead(order_id) == 30 - round((1 - behind) * 30 - min(back - behind * 30, 0))
 
 
 def test_rule_17_the_credit_ends_with_the_decrease_it_was_given_for():

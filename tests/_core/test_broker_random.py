@@ -1,4 +1,4 @@
-"""Broker and oracle on anything: random sequences of books, tickers, trades, orders, cancels; and real captures with random orders."""
+"""Broker and oracle on anything: random books, tickers, trades, orders and cancels; real captures with random orders."""
 
 import json
 import random
@@ -18,26 +18,32 @@ SPECS = {
 }  # fmt: skip
 MODELS = ("risk_averse", "log", "log2", "power", "power2", "power3")
 
-# A narrow band of prices and small quantities: everything meets everything.
-PRICE = st.integers(92, 108)
-QTY = st.integers(0, 12)
+# A narrow band of prices and small quantities; most market data aims at a level where an own order rests.
+PRICE = st.integers(94, 106)
 SIDE = st.sampled_from(["buy", "sell"])
-STEP = st.sampled_from([0, 1, 3 * MS, 21 * MS, 80 * MS])  # between one input and the next
-STAMP = st.sampled_from([None, 0, -2 * MS])  # of the exchange: none, as v, or older
-LEVELS = st.lists(st.tuples(st.integers(1, 8), QTY), max_size=4)  # distance from the middle, quantity
+STEP = st.sampled_from([0, 1, 3 * MS, 3 * MS, 21 * MS, 80 * MS])  # between one input and the next
+STAMP = st.sampled_from([None, 0, 0, -2 * MS])  # of the exchange: none, as v, or older
+LEVELS = st.lists(st.tuples(st.integers(1, 8), st.integers(0, 12)), max_size=4)  # distance from the middle, quantity
+MIDDLE = st.integers(97, 103)
+RARELY = st.integers(0, 9).map(lambda n: n == 0)
+WHICH = st.integers(0, 5)  # of the resting orders
 
+AT_AN_ORDER = (
+    st.tuples(st.just("trade"), STEP, WHICH, st.sampled_from([0, 0, 0, 1, 4]), st.integers(1, 20), STAMP, st.integers(0, 19)),
+    st.tuples(st.just("level"), STEP, WHICH, st.integers(0, 15), STAMP),
+)
 ACTION = st.one_of(
-    st.tuples(st.just("depth"), STEP, st.integers(96, 104), LEVELS, LEVELS, STAMP),
+    *AT_AN_ORDER * 3,
+    st.tuples(st.just("depth"), STEP, MIDDLE, LEVELS, LEVELS, STAMP),
     st.tuples(st.just("ticker"), STEP, PRICE, st.integers(1, 12), st.integers(1, 3), st.integers(1, 12), STAMP),
-    st.tuples(st.just("trade"), STEP, PRICE, st.integers(1, 30), st.booleans(), STAMP, st.integers(0, 15)),
-    st.tuples(st.just("limit"), SIDE, PRICE, st.integers(1, 9), st.sampled_from(["gtc", "gtc", "ioc", "fok", "post_only"]),
-              st.sampled_from([False, False, False, True])),
+    *[st.tuples(st.just("limit"), SIDE, PRICE, st.integers(1, 9), st.just("gtc"), RARELY)] * 3,
+    st.tuples(st.just("limit"), SIDE, PRICE, st.integers(1, 9), st.sampled_from(["ioc", "fok", "post_only"]), st.booleans()),
     st.tuples(st.just("market"), SIDE, st.one_of(st.none(), PRICE), st.integers(1, 30), st.booleans()),
     st.tuples(st.just("cancel"), st.integers(1, 12)),
     st.tuples(st.just("timers"), STEP),
-    st.tuples(st.just("desync"), st.just(0)),
-    st.tuples(st.just("resync"), STEP, st.integers(96, 104), LEVELS, LEVELS),
-)  # fmt: skip
+    st.tuples(st.just("resync"), STEP, MIDDLE, LEVELS, LEVELS),
+    st.tuples(st.sampled_from(["timers", "timers", "timers", "desync"]), STEP),
+)
 
 
 def around(middle, levels, sign):
@@ -45,11 +51,11 @@ def around(middle, levels, sign):
 
 
 class Session:
-    """Plays actions on a pair, keeping the book uncrossed as a venue's is and time from running back."""
+    """Plays actions on a pair, keeping the book uncrossed as a venue's is, and time from running back."""
 
-    def __init__(self, spec, model):
+    def __init__(self, spec, model, entry_latency_ms):
         self.spec = spec
-        self.pair = BrokerPair(spec, entry_latency_ms=20, queue_model=model, queue_exponent=2.0)
+        self.pair = BrokerPair(spec, entry_latency_ms=entry_latency_ms, queue_model=model, queue_exponent=2.0)
         self.pair.start([(98, 9), (97, 4), (95, 7)], [(102, 9), (103, 4), (105, 7)])
         self.now = 100 * MS
         self.orders = 0
@@ -64,21 +70,44 @@ class Session:
     def stamp(self, offset):
         return 0 if offset is None else self.now + offset
 
+    def resting(self, which):
+        """One of the resting orders; None when there is none."""
+        orders = self.pair.slow.orders
+        return orders[which % len(orders)] if orders else None
+
     def depth(self, step, middle, bids, asks, stamp):
         self.now += step
         self.pair.depth(*self.clear_of(middle, bids, asks), self.now, venue_ns=self.stamp(stamp))
+
+    def level(self, step, which, qty, stamp):
+        """The quantity at a resting order's price changes, if that crosses nobody."""
+        order = self.resting(which)
+        if order is None:
+            return
+        own, other = ("bid", "ask") if order.side == "buy" else ("ask", "bid")
+        sign = 1 if own == "bid" else -1
+        if qty and any(sign * (order.price - p) >= 0 for p in self.pair.view.base[other]):
+            return
+        self.now += step
+        change = {own: [(order.price, qty)], other: []}
+        self.pair.depth(change["bid"], change["ask"], self.now, venue_ns=self.stamp(stamp))
 
     def ticker(self, step, bid, bid_qty, spread, ask_qty, stamp):
         self.now += step
         self.pair.ticker(bid, bid_qty, bid + spread, ask_qty, self.now, venue_ns=self.stamp(stamp))
 
-    def trade(self, step, price, qty, buyer_is_maker, stamp, kind):
+    def trade(self, step, which, through, qty, stamp, kind):
+        """A print at a resting order's price, or `through` ticks beyond it; of some unusual kind now and then."""
+        order = self.resting(which)
+        if order is None:
+            return
+        price = order.price - through if order.side == "buy" else order.price + through
         self.now += step
-        late = 25 * MS if kind == 1 else 0  # printed late: it may be older than an order
         how = {"venue_ns": self.stamp(stamp), "market": kind != 2, "aggregate": kind == 3}
         if kind == 4:
             how["trade_id"] = max(1, self.pair.trade_id - 1)
-        self.pair.trade(price, qty, self.now - late, buyer_is_maker=buyer_is_maker, **how)
+        late = 25 * MS if kind == 1 else 0  # printed late: it may be older than an order
+        self.pair.trade(price, qty, self.now - late, buyer_is_maker=order.side == "buy", **how)
 
     def limit(self, side, price, lots, tif, reduce_only):
         self.orders = self.pair.submit(side, lots * self.spec.lot, price, tif=tif, reduce_only=reduce_only, sent=self.now)
@@ -100,18 +129,66 @@ class Session:
     def resync(self, step, middle, bids, asks):
         self.now += step
         self.pair.arrivals(self.now)
-        self.pair.snapshot(*self.clear_of(middle, bids, asks), self.pair.view.base_id + 1)
+        self.pair.snapshot(around(middle, bids, -1), around(middle, asks, +1), self.pair.view.base_id + 1)
         self.pair.resync(self.now)
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.sampled_from(sorted(SPECS)), st.sampled_from(MODELS), st.lists(ACTION, min_size=5, max_size=60))
-def test_any_sequence_gives_the_oracle_s_reports(dialect, model, actions):
-    session = Session(SPECS[dialect], model)
+def play(session, actions):
     for name, *arguments in actions:
         getattr(session, name)(*arguments)
     session.timers(200 * MS)
     assert session.pair.fast.next_due_ns is None
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from(sorted(SPECS)), st.sampled_from(MODELS), st.sampled_from([0, 20]), st.lists(ACTION, min_size=10, max_size=100)
+)  # fmt: skip
+def test_any_sequence_gives_the_oracle_s_reports(dialect, model, entry_latency_ms, actions):
+    play(Session(SPECS[dialect], model, entry_latency_ms), actions)
+
+
+def long_session(seed, n):
+    """Actions in the proportions of a busy level: several orders rest, trades and decreases fall within a ledger's lifetime."""
+    r = random.Random(seed)
+
+    def step():
+        return r.choice([0, 0, 1, MS, 2 * MS, 3 * MS, 20 * MS, 60 * MS, 160 * MS])
+
+    def levels():
+        return [(r.randint(1, 8), r.randint(0, 12)) for _ in range(r.randint(0, 4))]
+
+    def stamp():
+        return r.choice([None, 0, 0, 0, -MS, -3 * MS])
+
+    makers = {
+        "trade": lambda: (step(), r.randint(0, 9), r.choice([0, 0, 0, 0, 1, 3]), r.randint(1, 12), stamp(), r.randint(0, 19)),
+        "level": lambda: (step(), r.randint(0, 9), r.choice([0, 5, 10, 20, 40]) + r.randint(0, 9), stamp()),
+        "depth": lambda: (step(), r.randint(97, 103), levels(), levels(), stamp()),
+        "ticker": lambda: (step(), r.randint(95, 104), r.randint(1, 12), r.randint(1, 3), r.randint(1, 12), stamp()),
+        "limit": lambda: (r.choice(["buy", "sell"]), r.randint(94, 106), r.randint(1, 15),
+                          r.choice(["gtc", "gtc", "gtc", "post_only", "ioc", "fok"]), r.random() < 0.15),
+        "market": lambda: (r.choice(["buy", "sell"]), r.choice([None, r.randint(94, 106)]), r.randint(1, 30), r.random() < 0.5),
+        "cancel": lambda: (r.randint(1, 10),),
+        "timers": lambda: (step(),),
+        "desync": lambda: (0,),
+        "resync": lambda: (step(), r.randint(97, 103), levels(), levels()),
+    }  # fmt: skip
+    weights = {"trade": 30, "level": 30, "depth": 4, "ticker": 3, "limit": 20, "market": 3, "cancel": 4, "timers": 3,
+               "desync": 0.5, "resync": 2}  # fmt: skip
+    for name in r.choices(list(weights), weights.values(), k=n):
+        yield name, *makers[name]()
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("dialect", sorted(SPECS))
+def test_long_sessions_give_the_oracle_s_reports(dialect, model):
+    kinds = set()
+    for seed in range(4):
+        session = Session(SPECS[dialect], model, entry_latency_ms=(0, 20)[seed % 2])
+        play(session, long_session(f"{dialect} {model} {seed}", 600))
+        kinds |= {(r.kind, r.maker, r.suspect) for r in session.pair.reports}
+    assert {("fill", True, False), ("fill", True, True), ("fill", False, False), ("expired", False, False)} <= kinds
 
 
 # ---- captures

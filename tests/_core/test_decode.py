@@ -1,6 +1,8 @@
 """The compiled scanner says what msgspec says and what the naive decoder says, or it says nothing."""
 
+import ctypes
 import json
+import mmap
 from collections import Counter
 from decimal import Decimal
 
@@ -44,6 +46,10 @@ HOT = {
     "coinm bookTicker": (COINM, b'{"e":"bookTicker","u":17242169,"s":"BTCUSD_260925","ps":"BTCUSD","b":"9548.1","B":"52",'
                          b'"a":"9548.5","A":"11","T":1591268628155,"E":1591268628166}'),
 }  # fmt: skip
+
+
+digits = st.text("0123456789", min_size=1, max_size=12)
+decimal_text = st.one_of(digits, st.builds("{}.{}".format, digits, digits))
 
 
 def wrapped(frame: bytes) -> bytes:
@@ -186,6 +192,25 @@ def test_what_follows_a_frame_is_never_taken(case):
         assert check(frame + tail, [spec]) == FALLBACK
 
 
+def test_nothing_outside_a_frame_is_read():
+    """Each frame, whole and cut, lies between two pages that may not be read: one byte too far ends the process."""
+    page, libc = mmap.PAGESIZE, ctypes.CDLL(None)
+    memory = mmap.mmap(-1, 3 * page)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    for at in (0, 2 * page):
+        assert libc.mprotect(ctypes.c_void_p(address + at), ctypes.c_size_t(page), 0) == 0
+    taken = 0
+    for spec, frame in HOT.values():
+        decoder = Decoder([spec])
+        for whole in (frame, wrapped(frame)):
+            for n in range(1, len(whole) + 1):
+                for start in (page, 2 * page - n):
+                    view = memoryview(memory)[start : start + n]
+                    view[:] = whole[:n]
+                    taken += decoder.decode_frame(view) == OK
+    assert taken == 4 * len(HOT)
+
+
 @given(st.data())
 @settings(max_examples=1500, deadline=None)
 def test_a_damaged_frame_is_refused_or_means_what_it_says(draw):
@@ -241,6 +266,28 @@ def test_too_many_bytes_or_levels_are_too_large_and_leave_nothing():
         assert decoder.message is None
 
 
+def test_levels_printed_in_many_ways_in_one_message():
+    """The scanner tries each level as the one before was printed; whatever changes, the level is the same."""
+    spec = Spec("X", tick="0.00000001", step="0.00000001", quantum="0.00000001", dialect="spot")
+    numbers = [
+        "1", "12345678", "123456789", "0.1", "1.5", "61800.20", "61837.63000000", "12345678.5", "1234567890.00000001",
+        "9.99999999", "99999999.99999999", "0.00000001", "00.5", "7.000000000000", "1.00000000000000",
+        "1.000000000000000", "2.00000000000000000",
+    ]  # fmt: skip
+    levels = [[p, q] for p in numbers for q in [*numbers, "0"]]
+    for some in (levels, levels[::-1], [level for level in levels for _ in "12"]):
+        text = json.dumps({"e": "depthUpdate", "E": 1, "s": "X", "U": 1, "u": 2, "b": some, "a": some[:3]}, separators=(",", ":"))
+        assert check(text.encode(), [spec]) == OK
+
+
+@given(st.lists(st.tuples(decimal_text, decimal_text), min_size=1, max_size=12))
+@settings(max_examples=300)
+def test_any_levels(levels):
+    spec = Spec("X", tick="0.01", step="0.001", quantum="0.00001", dialect="spot")
+    text = json.dumps({"e": "depthUpdate", "E": 1, "s": "X", "U": 1, "u": 2, "b": levels, "a": []}, separators=(",", ":"))
+    check(text.encode(), [spec])
+
+
 def test_an_empty_frame_and_other_buffers():
     decoder = Decoder([USDM])
     frame = HOT["usdm trade"][1]
@@ -252,8 +299,7 @@ def test_an_empty_frame_and_other_buffers():
 # -- decimals ----------------------------------------------------------------------------------------------------------
 
 UNITS = ["0.00000001", "0.0001", "0.05", "0.1", "0.10", "0.25", "0.3", "1", "2.5", "7", "10", "1000", "0.000000000000000001"]
-digits = st.text("0123456789", min_size=1, max_size=12)
-decimal_text = st.one_of(digits, st.builds("{}.{}".format, digits, digits))
+
 
 
 def read_price(unit, text):

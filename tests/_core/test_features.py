@@ -177,7 +177,8 @@ def test_a_gap_in_trade_ids_voids_the_flow_alone():
     pair.trade(WINDOW, 3, 1, venue=2, step=2)
     assert pair.features.trade_gaps == 1
     vector = pair.assert_same(2 * WINDOW - 1)
-    assert vector.book_valid and not vector.flow_valid
+    assert vector.book_valid
+    assert not vector.flow_valid
     assert pair.assert_same(2 * WINDOW).flow_valid
 
 
@@ -246,7 +247,7 @@ def test_units_are_quote_and_base():
     assert (vector.mid, vector.ofi, vector.signed_volume) == pytest.approx((61800.25, 2.0, -0.25))
 
 
-@pytest.mark.parametrize("bad", [dict(window_ms=0), dict(capacity=0), dict(imbalance_levels=0), dict(depth_levels=-1)])
-def test_settings_out_of_range(bad):
-    with pytest.raises(ValueError):
-        FeatureBuffer(UNIT, **bad)
+@pytest.mark.parametrize(("name", "value"), [("window_ms", 0), ("capacity", 0), ("imbalance_levels", 0), ("depth_levels", -1)])
+def test_settings_out_of_range(name, value):
+    with pytest.raises(ValueError, match=name):
+        FeatureBuffer(UNIT, **{name: value})

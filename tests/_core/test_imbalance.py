@@ -3,12 +3,12 @@
 from decimal import Decimal
 
 import pytest
-from hft._core.types import Spec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hft._core.imbalance import ImbalanceStrategy, entry_qty
 from hft._core.signal import Signal
+from hft._core.types import Spec
 
 MS = 1_000_000
 USDM = Spec("BTCUSDT", tick="0.10", step="0.001", max_qty="120")

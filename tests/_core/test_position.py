@@ -4,12 +4,12 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hft._core.types import Spec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hft._core.position import PositionManager
 from hft._core.symbols import Symbols
+from hft._core.types import Spec
 from tests.oracle.position import NaivePosition
 
 USDM = Spec("BTCUSDT", tick="0.10", step="0.001")

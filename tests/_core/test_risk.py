@@ -5,7 +5,6 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hft._core.types import Spec
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
@@ -14,6 +13,7 @@ from hft._core.intent import OrderIntent
 from hft._core.orders import OrderManager
 from hft._core.position import PositionManager
 from hft._core.risk import RiskValidator
+from hft._core.types import Spec
 from tests.oracle.risk import Account, Limits, NaiveRisk, Wanted
 
 S = 1_000_000_000

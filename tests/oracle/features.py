@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 
 from tests.oracle.book import ASK, BID
 
 NAN = float("nan")
 NOTHING = dict.fromkeys(
-    ("mid", "microprice", "spread_bps", "volatility", "momentum", "imbalance", "depth_ratio", "ofi", "signed_volume", "intensity"),
+    ("mid", "microprice", "spread_bps", "volatility", "momentum", "imbalance", "depth_ratio", "ofi", "signed_volume",
+     "intensity"),
     NAN,
 )
 
@@ -77,7 +79,7 @@ class NaiveFeatures:
         (b, qb), (a, qa) = bid, ask
         mid = Fraction(a + b) / 2
         squares, ofi = Fraction(0), 0
-        for old, new in zip(self.touches, self.touches[1:]):
+        for old, new in pairwise(self.touches):
             if new[0] > start:
                 squares += (Fraction(new[1] + new[3] - old[1] - old[3]) / 2) ** 2
                 ofi += contribution(old, new)

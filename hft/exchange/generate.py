@@ -1,0 +1,64 @@
+"""The simulated exchange without its sockets: the frames that a client would have received, at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from hft.errors import UsageError
+from hft.exchange.simulation import SimulatedSymbol
+from hft.exchange.symbols import SYMBOLS
+from hft.feed.captures import Kind, Record
+from hft.feed.venues import DIALECTS, Dialect
+
+if TYPE_CHECKING:
+    from hft.exchange.hub import Hub
+
+START_NS = 1_700_000_000_000_000_000
+STEP_NS = 100_000_000
+MILLISECOND = 1_000_000
+
+
+class _Collector:
+    """Stands where the hub stands, and keeps what is published on some channels."""
+
+    def __init__(self, dialect: Dialect, channels: set[str]) -> None:
+        self.dialect = dialect
+        self.channels = channels
+        self.now_ns = 0
+        self.records: list[Record] = []
+
+    def publish(self, channel: str, render: Callable[[int], str]) -> None:
+        if channel in self.channels:
+            frame = f'{{"stream":"{channel}","data":{render(MILLISECOND)}}}'
+            self.records.append(Record(self.now_ns, Kind.FRAME, frame.encode()))
+
+
+def generate(symbol: str, dialect: str, *, seed: int, messages: int, depth_ms: int = 100, trades: str = "trade") -> list[Record]:
+    """A session of one symbol: its REST book after a second, and so many frames of depth, bookTicker and trades.
+
+    The same arguments give the same bytes. UsageError for a symbol that the embedded exchange does not trade.
+
+    >>> records = generate("BTCUSDT", "usdm", seed=1, messages=500)
+    >>> len(records), records[-1].ns > records[0].ns
+    (501, True)
+    """
+    if symbol not in SYMBOLS[dialect]:
+        raise UsageError(f"the embedded exchange does not trade it in its {dialect} dialect", where=symbol,
+                         do=f"use {', '.join(SYMBOLS[dialect])}")
+    stem = symbol.lower()
+    collector = _Collector(DIALECTS[dialect], {f"{stem}@depth@{depth_ms}ms", f"{stem}@bookTicker", f"{stem}@{trades}"})
+    hub: Hub = collector  # type: ignore[assignment]  # `publish` and `dialect` are all that a simulated symbol asks for
+    simulated = SimulatedSymbol(hub, SYMBOLS[dialect][symbol], seed, START_NS)
+    now = START_NS
+    book: Record | None = None
+    while len(collector.records) < messages:
+        now += STEP_NS
+        for event in simulated.market.advance(now):
+            collector.now_ns = event.time_ns
+            simulated.publish(event)
+        if book is None and now >= START_NS + 1_000_000_000:
+            body = simulated.wire.snapshot(simulated.market.snapshot(1000))
+            book = Record(now, Kind.SNAPSHOT, body.encode(), symbol)
+            collector.records.append(book)
+    return collector.records[: messages + 1]

@@ -1,0 +1,53 @@
+"""The settings of a run as an engine: the one place where a setting becomes an engine's parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from hft._core.engine import Engine
+from hft._core.types import Spec
+from hft.config import Config
+from hft.feed import messages
+
+
+def engine_settings(config: Config) -> dict[str, Any]:
+    """The configured settings as keyword arguments of `Engine`."""
+    strategy, broker, engine = config.strategy, config.broker, config.engine
+    params, limits, capacity = strategy.params, strategy.risk_limits, strategy.performance
+    size = params.order_size_fraction * min(params.max_position_size, limits.max_position_size)
+    return {
+        "window_ms": params.feature_window_ms,
+        "buffer_capacity": capacity.buffer_capacity,
+        "imbalance_levels": params.imbalance_levels,
+        "depth_levels": params.depth_levels,
+        "threshold": params.imbalance_threshold,
+        "min_confidence": params.min_confidence,
+        "decay_ms": params.signal_decay_ms,
+        "holding_ms": Decimal(params.holding_ns) / 1_000_000,
+        "entry_qty": min(size, limits.max_order_size),
+        "max_position": limits.max_position_size,
+        "max_order": limits.max_order_size,
+        "max_notional": limits.max_notional_exposure,
+        "max_orders_per_second": limits.max_orders_per_second,
+        "max_loss": limits.max_loss,
+        "max_drawdown": limits.max_drawdown,
+        "capital": broker.initial_cash,
+        "price_collar_bps": limits.price_collar_bps,
+        "stale_data_ms": limits.stale_data_ms,
+        "entry_latency_ms": broker.entry_latency_ms,
+        "response_latency_ms": broker.response_latency_ms,
+        "max_feed_delay_ms": broker.max_feed_delay_ms,
+        "max_open_orders": engine.max_open_orders,
+        "order_channel_size": capacity.order_channel_size,
+        "trade_source": config.feed.trade_source or "trade",
+        "book_window_ticks": engine.book_window_ticks,
+        "far_levels": engine.far_levels,
+        "sync_buffer_levels": engine.sync_buffer_levels,
+    }
+
+
+def build_engine(config: Config, specs: Sequence[Spec], **wiring: Any) -> Engine:
+    """An engine as the settings describe it; `wiring` is its page, journal and run number, where there are any."""
+    return Engine(specs, fallback=messages.load, **{**engine_settings(config), **wiring})

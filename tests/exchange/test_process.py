@@ -1,0 +1,79 @@
+"""The exchange as a process: announcement, signals, the end of its parent, exit codes."""
+
+import json
+import signal
+import subprocess
+import sys
+import textwrap
+
+import msgspec
+import pytest
+
+from hft.config import Config
+
+
+def start(settings: str, **more):
+    code = f"from hft.exchange.server import *; from pathlib import Path; sys.exit(run_settings(ExchangeSettings({settings})))"
+    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_it_announces_itself_and_stops_cleanly_on_a_signal(number, code):
+    process = start("symbols=('BTCUSDT', 'SOLUSDT')")
+    said = json.loads(process.stdout.readline())
+    assert set(said) == {"rest", "ws", "dialect", "symbols", "pid"}
+    assert (said["dialect"], said["symbols"], said["pid"]) == ("usdm", ["BTCUSDT", "SOLUSDT"], process.pid)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (code, "", "")
+
+
+def test_it_ends_with_its_standard_input():
+    settings = msgspec.json.encode(Config()).decode()
+    process = subprocess.Popen([sys.executable, "-m", "hft.exchange", settings], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert json.loads(process.stdout.readline())["symbols"] == ["BTCUSDT"]
+    process.communicate(timeout=20)
+    assert process.returncode == 0
+
+
+def test_it_ends_with_its_parent():
+    parent = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent("""
+            import subprocess, sys
+            code = "from hft.exchange.server import *; run_settings(ExchangeSettings())"
+            child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+            sys.stdout.write(child.stdout.readline().decode()); sys.stdout.flush()
+            sys.stdin.read()
+        """)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    child = json.loads(parent.stdout.readline())["pid"]
+    parent.kill()
+    # The child holds its parent's stderr: the pipe ends when it does.
+    assert parent.stderr.read() == b""
+    parent.communicate(timeout=20)
+    assert child != parent.pid
+
+
+@pytest.mark.parametrize(
+    ("settings", "code", "words"),
+    [
+        ("symbols=('NOPE',)", 2, "NOPE"),
+        ("speed=0.0", 2, "speed"),
+        ("capture=Path('/nowhere/x.gz')", 2, "/nowhere/x.gz"),
+        ("host='203.0.113.1'", 2, "203.0.113.1"),
+    ],
+)
+def test_what_can_not_be_served_is_one_line_and_its_exit_code(settings, code, words):
+    process = start(settings)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (code, "")
+    assert words in err
+    assert err.count("\n") == 1
+
+
+def test_a_damaged_capture_ends_with_four(tmp_path):
+    (tmp_path / "bad.gz").write_bytes(b"\x1f\x8b nothing")
+    process = start(f"capture=Path({str(tmp_path / 'bad.gz')!r})")
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 4
+    assert "bad.gz" in err
+    assert err.count("\n") == 1

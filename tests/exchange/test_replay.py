@@ -1,0 +1,166 @@
+"""A recorded session served again: whole, in order, bridged, and ended."""
+
+import asyncio
+import gzip
+import json
+
+import pytest
+import websockets
+
+from hft.errors import DamagedData, UsageError
+from hft.exchange.replay import Recorded
+from hft.exchange.simulation import Simulation
+from tests import data
+from tests.exchange.client import connected, exchange, follow, get
+
+START = 1_723_161_255 * 10**9
+
+
+def record(path, dialect, *, seconds=3, snapshot=True, symbol="BTCUSDT"):
+    """A small capture made from the simulated exchange: a depth update every 50 or 100 ms, the REST answer after a while."""
+    lines = []
+
+    source = Simulation(dialect, (symbol,), seed=21, speed=1.0, queue=10)
+    traded = source._traded[symbol]
+    cadence = "0ms" if dialect == "usdm" else "100ms"
+
+    def note(stream, render):
+        if "@depth" not in stream or stream.endswith(f"@{cadence}"):
+            lines.append((START + venue_ns, f'{{"stream":"{stream}","data":{render(1_000_000)}}}'))
+
+    source.hub.publish = note
+    venue_ns = 0
+    for tick in range(seconds * 100):
+        venue_ns = tick * 10_000_000
+        source.step(source.start_ns + venue_ns)
+        if tick == 40 and snapshot:
+            lines.append((START + venue_ns, traded.wire.snapshot(traded.market.snapshot(1000))))
+    text = "".join(f"{ns} {body}\n" for ns, body in lines)
+    path.write_bytes(gzip.compress(text.encode()))
+    return [body for _, body in lines]
+
+
+async def everything(said, path):
+    """All messages of a connection, and the code it was closed with."""
+    async with connected(said, path) as socket:
+        messages = []
+        try:
+            while True:
+                messages.append(await asyncio.wait_for(socket.recv(), 20))
+        except websockets.ConnectionClosed as closed:
+            return messages, closed.rcvd.code
+
+
+@pytest.mark.parametrize(("dialect", "stream"), [("usdm", "depth@0ms"), ("spot", "depth@100ms")])
+@pytest.mark.parametrize("speed", [0.0, 20.0])
+async def test_a_client_bridges_and_follows_to_the_end(tmp_path, dialect, stream, speed):
+    lines = record(tmp_path / "session.gz", dialect)
+    async with exchange(capture=tmp_path / "session.gz", speed=speed) as said:
+        assert (said["dialect"], said["symbols"]) == (dialect, ["BTCUSDT"])
+        book, _, code = await follow(said, stream, updates=1 << 30)
+    depths = [json.loads(line)["data"] for line in lines if "depthUpdate" in line]
+    assert code == 1000
+    assert book.id == depths[-1]["u"]
+    assert book.applied > len(depths) / 2
+
+
+async def test_every_message_arrives_once_in_order_under_the_name_asked_for(tmp_path):
+    lines = [line for line in record(tmp_path / "session.gz", "usdm") if line.startswith('{"stream"')]
+    wanted = [json.loads(line) for line in lines]
+    async with exchange(capture=tmp_path / "session.gz", speed=0.0) as said:
+        names = "btcusdt@depth@100ms/btcusdt@bookTicker/btcusdt@trade/btcusdt@aggTrade"
+        messages, code = await everything(said, f"/stream?streams={names}")
+    assert code == 1000
+    got = [json.loads(message) for message in messages]
+    assert [m["data"] for m in got] == [m["data"] for m in wanted]
+    assert {m["stream"] for m in got} == set(names.split("/"))
+
+
+async def test_a_client_that_reads_slowly_loses_nothing(tmp_path):
+    lines = record(tmp_path / "session.gz", "usdm")
+    async with exchange(capture=tmp_path / "session.gz", speed=0.0, client_queue=5) as said:
+        url = said["ws"] + "/ws/btcusdt@bookTicker"
+        async with websockets.connect(url, compression=None, max_queue=1) as socket:
+            count = 0
+            async for _ in socket:  # ends at a normal close, raises at any other
+                count += 1
+                await asyncio.sleep(0.001 if count % 20 == 0 else 0)
+        assert socket.close_code == 1000
+    assert count == sum("bookTicker" in line for line in lines)
+
+
+async def test_the_snapshot_is_answered_before_the_session_starts_and_again_later(tmp_path):
+    lines = record(tmp_path / "session.gz", "usdm")
+    snapshot = next(json.loads(line) for line in lines if "lastUpdateId" in line)
+    async with exchange(capture=tmp_path / "session.gz", speed=20.0) as said:
+        assert (await get(said, "/depth?symbol=BTCUSDT&limit=5"))[2] == snapshot
+        async with connected(said, "/ws/btcusdt@depth@0ms") as socket:
+            await socket.recv()
+            for _ in range(2):
+                assert (await get(said, "/depth?symbol=BTCUSDT&limit=1000"))[2] == snapshot
+
+
+async def test_a_capture_without_a_snapshot_says_so(tmp_path):
+    record(tmp_path / "session.gz", "usdm", seconds=1, snapshot=False)
+    async with exchange(capture=tmp_path / "session.gz") as said:
+        status, _, body = await get(said, "/depth?symbol=BTCUSDT")
+        assert (status, body["msg"]) == (503, "the capture holds no REST snapshot of this symbol")
+
+
+async def test_exchange_info_of_a_capture_names_tick_and_step(tmp_path):
+    record(tmp_path / "session.gz", "spot", seconds=1)
+    async with exchange(capture=tmp_path / "session.gz") as said:
+        (symbol,) = (await get(said, "/exchangeInfo"))[2]["symbols"]
+    filters = {f["filterType"]: f for f in symbol["filters"]}
+    assert filters["PRICE_FILTER"]["tickSize"] == "0.01000000"
+    assert filters["LOT_SIZE"]["stepSize"] == "0.00001000"
+
+
+def test_tick_and_step_of_an_unknown_symbol_are_the_printed_decimals(tmp_path):
+    record(tmp_path / "session.gz", "usdm", seconds=1)
+    text = gzip.decompress((tmp_path / "session.gz").read_bytes()).replace(b"BTCUSDT", b"NEWUSDT").replace(b"btcusdt", b"newusdt")
+    (tmp_path / "new.gz").write_bytes(text)
+    symbol = Recorded(tmp_path / "new.gz").symbols["NEWUSDT"]
+    assert (symbol.tick, symbol.step, symbol.base, symbol.quote) == ("0.01", "0.001", "NEW", "USDT")
+
+
+@pytest.mark.parametrize("harm", ["cut", "garbage", "empty"])
+def test_a_damaged_capture_is_one_line_before_anything_is_served(tmp_path, harm):
+    path = tmp_path / "session.gz"
+    record(path, "usdm", seconds=1)
+    whole = path.read_bytes()
+    lines = gzip.decompress(whole).splitlines(keepends=True)
+    path.write_bytes({
+        "cut": whole[: len(whole) // 2],
+        "garbage": gzip.compress(b"".join([*lines[:50], b"\x00\x01 not a line\n", *lines[50:]])),
+        "empty": b"",
+    }[harm])
+    with pytest.raises(DamagedData) as damaged:
+        Recorded(path)
+    assert damaged.value.exit_code == 4
+    assert "session.gz" in str(damaged.value)
+    assert "\n" not in str(damaged.value)
+
+
+def test_a_capture_that_is_not_there_is_a_usage_error(tmp_path):
+    with pytest.raises(UsageError, match=r"none\.gz"):
+        Recorded(tmp_path / "none.gz")
+
+
+@pytest.mark.parametrize(
+    ("capture", "stream", "dropped", "depths"),
+    [(data.USDM_BTC, "depth@0ms", 4, 6551), (data.SPOT_BTC, "depth@100ms", 2, 3451)],
+)
+async def test_a_real_capture_is_followed_to_its_last_update(capture, stream, dropped, depths):
+    async with exchange(capture=data.find(capture), speed=0.0) as said:
+        book, _, code = await follow(said, stream, updates=1 << 30)
+    assert code == 1000
+    assert book.applied == depths - dropped
+
+
+async def test_a_quiet_real_capture_with_microsecond_stamps():
+    async with exchange(capture=data.find(data.SPOT_NEXO), speed=0.0) as said:
+        assert said["symbols"] == ["NEXOUSDT"]
+        book, _, code = await follow(said, "depth@100ms", updates=1 << 30, symbol="NEXOUSDT")
+    assert code == 1000
+    assert book.applied > 100
