@@ -22,11 +22,11 @@ import uvloop
 from hft._core.journal import Journal
 from hft._core.page import PageError, StatePage
 from hft._core.runclock import RunClock
-from hft.errors import ExitCode, HftError, TradingHalted, UsageError
+from hft.errors import ExitCode, HftError, TradingHalted, UsageError, VenueUnreachable
 from hft.feed import specs
 from hft.feed.connection import Timing
 from hft.feed.feed import Feed, FeedEvent
-from hft.feed.rest import RestClient
+from hft.feed.rest import Refused, RestClient
 from hft.feed.venues import Venue, venue_at, venue_named
 from hft.job import Job
 from hft.log import close_log, get_logger, open_log
@@ -46,12 +46,26 @@ ALERTS = frozenset({"disconnected", "connect_failed", "silent", "refused", "snap
 log = get_logger("hft.session")
 
 
-def venue_of(job: Job) -> Venue:
-    """Where market data comes from."""
-    config = job.config
-    if job.rest_url and job.ws_url:
-        return venue_at(job.rest_url, job.ws_url, job.dialect or config.dialect, name=config.feed.venue)
-    return venue_named(config.feed.venue, rest=config.feed.rest_url, ws=config.feed.ws_url)
+async def find_venue(job: Job) -> Venue:
+    """Where market data comes from. An exchange that is only an address says by its REST paths which dialect it speaks.
+
+    Raises `VenueUnreachable` when nothing answers there.
+    """
+    feed = job.config.feed
+    rest, ws = job.rest_url or feed.rest_url, job.ws_url or feed.ws_url
+    if feed.venue != "embedded":
+        return venue_named(feed.venue, rest=rest, ws=ws)
+    if job.dialect:
+        return venue_at(rest, ws, job.dialect)
+    for dialect in ("usdm", "spot"):
+        venue = venue_at(rest, ws, dialect)
+        async with RestClient(venue) as client:
+            try:
+                await client.ping()
+            except Refused:
+                continue
+            return venue
+    raise VenueUnreachable("speaks neither dialect", where=rest, do="give the addresses that `hft sim` prints")
 
 
 class Session:
@@ -61,8 +75,6 @@ class Session:
         self.job = job
         self.config = job.config
         self.clock = RunClock()
-        self.venue = venue_of(job)
-        self.trades = self.config.feed.trade_source or self.venue.trades
         self.started_ns = self.clock.now()
         self.stopped_by = "duration"
         self.stopping = asyncio.Event()
@@ -72,7 +84,9 @@ class Session:
         """Everything that can refuse to start does so here, before the first message."""
         strategy = self.config.strategy
         persistence = strategy.persistence
-        self.rest = RestClient(self.venue)                                              # 1. the venue's rules
+        self.venue = await find_venue(self.job)                                         # 1. the venue and its rules
+        self.trades = self.config.feed.trade_source or self.venue.trades
+        self.rest = RestClient(self.venue)
         resolved = await self._resolve()
         self.specs = [each.spec for each in resolved]
         self.sources = {each.spec.name: each.source for each in resolved}
@@ -99,7 +113,7 @@ class Session:
         given = self.config.feed.symbols
         bodies = [] if all(name in given for name in names) else [await self.rest.exchange_info(names)]
         return specs.resolve(
-            names, self.venue.dialect.name, fees=self.config.fees, fee_asset=self.config.broker.fee_asset, settings=given,
+            names, self.venue.dialect.name, fees=self.config.fees_of(self.venue.dialect.name), fee_asset=self.config.broker.fee_asset, settings=given,
             exchange_info=bodies,
         )
 

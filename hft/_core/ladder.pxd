@@ -295,8 +295,6 @@ cdef inline void ladder_settle(Ladder* l) noexcept nogil:
     cdef int64_t n = l.top_n
     if l.dirty == KEY_NONE:
         return
-    if l.root == 0 and l.far.n:
-        ladder_move(l, far_first(&l.far).key)
     while n > 0 and l.top_key[n - 1] >= l.dirty:
         n -= 1
     l.top_n = n

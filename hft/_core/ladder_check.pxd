@@ -81,7 +81,7 @@ cdef inline int ladder_check(const Ladder* l) noexcept nogil:
     cdef int fault
     if l.dirty != KEY_NONE:
         return LADDER_UNSETTLED
-    if l.base & 63 or (l.root == 0 and l.far.n):
+    if l.base & 63 or (l.top_n and (l.top_key[0] < l.base or l.top_key[0] - l.base > <int64_t>(l.mask >> 1))):
         return LADDER_WINDOW
     fault = _check_window(l)
     if fault == 0:

@@ -4,7 +4,20 @@ from cpython.bytes cimport PyBytes_FromStringAndSize
 from hft._core.buffer cimport buffer_address
 from hft._core.memory cimport hft_alloc, hft_free
 
+cdef extern from *:
+    """
+    #ifdef HFT_DEBUG
+    #define HFT_RING_TRACED 1
+    #else
+    #define HFT_RING_TRACED 0
+    #endif
+    """
+    const bint TRACED "HFT_RING_TRACED"
+
 assert sizeof(RingState) == 192
+
+# A line-traced build takes the GIL at every call: two spinning threads then hand it to and fro, thousands of times slower.
+_TRACED = bool(TRACED)
 
 
 cdef uint64_t _slots(const RingParams* params) noexcept nogil:

@@ -51,7 +51,8 @@ cdef struct Sync:
     int64_t tail
     int64_t capacity
     uint64_t generation         # books begun: raised by each connection, gap, loss or full buffer
-    uint64_t resyncs            # times a synced book was given up
+    uint64_t resyncs            # books begun after one that was in sync
+    int64_t lost                # 1: the connection of a synced book went, and no new one has come
     uint64_t gaps
     uint64_t stale              # old or duplicate updates
     uint64_t too_old            # snapshots that ended before the first update
@@ -138,8 +139,9 @@ cdef inline bint _before(const Sync* s, const Message* m, int64_t id) noexcept n
 
 cdef inline void _restart(Sync* s) noexcept nogil:
     """Give the book up and begin a new one."""
-    if s.state == SYNC_SYNCED:
+    if s.state == SYNC_SYNCED or s.lost:
         s.resyncs += 1
+    s.lost = 0
     s.state = SYNC_BUFFERING
     s.wants_snapshot = 1
     s.generation += 1
@@ -165,7 +167,7 @@ cdef inline void sync_connected(Sync* s) noexcept nogil:
 
 cdef inline void sync_disconnected(Sync* s) noexcept nogil:
     if s.state == SYNC_SYNCED:
-        s.resyncs += 1
+        s.lost = 1
     s.state = SYNC_CONNECTING
     s.wants_snapshot = 0
     _empty(s)

@@ -312,7 +312,11 @@ class Config(Section, frozen=True):
         >>> Config().fees
         (Decimal('0.0002'), Decimal('0.0005'))
         """
-        maker, taker = ORDINARY_FEES[self.dialect]
+        return self.fees_of(self.dialect)
+
+    def fees_of(self, dialect: str) -> tuple[Decimal, Decimal]:
+        """The same, on a venue of another dialect than the configured one."""
+        maker, taker = ORDINARY_FEES[dialect]
         broker = self.broker
         return (
             maker if broker.maker_fee is None else broker.maker_fee,

@@ -87,9 +87,13 @@ def test_hash_depends_on_content_not_on_the_way_there(levels, data):
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.tuples(PRICES, st.integers(1, 9)), max_size=80), st.integers(2, 12), st.booleans())
+@given(
+    st.lists(st.tuples(PRICES, st.integers(1, 9)), max_size=80, unique_by=lambda level: level[0]),
+    st.integers(2, 12),
+    st.booleans(),
+)
 def test_when_full_the_farthest_are_dropped_and_counted(levels, far_levels, bids):
-    """Sets only, so nothing was ever missing: what remains is the nearest, and nothing nearer than the horizon is gone."""
+    """Sets only, each price once: what is gone was dropped, and the horizon is the nearest of it."""
     side = BID if bids else ASK
     book, naive = small_book(far_levels), NaiveBook()
     for update_id, level in enumerate(levels, 1):
@@ -98,15 +102,12 @@ def test_when_full_the_farthest_are_dropped_and_counted(levels, far_levels, bids
         naive.apply(*one, update_id)
         book.check()
     kept, expected = (book.base_bids() if bids else book.base_asks()), naive.base_levels(side)
-    horizon = book.horizon(side)
-    if horizon is None:
-        assert book.dropped == 0
-        assert kept == expected
-    else:
-        nearer = [level for level in expected if (level[0] > horizon if bids else level[0] < horizon)]
-        assert book.dropped > 0
+    gone = [level for level in expected if level not in kept]
+    assert kept == [level for level in expected if level not in gone]
+    assert book.dropped == len(gone)
+    assert book.horizon(side) == (gone[0][0] if gone else None)
+    if gone:
         assert len(kept) >= far_levels
-        assert kept[: len(nearer)] == nearer
 
 
 def test_a_full_far_store_keeps_its_nearest():

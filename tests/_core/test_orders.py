@@ -1,5 +1,6 @@
 """The open-order table against a dict, and the table of moves state by state."""
 
+import random
 from decimal import Decimal
 
 import pytest
@@ -165,16 +166,14 @@ def test_the_table_of_moves():
 
 
 def test_a_long_life_through_a_small_table():
-    """Ids far apart share index slots; old orders stay findable whatever came and went around them."""
-    orders = OrderManager(BTC, capacity=4)
-    kept = [orders.create(limit(), now=0).id for _ in range(2)]
-    for n in range(500):
-        a, b = orders.create(limit(), now=n), orders.create(limit(), now=n)
-        for order in ((a, b), (b, a))[n % 2]:
-            orders.rejected(order.id)
-        if n % 50 == 49:
-            orders.expired(kept.pop(0))
-            kept.append(orders.create(limit(), now=n).id)
+    """Ids far apart share places in the index; old orders stay findable whatever comes and goes around them."""
+    rng, orders, kept = random.Random(3), OrderManager(BTC, capacity=6), []
+    for now in range(3000):
+        if len(kept) < 6 and rng.random() < 0.6:
+            kept.append(orders.create(limit(), now=now).id)
+        elif kept:
+            # Mostly the newest goes, so that some live through many turns of the index.
+            orders.expired(kept.pop(-1 if rng.random() < 0.8 else rng.randrange(len(kept))))
         assert [order.id for order in orders] == kept
         orders._check()
 

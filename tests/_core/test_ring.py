@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hft._core.ring import Ring, _spin_pop, _spin_push
+from hft._core.ring import _TRACED, Ring, _spin_pop, _spin_push
+
+WORDS = 1_000 if _TRACED else 200_000
 
 
 def word(n):
@@ -37,7 +39,7 @@ def test_capacity_is_exact_though_slots_are_a_power_of_two(capacity, slot_size):
 
 @pytest.mark.parametrize("capacity", [1, 2, 7, 1000])
 def test_two_threads_without_the_gil_lose_and_reorder_nothing(capacity):
-    ring, n = Ring(capacity, 8), 200_000
+    ring, n = Ring(capacity, 8), WORDS
     producer = threading.Thread(target=_spin_push, args=(ring, 10, n))
     producer.start()
     assert _spin_pop(ring, 10, n) == 0
@@ -55,7 +57,7 @@ def _produce(path, n):
 
 
 def test_two_processes_share_one_through_mapped_memory(tmp_path):
-    path, n = tmp_path / "ring", 100_000
+    path, n = tmp_path / "ring", WORDS
     path.write_bytes(bytes(Ring.size(100, 8)))
     ring = Ring(100, 8, memory=mapped(path))
     producer = multiprocessing.get_context("spawn").Process(target=_produce, args=(path, n))

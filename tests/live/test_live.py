@@ -61,8 +61,7 @@ def test_the_main_job_and_its_database_agree(tmp_path: Path) -> None:
 def test_a_served_capture_is_followed_without_a_gap(name: str, tmp_path: Path) -> None:
     with exchange("--capture", str(data.find(name)), "--speed", "40", cwd=tmp_path) as at:
         found = summary(hft(
-            "live", "--duration", "9", *QUICK, "--rest-url", at["rest"], "--ws-url", at["ws"], "--set",
-            f"exchange.dialect={at['dialect']}", cwd=tmp_path,
+            "live", "--duration", "9", *QUICK, "--rest-url", at["rest"], "--ws-url", at["ws"], cwd=tmp_path
         ))
     assert found["messages_by_kind"]["snapshot"] == 1
     assert (found["resyncs"], found["gaps"], found["rejected_messages"], found["missing_trades"]) == (0, 0, 0, 0)
