@@ -192,7 +192,7 @@ def _size(what, limit, spec) -> int:
     if limit is None:
         return 0
     steps = int(Decimal(str(limit)) // spec.step)
-    if not 1 <= steps * spec.lot < MAX_ORDER_QTY:
+    if not 1 <= steps * spec.lot < MAX_LEAVES:
         raise ValueError(f"{what} {limit} must be at least {spec.name}'s step {spec.step}; leave it out for no limit")
     return steps * spec.lot
 
