@@ -21,7 +21,7 @@ from hft._core.status cimport (
     RISK_LOSS, RISK_NO_PRICE, RISK_NO_SHORT, RISK_NOT_SYNCED, RISK_NOTIONAL, RISK_ORDER_SIZE, RISK_POSITION, RISK_PRICE_COLLAR,
     RISK_RATE, RISK_REDUCE_ONLY, RISK_STALE_DATA, RISK_STOPPING, STATUS_CODES,
 )
-from hft._core.types cimport BUY, MARKET, REDUCE_ONLY, SPOT, Intent, SymbolSpec, i128, likely, unlikely
+from hft._core.types cimport BUY, MARKET, REDUCE_ONLY, SPOT, Intent, SymbolSpec, divide, i128, likely, unlikely
 
 cdef enum RiskHalt:             # bits of `halted`
     HALT_KILL = 1
@@ -88,7 +88,7 @@ cdef inline int risk_bind(Risk* s, int32_t symbol, const Positions* positions, c
     """Give a symbol its limits, in quanta; FAULT_OVERFLOW if the venue's minimum notional is not a sane one."""
     cdef RiskSymbol* limits = risk_symbol(s, symbol)
     cdef int64_t unit = position_at(positions, symbol).unit
-    cdef i128 least = (<i128>spec.min_notional * positions.money_unit + unit - 1) / unit
+    cdef i128 least = divide(<i128>spec.min_notional * positions.money_unit + unit - 1, unit)
     if not position_fits(least):
         return FAULT_OVERFLOW
     limits.max_position = max_position
@@ -137,8 +137,8 @@ cdef inline int64_t risk_collar(const Risk* s, int side, int64_t mid2) noexcept 
         return 0
     worst = <i128>mid2 * (BPS + side * s.limits.collar_bps)
     if side == BUY:
-        return <int64_t>(worst / (2 * BPS))
-    return <int64_t>((worst + 2 * BPS - 1) / (2 * BPS)) if worst > 0 else 1
+        return <int64_t>divide(worst, 2 * BPS)
+    return <int64_t>divide(worst + 2 * BPS - 1, 2 * BPS) if worst > 0 else 1
 
 
 cdef inline bint risk_outside_collar(const Risk* s, int64_t price, int64_t mid2) noexcept nogil:

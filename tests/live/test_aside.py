@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import pty
 import subprocess
@@ -100,7 +101,7 @@ def run(tape: Tape, folder: Path, watched: bool) -> tuple[list[tuple[object, ...
         engine.connect(SPEC.name, tape.start_ns)
         ((before, _, ns, book),) = tape.books
         slices = sorted({0, before, *range(0, len(tape.frames), len(tape.frames) // CHUNKS), len(tape.frames)})
-        for first, last in zip(slices, slices[1:], strict=False):
+        for first, last in itertools.pairwise(slices):
             if first == before:
                 engine.on_snapshot(SPEC.name, book.last_update_id, book.bids, book.asks, ns)
             at, frames, stamps = 0, tape.frames[first:last], array("q", tape.stamps[first:last])

@@ -1,0 +1,290 @@
+"""One loop in C for each stage, over prepared input, so that no Python call is in its figure.
+
+Each returns an answer that the stage's Python class gives as well: a loop that went astray is found before it is timed. A few
+stages bring their loop along: `Decoder.decode_many`, `PaperBroker.drive_trades` and `drive_tickers`, `Journal`, `Ring`,
+`Histogram`.
+"""
+
+from libc.math cimport NAN
+from libc.stdint cimport int64_t
+from libc.string cimport memset
+
+from hft._core.book cimport Book, OrderBook, book_apply, book_clear, book_imbalance, book_mid2, book_ticker
+from hft._core.clock cimport VenueClock, clock_observe
+from hft._core.engine cimport Engine
+from hft._core.features cimport (
+    FEATURES_BOOK, FEATURES_FLOW, FeatureBuffer, FeatureValues, features_eval, features_on_book, features_on_sync,
+    features_on_trade,
+)
+from hft._core.imbalance cimport ImbalanceStrategy, imbalance_decide
+from hft._core.intent cimport OrderIntent
+from hft._core.orders cimport (
+    Order, OrderManager, Orders, orders_create, orders_in_flight, orders_on_report, orders_withdraw,
+)
+from hft._core.panel cimport panel_show
+from hft._core.position cimport PositionManager, Positions, position_at, position_mark, position_on_fill
+from hft._core.risk cimport SECOND_NS, RiskInputs, RiskValidator, risk_check, risk_sent
+from hft._core.signal cimport ImbalanceSignal, SignalRecord, signal_eval, signal_on_imbalance
+from hft._core.snapshot cimport MarketSnapshot, Snapshot, SNAPSHOT_SYNCED, snapshot_read, snapshot_take, snapshot_write
+from hft._core.status cimport OK
+from hft._core.symbols cimport Symbols
+from hft._core.sync cimport Synchronizer, sync_connected, sync_on_depth, sync_on_snapshot
+from hft._core.types cimport (
+    BUY, FILLED, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, REPORT_ACCEPTED, REPORT_FILL, SELL, Intent, Level, Message, Report,
+    Spec, SymbolSpec,
+)
+from hft.bench.stream cimport Stream
+
+
+# ---- the market ------------------------------------------------------------------------------------------------------
+
+def sync(Synchronizer synchronizer not None, Stream stream not None) -> int:
+    """Connect, then every snapshot and depth message; how many messages may be applied. All of a recorded stream may."""
+    cdef const Level* levels = stream.levels
+    cdef const Message* m
+    cdef Py_ssize_t i, taken = 0
+    sync_connected(synchronizer.s)
+    for i in range(stream.count):
+        m = &stream.messages[i]
+        if m.kind == MSG_DEPTH:
+            taken += sync_on_depth(synchronizer.s, m, levels) == OK
+        elif m.kind == MSG_SNAPSHOT:
+            taken += sync_on_snapshot(synchronizer.s, m.last_id) == OK
+        levels += m.n_bids + m.n_asks
+    return taken
+
+
+def clock(VenueClock clock not None, Stream stream not None) -> int:
+    """The venue's time at every message; the last one."""
+    cdef int64_t v = 0
+    cdef Py_ssize_t i
+    for i in range(stream.count):
+        v = clock_observe(clock.c, stream.messages[i].recv_ns, stream.messages[i].venue_ns)
+    return v
+
+
+cdef inline bint _apply(Book* book, const Message* m, const Level* levels) noexcept nogil:
+    """Whether the book took the message; trades are none of its business."""
+    if m.kind == MSG_TICKER:
+        return book_ticker(book, m) == OK
+    if m.kind == MSG_SNAPSHOT:
+        book_clear(book)
+    elif m.kind != MSG_DEPTH:
+        return False
+    return book_apply(book, m, levels) == OK
+
+
+def book(OrderBook book not None, Stream stream not None) -> int:
+    """Snapshots, depth messages and bookTickers into a book; how many it took. The others are older than what it holds."""
+    cdef const Level* levels = stream.levels
+    cdef Py_ssize_t i, taken = 0
+    for i in range(stream.count):
+        taken += _apply(book.book, &stream.messages[i], levels)
+        levels += stream.messages[i].n_bids + stream.messages[i].n_asks
+    return taken
+
+
+def features(OrderBook book not None, FeatureBuffer buffer not None, Stream stream not None) -> int:
+    """As `book`, and after every message all features; how often all had a value.
+
+    The time of `book` over the same stream is to be subtracted.
+    """
+    cdef const Level* levels = stream.levels
+    cdef const Message* m
+    cdef FeatureValues values
+    cdef Py_ssize_t i, valid = 0
+    for i in range(stream.count):
+        m = &stream.messages[i]
+        if _apply(book.book, m, levels):
+            if m.kind == MSG_SNAPSHOT:
+                features_on_sync(buffer.features, m.recv_ns)
+            features_on_book(buffer.features, book.book, m.recv_ns)
+        elif m.kind != MSG_TICKER and m.kind != MSG_DEPTH:
+            features_on_trade(buffer.features, m, m.recv_ns)
+        features_eval(buffer.features, book.book, m.recv_ns, &values)
+        valid += values.valid == FEATURES_BOOK | FEATURES_FLOW
+        levels += m.n_bids + m.n_asks
+    return valid
+
+
+def imbalances(OrderBook book not None, Stream stream not None, double[::1] out not None, int64_t[::1] now not None,
+               int depth=5) -> int:
+    """As `book`, writing down the imbalance over `depth` levels, and the time, of each change; how many there were.
+
+    What `signal` is fed with. `out` and `now` have room for as many values as the stream has messages.
+    """
+    cdef const Level* levels = stream.levels
+    cdef Py_ssize_t i, n = 0
+    if out.shape[0] < stream.count or now.shape[0] < stream.count:
+        raise ValueError(f"{stream.count} values may come, there is room for {min(out.shape[0], now.shape[0])}")
+    for i in range(stream.count):
+        if _apply(book.book, &stream.messages[i], levels) and book_mid2(book.book):
+            out[n] = book_imbalance(book.book, depth)
+            now[n] = stream.messages[i].recv_ns
+            n += 1
+        levels += stream.messages[i].n_bids + stream.messages[i].n_asks
+    return n
+
+
+# ---- what others see -------------------------------------------------------------------------------------------------
+
+def snapshot_writes(MarketSnapshot snapshot not None, OrderBook book not None, int64_t n) -> int:
+    """Show a book `n` times, at times 0, 1 …; how many writes the snapshot has seen, ever."""
+    cdef Snapshot values
+    cdef int64_t i
+    for i in range(n):
+        snapshot_take(&values, book.book, i, 0, SNAPSHOT_SYNCED)
+        snapshot_write(snapshot.snapshot, &values)
+    return snapshot.snapshot.sequence // 2
+
+
+def snapshot_reads(MarketSnapshot snapshot not None, int64_t n) -> int:
+    """Read a snapshot `n` times; the sum of the mids seen, in half ticks."""
+    cdef Snapshot values
+    cdef int64_t i, total = 0
+    for i in range(n):
+        if snapshot_read(snapshot.snapshot, &values) == OK:
+            total += values.mid2
+    return total
+
+
+def panels(Engine engine not None, int64_t n) -> int:
+    """What the timer shows on the state page, `n` times, at the newest time; the page's heartbeat."""
+    cdef int64_t i
+    for i in range(n):
+        panel_show(engine.c, engine.c.now)
+    return engine.c.out.page.header.heartbeat_ns
+
+
+# ---- from signal to order --------------------------------------------------------------------------------------------
+
+def signal(ImbalanceSignal signal not None, const double[::1] imbalance not None, const int64_t[::1] now not None) -> int:
+    """From the start, refresh and evaluate at each imbalance; how often a signal stood."""
+    cdef SignalRecord out
+    cdef Py_ssize_t i
+    cdef int64_t standing = 0
+    _same_length(imbalance.shape[0], now.shape[0])
+    signal_on_imbalance(signal.c, NAN, 0)
+    for i in range(imbalance.shape[0]):
+        signal_on_imbalance(signal.c, imbalance[i], now[i])
+        standing += signal_eval(signal.c, now[i], &out)
+    return standing
+
+
+cdef inline bint _order(RiskValidator validator, Orders* orders, Positions* positions, const SymbolSpec* spec, Intent* intent,
+                        RiskInputs* at) noexcept:
+    """Risk check, order, and the order withdrawn, so that its slot is free again."""
+    cdef Order* order
+    if risk_check(validator.c, intent, orders, positions, spec, at) != OK or orders_create(orders, intent, at.now, &order) != OK:
+        return False
+    risk_sent(validator.c, at.now)
+    return orders_withdraw(orders, order, 0) == OK
+
+
+cdef inline RiskInputs _inputs(int64_t now, int64_t mid2) noexcept nogil:
+    cdef RiskInputs at
+    at.now = at.data_ns = now
+    at.mid2 = mid2
+    at.synced = 1
+    at.reserved = 0
+    return at
+
+
+def orders(RiskValidator validator not None, OrderIntent intent not None, int64_t mid2, int64_t n) -> int:
+    """Check, create and withdraw an order `n` times, a second apart, the mid being `mid2` half ticks; how many passed."""
+    cdef OrderManager manager = validator.orders
+    cdef PositionManager positions = validator.positions
+    cdef Symbols symbols = validator.symbols
+    cdef Intent* wanted = intent.of(symbols)
+    cdef RiskInputs at
+    cdef int64_t i, passed = 0
+    for i in range(n):
+        at = _inputs((validator.c.sent + 1) * SECOND_NS, mid2)
+        passed += _order(validator, manager.c, positions.c, &symbols.specs[wanted.symbol], wanted, &at)
+    return passed
+
+
+def decisions(ImbalanceSignal signal not None, ImbalanceStrategy strategy not None, RiskValidator validator not None,
+              const double[::1] imbalance not None, const int64_t[::1] now not None, int64_t bid, int64_t ask) -> int:
+    """Signal, decision, risk, order: from the start, at each imbalance, the touch (ticks) staying; how many orders came of it.
+
+    Each order is withdrawn at once and none fills, so that the strategy always enters.
+    """
+    cdef OrderManager manager = validator.orders
+    cdef PositionManager positions = validator.positions
+    cdef Symbols symbols = validator.symbols
+    cdef int symbol = strategy.c.params.symbol
+    cdef SymbolSpec* spec = &symbols.specs[symbol]
+    cdef SignalRecord record
+    cdef RiskInputs at
+    cdef Intent intent
+    cdef Py_ssize_t i
+    cdef int64_t created = 0
+    cdef bint stands
+    _same_length(imbalance.shape[0], now.shape[0])
+    signal_on_imbalance(signal.c, NAN, 0)
+    for i in range(imbalance.shape[0]):
+        signal_on_imbalance(signal.c, imbalance[i], now[i])
+        stands = signal_eval(signal.c, now[i], &record)
+        if imbalance_decide(&strategy.c, &record, stands, bid, ask, spec, position_at(positions.c, symbol).qty,
+                            orders_in_flight(manager.c, symbol), now[i], &intent):
+            at = _inputs(now[i], bid + ask)
+            created += _order(validator, manager.c, positions.c, spec, &intent, &at)
+    return created
+
+
+cdef int _same_length(Py_ssize_t n, Py_ssize_t m) except -1:
+    if n != m:
+        raise ValueError(f"{n} values and {m} times")
+    return 0
+
+
+# ---- what comes back -------------------------------------------------------------------------------------------------
+
+def reports(OrderManager manager not None, OrderIntent intent not None, int64_t n) -> int:
+    """The lives of `n` orders one after the other: created, accepted, filled in two parts. How many ended as filled."""
+    cdef Intent* wanted = intent.of(manager.symbols)
+    cdef Report report
+    cdef Order* order
+    cdef int64_t i, filled = 0
+    if wanted.qty < 2:
+        raise ValueError("the order must have two quanta, to be filled in two parts")
+    memset(&report, 0, sizeof(Report))
+    report.symbol, report.side, report.price = wanted.symbol, wanted.side, wanted.price
+    for i in range(n):
+        if orders_create(manager.c, wanted, i, &order) != OK:
+            break
+        report.order_id, report.due_ns = order.order_id, i
+        report.kind, report.qty, report.leaves = REPORT_ACCEPTED, 0, wanted.qty
+        orders_on_report(manager.c, &report, &order)
+        report.kind, report.qty, report.leaves = REPORT_FILL, 1, wanted.qty - 1
+        orders_on_report(manager.c, &report, &order)
+        report.qty, report.leaves = wanted.qty - 1, 0
+        if orders_on_report(manager.c, &report, &order) == OK:
+            filled += order.status == FILLED
+    return filled
+
+
+def fills(PositionManager positions not None, const int64_t[::1] price not None, const int64_t[::1] qty not None) -> int:
+    """Fills of the first symbol, in ticks and signed quanta (negative sells), without a fee; how many were booked."""
+    cdef Report report
+    cdef Py_ssize_t i
+    cdef int64_t booked = 0
+    _same_length(price.shape[0], qty.shape[0])
+    memset(&report, 0, sizeof(Report))
+    report.kind = REPORT_FILL
+    for i in range(price.shape[0]):
+        report.price = price[i]
+        report.qty = qty[i] if qty[i] > 0 else -qty[i]
+        report.side = BUY if qty[i] > 0 else SELL
+        booked += position_on_fill(positions.c, &report) == OK
+    return booked
+
+
+def marks(PositionManager positions not None, const int64_t[::1] mid2 not None) -> int:
+    """The first symbol's position at each mid, in half ticks; how many it could be valued at."""
+    cdef Py_ssize_t i
+    cdef int64_t valued = 0
+    for i in range(mid2.shape[0]):
+        valued += position_mark(positions.c, 0, mid2[i]) == OK
+    return valued

@@ -1,0 +1,14 @@
+from hft._core.types import Spec
+from hft.feed.tape import Tape
+
+KINDS: dict[str, int]
+
+class Stream:
+    spec: Spec
+    count: int
+    level_count: int
+    def __init__(self, spec: Spec) -> None: ...
+    def only(self, *kinds: str) -> Stream: ...
+    def __len__(self) -> int: ...
+
+def record(spec: Spec, tape: Tape) -> Stream: ...
