@@ -171,5 +171,5 @@ def _end(engine: Child, options: LiveOptions) -> int:
     if problem:
         raise _error(problem, code)
     if code < 0:
-        raise VenueUnreachable(f"the engine was killed by signal {-code}", do="what it was told is in the journal and database")
+        raise VenueUnreachable(f"the engine was killed by signal {-code}", do="what it had written is in the database")
     return code
