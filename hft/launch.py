@@ -219,5 +219,5 @@ def _end(engine: Child, options: LiveOptions) -> int:
     if problem:
         raise _error(problem, code)
     if (number := -engine.process.returncode) > 0:
-        raise TradingHalted(f"the engine was killed by signal {number}", do="the database has what it committed")
+        raise TradingHalted(f"the engine was killed by signal {number}", do="what it had written is in the database")
     return code

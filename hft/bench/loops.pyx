@@ -31,7 +31,7 @@ from hft._core.symbols cimport Symbols
 from hft._core.sync cimport Synchronizer, sync_connected, sync_on_depth, sync_on_snapshot
 from hft._core.types cimport (
     BUY, FILLED, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, REPORT_ACCEPTED, REPORT_FILL, SELL, Intent, Level, Message, Report,
-    Spec, SymbolSpec,
+    SymbolSpec,
 )
 from hft.bench.stream cimport Stream
 
@@ -141,8 +141,8 @@ def snapshot_writes(MarketSnapshot snapshot not None, OrderBook book not None, i
 def snapshot_reads(MarketSnapshot snapshot not None, int64_t n) -> int:
     """Read a snapshot `n` times; the sum of the mids seen, in half ticks."""
     cdef Snapshot values
-    cdef int64_t i, total = 0
-    for i in range(n):
+    cdef int64_t _i, total = 0
+    for _i in range(n):
         if snapshot_read(snapshot.snapshot, &values) == OK:
             total += values.mid2
     return total
@@ -150,8 +150,8 @@ def snapshot_reads(MarketSnapshot snapshot not None, int64_t n) -> int:
 
 def panels(Engine engine not None, int64_t n) -> int:
     """What the timer shows on the state page, `n` times, at the newest time; the page's heartbeat."""
-    cdef int64_t i
-    for i in range(n):
+    cdef int64_t _i
+    for _i in range(n):
         panel_show(engine.c, engine.c.now)
     return engine.c.out.page.header.heartbeat_ns
 
@@ -197,8 +197,8 @@ def orders(RiskValidator validator not None, OrderIntent intent not None, int64_
     cdef Symbols symbols = validator.symbols
     cdef Intent* wanted = intent.of(symbols)
     cdef RiskInputs at
-    cdef int64_t i, passed = 0
-    for i in range(n):
+    cdef int64_t _i, passed = 0
+    for _i in range(n):
         at = _inputs((validator.c.sent + 1) * SECOND_NS, mid2)
         passed += _order(validator, manager.c, positions.c, &symbols.specs[wanted.symbol], wanted, &at)
     return passed

@@ -13,7 +13,7 @@ cdef class Listener(WSListener):
 
     # of the read being handled
     cdef readonly int64_t now_ns        # its stamp; 0 between reads
-    cdef uint64_t cycles                # when it began: a frame that waits for those before it is timed from here (SEMANTICS 31)
+    cdef uint64_t cycles                # at the same moment: latencies count from the read (SEMANTICS 31)
     cdef int asked                      # FrameResult bits gathered
     cdef bint failed                    # nothing is handed on any more; the connection is on its way down
 

@@ -1,0 +1,40 @@
+"""Levels set, bookTickers laid over them."""
+
+from hft._core.book import OrderBook
+from hft._core.decode import Decoder
+from hft.bench import loops
+
+from .common import OnSessions, best_ns, engine_after
+
+
+class Book(OnSessions):
+    def setup(self, name):
+        super().setup(name)
+        assert self.book.hash == engine_after(self.spec, self.tape).book_hash(self.spec.name)
+        self.depth = self.stream.only("snapshot", "depth")
+
+    def _per(self, stream, operations):
+        book = OrderBook(self.spec)
+        return best_ns(lambda: loops.book(book, stream), operations, loops.book(book, stream))
+
+    def track_depth_message(self, name):
+        """All its levels, and the touch and sums brought up to date."""
+        return self._per(self.depth, len(self.depth))
+
+    def track_level(self, name):
+        """The same, by level."""
+        return self._per(self.depth, self.depth.level_count)
+
+    def track_level_with_parsing(self, name):
+        """Level by level from the frame's bytes: decoding and book together."""
+        frames = [frame for frame in self.tape.frames if b'"depthUpdate"' in frame]
+        decoder = Decoder([self.spec])
+        levels = 0
+        for frame in frames:
+            decoder.decode_frame(frame)
+            levels += len(decoder.message.bids) + len(decoder.message.asks)
+        return best_ns(lambda: decoder.decode_many(frames), levels, len(frames)) + self.track_level(name)
+
+    def track_ticker(self, name):
+        tickers = self.stream.only("snapshot", "bookTicker")
+        return self._per(tickers, len(tickers))

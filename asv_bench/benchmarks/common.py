@@ -1,0 +1,77 @@
+"""Sessions to measure on, and how an operation is timed."""
+
+import os
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+from hft._core.book import OrderBook
+from hft._core.engine import Engine
+from hft._core.types import Spec
+from hft.bench import loops
+from hft.bench.stream import Stream, record
+from hft.config import Config
+from hft.exchange.generate import generate
+from hft.feed.tape import Tape, load
+from hft.wiring import build_engine
+
+ROUNDS = 25
+MESSAGES = 50_000
+
+# As for the tests: the folder of recorded sessions is named by HFT_TEST_DATA, else it is `../shared/data` beside the checkout.
+FOLDER = Path(os.environ.get("HFT_TEST_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")
+CAPTURES = {
+    "spot BTCUSDT 2024-08-08": FOLDER / "captures/binance-spot/btcusdt_20240808.gz",
+    "USD-M BTCUSDT 2024-08-08": FOLDER / "captures/binance-usdm/btcusdt_20240808.gz",
+}
+SESSIONS = ["generated", *(name for name, path in CAPTURES.items() if path.exists())]
+
+
+@lru_cache
+def session(name: str) -> tuple[Spec, Tape]:
+    """A symbol and its session."""
+    if name == "generated":
+        return Spec("BTCUSDT", tick="0.10", step="0.001"), Tape(generate("BTCUSDT", "usdm", seed=1, messages=MESSAGES), "BTCUSDT")
+    tape, (spec,), _ = load([CAPTURES[name]], fees=Config().fees)
+    return spec, tape
+
+
+def engine_after(spec: Spec, tape: Tape) -> Engine:
+    """The engine when the session is over: what a stage's answer is compared with."""
+    engine = build_engine(Config(), [spec], trade_source=tape.trades)
+    tape.run(engine)
+    return engine
+
+
+def best_ns(loop: Callable[[], object], operations: int, answer: object) -> float:
+    """Nanoseconds of one operation: the best of `ROUNDS` runs of a loop, each of which must give `answer`."""
+    best = 0
+    for _ in range(ROUNDS):
+        begun = time.thread_time_ns()
+        got = loop()
+        took = time.thread_time_ns() - begun
+        if got != answer:
+            raise AssertionError(f"the loop gave {got!r}, not {answer!r}: what it timed is not the stage")
+        best = min(best or took, took)
+    return best / operations
+
+
+class OnSessions:
+    """A benchmark that runs once for each session."""
+
+    params = (SESSIONS,)
+    param_names = ("session",)
+    unit = "ns"
+    timeout = 300
+
+    spec: Spec
+    tape: Tape
+    stream: Stream
+    book: OrderBook
+
+    def setup(self, name: str) -> None:
+        self.spec, self.tape = session(name)
+        self.stream = record(self.spec, self.tape)
+        self.book = OrderBook(self.spec)
+        loops.book(self.book, self.stream)

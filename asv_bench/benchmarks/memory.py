@@ -1,0 +1,18 @@
+"""Memory of an engine with one symbol at default capacities: its own, fixed from the start, and the process's peak."""
+
+from hft._core.types import Spec
+from hft.config import Config
+from hft.wiring import build_engine
+
+
+class Memory:
+    unit = "bytes"
+
+    def setup(self):
+        self.spec = Spec("BTCUSDT", tick="0.10", step="0.001")
+
+    def track_engine_own(self):
+        return build_engine(Config(), [self.spec]).memory_bytes
+
+    def peakmem_engine(self):
+        return build_engine(Config(), [self.spec])

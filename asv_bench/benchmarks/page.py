@@ -1,0 +1,13 @@
+"""The state page: what the 10 ms timer shows of an engine with one symbol, its whole book hashed."""
+
+from hft.bench import loops
+
+from .common import OnSessions, best_ns, engine_after
+
+N = 100
+
+
+class Panel(OnSessions):
+    def track_show(self, name):
+        engine = engine_after(self.spec, self.tape)
+        return best_ns(lambda: loops.panels(engine, N), N, engine.now_ns)

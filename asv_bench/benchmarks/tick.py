@@ -1,0 +1,53 @@
+"""The whole tick, from a frame's bytes to the end of its work: what `hft bench tick` reports."""
+
+from hft.bench.tick import measure
+from hft.config import Config
+from hft.wiring import build_engine
+
+from .common import SESSIONS, engine_after, session
+
+
+def _report(name):
+    spec, tape = session(name)
+    report = measure(name, tape, lambda: build_engine(Config(), [spec], trade_source=tape.trades), rounds=15)
+    counters = engine_after(spec, tape).counters()
+    assert report.messages == len(tape.frames)
+    assert (report.orders, report.fills) == (counters["orders"], counters["fills"])
+    return report
+
+
+class Tick:
+    params = (SESSIONS,)
+    param_names = ("session",)
+    unit = "ns"
+    timeout = 300
+
+    def setup_cache(self):
+        """All figures of a session are of the same rounds."""
+        return {name: _report(name) for name in SESSIONS}
+
+    def track_p50(self, reports, name):
+        return reports[name].p50_ns
+
+    def track_p99(self, reports, name):
+        return reports[name].p99_ns
+
+    def track_p999(self, reports, name):
+        return reports[name].p999_ns
+
+    def track_depth_p50(self, reports, name):
+        return reports[name].by_kind["depth"].p50_ns
+
+    def track_depth_p99(self, reports, name):
+        return reports[name].by_kind["depth"].p99_ns
+
+    def track_messages_per_s(self, reports, name):
+        return reports[name].messages_per_s
+
+    def track_times_msgspec(self, reports, name):
+        """Messages/s against those that msgspec decodes in the same run, and does nothing more with."""
+        return reports[name].messages_per_s / reports[name].msgspec_messages_per_s
+
+
+Tick.track_messages_per_s.unit = "messages/s"
+Tick.track_times_msgspec.unit = "times"
