@@ -174,8 +174,9 @@ def test_panels(spec, tape):
     engine = Engine(spec)
     tape.run(engine)
     assert loops.panels(engine, 3) == engine.now_ns
-    (panel,) = engine.page.read()["symbols"]
-    assert panel["panel"]["book_hash"] % 2**64 == engine.book_hash(spec.name)
+    (symbol,) = engine.page.read()["symbols"]
+    assert symbol["panel"]["timestamp_ns"] == engine.now_ns
+    assert symbol["panel"]["bids"][0]["price"] == spec.ticks(engine.touch(spec.name)[0])
 
 
 # -- from signal to order ----------------------------------------------------------------------------------------------
