@@ -134,7 +134,7 @@ def reference() -> str:
     """A page of autodoc directives: one section per module that has something public to say."""
     parts = ["# Reference\n\nEvery class can be imported and driven from plain Python; the examples are run by the tests."]
     for name in sorted(module.name for module in pkgutil.walk_packages(hft.__path__, "hft.")):
-        if name.startswith(("hft.cli", "hft.__")) or not speaks(name):
+        if name.startswith("hft.cli") or name.endswith("__main__") or not speaks(name):
             continue
         parts.append(f"## `{name}`\n\n```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n```")
     return "\n\n".join(parts)

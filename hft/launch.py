@@ -1,9 +1,9 @@
-"""`hft live`: the processes of one run, started, watched and stopped together.
+"""`hft live`: the processes of one run, started, watched and stopped together::
 
         parent (this)  ──▶ embedded exchange    unless a venue is named
-                       ──▶ engine               `python -m hft.session`
+                       ──▶ engine               python -m hft.session
                        ──▶ monitor              /metrics and /health, from the state page
-        and, on a terminal, draws the state page itself.
+        and, on a terminal, draws the state page itself
 
 The engine's process does nothing but trade. Children hold the other end of a pipe of ours, or watch who their parent is, so
 that none outlives a parent that was killed. Ctrl-C reaches this process alone; it passes it on to the engine, which writes
@@ -171,5 +171,5 @@ def _end(engine: Child, options: LiveOptions) -> int:
     if problem:
         raise _error(problem, code)
     if code < 0:
-        raise VenueUnreachable(f"the engine was killed by signal {-code}", do="what it was told is in the journal and database")
+        raise VenueUnreachable(f"the engine was killed by signal {-code}", do="what it had written is in the database")
     return code

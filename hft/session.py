@@ -112,8 +112,9 @@ class Session:
         names = self.config.strategy.symbols
         given = self.config.feed.symbols
         bodies = [] if all(name in given for name in names) else [await self.rest.exchange_info(names)]
+        dialect = self.venue.dialect.name
         return specs.resolve(
-            names, self.venue.dialect.name, fees=self.config.fees_of(self.venue.dialect.name), fee_asset=self.config.broker.fee_asset, settings=given,
+            names, dialect, fees=self.config.fees_of(dialect), fee_asset=self.config.broker.fee_asset, settings=given,
             exchange_info=bodies,
         )
 

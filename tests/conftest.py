@@ -1,6 +1,12 @@
 """Settings of the whole suite."""
 
+from hypothesis import settings
+
 from tests import data
+
+# No deadline: the machine may be busy, and no test here is about time.
+settings.register_profile("hft", deadline=None)
+settings.load_profile("hft")
 
 
 def pytest_report_header() -> str:

@@ -21,9 +21,9 @@ ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
 FENCE = re.compile(r"^(?P<indent> *)```(?P<kind>\w+)[^\n]*\n(?P<body>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
 
-# `hft.__main__` runs the command line when it is imported.
+# A `__main__` runs when it is imported.
 MODULES = sorted(
-    {"hft", *(name for _, name, _ in pkgutil.walk_packages(hft.__path__, "hft.") if name != "hft.__main__")}
+    {"hft", *(name for _, name, _ in pkgutil.walk_packages(hft.__path__, "hft.") if not name.endswith("__main__"))}
 )
 
 

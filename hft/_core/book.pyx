@@ -225,11 +225,11 @@ cdef class OrderBook:
     # -- the view
 
     def bids(self, n=None) -> list:
-        """The best `n` bids (default: all), best first, as `PriceLevel`s."""
+        """The best `n` bids (default: all), each a `PriceLevel`, best first."""
         return _levels(self, BID, n, False)
 
     def asks(self, n=None) -> list:
-        """The best `n` asks (default: all), best first, as `PriceLevel`s."""
+        """The best `n` asks (default: all), each a `PriceLevel`, best first."""
         return _levels(self, ASK, n, False)
 
     def base_bids(self, n=None) -> list:

@@ -47,6 +47,11 @@ cdef inline int64_t broker_told(Broker* b, int32_t symbol, int64_t exch_ns, int6
     return latency_told(&broker_symbol(b, symbol).latency, exch_ns, now)
 
 
+cdef inline bint broker_has_channel(const Broker* b) noexcept nogil:
+    """Whether another command can be taken."""
+    return b.n_commands < b.params.max_commands
+
+
 cdef inline int broker_submit(Broker* b, const Command* c) noexcept nogil:
     """A command goes on its way, `due_ns` set by `broker_due`. RISK_CHANNEL_FULL: it was not taken, counted."""
     cdef BrokerSymbol* s = broker_symbol(b, c.symbol)

@@ -31,8 +31,10 @@ class OrderReport:
     told_ns: int
 
 class PaperBroker:
-    book: OrderBook
-    spec: Spec
+    @property
+    def book(self) -> OrderBook: ...
+    @property
+    def spec(self) -> Spec: ...
     def __init__(
         self,
         spec: Spec,

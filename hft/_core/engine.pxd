@@ -95,6 +95,8 @@ cdef inline int64_t engine_enter(EngineState* e, int64_t now) noexcept nogil:
     engine_watch(e, now)
     if e.lane.next_due <= now:
         lane_advance(e.lane, &e.out, e.markets, now)
+    if unlikely(e.lane.cancel_again):
+        lane_cancel_all(e.lane, &e.out, now)
     return now
 
 

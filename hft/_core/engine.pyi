@@ -1,40 +1,53 @@
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal, Self, Unpack
 
 from hft._core.decode import Decoder
 from hft._core.histogram import Histogram
 from hft._core.journal import Journal
 from hft._core.outlet import Fill
 from hft._core.page import StatePage
+from hft._core.params import DEFAULTS as DEFAULTS
+from hft._core.params import _Settings
 from hft._core.sink import FrameSink
 from hft._core.symbols import Symbols
 from hft._core.types import Spec
 
 class Pnl:
-    cash: Decimal
-    mark: Decimal | None
-    realised: Decimal
-    unrealised: Decimal
-    fees: Decimal
-    total: Decimal
+    @property
+    def cash(self) -> Decimal: ...
+    @property
+    def mark(self) -> Decimal | None: ...
+    @property
+    def realised(self) -> Decimal: ...
+    @property
+    def unrealised(self) -> Decimal: ...
+    @property
+    def fees(self) -> Decimal: ...
+    @property
+    def total(self) -> Decimal: ...
 
 class Engine(FrameSink):
-    symbols: Symbols
-    decoder: Decoder
-    page: StatePage
-    journal: Journal
-    fallback: Callable[[Decoder, bytes, int], int] | None
-    def __init__(
-        self,
+    @property
+    def symbols(self) -> Symbols: ...
+    @property
+    def decoder(self) -> Decoder: ...
+    @property
+    def page(self) -> StatePage: ...
+    @property
+    def journal(self) -> Journal: ...
+    @property
+    def fallback(self) -> Callable[[Decoder, bytes, int], int] | None: ...
+    def __new__(
+        cls,
         specs: Spec | Sequence[Spec] | Symbols,
         *,
-        run: int = ...,
-        page: StatePage | None = ...,
-        journal: Journal | None = ...,
-        fallback: Callable[[Decoder, bytes, int], int] | None = ...,
-        **settings: Any,
-    ) -> None: ...
+        run: int = 1,
+        page: StatePage | None = None,
+        journal: Journal | None = None,
+        fallback: Callable[[Decoder, bytes, int], int] | None = None,
+        **settings: Unpack[_Settings],
+    ) -> Self: ...
     def on_frame(self, frame: bytes, now_ns: int) -> bool: ...
     def on_snapshot(
         self,
@@ -43,7 +56,7 @@ class Engine(FrameSink):
         bids: Sequence[tuple[str, str]],
         asks: Sequence[tuple[str, str]],
         now_ns: int,
-        stamp: int = ...,
+        stamp: int = 0,
     ) -> int: ...
     def connect(self, symbol: str | Spec, now_ns: int) -> None: ...
     def disconnect(self, symbol: str | Spec, now_ns: int) -> None: ...
@@ -74,11 +87,11 @@ class Engine(FrameSink):
     @property
     def trades(self) -> list[Fill]: ...
     def touch(
-        self, symbol: str | Spec, *, base: bool = ...
+        self, symbol: str | Spec, *, base: bool = False
     ) -> tuple[Decimal | None, Decimal | None, Decimal | None, Decimal | None]: ...
     def book_hash(self, symbol: str | Spec) -> int: ...
     def state_hash(self, symbol: str | Spec) -> int: ...
     def position(self, symbol: str | Spec) -> Decimal: ...
     def pnl(self, symbol: str | Spec) -> Pnl: ...
-    def latency(self, which: str = ...) -> Histogram: ...
+    def latency(self, which: Literal["tick_to_trade", "tick", "features"] = "tick_to_trade") -> Histogram: ...
     def counters(self) -> dict[str, Any]: ...

@@ -166,7 +166,7 @@ cdef class Engine(FrameSink):
                 raise ValueError(f"{spec.name}: its tick and step can't be accounted for exactly beside the other symbols'")
             broker_add(lane_broker(self.c.lane), i, &spec.c)
         if self.c.out.page.header.kill_on:
-            engine_kill(self.c, True, KILL_LATCHED, 0)
+            engine_kill(self.c, True, KILL_LATCHED, self.c.out.page.header.start_ns)
         return 0
 
     # --- inputs

@@ -37,7 +37,8 @@ class FeatureVector:
     def as_dict(self) -> dict[str, float]: ...
 
 class FeatureBuffer:
-    spec: Spec
+    @property
+    def spec(self) -> Spec: ...
     def __init__(
         self,
         spec: Spec,

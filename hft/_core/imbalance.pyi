@@ -1,35 +1,36 @@
 from decimal import Decimal
 
-from hft._core.intent import Number, OrderIntent, Side
+from hft._core.intent import OrderIntent, _Number, _Side
 from hft._core.signal import Signal
 from hft._core.types import Spec
 
 def entry_qty(
-    spec: Spec, max_position_size: Number, order_size_fraction: Number, max_order_size: Number | None = None
+    spec: Spec, max_position_size: _Number, order_size_fraction: _Number, max_order_size: _Number | None = None
 ) -> int: ...
 
 class ImbalanceStrategy:
-    spec: Spec
+    @property
+    def spec(self) -> Spec: ...
     def __init__(
         self,
         spec: Spec,
         *,
-        max_position_size: Number,
-        order_size_fraction: Number = "1",
-        max_order_size: Number | None = None,
+        max_position_size: _Number,
+        order_size_fraction: _Number = "1",
+        max_order_size: _Number | None = None,
         holding_ms: float = 1000,
     ) -> None: ...
     def decide(
         self,
         signal: Signal | None,
         *,
-        bid: Number | None,
-        ask: Number | None,
-        position: Number,
+        bid: _Number | None,
+        ask: _Number | None,
+        position: _Number,
         in_flight: int = 0,
         now: int,
     ) -> OrderIntent | None: ...
-    def on_fill(self, side: Side, *, position: Number, now: int) -> None: ...
+    def on_fill(self, side: _Side, *, position: _Number, now: int) -> None: ...
     @property
     def entry_qty(self) -> Decimal: ...
     @property

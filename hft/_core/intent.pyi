@@ -3,25 +3,26 @@ from typing import Literal, TypeAlias
 
 from hft._core.types import Spec
 
-Number: TypeAlias = str | int | Decimal
-Side: TypeAlias = Literal["buy", "sell", 1, -1]
-Tif: TypeAlias = Literal["GTC", "IOC", "FOK", "GTX"]
+_Number: TypeAlias = str | int | Decimal
+_Side: TypeAlias = Literal["buy", "sell", 1, -1]
+_Tif: TypeAlias = Literal["GTC", "IOC", "FOK", "GTX"]
 
 SIDES: dict[str | int, int]
 TIFS: dict[str, int]
 TYPES: dict[str, int]
 
 class OrderIntent:
-    spec: Spec
+    @property
+    def spec(self) -> Spec: ...
     def __init__(
         self,
         spec: Spec,
-        side: Side,
-        qty: Number,
-        price: Number | None = None,
+        side: _Side,
+        qty: _Number,
+        price: _Number | None = None,
         *,
         type: Literal["limit", "market"] | None = None,
-        tif: Tif | None = None,
+        tif: _Tif | None = None,
         reduce_only: bool = False,
     ) -> None: ...
     @property
@@ -35,6 +36,6 @@ class OrderIntent:
     @property
     def type(self) -> Literal["limit", "market"]: ...
     @property
-    def tif(self) -> Tif: ...
+    def tif(self) -> _Tif: ...
     @property
     def reduce_only(self) -> bool: ...

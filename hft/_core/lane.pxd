@@ -15,7 +15,7 @@
 from libc.math cimport NAN
 
 from hft._core.book cimport book_best, book_mid2
-from hft._core.broker cimport broker_arrivals, broker_due, broker_next_due, broker_submit, broker_timers
+from hft._core.broker cimport broker_arrivals, broker_due, broker_has_channel, broker_next_due, broker_submit, broker_timers
 from hft._core.broker_state cimport Broker, BrokerParams, broker_init, broker_reports, broker_size
 from hft._core.delivery cimport (
     INT64_MAX, Delivery, delivery_init, delivery_next_due, delivery_pop, delivery_push, delivery_size,
@@ -29,10 +29,11 @@ from hft._core.memory cimport align64
 from hft._core.orders cimport (
     Order, OrderParams, Orders, order_can_cancel, order_command, orders_cancel_sent, orders_create, orders_first,
     orders_in_flight, orders_init, orders_next, orders_on_report, orders_size,
+    orders_withdraw,
 )
 from hft._core.outlet cimport Outlet, outlet_count, outlet_fill, outlet_order, outlet_position, outlet_room
 from hft._core.position cimport (
-    PositionParams, Positions, position_at, position_init, position_mark, position_on_fill, position_size,
+    PositionParams, Positions, position_at, position_init, position_mark, position_mark_lost, position_on_fill, position_size,
 )
 from hft._core.risk cimport (
     HALT_JOURNAL, HALT_KILL, HALT_STOPPING, Risk, RiskInputs, RiskLimits, risk_check, risk_halt, risk_init, risk_sent, risk_size,
@@ -65,6 +66,7 @@ cdef struct Lane:
     int64_t submitted           # orders accepted by the broker's entry
     int64_t kill_on
     int64_t stopping
+    int64_t cancel_again        # 1: not every cancel could be sent
     int64_t fault               # below 0: a fault has halted trading
     int64_t n_symbols
     int64_t symbol_stride
@@ -238,20 +240,28 @@ cdef inline int lane_submit(Lane* lane, Outlet* out, Market* market, Intent* int
     if code != OK:
         return code
     code = lane_send(lane, out, order, CMD_NEW, now)
-    if code == OK:
-        risk_sent(lane_risk(lane), now)
-        lane.submitted += 1
-        outlet_count(&out.page.counters.orders)
-    return code
+    if code != OK:
+        orders_withdraw(lane_orders(lane), order, code)
+        return code
+    risk_sent(lane_risk(lane), now)
+    lane.submitted += 1
+    outlet_count(&out.page.counters.orders)
+    return OK
 
 
 cdef inline void lane_cancel_all(Lane* lane, Outlet* out, int64_t now) noexcept nogil:
+    """Cancel what is open. Where the channel is full, `cancel_again` asks for another go with the next input."""
     cdef Orders* orders = lane_orders(lane)
     cdef Order* order = orders_first(orders)
+    lane.cancel_again = 0
     while order != NULL:
-        if order_can_cancel(order) and orders_cancel_sent(orders, order) == OK:
-            outlet_count(&out.page.counters.cancels)
+        if order_can_cancel(order):
+            if not broker_has_channel(lane_broker(lane)):
+                lane.cancel_again = 1
+                break
+            orders_cancel_sent(orders, order)
             lane_send(lane, out, order, CMD_CANCEL, now)
+            outlet_count(&out.page.counters.cancels)
         order = orders_next(orders, order)
     lane_schedule(lane)
 
@@ -307,10 +317,11 @@ cdef inline void lane_match(Lane* lane, Outlet* out, Market* market, const Messa
     """The broker and the signal meet what a message did to its market."""
     cdef Broker* broker = lane_broker(lane)
     cdef bint ready = market_ready(market)
+    cdef int code
     if fx & FX_LOST:
         broker_on_desync(broker, i)
         signal_on_imbalance(lane_signal(lane, i), NAN, now)
-        position_at(lane_positions(lane), i).mark_stale = 1
+        position_mark_lost(lane_positions(lane), i)
     if fx & FX_SYNCED:
         broker_on_resync(broker, i, &market.spec, market_book(market), v)
     elif fx & FX_VIEW:
@@ -319,5 +330,7 @@ cdef inline void lane_match(Lane* lane, Outlet* out, Market* market, const Messa
         broker_on_trade(broker, &market.spec, msg, v)
     lane_collect(lane, out, now)
     if fx & FX_VIEW and ready:
-        position_mark(lane_positions(lane), i, market.mid2)
+        code = position_mark(lane_positions(lane), i, market.mid2)
+        if code < 0:
+            lane.fault = code
         signal_on_imbalance(lane_signal(lane, i), market_features(market).imbalance, now)

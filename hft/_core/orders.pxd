@@ -35,8 +35,10 @@ cdef extern from *:
         [4] = B(1) | B(2) | B(3) | B(4) | B(5) | B(6) | B(7) | B(8),
     };
     #undef B
+    #define HFT_MAX_LEAVES (1LL << 60)      /* quanta open on one side of a symbol: sums with it stay inside 64 bits */
     """
     const unsigned int hft_order_moves[16]
+    const int64_t MAX_LEAVES "HFT_MAX_LEAVES"
 
 cdef enum:
     NO_SLOT = -1

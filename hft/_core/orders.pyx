@@ -14,7 +14,7 @@ from hft._core.status import name as status_name, text as status_text
 
 assert sizeof(Order) == 96 and sizeof(SymbolOrders) == 24 and sizeof(Orders) == 64
 
-MAX_CAPACITY = 4096             # with risk's largest order, the sum of all leaves stays inside 64 bits
+MAX_CAPACITY = 65_536
 
 
 OrderStatus = enum.IntEnum("OrderStatus", {
@@ -118,7 +118,7 @@ cdef class OrderManager:
     run : int
         Number of this run, 1 to 2^31 - 1 and another one at each start: it keeps ids unique.
     capacity : int
-        Orders that can be open at once, 1 to 4096; all memory is taken at the start.
+        Orders that can be open at once, 1 to 65,536; all memory is taken at the start.
 
     Each report method moves the order and returns it as it then is. A report that contradicts an earlier one raises
     IllegalReport and changes nothing: that is a bug somewhere, and no reason to guess.
@@ -165,9 +165,12 @@ cdef class OrderManager:
         return view
 
     def create(self, OrderIntent intent not None, *, int64_t now):
-        """A new order with the next id, PENDING_NEW. RuntimeError when the table is full."""
+        """A new order with the next id, PENDING_NEW. RuntimeError when the table is full, ValueError without a quantity."""
         cdef Order* order
-        if orders_create(self.c, intent.of(self.symbols), now, &order) != OK:
+        cdef Intent* wanted = intent.of(self.symbols)
+        if not 0 < wanted.qty <= MAX_LEAVES - orders_leaves(self.c, wanted.symbol, wanted.side):
+            raise ValueError(f"quantity {intent.qty:f} must be above zero, and what is open must stay inside 64 bits")
+        if orders_create(self.c, wanted, now, &order) != OK:
             raise RuntimeError(status_text(RISK_NO_ORDER_SLOT))
         return self._view(order)
 

@@ -1,14 +1,25 @@
 from decimal import Decimal
 
 class Fill:
-    order_id: int
-    exch_ts_ns: int
-    local_ts_ns: int
-    symbol: str
-    side: int
-    price: Decimal
-    qty: Decimal
-    fee: Decimal
-    maker: bool
-    suspect: bool
-    fee_in_base: bool
+    @property
+    def order_id(self) -> int: ...
+    @property
+    def exch_ts_ns(self) -> int: ...
+    @property
+    def local_ts_ns(self) -> int: ...
+    @property
+    def symbol(self) -> str: ...
+    @property
+    def side(self) -> int: ...
+    @property
+    def price(self) -> Decimal: ...
+    @property
+    def qty(self) -> Decimal: ...
+    @property
+    def fee(self) -> Decimal: ...
+    @property
+    def maker(self) -> bool: ...
+    @property
+    def suspect(self) -> bool: ...
+    @property
+    def fee_in_base(self) -> bool: ...

@@ -144,7 +144,6 @@ cdef struct PagePanel:          # one symbol, as the timer last saw it
     int64_t resyncs
     int64_t gaps
     int64_t theta_ns            # offset to the venue's clock
-    int64_t book_hash           # bits of a uint64
     double signal_strength      # 0 with has_signal 0
     double signal_confidence
     int64_t holding_period_ns
@@ -165,7 +164,7 @@ cdef struct PageSymbol:
     uint64_t panel_sequence
     Snapshot market             # a cache line of its own
     PagePanel panel
-    uint64_t reserved[3]
+    uint64_t reserved[4]
 
 cdef struct Page:
     PageHeader header

@@ -1,6 +1,6 @@
 # What the engine's timer shows on the state page: one panel a symbol, and the totals. Never on the path of a message.
 
-from hft._core.book cimport book_hash, book_top
+from hft._core.book cimport book_top
 from hft._core.engine cimport EngineState
 from hft._core.journal cimport journal_lag_ns, journal_used
 from hft._core.lane cimport LaneSymbol, lane_orders, lane_positions, lane_risk, lane_symbol
@@ -26,7 +26,6 @@ cdef inline void panel_market(EngineState* e, int32_t i, PagePanel* out) noexcep
     out.resyncs = market_sync(m).resyncs
     out.gaps = market_sync(m).gaps
     out.theta_ns = m.clock.theta
-    out.book_hash = <int64_t>book_hash(market_book(m))
     out.sync_state = market_sync(m).state
     out.connected = market_sync(m).state != SYNC_CONNECTING
     out.trust = TRUST_SYNCED if market_ready(m) else TRUST_SUSPECT

@@ -1,8 +1,8 @@
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, Self
 
-from hft._core.intent import Number, Side
+from hft._core.intent import _Number, _Side
 from hft._core.symbols import Symbols
 from hft._core.types import Spec
 
@@ -43,19 +43,20 @@ class PositionView:
     def fills(self) -> int: ...
 
 class PositionManager:
-    symbols: Symbols
-    def __init__(self, specs: Symbols | Spec | Iterable[Spec]) -> None: ...
+    @property
+    def symbols(self) -> Symbols: ...
+    def __new__(cls, specs: Symbols | Spec | Iterable[Spec]) -> Self: ...
     def fill(
         self,
         symbol: str | Spec,
-        side: Side,
-        qty: Number,
-        price: Number,
+        side: _Side,
+        qty: _Number,
+        price: _Number,
         *,
-        fee: Number = 0,
+        fee: _Number = 0,
         fee_asset: Literal["quote", "base"] = "quote",
     ) -> None: ...
-    def mark(self, symbol: str | Spec, bid: Number, ask: Number) -> None: ...
+    def mark(self, symbol: str | Spec, bid: _Number, ask: _Number) -> None: ...
     def mark_lost(self, symbol: str | Spec) -> None: ...
     def __getitem__(self, symbol: str | Spec, /) -> PositionView: ...
     def __iter__(self) -> Iterator[PositionView]: ...

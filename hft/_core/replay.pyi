@@ -10,7 +10,7 @@ def replay(
     frames: list[bytes],
     stamps: array[int] | memoryview,
     *,
-    start: int = ...,
-    histogram: Histogram | None = ...,
-    by_kind: dict[str, Histogram] | None = ...,
+    start: int = 0,
+    histogram: Histogram | None = None,
+    by_kind: dict[str, Histogram] | None = None,
 ) -> int: ...

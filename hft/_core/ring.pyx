@@ -14,6 +14,9 @@ cdef extern from *:
     """
     const bint TRACED "HFT_RING_TRACED"
 
+cdef extern from "<sched.h>" nogil:
+    int sched_yield() noexcept nogil
+
 assert sizeof(RingState) == 192
 
 # A line-traced build takes the GIL at every call: two spinning threads then hand it to and fro, thousands of times slower.
@@ -125,7 +128,7 @@ cdef class Ring:
 
 def _spin_push(Ring ring, uint64_t first, uint64_t n):
     """Pushes the words first, first + 1 …, waiting whenever the ring is full; without the GIL, for tests and benchmarks."""
-    cdef uint64_t i = 0
+    cdef uint64_t i = 0, idle = 0
     cdef uint64_t* slot
     with nogil:
         while i < n:
@@ -134,11 +137,13 @@ def _spin_push(Ring ring, uint64_t first, uint64_t n):
                 slot[0] = first + i
                 ring_publish(ring.c)
                 i += 1
+            else:
+                idle = _idle(idle)
 
 
 def _spin_pop(Ring ring, uint64_t first, uint64_t n):
     """Pops `n` words and says how many were not the next one expected; without the GIL."""
-    cdef uint64_t i = 0, wrong = 0
+    cdef uint64_t i = 0, idle = 0, wrong = 0
     cdef const uint64_t* slot
     with nogil:
         while i < n:
@@ -147,4 +152,13 @@ def _spin_pop(Ring ring, uint64_t first, uint64_t n):
                 wrong += slot[0] != first + i
                 ring_release(ring.c)
                 i += 1
+            else:
+                idle = _idle(idle)
     return wrong
+
+
+cdef inline uint64_t _idle(uint64_t spins) noexcept nogil:
+    """One more turn without work. The other side may be waiting for this very processor: now and then it gets it."""
+    if spins % 1024 == 1023:
+        sched_yield()
+    return spins + 1

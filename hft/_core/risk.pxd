@@ -14,14 +14,14 @@
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 from hft._core.memory cimport align64
-from hft._core.orders cimport Orders, orders_leaves
+from hft._core.orders cimport MAX_LEAVES, Orders, orders_leaves
 from hft._core.position cimport Position, Positions, position_at, position_bound, position_fits
 from hft._core.status cimport (
     FAULT_OVERFLOW, OK, RISK_BAD_PRICE, RISK_BAD_QTY, RISK_BELOW_MIN, RISK_DRAWDOWN, RISK_JOURNAL_FULL, RISK_KILL_SWITCH,
     RISK_LOSS, RISK_NO_PRICE, RISK_NO_SHORT, RISK_NOT_SYNCED, RISK_NOTIONAL, RISK_ORDER_SIZE, RISK_POSITION, RISK_PRICE_COLLAR,
     RISK_RATE, RISK_REDUCE_ONLY, RISK_STALE_DATA, RISK_STOPPING, STATUS_CODES,
 )
-from hft._core.types cimport BUY, MARKET, REDUCE_ONLY, SPOT, Intent, SymbolSpec, i128, likely, unlikely
+from hft._core.types cimport BUY, MARKET, REDUCE_ONLY, SPOT, Intent, SymbolSpec, divide, i128, likely, unlikely
 
 cdef enum RiskHalt:             # bits of `halted`
     HALT_KILL = 1
@@ -34,10 +34,8 @@ cdef enum:
 cdef extern from *:
     """
     #define HFT_SECOND_NS 1000000000LL
-    #define HFT_MAX_ORDER_QTY (1LL << 50)   /* quanta: the sum over a full order table stays inside 64 bits */
     """
     const int64_t SECOND_NS "HFT_SECOND_NS"
-    const int64_t MAX_ORDER_QTY "HFT_MAX_ORDER_QTY"
 
 cdef struct RiskLimits:         # 0 switches a limit off
     int64_t max_notional        # money, over all symbols
@@ -90,7 +88,7 @@ cdef inline int risk_bind(Risk* s, int32_t symbol, const Positions* positions, c
     """Give a symbol its limits, in quanta; FAULT_OVERFLOW if the venue's minimum notional is not a sane one."""
     cdef RiskSymbol* limits = risk_symbol(s, symbol)
     cdef int64_t unit = position_at(positions, symbol).unit
-    cdef i128 least = (<i128>spec.min_notional * positions.money_unit + unit - 1) / unit
+    cdef i128 least = divide(<i128>spec.min_notional * positions.money_unit + unit - 1, unit)
     if not position_fits(least):
         return FAULT_OVERFLOW
     limits.max_position = max_position
@@ -139,8 +137,8 @@ cdef inline int64_t risk_collar(const Risk* s, int side, int64_t mid2) noexcept 
         return 0
     worst = <i128>mid2 * (BPS + side * s.limits.collar_bps)
     if side == BUY:
-        return <int64_t>(worst / (2 * BPS))
-    return <int64_t>((worst + 2 * BPS - 1) / (2 * BPS)) if worst > 0 else 1
+        return <int64_t>divide(worst, 2 * BPS)
+    return <int64_t>divide(worst + 2 * BPS - 1, 2 * BPS) if worst > 0 else 1
 
 
 cdef inline bint risk_outside_collar(const Risk* s, int64_t price, int64_t mid2) noexcept nogil:
@@ -160,12 +158,13 @@ cdef inline bint risk_below_notional(const Risk* s, const Intent* intent, const 
     return per_contract < least and per_contract * spec.contract < least
 
 
-cdef inline int risk_form(const Risk* s, const Intent* intent, const SymbolSpec* spec, int64_t mid2) noexcept nogil:
+cdef inline int risk_form(const Risk* s, const Intent* intent, const Orders* orders, const SymbolSpec* spec,
+                          int64_t mid2) noexcept nogil:
     """Would the venue take an order of this shape?"""
     if intent.price < 0 or (intent.price == 0 and intent.type != MARKET):
         return RISK_BAD_PRICE
-    if (intent.qty < 0 or (spec.lot != 1 and intent.qty % spec.lot != 0) or intent.qty > MAX_ORDER_QTY
-            or (spec.max_qty > 0 and intent.qty > spec.max_qty)):
+    if (intent.qty < 0 or (spec.lot != 1 and intent.qty % spec.lot != 0) or (0 < spec.max_qty < intent.qty)
+            or intent.qty > MAX_LEAVES - orders_leaves(orders, intent.symbol, intent.side)):
         return RISK_BAD_QTY
     if intent.qty == 0 or intent.qty < spec.min_qty:
         return RISK_BELOW_MIN
@@ -180,7 +179,7 @@ cdef inline int risk_form(const Risk* s, const Intent* intent, const SymbolSpec*
 cdef inline int64_t risk_worst(int64_t position, int64_t buys, int64_t sells) noexcept nogil:
     """The larger of |long| and |short| that a symbol could reach, each side by itself; quanta.
 
-    64 bits suffice: `position` keeps below 2^61, a full order table below 2^62 (MAX_ORDER_QTY).
+    64 bits suffice: `position` keeps below 2^61, what is open on one side below MAX_LEAVES.
     """
     cdef int64_t longest = position + buys
     cdef int64_t shortest = position - sells
@@ -274,7 +273,7 @@ cdef inline int risk_judge(const Risk* s, Intent* intent, const Orders* orders, 
         return RISK_STALE_DATA
     if unlikely(at.mid2 <= 0):
         return RISK_NO_PRICE
-    status = risk_form(s, intent, spec, at.mid2)
+    status = risk_form(s, intent, orders, spec, at.mid2)
     if unlikely(status != OK):
         return status
     if intent.flags & REDUCE_ONLY and intent.side * told + intent.qty > 0:

@@ -1,42 +1,45 @@
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
-from hft._core.intent import Number, OrderIntent
+from hft._core.intent import OrderIntent, _Number
 from hft._core.orders import OrderManager
 from hft._core.position import PositionManager
 from hft._core.symbols import Symbols
 
-Sizes: TypeAlias = Number | Mapping[str, Number]
+_Sizes: TypeAlias = _Number | Mapping[str, _Number]
 
 class RiskValidator:
-    symbols: Symbols
-    orders: OrderManager
-    positions: PositionManager
+    @property
+    def symbols(self) -> Symbols: ...
+    @property
+    def orders(self) -> OrderManager: ...
+    @property
+    def positions(self) -> PositionManager: ...
     kill_switch: bool
     stopping: bool
     journal_full: bool
-    def __init__(
-        self,
+    def __new__(
+        cls,
         orders: OrderManager,
         positions: PositionManager,
         *,
-        max_position_size: Sizes | None = None,
-        max_order_size: Sizes | None = None,
-        max_notional_exposure: Number | None = None,
+        max_position_size: _Sizes | None = None,
+        max_order_size: _Sizes | None = None,
+        max_notional_exposure: _Number | None = None,
         max_orders_per_second: int | None = None,
-        max_loss: Number | None = None,
-        max_drawdown: Number | None = None,
+        max_loss: _Number | None = None,
+        max_drawdown: _Number | None = None,
         price_collar_bps: int | None = None,
         stale_ms: float | None = None,
-        capital: Number | None = None,
-    ) -> None: ...
+        capital: _Number | None = None,
+    ) -> Self: ...
     def check(
         self,
         intent: OrderIntent,
         *,
-        bid: Number | None,
-        ask: Number | None,
+        bid: _Number | None,
+        ask: _Number | None,
         now: int,
         data_ns: int | None = None,
         synced: bool = True,

@@ -22,6 +22,9 @@ cdef class RiskValidator:
     Every limit is off when None. Position and order limits hold per symbol (a number for all, or a dict by name), the
     others over all symbols. Sizes off the symbol's step are taken down to it.
 
+    Reduce-only orders pass the limits on position, notional, rate and loss, for they can only make things smaller; they
+    must have an opposite position at least as large. Nothing passes the kill switch. Cancels need no check.
+
     Parameters
     ----------
     orders : OrderManager
@@ -42,9 +45,6 @@ cdef class RiskValidator:
         How old the newest market data may be.
     capital : str or Decimal, optional
         What the run starts with; `bankrupt` when it is gone.
-
-    Reduce-only orders pass the limits on position, notional, rate and loss, for they can only make things smaller; they
-    must have an opposite position at least as large. Nothing passes the kill switch. Cancels need no check.
 
     >>> from hft._core.intent import OrderIntent
     >>> from hft._core.orders import OrderManager
@@ -192,7 +192,7 @@ def _size(what, limit, spec) -> int:
     if limit is None:
         return 0
     steps = int(Decimal(str(limit)) // spec.step)
-    if not 1 <= steps * spec.lot < MAX_ORDER_QTY:
+    if not 1 <= steps * spec.lot < MAX_LEAVES:
         raise ValueError(f"{what} {limit} must be at least {spec.name}'s step {spec.step}; leave it out for no limit")
     return steps * spec.lot
 

@@ -1,4 +1,4 @@
-from typing import Literal
+from typing import Literal, Self
 
 class Signal:
     def __init__(self, strength: float, confidence: float, holding_period_ns: int) -> None: ...
@@ -14,8 +14,8 @@ class Signal:
     def __eq__(self, other: object, /) -> bool: ...
 
 class ImbalanceSignal:
-    def __init__(
-        self,
+    def __new__(
+        cls,
         *,
         threshold: float = 0.3,
         min_confidence: float = 0.7,
@@ -23,7 +23,7 @@ class ImbalanceSignal:
         decay_ms: float = 500,
         holding_ms: float | None = None,
         capacity: int = 10000,
-    ) -> None: ...
+    ) -> Self: ...
     def update(self, imbalance: float, now: int) -> None: ...
     def reset(self) -> None: ...
     def at(self, now: int) -> Signal | None: ...

@@ -14,10 +14,13 @@ cdef extern from *:
     #define HFT_CACHE_LINE 64
     #define HFT_LIKELY(x) __builtin_expect(!!(x), 1)
     #define HFT_UNLIKELY(x) __builtin_expect(!!(x), 0)
+    #define HFT_DIV(a, b) ((a) / (b))
     """
     ctypedef long long i128 "hft_i128"
     bint likely "HFT_LIKELY"(bint) noexcept nogil
     bint unlikely "HFT_UNLIKELY"(bint) noexcept nogil
+    # C's division, truncating, whatever the directives of whoever compiles this header.
+    i128 divide "HFT_DIV"(i128, i128) noexcept nogil
 
 cdef enum:
     CACHE_LINE = 64
@@ -208,7 +211,7 @@ cdef struct JournalRecord:      # 128 bytes, one cache-line pair; meaning of a..
 
 cdef inline int64_t round_half_even(i128 value, i128 divisor) noexcept nogil:
     """value / divisor (divisor > 0), ties to even."""
-    cdef i128 q = value / divisor
+    cdef i128 q = divide(value, divisor)
     cdef i128 r = value - q * divisor
     if r < 0:                   # C truncates; floor, so that the tie test below is one case
         q -= 1
@@ -233,7 +236,7 @@ cdef inline int64_t money(const SymbolSpec* spec, int64_t gross) noexcept nogil:
     cdef i128 value = <i128>gross * spec.price_mant * spec.qty_mant
     cdef int32_t e = spec.price_exp + spec.qty_exp - 8
     if e > 18:
-        return round_half_even(value / pow10(e - 18), pow10(18))
+        return round_half_even(divide(value, pow10(e - 18)), pow10(18))
     if e > 0:
         return round_half_even(value, pow10(e))
     return <int64_t>(value * pow10(-e))
@@ -244,7 +247,7 @@ cdef inline int64_t notional(const SymbolSpec* spec, int64_t price, int64_t qty)
     cdef i128 value = <i128>price * qty * spec.contract * spec.price_mant * spec.qty_mant
     cdef int32_t e = spec.price_exp + spec.qty_exp - 8
     if e > 18:
-        return round_half_even(value / pow10(e - 18), pow10(18))
+        return round_half_even(divide(value, pow10(e - 18)), pow10(18))
     if e > 0:
         return round_half_even(value, pow10(e))
     return <int64_t>(value * pow10(-e))

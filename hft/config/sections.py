@@ -116,7 +116,7 @@ class Performance(Section, frozen=True):
 
 
 class Persistence(Section, frozen=True):
-    """The run database. Beside `strategy.db` lie `strategy.journal`, `strategy.state` and `strategy.log`, mode 0600."""
+    """The run database. Beside `strategy.db` lie `strategy.state` and `strategy.log`, mode 0600."""
 
     database_path: Annotated[
         str, _says("relative to the working directory; the folder is made if it is not there", min_length=1)

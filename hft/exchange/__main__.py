@@ -7,4 +7,5 @@ import msgspec
 from hft.config import Config
 from hft.exchange.server import run
 
-sys.exit(run(msgspec.json.decode(sys.argv[1], type=Config), watch_stdin=True))
+if __name__ == "__main__":
+    sys.exit(run(msgspec.json.decode(sys.argv[1], type=Config), watch_stdin=True))

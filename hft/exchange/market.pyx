@@ -25,14 +25,14 @@ _FIELDS = frozenset(_fields())
 cdef class MarketEvent:
     """One thing the market said, in ticks and quanta; `time_ns` is the exchange's time.
 
-    ======== ================================================================================================
-    kind     fields
-    ======== ================================================================================================
-    depth    `first_id` U, `last_id` u, `prev_id` pu; `bids`, `asks`: (price, absolute quantity), ascending
+    ========== ================================================================================================
+    kind       fields
+    ========== ================================================================================================
+    depth      `first_id` U, `last_id` u, `prev_id` pu; `bids`, `asks`: (price, absolute quantity), ascending
     bookTicker `last_id` u; `price`, `qty` of the best bid, `ask_price`, `ask_qty`
-    trade    `last_id` t; `price`, `qty`; `buyer_is_maker`
-    aggTrade `last_id` a; `first_id` f, `prev_id` l, the trades in it; `price`, `qty`; `buyer_is_maker`
-    ======== ================================================================================================
+    trade      `last_id` t; `price`, `qty`; `buyer_is_maker`
+    aggTrade   `last_id` a; `first_id` f, `prev_id` l, the trades in it; `price`, `qty`; `buyer_is_maker`
+    ========== ================================================================================================
     """
     cdef readonly str kind
     cdef readonly int64_t time_ns, first_id, last_id, prev_id, price, qty, ask_price, ask_qty

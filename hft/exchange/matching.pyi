@@ -1,3 +1,5 @@
+from typing import Self
+
 class Trade:
     @property
     def trade_id(self) -> int: ...
@@ -23,7 +25,7 @@ class Outcome:
     def trades(self) -> list[Trade]: ...
 
 class Matching:
-    def __init__(self, *, max_price: int = ..., orders: int = ..., levels: int = ..., fills: int = ...) -> None: ...
+    def __new__(cls, *, max_price: int = 8388608, orders: int = 65536, levels: int = 16384, fills: int = 4096) -> Self: ...
     def submit(
         self,
         side: str,

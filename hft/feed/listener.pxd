@@ -1,4 +1,4 @@
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 from picows.picows cimport WSFrame, WSListener, WSMsgType, WSTransport
 
 from hft._core.runclock cimport RunClock
@@ -13,6 +13,7 @@ cdef class Listener(WSListener):
 
     # of the read being handled
     cdef readonly int64_t now_ns        # its stamp; 0 between reads
+    cdef uint64_t cycles                # at the same moment: latencies count from the read (SEMANTICS 31)
     cdef int asked                      # FrameResult bits gathered
     cdef bint failed                    # nothing is handed on any more; the connection is on its way down
 

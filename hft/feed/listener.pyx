@@ -117,6 +117,7 @@ cdef class Listener(WSListener):
 
     cdef begin(self):
         self.now_ns = self.last_ns = clock_now(self.clock)
+        self.cycles = cycles_now()
         self.asked = 0
         self.reads += 1
 
@@ -127,7 +128,7 @@ cdef class Listener(WSListener):
             self.owner.on_attention()
 
     cdef bint message(self, const char* p, size_t n) except -1:
-        cdef int result = sink_frame(self.sink, p, n, self.now_ns, cycles_now())
+        cdef int result = sink_frame(self.sink, p, n, self.now_ns, self.cycles)
         self.frames += 1
         if result & FRAME_NEEDS_PYTHON:
             self.handed_on += 1

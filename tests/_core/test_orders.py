@@ -220,7 +220,7 @@ def test_a_final_orders_slot_is_readable_until_the_next_is_made():
     assert done.qty == 1
 
 
-@pytest.mark.parametrize("bad", [{"run": 0}, {"run": 1 << 31}, {"capacity": 0}, {"capacity": 4097}])
+@pytest.mark.parametrize("bad", [{"run": 0}, {"run": 1 << 31}, {"capacity": 0}, {"capacity": 65_537}])
 def test_refuses_settings_out_of_range(bad):
     with pytest.raises(ValueError, match=next(iter(bad))):
         OrderManager(BTC, **bad)
@@ -241,3 +241,14 @@ def test_an_intent_is_checked_for_form(args, message):
 def test_an_order_for_a_symbol_that_is_not_traded():
     with pytest.raises(KeyError, match="ETHUSDT"):
         OrderManager(BTC).create(limit(ETH), now=0)
+
+
+def test_an_order_needs_a_quantity_that_can_be_summed():
+    spec = Spec("XUSDT", tick="1", step="1")
+    orders = OrderManager(spec)
+    half = (1 << 59) + 1
+    orders.create(limit(spec, qty=half), now=0)
+    orders.create(limit(spec, "sell", half), now=0)
+    for qty in (0, half):
+        with pytest.raises(ValueError, match="quantity"):
+            orders.create(limit(spec, qty=qty), now=0)

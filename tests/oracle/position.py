@@ -8,7 +8,7 @@ from fractions import Fraction
 class NaivePosition:
     """Recomputes everything from the list of fills: (side +1/-1, qty, price, fee, fee is in base)."""
 
-    unit: Fraction                  # what cost is kept in: tick x quantum x contract
+    unit: Fraction                  # what cost is kept in: tick x quantum, whatever the contract
     contract: int = 1
     fills: list = field(default_factory=list)
     mark: Fraction | None = None
