@@ -174,9 +174,10 @@ def test_panels(spec, tape):
     engine = Engine(spec)
     tape.run(engine)
     assert loops.panels(engine, 3) == engine.now_ns
-    (symbol,) = engine.page.read()["symbols"]
-    assert symbol["panel"]["timestamp_ns"] == engine.now_ns
-    assert symbol["panel"]["bids"][0]["price"] == spec.ticks(engine.touch(spec.name)[0])
+    (shown,) = engine.page.read()["symbols"]
+    bid, _, ask, _ = engine.touch(spec)
+    assert shown["panel"]["timestamp_ns"] == engine.now_ns
+    assert shown["panel"]["mark2"] == spec.ticks(bid) + spec.ticks(ask)
 
 
 # -- from signal to order ----------------------------------------------------------------------------------------------
