@@ -18,6 +18,7 @@ import selectors
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from types import FrameType
@@ -26,13 +27,17 @@ from typing import Any
 import msgspec
 
 from hft.config import Config, LiveOptions
-from hft.errors import ExitCode, HftError, VenueUnreachable
+from hft.errors import ExitCode, HftError, TradingHalted, VenueUnreachable
 from hft.job import Job
 from hft.summary import Summary, as_text, read_json
 
 STARTUP_S = 30.0
-STOP_S = 15.0
-"""How long the engine may take to write everything once it was asked to stop."""
+STOP_S = 30.0
+"""How long the engine may take to write everything once it was asked to stop: longer than its writer's patience with a busy
+database."""
+
+
+STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 class Child:
@@ -45,30 +50,48 @@ class Child:
         )
         self._buffer = b""
         assert self.process.stdin is not None
-        self.process.stdin.write(stdin)
-        self.process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):      # it is gone already, and has said why on stderr
+            self.process.stdin.write(stdin)
+            self.process.stdin.flush()
 
     def lines(self, timeout_s: float | None = None) -> Iterator[dict[str, Any]]:
-        """The JSON lines that it prints within the time (None: until it ends)."""
+        """The JSON lines that it prints within the time (None: until it ends). What is not taken is there for the next call."""
         assert self.process.stdout is not None
         until = None if timeout_s is None else time.monotonic() + timeout_s
         with selectors.DefaultSelector() as selector:
             selector.register(self.process.stdout, selectors.EVENT_READ)
-            while selector.select(None if until is None else max(0.0, until - time.monotonic())):
+            while True:
+                while b"\n" in self._buffer:
+                    line, _, self._buffer = self._buffer.partition(b"\n")
+                    yield msgspec.json.decode(line)
+                if not selector.select(None if until is None else max(0.0, until - time.monotonic())):
+                    return
                 data = os.read(self.process.stdout.fileno(), 1 << 16)
                 if not data:
                     return
-                *lines, self._buffer = (self._buffer + data).split(b"\n")
-                for line in lines:
-                    yield msgspec.json.decode(line)
+                self._buffer += data
 
     def first_line(self) -> dict[str, Any]:
-        """What it says once it is up; an empty dict when it ended instead."""
-        return next(self.lines(STARTUP_S), {})
+        """What it says once it is up; an empty dict when it ended instead.
+
+        Raises `TradingHalted` where it does neither in time.
+        """
+        said = next(self.lines(STARTUP_S), {})
+        if not said:
+            try:
+                self.process.wait(1.0)
+            except subprocess.TimeoutExpired:
+                raise TradingHalted(f"the {self.name} did not come up within {STARTUP_S:g} s", do="see what it logged") from None
+        return said
 
     @property
     def running(self) -> bool:
         return self.process.poll() is None
+
+    def code(self) -> int:
+        """Its exit code, once it has ended; that of a shell where a signal ended it."""
+        code = self.process.wait()
+        return code if code >= 0 else 128 - code
 
     def stop(self, timeout_s: float = 3.0) -> None:
         """SIGTERM, and SIGKILL when that is not heard."""
@@ -87,6 +110,7 @@ class Child:
 
 def live(config: Config, options: LiveOptions) -> int:
     """Run a session to its end; the exit code of the design."""
+    exchange: Child | None = None
     with contextlib.ExitStack() as stack:
         job = Job(config, options, console=not _draws(options))
         if config.feed.venue == "embedded" and not config.feed.ws_url:
@@ -94,11 +118,14 @@ def live(config: Config, options: LiveOptions) -> int:
             stack.callback(exchange.stop)
             said = exchange.first_line()
             if "rest" not in said:
-                return exchange.process.wait() or int(ExitCode.UNREACHABLE)
+                return exchange.code() or int(ExitCode.UNREACHABLE)
             job = msgspec.structs.replace(job, rest_url=said["rest"], ws_url=said["ws"], dialect=said["dialect"])
+        # Held back until there are handlers for them, here and there: the engine's process inherits this and lets them through.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
         engine = Child("engine", ["-m", "hft.session"], msgspec.json.encode(job) + b"\n")
         stack.callback(engine.stop, STOP_S)
         stack.enter_context(_signals_to(engine))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
         ready = engine.first_line()
         if "ready" not in ready:
             return _refused(engine, ready)
@@ -106,12 +133,26 @@ def live(config: Config, options: LiveOptions) -> int:
             monitor = _monitor(config, ready["page"])
             stack.callback(monitor.stop)
             if not monitor.first_line():        # it has said why on stderr: a run that was to be watched and is not, does not run
-                return monitor.process.wait()
+                return monitor.code()
+        lost = threading.Event()
+        if exchange is not None:
+            threading.Thread(target=_stop_without, args=(exchange, engine, lost), daemon=True).start()
         if _draws(options):
             from hft.monitoring.watch import draw_while
 
             draw_while(ready["page"], lambda: engine.running)
-        return _end(engine, options)
+        code = _end(engine, options)
+        if lost.is_set():
+            raise VenueUnreachable("the embedded exchange ended while the engine traded on it")
+        return code
+
+
+def _stop_without(exchange: Child, engine: Child, lost: threading.Event) -> None:
+    """An engine whose exchange is gone for good would look for it for ever."""
+    exchange.process.wait()
+    if engine.running:
+        lost.set()
+        engine.process.terminate()
 
 
 def _draws(options: LiveOptions) -> bool:
@@ -129,22 +170,29 @@ def _monitor(config: Config, page: str) -> Child:
 
 @contextlib.contextmanager
 def _signals_to(engine: Child) -> Iterator[None]:
-    """SIGINT and SIGTERM go to the engine; the first one stops it, and it ends us by ending."""
+    """SIGINT and SIGTERM go to the engine; the first one stops it, and it ends us by ending. One that does not is killed."""
 
     def forward(number: int, _frame: FrameType | None) -> None:
         if engine.running:
             engine.process.send_signal(number)
+            if not signal.getitimer(signal.ITIMER_REAL)[0]:
+                signal.setitimer(signal.ITIMER_REAL, STOP_S)
 
-    before = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
+    def give_up(_number: int, _frame: FrameType | None) -> None:
+        engine.process.kill()
+
+    handlers = {**dict.fromkeys(STOPPING, forward), signal.SIGALRM: give_up}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
 def _refused(engine: Child, said: dict[str, Any]) -> int:
-    code = engine.process.wait()
+    code = engine.code()
     if "error" in said:
         raise _error(said["error"], code)
     return code
@@ -153,7 +201,7 @@ def _refused(engine: Child, said: dict[str, Any]) -> int:
 def _error(line: str, code: int) -> HftError:
     """An exception that prints as the engine said it and ends with its code."""
     error = HftError(line)
-    error.exit_code = ExitCode(code)
+    error.exit_code = ExitCode(code) if code in set(ExitCode) else ExitCode.HALTED
     return error
 
 
@@ -165,11 +213,11 @@ def _end(engine: Child, options: LiveOptions) -> int:
         if "summary" in said:
             summary = read_json(said["summary"])
         problem = said.get("error", problem)
-    code = engine.process.wait()
+    code = engine.code()
     if summary is not None:
         print(summary.to_json() if options.json else as_text(summary), flush=True)
     if problem:
         raise _error(problem, code)
-    if code < 0:
-        raise VenueUnreachable(f"the engine was killed by signal {-code}", do="what it had written is in the database")
+    if (number := -engine.process.returncode) > 0:
+        raise TradingHalted(f"the engine was killed by signal {number}", do="what it had written is in the database")
     return code

@@ -8,6 +8,7 @@ end of stdin is its lifeline: when the parent dies, the run ends as on Ctrl-C.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -22,7 +23,7 @@ import uvloop
 from hft._core.journal import Journal
 from hft._core.page import PageError, StatePage
 from hft._core.runclock import RunClock
-from hft.errors import ExitCode, HftError, TradingHalted, UsageError, VenueUnreachable
+from hft.errors import ExitCode, HftError, Interrupted, Terminated, TradingHalted, UsageError, VenueUnreachable
 from hft.feed import specs
 from hft.feed.connection import Timing
 from hft.feed.feed import Feed, FeedEvent
@@ -30,10 +31,10 @@ from hft.feed.rest import Refused, RestClient
 from hft.feed.venues import Venue, venue_at, venue_named
 from hft.job import Job
 from hft.log import close_log, get_logger, open_log
-from hft.persistence.writer import Writer
+from hft.persistence.writer import Writer, WriterError
 from hft.summary import Summary, rss_mb, summarise, totals
 from hft.version import VERSION
-from hft.wiring import build_engine
+from hft.wiring import build_engine, together
 
 TICK_S = 0.01
 """The engine's timer: internal events, kill switch, state page."""
@@ -79,6 +80,7 @@ class Session:
         self.stopped_by = "duration"
         self.stopping = asyncio.Event()
         self.failure: BaseException | None = None
+        self._connected: set[str] = set()
 
     async def open(self) -> None:
         """Everything that can refuse to start does so here, before the first message."""
@@ -88,10 +90,12 @@ class Session:
         self.trades = self.config.feed.trade_source or self.venue.trades
         self.rest = RestClient(self.venue)
         resolved = await self._resolve()
-        self.specs = [each.spec for each in resolved]
+        self.specs = list(together([each.spec for each in resolved]))
         self.sources = {each.spec.name: each.source for each in resolved}
         self.journal = Journal(strategy.performance.persist_channel_size)               # 2. records, and who keeps them
-        self.writer = Writer(persistence.database_path, self.journal, self.specs, batch_size=persistence.batch_size)
+        self.writer = Writer(
+            persistence.database_path, self.journal, self.specs, batch_size=persistence.batch_size, on_failure=self._writer_failed
+        )
         self.opened = self.writer.open_run(
             strategy_id=strategy.strategy_id, version=VERSION, venue=self.venue.name,
             settings=msgspec.to_builtins(self.config), started_ns=self.started_ns,
@@ -151,13 +155,24 @@ class Session:
             task.cancel()
         self.write_rows()
         self.summary = self._summarise()
+        p99_ns = self.summary.tick_to_trade_ns.p99
+        if p99_ns > float(self.config.broker.entry_latency_ms) * 1e6:       # it is not added to what is modelled (rule 6)
+            log.warning("the engine is slower than the entry latency that was assumed", p99_ns=p99_ns)
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _writer_failed(self) -> None:
+        """On the writer's thread: an engine that waits for room in the journal must hear of it, and our loop waits with it."""
+        self.page.flag("writer_failed")
 
     def _feed_event(self, event: FeedEvent) -> None:
         """A line in the log, and the counter of that name where the page has one."""
         counter = PAGE_COUNTERS.get(event.kind)
         if counter is not None:
             self.page.count(counter)
+        if event.kind == "connected":
+            if event.connection in self._connected:
+                self.page.count("reconnects")
+            self._connected.add(event.connection)
         say = log.warning if event.kind in ALERTS and not self.stopping.is_set() else log.info
         say(event.kind.replace("_", " "), text=event.text, **({"symbols": ",".join(event.symbols)} if event.symbols else {}))
 
@@ -189,6 +204,7 @@ class Session:
     async def _housekeeping(self) -> None:
         """What is worth a look now and then: the writer's health, faults, channels, and what became of the kill switch."""
         was_killed = self.engine.killed
+        trouble = None
         capacity = self.config.strategy.performance
         while True:
             await asyncio.sleep(HOUSEKEEPING_S)
@@ -196,8 +212,10 @@ class Session:
             self.page.channel(1, "order", capacity.order_channel_size, self.engine.commands_under_way)
             self.page.channel(2, "market", capacity.market_channel_size, 0)     # inline: nothing ever waits there
             if self.writer.failed is not None:
-                self.page.flag("writer_failed")
                 raise TradingHalted(f"the writer failed: {self.writer.failed}", where=self.writer.path)
+            if self.writer.trouble != trouble:
+                trouble = self.writer.trouble
+                log.warning("the database is in trouble" if trouble else "the database is well again", why=trouble or "")
             if self.engine.halted:
                 raise TradingHalted(f"a fault in the core: {self.engine.fault}")
             if self.engine.killed != was_killed:
@@ -239,11 +257,14 @@ class Session:
     # --- the end
 
     def finish(self) -> Summary:
-        """Write all there is, close the run."""
-        if not self.writer.stop():
-            self.failure = self.failure or self.writer.failed
-            log.error("not everything could be written", path=self.writer.path, left=self.writer.lag)
-        self.writer.close_run(ended_ns=self.ended_ns, summary=msgspec.to_builtins(self.summary))
+        """Write all there is, close the run. What can't be written is a failure of the run; its summary is told all the same."""
+        try:
+            if not self.writer.stop():
+                raise self.writer.failed or WriterError("records could not be stored in time", where=self.writer.path)
+            self.writer.close_run(ended_ns=self.ended_ns, summary=msgspec.to_builtins(self.summary))
+        except Exception as error:
+            log.error("not everything could be written", path=self.writer.path, left=self.writer.lag, why=str(error))
+            self.failure = self.failure or error
         self.page.flag("running", False)
         return self.summary
 
@@ -262,6 +283,14 @@ class Session:
         if hasattr(self, "rest"):
             await self.rest.close()
 
+    def tell_failure(self) -> str:
+        """What ended the run before its time, as one line; a bug's traceback goes to the log."""
+        if isinstance(self.failure, HftError):
+            return str(self.failure)
+        log.error("the run failed", exc_info=self.failure)
+        path = self.config.strategy.persistence.beside(".log")
+        return f"{type(self.failure).__name__}: {self.failure}; its traceback is in {path}"
+
     @property
     def exit_code(self) -> ExitCode:
         if self.failure is not None:
@@ -272,9 +301,9 @@ class Session:
 
 
 def _say(**message: Any) -> None:
-    """One line of JSON to the parent."""
-    sys.stdout.buffer.write(msgspec.json.encode(message) + b"\n")
-    sys.stdout.buffer.flush()
+    """One line of JSON to the parent, if it is still there."""
+    with contextlib.suppress(BrokenPipeError):
+        os.write(sys.stdout.fileno(), msgspec.json.encode(message) + b"\n")
 
 
 def _lifeline(session: Session) -> None:
@@ -284,23 +313,34 @@ def _lifeline(session: Session) -> None:
         session.stop("the end of its parent")
 
 
+async def _open(session: Session) -> None:
+    """Open, unless asked to stop meanwhile: a venue that does not answer must not hold up Ctrl-C."""
+    opening, stopping = asyncio.ensure_future(session.open()), asyncio.ensure_future(session.stopping.wait())
+    await asyncio.wait({opening, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not opening.done():
+        opening.cancel()
+        await asyncio.wait({opening})
+        raise (Terminated if session.stopped_by == "SIGTERM" else Interrupted)("stopped before the run began")
+    opening.result()
+
+
 async def run(job: Job) -> ExitCode:
     """One session from start to end; what it came to goes to stdout."""
     session = Session(job)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, partial(session.stop, number.name))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))     # the parent held them back until now
     loop.add_reader(sys.stdin.fileno(), partial(_lifeline, session))
     try:
-        await session.open()
+        await _open(session)
         _say(ready=True, run_id=session.opened.run_id, page=session.page.path, database=session.writer.path)
         await session.run()
         summary = session.finish()
         _say(summary=summary.to_json())
-        if session.failure is not None and not isinstance(session.failure, HftError):
-            log.error("the run failed", exc_info=session.failure)
-        elif session.failure is not None:
-            _say(error=str(session.failure))
+        if session.failure is not None:
+            _say(error=session.tell_failure())
         return session.exit_code
     finally:
         await session.close()

@@ -7,8 +7,10 @@ from decimal import Decimal
 from typing import Any
 
 from hft._core.engine import Engine
+from hft._core.symbols import Symbols
 from hft._core.types import Spec
 from hft.config import Config
+from hft.errors import UsageError
 from hft.feed import messages
 
 
@@ -48,6 +50,20 @@ def engine_settings(config: Config) -> dict[str, Any]:
     }
 
 
-def build_engine(config: Config, specs: Sequence[Spec], **wiring: Any) -> Engine:
-    """An engine as the settings describe it; `wiring` is its page, journal and run number, where there are any."""
-    return Engine(specs, fallback=messages.load, **{**engine_settings(config), **wiring})
+def together(specs: Sequence[Spec]) -> Symbols:
+    """The symbols of one run. Raises `UsageError` where they can't be traded in one, of different currencies for instance."""
+    try:
+        return Symbols(specs)
+    except ValueError as error:
+        raise UsageError(str(error), where="[strategy] symbols") from None
+
+
+def build_engine(config: Config, specs: Sequence[Spec] | Symbols, **wiring: Any) -> Engine:
+    """An engine as the settings describe it; `wiring` is its page, journal and run number, where there are any.
+
+    Raises `UsageError` for symbols whose money can't be added exactly.
+    """
+    try:
+        return Engine(specs, fallback=messages.load, **{**engine_settings(config), **wiring})
+    except ValueError as error:
+        raise UsageError(str(error), where="[strategy] symbols") from None

@@ -14,26 +14,21 @@ from hft._core.delivery cimport INT64_MAX
 from hft._core.histogram cimport histogram_add
 from hft._core.lane cimport (
     Lane, lane_act, lane_advance, lane_arrivals, lane_cancel_all, lane_deliver, lane_match, lane_positions, lane_risk,
-    lane_schedule,
 )
 from hft._core.market cimport (
-    FX_LOST, FX_SYNCED, Market, market_apply, market_clock, market_connected, market_disconnected, market_evaluate,
-    market_publish, market_sync,
+    FX_LOST, Market, market_apply, market_clock, market_connected, market_disconnected, market_evaluate, market_publish,
+    market_sync,
 )
-from hft._core.outlet cimport FillLog, Outlet, outlet_count, outlet_kill
+from hft._core.outlet cimport Outlet, outlet_count, outlet_kill
 from hft._core.page cimport (
-    HIST_FEATURES, HIST_TICK, HIST_TICK_TO_TRADE, Page, page_flag, page_histogram, page_kill_poll, page_kill_set, page_market,
+    HIST_FEATURES, HIST_TICK, HIST_TICK_TO_TRADE, page_flag, page_histogram, page_kill_poll, page_kill_set, page_market,
     PAGE_HALTED,
 )
 from hft._core.risk cimport HALT_KILL, HALT_STOPPING, risk_bankrupt, risk_halt
 from hft._core.sink cimport FRAME_ATTENTION, FRAME_HANDLED, FRAME_NEEDS_PYTHON, FrameSink
-from hft._core.status cimport (
-    BUFFERED, DECODE_FALLBACK, KILL_BANKRUPT, KILL_FAULT, KILL_REQUEST, OK, RISK_KILL_SWITCH,
-)
+from hft._core.status cimport DECODE_FALLBACK, KILL_BANKRUPT, KILL_FAULT, KILL_REQUEST, OK
 from hft._core.symbols cimport Symbols
-from hft._core.types cimport (
-    MAX_SYMBOLS, MSG_SNAPSHOT, Level, Message, SymbolSpec, int32_t, int64_t, likely, uint32_t, uint64_t, unlikely,
-)
+from hft._core.types cimport Level, Message, int32_t, int64_t, likely, uint64_t, unlikely
 
 cdef enum:
     FEATURE_SAMPLE = 63         # the feature stage is timed on messages whose number has none of these bits
@@ -50,6 +45,7 @@ cdef struct EngineState:
     int64_t processed           # messages, of every kind and outcome
     int64_t hard_reserve        # below this much journal room, inputs wait
     int64_t has_writer          # 0: nobody drains the journal; it is overwritten
+    int64_t faulted             # 1: the lane's fault was told
 
 
 cdef inline int64_t engine_since(const EngineState* e, uint64_t cycles) noexcept nogil:
@@ -72,31 +68,44 @@ cdef inline void engine_kill(EngineState* e, bint on, int reason, int64_t now) n
         lane_cancel_all(e.lane, &e.out, now)
 
 
-cdef inline void engine_watch(EngineState* e, int64_t now) noexcept nogil:
-    """What can stop trading, looked at with every input and by the timer."""
-    cdef int request = page_kill_poll(e.out.page)
-    if unlikely(request != 0):
-        engine_kill(e, request == 1, KILL_REQUEST, now)
-    if unlikely(e.lane.fault < 0 and not e.lane.kill_on):
-        outlet_count(&e.out.page.counters.faults[-e.lane.fault & 15])
-        page_flag(e.out.page, PAGE_HALTED, True)
+cdef inline void engine_settle(EngineState* e, int64_t now) noexcept nogil:
+    """What a change of state brings about at once: a fault or the loss of all equity trips the kill switch, and cancels for
+    which the channel had no room go out when it has."""
+    if unlikely(e.lane.fault < 0):
+        if not e.faulted:
+            e.faulted = 1
+            outlet_count(&e.out.page.counters.faults[-e.lane.fault & 15])
+            page_flag(e.out.page, PAGE_HALTED, True)
         engine_kill(e, True, KILL_FAULT, now)
     if unlikely(risk_bankrupt(lane_risk(e.lane), lane_positions(e.lane))):
         engine_kill(e, True, KILL_BANKRUPT, now)
+    if unlikely(e.lane.cancel_again):
+        lane_cancel_all(e.lane, &e.out, now)
+
+
+cdef inline void engine_asked(EngineState* e, bint on, int64_t now) noexcept nogil:
+    """Somebody turns the kill switch. Where its cause stands, a release does not last."""
+    engine_kill(e, on, KILL_REQUEST, now)
+    engine_settle(e, now)
 
 
 # --- inputs
 
 cdef inline int64_t engine_enter(EngineState* e, int64_t now) noexcept nogil:
-    """Every input begins here: time never goes back, and what is due by now happens first."""
+    """Every input begins here: time never goes back, what is due by now happens first, each event at its own time, and
+    then somebody may have asked for the kill switch."""
+    cdef int64_t due
+    cdef int request
     if unlikely(now < e.now):
         now = e.now
     e.now = now
-    engine_watch(e, now)
-    if e.lane.next_due <= now:
-        lane_advance(e.lane, &e.out, e.markets, now)
-    if unlikely(e.lane.cancel_again):
-        lane_cancel_all(e.lane, &e.out, now)
+    while unlikely(e.lane.next_due <= now):
+        due = e.lane.next_due
+        lane_advance(e.lane, &e.out, e.markets)
+        engine_settle(e, due)
+    request = page_kill_poll(e.out.page)
+    if unlikely(request != 0):
+        engine_asked(e, request == 1, now)
     return now
 
 
@@ -112,12 +121,20 @@ cdef inline void engine_evaluate(EngineState* e, Market* market, int32_t i, int6
         histogram_add(page_histogram(e.out.page, HIST_FEATURES), engine_since(e, cycles))
 
 
+cdef inline void engine_act(EngineState* e, Market* market, int32_t i, int64_t now) noexcept nogil:
+    """What follows from a market that changed: it is shown, valued, and acted upon."""
+    engine_evaluate(e, market, i, now)
+    lane_act(e.lane, &e.out, market, i, now)
+    if unlikely(e.lane.fault < 0):
+        engine_settle(e, now)
+
+
 cdef inline int engine_message(EngineState* e, Message* msg, const Level* levels, uint64_t cycles) noexcept nogil:
     """One decoded message, to the end of its work; the answer is why it was not applied, or OK."""
-    cdef int64_t submitted = e.lane.submitted
     cdef int32_t i = msg.symbol
     cdef Market* market = e.markets[i]
     cdef int64_t now = engine_enter(e, msg.recv_ns)
+    cdef int64_t submitted = e.lane.submitted       # what was due anyway is not this message's doing
     cdef int64_t v
     cdef int fx = 0
     cdef int code
@@ -127,14 +144,14 @@ cdef inline int engine_message(EngineState* e, Message* msg, const Level* levels
     code = market_apply(market, msg, levels, &fx)
     lane_match(e.lane, &e.out, market, msg, i, fx, v, now)
     lane_deliver(e.lane, &e.out, now)
+    engine_settle(e, now)
     e.processed += 1
-    if likely(code == OK):
-        engine_evaluate(e, market, i, now)
-        lane_act(e.lane, &e.out, market, i, now)
-    else:
+    if unlikely(code != OK):
         outlet_count(&e.out.page.counters.status[code])
+    if likely(code == OK) or fx & FX_LOST:
+        engine_act(e, market, i, now)
     outlet_count(&e.out.page.counters.messages[msg.kind])
-    if unlikely(market_sync(market).wants_snapshot) or unlikely(e.lane.fault < 0):
+    if unlikely(market_sync(market).wants_snapshot):
         e.attention = 1
     histogram_add(page_histogram(e.out.page, HIST_TICK), engine_since(e, cycles))
     if submitted != e.lane.submitted:
@@ -159,13 +176,15 @@ cdef inline int engine_frame(void* ctx, const char* p, size_t n, int64_t now, ui
 
 cdef inline void engine_connect(EngineState* e, int32_t i, bint up, int64_t now) noexcept nogil:
     """The stream of a symbol is up, or gone."""
+    cdef Market* market = e.markets[i]
     cdef int fx = 0
     now = engine_enter(e, now)
     if up:
-        market_connected(e.markets[i])
+        market_connected(market)
     else:
-        fx = market_disconnected(e.markets[i])
-    lane_match(e.lane, &e.out, e.markets[i], NULL, i, fx, e.markets[i].clock.v_max, now)
+        fx = market_disconnected(market)
+    lane_match(e.lane, &e.out, market, NULL, i, fx, market.clock.v_max, now)
+    engine_act(e, market, i, now)
     e.attention = 1
 
 

@@ -118,7 +118,8 @@ cdef class Engine(FrameSink):
         self.c.out.journal = journal
         self.c.out.page = (<StatePage?>self.page).c
         self.c.out.reserve = journal.capacity // 4
-        self.c.hard_reserve = journal.capacity // 16
+        # What nobody drains has to be overwritten before it is low on room, else new orders would be refused for ever.
+        self.c.hard_reserve = journal.capacity // (16 if has_writer else 2)
         self.c.has_writer = has_writer
         self.c.ns_per_cycle = 1.0 / cycles_per_ns()
         return 0
@@ -219,7 +220,7 @@ cdef class Engine(FrameSink):
     def kill(self, bint on, int64_t now_ns):
         """Trip (or release) the kill switch."""
         engine_enter(self.c, now_ns)
-        engine_kill(self.c, on, KILL_REQUEST, self.c.now)
+        engine_asked(self.c, on, self.c.now)
 
     def stop(self, int64_t now_ns) -> int:
         """No new orders, open ones cancelled, and internal time run on until all is told; the time it ends at."""

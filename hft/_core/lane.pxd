@@ -3,7 +3,7 @@
 # A lane reads markets and never changes one, so many lanes can run over the same markets. Its verbs, in the order in which
 # the engine calls them for one input:
 #
-#       lane_advance        what is due by now: orders that take effect by timer, reports, holds that end
+#       lane_advance        what is due first: orders that take effect by timer, reports, holds that end
 #       lane_arrivals       orders due before this message, on the book as it was
 #       lane_match          the broker meets the message
 #       lane_deliver        reports that are due by now
@@ -15,7 +15,9 @@
 from libc.math cimport NAN
 
 from hft._core.book cimport book_best, book_mid2
-from hft._core.broker cimport broker_arrivals, broker_due, broker_has_channel, broker_next_due, broker_submit, broker_timers
+from hft._core.broker cimport (
+    broker_arrivals, broker_due, broker_has_channel, broker_next_due, broker_submit, broker_timers, broker_told,
+)
 from hft._core.broker_state cimport Broker, BrokerParams, broker_init, broker_reports, broker_size
 from hft._core.delivery cimport (
     INT64_MAX, Delivery, delivery_init, delivery_next_due, delivery_pop, delivery_push, delivery_size,
@@ -35,15 +37,13 @@ from hft._core.outlet cimport Outlet, outlet_count, outlet_fill, outlet_order, o
 from hft._core.position cimport (
     PositionParams, Positions, position_at, position_init, position_mark, position_mark_lost, position_on_fill, position_size,
 )
-from hft._core.risk cimport (
-    HALT_JOURNAL, HALT_KILL, HALT_STOPPING, Risk, RiskInputs, RiskLimits, risk_check, risk_halt, risk_init, risk_sent, risk_size,
-)
+from hft._core.risk cimport HALT_JOURNAL, Risk, RiskInputs, RiskLimits, risk_check, risk_halt, risk_init, risk_sent, risk_size
 from hft._core.signal cimport (
     SignalParams, SignalRecord, SignalState, signal_eval, signal_init, signal_on_imbalance, signal_size,
 )
 from hft._core.status cimport OK
 from hft._core.types cimport (
-    ASK, BID, CMD_CANCEL, CMD_NEW, REPORT_FILL, Command, Intent, Message, Report, SymbolSpec, int32_t, int64_t,
+    ASK, BID, CMD_CANCEL, CMD_NEW, REPORT_FILL, Command, Intent, Message, Report, int32_t, int64_t, unlikely,
 )
 
 cdef struct LaneParams:
@@ -52,7 +52,6 @@ cdef struct LaneParams:
     PositionParams positions
     RiskLimits risk
     SignalParams signal
-    int64_t response_latency_ns
     int64_t reports             # that can be under way at once
 
 cdef struct LaneSymbol:         # the strategy's side of one symbol; its SignalState is behind it
@@ -61,13 +60,12 @@ cdef struct LaneSymbol:         # the strategy's side of one symbol; its SignalS
     int64_t has_signal
 
 cdef struct Lane:
-    int64_t response_latency_ns
     int64_t next_due            # the earliest internal event; INT64_MAX: none
     int64_t submitted           # orders accepted by the broker's entry
     int64_t kill_on
     int64_t stopping
     int64_t cancel_again        # 1: not every cancel could be sent
-    int64_t fault               # below 0: a fault has halted trading
+    int64_t fault               # below 0: the first fault; it halts trading
     int64_t n_symbols
     int64_t symbol_stride
     int64_t broker_at           # byte offsets from this struct
@@ -122,7 +120,6 @@ cdef inline void lane_init(Lane* lane, const LaneParams* p, const ImbalanceParam
     """`strategies`: one for each symbol. `position_bind` and `risk`'s limits by symbol are the caller's."""
     cdef int32_t i
     lane.n_symbols = p.orders.n_symbols
-    lane.response_latency_ns = p.response_latency_ns
     lane.next_due = INT64_MAX
     lane.symbol_stride = lane_symbol_size(p)
     lane.broker_at = align64(sizeof(Lane))
@@ -139,6 +136,12 @@ cdef inline void lane_init(Lane* lane, const LaneParams* p, const ImbalanceParam
     for i in range(p.orders.n_symbols):
         imbalance_init(&lane_symbol(lane, i).imbalance, &strategies[i])
         signal_init(lane_signal(lane, i), &p.signal)
+
+
+cdef inline void lane_fail(Lane* lane, int64_t code) noexcept nogil:
+    """Keep the first fault: those that follow are mostly its consequences."""
+    if unlikely(code < 0) and lane.fault == 0:
+        lane.fault = code
 
 
 # --- execution's side: reports out of the broker
@@ -159,24 +162,19 @@ cdef inline void lane_collect(Lane* lane, Outlet* out, int64_t now) noexcept nog
     """Journal what the broker did, then send it on its way to the strategy (SEMANTICS 5)."""
     cdef Broker* broker = lane_broker(lane)
     cdef Report* report
-    cdef int64_t due
     cdef int32_t i
     cdef int code
     if broker.n_reports == 0:
         return
     for i in range(broker.n_reports):
         report = broker_reports(broker) + i
-        due = report.exch_ns + lane.response_latency_ns
-        due = now if due < now else due
-        report.due_ns = due
+        report.due_ns = broker_told(broker, report.symbol, report.exch_ns, now)
         code = outlet_fill(out, report, now) if report.kind == REPORT_FILL else OK
         if code == OK:
-            code = delivery_push(lane_delivery(lane), report, due)
-        if code < 0:
-            lane.fault = code
+            code = delivery_push(lane_delivery(lane), report, report.due_ns)
+        lane_fail(lane, code)
     broker.n_reports = 0
-    if broker.fault < 0:
-        lane.fault = broker.fault
+    lane_fail(lane, broker.fault)
     lane_schedule(lane)
 
 
@@ -197,8 +195,7 @@ cdef inline void lane_told(Lane* lane, Outlet* out, const Report* report) noexce
         outlet_count(&out.page.counters.status[report.reason])
     if code == OK and order != NULL:
         code = outlet_order(out, order, report.due_ns, report.exch_ns)
-    if code < 0:
-        lane.fault = code
+    lane_fail(lane, code)
 
 
 cdef inline void lane_deliver(Lane* lane, Outlet* out, int64_t now) noexcept nogil:
@@ -240,8 +237,9 @@ cdef inline int lane_submit(Lane* lane, Outlet* out, Market* market, Intent* int
     if code != OK:
         return code
     code = lane_send(lane, out, order, CMD_NEW, now)
-    if code != OK:
+    if code > 0:                # refused; on a fault the order is on its way all the same
         orders_withdraw(lane_orders(lane), order, code)
+    if code != OK:
         return code
     risk_sent(lane_risk(lane), now)
     lane.submitted += 1
@@ -260,7 +258,7 @@ cdef inline void lane_cancel_all(Lane* lane, Outlet* out, int64_t now) noexcept 
                 lane.cancel_again = 1
                 break
             orders_cancel_sent(orders, order)
-            lane_send(lane, out, order, CMD_CANCEL, now)
+            lane_fail(lane, lane_send(lane, out, order, CMD_CANCEL, now))
             outlet_count(&out.page.counters.cancels)
         order = orders_next(orders, order)
     lane_schedule(lane)
@@ -282,28 +280,27 @@ cdef inline void lane_act(Lane* lane, Outlet* out, Market* market, int32_t i, in
         code = lane_submit(lane, out, market, &intent, now)
         if code > 0:
             outlet_count(&out.page.counters.status[code])
-        elif code < 0:
-            lane.fault = code
+        lane_fail(lane, code)
         lane_schedule(lane)
+    else:                       # a hold may have begun
+        lane.next_due = min(lane.next_due, imbalance_next_due(&own.imbalance))
 
 
 # --- one input
 
-cdef inline void lane_advance(Lane* lane, Outlet* out, Market** markets, int64_t now) noexcept nogil:
-    """Run every internal event that is due by `now`, in order of its time; each sees its own time as now."""
-    cdef int64_t due
+cdef inline void lane_advance(Lane* lane, Outlet* out, Market** markets) noexcept nogil:
+    """Run the internal events of the instant `next_due`, which is their now."""
+    cdef int64_t due = lane.next_due
     cdef int32_t i
-    while lane.next_due <= now:
-        due = lane.next_due
-        for i in range(lane.n_symbols):
-            while broker_timers(lane_broker(lane), i, &markets[i].spec, market_book(markets[i]), due):
-                lane_collect(lane, out, due)
-        lane_collect(lane, out, due)
-        lane_deliver(lane, out, due)
-        for i in range(lane.n_symbols):
-            if imbalance_next_due(&lane_symbol(lane, i).imbalance) <= due:
-                lane_act(lane, out, markets[i], i, due)
-        lane_schedule(lane)
+    for i in range(lane.n_symbols):
+        while broker_timers(lane_broker(lane), i, &markets[i].spec, market_book(markets[i]), due):
+            lane_collect(lane, out, due)
+    lane_collect(lane, out, due)
+    lane_deliver(lane, out, due)
+    for i in range(lane.n_symbols):
+        if imbalance_next_due(&lane_symbol(lane, i).imbalance) <= due:
+            lane_act(lane, out, markets[i], i, due)
+    lane_schedule(lane)
 
 
 cdef inline void lane_arrivals(Lane* lane, Outlet* out, Market* market, int32_t i, int64_t v, int64_t now) noexcept nogil:
@@ -317,7 +314,6 @@ cdef inline void lane_match(Lane* lane, Outlet* out, Market* market, const Messa
     """The broker and the signal meet what a message did to its market."""
     cdef Broker* broker = lane_broker(lane)
     cdef bint ready = market_ready(market)
-    cdef int code
     if fx & FX_LOST:
         broker_on_desync(broker, i)
         signal_on_imbalance(lane_signal(lane, i), NAN, now)
@@ -330,7 +326,5 @@ cdef inline void lane_match(Lane* lane, Outlet* out, Market* market, const Messa
         broker_on_trade(broker, &market.spec, msg, v)
     lane_collect(lane, out, now)
     if fx & FX_VIEW and ready:
-        code = position_mark(lane_positions(lane), i, market.mid2)
-        if code < 0:
-            lane.fault = code
+        lane_fail(lane, position_mark(lane_positions(lane), i, market.mid2))
         signal_on_imbalance(lane_signal(lane, i), market_features(market).imbalance, now)

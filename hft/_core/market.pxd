@@ -13,9 +13,7 @@ from hft._core.features cimport (
 )
 from hft._core.memory cimport align64
 from hft._core.snapshot cimport SNAPSHOT_IMBALANCE, SNAPSHOT_SYNCED, Snapshot, snapshot_take, snapshot_write
-from hft._core.status cimport (
-    BUFFERED, CROSSED_BOOK, DUPLICATE_TRADE, NOT_CONNECTED, OK, OTHER_TRADE_SOURCE, SEQUENCE_GAP, STALE_UPDATE,
-)
+from hft._core.status cimport BUFFERED, CROSSED_BOOK, DUPLICATE_TRADE, NOT_CONNECTED, OK, OTHER_TRADE_SOURCE
 from hft._core.sync cimport (
     SYNC_BRIDGING, SYNC_CONNECTING, SYNC_SYNCED, Sync, SyncParams, sync_connected, sync_disconnected, sync_init, sync_lost,
     sync_next, sync_on_depth, sync_on_snapshot, sync_size,
@@ -134,19 +132,12 @@ cdef inline int _snapshot(Market* m, const Message* msg, const Level* levels, in
     cdef Sync* sync = market_sync(m)
     cdef Message* update
     cdef Level* update_levels
-    cdef int more
     cdef int code = sync_on_snapshot(sync, msg.last_id)
     if code != OK:
         return code
     book_clear(market_book(m))
     code = _apply_levels(m, msg, levels, fx)
-    while code == OK:
-        more = sync_next(sync, &update, &update_levels)
-        if more == 0:
-            break
-        if more != 1:
-            fx[0] |= _lose(m)
-            return more
+    while code == OK and sync_next(sync, &update, &update_levels):
         code = _apply_levels(m, update, update_levels, fx)
     if code == OK and sync.state == SYNC_SYNCED:
         fx[0] |= _found(m, msg.recv_ns)

@@ -18,7 +18,7 @@
 # that differs from `kill_seen`. These words keep their place in every version, outlive the engine and are carried over by the
 # next one on this file: the switch latches, and may be tripped while nothing runs.
 
-from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from hft._core.atomic cimport (
     add_relaxed, fence_release, load_acquire, load_fenced, load_relaxed, seqlock_read, seqlock_write, store_relaxed,
     store_release, words_load, words_store)

@@ -3,14 +3,12 @@
 from hft._core.book cimport book_top
 from hft._core.engine cimport EngineState
 from hft._core.journal cimport journal_lag_ns, journal_used
-from hft._core.lane cimport LaneSymbol, lane_orders, lane_positions, lane_risk, lane_symbol
+from hft._core.lane cimport LaneSymbol, lane_orders, lane_positions, lane_symbol
 from hft._core.market cimport Market, market_book, market_features, market_ready, market_sync
 from hft._core.orders cimport orders_in_flight, orders_leaves
-from hft._core.page cimport (
-    PAGE_LEVELS, PagePanel, PageTotals, page_beat, page_channel, page_symbol, page_write_panel, page_write_totals,
-)
+from hft._core.page cimport PAGE_LEVELS, PagePanel, PageTotals, page_beat, page_symbol, page_write_panel, page_write_totals
 from hft._core.position cimport (
-    Position, Positions, position_at, position_equity, position_fees, position_money, position_realised, position_unrealised,
+    Position, Positions, position_at, position_fees, position_money, position_realised, position_unrealised,
 )
 from hft._core.risk cimport risk_exposure
 from hft._core.sync cimport SYNC_CONNECTING

@@ -51,10 +51,9 @@ cdef int fill_market(MarketParams* p, dict s) except -1:
 
 cdef int fill_lane(LaneParams* p, dict s, int64_t run, Symbols symbols) except -1:
     memset(p, 0, sizeof(p[0]))
-    p.response_latency_ns = _ns(s["response_latency_ms"])
     p.reports = 4 * (s["max_open_orders"] + s["order_channel_size"])
     p.broker.entry_latency_ns = _ns(s["entry_latency_ms"])
-    p.broker.response_latency_ns = p.response_latency_ns
+    p.broker.response_latency_ns = _ns(s["response_latency_ms"])
     p.broker.max_feed_delay_ns = _ns(s["max_feed_delay_ms"])
     p.broker.symbols = symbols.count
     p.broker.max_orders = s["max_open_orders"]

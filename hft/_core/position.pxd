@@ -19,9 +19,7 @@ from libc.stdint cimport int32_t, int64_t, INT64_MAX, INT64_MIN
 
 from hft._core.memory cimport align64
 from hft._core.status cimport FAULT_OVERFLOW, OK
-from hft._core.types cimport (
-    BUY, FEE_SCALE, SELL, Report, SymbolSpec, i128, money, pow10, round_half_even, unlikely,
-)
+from hft._core.types cimport BUY, FEE_SCALE, Report, SymbolSpec, i128, money, pow10, round_half_even, unlikely
 
 cdef enum:
     POSITION_MAX_SCALE = 24

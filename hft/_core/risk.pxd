@@ -21,7 +21,7 @@ from hft._core.status cimport (
     RISK_LOSS, RISK_NO_PRICE, RISK_NO_SHORT, RISK_NOT_SYNCED, RISK_NOTIONAL, RISK_ORDER_SIZE, RISK_POSITION, RISK_PRICE_COLLAR,
     RISK_RATE, RISK_REDUCE_ONLY, RISK_STALE_DATA, RISK_STOPPING, STATUS_CODES,
 )
-from hft._core.types cimport BUY, MARKET, REDUCE_ONLY, SPOT, Intent, SymbolSpec, divide, i128, likely, unlikely
+from hft._core.types cimport BUY, MARKET, REDUCE_ONLY, SPOT, Intent, SymbolSpec, divide, i128, unlikely
 
 cdef enum RiskHalt:             # bits of `halted`
     HALT_KILL = 1

@@ -15,7 +15,7 @@
 # Updates that come before the snapshot are copied, whole, into a buffer behind the header; it never holds a gap: an
 # update that does not follow the buffered ones takes their place, as no snapshot could bridge to both.
 
-from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memmove
 from hft._core.memory cimport align64
 from hft._core.status cimport BUFFERED, BUFFER_FULL, NOT_CONNECTED, OK, SEQUENCE_GAP, SNAPSHOT_TOO_OLD, STALE_UPDATE

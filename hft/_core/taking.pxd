@@ -6,10 +6,10 @@
 # Capacity: USED_LEVELS levels over both sides. When it is used up, the entry with the least used is forgotten (that much could
 # be taken twice) and counted in `evicted`.
 
-from libc.stdint cimport int32_t, int64_t, uint32_t
+from libc.stdint cimport int32_t, int64_t
 
 from hft._core.book cimport Book, book_next, book_qty
-from hft._core.types cimport ASK, BUY, FEE_SCALE, NO_PRICE, Level, SymbolSpec, i128, pow10, round_half_even
+from hft._core.types cimport ASK, BUY, NO_PRICE, Level, SymbolSpec, i128, pow10, round_half_even
 
 cdef enum:
     USED_LEVELS = 64

@@ -44,6 +44,8 @@ def run(argv: Sequence[str]) -> int:
     except typer.TyperException as error:
         command = getattr(getattr(error, "ctx", None), "command_path", "hft")
         return _tell(f"{command}: {error.format_message().rstrip('.')}; see `{command} --help`", ExitCode.USAGE, "")
+    except (KeyboardInterrupt, typer.Abort):     # before a command has handlers of its own
+        return int(ExitCode.SIGINT)
     except ModuleNotFoundError as error:
         if (error.name or "hft").partition(".")[0] == "hft":
             raise

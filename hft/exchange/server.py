@@ -171,8 +171,8 @@ def run_settings(settings: ExchangeSettings) -> int:
     import uvloop
 
     def announce(said: dict[str, Any]) -> None:
-        sys.stdout.write(msgspec.json.encode(said).decode() + "\n")
-        sys.stdout.flush()
+        with contextlib.suppress(BrokenPipeError):      # who started us is gone: that ends us by itself
+            os.write(sys.stdout.fileno(), msgspec.json.encode(said) + b"\n")
 
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

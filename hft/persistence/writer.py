@@ -18,7 +18,7 @@ import msgspec
 
 from hft._core.journal import Journal, records, sound
 from hft._core.types import Spec
-from hft.errors import DamagedData, HftError
+from hft.errors import DamagedData, ExitCode, HftError
 from hft.persistence import rows, schema
 
 T = TypeVar("T")
@@ -43,6 +43,8 @@ class OpenedRun(msgspec.Struct, frozen=True):
 class WriterError(HftError):
     """Records could not be stored in time; they are still in the journal."""
 
+    exit_code = ExitCode.HALTED
+
 
 class Writer:
     """Drains a journal into SQLite: transactions of at most `batch_size` rows, at least every `interval_ms`.
@@ -66,6 +68,8 @@ class Writer:
         The longest time between a record and the start of its transaction, 1 to 10,000.
     queue_size : int
         Periodic rows that may wait.
+    on_failure : callable, optional
+        Called by the writer's thread when it ends before its time.
 
     Raises what `schema.create_or_open` raises.
     """
@@ -79,6 +83,7 @@ class Writer:
         batch_size: int = 100,
         interval_ms: int = 100,
         queue_size: int = 10_000,
+        on_failure: Callable[[], None] | None = None,
     ) -> None:
         if not 1 <= batch_size <= 100_000:
             raise ValueError(f"batch_size {batch_size} must be from 1 to 100000")
@@ -104,6 +109,7 @@ class Writer:
         self._pause_s = interval_ms / 2000
         self._periodic: deque[tuple[str, rows.Row]] = deque()
         self._queue_size = queue_size
+        self._on_failure = on_failure
         self._run = 0
         self._stopping = threading.Event()
         self._give_up_at = math.inf
@@ -185,6 +191,8 @@ class Writer:
         except BaseException as error:
             self.failed = error
             self.trouble = str(error)
+            if self._on_failure is not None:
+                self._on_failure()
 
     def _store_batch(self) -> int:
         """One transaction with what there is, at most `batch_size` rows; how many it held."""

@@ -18,7 +18,7 @@ from tests import data
 
 MS = 1_000_000
 SECOND = 1_000 * MS
-RECORD_ORDER = 1
+RECORD_ORDER, RECORD_KILL = 1, 4
 CAPTURES = [data.USDM_BTC, data.SPOT_BTC]
 
 
@@ -274,6 +274,78 @@ def test_a_journal_that_nobody_drains_refuses_new_orders() -> None:
     assert engine.counters()["rejects"]["journal_full"] > 0
     assert not engine.halted
     assert journal.room >= 64 // 16
+
+
+def test_an_engine_of_which_nobody_keeps_records_trades_on() -> None:
+    """Its ring is overwritten before it is low on room: else it would refuse new orders for ever."""
+    engine = Engine(
+        Spec("BTCUSDT", tick="0.1", step="0.001"), fallback=messages.load, window_ms=8, holding_ms=2, entry_latency_ms=1,
+        response_latency_ms=1, max_orders_per_second=10_000,
+    )
+    market = Market(engine)
+    for n in range(2200):
+        market.lean(*(("9", "1") if n % 2 else ("1", "9")), 16)
+    counters = engine.counters()
+    assert counters["orders"] > 2000      # some 7 records each, into a ring of 10,000
+    assert "journal_full" not in counters["rejects"]
+
+
+def test_a_fault_is_told_once_and_a_release_does_not_last() -> None:
+    engine = Engine(Spec("BTCUSDT", tick="0.1", step="0.001"), fallback=messages.load, journal=Journal(4))
+    market = Market(engine)
+    market.lean("9", "1", 1100)     # more comes of one order than four records hold
+    assert (engine.halted, engine.fault, engine.kill_reason) == (True, "fault_journal_full", "kill_fault")
+    assert engine.page.read()["header"]["flags"] == {"halted"}
+    engine.kill(False, market.now)
+    assert engine.killed
+    market.lean("9", "1", 10)
+    assert engine.page.read()["counters"]["faults"] == {"fault_journal_full": 1}
+
+
+def test_a_book_that_is_lost_is_shown_as_lost(engine: Engine) -> None:
+    market = Market(engine)
+    market.lean("9", "1", 1100)
+    engine.disconnect("BTCUSDT", market.now)
+    engine.advance(market.now)
+    symbol = engine.page.read()["symbols"][0]
+    assert symbol["market"]["flags"] == 0
+    assert symbol["panel"]["features"]["valid"] == 0
+    assert symbol["panel"]["has_signal"] == 0
+
+
+def story(moves: list[tuple[int, int, int, int]], capital: str, split: bool) -> list[dict[str, object]]:
+    """What the journal says of a market that leans and falls silent; `split`: with the timer in between."""
+    journal = Journal(20_000)
+    engine = Engine(
+        Spec("BTCUSDT", tick="0.1", step="0.001"), fallback=messages.load, journal=journal, window_ms=20, holding_ms=30,
+        capital=capital, max_feed_delay_ms=40,
+    )
+    market = Market(engine)
+    for bid, ask, steps, silence in moves:
+        for n in range(steps):
+            after = silence if n == 0 else 1
+            if split:
+                for ms in range(after):
+                    engine.advance(market.now + ms * MS + 500_000)
+            market.depth([["100.0", str(bid)]], [["100.1", str(ask)]], after_ms=after)
+    engine.stop(market.now)
+    return records(journal.drain(20_000))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 60), st.integers(1, 200)), min_size=1, max_size=8),
+    st.sampled_from(["0.04", "0.09", "0.3", "100"]),
+)
+def test_the_timer_changes_nothing_that_is_written_down(moves: list[tuple[int, int, int, int]], capital: str) -> None:
+    """Nor when all equity is lost between two messages: the kill switch trips at that moment, whoever looks when."""
+    assert story(moves, capital, True) == story(moves, capital, False)
+
+
+def test_a_loss_between_two_messages_trips_the_kill_switch_at_its_own_time() -> None:
+    told = [r for r in story([(9, 1, 30, 1), (5, 5, 1, 500)], "0.04", False) if r["kind"] == RECORD_KILL]
+    assert [r["reason"] for r in told] == [82]
+    assert told[0]["ts_ns"] < 1_200 * MS      # the next message came at 1,531
 
 
 # --- settings

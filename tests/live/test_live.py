@@ -161,6 +161,16 @@ def test_a_symbol_that_the_venue_does_not_know(tmp_path: Path) -> None:
                 says=("BTCUSTD", "BTCUSDT"))
 
 
+def test_symbols_of_different_currencies(tmp_path: Path) -> None:
+    rules = {"BTCUSDT": ("0.1", "0.001", '"USDT"'), "ETHUSDT": ("0.01", "0.001", '"BTC"')}
+    given = [
+        f"--set=feed.symbols.{name}.{key}={value}"
+        for name, each in rules.items() for key, value in zip(("tick", "step", "quote"), each, strict=True)
+    ]
+    refused("live", *QUICK, "--symbols", "BTCUSDT,ETHUSDT", *given, cwd=tmp_path, code=2, says=("BTC and USDT", "symbols"))
+    assert not (tmp_path / "data" / "strategy.db").exists()
+
+
 def test_a_port_that_is_in_use(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -151,6 +151,19 @@ def test_a_full_disk_is_retried(path):
     assert len(RunDatabase(path).trades()) == 3000
 
 
+def test_the_end_of_the_writer_is_told_from_its_own_thread(path):
+    """The engine's thread may be waiting for room in the journal, and would wait for ever."""
+    told = []
+    journal = Journal(100)
+    writer, _ = opened(path, journal, on_failure=lambda: told.append(threading.current_thread().name))
+    journal.append_fill(symbol=7, side=1, price=1, qty=1)
+    writer.start()
+    until(lambda: told)
+    assert told == ["hft-writer"]
+    writer.stop()
+    writer.close()
+
+
 def test_a_record_that_is_no_record_ends_the_writer_and_says_so(path):
     journal = Journal(10)
     writer, _ = opened(path, journal)

@@ -1,0 +1,85 @@
+"""The processes of a run: what they say to each other, and what becomes of the run when one of them ends, or hangs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from hft.launch import Child
+from tests.live.processes import children, started
+
+QUICK = ("--headless", "--json", "--no-monitor")
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+
+
+def test_what_a_child_says_at_once_is_heard_line_by_line() -> None:
+    child = Child("talker", ["-c", "print('{\"a\": 1}\\n{\"b\": 2}\\n{\"c\"', end='', flush=True); print(': 3}')"])
+    try:
+        assert child.first_line() == {"a": 1}
+        assert list(child.lines()) == [{"b": 2}, {"c": 3}]
+    finally:
+        child.stop()
+
+
+def test_a_child_that_a_signal_ended_has_a_shell_s_exit_code() -> None:
+    child = Child("victim", ["-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"], stdin=b"x" * 100_000)
+    assert child.first_line() == {}
+    assert child.code() == 137
+    child.stop()
+
+
+@LINUX
+@pytest.mark.parametrize("processes", [1, 2])
+def test_ctrl_c_before_the_run_has_begun(processes: int, tmp_path: Path) -> None:
+    """While the exchange, or the engine, is still importing: no traceback, and the exit code of Ctrl-C."""
+    with started("live", *QUICK, cwd=tmp_path) as process:
+        while len(children(process.pid)) < processes:
+            time.sleep(0.001)
+        process.send_signal(signal.SIGINT)
+        _, problems = process.communicate(timeout=20)
+    assert "Traceback" not in problems
+    assert process.returncode == 130
+
+
+def test_ctrl_c_while_the_venue_does_not_answer(tmp_path: Path) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        at = f"127.0.0.1:{silent.getsockname()[1]}"
+        with started("live", *QUICK, "--rest-url", f"http://{at}", "--ws-url", f"ws://{at}", cwd=tmp_path) as process:
+            time.sleep(2)
+            process.send_signal(signal.SIGINT)
+            _, problems = process.communicate(timeout=5)
+    assert process.returncode == 130
+    assert "stopped before the run began" in problems
+
+
+@LINUX
+def test_the_end_of_the_exchange_ends_the_run(tmp_path: Path) -> None:
+    with started("live", *QUICK, cwd=tmp_path) as process:
+        time.sleep(4)
+        exchange, _engine = sorted(children(process.pid))
+        os.kill(exchange, signal.SIGKILL)
+        out, problems = process.communicate(timeout=20)
+    assert process.returncode == 3
+    assert "the embedded exchange ended" in problems
+    assert json.loads(out)["messages"] > 0
+
+
+@LINUX
+def test_an_engine_that_is_killed_is_told_in_one_line(tmp_path: Path) -> None:
+    with started("live", *QUICK, cwd=tmp_path) as process:
+        time.sleep(4)
+        _exchange, engine = sorted(children(process.pid))
+        os.kill(engine, signal.SIGKILL)
+        _, problems = process.communicate(timeout=20)
+    assert process.returncode == 6
+    assert "killed by signal 9" in problems
+    assert "Traceback" not in problems
