@@ -16,7 +16,7 @@ from hft._core.types import Spec
 calls = ctypes.CDLL(None).malloc_calls
 calls.restype = ctypes.c_ulong
 spec = Spec("UNIT", tick=1, step=1)
-book = OrderBook(spec)
+book = OrderBook(spec, window_ticks=256)   # a debug build looks at all of it after every message
 book.snapshot([(99, 10**6), (98, 9)], [(101, 10**6), (102, 9)], 1)
 broker = PaperBroker(spec, book, entry_latency_ms=0, queue_model="log")
 for _ in range(3):

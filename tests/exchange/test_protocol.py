@@ -6,6 +6,7 @@ import json
 
 import pytest
 import websockets
+from websockets.frames import CloseCode
 
 from hft.errors import UsageError
 from hft.exchange import hub
@@ -170,7 +171,8 @@ async def test_a_slow_client_is_dropped_and_others_are_not():
             with contextlib.suppress(websockets.ConnectionClosed):
                 async for _ in slow:
                     pass
-            assert slow.close_code == hub.POLICY_VIOLATION
+            # Told why, or cut off without a word where it had not read up to that in ten seconds.
+            assert slow.close_code in {hub.POLICY_VIOLATION, CloseCode.ABNORMAL_CLOSURE}
 
 
 async def test_rest_answers():
