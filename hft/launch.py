@@ -140,7 +140,10 @@ def live(config: Config, options: LiveOptions) -> int:
         if _draws(options):
             from hft.monitoring.watch import draw_while
 
-            draw_while(ready["page"], lambda: engine.running)
+            try:
+                draw_while(ready["page"], lambda: engine.running)
+            except Exception as error:      # the run outlives its view
+                print(f"hft: the view ended ({error}); the run goes on, Ctrl-C stops it", file=sys.stderr)
         code = _end(engine, options)
         if lost.is_set():
             raise VenueUnreachable("the embedded exchange ended while the engine traded on it")

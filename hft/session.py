@@ -96,11 +96,12 @@ class Session:
         self.writer = Writer(
             persistence.database_path, self.journal, self.specs, batch_size=persistence.batch_size, on_failure=self._writer_failed
         )
+        self.page = self._page(persistence.beside(".state"))                            # 3. the window for others, and the lock
         self.opened = self.writer.open_run(
             strategy_id=strategy.strategy_id, version=VERSION, venue=self.venue.name,
             settings=msgspec.to_builtins(self.config), started_ns=self.started_ns,
         )
-        self.page = self._page(persistence.beside(".state"))                            # 3. the window for others
+        self.page.set_run(self.opened.run, self.opened.run_id)
         self.engine = build_engine(                                                     # 4. the engine
             self.config, self.specs, run=self.opened.run, page=self.page, journal=self.journal, trade_source=self.trades
         )
@@ -125,8 +126,8 @@ class Session:
     def _page(self, path: Path) -> StatePage:
         try:
             return StatePage.create(
-                path, self.specs, run=self.opened.run, run_id=self.opened.run_id, strategy=self.config.strategy.strategy_id,
-                venue=self.venue.name, build=VERSION, start_ns=self.clock.now(), monotonic_ns=time.monotonic_ns(),
+                path, self.specs, strategy=self.config.strategy.strategy_id, venue=self.venue.name, build=VERSION,
+                start_ns=self.clock.now(), monotonic_ns=time.monotonic_ns(),
             )
         except PageError as error:
             raise UsageError(str(error), do="stop the other engine, or change [strategy.persistence] database_path") from None
@@ -205,10 +206,14 @@ class Session:
         """What is worth a look now and then: the writer's health, faults, channels, and what became of the kill switch."""
         was_killed = self.engine.killed
         trouble = None
+        waits = 0
         capacity = self.config.strategy.performance
         while True:
             await asyncio.sleep(HOUSEKEEPING_S)
-            self.page.channel(0, "persist", self.journal.capacity, self.journal.used)
+            self.page.channel(0, "persist", self.journal.capacity, self.journal.used, self.engine.journal_waits)
+            if self.engine.journal_waits != waits:
+                waits = self.engine.journal_waits
+                log.warning("input waited for the database", times=waits)
             self.page.channel(1, "order", capacity.order_channel_size, self.engine.commands_under_way)
             self.page.channel(2, "market", capacity.market_channel_size, 0)     # inline: nothing ever waits there
             if self.writer.failed is not None:

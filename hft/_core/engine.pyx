@@ -315,6 +315,11 @@ cdef class Engine(FrameSink):
         return _mix(h, &lane_symbol(self.c.lane, i).imbalance, sizeof(Imbalance) // 8)
 
     @property
+    def journal_waits(self) -> int:
+        """Times an input was held back because the journal was full."""
+        return self.c.out.page.counters.journal_waits
+
+    @property
     def commands_under_way(self) -> int:
         """Orders and cancels on their way to the exchange."""
         return lane_broker(self.c.lane).n_commands

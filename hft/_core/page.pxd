@@ -117,8 +117,7 @@ cdef struct PageTotals:         # across symbols; money in 1e-8 of the quote ass
     int64_t journal_capacity
     int64_t writer_lag_ns       # age of the oldest of them
     int64_t connections         # live ones
-    int64_t rss_bytes
-    int64_t reserved[3]
+    int64_t reserved[4]
 
 cdef struct PageChannel:
     char name[16]

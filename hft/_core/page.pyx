@@ -218,6 +218,11 @@ cdef class StatePage:
 
     # what the engine does; the compiled engine does it through the verbs of page.pxd
 
+    def set_run(self, int64_t run, str run_id) -> None:
+        """Names the run, which gets its number only once the page is owned."""
+        self._mine().header.run = run
+        _text(self.c.header.run_id, run_id)
+
     def beat(self, int64_t now) -> None:
         """The engine lives at `now`."""
         page_beat(self._mine(), now)

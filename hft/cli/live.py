@@ -22,7 +22,11 @@ def live(
     headless: Annotated[bool, typer.Option("--headless", help="No terminal view.")] = False,
     json: Json = False,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Start flat, whatever earlier runs held. The kill switch stays as it is.")
+        bool,
+        typer.Option(
+            "--fresh",
+            help="Start flat, whatever earlier runs held (as every run does until recovery is built). The kill switch stays as it is.",
+        ),
     ] = False,
     rest_url: Annotated[
         str | None, typer.Option(metavar="URL", help="Instead of the venue's, e.g. of a running `hft sim`.")

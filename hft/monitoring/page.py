@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import resource
 import time
 from decimal import Decimal
 from typing import Any
@@ -215,7 +216,7 @@ def view(raw: dict[str, Any], monotonic_ns: int) -> PageState:
         journal_capacity=totals["journal_capacity"],
         writer_lag_ns=totals["writer_lag_ns"],
         connections=totals["connections"],
-        rss_bytes=totals["rss_bytes"],
+        rss_bytes=_resident(header["pid"]),
         channels=[Channel(**channel) for channel in raw["channels"]],
         symbols=[_symbol(symbol, now) for symbol in raw["symbols"]],
         recent=[_event(record, specs) for record in raw["recent"] if 0 <= record["symbol"] < len(specs)],
@@ -229,6 +230,15 @@ def _life(flags: set[str], age: int) -> str:
     if not -SILENT_AFTER_NS < age < SILENT_AFTER_NS:  # a beat from the future is one from before a reboot
         return "silent"
     return "stopping" if "stopping" in flags else "running"
+
+
+def _resident(pid: int) -> int:
+    """Resident memory of a process in bytes; 0 where it is gone or the machine does not say."""
+    try:
+        with open(f"/proc/{pid}/statm", encoding="ascii") as statm:
+            return int(statm.read().split()[1]) * resource.getpagesize()
+    except OSError:
+        return 0
 
 
 def _money(e8: int) -> Decimal:

@@ -96,7 +96,7 @@ print("under way", flush=True)
 n = 0
 while True:
     n += 1
-    page.totals(timestamp_ns=n, realised=n, unrealised=n, fees=n, pnl=n, exposure=n, rss_bytes=n)
+    page.totals(timestamp_ns=n, realised=n, unrealised=n, fees=n, pnl=n, exposure=n, open_orders=n)
     page.panel(0, timestamp_ns=n, position=n, cash=n, cost=n, bids=[{"price": n, "qty": n}] * 10, n_bids=10)
     page.market(0, timestamp_ns=n, best_bid=n, best_ask=n, mid2=n, update_id=n)
     page.histogram("tick").add(n)
@@ -119,7 +119,7 @@ def test_another_process_never_takes_half_a_panel_for_a_whole_one(path):
         while len(seen) < 300:
             state = page.read()
             panel, market = state["symbols"][0]["panel"], state["symbols"][0]["market"]
-            whole(state["totals"], "timestamp_ns", "realised", "unrealised", "fees", "pnl", "exposure", "rss_bytes")
+            whole(state["totals"], "timestamp_ns", "realised", "unrealised", "fees", "pnl", "exposure", "open_orders")
             whole(market, "timestamp_ns", "best_bid", "best_ask", "mid2", "update_id")
             n = whole(panel, "timestamp_ns", "position", "cash", "cost")
             if n is not None:

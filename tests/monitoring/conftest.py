@@ -36,7 +36,7 @@ class Engine:
         self.page.beat(self.now(ago_s))
 
     def totals(self, **fields):
-        self.page.totals(**{"journal_capacity": 10_000, "connections": 1, "rss_bytes": 40_000_000, **fields})
+        self.page.totals(**{"journal_capacity": 10_000, "connections": 1, **fields})
 
     def panel(self, i, **fields):
         self.page.panel(i, **{"sync_state": SYNCED, "connected": 1, "last_update_ns": self.now(), **fields})
