@@ -141,6 +141,12 @@ def test_every_compiled_module_has_a_stub():
     assert without == []
 
 
+def test_the_page_shows_the_layers():
+    page = (HFT.parent / "docs" / "architecture.md").read_text("utf-8")
+    shown = page.partition("Imports go one way")[2].split("```")[1].splitlines()[1:]
+    assert [set(row.split()) for row in shown] == [row for row in LAYERS if row != {"__main__"}]
+
+
 def test_the_lists_name_nothing_twice():
     names = [name for names in LAYERS for name in names]
     assert len(names) == len(set(names))
