@@ -1,4 +1,4 @@
-"""The state page: what the 10 ms timer shows of an engine with one symbol, its whole book hashed."""
+"""The state page: what the 10 ms timer shows of an engine with one symbol."""
 
 from hft.bench import loops
 

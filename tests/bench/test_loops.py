@@ -174,8 +174,10 @@ def test_panels(spec, tape):
     engine = Engine(spec)
     tape.run(engine)
     assert loops.panels(engine, 3) == engine.now_ns
-    (panel,) = engine.page.read()["symbols"]
-    assert panel["panel"]["book_hash"] % 2**64 == engine.book_hash(spec.name)
+    (shown,) = engine.page.read()["symbols"]
+    bid, _, ask, _ = engine.touch(spec)
+    assert shown["panel"]["timestamp_ns"] == engine.now_ns
+    assert shown["panel"]["mark2"] == spec.ticks(bid) + spec.ticks(ask)
 
 
 # -- from signal to order ----------------------------------------------------------------------------------------------
