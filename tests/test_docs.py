@@ -1,5 +1,6 @@
 """What is written is true: examples run, settings load, commands parse, generated tables are those of the code."""
 
+import contextlib
 import doctest
 import importlib
 import os
@@ -16,6 +17,7 @@ import typer
 import hft
 from hft import cli
 from hft.config import load
+from hft.persistence.schema import create_or_open
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
@@ -81,6 +83,13 @@ def parse(words: list[str]) -> None:
         name, *words = words
         command = command.commands[name]
     command.make_context(name, words)
+
+
+@pytest.mark.parametrize("path", pages_with("sql"), ids=lambda path: path.name)
+def test_queries_in_the_pages_run(path, tmp_path):
+    with contextlib.closing(create_or_open(tmp_path / "strategy.db")) as db:
+        for query in fences(path, "sql"):
+            db.execute(query).fetchall()
 
 
 def test_generated_pages_are_those_of_the_code():

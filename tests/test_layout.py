@@ -141,6 +141,20 @@ def test_every_compiled_module_has_a_stub():
     assert without == []
 
 
+def test_the_door_and_its_stub_lead_to_the_same():
+    door, stub = (ast.parse((HFT / f"__init__{suffix}").read_text("utf-8")).body for suffix in (".py", ".pyi"))
+    home = next(ast.literal_eval(node.value) for node in door if isinstance(node, ast.Assign) and node.targets[0].id == "_HOME")
+    told = next(ast.literal_eval(node.value) for node in stub if isinstance(node, ast.Assign))
+    assert home == {alias.name: node.module for node in stub if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert sorted(home) == told
+
+
+def test_the_page_shows_the_layers():
+    page = (HFT.parent / "docs" / "architecture.md").read_text("utf-8")
+    shown = page.partition("Imports go one way")[2].split("```")[1].splitlines()[1:]
+    assert [set(row.split()) for row in shown] == [row for row in LAYERS if row != {"__main__"}]
+
+
 def test_the_lists_name_nothing_twice():
     names = [name for names in LAYERS for name in names]
     assert len(names) == len(set(names))
