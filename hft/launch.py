@@ -16,6 +16,7 @@ import contextlib
 import os
 import selectors
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -27,7 +28,7 @@ from typing import Any
 import msgspec
 
 from hft.config import Config, LiveOptions
-from hft.errors import ExitCode, HftError, TradingHalted, VenueUnreachable
+from hft.errors import ExitCode, HftError, TradingHalted, UsageError, VenueUnreachable
 from hft.job import Job
 from hft.summary import Summary, as_text, read_json
 
@@ -46,7 +47,7 @@ class Child:
     def __init__(self, name: str, arguments: list[str], stdin: bytes = b"") -> None:
         self.name = name
         self.process = subprocess.Popen(
-            [sys.executable, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+            [sys.executable, "-P", *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
         )
         self._buffer = b""
         assert self.process.stdin is not None
@@ -111,6 +112,8 @@ class Child:
 def live(config: Config, options: LiveOptions) -> int:
     """Run a session to its end; the exit code of the design."""
     exchange: Child | None = None
+    if config.monitoring.enabled:
+        _free(config.monitoring.host, config.monitoring.port)
     with contextlib.ExitStack() as stack:
         job = Job(config, options, console=not _draws(options))
         if config.feed.venue == "embedded" and not config.feed.ws_url:
@@ -148,6 +151,18 @@ def live(config: Config, options: LiveOptions) -> int:
         if lost.is_set():
             raise VenueUnreachable("the embedded exchange ended while the engine traded on it")
         return code
+
+
+def _free(host: str, port: int) -> None:
+    """UsageError for a monitor's port that is taken: before anything is started."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            way_out = "take another with --monitor-port, 0 for any free one"
+            raise UsageError(f"can't listen: {error.strerror}", where=f"{host}:{port}", do=way_out) from None
 
 
 def _stop_without(exchange: Child, engine: Child, lost: threading.Event) -> None:

@@ -13,17 +13,19 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import apsw
 import msgspec
 import uvloop
 
 from hft._core.journal import Journal
 from hft._core.page import PageError, StatePage
 from hft._core.runclock import RunClock
-from hft.errors import ExitCode, HftError, Interrupted, Terminated, TradingHalted, UsageError, VenueUnreachable
+from hft.errors import DamagedData, ExitCode, HftError, Interrupted, Terminated, TradingHalted, UsageError, VenueUnreachable
 from hft.feed import specs
 from hft.feed.connection import Timing
 from hft.feed.feed import Feed, FeedEvent
@@ -40,6 +42,11 @@ TICK_S = 0.01
 """The engine's timer: internal events, kill switch, state page."""
 HOUSEKEEPING_S = 0.5
 
+SILENT_TICKERS = 2000
+"""So many bookTickers without a trade say that the trade stream is not there: there are three to a trade."""
+FEATURES = (
+    "mid", "microprice", "spread_bps", "volatility", "momentum", "imbalance", "depth_ratio", "ofi", "signed_volume", "intensity",
+)
 PAGE_COUNTERS = {"connected": "connects", "disconnected": "disconnects", "snapshot": "snapshots"}
 ALERTS = frozenset({"disconnected", "connect_failed", "silent", "refused", "snapshot_failed", "rate_limited"})
 
@@ -93,14 +100,13 @@ class Session:
         self.specs = list(together([each.spec for each in resolved]))
         self.sources = {each.spec.name: each.source for each in resolved}
         self.journal = Journal(strategy.performance.persist_channel_size)               # 2. records, and who keeps them
-        self.writer = Writer(
-            persistence.database_path, self.journal, self.specs, batch_size=persistence.batch_size, on_failure=self._writer_failed
-        )
+        self.writer = self._writer()
         self.page = self._page(persistence.beside(".state"))                            # 3. the window for others, and the lock
-        self.opened = self.writer.open_run(
-            strategy_id=strategy.strategy_id, version=VERSION, venue=self.venue.name,
-            settings=msgspec.to_builtins(self.config), started_ns=self.started_ns,
-        )
+        with self._sound():
+            self.opened = self.writer.open_run(
+                strategy_id=strategy.strategy_id, version=VERSION, venue=self.venue.name,
+                settings=msgspec.to_builtins(self.config), started_ns=self.started_ns,
+            )
         self.page.set_run(self.opened.run, self.opened.run_id)
         self.engine = build_engine(                                                     # 4. the engine
             self.config, self.specs, run=self.opened.run, page=self.page, journal=self.journal, trade_source=self.trades
@@ -122,6 +128,22 @@ class Session:
             names, dialect, fees=self.config.fees_of(dialect), fee_asset=self.config.broker.fee_asset, settings=given,
             exchange_info=bodies,
         )
+
+    def _writer(self) -> Writer:
+        persistence = self.config.strategy.persistence
+        with self._sound():
+            return Writer(
+                persistence.database_path, self.journal, self.specs, batch_size=persistence.batch_size,
+                on_failure=self._writer_failed,
+            )
+
+    @contextlib.contextmanager
+    def _sound(self) -> Iterator[None]:
+        try:
+            yield
+        except apsw.CorruptError as error:
+            path = self.config.strategy.persistence.database_path
+            raise DamagedData(str(error), where=path, do="move it away, or restore it from a copy") from None
 
     def _page(self, path: Path) -> StatePage:
         try:
@@ -207,9 +229,11 @@ class Session:
         was_killed = self.engine.killed
         trouble = None
         waits = 0
+        heard = False
         capacity = self.config.strategy.performance
         while True:
             await asyncio.sleep(HOUSEKEEPING_S)
+            heard = heard or self._heard_trades()
             self.page.channel(0, "persist", self.journal.capacity, self.journal.used, self.engine.journal_waits)
             if self.engine.journal_waits != waits:
                 waits = self.engine.journal_waits
@@ -226,6 +250,16 @@ class Session:
             if self.engine.killed != was_killed:
                 was_killed = self.engine.killed
                 log.warning("kill switch " + ("on" if was_killed else "released"), reason=self.engine.kill_reason)
+
+    def _heard_trades(self) -> bool:
+        """Whether trades were heard, or their silence was told: a venue takes a subscription to a stream that it never sends."""
+        kinds = self.engine.counters()["messages"]
+        if kinds["trade"] + kinds["agg_trade"]:
+            return True
+        if kinds["ticker"] < SILENT_TICKERS:
+            return False
+        log.warning("no trades are heard, so no resting order fills; set [feed] trade_source to the other", stream=self.trades)
+        return True
 
     async def _rows(self) -> None:
         interval = self.config.strategy.persistence.snapshot_interval_ms / 1000
@@ -253,8 +287,10 @@ class Session:
         for symbol in state["symbols"]:
             panel = symbol["panel"]
             signal_ = {key: panel[key] for key in ("signal_strength", "signal_confidence", "holding_period_ns")}
+            vector = self.engine.features(symbol["name"])
             self.writer.put_snapshot(
-                now, symbol["name"], features=panel["features"], signal=signal_ if panel["has_signal"] else None,
+                now, symbol["name"], features={name: getattr(vector, name) for name in FEATURES},
+                signal=signal_ if panel["has_signal"] else None,
                 position=self.engine.position(symbol["name"]), open_orders=panel["open_orders"],
                 state_hash=self.engine.state_hash(symbol["name"]),
             )
@@ -270,6 +306,7 @@ class Session:
         except Exception as error:
             log.error("not everything could be written", path=self.writer.path, left=self.writer.lag, why=str(error))
             self.failure = self.failure or error
+        self.page.flag("stopping", False)
         self.page.flag("running", False)
         return self.summary
 

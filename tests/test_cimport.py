@@ -48,7 +48,7 @@ def test_a_user_s_extension_builds_and_runs(tmp_path: Path) -> None:
     (tmp_path / "mine.pyx").write_text(SOURCE)
     (tmp_path / "setup.py").write_text(SETUP)
     root = str(Path(__file__).parent.parent)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
     for command in ([sys.executable, "setup.py", "-q", "build_ext", "--inplace"], [sys.executable, "-c", USE]):
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

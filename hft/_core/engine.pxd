@@ -215,3 +215,4 @@ cdef class Engine(FrameSink):
     cdef int _outlet(self, bint has_writer) except -1
     cdef int _allocate(self, dict s, int64_t run) except -1
     cdef int _bind(self, dict s) except -1
+    cdef _latched(self)

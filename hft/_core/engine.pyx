@@ -7,6 +7,7 @@ from posix.unistd cimport usleep
 from hft._core.broker_state cimport broker_add
 from hft._core.cycles cimport cycles_per_ns
 from hft._core.decode cimport Decoder
+from hft._core.features cimport FeatureUnits, FeatureVector, feature_units
 from hft._core.histogram cimport Histogram
 from hft._core.imbalance cimport Imbalance, ImbalanceParams
 from hft._core.journal cimport Journal, JournalState, journal_room
@@ -16,7 +17,7 @@ from hft._core.params cimport fill_lane, fill_market, fill_strategy, lot_quanta
 from hft._core.memory cimport align64, hft_alloc, hft_free
 from hft._core.orders cimport SymbolOrders, orders_of
 from hft._core.outlet cimport fill_from
-from hft._core.page cimport PAGE_WRITER_FAILED, StatePage
+from hft._core.page cimport PAGE_WRITER_FAILED, Page, StatePage
 from hft._core.panel cimport panel_counters, panel_show
 from hft._core.position cimport (
     Position, Positions, position_at, position_bind, position_fees, position_realised, position_unrealised,
@@ -166,9 +167,17 @@ cdef class Engine(FrameSink):
                     lot_quanta(spec, s["max_order"])) != OK:
                 raise ValueError(f"{spec.name}: its tick and step can't be accounted for exactly beside the other symbols'")
             broker_add(lane_broker(self.c.lane), i, &spec.c)
-        if self.c.out.page.header.kill_on:
-            engine_kill(self.c, True, KILL_LATCHED, self.c.out.page.header.start_ns)
+        self._latched()
         return 0
+
+    cdef _latched(self):
+        """The switch as the last run left it, or as somebody turned it since."""
+        cdef Page* page = self.c.out.page
+        cdef int request = page_kill_poll(page)
+        cdef bint on = request == 1 if request else page.header.kill_on != 0
+        page_kill_set(page, False, 0, page.header.start_ns)
+        if on:
+            engine_kill(self.c, True, KILL_REQUEST if request else KILL_LATCHED, page.header.start_ns)
 
     # --- inputs
 
@@ -323,6 +332,12 @@ cdef class Engine(FrameSink):
     def commands_under_way(self) -> int:
         """Orders and cancels on their way to the exchange."""
         return lane_broker(self.c.lane).n_commands
+
+    def features(self, symbol) -> FeatureVector:
+        """The feature vector as of the newest message; NaN where there is no value."""
+        cdef int i = self.symbols.index(symbol)
+        cdef FeatureUnits units = feature_units(self.symbols.all[i])
+        return FeatureVector.of(&self.c.markets[i].features, &units)
 
     def position(self, symbol):
         """Signed position in base units, as the strategy was told."""

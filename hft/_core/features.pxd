@@ -247,6 +247,9 @@ cdef struct FeatureUnits:       # what a tick and a quantum are in quote and bas
     double quantum
 
 
+cdef FeatureUnits feature_units(Spec spec)
+
+
 cdef class FeatureVector:
     """Features at one moment, in quote and base units."""
     cdef FeatureValues c

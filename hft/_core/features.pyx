@@ -10,7 +10,7 @@ assert sizeof(TouchEntry) == 48 and sizeof(Features) == 240 and sizeof(Flow) == 
 MAX_CAPACITY = 1 << 24
 
 
-cdef FeatureUnits _units(Spec spec):
+cdef FeatureUnits feature_units(Spec spec):
     cdef FeatureUnits units
     units.tick = float(spec.price(1))
     units.quantum = float(spec.qty(1))
@@ -183,7 +183,7 @@ cdef class FeatureBuffer:
             raise MemoryError
         features_init(self.features, &params)
         self.spec = spec
-        self.units = _units(spec)
+        self.units = feature_units(spec)
 
     def __dealloc__(self):
         if self.owner is None:
@@ -196,7 +196,7 @@ cdef class FeatureBuffer:
         self.features = features
         self.owner = owner
         self.spec = spec
-        self.units = _units(spec)
+        self.units = feature_units(spec)
         return self
 
     def on_sync(self, OrderBook book not None, int64_t now_ns) -> None:

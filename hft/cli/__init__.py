@@ -6,6 +6,7 @@ exit code of `hft.errors`; the modules that do the work are imported by the comm
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Sequence
 
@@ -51,9 +52,9 @@ def run(argv: Sequence[str]) -> int:
             raise
         return _tell(f"the package {error.name} is not installed; install hft anew with `pip install hft`", ExitCode.USAGE)
     except OSError as error:
-        if error.filename is None:
+        if error.filename is None and error.errno not in (errno.ENOSPC, errno.EPIPE):
             raise
-        return _tell(f"{error.filename}: {error.strerror}", ExitCode.USAGE)
+        return _tell(f"{error.filename or 'standard output'}: {error.strerror}", ExitCode.USAGE)
 
 
 def _tell(line: str, code: int, prefix: str = "hft: ") -> int:

@@ -25,7 +25,7 @@ def live(
         bool,
         typer.Option(
             "--fresh",
-            help="Start flat, whatever earlier runs held (as every run does until recovery is built). The kill switch stays as it is.",
+            help="Start flat, whatever earlier runs held (as yet, every run does). The kill switch stays as it is.",
         ),
     ] = False,
     rest_url: Annotated[

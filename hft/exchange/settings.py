@@ -42,11 +42,11 @@ class ExchangeSettings(msgspec.Struct, frozen=True, kw_only=True):
         """Itself; UsageError for values that can't be served."""
         if self.speed < 0 or (self.speed == 0 and self.capture is None):
             do = "use a number above 0, or 0 with a capture"
-            raise UsageError(f"speed {self.speed:g} is out of range", where="hft sim", do=do)
+            raise UsageError(f"speed {self.speed:g} is out of range", do=do)
         if not 0 <= self.port <= 65_535:
-            raise UsageError(f"port {self.port} is out of range", where="hft sim", do="use 0 to 65535")
+            raise UsageError(f"port {self.port} is out of range", do="use 0 to 65535")
         if self.client_queue < 1 or (not self.symbols and self.capture is None):
-            raise UsageError("nothing to serve", where="hft sim", do="name a symbol, and a client_queue of at least 1")
+            raise UsageError("nothing to serve", do="name a symbol, and a client_queue of at least 1")
         return self
 
 

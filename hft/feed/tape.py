@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from array import array
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -89,6 +90,8 @@ def load(
     """
     session = Session(paths)
     records = list(session)
+    for torn in session.torn:
+        print(torn, file=sys.stderr)
     seen = survey.survey(records).require(str(session.captures[0].path))
     resolved = specs.resolve(
         seen.symbols, seen.dialect, fees=fees, settings=settings, exchange_info=seen.exchange_info, printed=seen.printed

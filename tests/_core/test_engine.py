@@ -1,6 +1,7 @@
 """The engine: stages composed, one call per message."""
 
 from decimal import Decimal
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -241,6 +242,22 @@ def test_the_kill_switch_survives_a_restart(tmp_path: object) -> None:
     engine = Engine(spec, page=page)
     assert engine.killed
     assert engine.kill_reason == "kill_latched"
+    page.close()
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_the_kill_switch_can_be_turned_while_nothing_runs(tmp_path: Path, asked: bool) -> None:
+    spec = Spec("BTCUSDT", tick="0.1", step="0.001")
+    path = tmp_path / "strategy.state"
+    page = StatePage.create(path, [spec])
+    Engine(spec, page=page).kill(not asked, 1)
+    page.close()
+    other = StatePage.open(path, writable=True)
+    other.request_kill(asked, 2)
+    other.close()
+    page = StatePage.create(path, [spec])
+    assert Engine(spec, page=page).killed is asked
+    assert page.read()["header"]["kill_on"] is asked
     page.close()
 
 

@@ -68,6 +68,14 @@ def test_a_served_capture_is_followed_without_a_gap(name: str, tmp_path: Path) -
     assert found["messages"] > 20_000
 
 
+def test_a_folder_that_holds_modules_of_the_same_names_is_no_trap(tmp_path: Path) -> None:
+    """Run in the checkout, whose `hft` is not compiled, or beside somebody's `json.py`."""
+    (tmp_path / "hft").mkdir()
+    for name in ("hft/__init__.py", "json.py"):
+        (tmp_path / name).write_text("raise RuntimeError('this is not the installed package')")
+    assert summary(hft("live", "--duration", "3", *QUICK, cwd=tmp_path))["messages"] > 0
+
+
 def test_ctrl_c_is_a_clean_end(tmp_path: Path) -> None:
     with started("live", *QUICK, cwd=tmp_path) as process:
         time.sleep(4)
@@ -177,6 +185,24 @@ def test_a_port_that_is_in_use(tmp_path: Path) -> None:
         taken.listen()
         port = str(taken.getsockname()[1])
         refused("sim", "--port", port, cwd=tmp_path, code=2, says=(port,))
+
+
+def test_a_monitor_s_port_that_is_in_use(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        refused("live", "--headless", "--monitor-port", port, cwd=tmp_path, code=2, says=(port, "--monitor-port"))
+    assert not (tmp_path / "data").exists()     # nothing was started
+
+
+def test_a_database_that_is_damaged(tmp_path: Path) -> None:
+    summary(hft("live", "--duration", "3", *QUICK, cwd=tmp_path))
+    path = tmp_path / "data" / "strategy.db"
+    content = bytearray(path.read_bytes())
+    content[4096:] = b"\xa5" * (len(content) - 4096)
+    path.write_bytes(content)
+    refused("live", *QUICK, cwd=tmp_path, code=4, says=("strategy.db",))
 
 
 def test_a_database_that_is_not_ours(tmp_path: Path) -> None:
