@@ -33,8 +33,9 @@ from hft.feed.rest import Refused, RestClient
 from hft.feed.venues import Venue, venue_at, venue_named
 from hft.job import Job
 from hft.log import close_log, get_logger, open_log
+from hft.periodic import put_rows
 from hft.persistence.writer import Writer, WriterError
-from hft.summary import Summary, rss_mb, summarise, totals
+from hft.summary import Summary, summarise
 from hft.version import VERSION
 from hft.wiring import build_engine, together
 
@@ -44,9 +45,6 @@ HOUSEKEEPING_S = 0.5
 
 SILENT_TICKERS = 2000
 """So many bookTickers without a trade say that the trade stream is not there: there are three to a trade."""
-FEATURES = (
-    "mid", "microprice", "spread_bps", "volatility", "momentum", "imbalance", "depth_ratio", "ofi", "signed_volume", "intensity",
-)
 PAGE_COUNTERS = {"connected": "connects", "disconnected": "disconnects", "snapshot": "snapshots"}
 ALERTS = frozenset({"disconnected", "connect_failed", "silent", "refused", "snapshot_failed", "rate_limited"})
 
@@ -176,7 +174,7 @@ class Session:
         self.ended_ns = self.clock.now()
         for task in tasks:
             task.cancel()
-        self.write_rows()
+        put_rows(self.writer, self.engine, self.clock.now())
         self.summary = self._summarise()
         p99_ns = self.summary.tick_to_trade_ns.p99
         if p99_ns > float(self.config.broker.entry_latency_ms) * 1e6:       # it is not added to what is modelled (rule 6)
@@ -265,35 +263,7 @@ class Session:
         interval = self.config.strategy.persistence.snapshot_interval_ms / 1000
         while True:
             await asyncio.sleep(interval)
-            self.write_rows()
-
-    def write_rows(self) -> None:
-        """A row per figure, and one per symbol, of this moment."""
-        now = self.clock.now()
-        state = self.page.read()
-        counters = state["counters"]
-        pnl = totals(self.engine)
-        figures = {
-            **{name: value for name, value in counters.items() if isinstance(value, int)},
-            **{f"rejects.{name}": count for name, count in counters["rejects"].items()},
-            **{f"pnl.{name}": getattr(pnl, name) for name in ("realised", "unrealised", "fees", "total")},
-            "rss_mb": rss_mb(),
-        }
-        for name in ("tick_to_trade", "tick"):
-            histogram = self.engine.latency(name)
-            if histogram.count:
-                figures |= {f"{name}.p{q}_ns": histogram.percentile(q) for q in (50, 99)} | {f"{name}.max_ns": histogram.max}
-        self.writer.put_metrics(now, figures)
-        for symbol in state["symbols"]:
-            panel = symbol["panel"]
-            signal_ = {key: panel[key] for key in ("signal_strength", "signal_confidence", "holding_period_ns")}
-            vector = self.engine.features(symbol["name"])
-            self.writer.put_snapshot(
-                now, symbol["name"], features={name: getattr(vector, name) for name in FEATURES},
-                signal=signal_ if panel["has_signal"] else None,
-                position=self.engine.position(symbol["name"]), open_orders=panel["open_orders"],
-                state_hash=self.engine.state_hash(symbol["name"]),
-            )
+            put_rows(self.writer, self.engine, self.clock.now())
 
     # --- the end
 

@@ -19,7 +19,7 @@ LAYERS = [
     {"config"},
     {"log", "job", "summary"},
     {"feed", "persistence"},
-    {"exchange", "monitoring", "bench", "wiring"},
+    {"exchange", "monitoring", "bench", "wiring", "periodic"},
     {"session", "launch", "measure"},
     {"cli"},
     {"__main__"},

@@ -1,0 +1,44 @@
+"""The rows of every snapshot interval: figures of the run, and how each symbol stands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hft._core.engine import Engine
+from hft.persistence.writer import Writer
+from hft.summary import rss_mb, totals
+
+FEATURES = (
+    "mid", "microprice", "spread_bps", "volatility", "momentum", "imbalance", "depth_ratio", "ofi", "signed_volume", "intensity",
+)
+
+
+def put_rows(writer: Writer, engine: Engine, now_ns: int) -> None:
+    """Queue a row per figure, and one per symbol, of this moment."""
+    state = engine.page.read()
+    writer.put_metrics(now_ns, figures(engine, state["counters"]))
+    for symbol in state["symbols"]:
+        name, panel = symbol["name"], symbol["panel"]
+        vector = engine.features(name)
+        signal = {key: panel[key] for key in ("signal_strength", "signal_confidence", "holding_period_ns")}
+        writer.put_snapshot(
+            now_ns, name, features={feature: getattr(vector, feature) for feature in FEATURES},
+            signal=signal if panel["has_signal"] else None, position=engine.position(name), open_orders=panel["open_orders"],
+            state_hash=engine.state_hash(name),
+        )
+
+
+def figures(engine: Engine, counters: dict[str, Any]) -> dict[str, Any]:
+    """Counters, rejects by reason, P&L, latency percentiles and memory, by name."""
+    pnl = totals(engine)
+    found = {
+        **{name: value for name, value in counters.items() if isinstance(value, int)},
+        **{f"rejects.{name}": count for name, count in counters["rejects"].items()},
+        **{f"pnl.{name}": getattr(pnl, name) for name in ("realised", "unrealised", "fees", "total")},
+        "rss_mb": rss_mb(),
+    }
+    for name in ("tick_to_trade", "tick"):
+        histogram = engine.latency(name)
+        if histogram.count:
+            found |= {f"{name}.p{q}_ns": histogram.percentile(q) for q in (50, 99)} | {f"{name}.max_ns": histogram.max}
+    return found
