@@ -11,6 +11,7 @@ from hft._core.position cimport (
     Position, Positions, position_at, position_fees, position_money, position_realised, position_unrealised,
 )
 from hft._core.risk cimport risk_exposure
+from hft._core.status cimport LEVEL_DROPPED
 from hft._core.sync cimport SYNC_CONNECTING
 from hft._core.types cimport ASK, BID, BUY, SELL, TRUST_SUSPECT, TRUST_SYNCED, i128, int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memset
@@ -85,7 +86,7 @@ cdef inline void panel_counters(EngineState* e) noexcept nogil:
         shortened += market_features(e.markets[i]).shortened
     e.out.page.counters.resyncs = resyncs
     e.out.page.counters.gaps = gaps
-    e.out.page.counters.levels_dropped = dropped
+    e.out.page.counters.levels_dropped = e.out.page.counters.status[<int>LEVEL_DROPPED] = dropped
     e.out.page.counters.shortened = shortened
 
 

@@ -201,6 +201,14 @@ def test_a_crossed_book_is_thrown_away(engine: Engine) -> None:
     assert engine.counters()["rejects"] == {"crossed_book": 1}
 
 
+def test_a_level_beyond_the_book_s_capacity_is_counted_under_its_reason() -> None:
+    engine = Engine(Spec("BTCUSDT", tick="0.1", step="0.001"), fallback=messages.load, book_window_ticks=1024, far_levels=64)
+    market = Market(engine)
+    market.depth([], [[f"{300 + n}.0", "1"] for n in range(100)])
+    counters = engine.counters()
+    assert counters["rejects"]["level_dropped"] == counters["levels_dropped"] == 100 - 64
+
+
 def test_a_frame_that_is_not_understood_is_counted_and_changes_nothing(engine: Engine) -> None:
     market = Market(engine)
     before = engine.state_hash("BTCUSDT")
