@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 REJECTED_MESSAGES = frozenset(
     {"decode_fallback", "bad_json", "bad_shape", "bad_number", "unknown_event", "unknown_symbol", "too_large"}
 )
-KINDS = {"depth": "depth", "ticker": "bookTicker", "trade": "trade", "agg_trade": "aggTrade", "snapshot": "snapshot"}
 
 
 class Pnl(msgspec.Struct, frozen=True):
@@ -130,7 +129,7 @@ def summarise(
     counters = engine.counters()
     by_reason: dict[str, int] = counters["rejects"]
     reasons = {name: code for code, name in status.NAMES.items()}
-    kinds = {KINDS[name]: count for name, count in counters["messages"].items()}
+    kinds: dict[str, int] = counters["messages"]
     return Summary(
         run_id=run_id,
         run=run,

@@ -109,7 +109,8 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         found = soak(options.hours, options.speed, Path(folder), seed=options.seed, tell=True)
-    counts = {key: found.summary[key] for key in ("messages", "orders", "fills", "gaps", "resyncs", "reconnects", "missing_trades")}
+    told = ("messages", "orders", "fills", "gaps", "resyncs", "reconnects", "missing_trades")
+    counts = {key: found.summary[key] for key in told}
     print(json.dumps({"baseline_mb": found.baseline_mb, "growth_mb": round(found.growth_mb, 2), **counts}))
     return int(found.growth_mb > ALLOWED_MB)
 
