@@ -21,7 +21,7 @@ from typing import NamedTuple
 from tests.live.processes import children, exchange, started
 
 ALLOWED_MB = 2.0
-"""Above the baseline: the allocator's slack, and SQLite's page cache as it fills (2 MB at most, most of it in the first rows)."""
+"""Above the baseline: the allocator's slack, and SQLite's page cache as it fills."""
 WARM_S = 5.0
 """Of the clock: whatever the speed, timers and the writer's first rows come by the clock."""
 SETTINGS = {
