@@ -269,6 +269,10 @@ cdef class Engine(FrameSink):
         """Id of a symbol's newest trade; 0 before the first."""
         return self.c.markets[self.symbols.index(symbol)].trade_id
 
+    def delay_ns(self, symbol) -> int:
+        """How much later the newest stamped message was handled than the least delay of ten minutes lets it (rule 2)."""
+        return self.c.markets[self.symbols.index(symbol)].delay_ns
+
     def trust(self, symbol) -> str:
         """``synced`` (in sync, both sides quoted), ``suspect`` (was so, is not now) or ``syncing`` (never was)."""
         return names.TRUST[market_trust(self.c.markets[self.symbols.index(symbol)])]

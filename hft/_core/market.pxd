@@ -48,6 +48,7 @@ cdef struct Market:
     Refresh refresh
     FeatureValues features
     int64_t update_ns           # `now` of the newest message applied
+    int64_t delay_ns            # by how much the newest stamped one came later than the least delay lets it: now - v
     int64_t trade_id            # newest trade; 0 before the first
     int64_t missing_trades      # ids never seen
     int64_t crossed             # books thrown away because they crossed
@@ -103,7 +104,10 @@ cdef inline int market_trust(Market* m) noexcept nogil:
 
 cdef inline int64_t market_clock(Market* m, const Message* msg) noexcept nogil:
     """v of the message (SEMANTICS 2)."""
-    return clock_observe(&m.clock, msg.recv_ns, msg.venue_ns)
+    cdef int64_t v = clock_observe(&m.clock, msg.recv_ns, msg.venue_ns)
+    if msg.venue_ns != 0:
+        m.delay_ns = msg.recv_ns - v
+    return v
 
 
 cdef inline int _lose(Market* m) noexcept nogil:
