@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 
 import msgspec
@@ -17,10 +17,15 @@ class Printed(msgspec.Struct):
 
     price: int = 0
     qty: int = 0
+    price_used: int = 0
+    """The same, zeros at the end aside: what a tick must have to hold these prices."""
+    qty_used: int = 0
 
-    def see(self, prices: Iterable[bytes], quantities: Iterable[bytes]) -> None:
+    def see(self, prices: Sequence[bytes], quantities: Sequence[bytes]) -> None:
         self.price = max(self.price, *map(_decimals, prices), 0)
         self.qty = max(self.qty, *map(_decimals, quantities), 0)
+        self.price_used = max(self.price_used, *map(_used, prices), 0)
+        self.qty_used = max(self.qty_used, *map(_used, quantities), 0)
 
 
 class Survey(msgspec.Struct):
@@ -76,6 +81,10 @@ def _decimals(number: bytes) -> int:
     return len(number.partition(b".")[2])
 
 
+def _used(number: bytes) -> int:
+    return len(number.partition(b".")[2].rstrip(b"0"))
+
+
 def _dialect(data: _Data) -> str:
     """Which dialect a message is of; empty where it could be several."""
     if data.ps is not None:
@@ -99,7 +108,7 @@ def survey(records: Iterable[Record], limit: int = 10_000) -> Survey:
     >>> book = b'{"lastUpdateId":1,"E":1,"T":1,"bids":[["61800.20","1.5"]],"asks":[]}'
     >>> found = survey([Record(1, Kind.FRAME, frame), Record(2, Kind.SNAPSHOT, book)])
     >>> found.dialect, found.symbols, found.printed["BTCUSDT"]
-    ('usdm', ['BTCUSDT'], Printed(price=2, qty=3))
+    ('usdm', ['BTCUSDT'], Printed(price=2, qty=3, price_used=1, qty_used=3))
     """
     found = Survey(symbols=[], printed={}, exchange_info=[])
     for record in islice(records, limit):
