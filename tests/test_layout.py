@@ -19,7 +19,8 @@ LAYERS = [
     {"config"},
     {"log", "job", "summary"},
     {"feed", "persistence"},
-    {"exchange", "monitoring", "bench", "wiring", "periodic"},
+    {"wiring", "periodic"},
+    {"exchange", "monitoring", "bench", "backtesting"},
     {"session", "launch", "measure"},
     {"cli"},
     {"__main__"},
@@ -44,7 +45,7 @@ CORE = """
     broker broker_state latency queue taking resting matching
     journal names
     page pagefile
-    engine delivery outlet market lane params panel replay
+    engine delivery outlet market lane params panel events replay
 """
 ROWS = [row.split() for row in CORE.strip().splitlines()]
 

@@ -38,6 +38,26 @@ class Survey(msgspec.Struct):
     printed: dict[str, Printed] = {}
     exchange_info: list[bytes] = []
     """Bodies, oldest first."""
+    traded: set[str] = set()
+    """Of `trade` and `aggTrade`, those that were seen."""
+    opened: set[str] = set()
+    """Symbols whose stream a line of a run log opens."""
+
+    @property
+    def trades(self) -> str:
+        """The stream that volume is told by (SEMANTICS 10): `trade` where there is one."""
+        return "aggTrade" if self.traded == {"aggTrade"} else "trade"
+
+    def add(self, other: Survey) -> None:
+        """Take in what another file of the same session holds."""
+        self.dialect = self.dialect or other.dialect
+        self.symbols += [name for name in other.symbols if name not in self.symbols]
+        for name, printed in other.printed.items():
+            mine = self.printed.setdefault(name, Printed())
+            mine.price, mine.qty = max(mine.price, printed.price), max(mine.qty, printed.qty)
+        self.exchange_info += other.exchange_info
+        self.traded |= other.traded
+        self.opened |= other.opened
 
     def require(self, where: str) -> Survey:
         """Itself; DamagedData when dialect or symbols could not be told."""
@@ -73,7 +93,18 @@ class _Frame(_Data):
     data: _Data | None = None
 
 
+class _Opening(msgspec.Struct):
+    connect: str = ""
+
+
+class _Line(msgspec.Struct):
+    """A line of a run log, as far as it matters here."""
+
+    hft: _Opening
+
+
 _decode = msgspec.json.Decoder(_Frame).decode
+_decode_line = msgspec.json.Decoder(_Line).decode
 _NUMBER = re.compile(rb'"(\d+(?:\.\d+)?)"')
 
 
@@ -94,7 +125,7 @@ def _dialect(data: _Data) -> str:
     if data.e == "depthUpdate" or data.M is not None or (not data.e and data.s and data.B):
         return "spot"
     if data.lastUpdateId is not None and data.E is not None:
-        return "usdm"           # spot snapshots carry no time
+        return "coinm" if data.symbol else "usdm"       # spot's books carry no time, and only COIN-M's their symbol
     return ""
 
 
@@ -110,9 +141,10 @@ def survey(records: Iterable[Record], limit: int = 10_000) -> Survey:
     >>> found.dialect, found.symbols, found.printed["BTCUSDT"]
     ('usdm', ['BTCUSDT'], Printed(price=2, qty=3, price_used=1, qty_used=3))
     """
-    found = Survey(symbols=[], printed={}, exchange_info=[])
+    found = Survey(symbols=[], printed={}, exchange_info=[], traded=set(), opened=set())
     for record in islice(records, limit):
         if record.kind == Kind.LOG:
+            _see_line(found, record.data)
             continue
         if record.kind == Kind.EXCHANGE_INFO:
             found.exchange_info.append(record.data)
@@ -124,6 +156,8 @@ def survey(records: Iterable[Record], limit: int = 10_000) -> Survey:
         dialect = _dialect(data)
         if not found.dialect or dialect == "coinm":
             found.dialect = dialect or found.dialect    # COIN-M's tickers look like USD-M's until a `ps` is seen
+        if data.e in ("trade", "aggTrade"):
+            found.traded.add(data.e)
         symbol = (data.s or record.symbol or data.symbol).upper()
         if symbol and symbol not in found.printed:
             found.symbols.append(symbol)
@@ -131,6 +165,18 @@ def survey(records: Iterable[Record], limit: int = 10_000) -> Survey:
         if symbol:
             _see(found.printed[symbol], data)
     return found
+
+
+def _see_line(found: Survey, line: bytes) -> None:
+    try:
+        symbol = _decode_line(line).hft.connect
+    except msgspec.DecodeError:
+        return
+    if symbol:
+        found.opened.add(symbol)
+        if symbol not in found.printed:
+            found.symbols.append(symbol)
+            found.printed[symbol] = Printed()
 
 
 def _see(printed: Printed, data: _Data) -> None:
