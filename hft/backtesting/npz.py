@@ -37,10 +37,9 @@ class NpzFile:
     file that is not of that format, a number off tick or quantum, and rows that go back in local time.
     """
 
-    trades = "trade"
-
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self.where = str(path)
         self.progress = 0.0
         self._rows_done = 0
         with ExitStack() as stack:
@@ -63,7 +62,7 @@ class NpzFile:
             read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
             shape, _, dtype = read(file)
         except OSError as error:
-            raise UsageError(f"can't be read: {error.strerror}", where=str(self.path), do="name an existing file") from None
+            raise UsageError(f"can't be read: {error.strerror}", where=self.where, do="name an existing file") from None
         except (ValueError, KeyError, zipfile.BadZipFile, zlib.error, EOFError) as error:
             raise self._damaged(f"is no .npz or .npy file of events: {error}") from None
         if dtype != ROW or len(shape) != 1:
@@ -88,7 +87,7 @@ class NpzFile:
                 self.progress = at / count
 
     def _damaged(self, what: str, do: str = "make it again with its converter") -> DamagedData:
-        return DamagedData(what, where=str(self.path), do=do)
+        return DamagedData(what, where=self.where, do=do)
 
     # -- what it holds
 
@@ -101,7 +100,7 @@ class NpzFile:
             seen.price_used = self._decimals(rows["px"], seen.price_used, at)
             seen.qty_used = self._decimals(rows["qty"], seen.qty_used, at)
         seen.price, seen.qty = seen.price_used, seen.qty_used
-        return Survey("", [name], {name: seen}, [])
+        return Survey("", [name], {name: seen}, [], {"trade"})
 
     def _symbol(self, wanted: Sequence[str]) -> str:
         named = [name for name in wanted if name in self.path.name.upper()]
@@ -112,7 +111,7 @@ class NpzFile:
             return wanted[0]
         told = f"none of {', '.join(wanted)}" if wanted else "none"
         raise UsageError(
-            f"does not say whose events it holds: its name has {told}", where=str(self.path),
+            f"does not say whose events it holds: its name has {told}", where=self.where,
             do="name the symbol with --symbols, and the file after it where there are several",
         )
 
@@ -132,7 +131,7 @@ class NpzFile:
         """Records, in parts of whole messages; a record's `symbol` is an index into `specs`. There are no ids: 0."""
         name = self._symbol([spec.name for spec in specs])
         symbol = next(i for i, spec in enumerate(specs) if spec.name == name)
-        messages = Messages(symbol, specs[symbol], str(self.path))
+        messages = Messages(symbol, specs[symbol], self.where)
         for at, rows in self._chunks():
             yield messages.take(rows, at)
         yield messages.finish()

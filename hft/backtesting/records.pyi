@@ -3,6 +3,7 @@ from collections.abc import Sequence
 from typing_extensions import Buffer
 
 LARGEST_MESSAGE: int
+MOST_SYMBOLS: int
 
 class Numbering:
     def __new__(cls, chained: Sequence[bool]) -> Numbering: ...

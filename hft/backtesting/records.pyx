@@ -9,6 +9,8 @@ from hft._core.types cimport MAX_LEVELS, MAX_SYMBOLS, MSG_AGG_TRADE, MSG_DEPTH, 
 
 LARGEST_MESSAGE = MAX_LEVELS
 """Levels of one message."""
+MOST_SYMBOLS = MAX_SYMBOLS
+"""Of one run."""
 
 cdef struct Counters:           # the newest ids of a symbol
     int64_t book                # of anything that is about the book

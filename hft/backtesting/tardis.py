@@ -61,10 +61,9 @@ class TardisFile:
     that can't be read and for a file that breaks off.
     """
 
-    trades = "trade"
-
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self.where = str(path)
         self.progress = 0.0
         self._line = 1
         self._seen: RowSurvey | None = None
@@ -85,7 +84,7 @@ class TardisFile:
         printed = {
             name.upper(): Printed(price, qty, price_used=price, qty_used=qty) for name, (price, qty) in rows.symbols.items()
         }
-        return Survey(DIALECTS.get(rows.exchange, "usdm"), list(printed), printed, [])
+        return Survey(DIALECTS.get(rows.exchange, "usdm"), list(printed), printed, [], {"trade"})
 
     def batches(self, specs: Sequence[Spec]) -> Iterator[Events]:
         """Records, in parts of whole messages; a record's `symbol` is an index into `specs`, an id that is not there is 0."""
@@ -135,7 +134,7 @@ class TardisFile:
         try:
             return self.path.open("rb")
         except OSError as error:
-            raise UsageError(f"can't be read: {error.strerror}", where=str(self.path), do="name an existing file") from None
+            raise UsageError(f"can't be read: {error.strerror}", where=self.where, do="name an existing file") from None
 
     def _guarded(self, read: Callable[[], bytes]) -> bytes:
         try:
@@ -146,7 +145,7 @@ class TardisFile:
             raise self._damaged(f"can't be unpacked: {error}") from None
 
     def _damaged(self, what: str, do: str = _WAY_OUT) -> DamagedData:
-        return DamagedData(what, where=f"{self.path}, line {self._line}", do=do)
+        return DamagedData(what, where=f"{self.where}, line {self._line}", do=do)
 
 
 def _unpacked(raw: BinaryIO) -> BinaryIO:

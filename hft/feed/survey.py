@@ -55,6 +55,7 @@ class Survey(msgspec.Struct):
         for name, printed in other.printed.items():
             mine = self.printed.setdefault(name, Printed())
             mine.price, mine.qty = max(mine.price, printed.price), max(mine.qty, printed.qty)
+            mine.price_used, mine.qty_used = max(mine.price_used, printed.price_used), max(mine.qty_used, printed.qty_used)
         self.exchange_info += other.exchange_info
         self.traded |= other.traded
         self.opened |= other.opened
