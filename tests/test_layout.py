@@ -21,7 +21,7 @@ LAYERS = [
     {"feed", "persistence"},
     {"wiring", "periodic"},
     {"exchange", "monitoring", "bench", "backtesting"},
-    {"session", "launch", "measure"},
+    {"session", "launch", "measure", "convert"},
     {"cli"},
     {"__main__"},
 ]

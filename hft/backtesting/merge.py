@@ -11,7 +11,7 @@ from hft._core.types import Spec
 from hft.backtesting.events import EVENT, Events
 from hft.backtesting.records import Numbering
 
-_EMPTY = np.empty(0, EVENT)
+_EMPTY: Events = np.empty(0, EVENT)
 
 
 def merged(sources: Sequence[Iterable[Events]]) -> Iterator[Events]:
@@ -20,7 +20,7 @@ def merged(sources: Sequence[Iterable[Events]]) -> Iterator[Events]:
     A message stays whole: its records have one stamp, and are together in their source.
     """
     streams = [iter(source) for source in sources]
-    waiting = [_EMPTY for _ in streams]
+    waiting: list[Events] = [_EMPTY for _ in streams]
     open_ = [True for _ in streams]
     while any(open_):
         for i, stream in enumerate(streams):
@@ -57,22 +57,16 @@ def _together(parts: Sequence[Events]) -> Iterator[Events]:
         yield records[np.argsort(records["recv_ns"], kind="stable")]
 
 
-def begun(parts: Iterable[Events], symbols: int) -> Iterator[Events]:
-    """The same, and before the first depth message of a symbol whose stream was never opened, a connection and an empty book:
-    what such a source holds is all there is, and its book fills up from there."""
-    waiting = set(range(symbols))
-    opens = (words.KINDS["depth"], words.KINDS["connect"])
+def begun(parts: Iterable[Events], symbols: Iterable[int]) -> Iterator[Events]:
+    """The same, with a connection and an empty book before the first depth message of each of `symbols`: those that no source
+    opens. What there is of such a symbol is updates alone, and its book fills up from them."""
+    waiting = set(symbols)
     for part in parts:
-        if waiting:
-            kinds = np.isin(part["kind"], opens)
-            for symbol in sorted(waiting):
-                first = np.flatnonzero(kinds & (part["symbol"] == symbol))
-                if not len(first):
-                    continue
+        for symbol in sorted(waiting):
+            found = np.flatnonzero((part["kind"] == words.KINDS["depth"]) & (part["symbol"] == symbol))
+            if len(found):
                 waiting.discard(symbol)
-                if part["kind"][first[0]] == words.KINDS["depth"]:
-                    part = np.insert(part, first[0], _opening(part[first[0]]))
-                    kinds = np.isin(part["kind"], opens)
+                part = np.insert(part, found[0], _opening(part[found[0]]))
         yield part
 
 
@@ -89,5 +83,5 @@ def numbered(parts: Iterable[Events], specs: Sequence[Spec]) -> Iterator[Events]
     numbering = Numbering([spec.dialect != "spot" for spec in specs])
     for part in parts:
         records = np.array(part)
-        numbering.number(records)
+        numbering.number(records.data)
         yield records

@@ -10,14 +10,14 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hft._core.types import Spec
 from hft.backtesting.events import Events
-from hft.backtesting.npz_rows import BBO, BEST_ASK, BEST_BID, DEPTH, KIND, ROW, SNAPSHOT, TRADE, Messages, Rows
+from hft.backtesting.npz_rows import BBO, BEST_ASK, BEST_BID, CLEAR, DEPTH, KIND, ROW, SNAPSHOT, TRADE, Messages, Rows
 from hft.errors import DamagedData, UsageError
 from hft.feed.survey import Printed, Survey
 
@@ -33,8 +33,8 @@ class NpzFile:
     ----------
     path : str or Path
 
-    Raises `UsageError` where there is no such file, or its symbol can't be told; `DamagedData`, with the row's index from 0, for a
-    file that is not of that format, a number off tick or quantum, and rows that go back in local time.
+    Raises `UsageError` where there is no such file, or its symbol can't be told; `DamagedData`, with the row's index from 0,
+    for a file that is not of that format, a number off tick or quantum, and rows that go back in local time.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -58,9 +58,9 @@ class NpzFile:
                 file = stack.enter_context(archive.open(name))
             else:
                 file.seek(0)
-            version = np.lib.format.read_magic(file)
-            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            shape, _, dtype = read(file)
+            layout: Any = np.lib.format         # not typed
+            old = layout.read_magic(file) == (1, 0)
+            shape, _, dtype = (layout.read_array_header_1_0 if old else layout.read_array_header_2_0)(file)
         except OSError as error:
             raise UsageError(f"can't be read: {error.strerror}", where=self.where, do="name an existing file") from None
         except (ValueError, KeyError, zipfile.BadZipFile, zlib.error, EOFError) as error:
@@ -94,13 +94,15 @@ class NpzFile:
     def survey(self, wanted: Sequence[str] = ()) -> Survey:
         """Its symbol, of the `wanted` ones: the only one, or the one that the file is named after; and its decimals."""
         name = self._symbol(wanted)
-        seen = Printed()
+        seen, opened = Printed(), set[str]()
         for at, rows in self._chunks():
+            if np.any(np.isin(rows["ev"] & KIND, (CLEAR, SNAPSHOT))):
+                opened = {name}
             rows = rows[np.isin(rows["ev"] & KIND, _NUMBERED)]
             seen.price_used = self._decimals(rows["px"], seen.price_used, at)
             seen.qty_used = self._decimals(rows["qty"], seen.qty_used, at)
         seen.price, seen.qty = seen.price_used, seen.qty_used
-        return Survey("", [name], {name: seen}, [], {"trade"})
+        return Survey("", [name], {name: seen}, [], {"trade"}, opened)
 
     def _symbol(self, wanted: Sequence[str]) -> str:
         named = [name for name in wanted if name in self.path.name.upper()]

@@ -62,8 +62,8 @@ def to_floats(units: NDArray[np.int64], unit: Decimal) -> NDArray[np.float64]:
     [61800.2]
     """
     mantissa, exponent = scale_of(unit)
-    if not len(units) or mantissa * int(np.abs(units).max()) < 1 << 53 and exponent <= 22:
-        return units * float(mantissa) / 10.0**exponent         # both exact, so that the quotient is rounded once
+    if not len(units) or (mantissa * int(np.abs(units).max()) < 1 << 53 and exponent <= 22):
+        return np.asarray(units * float(mantissa) / 10.0**exponent, np.float64)     # both exact: rounded once
     return np.array([float(int(each) * unit) for each in units])
 
 
@@ -102,9 +102,9 @@ class Messages:
 
     def __init__(self, symbol: int, spec: Spec, where: str) -> None:
         self.symbol, self.spec, self.where = symbol, spec, where
-        self._held = np.empty(0, ROW)
-        self._held_at = np.empty(0, np.int64)
-        self._touch = np.zeros((2, 2), np.int64)    # newest best bid and ask: price, quantity
+        self._held: Rows = np.empty(0, ROW)
+        self._held_at: NDArray[np.int64] = np.empty(0, np.int64)
+        self._touch: NDArray[np.int64] = np.zeros((2, 2), np.int64)    # newest best bid and ask: price, quantity
         self._last_ns = 0
 
     def take(self, rows: Rows, at: int) -> Events:
@@ -155,9 +155,9 @@ class Messages:
         kinds = rows["ev"] & KIND
         classes = _CLASS[np.minimum(kinds, 255)]
         starts = self._starts(rows)
-        group = np.zeros(len(rows), np.int64)
-        group[starts[1:]] = 1
-        group = np.cumsum(group)
+        begins = np.zeros(len(rows), np.int64)
+        begins[starts[1:]] = 1
+        group = np.cumsum(begins)
         price, qty = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
         told = np.flatnonzero(kinds != CLEAR)
         for out, name, unit in ((price, "px", self.spec.tick), (qty, "qty", self.spec.quantum)):

@@ -2,7 +2,7 @@
 
 The rules, in the order they are applied (docs/formats.md tells them at length):
 
-1. a level is a row; before the bids, and before the asks, of a snapshot stands a row that clears that side up to the last of them;
+1. a level is a row; before the bids of a snapshot stands a row that clears that side up to the last of them, asks likewise;
 2. a trade of the market is a row; tickers are left out unless asked for; what else there is has no row;
 3. where a local stamp is before its exchange stamp, all local stamps are put forward by the largest such lead;
 4. rows are sorted by exchange stamp and by local stamp, each stable, and both orders joined: see `joined_order`.
@@ -22,7 +22,21 @@ from numpy.typing import NDArray
 from hft._core import events as words
 from hft._core.types import Spec
 from hft.backtesting.events import Events
-from hft.backtesting.npz_rows import BEST_ASK, BEST_BID, BUY, CLEAR, DEPTH, EXCH, LOCAL, ROW, SELL, SNAPSHOT, TRADE, Rows, to_floats
+from hft.backtesting.npz_rows import (
+    BEST_ASK,
+    BEST_BID,
+    BUY,
+    CLEAR,
+    DEPTH,
+    EXCH,
+    LOCAL,
+    ROW,
+    SELL,
+    SNAPSHOT,
+    TRADE,
+    Rows,
+    to_floats,
+)
 from hft.backtesting.records import joined_order
 from hft.errors import UsageError
 
@@ -86,7 +100,7 @@ def in_order(rows: Rows, *, base_latency_ns: int = 0) -> Rows:
     exch_ts, local_ts = (np.ascontiguousarray(rows[stamp]) for stamp in ("exch_ts", "local_ts"))
     index, which = np.empty(2 * len(rows), np.int64), np.empty(2 * len(rows), np.uint8)
     by_exch, by_local = (np.argsort(stamps, kind="stable") for stamps in (exch_ts, local_ts))
-    count = joined_order(exch_ts, local_ts, by_exch, by_local, index, which)
+    count = joined_order(*(each.data for each in (exch_ts, local_ts, by_exch, by_local, index, which)))
     out = rows[index[:count]]
     out["ev"] |= np.array([0, EXCH, LOCAL, EXCH | LOCAL], np.uint64)[which[:count]]
     return out

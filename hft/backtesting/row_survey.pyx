@@ -43,6 +43,7 @@ cdef class RowSurvey:
     cdef char name[64][64]
     cdef int64_t length[64]
     cdef int decimals[64][2]
+    cdef bint snapshot[64]
 
     def __cinit__(self, layout, int fields):
         self.layout, self.n_fields, self.line, self.names = LAYOUTS[layout], fields, 1, []
@@ -56,6 +57,11 @@ cdef class RowSurvey:
     def symbols(self) -> dict:
         """By name as printed: the most decimals of a price and of an amount, trailing zeros aside."""
         return {name: (self.decimals[i][0], self.decimals[i][1]) for i, name in enumerate(self.names)}
+
+    @property
+    def opened(self) -> set:
+        """Names of the symbols that there is a snapshot of."""
+        return {name for i, name in enumerate(self.names) if self.snapshot[i]}
 
     cdef int _symbol(self, const Field* f) except -1:
         cdef int i
@@ -71,6 +77,7 @@ cdef class RowSurvey:
         memcpy(self.name[i], f.p, n)
         self.length[i] = n
         self.decimals[i][0] = self.decimals[i][1] = 0
+        self.snapshot[i] = self.layout == SHALLOW
         self.names.append(f.p[:n].decode("ascii", "replace"))
         self.n_symbols += 1
         return i
@@ -116,6 +123,8 @@ cdef class RowSurvey:
                 for i in range(4, self.n_fields):
                     self._see(symbol, i & 1, &f[i])
             else:
+                if self.layout == INCREMENTAL and not self.snapshot[symbol]:
+                    self.snapshot[symbol] = field_is(&f[4], b"true", 4)
                 self._see(symbol, 0, &f[6])
                 self._see(symbol, 1, &f[7])
             p = newline + 1

@@ -349,4 +349,3 @@ cdef class RowReader:
             if unlikely(wrong != NULL):
                 raise RowError(self.line, wrong.decode())
             p = newline + 1
-

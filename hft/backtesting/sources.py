@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from msgspec.structs import replace
 
 from hft._core.events import EventEncoder
 from hft._core.types import Spec
@@ -64,7 +65,9 @@ class Captures:
         self.rejects: dict[str, int] = {}
 
     def survey(self, wanted: Sequence[str] = ()) -> Survey:
-        return self.session.survey.require(self.session.where)
+        """The streams of all are opened: by a line of a run log, else with the first record."""
+        seen = self.session.survey.require(self.where)
+        return replace(seen, opened=set(seen.symbols))
 
     def batches(self, specs: Sequence[Spec]) -> Iterator[Events]:
         encoder = EventEncoder(specs, messages.load)
@@ -106,7 +109,7 @@ class Recorded:
     def survey(self, wanted: Sequence[str] = ()) -> Survey:
         header = self.file.header
         names = list(self.scales)
-        return Survey(header.dialect, names, {name: Printed() for name in names}, [], {header.trades})
+        return Survey(header.dialect, names, {name: Printed() for name in names}, [], {header.trades}, set(names))
 
     def batches(self, specs: Sequence[Spec]) -> Iterator[Events]:
         there = {spec.name: i for i, spec in enumerate(specs)}
@@ -146,7 +149,7 @@ def kind_of(path: str | Path) -> str:
     return "tardis" if head.startswith(b"exchange,symbol,") else "capture"
 
 
-_READERS = {"events": Recorded, "npz": NpzFile, "tardis": TardisFile}
+_READERS: dict[str, Callable[[Path], Source]] = {"events": Recorded, "npz": NpzFile, "tardis": TardisFile}
 
 
 class Sources:
@@ -191,6 +194,7 @@ class Sources:
         self.dialect = seen.dialect or config.dialect
         self.trades = config.feed.trade_source or seen.trades
         self.resolved = self._resolve(seen, config, list(symbols or seen.symbols))
+        self._unopened = [i for i, each in enumerate(self.resolved) if each.spec.name not in seen.opened]
 
     @property
     def symbols(self) -> list[Spec]:
@@ -218,7 +222,7 @@ class Sources:
         """All records, in parts of whole messages."""
         specs = self.symbols
         parts = merged([source.batches(specs) for source in self._sources])
-        return numbered(begun(parts, len(specs)), specs)
+        return numbered(begun(parts, self._unopened), specs)
 
     def _resolve(self, seen: Survey, config: Config, symbols: list[str]) -> list[ResolvedSpec]:
         unknown = [name for name in symbols if name not in seen.symbols]
@@ -251,7 +255,8 @@ def _together(where: Sequence[str], surveys: Sequence[Survey]) -> Survey:
     for path, seen in zip(where, surveys, strict=True):
         if seen.dialect and whole.dialect and seen.dialect != whole.dialect:
             raise UsageError(
-                f"is of the {seen.dialect} dialect, {spoke} of {whole.dialect}", where=path, do="take files of one venue at a time"
+                f"is of the {seen.dialect} dialect, {spoke} of {whole.dialect}", where=path,
+                do="take files of one venue at a time",
             )
         if seen.dialect and not whole.dialect:
             spoke = path

@@ -57,8 +57,8 @@ class TardisFile:
     ----------
     path : str or Path
 
-    Raises `UsageError` where there is no such file; `DamagedData`, with the line, for a file that is not one of Tardis', for a row
-    that can't be read and for a file that breaks off.
+    Raises `UsageError` where there is no such file; `DamagedData`, with the line, for a file that is not one of Tardis', a row
+    that can't be read, and a file that breaks off.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -71,7 +71,7 @@ class TardisFile:
             header = self._guarded(file.readline)
         self.layout = layout_of(header) or ""
         if not self.layout:
-            raise self._damaged("is no header of Tardis'", "name a CSV file of incremental_book_L2, trades, quotes or book_snapshot")
+            raise self._damaged("is no header of Tardis'", "name a file of incremental_book_L2, trades, quotes or book_snapshot")
         self._fields = header.count(b",") + 1
 
     def survey(self, wanted: Sequence[str] = ()) -> Survey:
@@ -84,7 +84,9 @@ class TardisFile:
         printed = {
             name.upper(): Printed(price, qty, price_used=price, qty_used=qty) for name, (price, qty) in rows.symbols.items()
         }
-        return Survey(DIALECTS.get(rows.exchange, "usdm"), list(printed), printed, [], {"trade"})
+        return Survey(
+            DIALECTS.get(rows.exchange, "usdm"), list(printed), printed, [], {"trade"}, {name.upper() for name in rows.opened}
+        )
 
     def batches(self, specs: Sequence[Spec]) -> Iterator[Events]:
         """Records, in parts of whole messages; a record's `symbol` is an index into `specs`, an id that is not there is 0."""

@@ -41,7 +41,7 @@ class Survey(msgspec.Struct):
     traded: set[str] = set()
     """Of `trade` and `aggTrade`, those that were seen."""
     opened: set[str] = set()
-    """Symbols whose stream a line of a run log opens."""
+    """Symbols whose stream the files themselves open: a line of a run log, a snapshot of a format that has no such lines."""
 
     @property
     def trades(self) -> str:
