@@ -44,7 +44,8 @@ CORE = """
     broker broker_state latency queue taking resting matching
     journal names
     page pagefile
-    engine delivery outlet market lane params panel replay
+    runlog
+    engine delivery outlet market lane digest params panel replay
 """
 ROWS = [row.split() for row in CORE.strip().splitlines()]
 
