@@ -19,7 +19,8 @@ LAYERS = [
     {"config"},
     {"log", "job", "summary"},
     {"feed", "persistence"},
-    {"exchange", "monitoring", "bench", "wiring", "periodic"},
+    {"wiring", "periodic"},
+    {"exchange", "monitoring", "bench", "backtesting"},
     {"session", "launch", "measure"},
     {"cli"},
     {"__main__"},
@@ -45,7 +46,7 @@ CORE = """
     journal names
     page pagefile
     runlog
-    engine delivery outlet market lane digest params panel replay
+    engine delivery outlet market lane digest params panel events replay
 """
 ROWS = [row.split() for row in CORE.strip().splitlines()]
 
