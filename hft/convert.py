@@ -15,7 +15,7 @@ from hft._core import events as words
 from hft.backtesting import events, npz_writer
 from hft.backtesting.events import Events, EventWriter
 from hft.backtesting.npz_writer import NpzWriter
-from hft.backtesting.sources import Sources
+from hft.backtesting.sources import Data
 from hft.config import Config
 from hft.errors import ExitCode, UsageError
 
@@ -61,39 +61,39 @@ def convert(
 ) -> int:
     """Convert `inputs` into `output`, whose name says into what; print what came of it. The exit code.
 
-    Raises `UsageError` for an output that is there already or of no known kind, and what `Sources` raises; no output is left
+    Raises `UsageError` for an output that is there already or of no known kind, and what `Data` raises; no output is left
     behind then.
     """
     _check(inputs, output, force)
     began = time.monotonic()
-    sources = Sources(inputs, config, symbols=symbols)
+    data = Data(inputs, config, symbols)
     writer: EventWriter | NpzWriter
     if output.suffix == events.SUFFIX:
-        names = [path.name for path in sources.paths]
-        writer = EventWriter(output, sources.symbols, trades=sources.trades, sources=names)
+        names = [path.name for path in inputs]
+        writer = EventWriter(output, data.specs, trades=data.trades, sources=names)
     else:
-        if len(sources.symbols) > 1:
+        if len(data.specs) > 1:
             raise UsageError(
-                f"holds one symbol, and there are {', '.join(spec.name for spec in sources.symbols)}", where=str(output),
+                f"holds one symbol, and there are {', '.join(spec.name for spec in data.specs)}", where=str(output),
                 do="choose one with --symbols",
             )
         writer = NpzWriter(
-            output, sources.symbols[0], trades=sources.trades, tickers=tickers, base_latency_ns=base_latency_ns
+            output, data.specs[0], trades=data.trades, tickers=tickers, base_latency_ns=base_latency_ns
         )
     messages: Counter[str] = Counter()
-    progress = _Progress(sources)
+    progress = _Progress(data)
     with writer:
-        for part in sources.batches():
+        for part in data.batches():
             writer.append(part)
             messages.update(_count(part))
             progress.show(sum(messages.values()))
         progress.clear()
-    for torn in sources.torn:
+    for torn in data.torn:
         print(torn, file=sys.stderr)
     report = Report(
-        str(output), [str(path) for path in sources.paths], sources.dialect, sources.trades,
-        {each.spec.name: Symbol(f"{each.spec.tick:f}", f"{each.spec.quantum:f}", each.source) for each in sources.resolved},
-        writer.count, dict(messages), sources.rejects, sources.torn, round(time.monotonic() - began, 3),
+        str(output), [str(path) for path in inputs], data.dialect, data.trades,
+        {each.spec.name: Symbol(f"{each.spec.tick:f}", f"{each.spec.quantum:f}", each.source) for each in data.resolved},
+        writer.count, dict(messages), data.rejects, data.torn, round(time.monotonic() - began, 3),
     )
     print(msgspec.json.encode(report).decode() if json else as_text(report))
     return int(ExitCode.OK)
@@ -135,8 +135,8 @@ def as_text(report: Report) -> str:
 class _Progress:
     """A line on stderr, on a terminal only, four times a second at most."""
 
-    def __init__(self, sources: Sources) -> None:
-        self.sources = sources
+    def __init__(self, data: Data) -> None:
+        self.data = data
         self.wanted = sys.stderr.isatty()
         self.shown = 0.0
 
@@ -144,9 +144,8 @@ class _Progress:
         now = time.monotonic()
         if self.wanted and now - self.shown >= 0.25:
             self.shown = now
-            done = self.sources.progress
-            share = "" if done is None else f"{done:4.0%}, "
-            print(f"\r{share}{messages:,} messages\x1b[K", end="", file=sys.stderr, flush=True)
+            done = self.data.done / max(self.data.size, 1)
+            print(f"\r\x1b[K{done:4.0%}  {messages:,} messages", end="", file=sys.stderr, flush=True)
 
     def clear(self) -> None:
         if self.shown:

@@ -45,7 +45,8 @@ CORE = """
     broker broker_state latency queue taking resting matching
     journal names
     page pagefile
-    engine delivery outlet market lane params panel events replay
+    runlog
+    engine delivery outlet market lane digest params panel events replay
 """
 ROWS = [row.split() for row in CORE.strip().splitlines()]
 

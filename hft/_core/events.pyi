@@ -1,6 +1,8 @@
 from array import array
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
+from numpy.typing import NDArray
 from typing_extensions import Buffer
 
 from hft._core.decode import Decoder
@@ -41,7 +43,7 @@ class EventEncoder:
 
 def replay_events(
     engine: Engine,
-    records: Buffer,
+    records: Buffer | NDArray[Any],
     *,
     start: int = 0,
     symbols: Sequence[int] | None = None,

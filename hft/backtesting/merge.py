@@ -11,50 +11,52 @@ from hft._core.types import Spec
 from hft.backtesting.events import EVENT, Events
 from hft.backtesting.records import Numbering
 
-_EMPTY: Events = np.empty(0, EVENT)
 
+def merged(streams: Sequence[Iterator[Events]]) -> Iterator[Events]:
+    """Streams of records as one, by (`recv_ns`, stream, place in it).
 
-def merged(sources: Sequence[Iterable[Events]]) -> Iterator[Events]:
-    """All records by (stamp, source, place in it), in parts of whole messages (SEMANTICS 1).
-
-    A message stays whole: its records have one stamp, and are together in their source.
+    All records of a message have its stamp, so a sort that keeps the order of equal ones never takes a message apart.
     """
-    streams = [iter(source) for source in sources]
-    waiting: list[Events] = [_EMPTY for _ in streams]
-    open_ = [True for _ in streams]
-    while any(open_):
-        for i, stream in enumerate(streams):
-            if open_[i] and not len(waiting[i]):
-                waiting[i], open_[i] = _next(stream)
-        # What is before every open source's newest stamp can't be overtaken any more; of one stamp there may be more to come.
-        ends = [int(waiting[i]["recv_ns"][-1]) for i in range(len(streams)) if open_[i]]
-        if ends:
-            horizon = min(ends)
-            cuts = [int(np.searchsorted(part["recv_ns"], horizon)) for part in waiting]
-            yield from _together([part[:cut] for part, cut in zip(waiting, cuts, strict=True)])
-            waiting = [part[cut:] for part, cut in zip(waiting, cuts, strict=True)]
-            for i, stream in enumerate(streams):
-                if open_[i] and int(waiting[i]["recv_ns"][-1]) == horizon:
-                    more, open_[i] = _next(stream)
-                    waiting[i] = np.concatenate((waiting[i], more))
-    yield from _together(waiting)
+    if len(streams) == 1:
+        yield from streams[0]
+        return
+    heads = [_Head(stream) for stream in streams]
+    while True:
+        for head in heads:
+            while head.open and not len(head.part):
+                head.more()
+        # What is still to come is at or after the stamp that an open stream's part ends with.
+        horizon = min((int(head.part["recv_ns"][-1]) for head in heads if head.open), default=None)
+        ready = np.concatenate([head.before(horizon) for head in heads])
+        if len(ready):
+            yield ready[np.argsort(ready["recv_ns"], kind="stable")]
+        elif horizon is None:
+            return
+        else:                   # the next part of one may go on with the very stamp that this one ends with
+            for head in heads:
+                if head.open and int(head.part["recv_ns"][-1]) == horizon:
+                    head.more()
 
 
-def _next(stream: Iterator[Events]) -> tuple[Events, bool]:
-    """The next part that holds something, and whether there was one."""
-    for part in stream:
-        if len(part):
-            return part, True
-    return _EMPTY, False
+class _Head:
+    """What of a stream was read and not yet given away."""
 
+    def __init__(self, stream: Iterator[Events]) -> None:
+        self.stream = stream
+        self.part: Events = np.empty(0, EVENT)
+        self.open = True
 
-def _together(parts: Sequence[Events]) -> Iterator[Events]:
-    parts = [part for part in parts if len(part)]
-    if len(parts) == 1:
-        yield parts[0]
-    elif parts:
-        records = np.concatenate(parts)
-        yield records[np.argsort(records["recv_ns"], kind="stable")]
+    def more(self) -> None:
+        following = next(self.stream, None)
+        if following is None:
+            self.open = False
+        else:
+            self.part = np.concatenate([self.part, following]) if len(self.part) else following
+
+    def before(self, horizon: int | None) -> Events:
+        n = len(self.part) if horizon is None else int(np.searchsorted(self.part["recv_ns"], horizon))
+        ready, self.part = self.part[:n], self.part[n:]
+        return ready
 
 
 def begun(parts: Iterable[Events], symbols: Iterable[int]) -> Iterator[Events]:

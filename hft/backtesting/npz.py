@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from hft._core.types import Spec
 from hft.backtesting.events import Events
 from hft.backtesting.npz_rows import BBO, BEST_ASK, BEST_BID, CLEAR, DEPTH, KIND, ROW, SNAPSHOT, TRADE, Messages, Rows
+from hft.backtesting.source import Source
 from hft.errors import DamagedData, UsageError
 from hft.feed.survey import Printed, Survey
 
@@ -26,7 +27,7 @@ _MOST_DECIMALS = 12
 _NUMBERED = (DEPTH, TRADE, SNAPSHOT, BBO, BEST_BID, BEST_ASK)
 
 
-class NpzFile:
+class NpzFile(Source):
     """One file of hftbacktest's events.
 
     Parameters
@@ -37,10 +38,12 @@ class NpzFile:
     for a file that is not of that format, a number off tick or quantum, and rows that go back in local time.
     """
 
+    tells_dialect = False
+
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self.where = str(path)
-        self.progress = 0.0
+        super().__init__([self.path])
+        self._progress = 0.0
         self._rows_done = 0
         with ExitStack() as stack:
             self._data(stack)
@@ -84,14 +87,18 @@ class NpzFile:
                     raise self._damaged(f"breaks off after row {at + len(data) // ROW.itemsize} of {count}")
                 yield at, np.frombuffer(data, ROW)
                 at += n
-                self.progress = at / count
+                self._progress = at / count
 
     def _damaged(self, what: str, do: str = "make it again with its converter") -> DamagedData:
         return DamagedData(what, where=self.where, do=do)
 
     # -- what it holds
 
-    def survey(self, wanted: Sequence[str] = ()) -> Survey:
+    @property
+    def progress(self) -> float:
+        return self._progress
+
+    def survey(self, wanted: Sequence[str]) -> Survey:
         """Its symbol, of the `wanted` ones: the only one, or the one that the file is named after; and its decimals."""
         name = self._symbol(wanted)
         seen, opened = Printed(), set[str]()

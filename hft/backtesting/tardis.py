@@ -16,6 +16,7 @@ from hft._core.types import Spec
 from hft.backtesting.events import Events, as_events
 from hft.backtesting.row_survey import RowError, RowSurvey
 from hft.backtesting.rows import RowReader
+from hft.backtesting.source import Source
 from hft.errors import DamagedData, UsageError
 from hft.feed.survey import Printed, Survey
 
@@ -50,7 +51,7 @@ def layout_of(header: bytes) -> str | None:
     return "book_snapshot" if 0 < levels <= _MOST_LEVELS and text == shallow else None
 
 
-class TardisFile:
+class TardisFile(Source):
     """One CSV file.
 
     Parameters
@@ -63,8 +64,8 @@ class TardisFile:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self.where = str(path)
-        self.progress = 0.0
+        super().__init__([self.path])
+        self._progress = 0.0
         self._line = 1
         self._seen: RowSurvey | None = None
         with self._open() as raw, _unpacked(raw) as file:
@@ -74,7 +75,11 @@ class TardisFile:
             raise self._damaged("is no header of Tardis'", "name a file of incremental_book_L2, trades, quotes or book_snapshot")
         self._fields = header.count(b",") + 1
 
-    def survey(self, wanted: Sequence[str] = ()) -> Survey:
+    @property
+    def progress(self) -> float:
+        return self._progress
+
+    def survey(self, wanted: Sequence[str]) -> Survey:
         """Dialect, symbols and decimals, from a look at every row."""
         rows = self._seen = RowSurvey(self.layout, self._fields)
         for block in self._blocks():
@@ -91,7 +96,7 @@ class TardisFile:
     def batches(self, specs: Sequence[Spec]) -> Iterator[Events]:
         """Records, in parts of whole messages; a record's `symbol` is an index into `specs`, an id that is not there is 0."""
         if self._seen is None:
-            self.survey()
+            self.survey(())
         seen = cast(RowSurvey, self._seen)
         index = {spec.name: (i, spec) for i, spec in enumerate(specs)}
         symbols = {name: index[name.upper()] for name in seen.symbols if name.upper() in index}
@@ -128,7 +133,7 @@ class TardisFile:
                     tail += block
                 if len(tail) > _BLOCK:
                     raise self._damaged("is a row without an end")
-                self.progress = raw.tell() / size
+                self._progress = raw.tell() / size
         if tail.strip():
             yield tail
 

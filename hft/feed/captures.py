@@ -174,6 +174,12 @@ class Capture:
         self.path = Path(path)
         self.torn = ""
         self.lines = 0
+        self._raw: BinaryIO | None = None
+
+    @property
+    def position(self) -> int:
+        """Bytes of the file that were read, as they lie on the disk: for progress."""
+        return 0 if self._raw is None else self.path.stat().st_size if self._raw.closed else self._raw.tell()
 
     def __iter__(self) -> Iterator[Record]:
         return _in_stamp_order(self._records())
@@ -203,6 +209,7 @@ class Capture:
         self.torn, self.lines = "", 0
         try:
             with _open(self.path) as file:
+                self._raw = getattr(file, "fileobj", file)
                 for line in file:
                     self.lines += 1
                     yield line

@@ -39,7 +39,8 @@ class MarketSink(Protocol):
     def disconnect(self, symbol: str, now_ns: int) -> None: ...
 
     def on_snapshot(
-        self, symbol: str, last_update_id: int, bids: list[tuple[str, str]], asks: list[tuple[str, str]], now_ns: int, stamp: int
+        self, symbol: str, last_update_id: int, bids: list[tuple[str, str]], asks: list[tuple[str, str]], now_ns: int, stamp: int,
+        body: bytes,
     ) -> int: ...
 
     def wants_snapshot(self) -> list[str]: ...
@@ -233,7 +234,7 @@ class Feed:
                 self.tell("snapshot_failed", str(error), symbols=[symbol])
                 continue
             stamp = book.transaction_time or book.event_time or 0
-            code = self._market.on_snapshot(symbol, book.last_update_id, book.bids, book.asks, self.clock.now(), stamp)
+            code = self._market.on_snapshot(symbol, book.last_update_id, book.bids, book.asks, self.clock.now(), stamp, body)
             self.tell("snapshot", f"id {book.last_update_id}: {name_of(code)}", symbols=[symbol])
 
     async def _look(self) -> None:

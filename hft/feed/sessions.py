@@ -14,7 +14,7 @@ from hft.config import Config
 from hft.errors import DamagedData, UsageError
 from hft.feed import specs
 from hft.feed.captures import Capture, Kind, Record
-from hft.feed.survey import Survey, survey
+from hft.feed.survey import Survey, survey, together
 
 _SYMBOL = re.compile(rb'"s":"([^"]+)"')
 
@@ -54,18 +54,7 @@ class Session:
     @cached_property
     def survey(self) -> Survey:
         """What all of it holds. Raises `UsageError` for files of different dialects."""
-        whole = Survey(symbols=[], printed={}, exchange_info=[])
-        spoke = ""
-        for capture, seen in zip(self.captures, self.surveys, strict=True):
-            if seen.dialect and whole.dialect and seen.dialect != whole.dialect:
-                raise UsageError(
-                    f"is of the {seen.dialect} dialect, {spoke} of {whole.dialect}", where=str(capture.path),
-                    do="run files of one venue at a time",
-                )
-            if seen.dialect and not whole.dialect:
-                spoke = str(capture.path)
-            whole.add(seen)
-        return whole
+        return together((str(capture.path), seen) for capture, seen in zip(self.captures, self.surveys, strict=True))
 
     def specs(self, config: Config, symbols: Sequence[str] | None = None) -> list[specs.ResolvedSpec]:
         """The specification of each symbol, or of those named (SEMANTICS 28), with the fees of the session's venue.

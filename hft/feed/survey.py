@@ -8,7 +8,7 @@ from itertools import islice
 
 import msgspec
 
-from hft.errors import DamagedData
+from hft.errors import DamagedData, UsageError
 from hft.feed.captures import Kind, Record
 
 
@@ -26,6 +26,11 @@ class Printed(msgspec.Struct):
         self.qty = max(self.qty, *map(_decimals, quantities), 0)
         self.price_used = max(self.price_used, *map(_used, prices), 0)
         self.qty_used = max(self.qty_used, *map(_used, quantities), 0)
+
+    def add(self, other: Printed) -> None:
+        """See what another one saw."""
+        self.price, self.qty = max(self.price, other.price), max(self.qty, other.qty)
+        self.price_used, self.qty_used = max(self.price_used, other.price_used), max(self.qty_used, other.qty_used)
 
 
 class Survey(msgspec.Struct):
@@ -48,24 +53,34 @@ class Survey(msgspec.Struct):
         """The stream that volume is told by (SEMANTICS 10): `trade` where there is one."""
         return "aggTrade" if self.traded == {"aggTrade"} else "trade"
 
-    def add(self, other: Survey) -> None:
-        """Take in what another file of the same session holds."""
-        self.dialect = self.dialect or other.dialect
-        self.symbols += [name for name in other.symbols if name not in self.symbols]
-        for name, printed in other.printed.items():
-            mine = self.printed.setdefault(name, Printed())
-            mine.price, mine.qty = max(mine.price, printed.price), max(mine.qty, printed.qty)
-            mine.price_used, mine.qty_used = max(mine.price_used, printed.price_used), max(mine.qty_used, printed.qty_used)
-        self.exchange_info += other.exchange_info
-        self.traded |= other.traded
-        self.opened |= other.opened
-
     def require(self, where: str) -> Survey:
         """Itself; DamagedData when dialect or symbols could not be told."""
         if not self.dialect or not self.symbols:
             missing = "symbol" if self.dialect else "dialect"
             raise DamagedData(f"no message tells the {missing}", where=where, do=f"set the {missing} yourself")
         return self
+
+
+def together(parts: Iterable[tuple[str, Survey]]) -> Survey:
+    """What several files or sources hold as one session, each with what to call it in a message.
+
+    Raises `UsageError` where they are of different dialects.
+    """
+    whole = Survey(symbols=[], printed={}, exchange_info=[], traded=set(), opened=set())
+    told_by = ""
+    for where, part in parts:
+        if part.dialect and whole.dialect and part.dialect != whole.dialect:
+            what = f"is of the {part.dialect} dialect, {told_by} of {whole.dialect}"
+            raise UsageError(what, where=where, do="run files of one venue at a time")
+        told_by = told_by or (where if part.dialect else "")
+        whole.dialect = whole.dialect or part.dialect
+        whole.symbols += [name for name in part.symbols if name not in whole.symbols]
+        for name, printed in part.printed.items():
+            whole.printed.setdefault(name, Printed()).add(printed)
+        whole.exchange_info += part.exchange_info
+        whole.traded |= part.traded
+        whole.opened |= part.opened
+    return whole
 
 
 class _Data(msgspec.Struct):

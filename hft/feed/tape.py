@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from hft._core.engine import Engine
+from hft._core.events import EventEncoder
 from hft._core.histogram import Histogram
 from hft._core.replay import replay
 from hft._core.types import Spec
@@ -163,6 +164,27 @@ class Tape:
                 engine.connect(spec.name, self.start_ns)
         self.advance(engine, histogram=histogram, by_kind=by_kind)
         return self._frame
+
+    def encode(self, encoder: EventEncoder) -> None:
+        """The market's part of it as event records: frames, books and connections."""
+        done = 0
+        for mark in self.marks:
+            self._encode(encoder, done, mark.before)
+            done = mark.before
+            match mark.name:
+                case "book":
+                    symbol, book = mark.value
+                    stamp = book.transaction_time or book.event_time or 0
+                    encoder.snapshot(symbol, book.last_update_id, book.bids, book.asks, mark.ns, stamp)
+                case "connect":
+                    encoder.connect(mark.value, mark.ns)
+                case "disconnect":
+                    encoder.disconnect(mark.value, mark.ns)
+        self._encode(encoder, done, len(self.frames))
+
+    def _encode(self, encoder: EventEncoder, first: int, last: int) -> None:
+        if last > first:
+            encoder.frames(self.frames[first:last], self.stamps[first:last])
 
     def rewind(self) -> None:
         """Begin again."""
