@@ -19,8 +19,9 @@ LAYERS = [
     {"config"},
     {"log", "job", "summary"},
     {"feed", "persistence"},
-    {"exchange", "monitoring", "bench", "wiring", "periodic"},
-    {"session", "launch", "measure"},
+    {"wiring", "periodic"},
+    {"exchange", "monitoring", "bench", "backtesting"},
+    {"session", "launch", "measure", "convert"},
     {"cli"},
     {"__main__"},
 ]
@@ -44,7 +45,8 @@ CORE = """
     broker broker_state latency queue taking resting matching
     journal names
     page pagefile
-    engine delivery outlet market refresh lane params panel replay
+    runlog
+    engine delivery outlet market refresh lane digest params panel events replay
 """
 ROWS = [row.split() for row in CORE.strip().splitlines()]
 

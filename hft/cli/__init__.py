@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import typer
 
-from hft.cli import bench, config, kill, live, sim, watch
+from hft.cli import backtest, bench, config, convert, kill, live, sim, watch
 from hft.cli.options import common
 from hft.errors import ExitCode, HftError
 
@@ -23,6 +23,8 @@ app.command("live")(live.live)
 app.command("sim")(sim.sim)
 app.command("watch")(watch.watch)
 app.command("kill")(kill.kill)
+app.command("backtest")(backtest.backtest)
+app.command("convert")(convert.convert)
 app.add_typer(bench.app, name="bench")
 app.add_typer(config.app, name="config")
 

@@ -174,6 +174,12 @@ class Capture:
         self.path = Path(path)
         self.torn = ""
         self.lines = 0
+        self._raw: BinaryIO | None = None
+
+    @property
+    def position(self) -> int:
+        """Bytes of the file that were read, as they lie on the disk: for progress."""
+        return 0 if self._raw is None else self.path.stat().st_size if self._raw.closed else self._raw.tell()
 
     def __iter__(self) -> Iterator[Record]:
         return _in_stamp_order(self._records())
@@ -203,6 +209,7 @@ class Capture:
         self.torn, self.lines = "", 0
         try:
             with _open(self.path) as file:
+                self._raw = getattr(file, "fileobj", file)
                 for line in file:
                     self.lines += 1
                     yield line
@@ -240,42 +247,3 @@ def _in_stamp_order(records: Iterable[Record]) -> Iterator[Record]:
         yield record
     while answers:
         yield heapq.heappop(answers)[2]
-
-
-# -- several files -------------------------------------------------------------------------------------------------
-
-
-class Session:
-    """Several captures as one session, merged by (stamp, file, line) (SEMANTICS 1).
-
-    Of a paired capture either file may be named; the others of the pair are found beside it.
-
-    Attributes
-    ----------
-    captures : list of Capture
-        In the order of the merge.
-    """
-
-    def __init__(self, paths: Iterable[str | Path]) -> None:
-        self.captures = [Capture(path) for path in _with_pairs(Path(path) for path in paths)]
-        if not self.captures:
-            raise UsageError("no capture named", do="name at least one file")
-
-    @property
-    def torn(self) -> list[str]:
-        """After iteration: where each torn file breaks off."""
-        return [capture.torn for capture in self.captures if capture.torn]
-
-    def __iter__(self) -> Iterator[Record]:
-        if len(self.captures) == 1:
-            return iter(self.captures[0])
-        return heapq.merge(*self.captures, key=lambda record: record.ns)     # stable: file, then line
-
-
-def _with_pairs(paths: Iterable[Path]) -> list[Path]:
-    found: dict[Path, None] = {}
-    for path in paths:
-        match = re.fullmatch(r"(.+)\.(http|ws)\.[\d.]+", path.name)
-        mates = [mate for kind in ("http", "ws") for mate in sorted(path.parent.glob(f"{match[1]}.{kind}.*"))] if match else []
-        found.update(dict.fromkeys(mates or [path]))
-    return list(found)

@@ -32,7 +32,8 @@ class SnapshotSink(Protocol):
     def update_id(self, symbol: str) -> int: ...
 
     def on_snapshot(
-        self, symbol: str, last_update_id: int, bids: list[tuple[str, str]], asks: list[tuple[str, str]], now_ns: int, stamp: int
+        self, symbol: str, last_update_id: int, bids: list[tuple[str, str]], asks: list[tuple[str, str]], now_ns: int, stamp: int,
+        body: bytes,
     ) -> int: ...
 
 
@@ -94,7 +95,8 @@ class Snapshots:
                 backoff.reset()
             self._fetched[symbol] = time.monotonic()
             try:
-                book = decode(await self._rest.depth(symbol, self._limit))
+                body = await self._rest.depth(symbol, self._limit)
+                book = decode(body)
                 if not isinstance(book, DepthSnapshot):
                     raise VenueUnreachable("answers with something that is not a book", where=symbol)
             except RateLimited as error:
@@ -104,7 +106,7 @@ class Snapshots:
                 self._tell("snapshot_failed", str(error), symbols=[symbol])
                 continue
             if await self._reached(symbol, book.last_update_id):
-                self._hand_in(symbol, book)
+                self._hand_in(symbol, book, body)
 
     async def _reached(self, symbol: str, last_update_id: int) -> bool:
         """A book in sync takes a fresh snapshot once its own updates have come as far; one that is not takes it at once."""
@@ -116,10 +118,10 @@ class Snapshots:
             await asyncio.sleep(REACH_LOOK_S)
         return True
 
-    def _hand_in(self, symbol: str, book: DepthSnapshot) -> None:
+    def _hand_in(self, symbol: str, book: DepthSnapshot, body: bytes) -> None:
         kind = "refresh" if self._sink.refreshing(symbol) else "snapshot"
         stamp = book.transaction_time or book.event_time or 0
-        code = self._sink.on_snapshot(symbol, book.last_update_id, book.bids, book.asks, self._clock.now(), stamp)
+        code = self._sink.on_snapshot(symbol, book.last_update_id, book.bids, book.asks, self._clock.now(), stamp, body)
         self._tell(kind, f"id {book.last_update_id}: {name_of(code)}", symbols=[symbol])
         if name_of(code) == "book_mismatch":
             self._tell("book_mismatch", f"the book differed from the venue's at id {book.last_update_id}", symbols=[symbol])

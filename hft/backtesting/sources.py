@@ -1,0 +1,258 @@
+"""Recorded data of any kind as event records: which kind a path is of, what it holds, and several as one session.
+
+=========== ================================================================================================
+captures    the three kinds of `hft.feed.captures`, and our own recordings; all of them are one session
+event files what `hft convert` writes (`hft.backtesting.events`)
+Tardis CSV  `hft.backtesting.tardis`
+hftbacktest its events, .npz and .npy (`hft.backtesting.npz`)
+=========== ================================================================================================
+
+A kind is a row of `READERS`: how its files begin, and what opens all of that kind that were named.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from msgspec.structs import replace
+
+from hft._core.events import EventEncoder
+from hft._core.types import Spec
+from hft.backtesting.events import MAGIC, EventFile, Events, as_events
+from hft.backtesting.merge import begun, merged, numbered
+from hft.backtesting.npz import NpzFile
+from hft.backtesting.records import MOST_SYMBOLS
+from hft.backtesting.source import Source
+from hft.backtesting.tardis import TardisFile
+from hft.config import Config
+from hft.errors import DamagedData, UsageError
+from hft.feed import messages, tape
+from hft.feed.sessions import Session
+from hft.feed.specs import ResolvedSpec, resolve
+from hft.feed.survey import Survey, together
+
+_HEAD = 1 << 16
+
+
+# -- the kinds of our own --------------------------------------------------------------------------------------------------
+
+
+class Captures(Source):
+    """Captures and recordings, all of them as one session."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.session = Session(paths)
+        self._encoder: EventEncoder | None = None
+        super().__init__([capture.path for capture in self.session.captures])
+
+    @property
+    def progress(self) -> float:
+        return sum(capture.position for capture in self.session.captures) / max(self.size, 1)
+
+    @property
+    def torn(self) -> list[str]:
+        return self.session.torn
+
+    @property
+    def rejects(self) -> dict[str, int]:
+        return self._encoder.rejects if self._encoder is not None else {}
+
+    def survey(self, wanted: Sequence[str]) -> Survey:
+        """All streams are opened: by a line of a run log, else with the first record."""
+        return replace(self.session.survey, opened=set(self.session.survey.symbols))
+
+    def batches(self, specs: Sequence[Spec]) -> Iterator[Events]:
+        encoder = self._encoder = EventEncoder(specs, messages.load)
+        for batch in tape.batches(self.session.inputs([spec.name for spec in specs])):
+            batch.encode(encoder)
+            yield as_events(encoder.take())
+
+
+class Recorded(Source):
+    """One event file."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__([path])
+        self.file = EventFile(path)
+        self._done = 0
+
+    @property
+    def progress(self) -> float:
+        return self._done / max(len(self.file.records), 1)
+
+    def survey(self, wanted: Sequence[str]) -> Survey:
+        header = self.file.header
+        names = [scales.name for scales in header.symbols]
+        return Survey(header.dialect, names, traded={header.trades}, opened=set(names))
+
+    def specs(self, config: Config) -> list[ResolvedSpec]:
+        fees, fee_asset = config.fees_of(self.file.header.dialect), config.broker.fee_asset
+        return [ResolvedSpec(spec, "event file") for spec in self.file.specs(fees=fees, fee_asset=fee_asset)]
+
+    def index(self, specs: Sequence[Spec]) -> list[int]:
+        """For each symbol of the file its place in `specs`, or -1."""
+        names = [spec.name for spec in specs]
+        return [names.index(scales.name) if scales.name in names else -1 for scales in self.file.symbols]
+
+    def batches(self, specs: Sequence[Spec]) -> Iterator[Events]:
+        index = np.array(self.index(specs), np.int64)
+        same = np.array_equal(index, np.arange(len(index)))
+        for part in self.parts():
+            if int(part["symbol"].max()) >= len(index):
+                what = "holds records of a symbol that its header does not name"
+                raise DamagedData(what, where=self.where, do="make it again with `hft convert`")
+            if same:
+                yield part
+                continue
+            places = index[part["symbol"]]
+            kept = part[places >= 0]            # a copy: the file is mapped read-only
+            kept["symbol"] = places[places >= 0]
+            yield kept
+
+    def parts(self) -> Iterator[Events]:
+        """The records as they lie in the file, in bounded parts."""
+        self._done = 0
+        for part in self.file.batches():
+            yield part
+            self._done += len(part)
+
+
+class Reader(NamedTuple):
+    """A kind of file."""
+
+    begins: Callable[[bytes], bool]
+    """Whether a file that begins with these bytes, unpacked, is of this kind."""
+    open: Callable[[list[Path]], Sequence[Source]]
+    """All files of this kind that were named, in their order."""
+
+
+READERS = {
+    "events": Reader(lambda head: head.startswith(MAGIC), lambda paths: [Recorded(path) for path in paths]),
+    "hftbacktest": Reader(lambda head: head.startswith((b"PK", b"\x93NUMPY")), lambda paths: [NpzFile(path) for path in paths]),
+    "tardis": Reader(lambda head: head.startswith(b"exchange,symbol,"), lambda paths: [TardisFile(path) for path in paths]),
+    "captures": Reader(lambda head: True, lambda paths: [Captures(paths)]),     # the last: says itself what it can't read
+}
+
+
+def kind_of(path: Path) -> str:
+    """Which row of `READERS` a file is of. Raises `UsageError` where there is no such file."""
+    try:
+        with path.open("rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+            file.seek(0)
+            head = gzip.GzipFile(fileobj=file).read(_HEAD) if packed else file.read(_HEAD)
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        head = b""              # torn or damaged: whoever reads it says how
+    except OSError as error:
+        raise UsageError(f"can't be read: {error.strerror}", where=str(path), do="name an existing file") from None
+    return next(kind for kind, reader in READERS.items() if reader.begins(head))
+
+
+# -- several as one --------------------------------------------------------------------------------------------------------
+
+
+class Data:
+    """Everything that one backtest runs on.
+
+    Parameters
+    ----------
+    paths : iterable of path
+        In the order in which equal stamps are taken.
+    config : Config
+        Fees, and what it says of symbols.
+    symbols : sequence of str, optional
+        Only these. Default: all that are found.
+
+    Attributes
+    ----------
+    sources : list of Source
+    dialect, trades : str
+        The venue's dialect, and the stream that traded volume is told by.
+    resolved : list of ResolvedSpec
+        The symbols' specifications and where each came from.
+
+    Raises `UsageError` for data of different dialects, of a symbol that is not there or whose scales differ from file to file.
+    """
+
+    def __init__(self, paths: Iterable[str | Path], config: Config, symbols: Sequence[str] | None = None) -> None:
+        self.sources = _open([Path(path) for path in paths])
+        whole = together((source.where, source.survey(symbols or ())) for source in self.sources)
+        if not whole.dialect and (config.feed.venue != "embedded" or not any(source.tells_dialect for source in self.sources)):
+            whole.dialect = config.dialect
+        whole.require(self.where)
+        self.dialect = whole.dialect
+        self.trades = config.feed.trade_source or whole.trades
+        self.resolved = self._resolve(whole, config, list(symbols or whole.symbols))
+        self._unopened = [i for i, spec in enumerate(self.specs) if spec.name not in whole.opened]
+
+    @property
+    def where(self) -> str:
+        """What to call it in a message: its first file."""
+        return self.sources[0].where
+
+    @property
+    def specs(self) -> list[Spec]:
+        return [each.spec for each in self.resolved]
+
+    @property
+    def size(self) -> int:
+        """Bytes on the disk."""
+        return sum(source.size for source in self.sources)
+
+    @property
+    def done(self) -> int:
+        """How many of them were read, about."""
+        return int(sum(source.size * min(source.progress, 1.0) for source in self.sources))
+
+    @property
+    def torn(self) -> list[str]:
+        return [line for source in self.sources for line in source.torn]
+
+    @property
+    def rejects(self) -> dict[str, int]:
+        """After iteration: how many frames were no message, by reason."""
+        return dict(sum((Counter(source.rejects) for source in self.sources), Counter()))
+
+    def _resolve(self, seen: Survey, config: Config, wanted: list[str]) -> list[ResolvedSpec]:
+        if len(wanted) > MOST_SYMBOLS:
+            raise UsageError(f"{len(wanted)} symbols, {MOST_SYMBOLS} is the most", where=self.where, do="choose with --symbols")
+        missing = [name for name in wanted if name not in seen.symbols]
+        if missing:
+            raise UsageError(f"{missing[0]} is not in the data", where=self.where, do=f"it holds {', '.join(seen.symbols)}")
+        own: dict[str, ResolvedSpec] = {}
+        for source in self.sources:
+            for each in source.specs(config):
+                known = own.setdefault(each.spec.name, each)
+                if (known.spec.tick, known.spec.quantum) != (each.spec.tick, each.spec.quantum):
+                    raise UsageError(
+                        f"{each.spec.name} is of another tick or quantum than in the files before it", where=source.where,
+                        do="make the event files again, with the same settings",
+                    )
+        others = resolve(
+            [name for name in wanted if name not in own], self.dialect, fees=config.fees_of(self.dialect),
+            fee_asset=config.broker.fee_asset, settings=config.feed.symbols, exchange_info=seen.exchange_info,
+            printed=seen.printed,
+        )
+        own |= {each.spec.name: each for each in others}
+        return [own[name] for name in wanted]
+
+    def batches(self) -> Iterator[Events]:
+        """All records, merged by (stamp, source, place in it), each message whole and with an id."""
+        parts = merged([source.batches(self.specs) for source in self.sources])
+        return numbered(begun(parts, self._unopened), self.specs)
+
+
+def _open(paths: list[Path]) -> list[Source]:
+    """The sources, each where the first of its files was named."""
+    if not paths:
+        raise UsageError("no data named", do="name at least one file")
+    by_kind: dict[str, list[Path]] = {}
+    for path in paths:
+        by_kind.setdefault(kind_of(path), []).append(path)
+    return [source for kind, found in by_kind.items() for source in READERS[kind].open(found)]
