@@ -208,6 +208,7 @@ class Exchange(Section, frozen=True):
     seed: Annotated[int, _says("of the order flow; the same seed gives the same market", ge=0, le=2**63 - 1)] = 1
     host: Annotated[str, _says("address to listen on", min_length=1)] = "127.0.0.1"
     port: Annotated[Port, _says("REST and websocket; 0: any free one")] = 0
+    faults: Annotated[str, _says("file of faults to inject, see docs/faults.md; empty: none", title="a TOML file")] = ""
 
 
 class Engine(Section, frozen=True):
