@@ -112,7 +112,7 @@ async def test_the_venue_s_client_reads_every_stream(spot):
         await connection.close_connection(close_session=True)
     for each in heard.values():
         assert all(message.additional_properties == {} for message in each)
-    assert all(message.e == "depthUpdate" and later.U == message.u + 1
+    assert all(message.e == "depthUpdate" and message.u + 1 == later.U
                for message, later in zip(heard["depth"], heard["depth"][1:], strict=False))
     assert all(later.t == message.t + 1 for message, later in zip(heard["trade"], heard["trade"][1:], strict=False))
     assert all(later.a == message.a + 1 for message, later in zip(heard["aggTrade"], heard["aggTrade"][1:], strict=False))
