@@ -33,9 +33,9 @@ class Fault(Section, frozen=True, kw_only=True):
     kind: ClassVar[str]
     acts_on: ClassVar[Literal["message", "connection", "request", "handshake", "clock"]]
 
-    at_s: Annotated[Annotated[float, Meta(ge=0, le=1e9)] | None, Meta(description="once, at this time")] = None
+    at_s: Annotated[Annotated[float, Meta(ge=0, le=604_800)] | None, Meta(description="once, at this time")] = None
     every_s: Annotated[
-        Annotated[float, Meta(ge=0.01, le=1e9)] | None, Meta(description="again and again, so far apart")
+        Annotated[float, Meta(ge=0.01, le=604_800)] | None, Meta(description="again and again, so far apart")
     ] = None
     jitter: Annotated[float, Meta(ge=0, le=1, description="share of every_s by which a distance varies either way")] = 0.2
     probability: Annotated[
@@ -46,20 +46,22 @@ class Fault(Section, frozen=True, kw_only=True):
     ] = ()
 
 
-class _Messages(Fault, frozen=True, kw_only=True):
+class MessageFault(Fault, frozen=True, kw_only=True):
+    """What a fault that meets messages can be told besides."""
+
     acts_on = "message"
     streams: Annotated[Streams, Meta(description="kinds of stream that it meets")] = STREAMS
     count: Annotated[Count, Meta(description="messages in a row that it meets each time")] = 1
     for_s: Annotated[Seconds, Meta(description="instead of a count: every message for so long")] = 0.0
 
 
-class Drop(_Messages, frozen=True, kw_only=True):
+class Drop(MessageFault, frozen=True, kw_only=True):
     """Messages are not sent."""
 
     kind = "drop"
 
 
-class Gap(_Messages, frozen=True, kw_only=True):
+class Gap(MessageFault, frozen=True, kw_only=True):
     """A run of depth messages is not sent."""
 
     kind = "gap"
@@ -67,21 +69,21 @@ class Gap(_Messages, frozen=True, kw_only=True):
     count: Annotated[Count, Meta(description="messages in the run")] = 3
 
 
-class Duplicate(_Messages, frozen=True, kw_only=True):
+class Duplicate(MessageFault, frozen=True, kw_only=True):
     """Messages are sent more than once."""
 
     kind = "duplicate"
     copies: Annotated[int, Meta(ge=1, le=1000, description="sent besides")] = 1
 
 
-class Reorder(_Messages, frozen=True, kw_only=True):
+class Reorder(MessageFault, frozen=True, kw_only=True):
     """A message is sent after later ones of its stream."""
 
     kind = "reorder"
     distance: Annotated[int, Meta(ge=1, le=1000, description="later messages that overtake it")] = 1
 
 
-class Malformed(_Messages, frozen=True, kw_only=True):
+class Malformed(MessageFault, frozen=True, kw_only=True):
     """Frames that can't be used."""
 
     kind = "malformed"
@@ -95,28 +97,28 @@ class Malformed(_Messages, frozen=True, kw_only=True):
     beside: Annotated[bool, Meta(description="the sound message follows; else the frame takes its place")] = False
 
 
-class Crossed(_Messages, frozen=True, kw_only=True):
+class Crossed(MessageFault, frozen=True, kw_only=True):
     """A depth update also has a bid at one of its asks."""
 
     kind = "crossed"
     streams: Annotated[Streams, Meta(description="kinds of stream that it meets")] = ("depth",)
 
 
-class Oversize(_Messages, frozen=True, kw_only=True):
+class Oversize(MessageFault, frozen=True, kw_only=True):
     """A frame of many bytes comes before a message."""
 
     kind = "oversize"
     bytes: Annotated[int, Meta(ge=100, le=64 << 20, description="its size")] = 64_000_000
 
 
-class Fragments(_Messages, frozen=True, kw_only=True):
+class Fragments(MessageFault, frozen=True, kw_only=True):
     """Messages are sent in several websocket frames."""
 
     kind = "fragments"
     parts: Annotated[int, Meta(ge=2, le=100, description="frames a message")] = 3
 
 
-class OneWrite(_Messages, frozen=True, kw_only=True):
+class OneWrite(MessageFault, frozen=True, kw_only=True):
     """Messages wait for each other and are sent in one TCP write."""
 
     kind = "one_write"
@@ -150,14 +152,16 @@ class Shutdown(Fault, frozen=True, kw_only=True):
     lead_s: Annotated[Seconds, Meta(description="between notice and close")] = 5.0
 
 
-class _Requests(Fault, frozen=True, kw_only=True):
+class RequestFault(Fault, frozen=True, kw_only=True):
+    """What a fault that meets REST requests can be told besides."""
+
     acts_on = "request"
     count: Annotated[Count, Meta(description="requests in a row that it meets each time")] = 1
     for_s: Annotated[Seconds, Meta(description="instead of a count: every request for so long")] = 0.0
     paths: Annotated[tuple[Path_, ...], Meta(min_length=1, max_length=4, description="what is asked for")] = ("depth",)
 
 
-class RateLimit(_Requests, frozen=True, kw_only=True):
+class RateLimit(RequestFault, frozen=True, kw_only=True):
     """Requests are answered with 429 and Retry-After."""
 
     kind = "rate_limit"
@@ -165,7 +169,7 @@ class RateLimit(_Requests, frozen=True, kw_only=True):
     retry_after_s: Annotated[int, Meta(ge=0, le=86_400, description="what Retry-After says")] = 2
 
 
-class Ban(_Requests, frozen=True, kw_only=True):
+class Ban(RequestFault, frozen=True, kw_only=True):
     """Requests are answered with 418 and Retry-After."""
 
     kind = "ban"
@@ -173,21 +177,21 @@ class Ban(_Requests, frozen=True, kw_only=True):
     retry_after_s: Annotated[int, Meta(ge=0, le=300_000, description="what Retry-After says")] = 120
 
 
-class SnapshotError(_Requests, frozen=True, kw_only=True):
+class SnapshotError(RequestFault, frozen=True, kw_only=True):
     """Requests are answered with a server's error."""
 
     kind = "snapshot_error"
     status: Annotated[int, Meta(ge=500, le=504, description="HTTP status")] = 503
 
 
-class StaleSnapshot(_Requests, frozen=True, kw_only=True):
+class StaleSnapshot(RequestFault, frozen=True, kw_only=True):
     """The book's id is put back, before any event that a client can have buffered."""
 
     kind = "stale_snapshot"
     behind: Annotated[int, Meta(ge=1, le=2**53, description="ids")] = 1_000_000
 
 
-class SlowSnapshot(_Requests, frozen=True, kw_only=True):
+class SlowSnapshot(RequestFault, frozen=True, kw_only=True):
     """The answer, true when it was made, comes late."""
 
     kind = "slow_snapshot"
@@ -212,7 +216,7 @@ class ClockStep(Fault, frozen=True, kw_only=True):
 
     kind = "clock_step"
     acts_on = "clock"
-    step_s: Annotated[float, Meta(ge=-1e9, le=1e9, description="by so much, on top of earlier steps")] = -3600.0
+    step_s: Annotated[float, Meta(ge=-1_000_000_000, le=1_000_000_000, description="by so much, on top of earlier steps")] = -3600.0
     unit: Annotated[Literal["ms", "us"], Meta(description="us: stamps are printed in microseconds from then on")] = "ms"
 
 

@@ -22,13 +22,13 @@ from hft.exchange.fault_plan import (
     ClockStep,
     Fault,
     FaultPlan,
+    MessageFault,
     RateLimit,
     Refuse,
+    RequestFault,
     SlowSnapshot,
     SnapshotError,
     StaleSnapshot,
-    _Messages,
-    _Requests,
 )
 from hft.exchange.rest import Answer
 from hft.exchange.wire import MILLISECOND
@@ -182,7 +182,7 @@ class Faults:
                 each for each in self._all
                 if (not each.fault.symbols or stem.upper() in each.fault.symbols)
                 and (
-                    kind in each.fault.streams if isinstance(each.fault, _Messages)
+                    kind in each.fault.streams if isinstance(each.fault, MessageFault)
                     else each.fault.acts_on in ("connection", "clock") and each.fault.probability is not None
                 )
             ]
@@ -228,28 +228,31 @@ class Faults:
             return await rest.answer(target)
         now = self.elapsed()
         self.early_requests += time.monotonic() < self._not_before
-        met = [each for each in self._all if _asks(each.fault, parts.path, parts.query) and each.meets(now)]
-        for each in met:
+        met = []
+        for each in self._all:      # in the order of the file; what is refused meets no more
+            if not _asks(each.fault, parts.path, parts.query) or not each.meets(now):
+                continue
             self.note(each, target)
-            fault = each.fault
-            if isinstance(fault, (RateLimit, Ban)):
-                self._not_before = max(self._not_before, time.monotonic() + fault.retry_after_s)
-                return refusal(fault.status, fault.retry_after_s)
-            if isinstance(fault, SnapshotError):
-                return refusal(fault.status)
+            met.append(each.fault)
+            match each.fault:
+                case RateLimit(status=status, retry_after_s=retry_after_s) | Ban(status=status, retry_after_s=retry_after_s):
+                    self._not_before = max(self._not_before, time.monotonic() + retry_after_s)
+                    return refusal(status, retry_after_s)
+                case SnapshotError(status=status):
+                    return refusal(status)
         answer = await rest.answer(target)
         if answer.status == 200 and (self.step_ns or self.microseconds):
             answer.body = self.stamped(answer.body.decode(), MILLISECOND).encode()
-        for each in met:
-            if isinstance(each.fault, StaleSnapshot):
-                answer.body = put_back(answer.body, each.fault.behind)
-            elif isinstance(each.fault, SlowSnapshot):
-                await asyncio.sleep(each.fault.delay_s)
+        for fault in met:
+            if isinstance(fault, StaleSnapshot):
+                answer.body = put_back(answer.body, fault.behind)
+            elif isinstance(fault, SlowSnapshot):
+                await asyncio.sleep(fault.delay_s)
         return answer
 
 
 def _asks(fault: Fault, path: str, query: str) -> bool:
-    if not isinstance(fault, _Requests) or path.rpartition("/")[2] not in fault.paths:
+    if not isinstance(fault, RequestFault) or path.rpartition("/")[2] not in fault.paths:
         return False
     symbol = parse_qs(query).get("symbol", [""])[0].upper()
     return not fault.symbols or symbol in fault.symbols

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from unittest import mock
 
@@ -63,7 +64,7 @@ async def before_the_answer(folder: Path) -> str:
         asked = await peer.request()
         await wire.say(peer, depth(11, 12, 10, bids="100.0 3"), depth(13, 14, 12, asks="100.1 5"))
         await wire.rig.until(lambda: wire.rig.count("buffered") == 2, "buffered")
-        await wire.say(peer, '{"result":null,"id":%d}' % asked["id"])
+        await wire.say(peer, json.dumps({"result": None, "id": asked["id"]}))
         wire.answering.set()
         await peer.until_gone()
 
@@ -213,5 +214,5 @@ async def second_gap(folder: Path) -> str:
     books = [BOOK, book(15, "100.0 1, 99.0 9", ASKS), book(19, "100.0 1, 98.0 9", ASKS)]
     async with Wire(script, books) as (wire, rig):
         await rig.until(lambda: rig.synced and rig.hash == hash_of(21, "100.0 1, 98.0 9", "100.1 4, 100.2 2"), "the third book")
-        return (f"the book of before it is refused, {plural(wire.asked, 'book')} asked for, {plural(rig.count('resyncs'), 'resync')}; "
+        return (f"that book is refused, {plural(wire.asked, 'book')} asked for, {plural(rig.count('resyncs'), 'resync')}; "
                 "nothing of the first two is in the book")

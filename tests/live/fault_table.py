@@ -1,6 +1,6 @@
 """What goes wrong, and what happens: one row a case, seen by the engine and its feed on real sockets.
 
-``python -m tests.live.fault_table`` runs the cases, prints the table, and writes it into docs/faults.md; ``--check`` only compares.
+``python -m tests.live.fault_table`` runs the cases, prints the table and writes it into docs/faults.md.
 tests/live/test_fault_cases.py runs each case and holds the page to what it saw.
 """
 
@@ -76,8 +76,6 @@ class Rig:
         self.engine = engine_for(dialect)
         self.clock = RunClock()
         self.events: list[FeedEvent] = []
-        self.out_of_sync: list[str] = []
-        """What was wrong each time a look at the book found it not in sync, or crossed while it was."""
         self.feed = Feed(
             venue_at(rest, ws, dialect), ["BTCUSDT"], self.engine, clock=self.clock, timing=timing, on_event=self.events.append,
             transport=transport, rng=Random(1),
@@ -122,7 +120,10 @@ class Rig:
                 self.tasks[0].result()
             return condition()
 
-        await eventually(looked, f"{what}; the feed said {[(e.kind, e.text) for e in self.events][-6:]}", polls=6000)
+        try:
+            await eventually(looked, what, polls=6000)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; the feed said {[(e.kind, e.text) for e in self.events][-6:]}") from None
 
 
 # -- venues ----------------------------------------------------------------------------------------------------------------
@@ -177,6 +178,8 @@ class Wire:
         """Set: requests for the book are answered; a script clears it to keep them waiting."""
         self.answering.set()
         self._script, self._dialect, self._rig = script, dialect, rig
+        self.done = asyncio.Event()
+        """For scripts: all was said."""
         self._failed: list[AssertionError] = []
 
     async def __aenter__(self) -> tuple[Wire, Rig]:
@@ -211,9 +214,9 @@ class Wire:
 
 
 @contextlib.asynccontextmanager
-async def sim(folder: Path, *faults: dict[str, Any], dialect: str = "usdm", options: tuple[str, ...] = (), **rig: Any) -> AsyncIterator[
-    tuple[dict[str, Any], Rig]
-]:
+async def sim(
+    folder: Path, *faults: dict[str, Any], dialect: str = "usdm", options: tuple[str, ...] = (), **rig: Any
+) -> AsyncIterator[tuple[dict[str, Any], Rig]]:
     """`hft sim --faults` as a process, and a rig on it."""
     lines = ["seed = 1"]
     for fault in faults:
@@ -242,7 +245,8 @@ def plural(n: int, noun: str, many: str = "") -> str:
 
 def rows_of_page() -> list[str]:
     text = PAGE.read_text("utf-8")
-    return [line for line in text.partition(BEGIN)[2].partition(END)[0].splitlines() if line.startswith("| ") and line[2].isdigit()]
+    table = text.partition(BEGIN)[2].partition(END)[0].splitlines()
+    return [line for line in table if line.startswith("| ") and line[2].isdigit()]
 
 
 def load_cases() -> list[Case]:
@@ -259,8 +263,6 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             rows.append(each.row(asyncio.run(each.run(Path(folder)))))      # type: ignore[arg-type]
         print(rows[-1], flush=True)
-    if "--check" in sys.argv:
-        return int(rows != rows_of_page())
     head, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
     table = "\n".join(["| case | what goes wrong | injected | seen |", "| --- | --- | --- | --- |", *rows])
     PAGE.write_text(f"{head}{BEGIN}\n{table}\n\n{END}{rest.partition(END)[2]}", "utf-8")
