@@ -216,7 +216,9 @@ class ClockStep(Fault, frozen=True, kw_only=True):
 
     kind = "clock_step"
     acts_on = "clock"
-    step_s: Annotated[float, Meta(ge=-1_000_000_000, le=1_000_000_000, description="by so much, on top of earlier steps")] = -3600.0
+    step_s: Annotated[
+        float, Meta(ge=-1_000_000_000, le=1_000_000_000, description="by so much, on top of earlier steps")
+    ] = -3600.0
     unit: Annotated[Literal["ms", "us"], Meta(description="us: stamps are printed in microseconds from then on")] = "ms"
 
 

@@ -19,6 +19,7 @@ import msgspec
 
 from hft.errors import ExitCode, HftError, UsageError
 from hft.exchange.settings import ExchangeSettings, from_config
+from hft.feed.venues import END_OF_RECORDING
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
@@ -153,7 +154,7 @@ async def _until_end(venue: Simulation | Replay, ended: asyncio.Future[ExitCode]
         injecting.cancel()
     if session.done():
         session.result()  # raises what it raised
-        await venue.hub.close(1000, "end of the recording")
+        await venue.hub.close(1000, END_OF_RECORDING)
         return ExitCode.OK
     session.cancel()
     with contextlib.suppress(asyncio.CancelledError):

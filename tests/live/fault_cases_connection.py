@@ -35,7 +35,7 @@ async def silence(folder: Path) -> str:
         return f"{answered}. Deaf: asked, then opened anew, {plural(rig.count('resyncs'), 'resync')}, in sync again"
 
 
-@case(15, "abrupt end, and the close of the day", "cut off without a word, then closed with 1000; each time three trades are missed")
+@case(15, "abrupt end, and the close of the day", "cut off without a word, then closed with 1000; each time 3 trades missed")
 async def lost_connections(folder: Path) -> str:
     async def script(wire: Wire, peer: Peer) -> None:
         n = len(wire.server.peers)
