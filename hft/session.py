@@ -45,8 +45,11 @@ HOUSEKEEPING_S = 0.5
 
 SILENT_TICKERS = 2000
 """So many bookTickers without a trade say that the trade stream is not there: there are three to a trade."""
-PAGE_COUNTERS = {"connected": "connects", "disconnected": "disconnects", "snapshot": "snapshots"}
-ALERTS = frozenset({"disconnected", "connect_failed", "silent", "refused", "snapshot_failed", "rate_limited"})
+PAGE_COUNTERS = {"connected": "connects", "disconnected": "disconnects", "snapshot": "snapshots", "refresh": "snapshots"}
+ALERTS = frozenset({
+    "disconnected", "connect_failed", "silent", "refused", "snapshot_failed", "rate_limited", "book_mismatch", "behind",
+    "handover_failed", "handover_full", "handover_late",
+})
 
 
 log = get_logger("hft.session")

@@ -44,7 +44,7 @@ CORE = """
     broker broker_state latency queue taking resting matching
     journal names
     page pagefile
-    engine delivery outlet market lane params panel replay
+    engine delivery outlet market refresh lane params panel replay
 """
 ROWS = [row.split() for row in CORE.strip().splitlines()]
 

@@ -8,6 +8,7 @@
 # EngineState holds pointers and is never hashed or mapped; what it points to is plain memory that `Engine` owns. Inputs come
 # in order of `now`; an input with an earlier one counts as simultaneous with the newest.
 
+from hft._core.book cimport Book
 from hft._core.cycles cimport cycles_now
 from hft._core.decode cimport DecoderState, decode_frame, decoder_levels, decoder_message
 from hft._core.delivery cimport INT64_MAX
@@ -17,7 +18,7 @@ from hft._core.lane cimport (
 )
 from hft._core.market cimport (
     FX_LOST, Market, market_apply, market_clock, market_connected, market_disconnected, market_evaluate, market_publish,
-    market_sync,
+    market_resync, market_sync,
 )
 from hft._core.outlet cimport Outlet, outlet_count, outlet_kill
 from hft._core.page cimport (
@@ -36,6 +37,7 @@ cdef enum:
 cdef struct EngineState:
     DecoderState* decoder
     Market* markets[64]
+    Book* spare                 # where a fresh snapshot is brought to a book's id
     Lane* lane
     Outlet out
     int64_t now                 # of the newest input
@@ -141,7 +143,7 @@ cdef inline int engine_message(EngineState* e, Message* msg, const Level* levels
     msg.recv_ns = now
     v = market_clock(market, msg)
     lane_arrivals(e.lane, &e.out, market, i, v, now)
-    code = market_apply(market, msg, levels, &fx)
+    code = market_apply(market, e.spare, msg, levels, &fx)
     lane_match(e.lane, &e.out, market, msg, i, fx, v, now)
     lane_deliver(e.lane, &e.out, now)
     engine_settle(e, now)
@@ -183,6 +185,17 @@ cdef inline void engine_connect(EngineState* e, int32_t i, bint up, int64_t now)
         market_connected(market)
     else:
         fx = market_disconnected(market)
+    lane_match(e.lane, &e.out, market, NULL, i, fx, market.clock.v_max, now)
+    engine_act(e, market, i, now)
+    e.attention = 1
+
+
+cdef inline void engine_resync(EngineState* e, int32_t i, int64_t now) noexcept nogil:
+    """The book of a symbol is given up from outside: it is built anew."""
+    cdef Market* market = e.markets[i]
+    cdef int fx
+    now = engine_enter(e, now)
+    fx = market_resync(market)
     lane_match(e.lane, &e.out, market, NULL, i, fx, market.clock.v_max, now)
     engine_act(e, market, i, now)
     e.attention = 1

@@ -80,9 +80,9 @@ def _head(state: PageState) -> RenderableType:
 
 
 def _symbol(symbol: SymbolState) -> RenderableType:
-    title = f"[b]{symbol.name}[/b]  {symbol.sync}" + ("" if symbol.connected else ", not connected")
+    title = f"[b]{symbol.name}[/b]  {symbol.trust}" + (f" ({symbol.sync})" if symbol.trust != "synced" else "") + ("" if symbol.connected else ", not connected")
     body = Columns([_ladder(symbol.bids, symbol.asks), _features(symbol), _standing(symbol)], expand=False)
-    return Panel(body, title=title, title_align="left", border_style="green" if symbol.synced else "red")
+    return Panel(body, title=title, title_align="left", border_style="green" if symbol.trust == "synced" else "red")
 
 
 def _ladder(bids: Sequence[Level], asks: Sequence[Level]) -> RenderableType:
