@@ -195,6 +195,36 @@ async def crossing(folder: Path) -> str:
                 f"{plural(rig.count('resyncs'), 'resync')}")
 
 
+@case(11, "the price drifts beyond the snapshot's depth", "books of 5 levels a side; the touch falls to the last of the bids")
+async def drift(folder: Path) -> str:
+    in_sync = []
+
+    async def script(wire: Wire, peer: Peer) -> None:
+        rig = wire.rig
+        await rig.until(lambda: rig.told("snapshot"), "a book")
+        await wire.say(peer, depth(11, 12, 10))
+        await rig.until(lambda: rig.synced, "in sync")
+        wire.answering.clear()
+        await wire.say(peer, depth(13, 14, 12, "100.0 0, 99.9 0, 99.8 0, 99.7 0", "99.8 1, 99.9 1, 100.0 1"))
+        await rig.until(lambda: wire.asked == 2, "asked for a fresh one")
+        await wire.say(peer, depth(15, 16, 14, "99.6 9"))
+        await rig.until(lambda: rig.count("depth") == 3, "going on meanwhile")
+        in_sync.append(rig.synced)
+        wire.answering.set()
+        await peer.until_gone()
+
+    books = [book(10, "100.0 1, 99.9 1, 99.8 1, 99.7 1, 99.6 1", "100.1 1, 100.2 1, 100.3 1, 100.4 1, 100.5 1"),
+             book(14, "99.6 1, 99.5 1, 99.4 1, 99.3 1, 99.2 1", "99.8 1, 99.9 1, 100.0 1, 100.1 1, 100.2 1")]
+    async with Wire(script, books) as (wire, rig):
+        # What the fresh book tells of the unknown below; the asks that it is too short for stay, the stream having told no other.
+        wanted = hash_of(16, "99.6 9, 99.5 1, 99.4 1, 99.3 1, 99.2 1",
+                         "99.8 1, 99.9 1, 100.0 1, 100.1 1, 100.2 1, 100.3 1, 100.4 1, 100.5 1")
+        await rig.until(lambda: rig.hash == wanted, "refreshed")
+        assert in_sync == [True]
+        return (f"{plural(wire.asked - 1, 'fresh book')} asked for while the stream goes on, the levels beyond the first one's edge "
+                f"are in the book, {plural(rig.count('resyncs'), 'resync')}")
+
+
 @case(12, "a second gap during a resync", "gap, a second gap while the book is fetched, a book of before the second gap")
 async def second_gap(folder: Path) -> str:
     async def script(wire: Wire, peer: Peer) -> None:

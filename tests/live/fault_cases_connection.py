@@ -35,6 +35,32 @@ async def silence(folder: Path) -> str:
         return f"{answered}. Deaf: asked, then opened anew, {plural(rig.count('resyncs'), 'resync')}, in sync again"
 
 
+def _trades(rig: Rig) -> int:
+    return rig.count("trade") - rig.count("duplicate_trade")
+
+
+@case(14, "serverShutdown", "`shutdown` in its three forms, the connection closed 2 s later")
+async def announced(folder: Path) -> str:
+    seen = []
+    for form in ("raw", "combined", "event"):
+        async with sim(folder, dict(kind="shutdown", at_s=1.5, form=form, lead_s=2), options=("--speed", "4")) as (at, rig):
+            await rig.until(lambda: rig.told("server_shutdown"), "announced")
+            assert rig.synced
+            before = rig.engine.trade_id("BTCUSDT") - _trades(rig)
+            while (await injected(at))["elapsed_s"] < 4.5:
+                assert rig.synced
+                await asyncio.sleep(0.02)
+            heard = rig.count("depth")
+            await rig.until(lambda: rig.count("depth") > heard + 10, "going on after the end of the old one")
+            assert (await injected(at))["handshakes"] == 2
+            assert rig.engine.trade_id("BTCUSDT") - _trades(rig) == before      # none lost, none counted twice
+            assert rig.count("disconnects") == rig.count("gaps") == 0
+            seen.append(f"{plural(len(rig.told('snapshot')), 'book')} asked for in all, {plural(rig.count('resyncs'), 'resync')}, "
+                        f"{plural(rig.engine.missing_trades, 'missing trade')}, none counted twice")
+    assert len(set(seen)) == 1
+    return f"the second connection is up before the first goes, in sync throughout: {seen[0]}"
+
+
 @case(15, "abrupt end, and the close of the day", "cut off without a word, then closed with 1000; each time 3 trades missed")
 async def lost_connections(folder: Path) -> str:
     async def script(wire: Wire, peer: Peer) -> None:
@@ -71,9 +97,11 @@ async def refused(folder: Path) -> str:
 
         async def counted() -> object:
             attempts.append(now[0])
-            return await opened()
+            line = await opened()
+            connection.monotonic, connection.sleep = time.monotonic, asyncio.sleep      # let in: from here on as ever
+            return line
 
-        connection._monotonic, connection._sleep, connection._open = lambda: now[0], sleep, counted
+        connection.monotonic, connection.sleep, connection._open = lambda: now[0], sleep, counted
         await rig.until(lambda: rig.told("connected"), "let in")
         assert (await injected(at))["injected"] == {"refuse": 100}
         assert (len(attempts), len(rig.told("connect_failed"))) == (101, 100)
