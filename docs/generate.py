@@ -21,7 +21,7 @@ from hft.config import Config
 from hft.config.shape import Shape, shapes, walk
 from hft.config.toml import literal
 from hft.errors import ExitCode
-from hft.exchange.fault_plan import FAULTS, Fault, MessageFault, RequestFault
+from hft.exchange.fault_plan import FAULTS, Fault, MessageFault, RequestFault, SymbolFault
 
 DOCS = Path(__file__).parent
 NOTE = "<!-- Made by docs/generate.py from the code; change that instead. -->\n\n"
@@ -150,18 +150,19 @@ def speaks(name: str) -> bool:
 
 def faults() -> str:
     """What a fault file may say: the keys that all kinds have, then the kinds with their own."""
-    common = shapes(Fault)
     parts = []
     for group, text in (
         (Fault, "Every fault has its `kind` and exactly one of `at_s`, `every_s` and `probability`; it may have"),
+        (SymbolFault, "Faults other than `refuse` and `clock_step` may also have"),
         (MessageFault, "Faults that meet messages may also have"),
         (RequestFault, "Faults that meet REST requests may also have"),
     ):
-        keys = [shape for key, shape in shapes(group).items() if group is Fault or key not in common]
+        above = shapes(SymbolFault) if group in (MessageFault, RequestFault) else shapes(Fault) if group is SymbolFault else {}
+        keys = [shape for key, shape in shapes(group).items() if key not in above]
         parts += [f"{text}:", table(["key", "default", "may be", "meaning"], [optional(shape) for shape in keys])]
     rows = []
     for kind, section in FAULTS.items():
-        group = shapes(next(base for base in (MessageFault, RequestFault, Fault) if issubclass(section, base)))
+        group = shapes(next(base for base in (MessageFault, RequestFault, SymbolFault, Fault) if issubclass(section, base)))
         own = [shape for key, shape in shapes(section).items() if key not in group or shape.default != group[key].default]
         told = "; ".join(f"`{shape.key}` = `{literal(shape.default)}`: {shape.text}" for shape in own)
         rows.append([f"`{kind}`", paragraph(section), told])

@@ -41,12 +41,17 @@ class Fault(Section, frozen=True, kw_only=True):
     probability: Annotated[
         Annotated[float, Meta(gt=0, le=1)] | None, Meta(description="for each message (request, handshake) that it could meet")
     ] = None
+
+
+class SymbolFault(Fault, frozen=True, kw_only=True):
+    """What a fault that can be kept to some symbols can be told besides."""
+
     symbols: Annotated[
-        tuple[Symbol, ...], Meta(min_length=1, max_length=64, description="whose messages or book; all, if not given")
+        tuple[Symbol, ...], Meta(min_length=1, max_length=64, description="whose messages, connections or books it meets")
     ] = ()
 
 
-class MessageFault(Fault, frozen=True, kw_only=True):
+class MessageFault(SymbolFault, frozen=True, kw_only=True):
     """What a fault that meets messages can be told besides."""
 
     acts_on = "message"
@@ -125,14 +130,14 @@ class OneWrite(MessageFault, frozen=True, kw_only=True):
     count: Annotated[Count, Meta(description="messages in the write")] = 10
 
 
-class Cut(Fault, frozen=True, kw_only=True):
+class Cut(SymbolFault, frozen=True, kw_only=True):
     """Every connection is reset, without a word."""
 
     kind = "cut"
     acts_on = "connection"
 
 
-class Stall(Fault, frozen=True, kw_only=True):
+class Stall(SymbolFault, frozen=True, kw_only=True):
     """Connections stay open and fall silent; what was held back is sent afterwards."""
 
     kind = "stall"
@@ -141,7 +146,7 @@ class Stall(Fault, frozen=True, kw_only=True):
     deaf: Annotated[bool, Meta(description="pings and requests are not answered either")] = False
 
 
-class Shutdown(Fault, frozen=True, kw_only=True):
+class Shutdown(SymbolFault, frozen=True, kw_only=True):
     """serverShutdown, and the end of the connection after a while."""
 
     kind = "shutdown"
@@ -152,7 +157,7 @@ class Shutdown(Fault, frozen=True, kw_only=True):
     lead_s: Annotated[Seconds, Meta(description="between notice and close")] = 5.0
 
 
-class RequestFault(Fault, frozen=True, kw_only=True):
+class RequestFault(SymbolFault, frozen=True, kw_only=True):
     """What a fault that meets REST requests can be told besides."""
 
     acts_on = "request"

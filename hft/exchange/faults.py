@@ -29,6 +29,7 @@ from hft.exchange.fault_plan import (
     SlowSnapshot,
     SnapshotError,
     StaleSnapshot,
+    SymbolFault,
 )
 from hft.exchange.rest import Answer
 from hft.exchange.wire import MILLISECOND
@@ -144,8 +145,8 @@ class Faults:
                 if self._started is not None and each.happens(now):
                     if isinstance(each.fault, ClockStep):
                         self.step(each)
-                    else:
-                        for line in [line for line in self.lines if line.carries(each.fault.symbols)]:
+                    for line in list(self.lines):
+                        if isinstance(each.fault, SymbolFault) and line.carries(each.fault.symbols):
                             line.strike(each)
             await asyncio.sleep(max(0.002, min([0.02, *(each.due - now for each in mine)])))
 
@@ -180,7 +181,7 @@ class Faults:
             stem, kind = channel.split("@")[:2]
             found = self._on_channel[channel] = [
                 each for each in self._all
-                if (not each.fault.symbols or stem.upper() in each.fault.symbols)
+                if not (isinstance(each.fault, SymbolFault) and each.fault.symbols and stem.upper() not in each.fault.symbols)
                 and (
                     kind in each.fault.streams if isinstance(each.fault, MessageFault)
                     else each.fault.acts_on in ("connection", "clock") and each.fault.probability is not None

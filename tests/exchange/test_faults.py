@@ -165,7 +165,7 @@ async def test_a_stall_holds_everything_back_and_loses_nothing(plan):
 @pytest.mark.parametrize("deaf", [False, True])
 async def test_while_it_stalls_requests_are_answered_unless_it_is_deaf(deaf, plan):
     async with (
-        exchange(faults=plan(dict(kind="stall", at_s=0.0, for_s=1.5, deaf=deaf))) as said,
+        exchange(faults=plan(dict(kind="stall", at_s=0.0, for_s=3.0, deaf=deaf))) as said,
         websockets.connect(said["ws"] + "/ws", compression=None) as socket,
     ):
         while not (await report(said))["injected"]:

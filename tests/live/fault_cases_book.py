@@ -221,8 +221,8 @@ async def drift(folder: Path) -> str:
                          "99.8 1, 99.9 1, 100.0 1, 100.1 1, 100.2 1, 100.3 1, 100.4 1, 100.5 1")
         await rig.until(lambda: rig.hash == wanted, "refreshed")
         assert in_sync == [True]
-        return (f"{plural(wire.asked - 1, 'fresh book')} asked for while the stream goes on, the levels beyond the first one's edge "
-                f"are in the book, {plural(rig.count('resyncs'), 'resync')}")
+        return (f"{plural(wire.asked - 1, 'fresh book')} asked for while the stream goes on, the levels beyond the first one's "
+                f"edge are in the book, {plural(rig.count('resyncs'), 'resync')}")
 
 
 @case(12, "a second gap during a resync", "gap, a second gap while the book is fetched, a book of before the second gap")

@@ -51,11 +51,12 @@ async def announced(folder: Path) -> str:
                 assert rig.synced
                 await asyncio.sleep(0.02)
             heard = rig.count("depth")
-            await rig.until(lambda: rig.count("depth") > heard + 10, "going on after the end of the old one")
+            await rig.until(lambda rig=rig, heard=heard: rig.count("depth") > heard + 10, "going on after the end of the old one")
             assert (await injected(at))["handshakes"] == 2
             assert rig.engine.trade_id("BTCUSDT") - _trades(rig) == before      # none lost, none counted twice
             assert rig.count("disconnects") == rig.count("gaps") == 0
-            seen.append(f"{plural(len(rig.told('snapshot')), 'book')} asked for in all, {plural(rig.count('resyncs'), 'resync')}, "
+            books = plural(len(rig.told("snapshot")), "book")
+            seen.append(f"{books} asked for in all, {plural(rig.count('resyncs'), 'resync')}, "
                         f"{plural(rig.engine.missing_trades, 'missing trade')}, none counted twice")
     assert len(set(seen)) == 1
     return f"the second connection is up before the first goes, in sync throughout: {seen[0]}"
