@@ -168,6 +168,7 @@ class Replay:
         self._started = True
         first_ns, start = self._now_ns, time.monotonic()
         unasked, depths = set(self._asked), set[str]()
+        early: dict[str, list[str]] = {symbol: [] for symbol in unasked}    # updates before anybody asked for the book
         for n, record in enumerate(self.recorded):
             if self.speed > 0:
                 ahead = (record.ns - first_ns) / 1e9 / self.speed - (time.monotonic() - start)
@@ -189,13 +190,17 @@ class Replay:
                 symbol = channel.partition("@")[0].upper()
                 if channel.endswith("@depth"):
                     depths.add(symbol)
-                    if symbol in self._books:
+                    if symbol in unasked:
+                        early[symbol].append(body)
+                    elif symbol in self._books:
                         self._books[symbol].apply(body)
             else:
                 continue
             if symbol in unasked and symbol in depths and self._reached[symbol].is_set():
-                unasked.discard(symbol)
                 start += await self._hold(symbol)
+                unasked.discard(symbol)
+                for update in early.pop(symbol):
+                    self._books[symbol].apply(update)
 
     async def _hold(self, symbol: str) -> float:
         """Wait until the book of a symbol was asked for; how long that took, seconds."""
