@@ -5,7 +5,6 @@ import contextlib
 
 import msgspec
 import pytest
-from aiohttp import web
 
 from hft._core.engine import Engine
 from hft._core.runclock import RunClock
@@ -33,19 +32,23 @@ def transport(request):
 
 
 @contextlib.asynccontextmanager
-async def trading(market, *, timing=Timing(), **options):  # noqa: B008, frozen
-    """A feed and a real engine on that market, in sync."""
+async def trading(market, *, timing=Timing(), stream=True, engine_options=None, **options):  # noqa: B008, frozen
+    """A feed and a real engine on that market, in sync. `stream`: the market runs; else it is the test that steps it."""
     async with WireServer(market.script) as server, RestServer({}) as rest:
         path = "/api/v3/depth" if market.dialect == "spot" else "/fapi/v1/depth"
-        rest.answers[path] = lambda request: web.Response(body=market.book())
-        engine = Engine(Spec(SYMBOL, tick="0.1", step="0.001", dialect=market.dialect), fallback=messages.load)
+        rest.answers[path] = lambda _: market.book()
+        spec = Spec(SYMBOL, tick="0.1", step="0.001", dialect=market.dialect)
+        engine = Engine(spec, fallback=messages.load, **(engine_options or {}))
         events = []
         feed = Feed(
             venue_at(rest.url, server.url, market.dialect), [SYMBOL], engine, clock=RunClock(), timing=timing,
             on_event=events.append, **options,
         )
-        tasks = [asyncio.create_task(feed.run()), asyncio.create_task(market.run())]
+        tasks = [asyncio.create_task(feed.run()), asyncio.create_task(market.run(stream))]
         try:
+            await eventually(lambda: feed.counts["snapshot"])
+            if not stream:
+                market.step(bids=[])
             await eventually(lambda: engine.synced(SYMBOL) and engine.trade_id(SYMBOL))
             yield engine, feed, events
         finally:
@@ -144,7 +147,7 @@ async def test_the_old_one_may_go_before_the_new_one_is_up(transport):
     """Then it is a lost connection like any other: told, and built anew."""
     market = Broadcast()
     market.refuse = lambda number: number == 1
-    async with trading(market, transport=transport) as (engine, feed, events):
+    async with trading(market, transport=transport) as (engine, feed, _events):
         market.tell(0, FORMS["raw"])
         await eventually(lambda: feed.counts["handover_failed"])
         market.peers[0].cut()
@@ -156,7 +159,7 @@ async def test_the_old_one_may_go_before_the_new_one_is_up(transport):
 async def test_the_old_one_goes_on_while_the_new_one_can_t_be_opened(transport):
     market = Broadcast()
     market.refuse = lambda number: 0 < number < 3
-    async with trading(market, transport=transport) as (engine, feed, events):
+    async with trading(market, transport=transport) as (engine, feed, _events):
         market.tell(0, FORMS["raw"])
         await eventually(lambda: feed.counts["handover"])
         await goes_on(engine)
@@ -180,7 +183,7 @@ async def test_more_than_may_be_held_switches_at_once_and_says_so():
 async def test_a_new_one_that_does_not_continue_takes_over_at_the_time_limit_and_the_gap_is_a_gap():
     market = Broadcast()
     market.lag = lambda number: 3600.0 if number == 0 and len(market.peers) > 1 else 0.0    # the old one stalls
-    async with trading(market, timing=Timing(handover_s=0.3)) as (engine, feed, events):
+    async with trading(market, timing=Timing(handover_s=0.3)) as (engine, feed, _events):
         market.tell(0, FORMS["raw"])
         await eventually(lambda: len(market.peers) == 2)
         await eventually(lambda: feed.counts["handover"])
