@@ -71,8 +71,10 @@ class Broadcast:
         if self.dialect == "spot":
             del depth["T"], trade["X"]
             trade["M"] = True
-        for queue in self.queues:
-            for message in (depth, trade):
+        for peer, queue in zip(self.peers, self.queues, strict=True):
+            for route, message in (("/public", depth), ("/market", trade)):
+                if peer.path.startswith(("/public", "/market")) and not peer.path.startswith(route):
+                    continue            # streams split over endpoints
                 queue.put_nowait(self._at(frame(msgspec.json.encode({"stream": "s", "data": message}))))
 
     def book(self, _: object = None) -> bytes:

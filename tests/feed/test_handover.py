@@ -32,7 +32,7 @@ def transport(request):
 
 
 @contextlib.asynccontextmanager
-async def trading(market, *, timing=Timing(), stream=True, engine_options=None, **options):  # noqa: B008, frozen
+async def trading(market, *, timing=Timing(), stream=True, engine_options=None, routes=(), **options):  # noqa: B008, frozen
     """A feed and a real engine on that market, in sync. `stream`: the market runs; else it is the test that steps it."""
     async with WireServer(market.script) as server, RestServer({}) as rest:
         path = "/api/v3/depth" if market.dialect == "spot" else "/fapi/v1/depth"
@@ -40,8 +40,9 @@ async def trading(market, *, timing=Timing(), stream=True, engine_options=None, 
         spec = Spec(SYMBOL, tick="0.1", step="0.001", dialect=market.dialect)
         engine = Engine(spec, fallback=messages.load, **(engine_options or {}))
         events = []
+        venue = msgspec.structs.replace(venue_at(rest.url, server.url, market.dialect), routes=routes)
         feed = Feed(
-            venue_at(rest.url, server.url, market.dialect), [SYMBOL], engine, clock=RunClock(), timing=timing,
+            venue, [SYMBOL], engine, clock=RunClock(), timing=timing,
             on_event=events.append, **options,
         )
         tasks = [asyncio.create_task(feed.run()), asyncio.create_task(market.run(stream))]
@@ -112,6 +113,19 @@ async def test_a_connection_is_renewed_before_its_time_is_over_again_and_again(m
         await eventually(lambda: feed.counts["handover"] >= 4)
         lost_nothing(engine, feed)
         assert feed.counts["renewing"] >= 4
+
+
+async def test_streams_split_over_endpoints_hand_over_each_on_its_own():
+    """USD-M's /public and /market: two connections to a symbol."""
+    market = Broadcast()
+    routes = (("depth", "/public"), ("bookTicker", "/public"), ("trade", "/market"))
+    async with trading(market, routes=routes) as (engine, feed, _):
+        for number in range(2):
+            market.tell(number, FORMS["combined"])
+        await eventually(lambda: feed.counts["handover"] == 2)
+        await goes_on(engine)
+        assert sorted(peer.path.split("/")[1] for peer in market.peers) == ["market", "market", "public", "public"]
+        assert (engine.generation(SYMBOL), engine.missing_trades, feed.counts["disconnected"]) == (1, 0, 0)
 
 
 async def test_the_ends_of_lifetimes_are_spread():
