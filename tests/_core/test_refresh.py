@@ -170,7 +170,7 @@ def test_the_touch_feature_window_and_bookticker_are_left_as_they_were():
     assert client.engine.touch("BTCUSDT") == touch
     assert client.engine.touch("BTCUSDT")[0] == 998
     assert client.engine.features("BTCUSDT").book_valid
-    assert client.engine.features("BTCUSDT").momentum == features.momentum
+    assert client.engine.features("BTCUSDT").timestamp_ns == features.timestamp_ns      # nor was anything evaluated anew
 
 
 # -- a book that differs -------------------------------------------------------------------------------------------------

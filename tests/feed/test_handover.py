@@ -17,7 +17,7 @@ from hft.feed.handover import Handover
 from hft.feed.venues import venue_at
 from tests.feed.broadcast import SYMBOL, Broadcast
 from tests.feed.test_feed import Market, Running, quiet
-from tests.feed.wire import RestServer, WireServer, eventually, frame
+from tests.feed.wire import PING, PONG, TEXT, RestServer, WireServer, eventually, frame
 
 FORMS = {
     "raw": b'{"e":"serverShutdown","E":1723161256313}',
@@ -216,9 +216,9 @@ async def test_streams_asked_for_by_message_are_in_place_before_the_switch(trans
         number = len(peers)
         while True:
             opcode, payload = await peer.read()
-            if opcode == 9:
-                await peer.write(frame(payload, 10))
-            if opcode == 1:
+            if opcode == PING:
+                await peer.write(frame(payload, PONG))
+            if opcode == TEXT:
                 if number == 2:
                     await hold.wait()
                 await peer.write(frame(b'{"result":null,"id":%d}' % msgspec.json.decode(payload)["id"]))
@@ -238,7 +238,8 @@ async def test_streams_asked_for_by_message_are_in_place_before_the_switch(trans
         assert len(market.told) == 60           # connected once
 
 
-async def test_renewals_that_fail_stay_within_the_venues_limit_on_connections(monkeypatch):
+@pytest.mark.parametrize("venue", ["closes every new one", "sends us from one to the next"])
+async def test_renewals_stay_within_the_venues_limit_on_connections(venue, monkeypatch):
     """Every attempt goes through the gate and its backoff. The clock is the test's."""
     now, attempts, peers = [0.0], [], []
 
@@ -249,9 +250,12 @@ async def test_renewals_that_fail_stay_within_the_venues_limit_on_connections(mo
     async def script(peer):
         peers.append(peer)
         attempts.append(now[0])
-        if len(peers) == 1:
+        if len(peers) == 1 or venue.startswith("sends"):
             await peer.write(frame(FORMS["raw"]))
-            await peer.until_gone()
+            while True:
+                opcode, payload = await peer.read()
+                if opcode == PING:
+                    await peer.write(frame(payload, PONG))
 
     async with WireServer(script) as server:
         running = Running(server.url, Market())
@@ -260,6 +264,7 @@ async def test_renewals_that_fail_stay_within_the_venues_limit_on_connections(mo
         async with running:
             await eventually(lambda: len(attempts) >= 60)
             assert running.feed.counts["connected"] == 1
+            assert running.feed.counts["disconnected"] == 0
     assert max(sum(start <= at < start + 300 for at in attempts) for start in attempts) <= 50
 
 
