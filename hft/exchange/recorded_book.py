@@ -34,12 +34,12 @@ class RecordedBook:
 
     >>> book = RecordedBook('{"lastUpdateId":7,"bids":[["1.0","2"]],"asks":[["1.5","3"]]}')
     >>> book.apply('{"e":"depthUpdate","u":9,"b":[["1.0","0"],["1.2","5"]],"a":[]}')
-    >>> book.body()
+    >>> book.body(100)
     '{"lastUpdateId":9,"bids":[["1.2","5"]],"asks":[["1.5","3"]]}'
     """
 
     def __init__(self, body: str) -> None:
-        self._body: str | None = body
+        self._recorded: str | None = body
         book = _book(body)
         self._id, self._event, self._transaction = book.lastUpdateId, book.E, book.T
         self._bids, self._asks = dict(book.bids), dict(book.asks)
@@ -50,7 +50,7 @@ class RecordedBook:
         if update.u <= self._id:
             return
         self._id, self._event, self._transaction = update.u, update.E, update.T
-        self._body = None
+        self._recorded = None
         for side, levels in ((self._bids, update.b), (self._asks, update.a)):
             for price, qty in levels:
                 if qty.strip("0."):
@@ -58,11 +58,11 @@ class RecordedBook:
                 else:
                     side.pop(price, None)
 
-    def body(self) -> str:
-        """As REST prints it: as it was recorded, until an update has changed it."""
-        if self._body is None:
-            bids = sorted(self._bids.items(), key=lambda level: Decimal(level[0]), reverse=True)
-            asks = sorted(self._asks.items(), key=lambda level: Decimal(level[0]))
-            event = self._event if self._transaction else None      # spot's updates have a stamp, its book has none
-            self._body = msgspec.json.encode(_Book(self._id, event, self._transaction, bids, asks)).decode()
-        return self._body
+    def body(self, limit: int) -> str:
+        """As REST prints it: as it was recorded, whole, until an update has changed it; then so many levels a side."""
+        if self._recorded is not None:
+            return self._recorded
+        bids = sorted(self._bids.items(), key=lambda level: Decimal(level[0]), reverse=True)[:limit]
+        asks = sorted(self._asks.items(), key=lambda level: Decimal(level[0]))[:limit]
+        event = self._event if self._transaction else None      # spot's updates have a stamp, its book has none
+        return msgspec.json.encode(_Book(self._id, event, self._transaction, bids, asks)).decode()

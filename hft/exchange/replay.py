@@ -152,13 +152,13 @@ class Replay:
         return self._now_ns
 
     async def depth(self, symbol: str, limit: int) -> str:
-        """The book, whole, whatever the limit."""
+        """The book: as recorded, whole, whatever the limit; once carried on, up to the limit."""
         if symbol not in self._books:
             raise Refused(503, -1008, "the capture holds no REST snapshot of this symbol")
         if self._started:
             await self._reached[symbol].wait()
         self._asked[symbol].set()
-        return self._books[symbol].body()
+        return self._books[symbol].body(limit)
 
     async def run(self) -> None:
         """Wait for a subscriber, then serve the session to its end."""
