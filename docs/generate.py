@@ -21,6 +21,7 @@ from hft.config import Config
 from hft.config.shape import Shape, shapes, walk
 from hft.config.toml import literal
 from hft.errors import ExitCode
+from hft.exchange.fault_plan import FAULTS, Fault, MessageFault, RequestFault, SymbolFault
 
 DOCS = Path(__file__).parent
 NOTE = "<!-- Made by docs/generate.py from the code; change that instead. -->\n\n"
@@ -147,13 +148,46 @@ def speaks(name: str) -> bool:
     return any(value.__doc__ for value in own)
 
 
+def faults() -> str:
+    """What a fault file may say: the keys that all kinds have, then the kinds with their own."""
+    parts = []
+    for group, text in (
+        (Fault, "Every fault has its `kind` and exactly one of `at_s`, `every_s` and `probability`; it may have"),
+        (SymbolFault, "Faults other than `refuse` and `clock_step` may also have"),
+        (MessageFault, "Faults that meet messages may also have"),
+        (RequestFault, "Faults that meet REST requests may also have"),
+    ):
+        above = shapes(SymbolFault) if group in (MessageFault, RequestFault) else shapes(Fault) if group is SymbolFault else {}
+        keys = [shape for key, shape in shapes(group).items() if key not in above]
+        parts += [f"{text}:", table(["key", "default", "may be", "meaning"], [optional(shape) for shape in keys])]
+    rows = []
+    for kind, section in FAULTS.items():
+        group = shapes(next(base for base in (MessageFault, RequestFault, SymbolFault, Fault) if issubclass(section, base)))
+        own = [shape for key, shape in shapes(section).items() if key not in group or shape.default != group[key].default]
+        told = "; ".join(f"`{shape.key}` = `{literal(shape.default)}`: {shape.text}" for shape in own)
+        rows.append([f"`{kind}`", paragraph(section), told])
+    return "\n\n".join([*parts, table(["kind", "what happens", "keys of its own, or with another default"], rows)])
+
+
+def optional(shape: Shape) -> list[str]:
+    default = "none" if shape.default is None else "all" if shape.default == () else f"`{literal(shape.default)}`"
+    return [f"`{shape.key}`", default, shape.allowed, shape.text]
+
+
 PAGES = {"settings.md": settings, "commands.md": commands, "status.md": status, "reference.md": reference}
+PARTS = {"faults.md": faults}
+"""Pages of which a part is made: what stands between these two lines."""
+FROM, TO = "<!-- Made by docs/generate.py from here … -->\n", "<!-- … to here. -->\n"
 
 
 def main() -> int:
     stale = []
-    for name, make in PAGES.items():
-        path, text = DOCS / name, NOTE + make() + "\n"
+    texts = {name: NOTE + make() + "\n" for name, make in PAGES.items()}
+    for name, make in PARTS.items():
+        head, _, rest = (DOCS / name).read_text("utf-8").partition(FROM)
+        texts[name] = f"{head}{FROM}\n{make()}\n\n{TO}{rest.partition(TO)[2]}"
+    for name, text in texts.items():
+        path = DOCS / name
         if "--check" not in sys.argv:
             path.write_text(text, "utf-8")
         elif not path.exists() or path.read_text("utf-8") != text:

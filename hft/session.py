@@ -30,7 +30,7 @@ from hft.feed import specs
 from hft.feed.connection import Timing
 from hft.feed.feed import Feed, FeedEvent
 from hft.feed.rest import Refused, RestClient
-from hft.feed.venues import Venue, venue_at, venue_named
+from hft.feed.venues import END_OF_RECORDING, Venue, venue_at, venue_named
 from hft.job import Job
 from hft.log import close_log, get_logger, open_log
 from hft.periodic import put_rows
@@ -89,6 +89,7 @@ class Session:
         self.stopping = asyncio.Event()
         self.failure: BaseException | None = None
         self._connected: set[str] = set()
+        self._played: set[str] = set()
 
     async def open(self) -> None:
         """Everything that can refuse to start does so here, before the first message."""
@@ -197,6 +198,10 @@ class Session:
             if event.connection in self._connected:
                 self.page.count("reconnects")
             self._connected.add(event.connection)
+        if event.kind == "disconnected" and END_OF_RECORDING in event.text:
+            self._played.add(event.connection)
+            if len(self._played) == len(self.feed.connections):
+                self.stop(f"the {END_OF_RECORDING}")
         say = log.warning if event.kind in ALERTS and not self.stopping.is_set() else log.info
         say(event.kind.replace("_", " "), text=event.text, **({"symbols": ",".join(event.symbols)} if event.symbols else {}))
 

@@ -197,7 +197,7 @@ cdef inline int engine_apply(EngineState* e, Message* msg, const Level* levels, 
     e.processed += 1
     if unlikely(code != OK):
         outlet_count(&e.out.page.counters.status[code])
-    if likely(code == OK) or fx & FX_LOST:
+    if likely(code == OK and fx) or fx & FX_LOST:
         engine_act(e, market, i, now)
     outlet_count(&e.out.page.counters.messages[msg.kind])
     if unlikely(market_sync(market).wants_snapshot):

@@ -226,7 +226,10 @@ cdef inline int _ticker(Market* m, const Message* msg, int* fx) noexcept nogil:
 
 
 cdef inline int market_apply(Market* m, Book* spare, const Message* msg, const Level* levels, int* fx) noexcept nogil:
-    """Apply one decoded message whole; `fx` gets the effects, the answer is a status code. `spare` is scratch."""
+    """Apply one decoded message whole; `fx` gets the effects, the answer is a status code. `spare` is scratch.
+
+    A fresh snapshot that told nothing new is OK and without effect.
+    """
     cdef int code
     fx[0] = 0
     if msg.kind == MSG_TICKER:
@@ -237,7 +240,7 @@ cdef inline int market_apply(Market* m, Book* spare, const Message* msg, const L
         code = _snapshot(m, spare, msg, levels, fx)
     else:
         code = _trade(m, msg, fx)
-    if code == OK or fx[0] & FX_SYNCED:
+    if (code == OK and fx[0]) or fx[0] & FX_SYNCED:
         m.update_ns = msg.recv_ns
         if fx[0] & FX_VIEW and market_ready(m):
             m.mid2 = book_mid2(market_book(m))

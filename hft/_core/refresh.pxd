@@ -11,7 +11,7 @@
 #   beyond it          what the book holds is in the fresh one; what else the fresh one has is news, and comes in
 #   beyond its edge    what the book holds stays: updates told it, and every change since
 #
-# Levels dropped for want of room (`far.horizon`) are not known either.
+# From the first level on that was dropped for want of room (`far.horizon`) nothing is known either.
 
 from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 
@@ -77,9 +77,9 @@ cdef inline void refresh_began(Refresh* r, int64_t now) noexcept nogil:
         r.compare_at = now + r.compare_ns
 
 
-cdef inline int64_t _reach(const Ladder* book, const Ladder* fresh, int64_t edge) noexcept nogil:
-    """The worst key that both can be judged by."""
-    return min(edge, min(book.far.horizon, fresh.far.horizon) - 1)
+cdef inline int64_t _held(const Ladder* l, int64_t known) noexcept nogil:
+    """How far a side is known that may have dropped levels for want of room."""
+    return min(known, l.far.horizon - 1) if l.far.horizon != KEY_NONE else known
 
 
 cdef inline bint _side_agrees(const Ladder* book, const Ladder* fresh, int64_t known, int64_t reach) noexcept nogil:
@@ -110,7 +110,7 @@ cdef inline bint refresh_agrees(const Refresh* r, const Book* book, const Book* 
     for side in range(2):
         own = book_side(book, side)
         other = book_side(fresh, side)
-        if not _side_agrees(own, other, r.known[side], _reach(own, other, edge[side])):
+        if not _side_agrees(own, other, _held(own, r.known[side]), _held(other, edge[side])):
             return False
     return True
 
@@ -135,10 +135,15 @@ cdef inline bint _take(Book* book, const Book* fresh, int side, int64_t after) n
 cdef inline bint refresh_adopt(Refresh* r, Book* book, const Book* fresh, const int64_t* edge) noexcept nogil:
     """What the book could not know comes in; whether there was anything. The overlay stays."""
     cdef bint changed = False
+    cdef Ladder* own
+    cdef int64_t known
     cdef int side
     for side in range(2):
-        changed = _take(book, fresh, side, r.known[side]) or changed
-        r.known[side] = max(r.known[side], edge[side])
+        own = book_side(book, side)
+        known = _held(own, r.known[side])
+        own.far.horizon = KEY_NONE          # what was dropped comes in too, or is dropped again
+        changed = _take(book, fresh, side, known) or changed
+        r.known[side] = max(known, _held(book_side(fresh, side), edge[side]))
     return changed
 
 

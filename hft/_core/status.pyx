@@ -22,7 +22,7 @@ _TEXT = {
     NOT_CONNECTED: ("not_connected", "no connection for this symbol"),
     BOOK_MISMATCH: ("book_mismatch", "the book differed from a fresh snapshot, which took its place"),
     SNAPSHOT_AHEAD: ("snapshot_ahead", "a fresh snapshot came before the book had reached it; it is handed in again"),
-    REFRESH_DROPPED: ("refresh_dropped", "more updates than the buffer holds while a fresh snapshot was fetched; tried again later"),
+    REFRESH_DROPPED: ("refresh_dropped", "more updates than the buffer holds before the fresh snapshot; tried again later"),
     RISK_KILL_SWITCH: ("kill_switch", "the kill switch is on"),
     RISK_NOT_SYNCED: ("not_synced", "the book is not in sync"),
     RISK_STALE_DATA: ("stale_data", "the newest market data is older than allowed"),

@@ -21,6 +21,9 @@ def sim(
     speed: Annotated[
         float, typer.Option(metavar="N", min=0.0, help="Times the recorded pace; 0, with a capture: as fast as it is taken.")
     ] = 1.0,
+    faults: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Inject the faults of this file (TOML), see docs/faults.md.")
+    ] = None,
     assignments: Assignments = None,
 ) -> int:
     """Run the embedded exchange alone.
@@ -31,16 +34,19 @@ def sim(
     \b
     hft sim --port 8080 --seed 7
     hft sim --capture btcusdt_20240808.gz --speed 10
+    hft sim --faults rough.toml
     """
+    wanted = symbol_list(symbols)
     options = {
         "exchange.dialect": dialect,
-        "strategy.symbols": symbol_list(symbols),
+        "strategy.symbols": wanted if capture is None else None,
         "exchange.host": host,
         "exchange.port": port,
         "exchange.seed": seed,
+        "exchange.faults": None if faults is None else str(faults),
     }
     chosen = settings(config, assignments, options)
 
     from hft.exchange.server import run
 
-    return run(chosen, capture=capture, speed=speed)
+    return run(chosen, capture=capture, only=tuple(wanted or ()), speed=speed)

@@ -3,7 +3,7 @@
 What holds, first to last: the built-in defaults, the file, `--set key=value`, the command's own options.
 """
 
-from hft.config.loader import load, parse_assignment
+from hft.config.loader import load, parse_assignment, read_section, read_toml
 from hft.config.sections import (
     Broker,
     Config,
@@ -17,6 +17,7 @@ from hft.config.sections import (
     Performance,
     Persistence,
     RiskLimits,
+    Section,
     SignalSettings,
     Strategy,
     SymbolRules,
@@ -36,11 +37,14 @@ __all__ = [
     "Performance",
     "Persistence",
     "RiskLimits",
+    "Section",
     "SignalSettings",
     "Strategy",
     "SymbolRules",
     "load",
     "parse_assignment",
+    "read_section",
+    "read_toml",
     "template",
     "to_toml",
     "write_template",

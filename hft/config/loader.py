@@ -47,7 +47,7 @@ def load(path: str | Path | None = None, overrides: Mapping[str, Any] | None = N
     Traceback (most recent call last):
     hft.errors.ConfigError: command line: [strategy.params]: unknown key imbalance_treshold; did you mean imbalance_threshold?
     """
-    table = {} if path is None else _read(Path(path))
+    table = {} if path is None else read_toml(Path(path))
     origin = {leaf: str(path) for leaf in _leaves(table)}
     for dotted, value in (overrides or {}).items():
         place = tuple(dotted.split("."))
@@ -77,7 +77,8 @@ def parse_assignment(text: str) -> tuple[str, Any]:
         return key, value
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file as tables, its decimals exact; ConfigError where it can't be read."""
     try:
         return tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)
     except FileNotFoundError:
@@ -88,6 +89,11 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"not UTF-8 at byte {error.start}", where=str(path), do="save it as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"not valid TOML: {error}", where=str(path)) from None
+
+
+def read_section(kind: type[S], table: Mapping[str, Any], source: str, *path: str) -> S:
+    """One table of another file than the settings, checked as they are; `source` and `path` say in an error where it stands."""
+    return _Reader({}, source, root=kind).section(kind, table, path)
 
 
 def _leaves(table: Mapping[str, Any], path: Path_ = ()) -> list[Path_]:
@@ -110,9 +116,10 @@ def _put(table: dict[str, Any], place: Path_, value: Any) -> None:
 class _Reader:
     """Turns tables into sections; knows where each key was read, so that an error can say so."""
 
-    def __init__(self, origin: Mapping[Path_, str], fallback: str) -> None:
+    def __init__(self, origin: Mapping[Path_, str], fallback: str, root: type[Section] = Config) -> None:
         self._origin = origin
         self._fallback = fallback
+        self._root = root
 
     def where(self, *path: str) -> str:
         """``file: [section] key`` of a dotted place."""
@@ -168,7 +175,7 @@ class _Reader:
     def _unknown(self, key: str, known: list[str], path: Path_) -> NoReturn:
         source = self._source((*path, key))
         where = f"{source}: [{'.'.join(path)}]" if path else source
-        elsewhere = {name: ".".join(place) for place, kind in walk(Config) for name in shapes(kind)}
+        elsewhere = {name: ".".join(place) for place, kind in walk(self._root) for name in shapes(kind)}
         if near := difflib.get_close_matches(key, known, 1):
             do = f"did you mean {near[0]}?"
         elif near := difflib.get_close_matches(key, elsewhere, 1):

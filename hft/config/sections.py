@@ -194,7 +194,7 @@ class Feed(Section, frozen=True):
         _says("levels per side of the REST snapshot; 0: the most the venue gives (spot 5000, USD-M 1000)"),
     ] = 0
     compare_ms: Annotated[
-        int, _says("every book is compared with a fresh REST snapshot so often, without disturbing it; 0: never", ge=0)
+        int, _says("a book is compared with a fresh REST snapshot so often, every 10 s at most; 0: never", ge=0)
     ] = 0
     silence_ms: Annotated[
         int, _says("a connection silent for so long is asked whether it lives", ge=1000, le=600_000)
@@ -211,6 +211,7 @@ class Exchange(Section, frozen=True):
     seed: Annotated[int, _says("of the order flow; the same seed gives the same market", ge=0, le=2**63 - 1)] = 1
     host: Annotated[str, _says("address to listen on", min_length=1)] = "127.0.0.1"
     port: Annotated[Port, _says("REST and websocket; 0: any free one")] = 0
+    faults: Annotated[str, _says("file of faults to inject, see docs/faults.md; empty: none", title="a TOML file")] = ""
 
 
 class Engine(Section, frozen=True):

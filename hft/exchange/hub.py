@@ -11,8 +11,8 @@ import asyncio
 import collections
 import contextlib
 import time
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any
 
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
@@ -20,12 +20,17 @@ from websockets.exceptions import ConnectionClosed
 from hft.exchange.streams import Endpoint, answer
 from hft.feed.venues import Dialect
 
+if TYPE_CHECKING:
+    from hft.exchange.faults import Faults
+
 LIFETIME_S = 24 * 3600.0
 """A connection is closed by the venue after a day."""
 POLICY_VIOLATION = 1008
 GOING_AWAY = 1001
 
 Render = Callable[[int], str]
+Item = str | bytes | Callable[[ServerConnection], Awaitable[None]]
+"""What waits in a queue: a text, or something that is done with the socket when its turn comes."""
 
 
 class Client:
@@ -37,10 +42,11 @@ class Client:
         self.combined = at.combined
         self.unit = at.unit
         self.names: dict[str, None] = {}
-        self.queue: collections.deque[str | bytes] = collections.deque()
+        self.queue: collections.deque[Item] = collections.deque()
         self.waiting = asyncio.Event()  # something to send
         self.room = asyncio.Event()  # the queue is short again, or the client gone
         self.dropped = False
+        self.line = hub.faults.line(self) if hub.faults is not None and at.faults else None
         self._requests: collections.deque[float] = collections.deque(maxlen=hub.dialect.limits.messages_per_second)
         for name in at.streams:
             self.subscribe(name)
@@ -54,7 +60,12 @@ class Client:
             del self.names[name]
             self.hub.detach(self, name)
 
-    def put(self, message: str | bytes) -> None:
+    @property
+    def backlog(self) -> int:
+        """Messages that are not sent yet."""
+        return len(self.queue) + (len(self.line.held) if self.line is not None else 0)
+
+    def put(self, message: Item) -> None:
         """Queue a message; a client whose queue is full is dropped unless the hub waits for its clients."""
         if self.dropped:
             return
@@ -76,8 +87,11 @@ class Client:
             self.waiting.clear()
             while self.queue:
                 message = self.queue.popleft()
-                await self.socket.send(message, text=True)
-                if len(self.queue) < self.hub.limit // 2:
+                if callable(message):
+                    await message(self.socket)
+                else:
+                    await self.socket.send(message, text=True)
+                if self.backlog < self.hub.limit // 2:
                     self.room.set()
 
     async def listen(self) -> None:
@@ -104,6 +118,11 @@ class Hub:
         Messages that wait for one client.
     patient : bool
         Wait for slow clients rather than drop them.
+
+    Attributes
+    ----------
+    faults : Faults, optional
+        What published messages meet on their way to the clients.
     """
 
     def __init__(self, dialect: Dialect, channel_of: Callable[[str], str | None], *, limit: int, patient: bool) -> None:
@@ -111,6 +130,7 @@ class Hub:
         self.channel_of = channel_of
         self.limit = limit
         self.patient = patient
+        self.faults: Faults | None = None
         self.clients: set[Client] = set()
         self.channels: dict[str, dict[Client, list[str]]] = {}
         self.subscribed_at = 0.0  # monotonic, of the newest subscription; 0: none yet
@@ -147,12 +167,16 @@ class Hub:
             if data is None:
                 data = printed[client.unit] = render(client.unit)
             for name in names:
-                client.put(f'{{"stream":"{name}","data":{data}}}' if client.combined else data)
+                text = f'{{"stream":"{name}","data":{data}}}' if client.combined else data
+                if client.line is None:
+                    client.put(text)
+                else:
+                    client.line.carry(channel, text)
 
     async def drained(self) -> None:
         """Until every client has room."""
         for client in list(self.clients):
-            while len(client.queue) > self.limit and client in self.clients:
+            while client.backlog > self.limit and client in self.clients:
                 client.room.clear()
                 await client.room.wait()
 
@@ -171,6 +195,8 @@ class Hub:
             for name in list(client.names):
                 client.unsubscribe(name)
             client.room.set()
+            if client.line is not None:
+                client.line.end()
             pump.cancel()
             with contextlib.suppress(asyncio.CancelledError, ConnectionClosed):
                 await pump

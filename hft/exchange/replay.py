@@ -1,17 +1,16 @@
 """The recorded exchange: serves a captured session as it was, to whoever subscribes.
 
-The session starts when a client has subscribed. A recorded REST snapshot is the answer to every request for that symbol's
-book: at once before the session has started, else as soon as the stream has reached it. Once a depth update is out as well,
-the stream holds until the snapshot was asked for. So a client that connects, buffers and asks bridges stream and snapshot
-without a gap, at any speed.
+The session starts when a client has subscribed. A recorded REST snapshot is the answer to a request for that symbol's book:
+at once before the session has started, else as soon as the stream has reached it. Once a depth update is out as well, the
+stream holds until the snapshot was asked for. So a client that connects, buffers and asks bridges stream and snapshot without a
+gap, at any speed. One that asks later, having lost its book, gets the recorded one carried on to where the stream is.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
-from decimal import Decimal
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,14 +18,14 @@ import msgspec
 
 from hft.errors import DamagedData, UsageError
 from hft.exchange.hub import Hub
+from hft.exchange.recorded_book import RecordedBook
 from hft.exchange.rest import Refused
 from hft.exchange.streams import channel_of
-from hft.exchange.symbols import SYMBOLS, SymbolSettings
+from hft.exchange.symbols import SymbolSettings
 from hft.feed.captures import Kind, Record
 from hft.feed.sessions import Session
-from hft.feed.specs import SpecRules, listed, quote_of
-from hft.feed.survey import Printed, Survey, survey
-from hft.feed.symbol_table import TABLE
+from hft.feed.specs import resolve
+from hft.feed.survey import Survey, survey
 from hft.feed.venues import DIALECTS
 
 SETTLE_S = 0.1
@@ -78,7 +77,7 @@ class Recorded:
     The whole file is read once: damage is found before anything was served, not in the middle of a session.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, only: Sequence[str] = ()) -> None:
         self.session = Session([path])
         self.where = str(path)
         self._books: list[Record] = []
@@ -89,8 +88,11 @@ class Recorded:
         if found.dialect not in ("spot", "usdm"):
             raise UsageError(f"{found.dialect} sessions can't be served", where=self.where, do="use a spot or USD-M capture")
         self.dialect = DIALECTS[found.dialect]
-        rules = self._recorded_rules(found)
-        self.symbols = {name: self._settings(name, rules, found.printed[name]) for name in found.symbols}
+        self._held = list(found.symbols)
+        for name in only:
+            if name not in self._held:
+                raise UsageError(f"holds no {name}", where=self.where, do=f"use {', '.join(self._held)}")
+        self.symbols = self._settings(found, list(only) or self._held)
         self.snapshots: dict[str, str] = {}
         for book in self._books:
             self.snapshots.setdefault(self.symbol_of(book), book.data.decode())  # the first of each symbol
@@ -103,36 +105,25 @@ class Recorded:
                 self._books.append(record)
             yield record
 
-    def _recorded_rules(self, found: Survey) -> dict[str, SpecRules]:
-        try:
-            return {name: rules for body in found.exchange_info for name, rules in listed(body).items()}
-        except msgspec.DecodeError as error:
-            raise DamagedData(f"its exchangeInfo can't be read: {error}", where=self.where) from None
-
-    def _settings(self, name: str, rules: dict[str, SpecRules], printed: Printed) -> SymbolSettings:
-        """Tick and step: recorded, from the tables, or the decimals as printed (SEMANTICS 28)."""
-        quote = quote_of(name)
-        base = name.partition("_")[0].removesuffix(quote)
-        row = TABLE.get((self.dialect.name, name))
-        if known := rules.get(name):
-            tick, step, least = str(known["tick"]), str(known["step"]), str(known.get("min_notional", "0"))
-        elif known_here := SYMBOLS[self.dialect.name].get(name):
-            tick, step, least = known_here.tick, known_here.step, known_here.min_notional
-        elif row is not None:
-            tick, step, least = row.tick, row.step, row.min_notional
-        else:
-            tick, step, least = (f"{Decimal(1).scaleb(-decimals):f}" for decimals in (printed.price, printed.qty, 0))
-            least = "0"
-        return SymbolSettings(name=name, base=base, quote=quote, tick=tick, step=step, start_price=tick, min_notional=least)
+    def _settings(self, found: Survey, names: list[str]) -> dict[str, SymbolSettings]:
+        """Tick and step of each symbol, from where every command takes them (SEMANTICS 28); nobody pays fees here."""
+        resolved = resolve(names, self.dialect.name, fees=("0", "0"), exchange_info=found.exchange_info, printed=found.printed)
+        return {
+            spec.name: SymbolSettings(
+                name=spec.name, base=spec.name.partition("_")[0].removesuffix(spec.quote), quote=spec.quote,
+                tick=f"{spec.tick:f}", step=f"{spec.step:f}", start_price=f"{spec.tick:f}", min_notional=f"{spec.min_notional:f}",
+            )
+            for spec in (each.spec for each in resolved)
+        }
 
     def symbol_of(self, record: Record) -> str:
         """Whose snapshot it is: a bare one belongs to the only symbol there is."""
         if record.symbol:
             return record.symbol
-        if len(self.symbols) > 1:
+        if len(self._held) > 1:
             raise DamagedData("a REST snapshot does not say which of several symbols it is of", where=self.where,
                               do="serve a capture of one symbol")
-        return next(iter(self.symbols))
+        return self._held[0]
 
     def __iter__(self) -> Iterator[Record]:
         return iter(self.session)
@@ -145,8 +136,8 @@ class Replay:
     of the recording is dropped.
     """
 
-    def __init__(self, path: Path, *, speed: float, queue: int) -> None:
-        self.recorded = Recorded(path)
+    def __init__(self, path: Path, *, only: Sequence[str] = (), speed: float, queue: int) -> None:
+        self.recorded = Recorded(path, only)
         self.dialect = self.recorded.dialect
         self.symbols = self.recorded.symbols
         self.speed = speed
@@ -155,20 +146,20 @@ class Replay:
         self._started = False
         self._reached = {symbol: asyncio.Event() for symbol in self.recorded.snapshots}
         self._asked = {symbol: asyncio.Event() for symbol in self.recorded.snapshots}
-        self._body = dict(self.recorded.snapshots)
+        self._books = {symbol: RecordedBook(body) for symbol, body in self.recorded.snapshots.items()}
 
     def now_ns(self) -> int:
         """The stamp of the newest message served: the exchange's time as the recording saw it."""
         return self._now_ns
 
     async def depth(self, symbol: str, limit: int) -> str:
-        """The recorded book, whole, whatever the limit."""
-        if symbol not in self._body:
+        """The book: as recorded, whole, whatever the limit; once carried on, up to the limit."""
+        if symbol not in self._books:
             raise Refused(503, -1008, "the capture holds no REST snapshot of this symbol")
         if self._started:
             await self._reached[symbol].wait()
         self._asked[symbol].set()
-        return self._body[symbol]
+        return self._books[symbol].body(limit)
 
     async def run(self) -> None:
         """Wait for a subscriber, then serve the session to its end."""
@@ -178,6 +169,7 @@ class Replay:
         self._started = True
         first_ns, start = self._now_ns, time.monotonic()
         unasked, depths = set(self._asked), set[str]()
+        early: dict[str, list[str]] = {symbol: [] for symbol in unasked}    # updates before anybody asked for the book
         for n, record in enumerate(self.recorded):
             if self.speed > 0:
                 ahead = (record.ns - first_ns) / 1e9 / self.speed - (time.monotonic() - start)
@@ -189,19 +181,27 @@ class Replay:
             self._now_ns = max(self._now_ns, record.ns)
             if record.kind == Kind.SNAPSHOT:
                 symbol = self.recorded.symbol_of(record)
-                self._body[symbol] = record.data.decode()
-                self._reached[symbol].set()
+                if symbol in self._reached and self._reached[symbol].is_set():      # recorded again, after a gap perhaps
+                    self._books[symbol] = RecordedBook(record.data.decode())
+                elif symbol in self._reached:
+                    self._reached[symbol].set()
             elif record.kind == Kind.FRAME and (routed := route(record.data)) is not None:
                 channel, body = routed
                 self.hub.publish(channel, partial(_as_recorded, body))
                 symbol = channel.partition("@")[0].upper()
                 if channel.endswith("@depth"):
                     depths.add(symbol)
+                    if symbol in unasked:
+                        early[symbol].append(body)
+                    elif symbol in self._books:
+                        self._books[symbol].apply(body)
             else:
                 continue
             if symbol in unasked and symbol in depths and self._reached[symbol].is_set():
-                unasked.discard(symbol)
                 start += await self._hold(symbol)
+                unasked.discard(symbol)
+                for update in early.pop(symbol):
+                    self._books[symbol].apply(update)
 
     async def _hold(self, symbol: str) -> float:
         """Wait until the book of a symbol was asked for; how long that took, seconds."""

@@ -19,12 +19,14 @@ import msgspec
 
 from hft.errors import ExitCode, HftError, UsageError
 from hft.exchange.settings import ExchangeSettings, from_config
+from hft.feed.venues import END_OF_RECORDING
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
     from websockets.http11 import Request, Response
 
     from hft.config import Config
+    from hft.exchange.faults import Faults
     from hft.exchange.hub import Hub
     from hft.exchange.replay import Replay
     from hft.exchange.rest import Rest
@@ -48,6 +50,7 @@ async def serve(settings: ExchangeSettings, announce: Announce) -> ExitCode:
     from websockets.asyncio.server import serve as listen
 
     venue = _venue(settings.checked())
+    faults = venue.hub.faults = _faults(settings, venue)
     with _ending(settings) as ended:
         interval, grace = PINGS[venue.dialect.name]
         try:
@@ -65,17 +68,35 @@ async def serve(settings: ExchangeSettings, announce: Announce) -> ExitCode:
                 "rest": f"http://{host}:{port}", "ws": f"ws://{host}:{port}", "dialect": venue.dialect.name,
                 "symbols": list(venue.symbols), "pid": os.getpid(),
             })
-            return await _until_end(venue, ended)
+            try:
+                return await _until_end(venue, ended)
+            finally:
+                if faults is not None:
+                    _tell(f"faults: {msgspec.json.encode(faults.report()).decode()}")
 
 
 def _venue(settings: ExchangeSettings) -> Simulation | Replay:
     if settings.capture is not None:
         from hft.exchange.replay import Replay
 
-        return Replay(settings.capture, speed=settings.speed, queue=settings.client_queue)
+        return Replay(settings.capture, only=settings.only, speed=settings.speed, queue=settings.client_queue)
     from hft.exchange.simulation import Simulation
 
     return Simulation(settings.dialect, settings.symbols, seed=settings.seed, speed=settings.speed, queue=settings.client_queue)
+
+
+def _faults(settings: ExchangeSettings, venue: Simulation | Replay) -> Faults | None:
+    if settings.faults is None:
+        return None
+    from hft.exchange.fault_plan import read_plan
+    from hft.exchange.faults import Faults
+
+    return Faults(read_plan(settings.faults), venue.now_ns, _tell)
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(f"hft sim: {line}\n")
+    sys.stderr.flush()
 
 
 def _sockets(hub: Hub) -> Callable[[ServerConnection], Awaitable[None]]:
@@ -95,15 +116,24 @@ def _requests(venue: Simulation | Replay) -> Callable[[ServerConnection, Request
     from websockets.datastructures import Headers
     from websockets.http11 import Response
 
-    from hft.exchange.rest import Rest
+    from hft.exchange.rest import Answer, Rest
     from hft.exchange.streams import endpoint
 
     rest: Rest = Rest(venue)
+    faults = venue.hub.faults
 
     async def requested(socket: ServerConnection, request: Request) -> Response | None:
-        if endpoint(request.path) is not None:
-            return None
-        answer = await rest.answer(request.path)
+        if endpoint(request.path) is None:
+            return response(await (rest.answer(request.path) if faults is None else faults.answer(rest, request.path)))
+        refused = None if faults is None else faults.handshake(request.path)
+        if isinstance(refused, str):
+            from hft.exchange.fault_line import reset
+
+            reset(socket)
+            return response(Answer(503, b"", {}))       # nobody is left to read it
+        return None if refused is None else response(refused)
+
+    def response(answer: Answer) -> Response:
         headers = Headers({
             "Content-Type": "application/json;charset=UTF-8", "Content-Length": str(len(answer.body)), "Connection": "close",
             **answer.headers,
@@ -117,11 +147,14 @@ async def _until_end(venue: Simulation | Replay, ended: asyncio.Future[ExitCode]
     from hft.exchange.hub import GOING_AWAY
 
     session = asyncio.ensure_future(venue.run())
+    injecting = asyncio.ensure_future(venue.hub.faults.run()) if venue.hub.faults is not None else None
     waited: set[asyncio.Future[Any]] = {session, ended}
     await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+    if injecting is not None:
+        injecting.cancel()
     if session.done():
         session.result()  # raises what it raised
-        await venue.hub.close(1000, "end of the recording")
+        await venue.hub.close(1000, END_OF_RECORDING)
         return ExitCode.OK
     session.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -178,10 +211,12 @@ def run_settings(settings: ExchangeSettings) -> int:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return int(runner.run(serve(settings, announce)))
     except HftError as error:
-        sys.stderr.write(f"hft sim: {error}\n")
+        _tell(str(error))
         return int(error.exit_code)
 
 
-def run(config: Config, *, capture: Path | None = None, speed: float = 1.0, watch_stdin: bool = False) -> int:
+def run(
+    config: Config, *, capture: Path | None = None, only: tuple[str, ...] = (), speed: float = 1.0, watch_stdin: bool = False
+) -> int:
     """The exchange that a run's settings ask for; see :func:`run_settings`."""
-    return run_settings(from_config(config, capture=capture, speed=speed, watch_stdin=watch_stdin))
+    return run_settings(from_config(config, capture=capture, only=only, speed=speed, watch_stdin=watch_stdin))

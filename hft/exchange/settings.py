@@ -33,6 +33,10 @@ class ExchangeSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Times the clock's pace, for a capture the recorded one. 0, for a capture only: as fast as clients take it."""
     capture: Path | None = None
     """A recorded session to serve instead of a simulated one."""
+    only: tuple[str, ...] = ()
+    """Of a capture, these symbols alone; empty: all it holds."""
+    faults: Path | None = None
+    """A file of faults to inject, see `hft.exchange.fault_plan`."""
     watch_stdin: bool = False
     """Stop at the end of standard input: how a parent's death is seen whatever became of its children."""
     client_queue: int = 20_000
@@ -51,7 +55,7 @@ class ExchangeSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def from_config(
-    config: Config, *, capture: Path | None = None, speed: float = 1.0, watch_stdin: bool = False
+    config: Config, *, capture: Path | None = None, only: tuple[str, ...] = (), speed: float = 1.0, watch_stdin: bool = False
 ) -> ExchangeSettings:
     """The exchange that a run's settings ask for."""
     return ExchangeSettings(
@@ -62,5 +66,7 @@ def from_config(
         port=config.exchange.port,
         speed=speed,
         capture=capture,
+        only=only,
+        faults=Path(config.exchange.faults) if config.exchange.faults else None,
         watch_stdin=watch_stdin,
     )

@@ -45,6 +45,8 @@ class Endpoint(msgspec.Struct):
     combined: bool
     streams: list[str]
     unit: int = MILLISECOND
+    faults: bool = True
+    """False: the client asks for the true stream, see `hft.exchange.faults`."""
 
 
 def endpoint(target: str) -> Endpoint | None:
@@ -61,10 +63,11 @@ def endpoint(target: str) -> Endpoint | None:
     query = parse_qs(parts.query)
     path = next((parts.path[len(r):] for r in reversed(_ROUTES) if parts.path.startswith(r + "/") or parts.path == r), parts.path)
     unit = TIME_UNITS.get(query.get("timeUnit", ["MILLISECOND"])[0].upper(), MILLISECOND)
+    faults = query.get("faults") != ["off"]
     if path.rstrip("/") == "/stream":
-        return Endpoint(True, [s for names in query.get("streams", []) for s in names.split("/") if s], unit)
+        return Endpoint(True, [s for names in query.get("streams", []) for s in names.split("/") if s], unit, faults)
     if path == "/ws" or path.startswith("/ws/"):
-        return Endpoint(False, [s for s in path[4:].split("/") if s], unit)
+        return Endpoint(False, [s for s in path[4:].split("/") if s], unit, faults)
     return None
 
 

@@ -150,6 +150,7 @@ def _futures_symbol(s: SymbolSettings) -> dict[str, object]:
         "quoteAsset": s.quote, "marginAsset": s.quote,
         "pricePrecision": max(0, -int(Decimal(s.tick).as_tuple().exponent)),
         "quantityPrecision": max(0, -int(Decimal(s.step).as_tuple().exponent)),
+        "baseAssetPrecision": 8, "quotePrecision": 8, "deliveryDate": 4_133_404_800_000, "onboardDate": 1_569_398_400_000,
         "underlyingType": "COIN", "orderTypes": ["LIMIT", "MARKET"], "timeInForce": ["GTC", "IOC", "FOK", "GTX"],
         "filters": [*_filters(s), {"filterType": "MIN_NOTIONAL", "notional": s.min_notional}],
     }

@@ -15,6 +15,9 @@ import msgspec
 
 from hft.errors import UsageError
 
+END_OF_RECORDING = "end of the recording"
+"""The reason that a served recording closes its connections with: there is nothing to come back for."""
+
 Trades = Literal["trade", "aggTrade"]
 
 

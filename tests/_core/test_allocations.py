@@ -21,7 +21,7 @@ from hft.feed import messages
 calls = ctypes.CDLL(None).malloc_calls
 calls.restype = ctypes.c_ulong
 tape = Tape(generate("BTCUSDT", "usdm", seed=3, messages=40_000), "BTCUSDT")
-engine = Engine(Spec("BTCUSDT", tick="0.1", step="0.001"), fallback=messages.load)
+engine = Engine(Spec("BTCUSDT", tick="0.1", step="0.001"), fallback=messages.load, compare_ms=1)     # always refreshing
 engine.connect("BTCUSDT", tape.start_ns)
 (before, symbol, ns, book), = tape.books
 def part(first, last):
@@ -37,6 +37,7 @@ engine.on_snapshot(symbol, book.last_update_id, book.bids, book.asks, ns)
 part(before, 10_000)
 few, many = part(10_000, 10_500), part(10_500, 40_000)     # more than 256: counts that Python does not keep ready
 counters = engine.counters()
+assert engine.refreshing("BTCUSDT") or counters["rejects"]["refresh_dropped"]
 print(few, many, counters["orders"], counters["fills"], counters["signals"])
 """
 

@@ -264,6 +264,18 @@ def test_rule_13_out_of_sync_only_trades_through_the_price_fill_and_are_suspect(
     assert kinds(p.arrivals(5)) == [("accepted", ""), ("expired", "no_liquidity")]
 
 
+def test_rule_13_a_fill_while_a_side_is_empty_is_suspect():
+    p = pair()
+    order_id = resting(p, "buy", 9, 100)
+    asks = p.view.base_levels("ask")
+    p.depth([], [(price, 0) for price, _ in asks], 2)
+    reports = p.trade(99, 3, 3, buyer_is_maker=True)
+    assert fills(reports) == [(order_id, 100, 3)]
+    assert reports[0].suspect
+    p.depth([], asks, 4)
+    assert not p.trade(99, 3, 5, buyer_is_maker=True)[0].suspect
+
+
 def test_rule_13_on_resync_the_touch_fills_and_the_front_is_bounded():
     p = pair()
     crossed, queued = resting(p, "buy", 9, 100), resting(p, "buy", 9, 98)

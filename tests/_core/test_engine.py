@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hft._core import names
 from hft._core.engine import Engine
 from hft._core.journal import Journal, records
 from hft._core.page import StatePage
@@ -333,6 +334,7 @@ def test_a_book_that_is_lost_is_shown_as_lost(engine: Engine) -> None:
     engine.disconnect("BTCUSDT", market.now)
     engine.advance(market.now)
     symbol = engine.page.read()["symbols"][0]
+    assert names.TRUST[symbol["panel"]["trust"]] == engine.trust("BTCUSDT") == "suspect"
     assert symbol["market"]["flags"] == 0
     assert symbol["panel"]["features"]["valid"] == 0
     assert symbol["panel"]["has_signal"] == 0

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+from decimal import Decimal
 
 import pytest
 import websockets
@@ -96,8 +97,28 @@ async def test_the_snapshot_is_answered_before_the_session_starts_and_again_late
         assert (await get(said, "/depth?symbol=BTCUSDT&limit=5"))[2] == snapshot
         async with connected(said, "/ws/btcusdt@depth@0ms") as socket:
             await socket.recv()
-            for _ in range(2):
-                assert (await get(said, "/depth?symbol=BTCUSDT&limit=1000"))[2] == snapshot
+            assert (await get(said, "/depth?symbol=BTCUSDT&limit=1000"))[2]["lastUpdateId"] >= snapshot["lastUpdateId"]
+
+
+async def test_a_client_that_comes_later_gets_the_book_as_the_stream_has_left_it(tmp_path):
+    record(tmp_path / "session.gz", "usdm", seconds=6)
+    async with exchange(capture=tmp_path / "session.gz", speed=2.0) as said:
+        first, _, _ = await follow(said, "depth@0ms", updates=20)
+        later, _, code = await follow(said, "depth@0ms", updates=1 << 30)
+        assert code == 1000
+    assert later.id > first.id
+    async with exchange(capture=tmp_path / "session.gz", speed=0.0) as said:
+        whole, _, _ = await follow(said, "depth@0ms", updates=1 << 30)
+    assert later.id == whole.id
+    assert sorted(later.bids.items())[-500:] == sorted(whole.bids.items())[-500:]       # a book of later is cut at the limit
+    assert sorted(later.asks.items())[:500] == sorted(whole.asks.items())[:500]
+
+
+def test_of_several_symbols_those_named_are_served(tmp_path):
+    record(tmp_path / "session.gz", "usdm", seconds=1)
+    assert list(Recorded(tmp_path / "session.gz", ["BTCUSDT"]).symbols) == ["BTCUSDT"]
+    with pytest.raises(UsageError, match=r"session\.gz: holds no ETHUSDT; use BTCUSDT"):
+        Recorded(tmp_path / "session.gz", ["ETHUSDT"])
 
 
 async def test_a_capture_without_a_snapshot_says_so(tmp_path):
@@ -112,8 +133,8 @@ async def test_exchange_info_of_a_capture_names_tick_and_step(tmp_path):
     async with exchange(capture=tmp_path / "session.gz") as said:
         (symbol,) = (await get(said, "/exchangeInfo"))[2]["symbols"]
     filters = {f["filterType"]: f for f in symbol["filters"]}
-    assert filters["PRICE_FILTER"]["tickSize"] == "0.01000000"
-    assert filters["LOT_SIZE"]["stepSize"] == "0.00001000"
+    assert Decimal(filters["PRICE_FILTER"]["tickSize"]) == Decimal("0.01")
+    assert Decimal(filters["LOT_SIZE"]["stepSize"]) == Decimal("0.00001")
 
 
 def test_tick_and_step_of_an_unknown_symbol_are_the_printed_decimals(tmp_path):

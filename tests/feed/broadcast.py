@@ -53,26 +53,28 @@ class Broadcast:
     def tell(self, number: int, payload: bytes) -> None:
         self.queues[number].put_nowait(self._at(frame(payload)))
 
-    async def run(self) -> None:
-        """The market, until it is cancelled."""
-        while True:
+    async def run(self, on: bool = True) -> None:
+        """The market, until it is cancelled; with `on` false it stands still."""
+        while on:
             self.step()
             await asyncio.sleep(0.002)
 
-    def step(self) -> None:
+    def step(self, bids: list | None = None, asks: list | None = None) -> None:
         self.id += 2
         self.trade += 1
         depth = {"e": "depthUpdate", "E": 1_700_000_000_000, "T": 1_700_000_000_000, "s": SYMBOL, "U": self.id - 1, "u": self.id}
         if self.dialect != "spot":
             depth["pu"] = self.id - 2
-        depth |= {"b": [["99.0", str(1 + self.id % 7)]], "a": [["101.0", "2"]]}
+        depth |= {"b": [["99.0", str(1 + self.id % 7)]] if bids is None else bids, "a": asks or []}
         trade = {"e": "trade", "E": 1_700_000_000_000, "T": 1_700_000_000_000, "s": SYMBOL, "t": self.trade, "p": "100.0",
                  "q": "1", "X": "MARKET", "m": self.trade % 2 == 0}
         if self.dialect == "spot":
             del depth["T"], trade["X"]
             trade["M"] = True
-        for queue in self.queues:
-            for message in (depth, trade):
+        for peer, queue in zip(self.peers, self.queues, strict=True):
+            for route, message in (("/public", depth), ("/market", trade)):
+                if peer.path.startswith(("/public", "/market")) and not peer.path.startswith(route):
+                    continue            # streams split over endpoints
                 queue.put_nowait(self._at(frame(msgspec.json.encode({"stream": "s", "data": message}))))
 
     def book(self, _: object = None) -> bytes:

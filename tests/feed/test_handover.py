@@ -5,7 +5,6 @@ import contextlib
 
 import msgspec
 import pytest
-from aiohttp import web
 
 from hft._core.engine import Engine
 from hft._core.runclock import RunClock
@@ -18,7 +17,7 @@ from hft.feed.handover import Handover
 from hft.feed.venues import venue_at
 from tests.feed.broadcast import SYMBOL, Broadcast
 from tests.feed.test_feed import Market, Running, quiet
-from tests.feed.wire import RestServer, WireServer, eventually, frame
+from tests.feed.wire import PING, PONG, TEXT, RestServer, WireServer, eventually, frame
 
 FORMS = {
     "raw": b'{"e":"serverShutdown","E":1723161256313}',
@@ -33,19 +32,24 @@ def transport(request):
 
 
 @contextlib.asynccontextmanager
-async def trading(market, *, timing=Timing(), **options):  # noqa: B008, frozen
-    """A feed and a real engine on that market, in sync."""
+async def trading(market, *, timing=Timing(), stream=True, engine_options=None, routes=(), **options):  # noqa: B008, frozen
+    """A feed and a real engine on that market, in sync. `stream`: the market runs; else it is the test that steps it."""
     async with WireServer(market.script) as server, RestServer({}) as rest:
         path = "/api/v3/depth" if market.dialect == "spot" else "/fapi/v1/depth"
-        rest.answers[path] = lambda request: web.Response(body=market.book())
-        engine = Engine(Spec(SYMBOL, tick="0.1", step="0.001", dialect=market.dialect), fallback=messages.load)
+        rest.answers[path] = lambda _: market.book()
+        spec = Spec(SYMBOL, tick="0.1", step="0.001", dialect=market.dialect)
+        engine = Engine(spec, fallback=messages.load, **(engine_options or {}))
         events = []
+        venue = msgspec.structs.replace(venue_at(rest.url, server.url, market.dialect), routes=routes)
         feed = Feed(
-            venue_at(rest.url, server.url, market.dialect), [SYMBOL], engine, clock=RunClock(), timing=timing,
+            venue, [SYMBOL], engine, clock=RunClock(), timing=timing,
             on_event=events.append, **options,
         )
-        tasks = [asyncio.create_task(feed.run()), asyncio.create_task(market.run())]
+        tasks = [asyncio.create_task(feed.run()), asyncio.create_task(market.run(stream))]
         try:
+            await eventually(lambda: feed.counts["snapshot"])
+            if not stream:
+                market.step(bids=[])
             await eventually(lambda: engine.synced(SYMBOL) and engine.trade_id(SYMBOL))
             yield engine, feed, events
         finally:
@@ -111,6 +115,19 @@ async def test_a_connection_is_renewed_before_its_time_is_over_again_and_again(m
         assert feed.counts["renewing"] >= 4
 
 
+async def test_streams_split_over_endpoints_hand_over_each_on_its_own():
+    """USD-M's /public and /market: two connections to a symbol."""
+    market = Broadcast()
+    routes = (("depth", "/public"), ("bookTicker", "/public"), ("trade", "/market"))
+    async with trading(market, routes=routes) as (engine, feed, _):
+        for number in range(2):
+            market.tell(number, FORMS["combined"])
+        await eventually(lambda: feed.counts["handover"] == 2)
+        await goes_on(engine)
+        assert sorted(peer.path.split("/")[1] for peer in market.peers) == ["market", "market", "public", "public"]
+        assert (engine.generation(SYMBOL), engine.missing_trades, feed.counts["disconnected"]) == (1, 0, 0)
+
+
 async def test_the_ends_of_lifetimes_are_spread():
     """Each is shorter than what the venue allows, and those that were opened together do not end together."""
     async with WireServer(quiet) as server:
@@ -144,7 +161,7 @@ async def test_the_old_one_may_go_before_the_new_one_is_up(transport):
     """Then it is a lost connection like any other: told, and built anew."""
     market = Broadcast()
     market.refuse = lambda number: number == 1
-    async with trading(market, transport=transport) as (engine, feed, events):
+    async with trading(market, transport=transport) as (engine, feed, _events):
         market.tell(0, FORMS["raw"])
         await eventually(lambda: feed.counts["handover_failed"])
         market.peers[0].cut()
@@ -156,7 +173,7 @@ async def test_the_old_one_may_go_before_the_new_one_is_up(transport):
 async def test_the_old_one_goes_on_while_the_new_one_can_t_be_opened(transport):
     market = Broadcast()
     market.refuse = lambda number: 0 < number < 3
-    async with trading(market, transport=transport) as (engine, feed, events):
+    async with trading(market, transport=transport) as (engine, feed, _events):
         market.tell(0, FORMS["raw"])
         await eventually(lambda: feed.counts["handover"])
         await goes_on(engine)
@@ -180,7 +197,7 @@ async def test_more_than_may_be_held_switches_at_once_and_says_so():
 async def test_a_new_one_that_does_not_continue_takes_over_at_the_time_limit_and_the_gap_is_a_gap():
     market = Broadcast()
     market.lag = lambda number: 3600.0 if number == 0 and len(market.peers) > 1 else 0.0    # the old one stalls
-    async with trading(market, timing=Timing(handover_s=0.3)) as (engine, feed, events):
+    async with trading(market, timing=Timing(handover_s=0.3)) as (engine, feed, _events):
         market.tell(0, FORMS["raw"])
         await eventually(lambda: len(market.peers) == 2)
         await eventually(lambda: feed.counts["handover"])
@@ -199,9 +216,9 @@ async def test_streams_asked_for_by_message_are_in_place_before_the_switch(trans
         number = len(peers)
         while True:
             opcode, payload = await peer.read()
-            if opcode == 9:
-                await peer.write(frame(payload, 10))
-            if opcode == 1:
+            if opcode == PING:
+                await peer.write(frame(payload, PONG))
+            if opcode == TEXT:
                 if number == 2:
                     await hold.wait()
                 await peer.write(frame(b'{"result":null,"id":%d}' % msgspec.json.decode(payload)["id"]))
@@ -221,7 +238,8 @@ async def test_streams_asked_for_by_message_are_in_place_before_the_switch(trans
         assert len(market.told) == 60           # connected once
 
 
-async def test_renewals_that_fail_stay_within_the_venues_limit_on_connections(monkeypatch):
+@pytest.mark.parametrize("venue", ["closes every new one", "sends us from one to the next"])
+async def test_renewals_stay_within_the_venues_limit_on_connections(venue, monkeypatch):
     """Every attempt goes through the gate and its backoff. The clock is the test's."""
     now, attempts, peers = [0.0], [], []
 
@@ -232,9 +250,12 @@ async def test_renewals_that_fail_stay_within_the_venues_limit_on_connections(mo
     async def script(peer):
         peers.append(peer)
         attempts.append(now[0])
-        if len(peers) == 1:
+        if len(peers) == 1 or venue.startswith("sends"):
             await peer.write(frame(FORMS["raw"]))
-            await peer.until_gone()
+            while True:
+                opcode, payload = await peer.read()
+                if opcode == PING:
+                    await peer.write(frame(payload, PONG))
 
     async with WireServer(script) as server:
         running = Running(server.url, Market())
@@ -243,6 +264,7 @@ async def test_renewals_that_fail_stay_within_the_venues_limit_on_connections(mo
         async with running:
             await eventually(lambda: len(attempts) >= 60)
             assert running.feed.counts["connected"] == 1
+            assert running.feed.counts["disconnected"] == 0
     assert max(sum(start <= at < start + 300 for at in attempts) for start in attempts) <= 50
 
 

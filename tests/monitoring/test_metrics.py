@@ -82,6 +82,13 @@ def test_rejects_go_by_reason(engine, scrape):
     assert samples[("strategy_messages_total", "bookTicker")] == 6800
 
 
+def test_a_book_in_sync_with_a_side_missing_is_not_trusted(engine, scrape):
+    engine.panel(1, trust=1)
+    samples = scrape()
+    assert (samples[("strategy_book_synced", "ETHUSDT")], samples[("strategy_book_trusted", "ETHUSDT")]) == (1, 0)
+    assert samples[("strategy_book_trusted", "BTCUSDT")] == 1
+
+
 def test_a_dead_engine_is_down_and_its_last_figures_stay(engine, scrape):
     busy(engine)
     assert scrape()[("strategy_up",)] == 1

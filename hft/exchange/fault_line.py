@@ -1,0 +1,211 @@
+"""The way to one client, with faults on it: what the hub published goes in, what is sent comes out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket as sockets
+import struct
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from websockets.asyncio.server import ServerConnection
+from websockets.frames import Frame, Opcode
+
+from hft.exchange.fault_edits import crossed, malformed, notice, padded
+from hft.exchange.fault_plan import (
+    ClockStep,
+    Crossed,
+    Cut,
+    Drop,
+    Duplicate,
+    Fault,
+    Fragments,
+    Gap,
+    Malformed,
+    OneWrite,
+    Oversize,
+    Reorder,
+    Shutdown,
+    Stall,
+)
+from hft.exchange.wire import MILLISECOND
+
+if TYPE_CHECKING:
+    from hft.exchange.faults import Faults, Scheduled
+    from hft.exchange.hub import Client, Item
+
+GOING_AWAY = 1001
+
+
+class FaultyLine:
+    """One client's line. Answers to its requests do not come this way: only what was published does."""
+
+    def __init__(self, faults: Faults, client: Client) -> None:
+        self.faults = faults
+        self.client = client
+        self.held: list[Item] = []          # while it is stalled
+        self._late: list[tuple[list[int], str, list[Item]]] = []    # [messages still to overtake], channel, what was overtaken
+        self._together: list[str] = []
+        self._stalls = 0
+
+    def carries(self, symbols: tuple[str, ...]) -> bool:
+        """Whether it has a stream of one of these symbols; of any, where none is named."""
+        return not symbols or any(name.partition("@")[0].upper() in symbols for name in self.client.names)
+
+    def end(self) -> None:
+        """The connection is gone."""
+        self.held.clear()
+        self.faults.lines.discard(self)
+
+    # -- messages --------------------------------------------------------------------------------------------------
+
+    def carry(self, channel: str, text: str) -> None:
+        """One message, to whatever it meets on its way."""
+        now = self.faults.elapsed()
+        out: list[Item] = [self.faults.stamped(text, self.client.unit)]
+        joined = False
+        late_before = len(self._late)
+        for each in self.faults.on_channel(channel):
+            if each.fault.acts_on != "message":
+                if each.drawn():
+                    self.strike(each)
+            elif out and each.meets(now):
+                out = self._met(each, channel, out)
+                joined = joined or isinstance(each.fault, OneWrite)
+        if self._together and not joined:
+            self._write_together()
+        self._send(out)
+        if self._late[:late_before]:
+            self._release(channel, late_before)
+
+    def _met(self, each: Scheduled, channel: str, out: list[Item]) -> list[Item]:
+        """What becomes of a message that meets a fault."""
+        fault, text = each.fault, out[0]
+        if not isinstance(text, str):       # made into something else by a fault before this one
+            each.spared()
+            return out
+        made = out
+        match fault:
+            case Drop() | Gap():
+                made = []
+            case Duplicate(copies=copies):
+                made = out + [text] * copies
+            case Reorder(distance=distance):
+                self._late.append(([distance], channel, out))
+                made = []
+            case Malformed(shape=shape, beside=beside):
+                bad = malformed(text, shape, each.rng)
+                if bad is None:
+                    each.spared()
+                    return out
+                made = [_binary(bad) if isinstance(bad, bytes) else bad, *(out if beside else [])]
+            case Crossed():
+                edited = crossed(text)
+                if edited is None:
+                    each.spared()
+                    return out
+                made = [edited, *out[1:]]
+            case Oversize(bytes=size):
+                made = [padded(size), *out]
+            case Fragments(parts=parts):
+                made = [_in_parts(text, parts), *out[1:]]
+            case OneWrite(count=count):
+                self._together.append(text)
+                if len(self._together) >= count:
+                    self._write_together()
+                made = out[1:]
+        self.faults.note(each, channel)
+        return made
+
+    def _release(self, channel: str, before: int) -> None:
+        for entry in self._late[:before]:
+            left, of, items = entry
+            if of == channel:
+                left[0] -= 1
+                if left[0] <= 0:
+                    self._late.remove(entry)
+                    self._send(items)
+
+    def _write_together(self) -> None:
+        texts, self._together = self._together, []
+        self._send([_in_one_write(texts)])
+
+    def _send(self, items: Iterable[Item]) -> None:
+        if self._stalls:
+            self.held.extend(items)
+            return
+        for item in items:
+            self.client.put(item)
+
+    # -- the connection --------------------------------------------------------------------------------------------
+
+    def strike(self, each: Scheduled) -> None:
+        """What happens to the connection, or to the clock, now."""
+        fault: Fault = each.fault
+        if isinstance(fault, ClockStep):
+            self.faults.step(each)
+            return
+        self.faults.note(each, ", ".join(self.client.names)[:80] or "no streams")
+        match fault:
+            case Cut():
+                reset(self.client.socket)
+            case Stall(for_s=for_s, deaf=deaf):
+                self._stall(for_s, deaf)
+            case Shutdown(form=form, lead_s=lead_s):
+                form = form if form != "auto" else "combined" if self.client.combined else "raw"
+                self.client.put(notice(form, (self.faults.now_ns() + self.faults.step_ns) // MILLISECOND))
+                self.client.hub.spawn(self._close_after(lead_s))
+
+    def _stall(self, for_s: float, deaf: bool) -> None:
+        self._stalls += 1
+        if deaf:
+            self.client.socket.transport.pause_reading()
+        asyncio.get_running_loop().call_later(for_s, self._go_on, deaf)
+
+    def _go_on(self, deaf: bool) -> None:
+        self._stalls -= 1
+        if deaf:
+            self.client.socket.transport.resume_reading()
+        if not self._stalls:
+            held, self.held = self.held, []
+            self._send(held)
+
+    async def _close_after(self, lead_s: float) -> None:
+        await asyncio.sleep(lead_s)
+        await self.client.socket.close(GOING_AWAY, "the server shuts down")
+
+
+def reset(socket: ServerConnection) -> None:
+    """End a connection by a TCP reset: without a closing handshake, what is under way lost."""
+    descriptor = socket.transport.get_extra_info("socket").fileno()
+    with contextlib.suppress(OSError), sockets.socket(fileno=os.dup(descriptor)) as same:
+        same.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, struct.pack("ii", 1, 0))
+    socket.transport.abort()
+
+
+# -- items of a queue that are more than a text to be sent
+
+
+def _binary(data: bytes) -> Item:
+    async def send(socket: ServerConnection) -> None:
+        await socket.send(data)
+
+    return send
+
+
+def _in_parts(text: str, parts: int) -> Item:
+    size = max(1, -(-len(text) // parts))
+
+    async def send(socket: ServerConnection) -> None:
+        await socket.send([text[at : at + size] for at in range(0, len(text), size)])
+
+    return send
+
+
+def _in_one_write(texts: list[str]) -> Item:
+    async def send(socket: ServerConnection) -> None:
+        socket.transport.write(b"".join(Frame(Opcode.TEXT, text.encode()).serialize(mask=False) for text in texts))
+
+    return send

@@ -1,0 +1,68 @@
+"""The book of a recorded symbol as its stream has left it: what a client that lost its own is answered with."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+Level = tuple[str, str]
+
+
+class _Update(msgspec.Struct):
+    u: int = 0
+    E: int | None = None
+    T: int | None = None
+    b: list[Level] = []
+    a: list[Level] = []
+
+
+class _Book(msgspec.Struct, omit_defaults=True):
+    lastUpdateId: int       # the venue's name
+    E: int | None = None
+    T: int | None = None
+    bids: list[Level] = []
+    asks: list[Level] = []
+
+
+_update = msgspec.json.Decoder(_Update).decode
+_book = msgspec.json.Decoder(_Book).decode
+
+
+class RecordedBook:
+    """A recorded REST book, carried on by the updates served since.
+
+    >>> book = RecordedBook('{"lastUpdateId":7,"bids":[["1.0","2"]],"asks":[["1.5","3"]]}')
+    >>> book.apply('{"e":"depthUpdate","u":9,"b":[["1.0","0"],["1.2","5"]],"a":[]}')
+    >>> book.body(100)
+    '{"lastUpdateId":9,"bids":[["1.2","5"]],"asks":[["1.5","3"]]}'
+    """
+
+    def __init__(self, body: str) -> None:
+        self._recorded: str | None = body
+        book = _book(body)
+        self._id, self._event, self._transaction = book.lastUpdateId, book.E, book.T
+        self._bids, self._asks = dict(book.bids), dict(book.asks)
+
+    def apply(self, body: str) -> None:
+        """One depth update; older ones change nothing."""
+        update = _update(body)
+        if update.u <= self._id:
+            return
+        self._id, self._event, self._transaction = update.u, update.E, update.T
+        self._recorded = None
+        for side, levels in ((self._bids, update.b), (self._asks, update.a)):
+            for price, qty in levels:
+                if qty.strip("0."):
+                    side[price] = qty
+                else:
+                    side.pop(price, None)
+
+    def body(self, limit: int) -> str:
+        """As REST prints it: as it was recorded, whole, until an update has changed it; then so many levels a side."""
+        if self._recorded is not None:
+            return self._recorded
+        bids = sorted(self._bids.items(), key=lambda level: Decimal(level[0]), reverse=True)[:limit]
+        asks = sorted(self._asks.items(), key=lambda level: Decimal(level[0]))[:limit]
+        event = self._event if self._transaction else None      # spot's updates have a stamp, its book has none
+        return msgspec.json.encode(_Book(self._id, event, self._transaction, bids, asks)).decode()
