@@ -105,7 +105,7 @@ class Snapshots:
             except (VenueUnreachable, Rejected) as error:
                 self._tell("snapshot_failed", str(error), symbols=[symbol])
                 continue
-            if await self._reached(symbol, book.last_update_id):
+            if await self._reached(symbol, book.last_update_id) and symbol in self._sink.wants_snapshot():
                 self._hand_in(symbol, book, body)
 
     async def _reached(self, symbol: str, last_update_id: int) -> bool:

