@@ -61,7 +61,9 @@ def test_a_line_longer_than_any_buffer() -> None:
     assert read(gzip.compress(long + b"y\n")) == ([long, b"y\n"], False)
 
 
-@pytest.mark.parametrize("packed", [gzip.compress(b"a\n" * 5000), zstandard.ZstdCompressor(write_checksum=True).compress(b"a\n" * 5000)])
+@pytest.mark.parametrize(
+    "packed", [gzip.compress(b"a\n" * 5000), zstandard.ZstdCompressor(write_checksum=True).compress(b"a\n" * 5000)]
+)
 def test_damage_inside_is_no_tear(packed: bytes) -> None:
     data = bytearray(packed)
     data[-3] ^= 0xFF

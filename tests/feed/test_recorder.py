@@ -116,9 +116,8 @@ def test_parts_by_day_break_at_midnight_exactly(tmp_path: Path) -> None:
         recorder.log.push("frame", ns, b"{}")
     recorder.close(stamps[-1])
     parts = sorted(tmp_path.iterdir())
-    days = [
-        [int(line.split()[0]) for line in gzip.decompress(part.read_bytes()).splitlines() if line.endswith(b" {}")] for part in parts
-    ]
+    texts = [gzip.decompress(part.read_bytes()).splitlines() for part in parts]
+    days = [[int(line.split()[0]) for line in text if line.endswith(b" {}")] for text in texts]
     assert days == [stamps[:2], stamps[2:4], stamps[4:]]
     assert len(frames(tmp_path / "r.gz")) == 5
 
