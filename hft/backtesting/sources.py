@@ -73,7 +73,8 @@ class Source(ABC):
     def batches(self, specs: Sequence[Spec]) -> Iterator[Events]:
         """Its records in bounded parts of whole messages, in order of `recv_ns`.
 
-        A record's `symbol` is an index into `specs`; what is of other symbols is left out.
+        A record's `symbol` is an index into `specs`; what is of other symbols is left out. Streams that the data does not say to
+        be opened are not opened: the session's start is not always this source's.
         """
 
 
@@ -100,7 +101,7 @@ class Captures(Source):
 
     def batches(self, specs: Sequence[Spec]) -> Iterator[Events]:
         encoder = EventEncoder(specs, messages.load)
-        for batch in tape.batches(self.session.inputs([spec.name for spec in specs])):
+        for batch in tape.batches(self.session.inputs([spec.name for spec in specs], opening=False)):
             batch.encode(encoder)
             yield as_events(encoder.take())
 

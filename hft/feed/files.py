@@ -51,7 +51,7 @@ class Packer:
             self.flush: Callable[[], bytes] = lambda: gzip.flush(zlib.Z_SYNC_FLUSH)
             self.finish: Callable[[], bytes] = gzip.flush
         elif path.suffix == ".zst":
-            import zstandard    # here: a session that does not record is spared it
+            import zstandard  # here: a session that does not record is spared it
 
             zstd = zstandard.ZstdCompressor(level or 3, write_checksum=True).compressobj()
             self.pack = zstd.compress
