@@ -25,6 +25,7 @@ from hft.backtesting.events import EVENT, MAGIC, EventFile, Events, as_events
 from hft.config import Config
 from hft.errors import DamagedData, NotBuiltError, UsageError
 from hft.feed import messages, tape
+from hft.feed.files import parts
 from hft.feed.sessions import Session
 from hft.feed.specs import ResolvedSpec, resolve
 from hft.feed.survey import Survey, together
@@ -86,7 +87,7 @@ class Captures(Source):
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.session = Session(paths)
-        super().__init__([capture.path for capture in self.session.captures])
+        super().__init__([part for capture in self.session.captures for part in capture.parts])
 
     @property
     def progress(self) -> float:
@@ -171,6 +172,7 @@ READERS = {
 
 def kind_of(path: Path) -> str:
     """Which row of `READERS` a file is of. Raises `UsageError` where there is no such file."""
+    path = parts(path)[0]       # a recording in parts may be named as a whole
     try:
         with path.open("rb") as file:
             packed = file.read(2) == b"\x1f\x8b"
