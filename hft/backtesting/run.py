@@ -164,7 +164,7 @@ class _Run:
             traded = together(data.specs)
         except UsageError as error:
             raise UsageError(error.what, where=data.where, do="or choose some with --symbols") from None
-        self.engine = build_engine(config, traded, run=1, journal=self.journal, trade_source=data.trades)
+        self.engine = build_engine(config, traded, run=1, journal=self.journal, trade_source=data.trades, replayed=True)
         self.collector = Collector(self.engine, self.journal)
         self.first_ns = 0
         self._told = 0.0

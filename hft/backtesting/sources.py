@@ -33,6 +33,7 @@ from hft.backtesting.tardis import TardisFile
 from hft.config import Config
 from hft.errors import DamagedData, UsageError
 from hft.feed import messages, tape
+from hft.feed.files import parts
 from hft.feed.sessions import Session
 from hft.feed.specs import ResolvedSpec, resolve
 from hft.feed.survey import Survey, together
@@ -49,7 +50,7 @@ class Captures(Source):
     def __init__(self, paths: Sequence[Path]) -> None:
         self.session = Session(paths)
         self._encoder: EventEncoder | None = None
-        super().__init__([capture.path for capture in self.session.captures])
+        super().__init__([part for capture in self.session.captures for part in capture.parts])
 
     @property
     def progress(self) -> float:
@@ -64,12 +65,12 @@ class Captures(Source):
         return self._encoder.rejects if self._encoder is not None else {}
 
     def survey(self, wanted: Sequence[str]) -> Survey:
-        """All streams are opened: by a line of a run log, else with the first record."""
+        """Every stream counts as opened: by a line of a run log, else when the session begins."""
         return replace(self.session.survey, opened=set(self.session.survey.symbols))
 
     def batches(self, specs: Sequence[Spec]) -> Iterator[Events]:
         encoder = self._encoder = EventEncoder(specs, messages.load)
-        for batch in tape.batches(self.session.inputs([spec.name for spec in specs])):
+        for batch in tape.batches(self.session.inputs([spec.name for spec in specs], opening=False)):
             batch.encode(encoder)
             yield as_events(encoder.take())
 
@@ -142,6 +143,7 @@ READERS = {
 
 def kind_of(path: Path) -> str:
     """Which row of `READERS` a file is of. Raises `UsageError` where there is no such file."""
+    path = parts(path)[0]       # a recording in parts may be named as a whole
     try:
         with path.open("rb") as file:
             packed = file.read(2) == b"\x1f\x8b"

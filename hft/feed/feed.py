@@ -27,6 +27,8 @@ from hft.feed.venues import Trades, Venue
 
 LOOK_S = 1.0
 """How often the engine is asked for wanted snapshots besides when it draws attention."""
+ALERTS = frozenset({"disconnected", "connect_failed", "silent", "refused", "snapshot_failed", "rate_limited"})
+"""Events that are worth a warning."""
 CALM_S = 10.0
 """A snapshot wanted again sooner than this waits for its backoff."""
 

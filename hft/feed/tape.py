@@ -205,6 +205,8 @@ def _apply(engine: Engine, mark: Mark) -> None:
             engine.advance(mark.ns)
         case "kill":
             engine.kill(mark.value, mark.ns)
+        case "journal_full":
+            engine.journal_full(mark.value, mark.ns)
         case "stop":
             engine.stop(mark.ns)
 
