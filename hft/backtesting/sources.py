@@ -65,7 +65,7 @@ class Captures(Source):
         return self._encoder.rejects if self._encoder is not None else {}
 
     def survey(self, wanted: Sequence[str]) -> Survey:
-        """Every stream counts as opened: by a line of a run log, else when the session begins."""
+        """Every book has its beginning: a REST answer, or it waits for one."""
         return replace(self.session.survey, opened=set(self.session.survey.symbols))
 
     def batches(self, specs: Sequence[Spec]) -> Iterator[Events]:
