@@ -140,13 +140,20 @@ class NpzWriter:
     def append(self, records: Events) -> None:
         """Append whole messages of the one symbol."""
         rows = rows_of(records, self.spec, trades=self.trades, tickers=self.tickers)
-        if not len(rows):
-            return
-        # Spot's tickers have no stamp: they are as late as the newest message that has one (SEMANTICS 2).
+        stamped = np.flatnonzero(rows["exch_ts"])
+        if not self._venue_ns and len(stamped):
+            self._backdate([*self._rows, rows[: stamped[0]]], rows[stamped[0]])
+        # Spot's books and tickers have no stamp: theirs is the newest one before them (SEMANTICS 2).
         newest = np.maximum.accumulate(np.concatenate(([self._venue_ns], rows["exch_ts"])))
         self._venue_ns = int(newest[-1])
         rows["exch_ts"] = np.where(rows["exch_ts"] == 0, newest[1:], rows["exch_ts"])
-        self._rows.append(rows[rows["exch_ts"] > 0])
+        self._rows.append(rows)
+
+    @staticmethod
+    def _backdate(before: list[Rows], first: np.void) -> None:
+        """Rows before the first stamp of all were as long under way as the message that has it."""
+        for rows in before:
+            rows["exch_ts"] = np.maximum(rows["local_ts"] - (first["local_ts"] - first["exch_ts"]), 1)
 
     def close(self) -> None:
         """Order the rows, and write them."""
@@ -154,6 +161,8 @@ class NpzWriter:
             return
         rows = np.concatenate(self._rows) if self._rows else np.empty(0, ROW)
         self._rows.clear()
+        if not self._venue_ns:
+            rows["exch_ts"] = rows["local_ts"]
         rows = in_order(rows, base_latency_ns=self.base_latency_ns)
         self.count = len(rows)
         with self._file as file:
