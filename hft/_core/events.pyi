@@ -1,6 +1,8 @@
 from array import array
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
+from numpy.typing import NDArray
 from typing_extensions import Buffer
 
 from hft._core.decode import Decoder
@@ -35,13 +37,14 @@ class EventEncoder:
     ) -> int: ...
     def connect(self, symbol: str | Spec, now_ns: int) -> None: ...
     def disconnect(self, symbol: str | Spec, now_ns: int) -> None: ...
+    def resync(self, symbol: str | Spec, now_ns: int) -> None: ...
     def take(self) -> bytes: ...
     @property
     def rejects(self) -> dict[str, int]: ...
 
 def replay_events(
     engine: Engine,
-    records: Buffer,
+    records: Buffer | NDArray[Any],
     *,
     start: int = 0,
     symbols: Sequence[int] | None = None,
