@@ -17,11 +17,11 @@ LAYERS = [
     {"_core"},
     {"errors", "version"},
     {"config"},
-    {"log", "job", "summary"},
+    {"log", "job", "summary", "child"},
     {"feed", "persistence"},
     {"wiring", "periodic"},
     {"exchange", "monitoring", "bench", "backtesting"},
-    {"session", "launch", "measure", "convert"},
+    {"session", "launch", "measure", "record", "convert"},
     {"cli"},
     {"__main__"},
 ]

@@ -4,7 +4,6 @@
 #               ──▶ Market × n       what everybody sees
 #               ──▶ Lane             one trader
 #               ──▶ Outlet           journal, state page, log of fills
-#
 #               ──▶ RunLog           what it was given, if somebody records it
 #
 # EngineState holds pointers and is never hashed or mapped; what it points to is plain memory that `Engine` owns. Inputs come

@@ -67,7 +67,7 @@ class NpzFile(Source):
         except OSError as error:
             raise UsageError(f"can't be read: {error.strerror}", where=self.where, do="name an existing file") from None
         except (ValueError, KeyError, zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise self._damaged(f"is no .npz or .npy file of events: {error}") from None
+            raise self._damaged(f"is no file of events, .npz or .npy: {error}") from None
         if dtype != ROW or len(shape) != 1:
             raise self._damaged("holds other fields than hftbacktest's events (version 2): ev, exch_ts, local_ts, px, qty, …")
         return file, shape[0]

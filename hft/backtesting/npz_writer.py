@@ -49,10 +49,10 @@ def rows_of(records: Events, spec: Spec, *, trades: str = "trade", tickers: bool
     stamps as they are."""
     kind, flags = records["kind"], records["flags"]
     level = np.isin(kind, (_KINDS["depth"], _KINDS["snapshot"])) & (flags & words.EMPTY == 0)
-    trade = (kind == _KINDS["trade" if trades == "trade" else "agg_trade"]) & (flags & words.NOT_A_MARKET_TRADE == 0)
+    trade = (kind == _KINDS[trades]) & (flags & words.NOT_A_MARKET_TRADE == 0)
     taken = level | trade
     if tickers:
-        taken |= kind == _KINDS["ticker"]
+        taken |= kind == _KINDS["bookTicker"]
     records, level, trade = records[taken], level[taken], trade[taken]
     kind, flags = records["kind"], records["flags"]
     snapshot = kind == _KINDS["snapshot"]
@@ -60,7 +60,7 @@ def rows_of(records: Events, spec: Spec, *, trades: str = "trade", tickers: bool
     ev = np.select([level & snapshot, level, trade], [SNAPSHOT, DEPTH, TRADE], 0).astype(np.uint64)
     buys = np.where(trade, flags & words.BUYER_MAKER == 0, bid)         # of a trade, the side that took
     ev |= np.where(buys, BUY, SELL).astype(np.uint64)
-    ticker = kind == _KINDS["ticker"]
+    ticker = kind == _KINDS["bookTicker"]
     ev[ticker] = np.where(bid[ticker], BEST_BID, BEST_ASK)
     rows = np.zeros(len(records), ROW)
     rows["ev"], rows["exch_ts"], rows["local_ts"] = ev, records["venue_ns"], records["recv_ns"]
@@ -140,13 +140,20 @@ class NpzWriter:
     def append(self, records: Events) -> None:
         """Append whole messages of the one symbol."""
         rows = rows_of(records, self.spec, trades=self.trades, tickers=self.tickers)
-        if not len(rows):
-            return
-        # Spot's tickers have no stamp: they are as late as the newest message that has one (SEMANTICS 2).
+        stamped = np.flatnonzero(rows["exch_ts"])
+        if not self._venue_ns and len(stamped):
+            self._backdate([*self._rows, rows[: stamped[0]]], rows[stamped[0]])
+        # Spot's books and tickers have no stamp: theirs is the newest one before them (SEMANTICS 2).
         newest = np.maximum.accumulate(np.concatenate(([self._venue_ns], rows["exch_ts"])))
         self._venue_ns = int(newest[-1])
         rows["exch_ts"] = np.where(rows["exch_ts"] == 0, newest[1:], rows["exch_ts"])
-        self._rows.append(rows[rows["exch_ts"] > 0])
+        self._rows.append(rows)
+
+    @staticmethod
+    def _backdate(before: list[Rows], first: np.void) -> None:
+        """Rows before the first stamp of all were as long under way as the message that has it."""
+        for rows in before:
+            rows["exch_ts"] = np.maximum(rows["local_ts"] - (first["local_ts"] - first["exch_ts"]), 1)
 
     def close(self) -> None:
         """Order the rows, and write them."""
@@ -154,6 +161,8 @@ class NpzWriter:
             return
         rows = np.concatenate(self._rows) if self._rows else np.empty(0, ROW)
         self._rows.clear()
+        if not self._venue_ns:
+            rows["exch_ts"] = rows["local_ts"]
         rows = in_order(rows, base_latency_ns=self.base_latency_ns)
         self.count = len(rows)
         with self._file as file:

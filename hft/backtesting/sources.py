@@ -25,7 +25,7 @@ from msgspec.structs import replace
 from hft._core.events import EventEncoder
 from hft._core.types import Spec
 from hft.backtesting.events import MAGIC, EventFile, Events, as_events
-from hft.backtesting.merge import begun, merged, numbered
+from hft.backtesting.merge import begun, merged, numbered, timed
 from hft.backtesting.npz import NpzFile
 from hft.backtesting.records import MOST_SYMBOLS
 from hft.backtesting.source import Source
@@ -33,6 +33,7 @@ from hft.backtesting.tardis import TardisFile
 from hft.config import Config
 from hft.errors import DamagedData, UsageError
 from hft.feed import messages, tape
+from hft.feed.files import parts
 from hft.feed.sessions import Session
 from hft.feed.specs import ResolvedSpec, resolve
 from hft.feed.survey import Survey, together
@@ -49,7 +50,7 @@ class Captures(Source):
     def __init__(self, paths: Sequence[Path]) -> None:
         self.session = Session(paths)
         self._encoder: EventEncoder | None = None
-        super().__init__([capture.path for capture in self.session.captures])
+        super().__init__([part for capture in self.session.captures for part in capture.parts])
 
     @property
     def progress(self) -> float:
@@ -64,12 +65,12 @@ class Captures(Source):
         return self._encoder.rejects if self._encoder is not None else {}
 
     def survey(self, wanted: Sequence[str]) -> Survey:
-        """All streams are opened: by a line of a run log, else with the first record."""
+        """Every book has its beginning: a REST answer, or it waits for one."""
         return replace(self.session.survey, opened=set(self.session.survey.symbols))
 
     def batches(self, specs: Sequence[Spec]) -> Iterator[Events]:
         encoder = self._encoder = EventEncoder(specs, messages.load)
-        for batch in tape.batches(self.session.inputs([spec.name for spec in specs])):
+        for batch in tape.batches(self.session.inputs([spec.name for spec in specs], opening=False)):
             batch.encode(encoder)
             yield as_events(encoder.take())
 
@@ -142,6 +143,7 @@ READERS = {
 
 def kind_of(path: Path) -> str:
     """Which row of `READERS` a file is of. Raises `UsageError` where there is no such file."""
+    path = parts(path)[0]       # a recording in parts may be named as a whole
     try:
         with path.open("rb") as file:
             packed = file.read(2) == b"\x1f\x8b"
@@ -245,7 +247,7 @@ class Data:
     def batches(self) -> Iterator[Events]:
         """All records, merged by (stamp, source, place in it), each message whole and with an id."""
         parts = merged([source.batches(self.specs) for source in self.sources])
-        return numbered(begun(parts, self._unopened), self.specs)
+        return numbered(begun(timed(parts), self._unopened), self.specs)
 
 
 def _open(paths: list[Path]) -> list[Source]:

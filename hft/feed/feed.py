@@ -23,6 +23,11 @@ from hft.feed.rest import RestClient
 from hft.feed.snapshots import Snapshots, SnapshotSink
 from hft.feed.venues import Trades, Venue
 
+ALERTS = frozenset({
+    "disconnected", "connect_failed", "silent", "refused", "snapshot_failed", "rate_limited", "book_mismatch", "behind",
+    "handover_failed", "handover_full", "handover_late",
+})
+"""Events that are worth a warning."""
 LOOK_S = 1.0
 """How often the engine is asked for wanted snapshots besides when it draws attention."""
 BEHIND_NS = 1_000_000_000

@@ -51,7 +51,7 @@ class Packer:
             self.flush: Callable[[], bytes] = lambda: gzip.flush(zlib.Z_SYNC_FLUSH)
             self.finish: Callable[[], bytes] = gzip.flush
         elif path.suffix == ".zst":
-            import zstandard    # here: a session that does not record is spared it
+            import zstandard  # here: a session that does not record is spared it
 
             zstd = zstandard.ZstdCompressor(level or 3, write_checksum=True).compressobj()
             self.pack = zstd.compress
@@ -72,23 +72,20 @@ class _Unpacker(Protocol):
     def decompress(self, data: bytes, /) -> bytes: ...
 
 
-def lines(path: Path) -> Iterator[bytes]:
-    """The lines of a file, each with its newline; the last one may be without.
+def lines(file: BinaryIO) -> Iterator[bytes]:
+    """The lines of a file, unpacked, each with its newline; the last one may be without.
 
-    Raises `Torn` after the last whole line of a packed file that breaks off, `ValueError` for one that can't be unpacked, and
-    `OSError`.
+    Raises `Torn` after the last whole line of a packed file that breaks off, `ValueError` for one that can't be unpacked.
     """
-    with path.open("rb") as file:
-        magic = file.read(4)
-        file.seek(0)
-        if magic[:2] == b"\x1f\x8b":
-            yield from _split(_unpack(file, lambda: zlib.decompressobj(31), zlib.error))
-        elif magic == b"\x28\xb5\x2f\xfd":
-            import zstandard
+    magic = file.read(4)
+    file.seek(0)
+    if magic[:2] == b"\x1f\x8b":
+        return _split(_unpack(file, lambda: zlib.decompressobj(31), zlib.error))
+    if magic == b"\x28\xb5\x2f\xfd":
+        import zstandard
 
-            yield from _split(_unpack(file, lambda: zstandard.ZstdDecompressor().decompressobj(), zstandard.ZstdError))
-        else:
-            yield from file
+        return _split(_unpack(file, lambda: zstandard.ZstdDecompressor().decompressobj(), zstandard.ZstdError))
+    return file
 
 
 def _unpack(file: BinaryIO, new: Callable[[], _Unpacker], failure: type[Exception]) -> Iterator[bytes]:

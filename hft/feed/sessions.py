@@ -14,6 +14,7 @@ from hft.config import Config
 from hft.errors import DamagedData, UsageError
 from hft.feed import specs
 from hft.feed.captures import Capture, Kind, Record
+from hft.feed.files import parts
 from hft.feed.survey import Survey, survey, together
 
 _SYMBOL = re.compile(rb'"s":"([^"]+)"')
@@ -81,17 +82,19 @@ class Session:
             else:
                 yield record
 
-    def inputs(self, symbols: Sequence[str] | None = None) -> Iterator[Record]:
+    def inputs(self, symbols: Sequence[str] | None = None, *, opening: bool = True) -> Iterator[Record]:
         """What an engine of these symbols (default: all) is given: what is of others left out, and the streams opened.
 
-        A recording says when each stream was opened; where nothing does, it is open from the first record on. Raises
-        `DamagedData` for a REST book that could be of several symbols.
+        A recording says when each stream was opened; where nothing does, it is open from the first record on: such lines are
+        made here, unless not `opening`. Raises `DamagedData` for a REST book that could be of several symbols.
         """
         wanted = list(symbols or self.survey.symbols)
         opened = set[str]().union(*(seen.opened for seen in self.surveys))
         keep = None if set(wanted) >= set(self.survey.symbols) else frozenset(name.encode() for name in wanted)
-        first = True
+        first = opening
         for record in self:
+            if record.kind is Kind.EXCHANGE_INFO:
+                continue
             if first:
                 first = False
                 for name in wanted:
@@ -117,5 +120,5 @@ def _with_pairs(paths: Iterable[Path]) -> list[Path]:
     for path in paths:
         match = re.fullmatch(r"(.+)\.(http|ws)\.[\d.]+", path.name)
         mates = [mate for kind in ("http", "ws") for mate in sorted(path.parent.glob(f"{match[1]}.{kind}.*"))] if match else []
-        found.update(dict.fromkeys(mates or [path]))
+        found.update(dict.fromkeys(mates or parts(path)[:1]))       # a recording in parts is one, whichever are named
     return list(found)

@@ -197,8 +197,8 @@ _QUOTES = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "USD", "BTC", "ETH", "BNB", 
 def quote_of(symbol: str) -> str:
     """The quote asset that a symbol's name ends in, or its last three letters where none is known.
 
-    >>> quote_of("BTCUSDT"), quote_of("RUNEEUR"), quote_of("BTCUSD_PERP")
-    ('USDT', 'EUR', 'USD')
+    >>> quote_of("BTCUSDT"), quote_of("RUNEEUR"), quote_of("BTCUSD_PERP"), quote_of("XBTUSD")
+    ('USDT', 'EUR', 'USD', 'USD')
     """
-    pair = symbol.partition("_")[0].replace("-PERPETUAL", "-USD")
+    pair = symbol.partition("_")[0].replace("XBT", "BTC").replace("-PERPETUAL", "-USD")     # BitMEX's, Deribit's
     return next((quote for quote in _QUOTES if pair.endswith(quote) and pair != quote), pair[-3:])
