@@ -3,7 +3,7 @@
 from hft._core.types cimport (
     BUY, CANCELED, EXPIRED, FILLED, FOK, GTC, GTX, IOC, LIMIT, MARKET, MSG_AGG_TRADE, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER,
     MSG_TRADE, OPEN, ORDER_NONE, PARTIALLY_FILLED, PENDING_CANCEL, PENDING_NEW, RECORD_FILL, RECORD_KILL, RECORD_ORDER,
-    RECORD_POSITION, REDUCE_ONLY, REJECTED, SELL, TRUST_SUSPECT, TRUST_SYNCED)
+    RECORD_POSITION, REDUCE_ONLY, REJECTED, SELL, TRUST_SUSPECT, TRUST_SYNCED, TRUST_SYNCING)
 from hft._core.journal cimport FILL_FEE_IN_BASE
 
 SIDE = {BUY: "buy", SELL: "sell"}
@@ -13,9 +13,9 @@ ORDER_STATUS = {
     ORDER_NONE: "none", PENDING_NEW: "pending_new", OPEN: "open", PARTIALLY_FILLED: "partially_filled",
     PENDING_CANCEL: "pending_cancel", FILLED: "filled", CANCELED: "canceled", REJECTED: "rejected", EXPIRED: "expired",
 }
-TRUST = {TRUST_SYNCED: "synced", TRUST_SUSPECT: "suspect"}
+TRUST = {TRUST_SYNCED: "synced", TRUST_SUSPECT: "suspect", TRUST_SYNCING: "syncing"}
 MESSAGE_KIND = {
-    MSG_DEPTH: "depth", MSG_TICKER: "ticker", MSG_TRADE: "trade", MSG_AGG_TRADE: "agg_trade", MSG_SNAPSHOT: "snapshot",
+    MSG_DEPTH: "depth", MSG_TICKER: "bookTicker", MSG_TRADE: "trade", MSG_AGG_TRADE: "aggTrade", MSG_SNAPSHOT: "snapshot",
 }
 RECORD_KIND = {RECORD_ORDER: "order", RECORD_FILL: "fill", RECORD_POSITION: "position", RECORD_KILL: "kill"}
 
