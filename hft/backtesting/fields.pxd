@@ -14,6 +14,7 @@ cdef enum Layout:               # what a row holds after exchange, symbol, times
 
 cdef enum:
     MAX_SHALLOW = 100           # levels of a book_snapshot file
+    MAX_FIELDS = 404            # of a row: the four keys, and four for each of these levels
 
 cdef struct Field:
     const char* p

@@ -7,7 +7,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 
 from hft._core.types cimport MAX_SYMBOLS
 from hft.backtesting.fields cimport (
-    INCREMENTAL, QUOTES, SHALLOW, TRADES, Field, field_is, field_number, row_end, row_split)
+    INCREMENTAL, MAX_FIELDS, QUOTES, SHALLOW, TRADES, Field, field_is, field_number, row_end, row_split)
 
 LAYOUTS = {"incremental_book_L2": INCREMENTAL, "trades": TRADES, "quotes": QUOTES, "book_snapshot": SHALLOW}
 
@@ -47,6 +47,8 @@ cdef class RowSurvey:
 
     def __cinit__(self, layout, int fields):
         self.layout, self.n_fields, self.line, self.names = LAYOUTS[layout], fields, 1, []
+        if not 8 <= fields <= MAX_FIELDS or fields % 4 or (fields != 8 and self.layout != SHALLOW):
+            raise ValueError(f"no row of {layout} has {fields} fields")
 
     @property
     def exchange(self) -> str:

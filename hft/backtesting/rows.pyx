@@ -13,8 +13,8 @@ from hft._core.text cimport SCALES, Scale, scale_init
 from hft._core.types cimport (
     BID, MAX_LEVELS, MAX_SYMBOLS, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE, Level, Spec, likely, unlikely)
 from hft.backtesting.fields cimport (
-    INCREMENTAL, MAX_SHALLOW, QUOTES, SHALLOW, TRADES, Field, field_integer, field_is, field_stamp, field_units, row_end,
-    row_split)
+    INCREMENTAL, MAX_FIELDS, MAX_SHALLOW, QUOTES, SHALLOW, TRADES, Field, field_integer, field_is, field_stamp, field_units,
+    row_end, row_split)
 
 from hft.backtesting.row_survey import LAYOUTS, RowError
 
@@ -70,8 +70,10 @@ cdef class RowReader:
         cdef int decimals
         self.layout, self.n_fields, self.integer_ids = LAYOUTS[layout], fields, integer_ids
         self.group, self.line = -1, 1
-        if len(symbols) > MAX_SYMBOLS or not 8 <= fields <= 4 + 4 * MAX_SHALLOW:
-            raise ValueError(f"{len(symbols)} symbols, {fields} fields")
+        if len(symbols) > MAX_SYMBOLS or any(len(name.encode()) > 63 for name in symbols):
+            raise ValueError(f"{len(symbols)} symbols; {MAX_SYMBOLS} of 63 bytes are the most")
+        if not 8 <= fields <= MAX_FIELDS or fields % 4 or (fields != 8 and self.layout != SHALLOW):
+            raise ValueError(f"no row of {layout} has {fields} fields")
         self.instruments = <Instrument*>hft_alloc(MAX_SYMBOLS * sizeof(Instrument))
         self.spare = <EventRecord*>hft_alloc(MAX_LEVELS * sizeof(EventRecord))
         if self.instruments == NULL or self.spare == NULL:
@@ -80,7 +82,7 @@ cdef class RowReader:
         for name, (index, spec) in symbols.items():
             s = &self.instruments[self.n_symbols]
             raw = name.encode()
-            memcpy(s.name, PyBytes_AS_STRING(raw), min(len(raw), 64))
+            memcpy(s.name, PyBytes_AS_STRING(raw), len(raw))
             s.length, s.index = len(raw), index
             for decimals in range(SCALES):
                 scale_init(&s.price[decimals], spec.c.price_mant, spec.c.price_exp, decimals)

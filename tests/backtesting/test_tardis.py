@@ -1,5 +1,6 @@
 """Tardis CSV: every kind, row by row, into messages; numbers exactly; what is damaged is said with its line."""
 
+import contextlib
 import gzip
 from decimal import Decimal
 
@@ -10,6 +11,9 @@ from hypothesis import strategies as st
 
 from hft._core.types import Spec
 from hft.backtesting import tardis
+from hft.backtesting.events import as_events
+from hft.backtesting.row_survey import RowError, RowSurvey
+from hft.backtesting.rows import RowReader
 from hft.backtesting.tardis import TardisFile, layout_of
 from hft.errors import DamagedData, UsageError
 from tests import data
@@ -241,6 +245,35 @@ def test_where_the_blocks_end_does_not_matter(tmp_path, monkeypatch, block):
     assert read(path).tobytes() == whole
     path.write_bytes(text.rstrip("\n").replace("\n", "\r\n").encode())
     assert read(path).tobytes() == whole
+
+
+FIELD = st.one_of(
+    st.sampled_from(["binance", "BTCUSDT", "true", "false", "bid", "ask", "buy", "sell", "", "\r", "1e-7", "1e999", "é"]),
+    st.integers(T, T + 3).map(str), st.text("0123456789.eE+-", max_size=24), st.text(max_size=5),
+)  # fmt: skip
+
+
+@given(
+    st.sampled_from([("incremental_book_L2", 8), ("trades", 8), ("quotes", 8), ("book_snapshot", 8), ("book_snapshot", 24)]),
+    st.lists(st.lists(FIELD, min_size=7, max_size=25).map(",".join), max_size=6),
+)
+def test_whatever_stands_in_a_row_it_is_taken_whole_or_refused(layout, rows):
+    block = "".join(f"{row}\n" for row in rows).encode("utf-8", "replace")
+    for reader in (RowSurvey(*layout), RowReader(*layout, {"BTCUSDT": (0, BTC)}, False)):
+        with contextlib.suppress(RowError):
+            reader.feed(block)
+    reader.finish()
+    messages(as_events(reader.take()))
+
+
+def test_rows_of_another_length_than_their_kind_has_are_refused():
+    for layout in (("trades", 12), ("book_snapshot", 10), ("book_snapshot", 408), ("quotes", 4)):
+        with pytest.raises(ValueError, match="fields"):
+            RowSurvey(*layout)
+        with pytest.raises(ValueError, match="fields"):
+            RowReader(*layout, {}, False)
+    with pytest.raises(ValueError, match="63 bytes"):
+        RowReader("trades", 8, {"X" * 64: (0, BTC)}, False)
 
 
 @pytest.mark.parametrize(

@@ -133,3 +133,15 @@ def test_every_number_of_a_real_capture_is_on_the_tick_and_quantum_found_for_it(
                 assert spec.qty(spec.quanta(qty)) == Decimal(qty)
                 levels += 1
     assert levels > 100
+
+
+def test_the_table_gives_way_to_numbers_that_it_can_not_hold():
+    """A recording of another year may be of another tick; zeros at the end say nothing."""
+    def source(**used):
+        seen = {"BTCUSDT": Printed(price=3, qty=8, **used)}
+        found = [resolve(["BTCUSDT"], dialect, fees=("0", "0"), printed=seen)[0] for dialect in ("usdm", "spot")]
+        return [each.source.split(" of ")[0] for each in found]
+
+    assert source(price_used=1, qty_used=3) == ["table", "table"]
+    assert source(price_used=2, qty_used=3) == ["printed decimals", "table"]
+    assert source(price_used=1, qty_used=8) == ["printed decimals", "table"]     # spot books hold a thousandth of the step
