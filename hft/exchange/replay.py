@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from hft.errors import DamagedData, UsageError
+from hft.errors import NOT_JSON, DamagedData, UsageError
 from hft.exchange.hub import Hub
 from hft.exchange.rest import Refused
 from hft.exchange.streams import channel_of
@@ -105,7 +105,7 @@ class Recorded:
     def _recorded_rules(self, found: Survey) -> dict[str, SpecRules]:
         try:
             return {name: rules for body in found.exchange_info for name, rules in listed(body).items()}
-        except msgspec.DecodeError as error:
+        except NOT_JSON as error:
             raise DamagedData(f"its exchangeInfo can't be read: {error}", where=self.where) from None
 
     def _settings(self, name: str, rules: dict[str, SpecRules], printed: Printed) -> SymbolSettings:

@@ -24,7 +24,7 @@ from typing import BinaryIO, NamedTuple, cast
 
 import msgspec
 
-from hft.errors import DamagedData, UsageError
+from hft.errors import NOT_JSON, DamagedData, UsageError
 
 
 class Kind(enum.IntEnum):
@@ -189,7 +189,7 @@ class Capture:
                 if parse is None:
                     raise ValueError("not a capture of a known kind")
                 record = parse(body)
-            except ValueError as error:     # msgspec's errors are ValueErrors
+            except NOT_JSON as error:
                 if line.endswith(b"\n") or parse is None:
                     raise DamagedData(str(error), where=f"{self.path}, line {self.lines}", do=_WAY_OUT) from None
                 self.torn = f"{self.path} breaks off within line {self.lines}; read up to there"

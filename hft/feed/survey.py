@@ -8,7 +8,7 @@ from itertools import islice
 
 import msgspec
 
-from hft.errors import DamagedData
+from hft.errors import NOT_JSON, DamagedData
 from hft.feed.captures import Kind, Record
 
 
@@ -109,7 +109,7 @@ def survey(records: Iterable[Record], limit: int = 10_000) -> Survey:
             found.exchange_info.append(record.data)
         try:
             frame = _decode(record.data)
-        except msgspec.DecodeError:
+        except NOT_JSON:
             continue
         data = frame.data or frame
         dialect = _dialect(data)
