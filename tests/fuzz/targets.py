@@ -1,0 +1,51 @@
+"""What is fuzzed: each decoder and reader with its check, where it begins, and its part of the inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from hft._core.decode import Decoder
+from hft._core.types import Spec
+from tests.fuzz import decoders, readers, seeds
+
+
+class Target(NamedTuple):
+    """One thing that is fuzzed."""
+
+    check: Callable[[bytes], int]
+    """Takes any bytes; how much of them was taken. It raises where something is wrong."""
+    seeds: Callable[[], Iterable[bytes]]
+    share: float
+    """Of a run's inputs. A reader of files is some hundred times slower than the scanner."""
+    what: str
+
+
+def targets(folder: Path, make: Callable[[list[Spec]], Decoder] = Decoder) -> dict[str, Target]:
+    """Every target by its name.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the files lie that the readers are given.
+    make : callable
+        The kind of Decoder whose scanner is fuzzed.
+
+    >>> check = targets(Path("/tmp"))["stamp"].check
+    >>> check(b"1723161253937085768"), check(b"soon")
+    (1, 0)
+    """
+    return {
+        "scanner": Target(decoders.Frames(make, thorough=False), seeds.frames, 0.66,
+                          "the compiled scanner, under sanitizers; what it takes, against msgspec's path and plain JSON"),
+        "portable": Target(decoders.Frames(make, thorough=False), seeds.frames, 0.2,
+                           "the same without vector instructions, as on other machines"),
+        "frames": Target(decoders.Frames(make), seeds.frames, 0.05,
+                         "the scanner, msgspec's path and plain JSON, all on every frame"),
+        "messages": Target(decoders.Messages(), seeds.replies, 0.04, "`hft.feed.messages.decode`, and books against plain JSON"),
+        "captures": Target(readers.Captures(folder), seeds.captures, 0.015, "capture files of every kind, packed and torn"),
+        "rules": Target(readers.rules, seeds.exchange_infos, 0.01, "exchangeInfo bodies, and the specifications of them"),
+        "stamp": Target(readers.stamp, seeds.stamps, 0.005, "printed stamps"),
+        "control": Target(decoders.control, seeds.requests, 0.02, "control frames, as the embedded exchange answers them"),
+    }  # fmt: skip
