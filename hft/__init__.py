@@ -31,6 +31,7 @@ _HOME = {
     "Config": "hft.config",
     "HftError": "hft.errors",
     "RunDatabase": "hft.persistence.reader",
+    "backtest": "hft.backtesting.run",
     "live": "hft.launch",
 }
 

@@ -19,6 +19,7 @@ from hft._core.signal import Signal as Signal
 from hft._core.snapshot import MarketSnapshot as MarketSnapshot
 from hft._core.sync import Synchronizer as Synchronizer
 from hft._core.types import Spec as Spec
+from hft.backtesting.run import backtest as backtest
 from hft.config import Config as Config
 from hft.errors import HftError as HftError
 from hft.launch import live as live
@@ -27,5 +28,6 @@ from hft.persistence.reader import RunDatabase as RunDatabase
 __all__ = [
     "Config", "Decoder", "Engine", "FeatureBuffer", "FeatureVector", "Fill", "HftError", "Histogram", "ImbalanceSignal",
     "ImbalanceStrategy", "Journal", "MarketSnapshot", "OrderBook", "OrderManager", "PaperBroker", "PositionManager", "Ring",
-    "RiskValidator", "RunDatabase", "Signal", "Spec", "StatePage", "Synchronizer", "VenueClock", "live",
+    "RiskValidator", "RunDatabase", "Signal", "Spec", "StatePage", "Synchronizer", "VenueClock", "backtest",
+    "live",
 ]

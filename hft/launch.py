@@ -13,100 +13,28 @@ everything and says what the run came to.
 from __future__ import annotations
 
 import contextlib
-import os
-import selectors
 import signal
 import socket
-import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
 import msgspec
 
+from hft.child import Child, embedded_exchange
 from hft.config import Config, LiveOptions
 from hft.errors import ExitCode, HftError, TradingHalted, UsageError, VenueUnreachable
 from hft.job import Job
 from hft.summary import Summary, as_text, read_json
 
-STARTUP_S = 30.0
 STOP_S = 30.0
 """How long the engine may take to write everything once it was asked to stop: longer than its writer's patience with a busy
 database."""
 
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
-
-
-class Child:
-    """A process of this run. It is in a session of its own: a terminal's Ctrl-C is for the parent to pass on."""
-
-    def __init__(self, name: str, arguments: list[str], stdin: bytes = b"") -> None:
-        self.name = name
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
-        )
-        self._buffer = b""
-        assert self.process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):      # it is gone already, and has said why on stderr
-            self.process.stdin.write(stdin)
-            self.process.stdin.flush()
-
-    def lines(self, timeout_s: float | None = None) -> Iterator[dict[str, Any]]:
-        """The JSON lines that it prints within the time (None: until it ends). What is not taken is there for the next call."""
-        assert self.process.stdout is not None
-        until = None if timeout_s is None else time.monotonic() + timeout_s
-        with selectors.DefaultSelector() as selector:
-            selector.register(self.process.stdout, selectors.EVENT_READ)
-            while True:
-                while b"\n" in self._buffer:
-                    line, _, self._buffer = self._buffer.partition(b"\n")
-                    yield msgspec.json.decode(line)
-                if not selector.select(None if until is None else max(0.0, until - time.monotonic())):
-                    return
-                data = os.read(self.process.stdout.fileno(), 1 << 16)
-                if not data:
-                    return
-                self._buffer += data
-
-    def first_line(self) -> dict[str, Any]:
-        """What it says once it is up; an empty dict when it ended instead.
-
-        Raises `TradingHalted` where it does neither in time.
-        """
-        said = next(self.lines(STARTUP_S), {})
-        if not said:
-            try:
-                self.process.wait(1.0)
-            except subprocess.TimeoutExpired:
-                raise TradingHalted(f"the {self.name} did not come up within {STARTUP_S:g} s", do="see what it logged") from None
-        return said
-
-    @property
-    def running(self) -> bool:
-        return self.process.poll() is None
-
-    def code(self) -> int:
-        """Its exit code, once it has ended; that of a shell where a signal ended it."""
-        code = self.process.wait()
-        return code if code >= 0 else 128 - code
-
-    def stop(self, timeout_s: float = 3.0) -> None:
-        """SIGTERM, and SIGKILL when that is not heard."""
-        if self.running:
-            self.process.terminate()
-        try:
-            self.process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    pipe.close()
 
 
 def live(config: Config, options: LiveOptions) -> int:
@@ -117,7 +45,7 @@ def live(config: Config, options: LiveOptions) -> int:
     with contextlib.ExitStack() as stack:
         job = Job(config, options, console=not _draws(options))
         if config.feed.venue == "embedded" and not config.feed.ws_url:
-            exchange = _exchange(config)
+            exchange = embedded_exchange(config)
             stack.callback(exchange.stop)
             said = exchange.first_line()
             if "rest" not in said:
@@ -175,10 +103,6 @@ def _stop_without(exchange: Child, engine: Child, lost: threading.Event) -> None
 
 def _draws(options: LiveOptions) -> bool:
     return not options.headless and not options.json and sys.stdout.isatty()
-
-
-def _exchange(config: Config) -> Child:
-    return Child("exchange", ["-m", "hft.exchange", msgspec.json.encode(config).decode()])
 
 
 def _monitor(config: Config, page: str) -> Child:

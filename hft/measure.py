@@ -18,7 +18,7 @@ from hft.wiring import build_engine
 def tick(config: Config, *, input: Path | None, messages: int, seed: int, json: bool) -> int:
     """Time every message of a capture, or of a generated stream, through the engine; print what was measured."""
     if input is not None:
-        tape, symbols, _ = load([input], fees=config.fees, settings=config.feed.symbols)
+        tape, symbols, _ = load([input], config)
         source, trades = str(input), tape.trades
     else:
         name, dialect = config.strategy.symbols[0], config.dialect

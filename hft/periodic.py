@@ -8,9 +8,30 @@ from hft._core.engine import Engine
 from hft.persistence.writer import Writer
 from hft.summary import rss_mb, totals
 
+PAGE_COUNTERS = {"connected": "connects", "disconnected": "disconnects", "snapshot": "snapshots"}
 FEATURES = (
     "mid", "microprice", "spread_bps", "volatility", "momentum", "imbalance", "depth_ratio", "ofi", "signed_volume", "intensity",
 )
+
+
+class Links:
+    """What of a connection's life is counted on the state page."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+
+    def counters(self, kind: str, connection: str) -> list[str]:
+        """The counters that an event of this kind adds to; a connection that was there before counts as one made again.
+
+        >>> links = Links()
+        >>> links.counters("connected", "public-1"), links.counters("connected", "public-1")
+        (['connects'], ['connects', 'reconnects'])
+        """
+        found = [PAGE_COUNTERS[kind]] if kind in PAGE_COUNTERS else []
+        if kind == "connected":
+            found += ["reconnects"] if connection in self._seen else []
+            self._seen.add(connection)
+        return found
 
 
 def put_rows(writer: Writer, engine: Engine, now_ns: int) -> None:

@@ -25,15 +25,17 @@ import uvloop
 from hft._core.journal import Journal
 from hft._core.page import PageError, StatePage
 from hft._core.runclock import RunClock
-from hft.errors import DamagedData, ExitCode, HftError, Interrupted, Terminated, TradingHalted, UsageError, VenueUnreachable
+from hft.errors import DamagedData, ExitCode, HftError, Interrupted, Terminated, TradingHalted, UsageError
 from hft.feed import specs
 from hft.feed.connection import Timing
-from hft.feed.feed import Feed, FeedEvent
-from hft.feed.rest import Refused, RestClient
-from hft.feed.venues import Venue, venue_at, venue_named
+from hft.feed.feed import ALERTS, Feed, FeedEvent
+from hft.feed.find import find_venue
+from hft.feed.recorder import Recorder
+from hft.feed.rest import RestClient
 from hft.job import Job
 from hft.log import close_log, get_logger, open_log
-from hft.periodic import put_rows
+from hft.periodic import Links, put_rows
+from hft.persistence.rows import scales
 from hft.persistence.writer import Writer, WriterError
 from hft.summary import Summary, summarise
 from hft.version import VERSION
@@ -45,33 +47,9 @@ HOUSEKEEPING_S = 0.5
 
 SILENT_TICKERS = 2000
 """So many bookTickers without a trade say that the trade stream is not there: there are three to a trade."""
-PAGE_COUNTERS = {"connected": "connects", "disconnected": "disconnects", "snapshot": "snapshots"}
-ALERTS = frozenset({"disconnected", "connect_failed", "silent", "refused", "snapshot_failed", "rate_limited"})
 
 
 log = get_logger("hft.session")
-
-
-async def find_venue(job: Job) -> Venue:
-    """Where market data comes from. An exchange that is only an address says by its REST paths which dialect it speaks.
-
-    Raises `VenueUnreachable` when nothing answers there.
-    """
-    feed = job.config.feed
-    rest, ws = job.rest_url or feed.rest_url, job.ws_url or feed.ws_url
-    if feed.venue != "embedded":
-        return venue_named(feed.venue, rest=rest, ws=ws)
-    if job.dialect:
-        return venue_at(rest, ws, job.dialect)
-    for dialect in ("usdm", "spot"):
-        venue = venue_at(rest, ws, dialect)
-        async with RestClient(venue) as client:
-            try:
-                await client.ping()
-            except Refused:
-                continue
-            return venue
-    raise VenueUnreachable("speaks neither dialect", where=rest, do="give the addresses that `hft sim` prints")
 
 
 class Session:
@@ -81,17 +59,22 @@ class Session:
         self.job = job
         self.config = job.config
         self.clock = RunClock()
-        self.started_ns = self.clock.now()
+        self.started_ns, self.started_monotonic_ns = self.clock.now(), time.monotonic_ns()
         self.stopped_by = "duration"
         self.stopping = asyncio.Event()
         self.failure: BaseException | None = None
-        self._connected: set[str] = set()
+        self.recorder: Recorder | None = None
+        self._links = Links()
 
     async def open(self) -> None:
         """Everything that can refuse to start does so here, before the first message."""
         strategy = self.config.strategy
         persistence = strategy.persistence
-        self.venue = await find_venue(self.job)                                         # 1. the venue and its rules
+        if self.job.options.record is not None:                                         # 0. what will hear of all that follows
+            self.recorder = Recorder(self.job.options.record, self.config.recording, self.started_ns)
+        self.venue = await find_venue(                                                  # 1. the venue and its rules
+            self.config.feed, rest_url=self.job.rest_url, ws_url=self.job.ws_url, dialect=self.job.dialect
+        )
         self.trades = self.config.feed.trade_source or self.venue.trades
         self.rest = RestClient(self.venue)
         resolved = await self._resolve()
@@ -107,8 +90,10 @@ class Session:
             )
         self.page.set_run(self.opened.run, self.opened.run_id)
         self.engine = build_engine(                                                     # 4. the engine
-            self.config, self.specs, run=self.opened.run, page=self.page, journal=self.journal, trade_source=self.trades
+            self.config, self.specs, run=self.opened.run, page=self.page, journal=self.journal, trade_source=self.trades,
+            log=self.recorder.log if self.recorder is not None else None,
         )
+        self._record_run()
         self.writer.start()
         self.feed = Feed(                                                               # 5. the market
             self.venue, [spec.name for spec in self.specs], self.engine, clock=self.clock, rest=self.rest,
@@ -117,10 +102,22 @@ class Session:
             on_event=self._feed_event,
         )
 
+    def _record_run(self) -> None:
+        """All that it takes to build this engine again."""
+        if self.recorder is not None:
+            self.recorder.mark("run", {
+                "run": self.opened.run, "run_id": self.opened.run_id, "strategy": self.config.strategy.strategy_id,
+                "venue": self.venue.name, "dialect": self.venue.dialect.name, "trades": self.trades,
+                "database": os.path.abspath(self.writer.path), "started_ns": self.started_ns, "kill": self.engine.kill_reason,
+                "settings": msgspec.to_builtins(self.config), "symbols": scales(self.specs),
+            }, self.clock.now())
+
     async def _resolve(self) -> list[specs.ResolvedSpec]:
         names = self.config.strategy.symbols
         given = self.config.feed.symbols
         bodies = [] if all(name in given for name in names) else [await self.rest.exchange_info(names)]
+        if self.recorder is not None and bodies:
+            self.recorder.exchange_info(bodies[0], self.clock.now())
         dialect = self.venue.dialect.name
         return specs.resolve(
             names, dialect, fees=self.config.fees_of(dialect), fee_asset=self.config.broker.fee_asset, settings=given,
@@ -147,7 +144,7 @@ class Session:
         try:
             return StatePage.create(
                 path, self.specs, strategy=self.config.strategy.strategy_id, venue=self.venue.name, build=VERSION,
-                start_ns=self.clock.now(), monotonic_ns=time.monotonic_ns(),
+                start_ns=self.started_ns, monotonic_ns=self.started_monotonic_ns,
             )
         except PageError as error:
             raise UsageError(str(error), do="stop the other engine, or change [strategy.persistence] database_path") from None
@@ -174,7 +171,7 @@ class Session:
         self.ended_ns = self.clock.now()
         for task in tasks:
             task.cancel()
-        put_rows(self.writer, self.engine, self.clock.now())
+        self._put_rows()
         self.summary = self._summarise()
         p99_ns = self.summary.tick_to_trade_ns.p99
         if p99_ns > float(self.config.broker.entry_latency_ms) * 1e6:       # it is not added to what is modelled (rule 6)
@@ -187,13 +184,10 @@ class Session:
 
     def _feed_event(self, event: FeedEvent) -> None:
         """A line in the log, and the counter of that name where the page has one."""
-        counter = PAGE_COUNTERS.get(event.kind)
-        if counter is not None:
+        if self.recorder is not None:
+            self.recorder.event(event)
+        for counter in self._links.counters(event.kind, event.connection):
             self.page.count(counter)
-        if event.kind == "connected":
-            if event.connection in self._connected:
-                self.page.count("reconnects")
-            self._connected.add(event.connection)
         say = log.warning if event.kind in ALERTS and not self.stopping.is_set() else log.info
         say(event.kind.replace("_", " "), text=event.text, **({"symbols": ",".join(event.symbols)} if event.symbols else {}))
 
@@ -238,6 +232,9 @@ class Session:
                 log.warning("input waited for the database", times=waits)
             self.page.channel(1, "order", capacity.order_channel_size, self.engine.commands_under_way)
             self.page.channel(2, "market", capacity.market_channel_size, 0)     # inline: nothing ever waits there
+            if self.recorder is not None:
+                self.page.channel(3, "record", self.recorder.log.capacity, self.recorder.log.used, self.recorder.log.lost)
+                self.page.flag("recording_broken", self.recorder.broken)
             if self.writer.failed is not None:
                 raise TradingHalted(f"the writer failed: {self.writer.failed}", where=self.writer.path)
             if self.writer.trouble != trouble:
@@ -263,7 +260,14 @@ class Session:
         interval = self.config.strategy.persistence.snapshot_interval_ms / 1000
         while True:
             await asyncio.sleep(interval)
-            put_rows(self.writer, self.engine, self.clock.now())
+            self._put_rows()
+
+    def _put_rows(self) -> None:
+        """The rows of this moment, and the state that they were of."""
+        now_ns = self.clock.now()
+        if self.recorder is not None:
+            self.recorder.state(self.engine, now_ns)
+        put_rows(self.writer, self.engine, now_ns)
 
     # --- the end
 
@@ -276,6 +280,9 @@ class Session:
         except Exception as error:
             log.error("not everything could be written", path=self.writer.path, left=self.writer.lag, why=str(error))
             self.failure = self.failure or error
+        if self.recorder is not None:
+            self.recorder.close(self.clock.now())
+            self.summary = msgspec.structs.replace(self.summary, recording=self.recorder.result)
         self.page.flag("stopping", False)
         self.page.flag("running", False)
         return self.summary
@@ -289,6 +296,8 @@ class Session:
 
     async def close(self) -> None:
         """Give back what `open` took; safe after a failed `open`."""
+        if self.recorder is not None:
+            self.recorder.close(self.clock.now())
         for name in ("writer", "page"):
             if hasattr(self, name):
                 getattr(self, name).close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -39,6 +39,26 @@ class Latency(msgspec.Struct, frozen=True):
     p999: int
     max: int
     count: int
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """What became of a recording."""
+
+    path: str
+    """Its first file."""
+    parts: int
+    bytes: int
+    """On the disk."""
+    entries: int
+    lost: int
+    """Entries that are missing, because the disk or the packing could not keep up."""
+    failed: str | None
+    """Why it ended before its time."""
+
+    def __str__(self) -> str:
+        size = f"{self.path}: {self.entries:,} entries, {self.bytes / 1e6:.1f} MB"
+        trouble = ([f"{self.lost:,} entries are missing"] if self.lost else []) + ([self.failed] if self.failed else [])
+        return size + (f"; broken: {', '.join(trouble)}" if trouble else "")
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -76,6 +96,8 @@ class Summary(msgspec.Struct, frozen=True):
     kill_switch: str | None
     fault: str | None
     funding: str = "not modelled"
+    recording: Recorded | None = None
+    """Null where nobody records."""
 
     def to_json(self) -> str:
         """One line of JSON; decimals are numbers with all their digits."""
@@ -115,6 +137,20 @@ def totals(engine: Engine) -> Pnl:
     return Pnl(realised, unrealised, fees, realised + unrealised - fees)
 
 
+def counted(engine: Engine) -> dict[str, Any]:
+    """What a summary says of the market data, by name."""
+    counters = engine.counters()
+    kinds = {KINDS[name]: count for name, count in counters["messages"].items()}
+    return {
+        "messages": sum(kinds.values()),
+        "messages_by_kind": kinds,
+        "resyncs": counters["resyncs"],
+        "gaps": counters["gaps"],
+        "missing_trades": engine.missing_trades,
+        "rejected_messages": sum(count for name, count in counters["rejects"].items() if name in REJECTED_MESSAGES),
+    }
+
+
 def summarise(
     engine: Engine,
     *,
@@ -130,7 +166,6 @@ def summarise(
     counters = engine.counters()
     by_reason: dict[str, int] = counters["rejects"]
     reasons = {name: code for code, name in status.NAMES.items()}
-    kinds = {KINDS[name]: count for name, count in counters["messages"].items()}
     return Summary(
         run_id=run_id,
         run=run,
@@ -140,13 +175,8 @@ def summarise(
         quote=engine.symbols.all[0].quote,
         spec_sources=spec_sources,
         duration_s=round(duration_s, 3),
-        messages=sum(kinds.values()),
-        messages_by_kind=kinds,
-        resyncs=counters["resyncs"],
-        gaps=counters["gaps"],
+        **counted(engine),
         reconnects=counters["reconnects"],
-        missing_trades=engine.missing_trades,
-        rejected_messages=sum(count for name, count in by_reason.items() if name in REJECTED_MESSAGES),
         signals=counters["signals"],
         orders=counters["orders"],
         fills=counters["fills"],
@@ -183,6 +213,8 @@ def as_text(s: Summary) -> str:
         ("tick to trade", f"p50 {t.p50 / 1e3:.2f} µs, p99 {t.p99 / 1e3:.2f} µs, max {t.max / 1e3:.2f} µs, {t.count:,} orders"),
         ("memory", f"{s.rss_mb:.1f} MB, {s.engine_memory_mb:.2f} MB of it the engine's own"),
     ]
+    if s.recording:
+        lines.append(("recording", str(s.recording)))
     if s.kill_switch:
         lines.append(("kill switch", f"on: {s.kill_switch}"))
     if s.fault:

@@ -17,10 +17,11 @@ LAYERS = [
     {"_core"},
     {"errors", "version"},
     {"config"},
-    {"log", "job", "summary"},
+    {"log", "job", "summary", "child"},
     {"feed", "persistence"},
-    {"exchange", "monitoring", "bench", "wiring", "periodic"},
-    {"session", "launch", "measure"},
+    {"wiring", "periodic"},
+    {"exchange", "monitoring", "bench", "backtesting"},
+    {"session", "launch", "measure", "record"},
     {"cli"},
     {"__main__"},
 ]
@@ -44,7 +45,8 @@ CORE = """
     broker broker_state latency queue taking resting matching
     journal names
     page pagefile
-    engine delivery outlet market lane params panel replay
+    runlog
+    engine delivery outlet market lane digest params panel events replay
 """
 ROWS = [row.split() for row in CORE.strip().splitlines()]
 

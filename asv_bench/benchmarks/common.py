@@ -33,7 +33,7 @@ def session(name: str) -> tuple[Spec, Tape]:
     """A symbol and its session."""
     if name == "generated":
         return Spec("BTCUSDT", tick="0.10", step="0.001"), Tape(generate("BTCUSDT", "usdm", seed=1, messages=MESSAGES), "BTCUSDT")
-    tape, (spec,), _ = load([CAPTURES[name]], fees=Config().fees)
+    tape, (spec,), _ = load([CAPTURES[name]], Config())
     return spec, tape
 
 

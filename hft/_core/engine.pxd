@@ -5,8 +5,14 @@
 #               ──▶ Lane             one trader
 #               ──▶ Outlet           journal, state page, log of fills
 #
+#               ──▶ RunLog           what it was given, if somebody records it
+#
 # EngineState holds pointers and is never hashed or mapped; what it points to is plain memory that `Engine` owns. Inputs come
 # in order of `now`; an input with an earlier one counts as simultaneous with the newest.
+#
+# What is not told by an input of its own, a full journal and a request for the kill switch through the state page, is looked
+# at once at the start of each input and counts, and is logged, as an input before it. So the run log has everything: the same
+# log gives the same orders and the same state.
 
 from hft._core.cycles cimport cycles_now
 from hft._core.decode cimport DecoderState, decode_frame, decoder_levels, decoder_message
@@ -19,12 +25,15 @@ from hft._core.market cimport (
     FX_LOST, Market, market_apply, market_clock, market_connected, market_disconnected, market_evaluate, market_publish,
     market_sync,
 )
-from hft._core.outlet cimport Outlet, outlet_count, outlet_kill
+from hft._core.outlet cimport Outlet, outlet_count, outlet_kill, outlet_room
 from hft._core.page cimport (
     HIST_FEATURES, HIST_TICK, HIST_TICK_TO_TRADE, page_flag, page_histogram, page_kill_poll, page_kill_set, page_market,
     PAGE_HALTED,
 )
-from hft._core.risk cimport HALT_KILL, HALT_STOPPING, risk_bankrupt, risk_halt
+from hft._core.risk cimport HALT_JOURNAL, HALT_KILL, HALT_STOPPING, risk_bankrupt, risk_halt
+from hft._core.runlog cimport (
+    LOG_CONNECT, LOG_DISCONNECT, LOG_FRAME, LOG_JOURNAL_FULL, LOG_KILL, LOG_STOP, RunLogState, runlog_push,
+)
 from hft._core.sink cimport FRAME_ATTENTION, FRAME_HANDLED, FRAME_NEEDS_PYTHON, FrameSink
 from hft._core.status cimport DECODE_FALLBACK, KILL_BANKRUPT, KILL_FAULT, KILL_REQUEST, OK
 from hft._core.symbols cimport Symbols
@@ -46,6 +55,9 @@ cdef struct EngineState:
     int64_t hard_reserve        # below this much journal room, inputs wait
     int64_t has_writer          # 0: nobody drains the journal; it is overwritten
     int64_t faulted             # 1: the lane's fault was told
+    int64_t journal_full        # 1: new orders are refused until the writer has made room
+    int64_t replayed            # 1: journal_full and the kill switch come as inputs, as they are in a run log
+    RunLogState* log            # NULL: nobody records
 
 
 cdef inline int64_t engine_since(const EngineState* e, uint64_t cycles) noexcept nogil:
@@ -91,22 +103,58 @@ cdef inline void engine_asked(EngineState* e, bint on, int64_t now) noexcept nog
 
 # --- inputs
 
-cdef inline int64_t engine_enter(EngineState* e, int64_t now) noexcept nogil:
-    """Every input begins here: time never goes back, what is due by now happens first, each event at its own time, and
-    then somebody may have asked for the kill switch."""
+cdef inline void engine_log(EngineState* e, int kind, int arg, int64_t now, const char* p, size_t n) noexcept nogil:
+    if unlikely(e.log != NULL):
+        runlog_push(e.log, kind, arg, now, p, n)
+
+
+cdef inline void engine_due(EngineState* e, int64_t now) noexcept nogil:
+    """What is due by now, each event at its own time."""
     cdef int64_t due
-    cdef int request
-    if unlikely(now < e.now):
-        now = e.now
-    e.now = now
     while unlikely(e.lane.next_due <= now):
         due = e.lane.next_due
         lane_advance(e.lane, &e.out, e.markets)
         engine_settle(e, due)
+
+
+cdef inline void engine_journal_full(EngineState* e, bint full) noexcept nogil:
+    """No new orders, or again."""
+    e.journal_full = full
+    risk_halt(lane_risk(e.lane), HALT_JOURNAL, full)
+
+
+cdef inline void engine_look(EngineState* e, int64_t given) noexcept nogil:
+    """At what nobody tells: journal room, and the kill switch on the state page. A change is an input of its own."""
+    cdef bint full = not outlet_room(&e.out)
+    cdef int request
+    if unlikely(full != e.journal_full):
+        engine_log(e, LOG_JOURNAL_FULL, full, given, NULL, 0)
+        engine_journal_full(e, full)
     request = page_kill_poll(e.out.page)
     if unlikely(request != 0):
-        engine_asked(e, request == 1, now)
+        engine_log(e, LOG_KILL, request == 1, given, NULL, 0)
+        engine_asked(e, request == 1, e.now)
+        engine_due(e, e.now)
+
+
+cdef inline int64_t engine_enter(EngineState* e, int64_t now) noexcept nogil:
+    """Every input begins here: time never goes back, what is due by now happens first, and then somebody may have asked for
+    the kill switch."""
+    cdef int64_t given = now
+    if unlikely(now < e.now):
+        now = e.now
+    e.now = now
+    engine_due(e, now)
+    if likely(not e.replayed):
+        engine_look(e, given)
     return now
+
+
+cdef inline int64_t engine_input(EngineState* e, int kind, int arg, int64_t now, const char* p, size_t n) noexcept nogil:
+    """Enters, and logs the input: after what came to light on entering."""
+    cdef int64_t entered = engine_enter(e, now)
+    engine_log(e, kind, arg, now, p, n)
+    return entered
 
 
 cdef inline void engine_evaluate(EngineState* e, Market* market, int32_t i, int64_t now) noexcept nogil:
@@ -129,11 +177,10 @@ cdef inline void engine_act(EngineState* e, Market* market, int32_t i, int64_t n
         engine_settle(e, now)
 
 
-cdef inline int engine_message(EngineState* e, Message* msg, const Level* levels, uint64_t cycles) noexcept nogil:
-    """One decoded message, to the end of its work; the answer is why it was not applied, or OK."""
+cdef inline int engine_apply(EngineState* e, Message* msg, const Level* levels, int64_t now, uint64_t cycles) noexcept nogil:
+    """One decoded message, entered at `now`, to the end of its work; the answer is why it was not applied, or OK."""
     cdef int32_t i = msg.symbol
     cdef Market* market = e.markets[i]
-    cdef int64_t now = engine_enter(e, msg.recv_ns)
     cdef int64_t submitted = e.lane.submitted       # what was due anyway is not this message's doing
     cdef int64_t v
     cdef int fx = 0
@@ -159,6 +206,11 @@ cdef inline int engine_message(EngineState* e, Message* msg, const Level* levels
     return code
 
 
+cdef inline int engine_message(EngineState* e, Message* msg, const Level* levels, uint64_t cycles) noexcept nogil:
+    """The same for a message that no frame is known of: it is not logged."""
+    return engine_apply(e, msg, levels, engine_enter(e, msg.recv_ns), cycles)
+
+
 cdef inline int engine_frame(void* ctx, const char* p, size_t n, int64_t now, uint64_t cycles) noexcept nogil:
     """A frame as it lies in the read buffer: FrameResult bits."""
     cdef EngineState* e = <EngineState*>ctx
@@ -166,10 +218,11 @@ cdef inline int engine_frame(void* ctx, const char* p, size_t n, int64_t now, ui
     outlet_count(&e.out.page.counters.frames)
     e.out.page.counters.bytes += n
     if likely(code == OK):
-        engine_message(e, decoder_message(e.decoder), decoder_levels(e.decoder), cycles)
+        engine_apply(e, decoder_message(e.decoder), decoder_levels(e.decoder), engine_input(e, LOG_FRAME, 0, now, p, n), cycles)
     elif code == DECODE_FALLBACK:
         return FRAME_NEEDS_PYTHON
     else:
+        engine_log(e, LOG_FRAME, 0, now, p, n)
         outlet_count(&e.out.page.counters.status[code])
     return FRAME_ATTENTION if unlikely(e.attention) else FRAME_HANDLED
 
@@ -178,7 +231,7 @@ cdef inline void engine_connect(EngineState* e, int32_t i, bint up, int64_t now)
     """The stream of a symbol is up, or gone."""
     cdef Market* market = e.markets[i]
     cdef int fx = 0
-    now = engine_enter(e, now)
+    now = engine_input(e, LOG_CONNECT if up else LOG_DISCONNECT, i, now, NULL, 0)
     if up:
         market_connected(market)
     else:
@@ -188,18 +241,24 @@ cdef inline void engine_connect(EngineState* e, int32_t i, bint up, int64_t now)
     e.attention = 1
 
 
-cdef inline void engine_stop(EngineState* e, int64_t now) noexcept nogil:
-    """No new signals; what is open is cancelled."""
-    now = engine_enter(e, now)
+cdef inline void engine_retire(EngineState* e) noexcept nogil:
+    """From here on no decision and no new order."""
     e.lane.stopping = 1
     risk_halt(lane_risk(e.lane), HALT_STOPPING, True)
+
+
+cdef inline void engine_stop(EngineState* e, int64_t now) noexcept nogil:
+    """No new signals; what is open is cancelled."""
+    now = engine_input(e, LOG_STOP, 0, now, NULL, 0)
+    engine_retire(e)
     lane_cancel_all(e.lane, &e.out, now)
 
 
 cdef inline int64_t engine_drain(EngineState* e) noexcept nogil:
     """Run internal time on until nothing is under way; the time it ends at."""
     while e.lane.next_due != INT64_MAX:
-        engine_enter(e, e.lane.next_due)
+        e.now = e.lane.next_due
+        engine_due(e, e.now)
     return e.now
 
 
@@ -209,10 +268,12 @@ cdef class Engine(FrameSink):
     cdef size_t memory_size
     cdef readonly Symbols symbols
     cdef readonly object decoder
-    cdef readonly object page, journal      # keep what `c.out` points to
+    cdef readonly object page, journal, log     # keep what `c.out` and `c.log` point to
     cdef readonly object fallback
 
     cdef int _outlet(self, bint has_writer) except -1
     cdef int _allocate(self, dict s, int64_t run) except -1
     cdef int _bind(self, dict s) except -1
+    cdef int _apply(self, int kind, int arg, int64_t now_ns, bytes body, uint64_t cycles)
+    cdef int _start(self, str kill, bint trading) except -1
     cdef _latched(self)

@@ -1,7 +1,5 @@
 """The engine: every stage composed, one compiled call per message."""
 
-from decimal import Decimal
-
 from posix.unistd cimport usleep
 
 from hft._core.broker_state cimport broker_add
@@ -9,25 +7,24 @@ from hft._core.cycles cimport cycles_per_ns
 from hft._core.decode cimport Decoder
 from hft._core.features cimport FeatureUnits, FeatureVector, feature_units
 from hft._core.histogram cimport Histogram
-from hft._core.imbalance cimport Imbalance, ImbalanceParams
+from hft._core.imbalance cimport ImbalanceParams
 from hft._core.journal cimport Journal, JournalState, journal_room
-from hft._core.lane cimport LaneParams, lane_broker, lane_init, lane_orders, lane_size, lane_symbol
+from hft._core.lane cimport LaneParams, lane_broker, lane_init, lane_size
 from hft._core.market cimport MarketParams, market_book, market_init, market_size
 from hft._core.params cimport fill_lane, fill_market, fill_strategy, lot_quanta
 from hft._core.memory cimport align64, hft_alloc, hft_free
-from hft._core.orders cimport SymbolOrders, orders_of
 from hft._core.outlet cimport fill_from
 from hft._core.page cimport PAGE_WRITER_FAILED, Page, StatePage
 from hft._core.panel cimport panel_counters, panel_show
-from hft._core.position cimport (
-    Position, Positions, position_at, position_bind, position_fees, position_realised, position_unrealised,
-)
+from hft._core.digest cimport state_hash
+from hft._core.position cimport Pnl, Positions, pnl_of, position_at, position_bind
 from hft._core.risk cimport risk_bind
+from hft._core.runlog cimport LOG_DEPTH, LOG_FRAME, LOG_JOURNAL_FULL, LOG_KILL, LOG_TIMER, RunLog
 from hft._core.status cimport KILL_LATCHED
 from hft._core.sync cimport SYNC_SYNCED
 from hft._core.book cimport Book, book_base_best, book_base_best_qty, book_best, book_best_qty, book_hash
 from hft._core.symbols cimport Symbols
-from hft._core.types cimport ASK, BID, FEE_SCALE, JournalRecord, Spec
+from hft._core.types cimport ASK, BID, JournalRecord, Spec
 
 from hft._core import status as status_table
 from hft._core.params import DEFAULTS
@@ -43,26 +40,16 @@ cdef int _on_frame(void* ctx, const char* p, size_t n, int64_t now, uint64_t cyc
 
 cdef void _wait_for_room(EngineState* e) noexcept nogil:
     """Backpressure: the input waits, with the GIL given back, until the writer has made room (or has failed)."""
-    outlet_count(&e.out.page.counters.journal_waits)
     if not e.has_writer:
         e.out.journal.tail = e.out.journal.head
         return
+    if e.replayed:              # whoever drives it drains it
+        return
+    outlet_count(&e.out.page.counters.journal_waits)
     with gil:
         with nogil:
             while journal_room(e.out.journal) < e.hard_reserve and not e.out.page.header.flags & PAGE_WRITER_FAILED:
                 usleep(200)
-
-
-cdef class Pnl:
-    """Profit and loss, exact, in the quote asset.
-
-    ``total = realised + unrealised - fees``; `cash` is gross of fees, `mark` is the mid the position is valued at (None
-    before the first).
-    """
-    cdef readonly object cash, mark, realised, unrealised, fees, total
-
-    def __repr__(self):
-        return f"Pnl(realised={self.realised}, unrealised={self.unrealised}, fees={self.fees}, total={self.total})"
 
 
 cdef class Engine(FrameSink):
@@ -81,6 +68,15 @@ cdef class Engine(FrameSink):
     fallback : callable, optional
         ``fallback(decoder, frame, now_ns) -> status code`` for frames that the scanner does not know
         (`hft.feed.messages.load`). Default: they count as rejects.
+    log : RunLog, optional
+        Gets every input, in order; `Engine.on_snapshot` then needs the body as received.
+    replayed : bool
+        The inputs come from a run log: what a live engine finds out for itself, a full journal and a request for the kill
+        switch, comes as an input too (`journal_full`, `kill`), and whoever drives it drains the journal in time.
+    kill : str, optional
+        Start with the kill switch on, for this reason (its name in docs/status.md), as the run that was recorded did.
+    trading : bool
+        False: a market that nobody trades on, for a recorder.
     **settings
         `DEFAULTS` lists them. Sizes are in base units, money in quote units, both as decimal text; times in ms.
 
@@ -93,7 +89,8 @@ cdef class Engine(FrameSink):
     True
     """
 
-    def __cinit__(self, specs, *, run=1, page=None, journal=None, fallback=None, **settings):
+    def __cinit__(self, specs, *, run=1, page=None, journal=None, fallback=None, log=None, replayed=False, kill=None,
+                  trading=True, **settings):
         unknown = set(settings) - set(DEFAULTS)
         if unknown:
             raise TypeError(f"unknown settings {', '.join(sorted(unknown))}; known: {', '.join(DEFAULTS)}")
@@ -107,6 +104,12 @@ cdef class Engine(FrameSink):
             raise MemoryError
         self._outlet(journal is not None)
         self._allocate(s, run)
+        self.log = log
+        if log is not None:
+            (<RunLog?>log).bind(self.symbols)
+            self.c.log = (<RunLog>log).c
+        self.c.replayed = replayed
+        self._start(kill, trading)
         self.fn = _on_frame
         self.ctx = self.c
 
@@ -167,7 +170,17 @@ cdef class Engine(FrameSink):
                     lot_quanta(spec, s["max_order"])) != OK:
                 raise ValueError(f"{spec.name}: its tick and step can't be accounted for exactly beside the other symbols'")
             broker_add(lane_broker(self.c.lane), i, &spec.c)
-        self._latched()
+        return 0
+
+    cdef int _start(self, str kill, bint trading) except -1:
+        """How it begins: on paper for nobody, or with the switch on."""
+        if not trading:
+            engine_retire(self.c)
+        if self.c.replayed:
+            if kill is not None:
+                engine_kill(self.c, True, status_table.CODES[kill], self.c.out.page.header.start_ns)
+        else:
+            self._latched()
         return 0
 
     cdef _latched(self):
@@ -188,8 +201,9 @@ cdef class Engine(FrameSink):
         if self.fallback is not None:
             code = self.fallback(self.decoder, frame, now_ns)
         if code == OK:
-            engine_message(self.c, decoder_message(self.c.decoder), decoder_levels(self.c.decoder), cycles)
+            self._apply(LOG_FRAME, 0, now_ns, frame, cycles)
         else:
+            engine_log(self.c, LOG_FRAME, 0, now_ns, frame, len(frame))
             outlet_count(&self.c.out.page.counters.status[code])
         return FRAME_ATTENTION if self.c.attention else FRAME_HANDLED
 
@@ -204,12 +218,22 @@ cdef class Engine(FrameSink):
             result = self.on_other(frame, now_ns)
         return result != FRAME_HANDLED
 
-    def on_snapshot(self, symbol, int64_t last_update_id, bids, asks, int64_t now_ns, stamp=0) -> int:
-        """A REST book: (price, quantity) as decimal text. The status code; 0 when the book stands on it now."""
+    cdef int _apply(self, int kind, int arg, int64_t now_ns, bytes body, uint64_t cycles):
+        """The message in the decoder, which came as `body`."""
+        cdef int64_t now = engine_input(self.c, kind, arg, now_ns, body, len(body))
+        return engine_apply(self.c, decoder_message(self.c.decoder), decoder_levels(self.c.decoder), now, cycles)
+
+    def on_snapshot(self, symbol, int64_t last_update_id, bids, asks, int64_t now_ns, stamp=0, bytes body not None=b"") -> int:
+        """A REST book: (price, quantity) as decimal text, and for the run log its body as received. The status code; 0 when
+        the book stands on it now."""
+        cdef int i = self.symbols.index(symbol)
+        if self.log is not None and not body:
+            raise ValueError("the run log takes a snapshot as received: its body is missing")
         cdef int code = self.decoder.load_snapshot(self._name(symbol), last_update_id, bids, asks, stamp, now_ns)
         if code == OK:
-            code = engine_message(self.c, decoder_message(self.c.decoder), decoder_levels(self.c.decoder), cycles_now())
+            code = self._apply(LOG_DEPTH, i, now_ns, body, cycles_now())
         else:
+            engine_log(self.c, LOG_DEPTH, i, now_ns, body, len(body))
             outlet_count(&self.c.out.page.counters.status[code])
         return code
 
@@ -223,13 +247,19 @@ cdef class Engine(FrameSink):
 
     def advance(self, int64_t now_ns):
         """Run what is due by `now_ns`, look at the kill switch, show state and heartbeat. The 10 ms timer."""
-        engine_enter(self.c, now_ns)
+        engine_input(self.c, LOG_TIMER, 0, now_ns, NULL, 0)
         panel_show(self.c, self.c.now)
 
     def kill(self, bint on, int64_t now_ns):
         """Trip (or release) the kill switch."""
-        engine_enter(self.c, now_ns)
+        engine_input(self.c, LOG_KILL, on, now_ns, NULL, 0)
         engine_asked(self.c, on, self.c.now)
+        engine_due(self.c, self.c.now)
+
+    def journal_full(self, bint on, int64_t now_ns):
+        """The journal is low on room, or has room again: an input only where a run log is replayed, see `replayed`."""
+        engine_input(self.c, LOG_JOURNAL_FULL, on, now_ns, NULL, 0)
+        engine_journal_full(self.c, on)
 
     def stop(self, int64_t now_ns) -> int:
         """No new orders, open ones cancelled, and internal time run on until all is told; the time it ends at."""
@@ -316,12 +346,9 @@ cdef class Engine(FrameSink):
         return book_hash(market_book(self.c.markets[self.symbols.index(symbol)]))
 
     def state_hash(self, symbol) -> int:
-        """64 bits over book, position, orders and strategy of a symbol: two runs that differ in one differ here."""
+        """64 bits over book, position, orders (the resting ones as the exchange has them) and strategy of a symbol: two runs that differ in one differ here."""
         cdef int i = self.symbols.index(symbol)
-        cdef uint64_t h = book_hash(market_book(self.c.markets[i]))
-        h = _mix(h, position_at(lane_positions(self.c.lane), i), sizeof(Position) // 8)
-        h = _mix(h, orders_of(lane_orders(self.c.lane), i), sizeof(SymbolOrders) // 8)
-        return _mix(h, &lane_symbol(self.c.lane, i).imbalance, sizeof(Imbalance) // 8)
+        return state_hash(self.c.lane, i, market_book(self.c.markets[i]))
 
     @property
     def journal_waits(self) -> int:
@@ -347,17 +374,7 @@ cdef class Engine(FrameSink):
     def pnl(self, symbol) -> Pnl:
         """Profit and loss of one symbol."""
         cdef int i = self.symbols.index(symbol)
-        cdef Positions* positions = lane_positions(self.c.lane)
-        cdef Position* p = position_at(positions, i)
-        cdef Spec spec = self.symbols.all[i]
-        cdef Pnl out = Pnl.__new__(Pnl)
-        out.cash = spec.value(p.cash)
-        out.mark = spec.price(p.mid2) / 2 if p.mid2 else None
-        out.realised = _amount(position_realised(positions, p))
-        out.unrealised = _amount(position_unrealised(positions, p))
-        out.fees = _amount(position_fees(positions, p))
-        out.total = out.realised + out.unrealised - out.fees
-        return out
+        return pnl_of(lane_positions(self.c.lane), i, self.symbols.all[i])
 
     def latency(self, which="tick_to_trade") -> Histogram:
         """A histogram of the state page: tick_to_trade, tick or features."""
@@ -367,17 +384,3 @@ cdef class Engine(FrameSink):
         """Everything that is counted, as `StatePage` reads it."""
         panel_counters(self.c)
         return self.page.read()["counters"]
-
-
-cdef uint64_t _mix(uint64_t h, const void* words, size_t n) noexcept nogil:
-    """Murmur3's finaliser over a struct's words, in order."""
-    cdef size_t i
-    for i in range(n):
-        h ^= (<const uint64_t*>words)[i]
-        h = (h ^ (h >> 33)) * 0xFF51AFD7ED558CCDULL
-        h = (h ^ (h >> 33)) * 0xC4CEB9FE1A85EC53ULL
-    return h ^ (h >> 33)
-
-
-cdef object _amount(int64_t money):
-    return Decimal(money) / FEE_SCALE

@@ -33,11 +33,11 @@ from hft._core.orders cimport (
     orders_in_flight, orders_init, orders_next, orders_on_report, orders_size,
     orders_withdraw,
 )
-from hft._core.outlet cimport Outlet, outlet_count, outlet_fill, outlet_order, outlet_position, outlet_room
+from hft._core.outlet cimport Outlet, outlet_count, outlet_fill, outlet_order, outlet_position
 from hft._core.position cimport (
     PositionParams, Positions, position_at, position_init, position_mark, position_mark_lost, position_on_fill, position_size,
 )
-from hft._core.risk cimport HALT_JOURNAL, Risk, RiskInputs, RiskLimits, risk_check, risk_halt, risk_init, risk_sent, risk_size
+from hft._core.risk cimport Risk, RiskInputs, RiskLimits, risk_check, risk_init, risk_sent, risk_size
 from hft._core.signal cimport (
     SignalParams, SignalRecord, SignalState, signal_eval, signal_init, signal_on_imbalance, signal_size,
 )
@@ -229,7 +229,6 @@ cdef inline int lane_submit(Lane* lane, Outlet* out, Market* market, Intent* int
     at.data_ns = market.update_ns
     at.mid2 = book_mid2(market_book(market))
     at.synced = market_ready(market)
-    risk_halt(lane_risk(lane), HALT_JOURNAL, not outlet_room(out))
     code = risk_check(lane_risk(lane), intent, lane_orders(lane), lane_positions(lane), &market.spec, &at)
     if code != OK:
         return code

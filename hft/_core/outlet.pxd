@@ -1,5 +1,5 @@
 # Where a lane's doings go out: the journal, the state page, the log of fills in memory. Borrowed pointers; the engine keeps
-# their owners. Nothing here flows back into a decision except `outlet_room`.
+# their owners. Nothing here flows back into a decision; whether there is room the engine asks, once an input.
 
 from hft._core.journal cimport FILL_FEE_IN_BASE, JournalState, journal_append, journal_room
 from hft._core.orders cimport Order
@@ -30,7 +30,7 @@ cdef inline void outlet_count(uint64_t* counter) noexcept nogil:
 
 
 cdef inline bint outlet_room(Outlet* out) noexcept nogil:
-    """Is there journal room for a new order and all that may come of those open?"""
+    """Is there journal room for new orders and all that may come of those open?"""
     return journal_room(out.journal) > out.reserve
 
 

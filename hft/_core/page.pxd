@@ -46,6 +46,7 @@ cdef enum PageFlag:             # bits of `flags`
     PAGE_STOPPING = 2
     PAGE_HALTED = 4             # trading halted by itself: a fault, or the writer failed
     PAGE_WRITER_FAILED = 8
+    PAGE_RECORDING_BROKEN = 16  # something is missing in the recording; trading goes on
 
 cdef enum PageHistogram:
     HIST_TICK_TO_TRADE = 0      # read of the frame to the order accepted by the broker's entry (SEMANTICS 31)

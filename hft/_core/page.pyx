@@ -17,7 +17,8 @@ assert sizeof(PageCounters) % 64 == 0 and sizeof(Page) % 64 == 0 and sizeof(Page
 assert sizeof(JournalRecord) == 128
 
 HISTOGRAMS = {"tick_to_trade": HIST_TICK_TO_TRADE, "tick": HIST_TICK, "features": HIST_FEATURES}
-FLAGS = {"running": PAGE_RUNNING, "stopping": PAGE_STOPPING, "halted": PAGE_HALTED, "writer_failed": PAGE_WRITER_FAILED}
+FLAGS = {"running": PAGE_RUNNING, "stopping": PAGE_STOPPING, "halted": PAGE_HALTED, "writer_failed": PAGE_WRITER_FAILED,
+         "recording_broken": PAGE_RECORDING_BROKEN}
 
 cdef enum:
     TRIES = 100                 # at one go: a writer on its processor is done in nanoseconds

@@ -19,7 +19,7 @@ from libc.stdint cimport int32_t, int64_t, INT64_MAX, INT64_MIN
 
 from hft._core.memory cimport align64
 from hft._core.status cimport FAULT_OVERFLOW, OK
-from hft._core.types cimport BUY, FEE_SCALE, Report, SymbolSpec, i128, money, pow10, round_half_even, unlikely
+from hft._core.types cimport BUY, FEE_SCALE, Report, Spec, SymbolSpec, i128, money, pow10, round_half_even, unlikely
 
 cdef enum:
     POSITION_MAX_SCALE = 24
@@ -254,6 +254,13 @@ cdef inline int64_t position_equity(const Positions* s) noexcept nogil:
     for i in range(s.n_symbols):
         total += position_total(s, position_at(s, i))
     return total
+
+
+cdef class Pnl:
+    cdef readonly object cash, mark, realised, unrealised, fees, total
+
+
+cdef Pnl pnl_of(const Positions* s, int32_t symbol, Spec spec)
 
 
 cdef class PositionManager:

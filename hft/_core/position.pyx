@@ -119,6 +119,30 @@ cdef class PositionView:
                 f"fees={self.fees})")
 
 
+cdef class Pnl:
+    """Profit and loss, exact, in the quote asset.
+
+    ``total = realised + unrealised - fees``; `cash` is gross of fees, `mark` is the mid the position is valued at (None
+    before the first).
+    """
+
+    def __repr__(self):
+        return f"Pnl(realised={self.realised}, unrealised={self.unrealised}, fees={self.fees}, total={self.total})"
+
+
+cdef Pnl pnl_of(const Positions* s, int32_t symbol, Spec spec):
+    """Profit and loss of one symbol, as of now."""
+    cdef const Position* p = position_at(s, symbol)
+    cdef Pnl out = Pnl.__new__(Pnl)
+    out.cash = spec.value(p.cash)
+    out.mark = spec.price(p.mid2) / 2 if p.mid2 else None
+    out.realised = Decimal(position_realised(s, p)) / FEE_SCALE
+    out.unrealised = Decimal(position_unrealised(s, p)) / FEE_SCALE
+    out.fees = Decimal(position_fees(s, p)) / FEE_SCALE
+    out.total = out.realised + out.unrealised - out.fees
+    return out
+
+
 cdef class PositionManager:
     """Keeps what every fill did to quantity, cash, cost basis, profit and fees, over one or more symbols.
 

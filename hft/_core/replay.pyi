@@ -11,6 +11,9 @@ def replay(
     stamps: array[int] | memoryview,
     *,
     start: int = 0,
+    stop: int | None = None,
+    until_ns: int | None = None,
+    room: int = 0,
     histogram: Histogram | None = None,
     by_kind: dict[str, Histogram] | None = None,
 ) -> int: ...

@@ -2,12 +2,13 @@
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.list cimport PyList_GET_ITEM
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 
 from hft._core.cycles cimport cycles_now
 from hft._core.decode cimport decoder_message
 from hft._core.engine cimport Engine, engine_since
 from hft._core.histogram cimport Histogram, HistogramState, histogram_add
+from hft._core.journal cimport journal_room
 from hft._core.sink cimport FRAME_ATTENTION, FRAME_NEEDS_PYTHON
 from hft._core.types cimport MSG_AGG_TRADE, MSG_DEPTH, MSG_KINDS, MSG_TICKER, MSG_TRADE
 
@@ -15,37 +16,47 @@ KINDS = {"depth": MSG_DEPTH, "bookTicker": MSG_TICKER, "trade": MSG_TRADE, "aggT
 
 
 def replay(Engine engine not None, list frames not None, const int64_t[::1] stamps not None, *,
-           Py_ssize_t start=0, Histogram histogram=None, dict by_kind=None) -> int:
-    """Feed frames to an engine until all are handled or it wants a look from Python.
+           Py_ssize_t start=0, stop=None, until_ns=None, int64_t room=0, Histogram histogram=None, dict by_kind=None) -> int:
+    """Feed frames to an engine until all are handled or something wants a look from Python.
 
     Parameters
     ----------
     frames : list of bytes
     stamps : buffer of int64
         `now` of each frame, nanoseconds.
-    start : int
-        Index of the first one.
+    start, stop : int
+        Index of the first one, and of the one to stop before. Default: all.
+    until_ns : int, optional
+        Stop before the first frame whose stamp is this or later.
+    room : int
+        Stop while the journal has room for fewer records than this: whoever drains it does so, and goes on.
     histogram : Histogram, optional
         Gets the time of each frame, from its bytes to the end of its work.
     by_kind : dict of str to Histogram, optional
         The same, apart by kind of message (`KINDS`).
 
-    Returns the index after the last frame handled; `on_attention` has been called if that is not the end.
+    Returns the index after the last frame handled. That is short of `stop`, and of `until_ns`, after `on_attention` was called,
+    and where the journal is to be drained.
     """
     cdef HistogramState* kinds[6]
     cdef HistogramState* all_kinds = histogram.c if histogram is not None else NULL
-    cdef Py_ssize_t i, n = len(frames)
+    cdef Py_ssize_t i, n = len(frames), end = n if stop is None else stop
+    cdef int64_t until = INT64_MAX if until_ns is None else until_ns
     cdef uint64_t cycles
     cdef int64_t took
     cdef int result, kind
     cdef object frame
     if stamps.shape[0] != n:
         raise ValueError(f"{n} frames, {stamps.shape[0]} stamps")
+    if not 0 <= start <= end <= n:
+        raise ValueError(f"frames {start} to {end} are not among {n}")
     for kind in range(MSG_KINDS):
         kinds[kind] = NULL
     for name, each in (by_kind or {}).items():
         kinds[KINDS[name]] = (<Histogram?>each).c
-    for i in range(start, n):
+    for i in range(start, end):
+        if stamps[i] >= until or journal_room(engine.c.out.journal) < room:
+            return i
         frame = <object>PyList_GET_ITEM(frames, i)
         cycles = cycles_now()
         result = engine.fn(engine.ctx, PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame), stamps[i], cycles)
@@ -60,4 +71,4 @@ def replay(Engine engine not None, list frames not None, const int64_t[::1] stam
         if result & FRAME_ATTENTION:
             engine.on_attention()
             return i + 1
-    return n
+    return end

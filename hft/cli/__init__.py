@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import typer
 
-from hft.cli import bench, config, kill, live, sim, watch
+from hft.cli import backtest, bench, config, kill, live, record, sim, watch
 from hft.cli.options import common
 from hft.errors import ExitCode, HftError
 
@@ -21,8 +21,10 @@ app = typer.Typer(name="hft", rich_markup_mode=None, add_completion=False, prett
 app.callback(help="Paper trading on exchange books, in compiled Python.")(common)
 app.command("live")(live.live)
 app.command("sim")(sim.sim)
+app.command("record")(record.record)
 app.command("watch")(watch.watch)
 app.command("kill")(kill.kill)
+app.command("backtest")(backtest.backtest)
 app.add_typer(bench.app, name="bench")
 app.add_typer(config.app, name="config")
 

@@ -9,7 +9,6 @@ import typer
 
 from hft.cli.options import Assignments, ConfigFile, Json, Symbols, settings, symbol_list
 from hft.config import LiveOptions
-from hft.errors import NotBuiltError
 
 
 def live(
@@ -35,7 +34,9 @@ def live(
     seed: Annotated[int | None, typer.Option(metavar="N", help="Of the embedded exchange's order flow.")] = None,
     monitor_port: Annotated[int | None, typer.Option(metavar="PORT", help="Of /metrics and /health; 0: any free one.")] = None,
     no_monitor: Annotated[bool, typer.Option("--no-monitor", help="Serve neither.")] = False,
-    record: Annotated[Path | None, typer.Option(metavar="FILE", help="Record the session (not built yet).")] = None,
+    record: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Record all that the engine is given, for `hft verify`; .gz or .zst.")
+    ] = None,
     assignments: Assignments = None,
 ) -> int:
     """Trade on paper.
@@ -47,8 +48,6 @@ def live(
     hft live --duration 60
     hft live --config hft.toml --venue binance-usdm --symbols BTCUSDT,ETHUSDT
     """
-    if record is not None:
-        raise NotBuiltError("recording a session", where="--record", do="leave the option out")
     options = {
         "feed.venue": venue,
         "strategy.symbols": symbol_list(symbols),
@@ -62,4 +61,7 @@ def live(
 
     from hft.launch import live as run
 
-    return run(chosen, LiveOptions(duration_s=duration, headless=headless, json=json, fresh=fresh))
+    how = LiveOptions(
+        duration_s=duration, headless=headless, json=json, fresh=fresh, record=None if record is None else str(record)
+    )
+    return run(chosen, how)

@@ -274,6 +274,20 @@ class Logging(Section, frozen=True):
     ] = 10_000
 
 
+class Recording(Section, frozen=True):
+    """`hft live --record` and `hft record`: the run log in a file. Its name says how it is packed: .gz, .zst, else plain."""
+
+    buffer_mb: Annotated[
+        int, _says("memory for what is under way to the disk; beyond it entries are lost, and the recording says so",
+                   ge=1, le=1024)
+    ] = 16
+    rotate_mb: Annotated[
+        int, _says("a new part once a file has so many MB (of 10^6 bytes) on the disk; 0: never", ge=0, le=1_000_000)
+    ] = 0
+    rotate_daily: Annotated[bool, _says("a new part at midnight UTC")] = False
+    level: Annotated[int, _says("of compression: gzip 1 to 9, zstandard 1 to 19; 0: 6 and 3", ge=0, le=19)] = 0
+
+
 # The venues' ordinary tiers, maker and taker, as rule 22 reckons with them.
 ORDINARY_FEES: dict[str, tuple[Decimal, Decimal]] = {
     "spot": (Decimal("0.001"), Decimal("0.001")),
@@ -298,6 +312,7 @@ class Config(Section, frozen=True):
     broker: Broker = Broker()
     signal: SignalSettings = SignalSettings()
     monitoring: Monitoring = Monitoring()
+    recording: Recording = Recording()
     logging: Logging = Logging()
 
     @property
@@ -345,3 +360,5 @@ class LiveOptions(Section, frozen=True):
     """Print the summary as one JSON object on stdout."""
     fresh: bool = False
     """Forget positions and open orders of earlier runs; the kill switch stays as it is."""
+    record: str | None = None
+    """The file that the run log goes to."""

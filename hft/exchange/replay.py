@@ -22,7 +22,8 @@ from hft.exchange.hub import Hub
 from hft.exchange.rest import Refused
 from hft.exchange.streams import channel_of
 from hft.exchange.symbols import SYMBOLS, SymbolSettings
-from hft.feed.captures import Kind, Record, Session
+from hft.feed.captures import Kind, Record
+from hft.feed.sessions import Session
 from hft.feed.specs import SpecRules, listed, quote_of
 from hft.feed.survey import Printed, Survey, survey
 from hft.feed.symbol_table import TABLE

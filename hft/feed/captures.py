@@ -1,9 +1,10 @@
 """Reads recorded sessions: what a venue sent, with the local stamp of each message.
 
-Three kinds of file are known, gzipped or plain, told apart by their first line:
+Four kinds of file are known, plain or packed with gzip or zstandard, told apart by their first line:
 
 ========== ==========================================================================================================
-stamped    ``<stamp> <json>``: frames as received, REST answers bare between them. Our own recordings are of this kind
+recording  our own, see `hft.feed.recording`: ``<ns> <body>``, frames as received and all else that the engine was given
+stamped    ``<stamp> <json>``: frames as received, REST answers bare between them
 wrapped    ``{"ts_local": <stamp>, "symbol": …, "type": …, "data": <json>}``
 paired     two files: ``X.http.*`` with ``<url> -> <stamp>: <json>`` and ``X.ws.*`` with ``<stamp>: <json>``
 ========== ==========================================================================================================
@@ -13,43 +14,21 @@ Stamps are nanoseconds, microseconds or milliseconds, known by their size, or se
 
 from __future__ import annotations
 
-import enum
-import gzip
 import heapq
 import re
-import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
+from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import BinaryIO
 
 import msgspec
 
 from hft.errors import NOT_JSON, DamagedData, UsageError
+from hft.feed import files
+from hft.feed.recording import Kind, Reader, Record, is_recording
 
-
-class Kind(enum.IntEnum):
-    """What one line of a capture holds."""
-
-    FRAME = 0
-    """A websocket message, with or without its combined-stream envelope."""
-    SNAPSHOT = 1
-    """The REST answer to a request for the book."""
-    EXCHANGE_INFO = 2
-    """The REST answer that gives the symbols' rules, the venue's own or another recorder's short form."""
-    LOG = 3
-    """A line of our run log, ``{"hft": …}``: a connection, a timer, a command."""
-
-
-class Record(NamedTuple):
-    """One line of a capture."""
-
-    ns: int
-    """Local stamp, nanoseconds since the epoch."""
-    kind: Kind
-    data: bytes
-    """JSON, as received."""
-    symbol: str = ""
-    """Upper case, where the line says so outside of `data`: a snapshot does not name its symbol itself."""
+__all__ = ["Capture", "Kind", "Record", "stamp_ns"]
 
 
 Parse = Callable[[bytes], "Record | None"]
@@ -153,34 +132,68 @@ def _parser(line: bytes) -> Parse | None:
 
 
 class Capture:
-    """One file of a recorded session, read from its start each time it is iterated over.
+    """One recorded session, read from its start each time it is iterated over.
 
     Parameters
     ----------
     path : str or Path
-        The file; gzip is known by its first bytes, not by the name.
+        The file; gzip and zstandard are known by the first bytes, not by the name. Of a recording in parts any of them, or the
+        name that was given to the recorder: it is read whole.
 
     Attributes
     ----------
     torn : str
         After iteration: empty, or where the file breaks off. A recorder that is killed leaves such a file; what comes before
         the tear is sound.
+    lost : int
+        After iteration: inputs that are missing in a recording, because its recorder could not keep up.
 
     Raises `UsageError` where there is no such file, and `DamagedData`, with file and line, for anything in it that is neither
     a record nor a torn end.
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.parts = files.parts(Path(path))
+        self.path = self.parts[0]
         self.torn = ""
+        self.lost = 0
         self.lines = 0
+        self._raw: BinaryIO | None = None
+        self._before = 0
+        self._at = self.path
+
+    @property
+    def size(self) -> int:
+        """Bytes on the disk, of all parts."""
+        return sum(part.stat().st_size for part in self.parts)
+
+    @property
+    def position(self) -> int:
+        """Bytes of the file that were read, as they lie on the disk: for progress."""
+        return self._before if self._raw is None or self._raw.closed else self._before + self._raw.tell()
 
     def __iter__(self) -> Iterator[Record]:
-        return _in_stamp_order(self._records())
+        self.torn, self.lost, self._before = "", 0, 0
+        with closing(self._lines(self.path)) as rest:
+            first = next(rest, b"")
+            lines = chain([first], rest) if first else rest
+            if not is_recording(first):
+                yield from _in_stamp_order(self._records(lines))
+                return
+            reader = Reader()
+            yield from self._part(reader, lines)
+        for part in self.parts[1:]:
+            if self.torn:
+                raise DamagedData(self.torn, do=f"copy it again: {part.name} goes on after it")
+            with closing(self._lines(part)) as lines:
+                yield from self._part(reader, lines)
+        self.lost = reader.lost
+        if not self.torn and not reader.ended:
+            self.torn = f"{self.parts[-1]} has no end: its recorder was killed after line {self.lines}; read up to there"
 
-    def _records(self) -> Iterator[Record]:
+    def _records(self, lines: Iterable[bytes]) -> Iterator[Record]:
         parse: Parse | None = None
-        for line in self._lines():
+        for line in lines:
             body = line.strip()
             if not body:
                 continue
@@ -191,7 +204,7 @@ class Capture:
                 record = parse(body)
             except NOT_JSON as error:
                 if line.endswith(b"\n") or parse is None:
-                    raise DamagedData(str(error), where=f"{self.path}, line {self.lines}", do=_WAY_OUT) from None
+                    raise self._damaged(str(error)) from None
                 self.torn = f"{self.path} breaks off within line {self.lines}; read up to there"
                 return
             if record is not None:
@@ -199,32 +212,42 @@ class Capture:
         if parse is None and not self.torn:
             raise DamagedData("holds no record", where=str(self.path), do=_WAY_OUT)
 
-    def _lines(self) -> Iterator[bytes]:
-        self.torn, self.lines = "", 0
+    def _part(self, reader: Reader, lines: Iterable[bytes]) -> Iterator[Record]:
+        """A recording of our own, or a part of one."""
+        for line in lines:
+            if not line.endswith(b"\n"):
+                self.torn = f"{self._at} breaks off within line {self.lines}; read up to there"
+                return
+            try:
+                record = reader.read(line)
+            except ValueError as error:
+                raise self._damaged(str(error)) from None
+            if record is not None:
+                yield record
+
+    def _lines(self, path: Path) -> Generator[bytes, None, None]:
+        self._at, self.lines = path, 0
+        self._before += self._raw.tell() if self._raw is not None and not self._raw.closed else 0
         try:
-            with _open(self.path) as file:
-                for line in file:
+            file = path.open("rb")
+            with file:
+                self._raw = file
+                for line in files.lines(file):
                     self.lines += 1
                     yield line
-        except EOFError:
-            self.torn = f"{self.path} breaks off after line {self.lines}; read up to there"
-        except (zlib.error, gzip.BadGzipFile) as error:
-            raise DamagedData(f"can't be unpacked: {error}", where=f"{self.path}, after line {self.lines}", do=_WAY_OUT) from None
+                self._before += file.tell()
+        except files.Torn:
+            self.torn = f"{path} breaks off after line {self.lines}; read up to there"
+        except OSError as error:
+            raise UsageError(f"can't be read: {error.strerror}", where=str(path), do="name an existing capture file") from None
+        except ValueError as error:
+            raise DamagedData(str(error), where=f"{path}, after line {self.lines}", do=_WAY_OUT) from None
+
+    def _damaged(self, what: str) -> DamagedData:
+        return DamagedData(what, where=f"{self._at}, line {self.lines}", do=_WAY_OUT)
 
 
 _WAY_OUT = "copy it again from where it came from, or cut it before that line"
-
-
-def _open(path: Path) -> BinaryIO:
-    try:
-        file = path.open("rb")
-        if file.read(2) == b"\x1f\x8b":
-            file.close()
-            return cast(BinaryIO, gzip.open(path, "rb"))
-    except OSError as error:
-        raise UsageError(f"can't be read: {error.strerror}", where=str(path), do="name an existing capture file") from None
-    file.seek(0)
-    return file
 
 
 def _in_stamp_order(records: Iterable[Record]) -> Iterator[Record]:
@@ -240,42 +263,3 @@ def _in_stamp_order(records: Iterable[Record]) -> Iterator[Record]:
         yield record
     while answers:
         yield heapq.heappop(answers)[2]
-
-
-# -- several files -------------------------------------------------------------------------------------------------
-
-
-class Session:
-    """Several captures as one session, merged by (stamp, file, line) (SEMANTICS 1).
-
-    Of a paired capture either file may be named; the others of the pair are found beside it.
-
-    Attributes
-    ----------
-    captures : list of Capture
-        In the order of the merge.
-    """
-
-    def __init__(self, paths: Iterable[str | Path]) -> None:
-        self.captures = [Capture(path) for path in _with_pairs(Path(path) for path in paths)]
-        if not self.captures:
-            raise UsageError("no capture named", do="name at least one file")
-
-    @property
-    def torn(self) -> list[str]:
-        """After iteration: where each torn file breaks off."""
-        return [capture.torn for capture in self.captures if capture.torn]
-
-    def __iter__(self) -> Iterator[Record]:
-        if len(self.captures) == 1:
-            return iter(self.captures[0])
-        return heapq.merge(*self.captures, key=lambda record: record.ns)     # stable: file, then line
-
-
-def _with_pairs(paths: Iterable[Path]) -> list[Path]:
-    found: dict[Path, None] = {}
-    for path in paths:
-        match = re.fullmatch(r"(.+)\.(http|ws)\.[\d.]+", path.name)
-        mates = [mate for kind in ("http", "ws") for mate in sorted(path.parent.glob(f"{match[1]}.{kind}.*"))] if match else []
-        found.update(dict.fromkeys(mates or [path]))
-    return list(found)

@@ -239,27 +239,25 @@ class Connection:
             except Rejected:
                 message = None  # begins like one, and is none: the sink says why it can't be used
             if isinstance(message, Answer):
-                return self._on_answer(message)
-            if isinstance(message, VenueError):
-                return self._on_refusal(message)
-            if isinstance(message, ServerShutdown):
+                self._on_answer(message)
+            elif isinstance(message, VenueError):
+                self._on_refusal(message)
+            elif isinstance(message, ServerShutdown):
                 self._watcher.tell("server_shutdown", "the venue announces that it will close", self)
-        return self._sink.on_other(frame, now_ns)
+        return self._sink.on_other(frame, now_ns)       # those too: what is recorded and replayed counts the same
 
-    def _on_answer(self, answer: Answer) -> int:
+    def _on_answer(self, answer: Answer) -> None:
         method = self._answered(answer.id)
         if method == "LIST_SUBSCRIPTIONS" and isinstance(answer.result, list):
             missing = len(set(self.streams) - set(answer.result))
             if missing:
                 self._drop(f"{missing} of {len(self.streams)} streams are not subscribed to")
-        return 0
 
-    def _on_refusal(self, error: VenueError) -> int:
+    def _on_refusal(self, error: VenueError) -> None:
         method = self._answered(error.id)
         self._watcher.tell("refused", f"{method or 'a request'} was refused: {error.msg} ({error.code})", self)
         if method == "SUBSCRIBE":
             self._drop("the subscription was refused")
-        return 0
 
     def _answered(self, asked: int | str | None) -> str:
         """The method of the request that an answer belongs to; empty for none of ours."""

@@ -27,6 +27,8 @@ from hft.feed.venues import Trades, Venue
 
 LOOK_S = 1.0
 """How often the engine is asked for wanted snapshots besides when it draws attention."""
+ALERTS = frozenset({"disconnected", "connect_failed", "silent", "refused", "snapshot_failed", "rate_limited"})
+"""Events that are worth a warning."""
 CALM_S = 10.0
 """A snapshot wanted again sooner than this waits for its backoff."""
 
@@ -39,7 +41,8 @@ class MarketSink(Protocol):
     def disconnect(self, symbol: str, now_ns: int) -> None: ...
 
     def on_snapshot(
-        self, symbol: str, last_update_id: int, bids: list[tuple[str, str]], asks: list[tuple[str, str]], now_ns: int, stamp: int
+        self, symbol: str, last_update_id: int, bids: list[tuple[str, str]], asks: list[tuple[str, str]], now_ns: int, stamp: int,
+        body: bytes,
     ) -> int: ...
 
     def wants_snapshot(self) -> list[str]: ...
@@ -233,7 +236,7 @@ class Feed:
                 self.tell("snapshot_failed", str(error), symbols=[symbol])
                 continue
             stamp = book.transaction_time or book.event_time or 0
-            code = self._market.on_snapshot(symbol, book.last_update_id, book.bids, book.asks, self.clock.now(), stamp)
+            code = self._market.on_snapshot(symbol, book.last_update_id, book.bids, book.asks, self.clock.now(), stamp, body)
             self.tell("snapshot", f"id {book.last_update_id}: {name_of(code)}", symbols=[symbol])
 
     async def _look(self) -> None:

@@ -8,7 +8,7 @@ from itertools import islice
 
 import msgspec
 
-from hft.errors import NOT_JSON, DamagedData
+from hft.errors import NOT_JSON, DamagedData, UsageError
 from hft.feed.captures import Kind, Record
 
 
@@ -33,6 +33,15 @@ class Survey(msgspec.Struct):
     printed: dict[str, Printed] = {}
     exchange_info: list[bytes] = []
     """Bodies, oldest first."""
+    traded: set[str] = set()
+    """Of `trade` and `aggTrade`, those that were seen."""
+    opened: set[str] = set()
+    """Symbols whose stream a line of a run log opens."""
+
+    @property
+    def trades(self) -> str:
+        """The stream that volume is told by (SEMANTICS 10): `trade` where there is one."""
+        return "aggTrade" if self.traded == {"aggTrade"} else "trade"
 
     def require(self, where: str) -> Survey:
         """Itself; DamagedData when dialect or symbols could not be told."""
@@ -40,6 +49,29 @@ class Survey(msgspec.Struct):
             missing = "symbol" if self.dialect else "dialect"
             raise DamagedData(f"no message tells the {missing}", where=where, do=f"set the {missing} yourself")
         return self
+
+
+def together(parts: Iterable[tuple[str, Survey]]) -> Survey:
+    """What several files or sources hold as one session, each with what to call it in a message.
+
+    Raises `UsageError` where they are of different dialects.
+    """
+    whole = Survey(symbols=[], printed={}, exchange_info=[], traded=set(), opened=set())
+    told_by = ""
+    for where, part in parts:
+        if part.dialect and whole.dialect and part.dialect != whole.dialect:
+            what = f"is of the {part.dialect} dialect, {told_by} of {whole.dialect}"
+            raise UsageError(what, where=where, do="run files of one venue at a time")
+        told_by = told_by or (where if part.dialect else "")
+        whole.dialect = whole.dialect or part.dialect
+        whole.symbols += [name for name in part.symbols if name not in whole.symbols]
+        for name, printed in part.printed.items():
+            known = whole.printed.setdefault(name, Printed())
+            known.price, known.qty = max(known.price, printed.price), max(known.qty, printed.qty)
+        whole.exchange_info += part.exchange_info
+        whole.traded |= part.traded
+        whole.opened |= part.opened
+    return whole
 
 
 class _Data(msgspec.Struct):
@@ -68,7 +100,18 @@ class _Frame(_Data):
     data: _Data | None = None
 
 
+class _Opening(msgspec.Struct):
+    connect: str = ""
+
+
+class _Line(msgspec.Struct):
+    """A line of a run log, as far as it matters here."""
+
+    hft: _Opening
+
+
 _decode = msgspec.json.Decoder(_Frame).decode
+_decode_line = msgspec.json.Decoder(_Line).decode
 _NUMBER = re.compile(rb'"(\d+(?:\.\d+)?)"')
 
 
@@ -85,7 +128,7 @@ def _dialect(data: _Data) -> str:
     if data.e == "depthUpdate" or data.M is not None or (not data.e and data.s and data.B):
         return "spot"
     if data.lastUpdateId is not None and data.E is not None:
-        return "usdm"           # spot snapshots carry no time
+        return "coinm" if data.symbol else "usdm"       # spot's books carry no time, and only COIN-M's their symbol
     return ""
 
 
@@ -101,9 +144,10 @@ def survey(records: Iterable[Record], limit: int = 10_000) -> Survey:
     >>> found.dialect, found.symbols, found.printed["BTCUSDT"]
     ('usdm', ['BTCUSDT'], Printed(price=2, qty=3))
     """
-    found = Survey(symbols=[], printed={}, exchange_info=[])
+    found = Survey(symbols=[], printed={}, exchange_info=[], traded=set(), opened=set())
     for record in islice(records, limit):
         if record.kind == Kind.LOG:
+            _see_line(found, record.data)
             continue
         if record.kind == Kind.EXCHANGE_INFO:
             found.exchange_info.append(record.data)
@@ -115,6 +159,8 @@ def survey(records: Iterable[Record], limit: int = 10_000) -> Survey:
         dialect = _dialect(data)
         if not found.dialect or dialect == "coinm":
             found.dialect = dialect or found.dialect    # COIN-M's tickers look like USD-M's until a `ps` is seen
+        if data.e in ("trade", "aggTrade"):
+            found.traded.add(data.e)
         symbol = (data.s or record.symbol or data.symbol).upper()
         if symbol and symbol not in found.printed:
             found.symbols.append(symbol)
@@ -122,6 +168,18 @@ def survey(records: Iterable[Record], limit: int = 10_000) -> Survey:
         if symbol:
             _see(found.printed[symbol], data)
     return found
+
+
+def _see_line(found: Survey, line: bytes) -> None:
+    try:
+        symbol = _decode_line(line).hft.connect
+    except msgspec.DecodeError:
+        return
+    if symbol:
+        found.opened.add(symbol)
+        if symbol not in found.printed:
+            found.symbols.append(symbol)
+            found.printed[symbol] = Printed()
 
 
 def _see(printed: Printed, data: _Data) -> None:

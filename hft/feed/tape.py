@@ -1,47 +1,91 @@
-"""A recorded session in memory, ready to be run through an engine as fast as it goes."""
+"""Recorded inputs in memory, a bounded batch of a session or all of it, ready to be run through an engine as fast as it goes."""
 
 from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
 
 from hft._core.engine import Engine
+from hft._core.events import EventEncoder
 from hft._core.histogram import Histogram
 from hft._core.replay import replay
 from hft._core.types import Spec
+from hft.config import Config
 from hft.errors import DamagedData
-from hft.feed import specs, survey
-from hft.feed.captures import Kind, Record, Session
-from hft.feed.messages import DepthSnapshot, decode
+from hft.feed.captures import Kind, Record
+from hft.feed.messages import DepthSnapshot, Rejected, decode
+from hft.feed.sessions import Session
+
+BATCH_RECORDS = 20_000
+BATCH_BYTES = 8 << 20
+
+MARKET = frozenset({"connect", "disconnect", "resync", "timer"})
+"""Lines of a run log that say what became of the market's streams; the others are the doings of whoever ran it."""
+
+
+class Mark(NamedTuple):
+    """An input that is no frame."""
+
+    before: int
+    """Frames before it."""
+    ns: int
+    name: str
+    """``book``, or what the run log calls it: ``connect``, ``timer``, ``kill`` …"""
+    value: Any
+    """Of a book its symbol and itself, else what stands in the run log."""
+
+
+class _Line(msgspec.Struct):
+    hft: dict[str, Any]
+
+
+_decode_line = msgspec.json.Decoder(_Line).decode
 
 
 class Tape:
-    """Frames with their stamps, and the REST books between them.
+    """Frames with their stamps, and what comes between them: REST books, and lines of a run log.
 
     Parameters
     ----------
     records : iterable of Record
-        As `hft.feed.captures` reads them; the run log's lines and exchangeInfo are left out.
+        As `hft.feed.sessions` gives them; exchangeInfo is left out.
     symbol : str
         Whose book a snapshot is that does not say so itself: the session's only symbol.
     """
 
-    def __init__(self, records: Iterable[Record], symbol: str = "") -> None:
+    def __init__(self, records: Iterable[Record] = (), symbol: str = "") -> None:
         self.frames: list[bytes] = []
         self.stamps = array("q")
-        self.books: list[tuple[int, str, int, DepthSnapshot]] = []
-        """(frames before it, symbol, stamp, book)"""
+        self.marks: list[Mark] = []
+        self._frame = self._mark = 0
         for record in records:
-            if record.kind is Kind.FRAME:
-                self.frames.append(record.data)
-                self.stamps.append(record.ns)
-            elif record.kind is Kind.SNAPSHOT:
-                book = decode(record.data)
-                if not isinstance(book, DepthSnapshot):
-                    raise DamagedData("a line that is no book stands where one should", where=str(record.data[:60]))
-                self.books.append((len(self.frames), record.symbol or symbol, record.ns, book))
+            self.add(record, symbol)
+
+    def add(self, record: Record, symbol: str = "") -> None:
+        """One input more. Raises `DamagedData` for a book that is none."""
+        if record.kind is Kind.FRAME:
+            self.frames.append(record.data)
+            self.stamps.append(record.ns)
+        elif record.kind is Kind.SNAPSHOT:
+            self._put(record.ns, "book", (record.symbol or symbol, _book(record.data)))
+        elif record.kind is Kind.LOG:
+            for name, value in _decode_line(record.data).hft.items():
+                self._put(record.ns, name, value)
+
+    def _put(self, ns: int, name: str, value: Any) -> None:
+        self.marks.append(Mark(len(self.frames), ns, name, value))
+
+    # -- what is on it
+
+    @property
+    def books(self) -> list[tuple[int, str, int, DepthSnapshot]]:
+        """(frames before it, symbol, stamp, book) of each REST book."""
+        return [(mark.before, mark.value[0], mark.ns, mark.value[1]) for mark in self.marks if mark.name == "book"]
 
     @property
     def trades(self) -> str:
@@ -51,49 +95,154 @@ class Tape:
     @property
     def start_ns(self) -> int:
         """The first stamp."""
-        first = [*self.stamps[:1], *(ns for _, _, ns, _ in self.books[:1])]
-        return min(first, default=0)
+        return min([*self.stamps[:1], *(mark.ns for mark in self.marks[:1])], default=0)
+
+    @property
+    def next_ns(self) -> int | None:
+        """The stamp of the input that comes next; None at the end."""
+        if self._mark < len(self.marks) and self.marks[self._mark].before <= self._frame:
+            return self.marks[self._mark].ns
+        return self.stamps[self._frame] if self._frame < len(self.frames) else None
+
+    # -- running it
+
+    def advance(
+        self,
+        engine: Engine,
+        *,
+        until_ns: int | None = None,
+        room: int = 0,
+        commands: bool = False,
+        on_state: Callable[[int, dict[str, str]], None] | None = None,
+        histogram: Histogram | None = None,
+        by_kind: dict[str, Histogram] | None = None,
+    ) -> None:
+        """Give the engine what comes next: to the end, to a time, or until the journal is low on room.
+
+        Parameters
+        ----------
+        until_ns : int, optional
+            Stop before the first input with this stamp or a later one.
+        room : int
+            Stop while the journal has room for fewer records than this.
+        commands : bool
+            Apply the run log's commands as well: kill switch, journal full, stop. To verify a run, not to trade anew on what it
+            saw.
+        on_state : callable, optional
+            ``on_state(ns, {symbol: state hash in hex})`` at each such line of the run log.
+        histogram, by_kind
+            Get the time of each frame, from its bytes to the end of its work; see `hft._core.replay.replay`.
+        """
+        while (next_ns := self.next_ns) is not None and (until_ns is None or next_ns < until_ns):
+            if engine.journal_room < room:
+                return
+            mark = self.marks[self._mark] if self._mark < len(self.marks) else None
+            if mark is None or mark.before > self._frame:
+                stop = mark.before if mark is not None else len(self.frames)
+                self._frame = replay(
+                    engine, self.frames, self.stamps, start=self._frame, stop=stop, until_ns=until_ns, room=room,
+                    histogram=histogram, by_kind=by_kind,
+                )
+                continue
+            self._mark += 1
+            if mark.name == "state" and on_state is not None:
+                on_state(mark.ns, mark.value)
+            elif mark.name == "book" or mark.name in MARKET or commands:
+                _apply(engine, mark)
 
     def run(
         self, engine: Engine, *, histogram: Histogram | None = None, by_kind: dict[str, Histogram] | None = None
     ) -> int:
-        """Connect every symbol, then all of it in order; how many frames the engine was given.
+        """All of it, from its start; how many frames the engine was given.
 
-        The histograms get the time of each frame, from its bytes to the end of its work.
+        Symbols whose stream no line opens are connected first.
         """
+        self.rewind()
+        opened = {mark.value for mark in self.marks if mark.name == "connect"}
         for spec in engine.symbols:
-            engine.connect(spec.name, self.start_ns)
+            if spec.name not in opened:
+                engine.connect(spec.name, self.start_ns)
+        self.advance(engine, histogram=histogram, by_kind=by_kind)
+        return self._frame
+
+    def encode(self, encoder: EventEncoder) -> None:
+        """The market's part of it as event records: frames, books and connections."""
         done = 0
-        for before, symbol, ns, book in [*self.books, (len(self.frames), "", 0, None)]:
-            frames, stamps = self._part(done, before)
-            at = 0
-            while at < len(frames):
-                at = replay(engine, frames, stamps, start=at, histogram=histogram, by_kind=by_kind)
-            done = before
-            if book is not None:
-                stamp = book.transaction_time or book.event_time or 0
-                engine.on_snapshot(symbol, book.last_update_id, book.bids, book.asks, ns, stamp)
-        return done
+        for mark in self.marks:
+            self._encode(encoder, done, mark.before)
+            done = mark.before
+            match mark.name:
+                case "book":
+                    symbol, book = mark.value
+                    stamp = book.transaction_time or book.event_time or 0
+                    encoder.snapshot(symbol, book.last_update_id, book.bids, book.asks, mark.ns, stamp)
+                case "connect":
+                    encoder.connect(mark.value, mark.ns)
+                case "disconnect":
+                    encoder.disconnect(mark.value, mark.ns)
+        self._encode(encoder, done, len(self.frames))
 
-    def _part(self, first: int, last: int) -> tuple[list[bytes], array[int]]:
-        if (first, last) == (0, len(self.frames)):
-            return self.frames, self.stamps
-        return self.frames[first:last], self.stamps[first:last]
+    def _encode(self, encoder: EventEncoder, first: int, last: int) -> None:
+        if last > first:
+            encoder.frames(self.frames[first:last], self.stamps[first:last])
+
+    def rewind(self) -> None:
+        """Begin again."""
+        self._frame = self._mark = 0
 
 
-def load(
-    paths: Iterable[str | Path], *, fees: tuple[specs.Text, specs.Text], settings: Mapping[str, specs.Rules] | None = None
-) -> tuple[Tape, list[Spec], str]:
-    """Captures as one session: the tape, the symbols' specifications, and the dialect.
+def _apply(engine: Engine, mark: Mark) -> None:
+    match mark.name:
+        case "book":
+            symbol, book = mark.value
+            stamp = book.transaction_time or book.event_time or 0
+            engine.on_snapshot(symbol, book.last_update_id, book.bids, book.asks, mark.ns, stamp)
+        case "connect":
+            engine.connect(mark.value, mark.ns)
+        case "disconnect":
+            engine.disconnect(mark.value, mark.ns)
+        case "timer":
+            engine.advance(mark.ns)
+        case "kill":
+            engine.kill(mark.value, mark.ns)
+        case "journal_full":
+            engine.journal_full(mark.value, mark.ns)
+        case "stop":
+            engine.stop(mark.ns)
 
-    Raises what `hft.feed.captures` and `hft.feed.specs` raise.
+
+def _book(body: bytes) -> DepthSnapshot:
+    try:
+        book = decode(body)
+    except Rejected as error:
+        raise DamagedData(f"a line that is no book stands where one should: {error}", where=str(body[:60])) from None
+    if not isinstance(book, DepthSnapshot):
+        raise DamagedData("a line that is no book stands where one should", where=str(body[:60]))
+    return book
+
+
+def batches(records: Iterable[Record], *, size: int = BATCH_RECORDS, limit: int = BATCH_BYTES) -> Iterator[Tape]:
+    """A session of any length as tapes of at most `size` records, of `limit` bytes or one record more."""
+    tape, count, held = Tape(), 0, 0
+    for record in records:
+        tape.add(record)
+        count += 1
+        held += len(record.data)
+        if count == size or held >= limit:
+            yield tape
+            tape, count, held = Tape(), 0, 0
+    if count:
+        yield tape
+
+
+def load(paths: Iterable[str | Path], config: Config) -> tuple[Tape, list[Spec], str]:
+    """Captures as one session, all of it in memory: the tape, the symbols' specifications, and the dialect.
+
+    Raises what `hft.feed.sessions` raises.
     """
     session = Session(paths)
-    records = list(session)
+    resolved = session.specs(config)
+    tape = Tape(session.inputs())
     for torn in session.torn:
         print(torn, file=sys.stderr)
-    seen = survey.survey(records).require(str(session.captures[0].path))
-    resolved = specs.resolve(
-        seen.symbols, seen.dialect, fees=fees, settings=settings, exchange_info=seen.exchange_info, printed=seen.printed
-    )
-    return Tape(records, seen.symbols[0]), [each.spec for each in resolved], seen.dialect
+    return tape, [each.spec for each in resolved], session.survey.dialect

@@ -129,6 +129,7 @@ class PageState(msgspec.Struct, frozen=True):
     build: str
     halted: bool
     writer_failed: bool
+    recording_broken: bool
     kill: Kill
     counters: dict[str, int]
     messages: dict[str, int]
@@ -203,6 +204,7 @@ def view(raw: dict[str, Any], monotonic_ns: int) -> PageState:
         build=header["build"],
         halted="halted" in flags,
         writer_failed="writer_failed" in flags,
+        recording_broken="recording_broken" in flags,
         kill=Kill(header["kill_on"], header["kill_reason"], header["kill_since_ns"], header["kill_requested"]),
         messages=counters.pop("messages"),
         rejects=counters.pop("rejects"),

@@ -1,4 +1,4 @@
-"""Recorded sessions: the three kinds of file, torn ends, damage, and several files as one session."""
+"""Recorded sessions: the three kinds of file, torn ends, damage, and what a look at the first messages tells."""
 
 import contextlib
 import gzip
@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hft.errors import DamagedData, UsageError
-from hft.feed.captures import Capture, Kind, Record, Session, stamp_ns
+from hft.feed.captures import Capture, Kind, Record, stamp_ns
+from hft.feed.sessions import Session
 from hft.feed.survey import survey
 from tests import data
 
@@ -79,28 +80,6 @@ def test_wrapped_lines_put_rest_answers_where_their_stamps_belong(tmp_path, pack
     assert records[1] == (1_772_633_474_227_860_200, Kind.SNAPSHOT, BOOK, "BTCUSDT")
 
 
-def test_a_pair_is_found_by_either_of_its_files_and_merged_by_stamp(tmp_path):
-    rest, ws = tmp_path / "V.http.0.0", tmp_path / "V.ws.1.0"
-    rest.write_bytes(b"https://fapi.example/fapi/v1/depth?symbol=AUSDT&limit=1000 -> 1626992741.301402: " + BOOK + b"\n\n")
-    ws.write_bytes(
-        b"wss://f.example/stream?streams=ausdt@aggTrade <-> 1626992740.179554\n"
-        b"1626992741.301401: " + FRAMES[0] + b"\n1626992741.301402: " + FRAMES[1] + b"\n"
-    )
-    (tmp_path / "V_OTHER.ws.1.0").write_bytes(b"1626992741.0: {}\n")
-    for named in ([rest], [ws], [ws, rest]):
-        records = list(Session(named))
-        assert [record.data for record in records] == [FRAMES[0], BOOK, FRAMES[1]]      # equal stamps: file, then line
-        assert records[1].symbol == "AUSDT"
-
-
-def test_files_are_merged_by_stamp_then_file_then_line(tmp_path):
-    a, b = tmp_path / "a", tmp_path / "b"
-    a.write_bytes(b"".join(b"%d %s\n" % (NS + at, frame) for at, frame in zip((0, 5, 5), FRAMES, strict=False)))
-    b.write_bytes(b"".join(b"%d %s\n" % (NS + at, frame) for at, frame in zip((5, 5, 9), FRAMES[10:], strict=False)))
-    assert [record.data for record in Session([a, b])] == [FRAMES[n] for n in (0, 1, 2, 10, 11, 12)]
-    assert [record.data for record in Session([b, a])] == [FRAMES[n] for n in (0, 10, 11, 1, 2, 12)]
-
-
 # -- torn and damaged --------------------------------------------------------------------------------------------------
 
 
@@ -130,9 +109,6 @@ def test_a_torn_gzip_is_read_up_to_the_tear_and_says_so(tmp_path_factory, cut):
     assert [record.data for record in records] == FRAMES[: len(records)]
     assert str(path) in capture.torn
     assert str(capture.lines) in capture.torn
-    session = Session([path])
-    assert list(session) == records
-    assert session.torn == [capture.torn]
 
 
 def test_a_second_reading_starts_anew(tmp_path):
@@ -178,8 +154,6 @@ def test_a_file_that_is_not_there_is_a_usage_error(tmp_path):
     with pytest.raises(UsageError, match="No such file") as mistake:
         list(Capture(tmp_path / "nowhere"))
     assert mistake.value.exit_code == 2
-    with pytest.raises(UsageError):
-        Session([])
     with pytest.raises(UsageError):
         list(Capture(tmp_path))
 

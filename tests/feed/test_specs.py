@@ -7,7 +7,8 @@ import pytest
 
 from hft.config.sections import SymbolRules
 from hft.errors import NOT_JSON, UsageError
-from hft.feed.captures import Kind, Record, Session
+from hft.feed.captures import Kind, Record
+from hft.feed.sessions import Session
 from hft.feed.specs import listed, resolve
 from hft.feed.survey import Printed, survey
 from tests import data

@@ -1,0 +1,233 @@
+"""What a backtest came to: fills, orders and a series as structured NumPy arrays, and the summary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hft._core import names, status
+from hft._core.engine import Engine
+from hft._core.journal import Journal
+from hft._core.types import Spec
+from hft.summary import Summary, as_text
+
+Array = NDArray[Any]
+
+JOURNAL = np.dtype([
+    *((name, "<i8") for name in ("seq", "ts_ns", "exch_ns", "order_id", "price", "qty", "leaves", "fee")),
+    *((name, "<i8") for name in ("cash", "cost", "realised", "due_ns", "sent_ns")),
+    *((name, "<i4") for name in ("symbol", "reason", "run")),
+    ("kind", "u1"), ("side", "i1"),
+    *((name, "u1") for name in ("type", "tif", "flags", "status", "maker", "trust")),
+    ("crc", "<u4"),
+])
+"""A journal record as it lies in memory (`hft/_core/types.pxd`)."""
+
+_FILL, _ORDER = (next(code for code, name in names.RECORD_KIND.items() if name == kind) for kind in ("fill", "order"))
+
+
+class BacktestSummary(Summary, frozen=True, kw_only=True):
+    """The summary of a backtest: that of a live run, and three figures more.
+
+    `duration_s` is the time that the data spans, and of the latencies the histograms are of this machine's work.
+    """
+
+    events: int
+    """Messages that the engine was given."""
+    events_per_s: int
+    """The same a second of the wall clock, reading included."""
+    state_hash: dict[str, str]
+    """Of each symbol at the end: two runs that differ in one figure differ here."""
+
+
+class Result:
+    """What a backtest came to.
+
+    Attributes
+    ----------
+    fills : structured array
+        A row a fill, in the order in which they were made: `order_id`, `exch_ts_ns` (when it happened, on the venue's clock, as
+        it reads here), `local_ts_ns` (when the strategy was told), `symbol`, `side` (+1 bought, −1 sold), `price`, `qty`, `fee`,
+        `maker`; beside them `fee_in_base`, `leaves`, `trust` (what the book was worth when it was made), and the exact integers
+        `price_ticks`, `qty_quanta`, `fee_e8` (1e-8 of the fee's asset).
+    orders : structured array
+        A row an order, as it was in the end: `order_id`, `symbol`, `side`, `type`, `time_in_force`, `reduce_only`, `price` (NaN:
+        none), `qty`, `leaves`, `status`, `reason`, `created_ns`, `updated_ns`, `sent_ns`, `due_ns`, `exch_ts_ns`, and
+        `price_ticks`, `qty_quanta`, `leaves_quanta`.
+    series : structured array
+        A row a symbol and interval of `series_ms` in which anything was received, and a last one at the end: `ts_ns` (the
+        interval's end, exclusive), `symbol`, `mid` (NaN before the first), `position`, `cash`, `realised`, `unrealised`, `fees`,
+        `total`, `synced`, `state_hash`.
+    summary : BacktestSummary
+    torn : list of str
+        Where each file that breaks off does so.
+
+    Prices, quantities and money are the nearest float64 to the exact decimal, in quote units.
+    """
+
+    def __init__(self, fills: Array, orders: Array, series: Array, summary: BacktestSummary, torn: Sequence[str] = ()) -> None:
+        self.fills = fills
+        self.orders = orders
+        self.series = series
+        self.summary = summary
+        self.torn = list(torn)
+
+    def __repr__(self) -> str:
+        s = self.summary
+        counts = f"{s.events} events, {len(self.orders)} orders, {len(self.fills)} fills"
+        return f"Result({', '.join(s.symbols)}: {counts}, {s.pnl.total} {s.quote})"
+
+    def __str__(self) -> str:
+        """The summary, one figure a line."""
+        s = self.summary
+        return f"{as_text(s)}\n{'speed':<14} {s.events_per_s:,} events/s"
+
+
+class Collector:
+    """Takes what an engine writes down, while it runs."""
+
+    def __init__(self, engine: Engine, journal: Journal) -> None:
+        self.engine = engine
+        self.journal = journal
+        self._specs = list(engine.symbols)
+        self._fills: list[Array] = []
+        self._orders: list[Array] = []
+        self._series: list[tuple[Any, ...]] = []
+
+    def drain(self) -> None:
+        """Empty the journal."""
+        batch = self.journal.drain(self.journal.used)
+        records = np.frombuffer(batch, JOURNAL)
+        for kind, kept in ((_FILL, self._fills), (_ORDER, self._orders)):
+            if len(found := records[records["kind"] == kind]):
+                kept.append(found)
+        self.journal.commit(len(records))
+
+    def sample(self, ts_ns: int) -> None:
+        """A row of the series for each symbol. Looks, and changes nothing."""
+        engine = self.engine
+        for spec in self._specs:
+            pnl, name = engine.pnl(spec.name), spec.name
+            mid = float("nan") if pnl.mark is None else float(pnl.mark)
+            self._series.append((
+                ts_ns, name, mid, float(engine.position(name)), float(pnl.cash), float(pnl.realised), float(pnl.unrealised),
+                float(pnl.fees), float(pnl.total), engine.synced(name), engine.state_hash(name),
+            ))
+
+    def result(self, summary: Summary, *, seconds: float, torn: Sequence[str]) -> Result:
+        """All of it; the run is over."""
+        self.drain()
+        extended = BacktestSummary(
+            **{name: getattr(summary, name) for name in Summary.__struct_fields__},
+            events=summary.messages,
+            events_per_s=round(summary.messages / max(seconds, 1e-9)),
+            state_hash={spec.name: f"{self.engine.state_hash(spec.name):016x}" for spec in self._specs},
+        )
+        none = [np.empty(0, JOURNAL)]
+        fills, orders = np.concatenate(self._fills or none), np.concatenate(self._orders or none)
+        return Result(_fills(fills, self._specs), _orders(orders, self._specs), self._series_array(), extended, torn)
+
+    def _series_array(self) -> Array:
+        floats = ("mid", "position", "cash", "realised", "unrealised", "fees", "total")
+        dtype = np.dtype([
+            ("ts_ns", "i8"), ("symbol", _name_type(self._specs)), *((name, "f8") for name in floats), ("synced", "?"),
+            ("state_hash", "u8"),
+        ])
+        return np.array(self._series, dtype)
+
+
+# -- journal records to rows -----------------------------------------------------------------------------------------------
+
+
+def _fills(records: Array, specs: list[Spec]) -> Array:
+    symbol = records["symbol"]
+    return _rows({
+        "order_id": records["order_id"],
+        "exch_ts_ns": records["exch_ns"],
+        "local_ts_ns": records["due_ns"],
+        "symbol": _words(symbol, {i: spec.name for i, spec in enumerate(specs)}),
+        "side": records["side"],
+        "price": _decimal(records["price"], symbol, specs, _tick),
+        "qty": _decimal(records["qty"], symbol, specs, _quantum),
+        "fee": records["fee"] / 1e8,
+        "maker": records["maker"] != 0,
+        "fee_in_base": records["flags"] & names.FILL_BASE_FEE != 0,
+        "leaves": _decimal(records["leaves"], symbol, specs, _quantum),
+        "trust": _words(records["trust"], names.TRUST),
+        "price_ticks": records["price"],
+        "qty_quanta": records["qty"],
+        "fee_e8": records["fee"],
+    })
+
+
+def _orders(records: Array, specs: list[Spec]) -> Array:
+    """The last record of each order, in the order in which they were created."""
+    ids, first, which = np.unique(records["order_id"], return_index=True, return_inverse=True)
+    last = np.zeros(len(ids), np.int64)
+    last[which] = np.arange(len(records))           # of several for one place the last one stays
+    created, order = records["ts_ns"][first], np.argsort(first)
+    records, created = records[last][order], created[order]
+    symbol = records["symbol"]
+    price = _decimal(records["price"], symbol, specs, _tick)
+    return _rows({
+        "order_id": records["order_id"],
+        "symbol": _words(symbol, {i: spec.name for i, spec in enumerate(specs)}),
+        "side": records["side"],
+        "type": _words(records["type"], names.TYPE),
+        "time_in_force": _words(records["tif"], names.TIME_IN_FORCE),
+        "reduce_only": records["flags"] & names.ORDER_REDUCE_ONLY != 0,
+        "price": np.where(records["price"] == 0, np.nan, price),
+        "qty": _decimal(records["qty"], symbol, specs, _quantum),
+        "leaves": _decimal(records["leaves"], symbol, specs, _quantum),
+        "status": _words(records["status"], names.ORDER_STATUS),
+        "reason": _words(records["reason"], {**status.NAMES, 0: ""}),
+        "created_ns": created,
+        "updated_ns": records["ts_ns"],
+        "sent_ns": records["sent_ns"],
+        "due_ns": records["due_ns"],
+        "exch_ts_ns": records["exch_ns"],
+        "price_ticks": records["price"],
+        "qty_quanta": records["qty"],
+        "leaves_quanta": records["leaves"],
+    })
+
+
+def _rows(columns: dict[str, Array]) -> Array:
+    """Columns as one structured array."""
+    first = next(iter(columns.values()))
+    rows = np.empty(len(first), np.dtype([(name, column.dtype) for name, column in columns.items()]))
+    for name, column in columns.items():
+        rows[name] = column
+    return rows
+
+
+def _words(codes: Array, table: dict[int, str]) -> Array:
+    """The word for each code."""
+    found, which = np.unique(codes, return_inverse=True)
+    width = max(map(len, table.values()))
+    return np.array([table[int(code)] for code in found], f"U{width}")[which]
+
+
+def _name_type(specs: list[Spec]) -> str:
+    return f"U{max(len(spec.name) for spec in specs)}"
+
+
+def _tick(spec: Spec) -> Any:
+    return spec.tick
+
+
+def _quantum(spec: Spec) -> Any:
+    return spec.quantum
+
+
+def _decimal(units: Array, symbol: Array, specs: list[Spec], scale: Callable[[Spec], Any]) -> Array:
+    """Ticks or quanta as the float64 nearest to their decimal: both factors are exact, so one rounding is all there is."""
+    out = np.empty(len(units))
+    for i, spec in enumerate(specs):
+        numerator, denominator = scale(spec).as_integer_ratio()
+        chosen = symbol == i
+        out[chosen] = units[chosen] * numerator / denominator
+    return out

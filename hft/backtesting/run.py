@@ -1,0 +1,232 @@
+"""Runs the engine over recorded data, as fast as it goes: the same compiled code that trades live.
+
+Captures and recordings are run frame by frame, from the bytes that were received. Event files are run as they lie in memory.
+Everything else, and a mixture, becomes event records on the way. What comes of it is the same.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from hft._core.engine import Engine
+from hft._core.events import KINDS, replay_events
+from hft._core.journal import Journal
+from hft.backtesting.events import Events
+from hft.backtesting.result import Collector, Result
+from hft.backtesting.settings import settled
+from hft.backtesting.sources import Captures, Data, Recorded
+from hft.config import Config
+from hft.errors import DamagedData, UsageError
+from hft.feed.tape import batches
+from hft.summary import summarise
+from hft.wiring import build_engine, together
+
+StrPath = str | os.PathLike[str]
+
+REFRESH_S = 0.2
+
+
+class Progress(NamedTuple):
+    """How far a backtest has come."""
+
+    done: int
+    """Bytes of the data's files."""
+    total: int
+    events: int
+    """Messages that the engine was given."""
+    seconds: float
+
+
+def backtest(
+    data: StrPath | Iterable[StrPath],
+    config: Config | StrPath | None = None,
+    *,
+    symbols: str | Sequence[str] | None = None,
+    series_ms: int = 1000,
+    progress: Callable[[Progress], None] | None = None,
+    **settings: Any,
+) -> Result:
+    """Run the engine over recorded data.
+
+    Parameters
+    ----------
+    data : path or sequence of paths
+        Captures of the three kinds, our own recordings, event files: several are one session, merged in receive order. All of
+        one venue; the dialect and the symbols are recognised.
+    config : Config or path, optional
+        Settings, or a TOML file of them. Default: the defaults. What it says of venue, database, monitoring and symbols to trade
+        does not matter here; `feed.symbols` does, and `feed.trade_source`.
+    symbols : str or sequence of str, optional
+        Only these. Default: all that the data holds.
+    series_ms : int
+        Length of an interval of `Result.series`, in milliseconds of receive time.
+    progress : callable, optional
+        Called with a `Progress` a few times a second, and at the end.
+    **settings
+        Settings that win over `config`, by their last name (``entry_latency_ms=35``) or, where that is not theirs alone, in full
+        (``**{"strategy.params.max_position_size": 2}``).
+
+    Returns
+    -------
+    Result
+        At the end orders are cancelled and every report is told, as at the end of a live run.
+
+    Raises
+    ------
+    UsageError
+        Data or settings that can't be used as given.
+    DamagedData
+        A file that is damaged. One that merely breaks off is run up to there; `Result.torn` says so.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import hft
+    >>> lines, u = [], 100
+    >>> for ms in range(3000):                # a book that leans to the bid and moves up
+    ...     t, p = 1_700_000_000_000 + ms, 600_000 + ms // 100
+    ...     book = f'"b":[["{p / 10}","9"],["{(p - 1) / 10}","9"]],"a":[["{p / 10}","0"],["{(p + 1) / 10}","1"]]'
+    ...     lines.append(f'{t}000000 {{"e":"depthUpdate","E":{t},"T":{t},"s":"BTCUSDT","U":{u},"u":{u},"pu":{u - 1},{book}}}')
+    ...     u += 1
+    >>> lines.insert(1, '1700000000000000000 {"lastUpdateId":100,"E":1700000000000,"bids":[],"asks":[]}')
+    >>> capture = Path(tempfile.mkdtemp(), "session.txt")
+    >>> _ = capture.write_text("\\n".join(lines) + "\\n")
+    >>> result = hft.backtest(capture, entry_latency_ms=35)
+    >>> result.summary.messages, result.summary.gaps
+    (3001, 0)
+    >>> fill = result.fills[0]
+    >>> str(fill["symbol"]), int(fill["side"]), float(fill["price"]), float(fill["qty"])
+    ('BTCUSDT', 1, 60001.2, 0.5)
+    >>> result.series["total"].shape, bool(result.series["synced"].all())
+    ((4,), True)
+    """
+    chosen = settled(config, settings)
+    named = [symbols] if isinstance(symbols, str) else symbols
+    paths = [Path(data)] if isinstance(data, (str, os.PathLike)) else [Path(path) for path in data]
+    return _Run(Data(paths, chosen, named), chosen, series_ms, progress).run()
+
+
+class _Part(Protocol):
+    """A bounded part of the data, in memory."""
+
+    @property
+    def next_ns(self) -> int | None:
+        """When what comes next was received; None at its end."""
+
+    def advance(self, engine: Engine, *, until_ns: int, room: int) -> None:
+        """Give the engine what comes next, up to a time, or until the journal is low on room."""
+
+
+class _Records:
+    """A part of the data as event records."""
+
+    def __init__(self, records: Events, index: Sequence[int] | None, first: int, where: str) -> None:
+        self.records = records
+        self._index = index
+        self._first = first
+        self._where = where
+        self._at = 0
+
+    @property
+    def next_ns(self) -> int | None:
+        return int(self.records["recv_ns"][self._at]) if self._at < len(self.records) else None
+
+    def advance(self, engine: Engine, *, until_ns: int, room: int) -> None:
+        try:
+            self._at = replay_events(
+                engine, self.records, start=self._at, symbols=self._index, until_ns=until_ns, room=room
+            )
+        except ValueError as error:
+            raise DamagedData(
+                f"{error} (records from {self._first} on)", where=self._where, do="make it again with `hft convert`"
+            ) from None
+
+
+class _Run:
+    """One backtest: the engine, what it is given, and what it writes down."""
+
+    def __init__(self, data: Data, config: Config, series_ms: int, progress: Callable[[Progress], None] | None) -> None:
+        if series_ms < 1:
+            raise ValueError(f"series_ms {series_ms} must be from 1")
+        self.data = data
+        self.config = config
+        self.interval_ns = series_ms * 1_000_000
+        self.progress = progress
+        # Drained when half full: an input finds room for whatever it may cause, and new orders are never refused for want of it.
+        self.journal = Journal(min(max(1 << 15, 16 * config.engine.max_open_orders), 1 << 24), run=1)
+        self.room = self.journal.capacity // 2
+        try:
+            traded = together(data.specs)
+        except UsageError as error:
+            raise UsageError(error.what, where=data.where, do="or choose some with --symbols") from None
+        self.engine = build_engine(config, traded, run=1, journal=self.journal, trade_source=data.trades, replayed=True)
+        self.collector = Collector(self.engine, self.journal)
+        self.first_ns = 0
+        self._told = 0.0
+
+    def run(self) -> Result:
+        begun = time.perf_counter()
+        sample_at: int | None = None
+        for part in self._parts():
+            while (next_ns := part.next_ns) is not None and not self.engine.halted:
+                self.first_ns = self.first_ns or next_ns
+                if sample_at is not None and next_ns >= sample_at:
+                    self.collector.sample(sample_at)
+                    sample_at = None
+                if sample_at is None:
+                    sample_at = (next_ns // self.interval_ns + 1) * self.interval_ns
+                part.advance(self.engine, until_ns=sample_at, room=self.room)
+                if self.engine.journal_room < self.room:
+                    self.collector.drain()
+                self._tell(begun)
+        end_ns = self.engine.stop(self.engine.now_ns)
+        self.collector.sample(end_ns)
+        seconds = time.perf_counter() - begun
+        self._tell(begun, at_once=True)
+        return self.collector.result(self._summary(), seconds=seconds, torn=self.data.torn)
+
+    def _parts(self) -> Iterator[_Part]:
+        sources = self.data.sources
+        names = [spec.name for spec in self.engine.symbols]
+        if len(sources) == 1 and isinstance(sources[0], Captures):
+            return batches(sources[0].session.inputs(names))
+        if len(sources) == 1 and isinstance(sources[0], Recorded):
+            return self._records(sources[0].parts(), sources[0].index(self.data.specs))
+        return self._records(self.data.batches(), None)
+
+    def _records(self, parts: Iterable[Events], index: Sequence[int] | None) -> Iterator[_Part]:
+        """Records, and before them the streams that they do not open themselves."""
+        done = 0
+        for records in parts:
+            if done == 0 and len(records):
+                self._connect(records, index)
+            yield _Records(records, index, done, self.data.where)
+            done += len(records)
+
+    def _connect(self, records: Events, index: Sequence[int] | None) -> None:
+        opened = set()
+        for record in records:
+            if record["kind"] != KINDS["connect"]:
+                break
+            opened.add(int(record["symbol"]) if index is None else index[record["symbol"]])
+        for i, spec in enumerate(self.engine.symbols):
+            if i not in opened:
+                self.engine.connect(spec.name, int(records["recv_ns"][0]))
+
+    def _tell(self, begun: float, at_once: bool = False) -> None:
+        seconds = time.perf_counter() - begun
+        if self.progress is not None and (at_once or seconds - self._told >= REFRESH_S):
+            self._told = seconds
+            events = sum(self.engine.counters()["messages"].values())
+            self.progress(Progress(self.data.done, self.data.size, events, seconds))
+
+    def _summary(self) -> Any:
+        engine = self.engine
+        return summarise(
+            engine, run_id="backtest", run=1, venue=f"recorded {self.data.dialect}", strategy=self.config.strategy.strategy_id,
+            spec_sources={each.spec.name: each.source for each in self.data.resolved},
+            duration_s=(engine.now_ns - self.first_ns) / 1e9, stopped_by="a fault" if engine.halted else "end of data",
+        )

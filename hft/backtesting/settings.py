@@ -1,0 +1,56 @@
+"""The settings of a backtest that is called from Python: a file, a `Config`, and keyword arguments that win over either."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import asdict
+
+from hft.config import Config, load
+from hft.config.sections import Section
+from hft.config.shape import shapes, walk
+from hft.errors import ConfigError
+
+
+def settled(config: Config | str | os.PathLike[str] | None, settings: Mapping[str, Any]) -> Config:
+    """The settings that hold; keys of `settings` are dotted, or the last part alone where only one setting has it.
+
+    Raises `ConfigError` for a key that is unknown or could be of several, and for a value that is not allowed.
+
+    >>> settled(None, {"entry_latency_ms": 35}).broker.entry_latency_ms
+    Decimal('35')
+    >>> settled(None, {"max_position_size": 2})
+    Traceback (most recent call last):
+    hft.errors.ConfigError: max_position_size: stands in [strategy.params] and in [strategy.risk_limits]; name it in full
+    """
+    chosen = {_dotted(key): value for key, value in settings.items()}
+    if isinstance(config, Config):
+        return load(None, {**_flat(config), **chosen}) if chosen else config
+    return load(None if config is None else Path(config), chosen)
+
+
+def _dotted(key: str) -> str:
+    if "." in key:
+        return key
+    places = [(*path, key) for path, section in walk(Config) if key in shapes(section)]
+    if len(places) > 1:
+        said = " and in ".join(f"[{'.'.join(place[:-1])}]" for place in places)
+        raise ConfigError(f"stands in {said}", where=key, do="name it in full")
+    return ".".join(places[0]) if places else key
+
+
+def _flat(section: Section, path: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Every setting by its dotted key; what is not set is left out."""
+    found: dict[str, Any] = {}
+    for name, value in asdict(section).items():
+        place = (*path, name)
+        if isinstance(value, Section):
+            found |= _flat(value, place)
+        elif isinstance(value, dict):
+            found[".".join(place)] = {key: asdict(each) for key, each in value.items()}
+        elif value is not None:
+            found[".".join(place)] = value
+    return found

@@ -1,0 +1,35 @@
+"""`hft backtest`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hft.cli.options import Assignments, ConfigFile, Json, Symbols, settings, symbol_list
+
+
+def backtest(
+    data: Annotated[
+        list[Path], typer.Argument(metavar="DATA…", help="Captures, recordings, event files; several are one session.")
+    ],
+    config: ConfigFile = None,
+    symbols: Symbols = None,
+    json: Json = False,
+    assignments: Assignments = None,
+) -> int:
+    """Run the engine over recorded data, as fast as it goes.
+
+    The dialect and the symbols are recognised; `--symbols` trades only those named. Several files are merged in receive order.
+    At the end open orders are cancelled, every report is told, and a summary is printed.
+
+    \b
+    hft backtest btcusdt_20240808.gz
+    hft backtest monday.events tuesday.events --config hft.toml --symbols BTCUSDT --json
+    """
+    chosen = settings(config, assignments)
+
+    from hft.backtesting.command import backtest as run
+
+    return run(data, chosen, symbols=symbol_list(symbols), json=json)

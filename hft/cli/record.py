@@ -1,0 +1,55 @@
+"""`hft record`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hft.cli.options import Assignments, ConfigFile, Json, Symbols, settings, symbol_list
+
+
+def record(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="To make; .gz and .zst pack it.")],
+    config: ConfigFile = None,
+    venue: Annotated[
+        str | None, typer.Option(metavar="NAME", help="embedded, binance-spot, binance-usdm …; `hft config init` lists them.")
+    ] = None,
+    symbols: Symbols = None,
+    duration: Annotated[float | None, typer.Option(metavar="S", min=0.1, help="Stop after so many seconds.")] = None,
+    rotate_mb: Annotated[
+        int | None, typer.Option(metavar="N", help="A new part once a file has so many MB; see [recording].")
+    ] = None,
+    rotate_daily: Annotated[bool, typer.Option("--rotate-daily", help="A new part at midnight UTC.")] = False,
+    json: Json = False,
+    rest_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Instead of the venue's, e.g. of a running `hft sim`.")
+    ] = None,
+    ws_url: Annotated[str | None, typer.Option(metavar="URL", help="Instead of the venue's.")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Of the embedded exchange's order flow.")] = None,
+    assignments: Assignments = None,
+) -> int:
+    """Record a venue's messages.
+
+    Every message as received, with its local stamp, and the REST answers between them: a file that `hft backtest` runs in sync.
+    Nobody trades. Ctrl-C ends the file cleanly; a kill costs at most its last second.
+
+    \b
+    hft record btc.zst --venue binance-usdm --symbols BTCUSDT --duration 3600
+    hft record week.gz --venue binance-spot --symbols BTCUSDT,ETHUSDT --rotate-daily
+    """
+    options = {
+        "feed.venue": venue,
+        "strategy.symbols": symbol_list(symbols),
+        "feed.rest_url": rest_url,
+        "feed.ws_url": ws_url,
+        "exchange.seed": seed,
+        "recording.rotate_mb": rotate_mb,
+        "recording.rotate_daily": True if rotate_daily else None,
+    }
+    chosen = settings(config, assignments, options)
+
+    from hft.record import record as run
+
+    return run(chosen, file, duration_s=duration, json=json)

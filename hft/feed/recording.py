@@ -1,0 +1,153 @@
+"""What a recording holds, line by line: the format is in docs/recordings.md."""
+
+from __future__ import annotations
+
+import base64
+import enum
+import re
+from typing import Any, NamedTuple
+
+import msgspec
+
+FORMAT = 1
+"""What this version writes, and reads."""
+
+
+class Kind(enum.IntEnum):
+    """What one line of a capture holds."""
+
+    FRAME = 0
+    """A websocket message, with or without its combined-stream envelope."""
+    SNAPSHOT = 1
+    """The REST answer to a request for the book."""
+    EXCHANGE_INFO = 2
+    """The REST answer that gives the symbols' rules, the venue's own or another recorder's short form."""
+    LOG = 3
+    """A line of our run log, ``{"hft": …}``: a connection, a timer, a command."""
+
+
+class Record(NamedTuple):
+    """One line of a capture."""
+
+    ns: int
+    """Local stamp, nanoseconds since the epoch."""
+    kind: Kind
+    data: bytes
+    """JSON, as received."""
+    symbol: str = ""
+    """Upper case, where the line says so outside of `data`: a snapshot does not name its symbol itself."""
+
+
+class Opening(msgspec.Struct, frozen=True):
+    """The first line of every part."""
+
+    format: int
+    version: str = ""
+    """Of hft."""
+    part: int = 1
+    session: str = ""
+    """The same in every part, and in no other recording."""
+
+
+class _Line(msgspec.Struct):
+    hft: dict[str, msgspec.Raw]
+
+
+class _Rest(msgspec.Struct):
+    path: str
+    symbol: str = ""
+
+
+class _Broken(msgspec.Struct):
+    lost: int
+
+
+_line = msgspec.json.Decoder(_Line).decode
+_FIRST = re.compile(rb'\d+ \{"hft":\{"recording":')
+_REST_KINDS = {"depth": Kind.SNAPSHOT, "exchangeInfo": Kind.EXCHANGE_INFO}
+
+
+def is_recording(line: bytes) -> bool:
+    """Whether a file that begins with this line is one."""
+    return _FIRST.match(line) is not None
+
+
+def opening(part: int, session: str, version: str, now_ns: int) -> bytes:
+    """The first line of a part."""
+    return b'%d {"hft":{"recording":%b}}\n' % (now_ns, msgspec.json.encode(Opening(FORMAT, version, part, session)))
+
+
+def mark(record: Record) -> tuple[str, Any]:
+    """Name and value of a line that is ours.
+
+    >>> mark(Record(1, Kind.LOG, b'{"hft":{"connect":"BTCUSDT"}}'))
+    ('connect', 'BTCUSDT')
+    """
+    (name, value), = _line(record.data).hft.items()
+    return name, msgspec.json.decode(value)
+
+
+class Reader:
+    """Turns the lines of a recording into records, one after the other, over all its parts.
+
+    Frames are not judged: what the engine could not use live, it is given again.
+
+    Attributes
+    ----------
+    lost : int
+        Inputs that are missing.
+    ended : bool
+        The recorder closed it.
+    """
+
+    def __init__(self) -> None:
+        self.lost = 0
+        self.ended = False
+        self._opening: Opening | None = None
+        self._rest: _Rest | None = None
+
+    def read(self, line: bytes) -> Record | None:
+        """The record of a whole line; None for one that announces the next. Raises `ValueError`."""
+        stamp, space, body = line[:-1].partition(b" ")
+        if not space or not stamp.isdigit():
+            raise ValueError("not `<ns> <body>`")
+        ns = int(stamp)
+        if not body.startswith(b'{"hft"'):
+            return self._message(ns, body)
+        (name, value), = self._ours(body).items()
+        match name:
+            case "raw":
+                return self._message(ns, base64.b64decode(msgspec.json.decode(value, type=str), validate=True))
+            case "rest":
+                self._rest = msgspec.json.decode(value, type=_Rest)
+                if self._rest.path not in _REST_KINDS:
+                    raise ValueError(f"a REST body of {self._rest.path!r}")
+                return None
+            case "recording":
+                self._open(msgspec.json.decode(value, type=Opening))
+            case "broken":
+                self.lost += msgspec.json.decode(value, type=_Broken).lost
+            case "end":
+                self.ended = True
+        return Record(ns, Kind.LOG, body)
+
+    def _message(self, ns: int, body: bytes) -> Record:
+        rest, self._rest = self._rest, None
+        if rest is None:
+            return Record(ns, Kind.FRAME, body)
+        return Record(ns, _REST_KINDS[rest.path], body, rest.symbol)
+
+    def _ours(self, body: bytes) -> dict[str, msgspec.Raw]:
+        found = _line(body).hft
+        if len(found) != 1:
+            raise ValueError(f"{len(found)} names in one line")
+        return found
+
+    def _open(self, new: Opening) -> None:
+        if new.format != FORMAT:
+            raise ValueError(f"a recording of format {new.format}; this version reads {FORMAT}")
+        if self._opening is not None and new.session != self._opening.session:
+            raise ValueError("a part of another recording")
+        if self._opening is not None and new.part != self._opening.part + 1:
+            raise ValueError(f"part {new.part} stands where part {self._opening.part + 1} should")
+        self._opening = new

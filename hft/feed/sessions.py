@@ -1,0 +1,123 @@
+"""Several captures as one session: merged in receive order, surveyed file by file, ready to be given to an engine."""
+
+from __future__ import annotations
+
+import heapq
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import msgspec
+
+from hft.config import Config
+from hft.errors import DamagedData, UsageError
+from hft.feed import specs
+from hft.feed.captures import Capture, Kind, Record
+from hft.feed.survey import Survey, survey, together
+
+_SYMBOL = re.compile(rb'"s":"([^"]+)"')
+
+
+class Session:
+    """Several captures as one session, merged by (stamp, file, line) (SEMANTICS 1).
+
+    Of a paired capture either file may be named; the others of the pair are found beside it. A REST book that does not say
+    whose it is belongs to the only symbol of its own file.
+
+    Attributes
+    ----------
+    captures : list of Capture
+        In the order of the merge.
+    """
+
+    def __init__(self, paths: Iterable[str | Path]) -> None:
+        self.captures = [Capture(path) for path in _with_pairs(Path(path) for path in paths)]
+        if not self.captures:
+            raise UsageError("no capture named", do="name at least one file")
+
+    @property
+    def where(self) -> str:
+        """What to call it in a message: its first file."""
+        return str(self.captures[0].path)
+
+    @property
+    def torn(self) -> list[str]:
+        """After iteration: where each torn file breaks off."""
+        return [capture.torn for capture in self.captures if capture.torn]
+
+    @cached_property
+    def surveys(self) -> list[Survey]:
+        """What each file holds."""
+        return [survey(capture) for capture in self.captures]
+
+    @cached_property
+    def survey(self) -> Survey:
+        """What all of it holds. Raises `UsageError` for files of different dialects."""
+        return together((str(capture.path), seen) for capture, seen in zip(self.captures, self.surveys, strict=True))
+
+    def specs(self, config: Config, symbols: Sequence[str] | None = None) -> list[specs.ResolvedSpec]:
+        """The specification of each symbol, or of those named (SEMANTICS 28), with the fees of the session's venue.
+
+        Raises `DamagedData` where no message tells dialect or symbol, and what `hft.feed.specs.resolve` raises.
+        """
+        seen = self.survey.require(self.where)
+        return specs.resolve(
+            list(symbols or seen.symbols), seen.dialect, fees=config.fees_of(seen.dialect), fee_asset=config.broker.fee_asset,
+            settings=config.feed.symbols, exchange_info=seen.exchange_info, printed=seen.printed,
+        )
+
+    def __iter__(self) -> Iterator[Record]:
+        files = [self._of(n) for n in range(len(self.captures))]
+        if len(files) == 1:
+            return files[0]
+        return heapq.merge(*files, key=lambda record: record.ns)     # stable: file, then line
+
+    def _of(self, n: int) -> Iterator[Record]:
+        """The records of one file, its bare books named."""
+        for record in self.captures[n]:
+            if record.kind is Kind.SNAPSHOT and not record.symbol and len(self.surveys[n].symbols) == 1:
+                yield record._replace(symbol=self.surveys[n].symbols[0])
+            else:
+                yield record
+
+    def inputs(self, symbols: Sequence[str] | None = None, *, opening: bool = True) -> Iterator[Record]:
+        """What an engine of these symbols (default: all) is given: what is of others left out, and the streams opened.
+
+        A recording says when each stream was opened; where nothing does, it is open from the first record on: such lines are
+        made here, unless not `opening`. Raises `DamagedData` for a REST book that could be of several symbols.
+        """
+        wanted = list(symbols or self.survey.symbols)
+        opened = set[str]().union(*(seen.opened for seen in self.surveys))
+        keep = None if set(wanted) >= set(self.survey.symbols) else frozenset(name.encode() for name in wanted)
+        first = opening
+        for record in self:
+            if record.kind is Kind.EXCHANGE_INFO:
+                continue
+            if first:
+                first = False
+                for name in wanted:
+                    if name not in opened:
+                        yield Record(record.ns, Kind.LOG, msgspec.json.encode({"hft": {"connect": name}}))
+            if record.kind is Kind.SNAPSHOT:
+                if not record.symbol:
+                    raise DamagedData(
+                        f"the book received at {record.ns} does not say whose it is, and there are several symbols beside it",
+                        where=self.where, do="capture each symbol in a file of its own",
+                    )
+                if record.symbol not in wanted:
+                    continue
+            elif keep is not None and record.kind is Kind.FRAME:
+                named = _SYMBOL.search(record.data)
+                if named is not None and named[1] not in keep:
+                    continue
+            yield record
+
+
+def _with_pairs(paths: Iterable[Path]) -> list[Path]:
+    found: dict[Path, None] = {}
+    for path in paths:
+        match = re.fullmatch(r"(.+)\.(http|ws)\.[\d.]+", path.name)
+        mates = [mate for kind in ("http", "ws") for mate in sorted(path.parent.glob(f"{match[1]}.{kind}.*"))] if match else []
+        found.update(dict.fromkeys(mates or [path]))
+    return list(found)

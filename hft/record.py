@@ -1,0 +1,173 @@
+"""`hft record`: what a venue sends into a file.
+
+An engine that nobody trades on follows the messages as a trading one would: after every gap it wants a snapshot, and the feed
+fetches it. So the file replays in sync.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import uvloop
+
+from hft._core.engine import Engine
+from hft._core.runclock import RunClock
+from hft.child import Child, embedded_exchange
+from hft.config import Config
+from hft.errors import DamagedData, ExitCode, VenueUnreachable
+from hft.feed import specs
+from hft.feed.connection import Timing
+from hft.feed.feed import ALERTS, Feed, FeedEvent
+from hft.feed.find import find_venue
+from hft.feed.recorder import Recorder
+from hft.feed.rest import RestClient
+from hft.log import close_log, get_logger, open_log
+from hft.summary import Recorded, counted
+from hft.wiring import build_engine, together
+
+LOOK_S = 0.5
+
+log = get_logger("hft.record")
+
+
+class Recording(msgspec.Struct, frozen=True):
+    """What `hft record` came to."""
+
+    venue: str
+    symbols: list[str]
+    duration_s: float
+    messages: int
+    messages_by_kind: dict[str, int]
+    resyncs: int
+    gaps: int
+    reconnects: int
+    missing_trades: int
+    rejected_messages: int
+    recording: Recorded
+    stopped_by: str
+
+    def to_text(self) -> str:
+        """For a person."""
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.messages_by_kind.items() if count)
+        lines = [
+            ("venue", f"{self.venue}: {', '.join(self.symbols)}, {self.duration_s:.1f} s, stopped by {self.stopped_by}"),
+            ("messages", f"{self.messages:,} ({kinds})"),
+            ("feed", f"{self.resyncs} resyncs, {self.gaps} gaps, {self.reconnects} reconnects, "
+                     f"{self.rejected_messages} refused messages"),
+            ("recording", str(self.recording)),
+        ]
+        return "\n".join(f"{name:<14} {text}" for name, text in lines)
+
+
+class Job:
+    """One recording: `run` is all of it."""
+
+    def __init__(self, config: Config, recorder: Recorder, clock: RunClock, exchange: Child | None) -> None:
+        self.config = config
+        self.recorder = recorder
+        self.clock = clock
+        self.started_ns = clock.now()
+        self.exchange = exchange
+        self.stopped_by = "duration"
+        self.stopping = asyncio.Event()
+
+    async def run(self, duration_s: float | None, rest_url: str, ws_url: str, dialect: str) -> Recording | None:
+        """Until the duration is over, a signal comes, or nothing can be recorded any more. None: stopped before it began."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, partial(self.stop, number.name))
+        work = asyncio.ensure_future(self._record(rest_url, ws_url, dialect))
+        stopping = asyncio.ensure_future(self.stopping.wait())
+        await asyncio.wait({work, stopping}, timeout=duration_s, return_when=asyncio.FIRST_COMPLETED)
+        self.stopping.set()
+        work.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await work
+        self.recorder.close(self.clock.now())
+        return self._summary() if hasattr(self, "feed") else None
+
+    def stop(self, why: str) -> None:
+        """Ask it to end."""
+        self.stopped_by = why
+        self.stopping.set()
+
+    async def _record(self, rest_url: str, ws_url: str, dialect: str) -> None:
+        feed = self.config.feed
+        self.venue = await find_venue(feed, rest_url=rest_url, ws_url=ws_url, dialect=dialect)
+        async with RestClient(self.venue) as rest:
+            self.engine = await self._follow(rest)
+            self.feed = Feed(
+                self.venue, [spec.name for spec in self.engine.symbols], self.engine, clock=self.clock, rest=rest,
+                transport=feed.transport, depth_ms=feed.depth_speed_ms, trades=feed.trade_source or self.venue.trades,
+                snapshot_limit=feed.snapshot_limit, timing=Timing(silent_after_s=feed.silence_ms / 1000), on_event=self._event,
+            )
+            await asyncio.gather(self.feed.run(), self._watch())
+
+    async def _follow(self, rest: RestClient) -> Engine:
+        """The engine that says which snapshots are wanted."""
+        names = self.config.strategy.symbols
+        body = await rest.exchange_info(names)
+        self.recorder.exchange_info(body, self.clock.now())
+        resolved = specs.resolve(
+            names, self.venue.dialect.name, fees=self.config.fees_of(self.venue.dialect.name), settings=self.config.feed.symbols,
+            exchange_info=[body],
+        )
+        return build_engine(
+            self.config, together([each.spec for each in resolved]), log=self.recorder.log, trading=False,
+            trade_source=self.config.feed.trade_source or self.venue.trades,
+        )
+
+    async def _watch(self) -> None:
+        while self.recorder.failed is None:
+            await asyncio.sleep(LOOK_S)
+            if self.exchange is not None and not self.exchange.running:
+                raise VenueUnreachable("the embedded exchange ended while it was recorded")
+        self.stop("a failure")
+
+    def _event(self, event: FeedEvent) -> None:
+        self.recorder.event(event)
+        say = log.warning if event.kind in ALERTS and not self.stopping.is_set() else log.info
+        say(event.kind.replace("_", " "), text=event.text, **({"symbols": ",".join(event.symbols)} if event.symbols else {}))
+
+    def _summary(self) -> Recording:
+        connected = self.feed.counts["connected"]
+        return Recording(
+            venue=self.venue.name, symbols=[spec.name for spec in self.engine.symbols],
+            duration_s=round((self.clock.now() - self.started_ns) / 1e9, 3), **counted(self.engine),
+            reconnects=max(0, connected - len(self.feed.connections)), recording=self.recorder.result, stopped_by=self.stopped_by,
+        )
+
+
+def record(config: Config, path: Path, *, duration_s: float | None = None, json: bool = False) -> int:
+    """Record until stopped, say what it came to; the exit code of the design.
+
+    Raises `DamagedData` for a recording that is not whole, `UsageError` and `VenueUnreachable`.
+    """
+    with contextlib.ExitStack() as stack:
+        open_log(None, config.logging, sys.stderr)
+        stack.callback(close_log)
+        clock = RunClock()
+        recorder = Recorder(path, config.recording, clock.now())
+        stack.callback(lambda: recorder.close(clock.now()))
+        exchange, at = None, {"rest": "", "ws": "", "dialect": ""}
+        if config.feed.venue == "embedded" and not config.feed.ws_url:
+            exchange = embedded_exchange(config)
+            stack.callback(exchange.stop)
+            at = exchange.first_line()
+            if "rest" not in at:
+                return exchange.code() or int(ExitCode.UNREACHABLE)
+        job = Job(config, recorder, clock, exchange)
+        result = uvloop.run(job.run(duration_s, at["rest"], at["ws"], at["dialect"]))
+        if result is not None:
+            print(msgspec.json.encode(result).decode() if json else result.to_text(), flush=True)
+        if recorder.broken:
+            found = recorder.result
+            way_out = "free the disk" if found.failed else "raise [recording] buffer_mb, or lower its level"
+            raise DamagedData(f"the recording is broken: {found.failed or f'{found.lost} entries are missing'}",
+                              where=found.path, do=way_out)
+        return int({"SIGINT": ExitCode.SIGINT, "SIGTERM": ExitCode.SIGTERM}.get(job.stopped_by, ExitCode.OK))

@@ -1,0 +1,26 @@
+"""Sessions for the tests of backtests: generated ones as captures, and any data as an event file."""
+
+from pathlib import Path
+
+from hft.backtesting.events import EventWriter
+from hft.backtesting.sources import Data
+from hft.config import Config
+from hft.exchange.generate import generate
+
+LINE = b"%d %s\n"
+
+
+def written(path: Path, *, symbol: str = "BTCUSDT", dialect: str = "usdm", seed: int = 3, messages: int = 3_000) -> Path:
+    """A generated session as a capture."""
+    records = generate(symbol, dialect, seed=seed, messages=messages)
+    path.write_bytes(b"".join(LINE % (record.ns, record.data) for record in records))
+    return path
+
+
+def converted(path: Path, *paths: Path, config: Config | None = None) -> Path:
+    """Data as an event file."""
+    data = Data(paths, config or Config())
+    with EventWriter(path, data.specs, trades=data.trades, sources=[each.name for each in paths]) as writer:
+        for batch in data.batches():
+            writer.append(batch)
+    return path
