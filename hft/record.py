@@ -68,12 +68,13 @@ class Recording(msgspec.Struct, frozen=True):
 class Job:
     """One recording: `run` is all of it."""
 
-    def __init__(self, config: Config, recorder: Recorder, clock: RunClock, exchange: Child | None) -> None:
+    def __init__(self, config: Config, recorder: Recorder, clock: RunClock) -> None:
         self.config = config
         self.recorder = recorder
         self.clock = clock
         self.started_ns = clock.now()
-        self.exchange = exchange
+        self.exchange: Child | None = None
+        """The embedded one, where it is recorded."""
         self.stopped_by = "duration"
         self.stopping = asyncio.Event()
 
@@ -88,8 +89,15 @@ class Job:
         work.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await work
+        if not self.began:
+            return None
         self.recorder.close(self.clock.now())
-        return self._summary() if hasattr(self, "feed") else None
+        return self._summary()
+
+    @property
+    def began(self) -> bool:
+        """Something was recorded."""
+        return hasattr(self, "feed")
 
     def stop(self, why: str) -> None:
         """Ask it to end."""
@@ -153,15 +161,15 @@ def record(config: Config, path: Path, *, duration_s: float | None = None, json:
         stack.callback(close_log)
         clock = RunClock()
         recorder = Recorder(path, config.recording, clock.now())
-        stack.callback(lambda: recorder.close(clock.now()))
-        exchange, at = None, {"rest": "", "ws": "", "dialect": ""}
+        job = Job(config, recorder, clock)
+        stack.callback(lambda: None if job.began else recorder.discard())
+        at = {"rest": "", "ws": "", "dialect": ""}
         if config.feed.venue == "embedded" and not config.feed.ws_url:
-            exchange = embedded_exchange(config)
-            stack.callback(exchange.stop)
-            at = exchange.first_line()
+            job.exchange = embedded_exchange(config)
+            stack.callback(job.exchange.stop)
+            at = job.exchange.first_line()
             if "rest" not in at:
-                return exchange.code() or int(ExitCode.UNREACHABLE)
-        job = Job(config, recorder, clock, exchange)
+                return job.exchange.code() or int(ExitCode.UNREACHABLE)
         result = uvloop.run(job.run(duration_s, at["rest"], at["ws"], at["dialect"]))
         if result is not None:
             print(msgspec.json.encode(result).decode() if json else result.to_text(), flush=True)

@@ -296,8 +296,8 @@ class Session:
 
     async def close(self) -> None:
         """Give back what `open` took; safe after a failed `open`."""
-        if self.recorder is not None:
-            self.recorder.close(self.clock.now())
+        if self.recorder is not None and not hasattr(self, "feed"):
+            self.recorder.discard()
         for name in ("writer", "page"):
             if hasattr(self, name):
                 getattr(self, name).close()

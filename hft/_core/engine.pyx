@@ -346,7 +346,8 @@ cdef class Engine(FrameSink):
         return book_hash(market_book(self.c.markets[self.symbols.index(symbol)]))
 
     def state_hash(self, symbol) -> int:
-        """64 bits over book, position, orders (the resting ones as the exchange has them) and strategy of a symbol: two runs that differ in one differ here."""
+        """64 bits over book, position, orders (the resting ones as the exchange has them) and strategy of a symbol: two runs
+        that differ in one differ here."""
         cdef int i = self.symbols.index(symbol)
         return state_hash(self.c.lane, i, market_book(self.c.markets[i]))
 

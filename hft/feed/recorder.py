@@ -137,6 +137,13 @@ class Recorder:
         if self._thread.is_alive():
             self.failed = "the disk did not take it in time"
 
+    def discard(self) -> None:
+        """What was to be recorded never began: leave no file behind."""
+        self._stopping.set()
+        self._thread.join()
+        for part in self._parts:
+            part.unlink(missing_ok=True)
+
     @property
     def broken(self) -> bool:
         """The recording is not whole, and will not be."""

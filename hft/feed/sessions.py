@@ -14,6 +14,7 @@ from hft.config import Config
 from hft.errors import DamagedData, UsageError
 from hft.feed import specs
 from hft.feed.captures import Capture, Kind, Record
+from hft.feed.files import parts
 from hft.feed.survey import Survey, survey, together
 
 _SYMBOL = re.compile(rb'"s":"([^"]+)"')
@@ -119,5 +120,5 @@ def _with_pairs(paths: Iterable[Path]) -> list[Path]:
     for path in paths:
         match = re.fullmatch(r"(.+)\.(http|ws)\.[\d.]+", path.name)
         mates = [mate for kind in ("http", "ws") for mate in sorted(path.parent.glob(f"{match[1]}.{kind}.*"))] if match else []
-        found.update(dict.fromkeys(mates or [path]))
+        found.update(dict.fromkeys(mates or parts(path)[:1]))       # a recording in parts is one, whichever are named
     return list(found)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hft._core.runlog import RunLog
+from hft._core.runlog import KINDS, RunLog
 from hft._core.symbols import Symbols
 from hft._core.types import Spec
 
@@ -54,7 +54,7 @@ FRAMES = st.one_of(
     st.sampled_from([b"", b"{}", b'{"hft":1}', b'{"e":"trade"} ', b'{"a":1}\n{"b":2}', b"\x00\xff", b'{"s":"\xc3\xa9"}']),
 )
 ENTRIES = st.tuples(
-    st.sampled_from(["frame", "depth", "exchange_info", "connect", "disconnect", "timer", "kill", "journal_full", "resync", "stop"]),
+    st.sampled_from([kind for kind in KINDS if kind != "mark"]),
     st.integers(-(2**63), 2**63 - 2), FRAMES, st.integers(0, 1),
 )
 

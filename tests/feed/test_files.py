@@ -1,0 +1,101 @@
+"""Packed files: what was flushed is read back, wherever the file is cut; parts find each other."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from pathlib import Path
+
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hft.errors import UsageError
+from hft.feed.files import Packer, Torn, lines, part_path, parts
+
+LINES = st.lists(st.binary(max_size=300).map(lambda raw: raw.replace(b"\n", b" ") + b"\n"), min_size=1, max_size=60)
+
+
+def read(data: bytes) -> tuple[list[bytes], bool]:
+    """The lines of a file, and whether it breaks off."""
+    found = []
+    try:
+        found.extend(lines(io.BytesIO(data)))
+    except Torn:
+        return found, True
+    return found, False
+
+
+@pytest.mark.parametrize("ending", [".gz", ".zst", ".jsonl"])
+@given(batches=st.lists(LINES, min_size=1, max_size=8), cut=st.floats(0, 1))
+def test_what_was_flushed_is_read_back_wherever_the_file_is_cut(ending: str, batches: list[list[bytes]], cut: float) -> None:
+    packer = Packer(Path("x" + ending))
+    data, flushed = b"", [(0, 0)]       # (bytes, lines) that were safe at some time
+    for batch in batches:
+        data += packer.pack(b"".join(batch)) + packer.flush()
+        flushed.append((len(data), flushed[-1][1] + len(batch)))
+    whole = data + packer.finish()
+    every = [line for batch in batches for line in batch]
+    assert read(whole) == (every, False)
+
+    at = round(cut * (len(data) - 1))
+    if ending != ".jsonl" and at < 20:
+        return                          # not even a header
+    found, torn = read(data[:at])
+    found = [line for line in found if line.endswith(b"\n")]
+    safe = max(n for size, n in flushed if size <= at)
+    assert found == every[:len(found)]
+    assert len(found) >= safe
+    assert torn == (ending != ".jsonl")
+
+
+def test_files_one_after_the_other_are_one() -> None:
+    assert read(gzip.compress(b"a\nb") + gzip.compress(b"c\nd\n")) == ([b"a\n", b"bc\n", b"d\n"], False)
+    packed = [zstandard.ZstdCompressor().compress(part) for part in (b"a\nb", b"c\nd\n")]
+    assert read(b"".join(packed)) == ([b"a\n", b"bc\n", b"d\n"], False)
+
+
+def test_a_line_longer_than_any_buffer() -> None:
+    long = b"x" * 3_000_000 + b"\n"
+    assert read(gzip.compress(long + b"y\n")) == ([long, b"y\n"], False)
+
+
+@pytest.mark.parametrize(
+    "packed", [gzip.compress(b"a\n" * 5000), zstandard.ZstdCompressor(write_checksum=True).compress(b"a\n" * 5000)]
+)
+def test_damage_inside_is_no_tear(packed: bytes) -> None:
+    data = bytearray(packed)
+    data[-3] ^= 0xFF
+    with pytest.raises(ValueError, match="can't be unpacked"):
+        list(lines(io.BytesIO(bytes(data))))
+
+
+def test_a_level_that_a_format_does_not_have() -> None:
+    with pytest.raises(UsageError, match="gzip has no level 12"):
+        Packer(Path("x.gz"), 12)
+    assert read(Packer(Path("x.zst"), 12).finish())[0] == []
+
+
+# -- parts -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [("btc.zst", "btc.part0003.zst"), ("btc", "btc.part0003"), ("btc.jsonl.gz", "btc.part0003.jsonl.gz"),
+     ("btc.2026-01-02.gz", "btc.2026-01-02.part0003.gz"), ("a[1].gz", "a[1].part0003.gz")],
+)
+def test_parts_sort_and_find_each_other(tmp_path: Path, name: str, part: str) -> None:
+    path = tmp_path / name
+    assert part_path(path, 3).name == part
+    assert parts(path) == [path]            # none there yet
+    made = [part_path(path, n) for n in (1, 2, 9, 10, 11, 10_000)]
+    for each in made:
+        each.touch()
+    (tmp_path / f"other{part}").touch()
+    (tmp_path / f"{part}.bak").touch()
+    assert sorted(each.name for each in made[:-1]) == [each.name for each in made[:-1]]
+    for named in (path, *made):
+        assert parts(named) == made
+    path.touch()
+    assert parts(path) == [path]

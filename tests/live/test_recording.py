@@ -1,0 +1,178 @@
+"""`hft record` and `hft live --record`: real processes, real sockets, and what is left when they are killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+
+from hft._core.engine import Engine
+from hft.config import Config
+from hft.feed import messages
+from hft.feed.captures import Capture, Kind
+from hft.feed.recording import mark
+from hft.feed.tape import load
+from tests import data
+from tests.live.processes import children, exchange, hft, started, summary
+
+QUICK = ("--headless", "--json", "--no-monitor")
+SECOND = 10**9
+
+
+def follow(path: Path) -> dict[str, Any]:
+    """What an engine counts that is given a recording."""
+    tape, specs, _ = load([path], Config())
+    engine = Engine(specs, fallback=messages.load, trade_source=tape.trades)
+    tape.run(engine)
+    assert all(engine.synced(spec.name) for spec in specs)
+    return engine.counters()
+
+
+def marks(path: Path) -> list[tuple[int, str, Any]]:
+    return [(record.ns, *mark(record)) for record in Capture(path) if record.kind is Kind.LOG]
+
+
+@pytest.mark.parametrize("name", ["r.gz", "r.zst", "r.jsonl"])
+def test_what_was_counted_is_in_the_file_and_replays_in_sync(tmp_path: Path, name: str) -> None:
+    with exchange("--symbols", "BTCUSDT,ETHUSDT", cwd=tmp_path) as at:
+        found = summary(hft(
+            "record", name, "--json", "--duration", "4", "--symbols", "BTCUSDT,ETHUSDT", "--rest-url", at["rest"], "--ws-url",
+            at["ws"], cwd=tmp_path,
+        ))
+    capture = Capture(tmp_path / name)
+    kinds = Counter(record.kind for record in capture)
+    assert capture.torn == ""
+    assert kinds[Kind.FRAME] == found["messages"] - found["messages_by_kind"]["snapshot"]
+    assert (kinds[Kind.SNAPSHOT], kinds[Kind.EXCHANGE_INFO]) == (2, 1)
+    assert found["messages"] > 500
+    assert (found["gaps"], found["resyncs"], found["recording"]["lost"], found["recording"]["failed"]) == (0, 0, 0, None)
+    assert found["recording"]["bytes"] == (tmp_path / name).stat().st_size
+    counters = follow(tmp_path / name)
+    assert (counters["gaps"], counters["resyncs"], counters["frames"]) == (0, 0, kinds[Kind.FRAME])
+
+
+@pytest.mark.parametrize("name", ["r.gz", "r.zst", "r.jsonl"])
+def test_a_kill_costs_at_most_the_last_second(tmp_path: Path, name: str) -> None:
+    with exchange(cwd=tmp_path) as at, started(
+        "record", name, "--rest-url", at["rest"], "--ws-url", at["ws"], cwd=tmp_path
+    ) as process:
+        deadline = time.monotonic() + 20
+        while not (tmp_path / name).exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(4)
+        killed_ns = time.time_ns()
+        process.kill()
+        process.wait()
+    capture = Capture(tmp_path / name)
+    records = list(capture)
+    assert str(tmp_path / name) in capture.torn
+    assert killed_ns - records[-1].ns < SECOND
+    counters = follow(tmp_path / name)
+    assert (counters["gaps"], counters["resyncs"]) == (0, 0)
+    assert counters["frames"] > 300
+
+
+def test_ctrl_c_closes_the_file(tmp_path: Path) -> None:
+    with started("record", "r.gz", "--json", cwd=tmp_path) as process:
+        time.sleep(4)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert json.loads(out)["stopped_by"] == "SIGINT"
+    assert marks(tmp_path / "r.gz")[-1][1:] == ("end", True)
+
+
+def test_parts(tmp_path: Path) -> None:
+    with exchange("--capture", str(data.find(data.USDM_BTC)), "--speed", "60", cwd=tmp_path) as at:
+        found = summary(hft(
+            "record", "r.jsonl", "--json", "--duration", "5", "--rotate-mb", "1", "--rest-url", at["rest"], "--ws-url", at["ws"],
+            cwd=tmp_path,
+        ))
+    parts = sorted(tmp_path.glob("r.part*"))
+    assert len(parts) == found["recording"]["parts"] > 2
+    assert follow(tmp_path / "r.jsonl")["frames"] == found["messages"] - 1
+
+
+def test_nothing_to_record_leaves_no_file(tmp_path: Path) -> None:
+    done = hft("record", "r.gz", "--rest-url", "http://127.0.0.1:9", "--ws-url", "ws://127.0.0.1:9", cwd=tmp_path)
+    assert done.returncode == 3
+    with exchange(cwd=tmp_path) as at:
+        done = hft("record", "r.gz", "--symbols", "BTCUSTD", "--rest-url", at["rest"], "--ws-url", at["ws"], cwd=tmp_path)
+    assert done.returncode == 2
+    assert "did you mean BTCUSDT" in done.stderr
+    assert not (tmp_path / "r.gz").exists()
+
+
+# --- with somebody trading
+
+
+def test_a_run_is_recorded_with_its_states(tmp_path: Path) -> None:
+    found = summary(hft(
+        "live", "--duration", "5", *QUICK, "--record", "run.zst", "--set", "strategy.persistence.snapshot_interval_ms=1000",
+        cwd=tmp_path,
+    ))
+    assert found["recording"] == {
+        "path": "run.zst", "parts": 1, "bytes": (tmp_path / "run.zst").stat().st_size,
+        "entries": found["recording"]["entries"], "lost": 0, "failed": None,
+    }
+    told = marks(tmp_path / "run.zst")
+    names = [name for _, name, _ in told]
+    assert names[:2] == ["recording", "run"]
+    assert names[-1] == "end"
+    run = told[1][2]
+    assert (run["run"], run["run_id"], run["kill"], run["dialect"]) == (1, found["run_id"], None, "usdm")
+    assert Counter(names)["timer"] > 300
+    connection = apsw.Connection(str(tmp_path / "data" / "strategy.db"), flags=apsw.SQLITE_OPEN_READONLY)
+    rows = connection.execute("SELECT ts_ns, symbol, state_hash FROM strategy_snapshots ORDER BY ts_ns").fetchall()
+    states = [(ns, symbol, state) for ns, name, value in told if name == "state" for symbol, state in value.items()]
+    assert states == rows
+    assert len(rows) >= 5
+    links = [value for _, name, value in told if name == "link"]
+    assert [link["kind"] for link in links] == ["connected", "snapshot", "disconnected"]
+    assert sum(record.kind is Kind.FRAME for record in Capture(tmp_path / "run.zst")) + 1 >= found["messages"]
+
+
+def test_a_run_goes_on_where_its_recording_can_t(tmp_path: Path) -> None:
+    """Something stands where the second part should go."""
+    with exchange("--capture", str(data.find(data.USDM_BTC)), "--speed", "60", cwd=tmp_path) as at, started(
+        "live", "--duration", "7", *QUICK, "--record", "run.jsonl", "--set", "recording.rotate_mb=1", "--rest-url", at["rest"],
+        "--ws-url", at["ws"], cwd=tmp_path,
+    ) as process:
+        deadline = time.monotonic() + 20
+        while not (tmp_path / "run.part0001.jsonl").exists() and time.monotonic() < deadline:
+            time.sleep(0.005)
+        (tmp_path / "run.part0002.jsonl").touch()
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    found = json.loads(out)
+    assert found["recording"]["failed"] == "File exists"
+    assert found["recording"]["parts"] == 1
+    assert found["messages"] > 20_000       # far more than a part holds
+    warnings = [line for line in err.splitlines() if "recording failed" in line]
+    assert len(warnings) == 1
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="looks into /proc")
+def test_an_engine_that_is_killed_leaves_a_recording_up_to_the_last_second(tmp_path: Path) -> None:
+    with exchange(cwd=tmp_path) as at, started(
+        "live", *QUICK, "--record", "run.gz", "--rest-url", at["rest"], "--ws-url", at["ws"], cwd=tmp_path
+    ) as process:
+        deadline = time.monotonic() + 20
+        while not (tmp_path / "run.gz").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(4)
+        killed_ns = time.time_ns()
+        engine, = children(process.pid)
+        os.kill(engine, signal.SIGKILL)
+        process.communicate(timeout=20)
+    capture = Capture(tmp_path / "run.gz")
+    records = list(capture)
+    assert "breaks off" in capture.torn
+    assert killed_ns - records[-1].ns < SECOND
