@@ -11,7 +11,8 @@ from pathlib import Path
 
 from hft.errors import NOT_JSON, DamagedData, UsageError
 from hft.feed import specs
-from hft.feed.captures import Capture, Session, stamp_ns
+from hft.feed.captures import Capture, stamp_ns
+from hft.feed.sessions import Session
 from hft.feed.survey import survey
 from tests.oracle import captures as oracle
 

@@ -78,7 +78,7 @@ def fuzz(name: str, target: Target, options: list[str]) -> Outcome:
     with log.open("wb") as out:
         code = subprocess.run(
             [sys.executable, "-m", "tests.fuzz.one", name, str(counter), *options, f"-dict={dictionary()}",
-             f"-timeout={LONGEST_S}", f"-artifact_prefix={build.BUILD}/found-{name}-", str(corpus), str(seeds)],
+             f"-max_len={target.longest}", f"-timeout={LONGEST_S}", f"-artifact_prefix={build.BUILD}/found-{name}-", str(corpus), str(seeds)],
             stdout=out, stderr=subprocess.STDOUT, env=environment(), cwd=build.ROOT, check=False,
         ).returncode  # fmt: skip
     said = log.read_text(errors="replace")

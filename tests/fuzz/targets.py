@@ -11,6 +11,9 @@ from hft._core.types import Spec
 from tests.fuzz import decoders, readers, seeds
 
 
+LINE = 640      # a frame of some ten levels, or several frames: what follows is more of the same, and slow
+
+
 class Target(NamedTuple):
     """One thing that is fuzzed."""
 
@@ -20,6 +23,8 @@ class Target(NamedTuple):
     share: float
     """Of a run's inputs. A reader of files is some hundred times slower than the scanner."""
     what: str
+    longest: int = 4096
+    """Bytes of an input."""
 
 
 def targets(folder: Path, make: Callable[[list[Spec]], Decoder] = Decoder) -> dict[str, Target]:
@@ -38,11 +43,11 @@ def targets(folder: Path, make: Callable[[list[Spec]], Decoder] = Decoder) -> di
     """
     return {
         "scanner": Target(decoders.Frames(make, thorough=False), seeds.frames, 0.66,
-                          "the compiled scanner, under sanitizers; what it takes, against msgspec's path and plain JSON"),
+                          "the compiled scanner, under sanitizers; what it takes, against msgspec's path and plain JSON", LINE),
         "portable": Target(decoders.Frames(make, thorough=False), seeds.frames, 0.2,
-                           "the same without vector instructions, as on other machines"),
+                           "the same without vector instructions, as on other machines", LINE),
         "frames": Target(decoders.Frames(make), seeds.frames, 0.05,
-                         "the scanner, msgspec's path and plain JSON, all on every frame"),
+                         "the scanner, msgspec's path and plain JSON, all on every frame", LINE),
         "messages": Target(decoders.Messages(), seeds.replies, 0.04, "`hft.feed.messages.decode`, and books against plain JSON"),
         "captures": Target(readers.Captures(folder), seeds.captures, 0.015, "capture files of every kind, packed and torn"),
         "rules": Target(readers.rules, seeds.exchange_infos, 0.01, "exchangeInfo bodies, and the specifications of them"),

@@ -3,6 +3,7 @@
 import json
 import re
 from decimal import Decimal
+from functools import lru_cache
 
 from hft._core.decode import MarketMessage
 from hft._core.types import Spec
@@ -16,7 +17,14 @@ class NotTaken(Exception):
 
 def number(text, unit: Decimal) -> int:
     """Decimal text as a count of `unit`."""
-    if not isinstance(text, str) or not re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) or len(text.replace(".", "")) > 18:
+    if not isinstance(text, str):
+        raise NotTaken(f"{text!r} is no text")
+    return count_of(text, unit)
+
+
+@lru_cache(maxsize=100_000)
+def count_of(text: str, unit: Decimal) -> int:
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) or len(text.replace(".", "")) > 18:
         raise NotTaken(f"{text!r} is no plain decimal of at most 18 digits")
     count = Decimal(text) / unit
     decimals = max(0, -unit.normalize().as_tuple().exponent)
@@ -44,11 +52,11 @@ def nanoseconds(fields) -> int:
 
 
 def levels(side, spec: Spec) -> tuple:
-    result = []
+    result, tick, quantum = [], spec.tick, spec.quantum
     for level in side:
         if not isinstance(level, list) or len(level) != 2:
             raise NotTaken(f"{level!r} is no level")
-        result.append((number(level[0], spec.tick), number(level[1], spec.quantum)))
+        result.append((number(level[0], tick), number(level[1], quantum)))
     if any(price == 0 for price, _ in result):
         raise NotTaken("a level at price zero")
     return tuple(result)
