@@ -21,7 +21,7 @@ LAYERS = [
     {"feed", "persistence"},
     {"wiring", "periodic"},
     {"exchange", "monitoring", "bench", "backtesting"},
-    {"session", "launch", "measure", "record"},
+    {"session", "launch", "measure", "record", "convert"},
     {"cli"},
     {"__main__"},
 ]

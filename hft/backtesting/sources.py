@@ -3,6 +3,8 @@
 =========== ================================================================================================
 captures    the three kinds of `hft.feed.captures`, and our own recordings; all of them are one session
 event files what `hft convert` writes (`hft.backtesting.events`)
+Tardis CSV  `hft.backtesting.tardis`
+hftbacktest its events, .npz and .npy (`hft.backtesting.npz`)
 =========== ================================================================================================
 
 A kind is a row of `READERS`: how its files begin, and what opens all of that kind that were named.
@@ -12,18 +14,24 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 
 from hft._core.events import EventEncoder
 from hft._core.types import Spec
-from hft.backtesting.events import EVENT, MAGIC, EventFile, Events, as_events
+from hft.backtesting.events import MAGIC, EventFile, Events, as_events
+from hft.backtesting.merge import begun, merged, numbered
+from hft.backtesting.npz import NpzFile
+from hft.backtesting.records import MOST_SYMBOLS
+from hft.backtesting.source import Source
+from hft.backtesting.tardis import TardisFile
 from hft.config import Config
-from hft.errors import DamagedData, NotBuiltError, UsageError
+from hft.errors import DamagedData, UsageError
 from hft.feed import messages, tape
 from hft.feed.files import parts
 from hft.feed.sessions import Session
@@ -31,52 +39,6 @@ from hft.feed.specs import ResolvedSpec, resolve
 from hft.feed.survey import Survey, together
 
 _HEAD = 1 << 16
-
-
-class Source(ABC):
-    """What a reader of a kind of file gives: one file, or several that belong together.
-
-    Parameters
-    ----------
-    paths : sequence of Path
-
-    Attributes
-    ----------
-    where : str
-        What to call it in a message: its first file.
-    size : int
-        Bytes on the disk.
-    """
-
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self.where = str(paths[0])
-        self.size = sum(path.stat().st_size for path in paths)
-
-    @property
-    def progress(self) -> float:
-        """Share of it that was read, 0 to 1, while it is iterated over."""
-        return 0.0
-
-    @property
-    def torn(self) -> list[str]:
-        """After iteration: where each torn file of it breaks off, as a line."""
-        return []
-
-    @abstractmethod
-    def survey(self, wanted: Sequence[str]) -> Survey:
-        """What it holds; `wanted` are the symbols asked for, none for all."""
-
-    def specs(self, config: Config) -> list[ResolvedSpec]:
-        """The specifications that it brings along, exact; none where they are found as for any other data (SEMANTICS 28)."""
-        return []
-
-    @abstractmethod
-    def batches(self, specs: Sequence[Spec]) -> Iterator[Events]:
-        """Its records in bounded parts of whole messages, in order of `recv_ns`.
-
-        A record's `symbol` is an index into `specs`; what is of other symbols is left out. Streams that the data does not say to
-        be opened are not opened: the session's start is not always this source's.
-        """
 
 
 # -- the kinds of our own --------------------------------------------------------------------------------------------------
@@ -87,6 +49,7 @@ class Captures(Source):
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.session = Session(paths)
+        self._encoder: EventEncoder | None = None
         super().__init__([part for capture in self.session.captures for part in capture.parts])
 
     @property
@@ -97,11 +60,16 @@ class Captures(Source):
     def torn(self) -> list[str]:
         return self.session.torn
 
+    @property
+    def rejects(self) -> dict[str, int]:
+        return self._encoder.rejects if self._encoder is not None else {}
+
     def survey(self, wanted: Sequence[str]) -> Survey:
-        return self.session.survey
+        """Every stream counts as opened: by a line of a run log, else when the session begins."""
+        return replace(self.session.survey, opened=set(self.session.survey.symbols))
 
     def batches(self, specs: Sequence[Spec]) -> Iterator[Events]:
-        encoder = EventEncoder(specs, messages.load)
+        encoder = self._encoder = EventEncoder(specs, messages.load)
         for batch in tape.batches(self.session.inputs([spec.name for spec in specs], opening=False)):
             batch.encode(encoder)
             yield as_events(encoder.take())
@@ -121,7 +89,8 @@ class Recorded(Source):
 
     def survey(self, wanted: Sequence[str]) -> Survey:
         header = self.file.header
-        return Survey(header.dialect, [scales.name for scales in header.symbols], traded={header.trades})
+        names = [scales.name for scales in header.symbols]
+        return Survey(header.dialect, names, traded={header.trades}, opened=set(names))
 
     def specs(self, config: Config) -> list[ResolvedSpec]:
         fees, fee_asset = config.fees_of(self.file.header.dialect), config.broker.fee_asset
@@ -166,6 +135,8 @@ class Reader(NamedTuple):
 
 READERS = {
     "events": Reader(lambda head: head.startswith(MAGIC), lambda paths: [Recorded(path) for path in paths]),
+    "hftbacktest": Reader(lambda head: head.startswith((b"PK", b"\x93NUMPY")), lambda paths: [NpzFile(path) for path in paths]),
+    "tardis": Reader(lambda head: head.startswith(b"exchange,symbol,"), lambda paths: [TardisFile(path) for path in paths]),
     "captures": Reader(lambda head: True, lambda paths: [Captures(paths)]),     # the last: says itself what it can't read
 }
 
@@ -214,14 +185,13 @@ class Data:
     def __init__(self, paths: Iterable[str | Path], config: Config, symbols: Sequence[str] | None = None) -> None:
         self.sources = _open([Path(path) for path in paths])
         whole = together((source.where, source.survey(symbols or ())) for source in self.sources)
-        if not whole.dialect and config.feed.venue != "embedded":
+        if not whole.dialect and (config.feed.venue != "embedded" or not any(source.tells_dialect for source in self.sources)):
             whole.dialect = config.dialect
         whole.require(self.where)
-        if whole.dialect == "coinm":
-            raise NotBuiltError("trading inverse contracts (COIN-M)", where=self.where, do="use spot or USD-M data")
         self.dialect = whole.dialect
         self.trades = config.feed.trade_source or whole.trades
         self.resolved = self._resolve(whole, config, list(symbols or whole.symbols))
+        self._unopened = [i for i, spec in enumerate(self.specs) if spec.name not in whole.opened]
 
     @property
     def where(self) -> str:
@@ -246,7 +216,14 @@ class Data:
     def torn(self) -> list[str]:
         return [line for source in self.sources for line in source.torn]
 
+    @property
+    def rejects(self) -> dict[str, int]:
+        """After iteration: how many frames were no message, by reason."""
+        return dict(sum((Counter(source.rejects) for source in self.sources), Counter()))
+
     def _resolve(self, seen: Survey, config: Config, wanted: list[str]) -> list[ResolvedSpec]:
+        if len(wanted) > MOST_SYMBOLS:
+            raise UsageError(f"{len(wanted)} symbols, {MOST_SYMBOLS} is the most", where=self.where, do="choose with --symbols")
         missing = [name for name in wanted if name not in seen.symbols]
         if missing:
             raise UsageError(f"{missing[0]} is not in the data", where=self.where, do=f"it holds {', '.join(seen.symbols)}")
@@ -268,8 +245,9 @@ class Data:
         return [own[name] for name in wanted]
 
     def batches(self) -> Iterator[Events]:
-        """All records, merged by (stamp, source, place in it), each message whole."""
-        return merged([source.batches(self.specs) for source in self.sources])
+        """All records, merged by (stamp, source, place in it), each message whole and with an id."""
+        parts = merged([source.batches(self.specs) for source in self.sources])
+        return numbered(begun(parts, self._unopened), self.specs)
 
 
 def _open(paths: list[Path]) -> list[Source]:
@@ -280,50 +258,3 @@ def _open(paths: list[Path]) -> list[Source]:
     for path in paths:
         by_kind.setdefault(kind_of(path), []).append(path)
     return [source for kind, found in by_kind.items() for source in READERS[kind].open(found)]
-
-
-def merged(streams: Sequence[Iterator[Events]]) -> Iterator[Events]:
-    """Streams of records as one, by (`recv_ns`, stream, place in it).
-
-    All records of a message have its stamp, so a sort that keeps the order of equal ones never takes a message apart.
-    """
-    if len(streams) == 1:
-        yield from streams[0]
-        return
-    heads = [_Head(stream) for stream in streams]
-    while True:
-        for head in heads:
-            while head.open and not len(head.part):
-                head.more()
-        # What is still to come is at or after the stamp that an open stream's part ends with.
-        horizon = min((int(head.part["recv_ns"][-1]) for head in heads if head.open), default=None)
-        ready = np.concatenate([head.before(horizon) for head in heads])
-        if len(ready):
-            yield ready[np.argsort(ready["recv_ns"], kind="stable")]
-        elif horizon is None:
-            return
-        else:                   # the next part of one may go on with the very stamp that this one ends with
-            for head in heads:
-                if head.open and int(head.part["recv_ns"][-1]) == horizon:
-                    head.more()
-
-
-class _Head:
-    """What of a stream was read and not yet given away."""
-
-    def __init__(self, stream: Iterator[Events]) -> None:
-        self.stream = stream
-        self.part: Events = np.empty(0, EVENT)
-        self.open = True
-
-    def more(self) -> None:
-        following = next(self.stream, None)
-        if following is None:
-            self.open = False
-        else:
-            self.part = np.concatenate([self.part, following]) if len(self.part) else following
-
-    def before(self, horizon: int | None) -> Events:
-        n = len(self.part) if horizon is None else int(np.searchsorted(self.part["recv_ns"], horizon))
-        ready, self.part = self.part[:n], self.part[n:]
-        return ready

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import typer
 
-from hft.cli import backtest, bench, config, kill, live, record, sim, watch
+from hft.cli import backtest, bench, config, convert, kill, live, record, sim, watch
 from hft.cli.options import common
 from hft.errors import ExitCode, HftError
 
@@ -25,6 +25,7 @@ app.command("record")(record.record)
 app.command("watch")(watch.watch)
 app.command("kill")(kill.kill)
 app.command("backtest")(backtest.backtest)
+app.command("convert")(convert.convert)
 app.add_typer(bench.app, name="bench")
 app.add_typer(config.app, name="config")
 

@@ -35,7 +35,7 @@ Millis = Annotated[Decimal, _range(ge=0, le=60_000)]
 FeeRate = Annotated[Decimal, _range(gt=-1, lt=1)]
 Port = Annotated[int, Meta(ge=0, le=65_535)]
 Level = Literal["debug", "info", "warning", "error"]
-SymbolName = Annotated[str, Meta(pattern="^[A-Z0-9_]{1,23}$", title="upper-case names such as BTCUSDT")]
+SymbolName = Annotated[str, Meta(pattern="^[A-Z0-9_-]{1,23}$", title="upper-case names such as BTCUSDT")]
 
 Venue = Literal[
     "embedded",

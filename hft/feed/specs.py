@@ -16,7 +16,7 @@ from hft._core.types import Spec
 from hft.errors import NOT_JSON, UsageError
 from hft.feed.messages import ExchangeInfo, Filter, SymbolInfo
 from hft.feed.survey import Printed
-from hft.feed.symbol_table import TABLE
+from hft.feed.symbol_table import TABLE, Row
 
 Text = str | Decimal
 
@@ -170,7 +170,8 @@ def _first(
         }, "settings"
     if symbol in known:
         return known[symbol], "exchangeInfo"
-    if row := TABLE.get((dialect, symbol)):
+    row = TABLE.get((dialect, symbol))
+    if row and _holds(row, dialect, printed.get(symbol)):
         return {
             "tick": row.tick, "step": row.step, "quote": row.quote, "min_qty": row.min_qty, "max_qty": row.max_qty,
             "min_notional": row.min_notional, "contract": row.contract,
@@ -181,14 +182,24 @@ def _first(
     raise UsageError("no source knows its tick and step", where=symbol, do=f"set [feed.symbols.{symbol}] tick and step")
 
 
+def _holds(row: Row, dialect: str, seen: Printed | None) -> bool:
+    """Whether a row of the table holds for the numbers seen: a recording of another year may be of another tick."""
+    if seen is None:
+        return True
+    price, qty = (max(-int(Decimal(text).normalize().as_tuple().exponent), 0) for text in (row.tick, row.step))
+    if dialect == "spot":
+        qty += 3                # a spot book holds quantities of a thousandth of the step (SEMANTICS 29)
+    return seen.price_used <= price and seen.qty_used <= qty
+
+
 _QUOTES = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "USD", "BTC", "ETH", "BNB", "EUR", "TRY", "GBP", "BRL", "JPY")
 
 
 def quote_of(symbol: str) -> str:
     """The quote asset that a symbol's name ends in, or its last three letters where none is known.
 
-    >>> quote_of("BTCUSDT"), quote_of("RUNEEUR"), quote_of("BTCUSD_PERP")
-    ('USDT', 'EUR', 'USD')
+    >>> quote_of("BTCUSDT"), quote_of("RUNEEUR"), quote_of("BTCUSD_PERP"), quote_of("XBTUSD")
+    ('USDT', 'EUR', 'USD', 'USD')
     """
-    pair = symbol.partition("_")[0]
+    pair = symbol.partition("_")[0].replace("XBT", "BTC").replace("-PERPETUAL", "-USD")     # BitMEX's, Deribit's
     return next((quote for quote in _QUOTES if pair.endswith(quote) and pair != quote), pair[-3:])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 
 import msgspec
@@ -17,10 +17,20 @@ class Printed(msgspec.Struct):
 
     price: int = 0
     qty: int = 0
+    price_used: int = 0
+    """The same, zeros at the end aside: what a tick must have to hold these prices."""
+    qty_used: int = 0
 
-    def see(self, prices: Iterable[bytes], quantities: Iterable[bytes]) -> None:
+    def see(self, prices: Sequence[bytes], quantities: Sequence[bytes]) -> None:
         self.price = max(self.price, *map(_decimals, prices), 0)
         self.qty = max(self.qty, *map(_decimals, quantities), 0)
+        self.price_used = max(self.price_used, *map(_used, prices), 0)
+        self.qty_used = max(self.qty_used, *map(_used, quantities), 0)
+
+    def add(self, other: Printed) -> None:
+        """See what another one saw."""
+        self.price, self.qty = max(self.price, other.price), max(self.qty, other.qty)
+        self.price_used, self.qty_used = max(self.price_used, other.price_used), max(self.qty_used, other.qty_used)
 
 
 class Survey(msgspec.Struct):
@@ -36,7 +46,7 @@ class Survey(msgspec.Struct):
     traded: set[str] = set()
     """Of `trade` and `aggTrade`, those that were seen."""
     opened: set[str] = set()
-    """Symbols whose stream a line of a run log opens."""
+    """Symbols whose stream the files themselves open: a line of a run log, a snapshot of a format that has no such lines."""
 
     @property
     def trades(self) -> str:
@@ -66,8 +76,7 @@ def together(parts: Iterable[tuple[str, Survey]]) -> Survey:
         whole.dialect = whole.dialect or part.dialect
         whole.symbols += [name for name in part.symbols if name not in whole.symbols]
         for name, printed in part.printed.items():
-            known = whole.printed.setdefault(name, Printed())
-            known.price, known.qty = max(known.price, printed.price), max(known.qty, printed.qty)
+            whole.printed.setdefault(name, Printed()).add(printed)
         whole.exchange_info += part.exchange_info
         whole.traded |= part.traded
         whole.opened |= part.opened
@@ -119,6 +128,10 @@ def _decimals(number: bytes) -> int:
     return len(number.partition(b".")[2])
 
 
+def _used(number: bytes) -> int:
+    return len(number.partition(b".")[2].rstrip(b"0"))
+
+
 def _dialect(data: _Data) -> str:
     """Which dialect a message is of; empty where it could be several."""
     if data.ps is not None:
@@ -142,7 +155,7 @@ def survey(records: Iterable[Record], limit: int = 10_000) -> Survey:
     >>> book = b'{"lastUpdateId":1,"E":1,"T":1,"bids":[["61800.20","1.5"]],"asks":[]}'
     >>> found = survey([Record(1, Kind.FRAME, frame), Record(2, Kind.SNAPSHOT, book)])
     >>> found.dialect, found.symbols, found.printed["BTCUSDT"]
-    ('usdm', ['BTCUSDT'], Printed(price=2, qty=3))
+    ('usdm', ['BTCUSDT'], Printed(price=2, qty=3, price_used=1, qty_used=3))
     """
     found = Survey(symbols=[], printed={}, exchange_info=[], traded=set(), opened=set())
     for record in islice(records, limit):

@@ -1,0 +1,89 @@
+"""Event records of several sources as one session, in receive order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from hft._core import events as words
+from hft._core.types import Spec
+from hft.backtesting.events import EVENT, Events
+from hft.backtesting.records import Numbering
+
+
+def merged(streams: Sequence[Iterator[Events]]) -> Iterator[Events]:
+    """Streams of records as one, by (`recv_ns`, stream, place in it).
+
+    All records of a message have its stamp, so a sort that keeps the order of equal ones never takes a message apart.
+    """
+    if len(streams) == 1:
+        yield from streams[0]
+        return
+    heads = [_Head(stream) for stream in streams]
+    while True:
+        for head in heads:
+            while head.open and not len(head.part):
+                head.more()
+        # What is still to come is at or after the stamp that an open stream's part ends with.
+        horizon = min((int(head.part["recv_ns"][-1]) for head in heads if head.open), default=None)
+        ready = np.concatenate([head.before(horizon) for head in heads])
+        if len(ready):
+            yield ready[np.argsort(ready["recv_ns"], kind="stable")]
+        elif horizon is None:
+            return
+        else:                   # the next part of one may go on with the very stamp that this one ends with
+            for head in heads:
+                if head.open and int(head.part["recv_ns"][-1]) == horizon:
+                    head.more()
+
+
+class _Head:
+    """What of a stream was read and not yet given away."""
+
+    def __init__(self, stream: Iterator[Events]) -> None:
+        self.stream = stream
+        self.part: Events = np.empty(0, EVENT)
+        self.open = True
+
+    def more(self) -> None:
+        following = next(self.stream, None)
+        if following is None:
+            self.open = False
+        else:
+            self.part = np.concatenate([self.part, following]) if len(self.part) else following
+
+    def before(self, horizon: int | None) -> Events:
+        n = len(self.part) if horizon is None else int(np.searchsorted(self.part["recv_ns"], horizon))
+        ready, self.part = self.part[:n], self.part[n:]
+        return ready
+
+
+def begun(parts: Iterable[Events], symbols: Iterable[int]) -> Iterator[Events]:
+    """The same, with a connection and an empty book before the first depth message of each of `symbols`: those that no source
+    opens. What there is of such a symbol is updates alone, and its book fills up from them."""
+    waiting = set(symbols)
+    for part in parts:
+        for symbol in sorted(waiting):
+            found = np.flatnonzero((part["kind"] == words.KINDS["depth"]) & (part["symbol"] == symbol))
+            if len(found):
+                waiting.discard(symbol)
+                part = np.insert(part, found[0], _opening(part[found[0]]))
+        yield part
+
+
+def _opening(record: np.void) -> Events:
+    out = np.zeros(2, EVENT)
+    out["recv_ns"], out["symbol"], out["prev_id"] = record["recv_ns"], record["symbol"], -1
+    out["kind"] = words.KINDS["connect"], words.KINDS["snapshot"]
+    out["flags"] = words.EMPTY | words.LAST
+    return out
+
+
+def numbered(parts: Iterable[Events], specs: Sequence[Spec]) -> Iterator[Events]:
+    """The same, with ids where there were none: see `Numbering`."""
+    numbering = Numbering([spec.dialect != "spot" for spec in specs])
+    for part in parts:
+        records = np.array(part)
+        numbering.number(records.data)
+        yield records

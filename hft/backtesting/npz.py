@@ -1,0 +1,146 @@
+"""Reads hftbacktest's events, ``.npz`` and ``.npy``: rows of flags, two stamps, price and quantity as floats, of one symbol.
+
+The format: https://hftbacktest.readthedocs.io/en/latest/data.html. What becomes of which row is told in docs/formats.md.
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hft._core.types import Spec
+from hft.backtesting.events import Events
+from hft.backtesting.npz_rows import BBO, BEST_ASK, BEST_BID, CLEAR, DEPTH, KIND, ROW, SNAPSHOT, TRADE, Messages, Rows
+from hft.backtesting.source import Source
+from hft.errors import DamagedData, UsageError
+from hft.feed.survey import Printed, Survey
+
+_CHUNK = 1 << 17
+_MOST_DECIMALS = 12
+_NUMBERED = (DEPTH, TRADE, SNAPSHOT, BBO, BEST_BID, BEST_ASK)
+
+
+class NpzFile(Source):
+    """One file of hftbacktest's events.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Raises `UsageError` where there is no such file, or its symbol can't be told; `DamagedData`, with the row's index from 0,
+    for a file that is not of that format, a number off tick or quantum, and rows that go back in local time.
+    """
+
+    tells_dialect = False
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        super().__init__([self.path])
+        self._progress = 0.0
+        self._rows_done = 0
+        with ExitStack() as stack:
+            self._data(stack)
+
+    # -- the file
+
+    def _data(self, stack: ExitStack) -> tuple[IO[bytes], int]:
+        """The array's bytes, unpacked as they are read, and how many rows there are."""
+        try:
+            file: IO[bytes] = stack.enter_context(self.path.open("rb"))
+            if file.read(2) == b"PK":
+                archive = stack.enter_context(zipfile.ZipFile(file))
+                names = archive.namelist()
+                name = "data.npy" if "data.npy" in names or len(names) != 1 else names[0]
+                file = stack.enter_context(archive.open(name))
+            else:
+                file.seek(0)
+            layout: Any = np.lib.format         # not typed
+            old = layout.read_magic(file) == (1, 0)
+            shape, _, dtype = (layout.read_array_header_1_0 if old else layout.read_array_header_2_0)(file)
+        except OSError as error:
+            raise UsageError(f"can't be read: {error.strerror}", where=self.where, do="name an existing file") from None
+        except (ValueError, KeyError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise self._damaged(f"is no file of events, .npz or .npy: {error}") from None
+        if dtype != ROW or len(shape) != 1:
+            raise self._damaged("holds other fields than hftbacktest's events (version 2): ev, exch_ts, local_ts, px, qty, …")
+        return file, shape[0]
+
+    def _chunks(self) -> Iterator[tuple[int, Rows]]:
+        """All rows, in parts, each with the index of its first."""
+        with ExitStack() as stack:
+            file, count = self._data(stack)
+            at = 0
+            while at < count:
+                n = min(_CHUNK, count - at)
+                try:
+                    data = file.read(n * ROW.itemsize)
+                except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+                    raise self._damaged(f"can't be unpacked after row {at}: {error}") from None
+                if len(data) < n * ROW.itemsize:
+                    raise self._damaged(f"breaks off after row {at + len(data) // ROW.itemsize} of {count}")
+                yield at, np.frombuffer(data, ROW)
+                at += n
+                self._progress = at / count
+
+    def _damaged(self, what: str, do: str = "make it again with its converter") -> DamagedData:
+        return DamagedData(what, where=self.where, do=do)
+
+    # -- what it holds
+
+    @property
+    def progress(self) -> float:
+        return self._progress
+
+    def survey(self, wanted: Sequence[str]) -> Survey:
+        """Its symbol, of the `wanted` ones: the only one, or the one that the file is named after; and its decimals."""
+        name = self._symbol(wanted)
+        seen, opened = Printed(), set[str]()
+        for at, rows in self._chunks():
+            if np.any(np.isin(rows["ev"] & KIND, (CLEAR, SNAPSHOT))):
+                opened = {name}
+            rows = rows[np.isin(rows["ev"] & KIND, _NUMBERED)]
+            seen.price_used = self._decimals(rows["px"], seen.price_used, at)
+            seen.qty_used = self._decimals(rows["qty"], seen.qty_used, at)
+        seen.price, seen.qty = seen.price_used, seen.qty_used
+        return Survey("", [name], {name: seen}, [], {"trade"}, opened)
+
+    def _symbol(self, wanted: Sequence[str]) -> str:
+        named = [name for name in wanted if name in self.path.name.upper()]
+        longest = [name for name in named if not any(name != other and name in other for other in named)]
+        if len(longest) == 1:
+            return longest[0]
+        if len(wanted) == 1:
+            return wanted[0]
+        told = f"none of {', '.join(wanted)}" if wanted else "none"
+        raise UsageError(
+            f"does not say whose events it holds: its name has {told}", where=self.where,
+            do="name the symbol with --symbols, and the file after it where there are several",
+        )
+
+    def _decimals(self, values: NDArray[np.float64], least: int, at: int) -> int:
+        """The decimals that these floats are the nearest ones of."""
+        values = values[np.isfinite(values)]
+        for decimals in range(least, _MOST_DECIMALS + 1):
+            if np.allclose(np.round(values, decimals), values, rtol=1e-14, atol=0):
+                return decimals
+        raise self._damaged(
+            f"has numbers of more than {_MOST_DECIMALS} decimals from row {at} on", "set [feed.symbols.<symbol>] tick and step"
+        )
+
+    # -- rows to records
+
+    def batches(self, specs: Sequence[Spec]) -> Iterator[Events]:
+        """Records, in parts of whole messages; a record's `symbol` is an index into `specs`. There are no ids: 0."""
+        name = self._symbol([spec.name for spec in specs])
+        symbol = next(i for i, spec in enumerate(specs) if spec.name == name)
+        messages = Messages(symbol, specs[symbol], self.where)
+        for at, rows in self._chunks():
+            yield messages.take(rows, at)
+        yield messages.finish()

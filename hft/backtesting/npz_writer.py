@@ -1,0 +1,189 @@
+"""Writes hftbacktest's ``.npz``, row for row as its own converter would have made it of the same messages.
+
+The rules, in the order they are applied (docs/formats.md tells them at length):
+
+1. a level is a row; before the bids of a snapshot stands a row that clears that side up to the last of them, asks likewise;
+2. a trade of the market is a row; tickers are left out unless asked for; what else there is has no row;
+3. where a local stamp is before its exchange stamp, all local stamps are put forward by the largest such lead;
+4. rows are sorted by exchange stamp and by local stamp, each stable, and both orders joined: see `joined_order`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hft._core import events as words
+from hft._core.types import Spec
+from hft.backtesting.events import Events
+from hft.backtesting.npz_rows import (
+    BEST_ASK,
+    BEST_BID,
+    BUY,
+    CLEAR,
+    DEPTH,
+    EXCH,
+    LOCAL,
+    ROW,
+    SELL,
+    SNAPSHOT,
+    TRADE,
+    Rows,
+    to_floats,
+)
+from hft.backtesting.records import joined_order
+from hft.errors import UsageError
+
+SUFFIX = ".npz"
+_KINDS = words.KINDS
+
+
+def rows_of(records: Events, spec: Spec, *, trades: str = "trade", tickers: bool = False) -> Rows:
+    """Records of one symbol, whole messages, as rows in the same order: without flags for exchange and local side, and with the
+    stamps as they are."""
+    kind, flags = records["kind"], records["flags"]
+    level = np.isin(kind, (_KINDS["depth"], _KINDS["snapshot"])) & (flags & words.EMPTY == 0)
+    trade = (kind == _KINDS["trade" if trades == "trade" else "agg_trade"]) & (flags & words.NOT_A_MARKET_TRADE == 0)
+    taken = level | trade
+    if tickers:
+        taken |= kind == _KINDS["ticker"]
+    records, level, trade = records[taken], level[taken], trade[taken]
+    kind, flags = records["kind"], records["flags"]
+    snapshot = kind == _KINDS["snapshot"]
+    bid = flags & words.BID > 0
+    ev = np.select([level & snapshot, level, trade], [SNAPSHOT, DEPTH, TRADE], 0).astype(np.uint64)
+    buys = np.where(trade, flags & words.BUYER_MAKER == 0, bid)         # of a trade, the side that took
+    ev |= np.where(buys, BUY, SELL).astype(np.uint64)
+    ticker = kind == _KINDS["ticker"]
+    ev[ticker] = np.where(bid[ticker], BEST_BID, BEST_ASK)
+    rows = np.zeros(len(records), ROW)
+    rows["ev"], rows["exch_ts"], rows["local_ts"] = ev, records["venue_ns"], records["recv_ns"]
+    rows["px"], rows["qty"] = to_floats(records["price"], spec.tick), to_floats(records["qty"], spec.quantum)
+    return _cleared(rows, records, snapshot, bid)
+
+
+def _cleared(rows: Rows, records: Events, snapshot: NDArray[np.bool_], bid: NDArray[np.bool_]) -> Rows:
+    """Before each side of a snapshot, the row that clears the book up to its last price."""
+    inside = np.flatnonzero(snapshot)
+    if not len(inside):
+        return rows
+    # A side ends where the message does, or where the other one begins.
+    ends = (records["rest"][inside] == 0) | (bid[inside] != np.append(bid[inside][1:], ~bid[inside[-1]]))
+    last = inside[ends]
+    first = inside[np.append(0, np.flatnonzero(ends)[:-1] + 1)]
+    clears = rows[first]
+    clears["ev"] = (clears["ev"] & (BUY | SELL)) | CLEAR
+    clears["px"], clears["qty"] = rows["px"][last], 0
+    return np.insert(rows, first, clears)
+
+
+def in_order(rows: Rows, *, base_latency_ns: int = 0) -> Rows:
+    """Rows as hftbacktest wants them: local stamps never before the exchange's, a row flagged for each side that it stands in
+    the right place for, and standing twice where it takes two places.
+
+    Parameters
+    ----------
+    base_latency_ns : int
+        Added to the local stamps where they had to be put forward: else the quickest message would take no time.
+    """
+    if not len(rows):
+        return rows
+    lead = int(np.max(rows["exch_ts"] - rows["local_ts"]))
+    if lead > 0:
+        rows["local_ts"] += lead + base_latency_ns
+    exch_ts, local_ts = (np.ascontiguousarray(rows[stamp]) for stamp in ("exch_ts", "local_ts"))
+    index, which = np.empty(2 * len(rows), np.int64), np.empty(2 * len(rows), np.uint8)
+    by_exch, by_local = (np.argsort(stamps, kind="stable") for stamps in (exch_ts, local_ts))
+    count = joined_order(*(each.data for each in (exch_ts, local_ts, by_exch, by_local, index, which)))
+    out = rows[index[:count]]
+    out["ev"] |= np.array([0, EXCH, LOCAL, EXCH | LOCAL], np.uint64)[which[:count]]
+    return out
+
+
+class NpzWriter:
+    """Writes one symbol's messages; the file is there, whole, once `close` returns.
+
+    All rows are held in memory until then, since the order by exchange stamp can't be told earlier: about 200 bytes a row.
+
+    Parameters
+    ----------
+    path : str or Path
+    spec : Spec
+    trades : ``"trade"`` or ``"aggTrade"``
+        The one source of traded volume.
+    tickers : bool
+        Write bookTickers too, as their converter does with its option ``t``.
+    base_latency_ns : int
+        See `in_order`.
+    """
+
+    def __init__(
+        self, path: str | Path, spec: Spec, *, trades: str = "trade", tickers: bool = False, base_latency_ns: int = 0
+    ) -> None:
+        self.path = Path(path)
+        self.count = 0
+        self.spec, self.trades, self.tickers, self.base_latency_ns = spec, trades, tickers, base_latency_ns
+        self._rows: list[Rows] = []
+        self._venue_ns = 0
+        self._part = self.path.with_name(self.path.name + ".part")
+        try:
+            self._file = self._part.open("wb")
+        except OSError as error:
+            raise UsageError(f"can't be written: {error.strerror}", where=str(path), do="name another file") from None
+
+    def append(self, records: Events) -> None:
+        """Append whole messages of the one symbol."""
+        rows = rows_of(records, self.spec, trades=self.trades, tickers=self.tickers)
+        stamped = np.flatnonzero(rows["exch_ts"])
+        if not self._venue_ns and len(stamped):
+            self._backdate([*self._rows, rows[: stamped[0]]], rows[stamped[0]])
+        # Spot's books and tickers have no stamp: theirs is the newest one before them (SEMANTICS 2).
+        newest = np.maximum.accumulate(np.concatenate(([self._venue_ns], rows["exch_ts"])))
+        self._venue_ns = int(newest[-1])
+        rows["exch_ts"] = np.where(rows["exch_ts"] == 0, newest[1:], rows["exch_ts"])
+        self._rows.append(rows)
+
+    @staticmethod
+    def _backdate(before: list[Rows], first: np.void) -> None:
+        """Rows before the first stamp of all were as long under way as the message that has it."""
+        for rows in before:
+            rows["exch_ts"] = np.maximum(rows["local_ts"] - (first["local_ts"] - first["exch_ts"]), 1)
+
+    def close(self) -> None:
+        """Order the rows, and write them."""
+        if self._file.closed:
+            return
+        rows = np.concatenate(self._rows) if self._rows else np.empty(0, ROW)
+        self._rows.clear()
+        if not self._venue_ns:
+            rows["exch_ts"] = rows["local_ts"]
+        rows = in_order(rows, base_latency_ns=self.base_latency_ns)
+        self.count = len(rows)
+        with self._file as file:
+            np.savez_compressed(file, data=rows)
+        os.replace(self._part, self.path)
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        self._file.close()
+        with contextlib.suppress(FileNotFoundError):
+            self._part.unlink()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is None:
+            try:
+                self.close()
+            except BaseException:
+                self.discard()
+                raise
+        else:
+            self.discard()

@@ -1,0 +1,133 @@
+"""Loops over event records that NumPy has no word for: ids where a format has none, and hftbacktest's order of rows."""
+
+from libc.stdint cimport int64_t, uint8_t
+
+from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+
+from hft._core.events cimport EventRecord
+from hft._core.types cimport MAX_LEVELS, MAX_SYMBOLS, MSG_AGG_TRADE, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE
+
+LARGEST_MESSAGE = MAX_LEVELS
+"""Levels of one message."""
+MOST_SYMBOLS = MAX_SYMBOLS
+"""Of one run."""
+
+cdef struct Counters:           # the newest ids of a symbol
+    int64_t book                # of anything that is about the book
+    int64_t depth               # of a depth message or a snapshot
+    int64_t trade
+    int64_t chained
+
+
+cdef class Numbering:
+    """Gives ids to messages that came without (`last_id` 0), in the order in which they are received.
+
+    Depth messages and snapshots are chained without a hole, so that the engine's synchronisation accepts them; a ticker's id lies
+    between those of the depth messages around it, so that it holds until the next one; trades are counted. The first id of a
+    symbol is its first message's time in microseconds, above every id given to an earlier day. Ids that are there are kept, and
+    counted on from.
+
+    Parameters
+    ----------
+    chained : sequence of bool
+        For each symbol, whether its dialect names the update before (`pu`): all but spot.
+    """
+    cdef Counters counters[64]
+    cdef int n_symbols
+
+    def __cinit__(self, chained):
+        if len(chained) > MAX_SYMBOLS:
+            raise ValueError(f"{len(chained)} symbols; {MAX_SYMBOLS} is the most")
+        self.n_symbols = len(chained)
+        for i, each in enumerate(chained):
+            self.counters[i].book = self.counters[i].depth = self.counters[i].trade = 0
+            self.counters[i].chained = bool(each)
+
+    def number(self, records not None) -> None:
+        """Whole messages, in a writable buffer of 64-byte records."""
+        cdef Py_buffer view
+        cdef int64_t at = 0, n
+        PyObject_GetBuffer(records, &view, PyBUF_WRITABLE)
+        try:
+            n = view.len // <Py_ssize_t>sizeof(EventRecord)
+            while 0 <= at < n:
+                at = self._message(<EventRecord*>view.buf, at, n)
+        finally:
+            PyBuffer_Release(&view)
+        if at < 0:
+            raise ValueError(f"record {-1 - at} begins no message of {self.n_symbols} symbols")
+
+    cdef int64_t _message(self, EventRecord* records, int64_t at, int64_t n) noexcept nogil:
+        """Where the next message begins; below 0 where none begins here."""
+        cdef EventRecord* r = &records[at]
+        cdef int64_t i, beyond = at + 1 + r.rest
+        cdef Counters* c = &self.counters[r.symbol]
+        cdef bint made = r.last_id == 0
+        cdef int64_t first = r.first_id, last = r.last_id, prev = r.prev_id
+        if beyond > n or r.symbol >= self.n_symbols:
+            return -1 - at
+        if r.kind == MSG_TRADE or r.kind == MSG_AGG_TRADE:
+            if made:
+                first = last = c.trade + 1 if c.trade else r.recv_ns // 1000
+            c.trade = max(c.trade, last)
+        elif r.kind == MSG_DEPTH or r.kind == MSG_SNAPSHOT or r.kind == MSG_TICKER:
+            if made:
+                if c.book == 0:
+                    c.book = c.depth = r.recv_ns // 1000
+                last = c.book + 1
+                if r.kind == MSG_DEPTH:
+                    first = c.depth + 1
+                    prev = c.depth if c.chained else -1
+            c.book = max(c.book, last)
+            if r.kind != MSG_TICKER:
+                c.depth = last
+        if made:
+            for i in range(at, beyond):
+                records[i].first_id, records[i].last_id, records[i].prev_id = first, last, prev
+        return beyond
+
+
+def joined_order(const int64_t[::1] exch_ts, const int64_t[::1] local_ts, const int64_t[::1] by_exch,
+                 const int64_t[::1] by_local, int64_t[::1] index, uint8_t[::1] which) -> int:
+    """Rows in an order that serves both clocks, as hftbacktest wants them: a row stands once where both clocks agree on its
+    place, else twice, once for each.
+
+    Both orders are walked at once. The smaller (exch_ts, local_ts) goes next, equal ones as one row.
+
+    Parameters
+    ----------
+    exch_ts, local_ts : int64
+        Of each row.
+    by_exch, by_local : int64
+        Numbers of the rows, sorted by the one and by the other, stable.
+    index, which : writable, twice as long
+        Get the number of each row that goes out, and for whom: 1 exchange, 2 local, 3 both.
+
+    Returns how many go out.
+    """
+    cdef int64_t n = by_exch.shape[0], e = 0, k = 0, out = 0, i = 0, j = 0
+    cdef int64_t side
+    if exch_ts.shape[0] != n or local_ts.shape[0] != n or by_local.shape[0] != n:
+        raise ValueError("orders and stamps are not of one length")
+    if index.shape[0] < 2 * n or which.shape[0] < 2 * n:
+        raise ValueError(f"room for {index.shape[0]} rows, {2 * n} may go out")
+    with nogil:
+        while e < n or k < n:
+            if e < n:
+                i = by_exch[e]
+            if k < n:
+                j = by_local[k]
+            if e == n:
+                side = 1
+            elif k == n:
+                side = -1
+            else:
+                side = (exch_ts[i] > exch_ts[j]) - (exch_ts[i] < exch_ts[j])
+                if side == 0:
+                    side = (local_ts[i] > local_ts[j]) - (local_ts[i] < local_ts[j])
+            index[out] = i if side <= 0 else j
+            which[out] = 1 if side < 0 else 2 if side > 0 else 3
+            e += side <= 0
+            k += side >= 0
+            out += 1
+    return out

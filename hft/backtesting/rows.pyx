@@ -1,0 +1,351 @@
+"""Rows of a Tardis CSV file as event records, in compiled code: a day of them is tens of millions."""
+
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdlib cimport free, realloc
+from libc.string cimport memchr, memcmp, memcpy, memmove, memset
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+
+from hft._core.events cimport (
+    EVENT_ASK, EVENT_BID, EVENT_BUYER_MAKER, EVENT_CONNECT, EVENT_EMPTY, EVENT_LAST, EVENT_NOT_MARKET, EventRecord)
+from hft._core.memory cimport hft_alloc, hft_free
+from hft._core.text cimport SCALES, Scale, scale_init
+from hft._core.types cimport (
+    BID, MAX_LEVELS, MAX_SYMBOLS, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE, Level, Spec, likely, unlikely)
+from hft.backtesting.fields cimport (
+    INCREMENTAL, MAX_SHALLOW, QUOTES, SHALLOW, TRADES, Field, field_integer, field_is, field_stamp, field_units, row_end,
+    row_split)
+
+from hft.backtesting.row_survey import LAYOUTS, RowError
+
+cdef enum:
+    KNOWN = 1024                # levels of a side that are remembered behind a shallow book
+
+cdef struct Instrument:         # a symbol of the file
+    char name[64]               # as the file prints it
+    int64_t length
+    int32_t index               # of the record; -1: rows of this symbol are left out
+    int32_t snapshot            # 1: the newest rows were a snapshot's; 2 (SHALLOW): a first one was told
+    int64_t known[2]            # levels, by side
+    Level levels[2][1024]       # SHALLOW: what the book holds by now, best first
+    Scale price[19]
+    Scale qty[19]
+
+
+cdef class RowReader:
+    """Turns rows into records; what it says of a message's id is 0, see `hft.backtesting.records.Numbering`.
+
+    Parameters
+    ----------
+    layout : str
+        A key of `LAYOUTS`.
+    fields : int
+        Fields of a row, as the header has them.
+    symbols : mapping of str to (int, Spec)
+        By name as the file prints it: the `symbol` of its records, and its scales. Rows of other symbols are left out.
+    integer_ids : bool
+        Trade ids are the venue's own integers, and kept.
+
+    >>> from hft._core.types import Spec
+    >>> reader = RowReader("trades", 8, {"XBTUSD": (0, Spec("XBTUSD", tick="0.5", step="1"))}, False)
+    >>> reader.feed(b"bitmex,XBTUSD,1583020803145000,1583020803307160,ccc3c1fa,sell,8531.5,2152\\n")
+    >>> len(reader.take())
+    64
+    """
+    cdef int layout, n_fields, n_symbols
+    cdef bint integer_ids
+    cdef readonly int64_t line
+    cdef int64_t now            # of the newest row
+    cdef Instrument* instruments
+    cdef Field fields[405]
+    cdef EventRecord* records
+    cdef EventRecord* spare     # as many asks as a message can hold
+    cdef int64_t count, room
+    cdef int64_t group          # INCREMENTAL: first record of the message that may go on; -1: none
+
+    def __cinit__(self, layout, int fields, symbols, bint integer_ids):
+        cdef Instrument* s
+        cdef bytes raw
+        cdef Spec spec
+        cdef int decimals
+        self.layout, self.n_fields, self.integer_ids = LAYOUTS[layout], fields, integer_ids
+        self.group, self.line = -1, 1
+        if len(symbols) > MAX_SYMBOLS or not 8 <= fields <= 4 + 4 * MAX_SHALLOW:
+            raise ValueError(f"{len(symbols)} symbols, {fields} fields")
+        self.instruments = <Instrument*>hft_alloc(MAX_SYMBOLS * sizeof(Instrument))
+        self.spare = <EventRecord*>hft_alloc(MAX_LEVELS * sizeof(EventRecord))
+        if self.instruments == NULL or self.spare == NULL:
+            raise MemoryError
+
+        for name, (index, spec) in symbols.items():
+            s = &self.instruments[self.n_symbols]
+            raw = name.encode()
+            memcpy(s.name, PyBytes_AS_STRING(raw), min(len(raw), 64))
+            s.length, s.index = len(raw), index
+            for decimals in range(SCALES):
+                scale_init(&s.price[decimals], spec.c.price_mant, spec.c.price_exp, decimals)
+                scale_init(&s.qty[decimals], spec.c.qty_mant, spec.c.qty_exp, decimals)
+            self.n_symbols += 1
+
+    def __dealloc__(self):
+        hft_free(self.instruments)
+        hft_free(self.spare)
+        free(self.records)
+
+    # -- memory
+
+    cdef int _reserve(self, int64_t n) except -1:
+        cdef void* grown
+        if self.count + n > self.room:
+            self.room = 2 * self.room + n + 4096
+            grown = realloc(self.records, self.room * sizeof(EventRecord))
+            if grown == NULL:
+                raise MemoryError
+            self.records = <EventRecord*>grown
+        return 0
+
+    cdef EventRecord* _add(self, const Instrument* s, int kind, int64_t venue_ns, int flags) noexcept nogil:
+        """The next record, room for it reserved."""
+        cdef EventRecord* r = &self.records[self.count]
+        memset(r, 0, sizeof(EventRecord))
+        r.recv_ns, r.venue_ns, r.prev_id = self.now, venue_ns, -1
+        r.symbol, r.kind, r.flags = <uint16_t>s.index, <uint8_t>kind, <uint8_t>flags
+        self.count += 1
+        return r
+
+    def take(self) -> bytes:
+        """The records of the messages that are whole, 64 bytes each; they are forgotten here."""
+        cdef int64_t whole = self.count if self.group < 0 else self.group
+        cdef bytes out = PyBytes_FromStringAndSize(<const char*>self.records, whole * sizeof(EventRecord))
+        self.count -= whole
+        if self.group >= 0:
+            self.group = 0
+            memmove(self.records, &self.records[whole], self.count * sizeof(EventRecord))
+        return out
+
+    # -- messages
+
+    cdef void _close(self, int64_t first) noexcept nogil:
+        """The records from `first` on are a message: bids first, counted down, the last one marked."""
+        cdef EventRecord* r = &self.records[first]
+        cdef int64_t n = self.count - first, i, b = 0, a = 0
+        for i in range(n):
+            if r[i].flags & EVENT_ASK:
+                self.spare[a] = r[i]
+                a += 1
+            else:
+                r[b] = r[i]
+                b += 1
+        memcpy(&r[b], self.spare, a * sizeof(EventRecord))
+        for i in range(n):
+            r[i].rest = <uint32_t>(n - 1 - i)
+        r[n - 1].flags |= EVENT_LAST
+
+    cdef void _end_group(self) noexcept nogil:
+        if self.group >= 0:
+            self._close(self.group)
+        self.group = -1
+
+    def finish(self) -> None:
+        """No row follows: the last message is whole."""
+        self._end_group()
+
+    cdef const char* _incremental(self, Instrument* s, int64_t venue_ns) noexcept nogil:
+        """Rows of equal stamps are one message; NULL, or what is wrong."""
+        cdef Field* f = self.fields
+        cdef EventRecord* r
+        cdef int64_t price, qty
+        cdef int flags
+        cdef bint snapshot = field_is(&f[4], b"true", 4)
+        if unlikely(not snapshot and not field_is(&f[4], b"false", 5)):
+            return b"is_snapshot is neither true nor false"
+        if field_is(&f[5], b"bid", 3):
+            flags = EVENT_BID
+        elif likely(field_is(&f[5], b"ask", 3)):
+            flags = EVENT_ASK
+        else:
+            return b"side is neither bid nor ask"
+        if unlikely(not field_units(&f[6], s.price, &price)) or unlikely(price <= 0):
+            return b"price is no number above 0 on the tick"
+        if unlikely(not field_units(&f[7], s.qty, &qty)):
+            return b"amount is no number on the quantum"
+        if self.group >= 0:
+            r = &self.records[self.group]
+            if (r.recv_ns != self.now or r.venue_ns != venue_ns or r.symbol != s.index or s.snapshot != snapshot
+                    or self.count - self.group == MAX_LEVELS):
+                self._end_group()
+        if self.group < 0:
+            # A snapshot's rows are one snapshot as long as no update comes between, whatever their stamps; what does not fit
+            # one message, or comes later, is an update on top of it.
+            if snapshot and not s.snapshot:
+                self._add(s, EVENT_CONNECT, 0, EVENT_EMPTY | EVENT_LAST)
+            self.group = self.count
+            r = self._add(s, MSG_SNAPSHOT if snapshot and not s.snapshot else MSG_DEPTH, venue_ns, flags)
+            s.snapshot = snapshot
+        else:
+            r = self._add(s, self.records[self.group].kind, venue_ns, flags)
+        r.price, r.qty = price, qty
+        return NULL
+
+    cdef const char* _trade(self, Instrument* s, int64_t venue_ns) noexcept nogil:
+        cdef Field* f = self.fields
+        cdef EventRecord* r
+        cdef int64_t price, qty, id = 0
+        cdef int flags = EVENT_LAST
+        if field_is(&f[5], b"sell", 4):
+            flags |= EVENT_BUYER_MAKER
+        elif not field_is(&f[5], b"buy", 3):
+            if not field_is(&f[5], b"unknown", 7) and f[5].p != f[5].end:
+                return b"side is none of buy, sell and unknown"
+            flags |= EVENT_NOT_MARKET
+        if unlikely(not field_units(&f[6], s.price, &price)):
+            return b"price is no number on the tick"
+        if unlikely(not field_units(&f[7], s.qty, &qty)):
+            return b"amount is no number on the quantum"
+        if price == 0 or qty == 0:
+            flags |= EVENT_NOT_MARKET
+        if self.integer_ids:
+            id = field_integer(&f[4])
+            if unlikely(id <= 0):
+                return b"id is no integer above 0"
+        r = self._add(s, MSG_TRADE, venue_ns, flags)
+        r.price, r.qty, r.first_id, r.last_id = price, qty, id, id
+        return NULL
+
+    cdef const char* _quote(self, Instrument* s, int64_t venue_ns) noexcept nogil:
+        """A side that is empty has price and quantity 0."""
+        cdef Field* f = self.fields
+        cdef EventRecord* r
+        cdef int64_t bid = 0, bid_qty = 0, ask = 0, ask_qty = 0
+        if f[5].p != f[5].end or f[4].p != f[4].end:
+            if not field_units(&f[5], s.price, &ask) or not field_units(&f[4], s.qty, &ask_qty):
+                return b"ask_price or ask_amount is no number on tick and quantum"
+        if f[6].p != f[6].end or f[7].p != f[7].end:
+            if not field_units(&f[6], s.price, &bid) or not field_units(&f[7], s.qty, &bid_qty):
+                return b"bid_price or bid_amount is no number on tick and quantum"
+        r = self._add(s, MSG_TICKER, venue_ns, EVENT_BID)
+        r.price, r.qty, r.rest = bid, bid_qty, 1
+        r = self._add(s, MSG_TICKER, venue_ns, EVENT_ASK | EVENT_LAST)
+        r.price, r.qty = ask, ask_qty
+        return NULL
+
+    cdef const char* _shallow(self, Instrument* s, int64_t venue_ns) noexcept nogil:
+        """The first row is a snapshot; each that follows, what changed since."""
+        cdef int64_t first
+        cdef int side, kind = MSG_DEPTH
+        cdef const char* wrong
+        if not s.snapshot:
+            self._add(s, EVENT_CONNECT, 0, EVENT_EMPTY | EVENT_LAST)
+            s.snapshot, kind = 2, MSG_SNAPSHOT
+        first = self.count
+        for side in range(2):
+            wrong = self._shallow_side(s, side, kind, venue_ns)
+            if wrong != NULL:
+                return wrong
+        if self.count == first:
+            self._add(s, kind, venue_ns, EVENT_EMPTY)
+        self._close(first)
+        return NULL
+
+    cdef const char* _shallow_side(self, Instrument* s, int side, int kind, int64_t venue_ns) noexcept nogil:
+        """Merges a side of the row with what the book holds, both best first.
+
+        A level that the row passes over is gone. One beyond the row's last is not known any more: it stays as it was last seen,
+        as behind any venue's snapshot, so that an own order's queue there is not taken for empty.
+        """
+        cdef Level row[100]
+        cdef Level merged[1024]
+        cdef Level* old = s.levels[side]
+        cdef EventRecord* r
+        cdef Field* f
+        cdef int64_t n = 0, i = 0, j = 0, kept = 0, sign = -1 if side == BID else 1
+        cdef int levels = (self.n_fields - 4) // 4, k, flags = EVENT_BID if side == BID else EVENT_ASK
+        cdef bint whole, same
+        for k in range(levels):
+            f = &self.fields[4 + 4 * k + (2 if side == BID else 0)]
+            if f[0].p == f[0].end and f[1].p == f[1].end:
+                break
+            if not field_units(&f[0], s.price, &row[n].price) or row[n].price <= 0:
+                return b"a price is no number above 0 on the tick"
+            if not field_units(&f[1], s.qty, &row[n].qty):
+                return b"an amount is no number on the quantum"
+            if n and sign * row[n].price <= sign * row[n - 1].price:
+                return b"levels are not in order of price"
+            n += 1
+        whole = n < levels                              # the side has no more levels than these
+        while i < s.known[side] or j < n:
+            if j < n and (i == s.known[side] or sign * row[j].price <= sign * old[i].price):
+                same = i < s.known[side] and old[i].price == row[j].price
+                if not same or old[i].qty != row[j].qty:
+                    r = self._add(s, kind, venue_ns, flags)
+                    r.price, r.qty = row[j].price, row[j].qty
+                i += same
+                merged[kept] = row[j]
+                kept += 1
+                j += 1
+            elif j == n and not whole and kept < KNOWN:
+                merged[kept] = old[i]
+                kept += 1
+                i += 1
+            else:
+                r = self._add(s, kind, venue_ns, flags)
+                r.price = old[i].price
+                i += 1
+        memcpy(old, merged, kept * sizeof(Level))
+        s.known[side] = kept
+        return NULL
+
+    # -- rows
+
+    cdef Instrument* _symbol(self, const Field* f) noexcept nogil:
+        cdef int i
+        cdef int64_t n = f.end - f.p
+        for i in range(self.n_symbols):
+            if self.instruments[i].length == n and memcmp(self.instruments[i].name, f.p, n) == 0:
+                return &self.instruments[i]
+        return NULL
+
+    cdef const char* _row(self, const char* p, const char* end) noexcept nogil:
+        """One row; NULL, or what is wrong with it."""
+        cdef Field* f = self.fields
+        cdef Instrument* s
+        cdef int64_t venue_ns, now
+        if unlikely(row_split(p, end, f, self.n_fields) != self.n_fields):
+            return b"has another number of fields than the header"
+        s = self._symbol(&f[1])
+        venue_ns = field_stamp(&f[2])
+        now = field_stamp(&f[3])
+        if unlikely(venue_ns < 0) or unlikely(now <= 0):
+            return b"timestamp or local_timestamp is no stamp in microseconds"
+        if unlikely(now < self.now):
+            return b"local_timestamp goes back"
+        if s == NULL:
+            return NULL
+        if now != self.now:
+            self._end_group()
+            self.now = now
+        if self.layout == INCREMENTAL:
+            return self._incremental(s, venue_ns)
+        if self.layout == TRADES:
+            return self._trade(s, venue_ns)
+        if self.layout == QUOTES:
+            return self._quote(s, venue_ns)
+        return self._shallow(s, venue_ns)
+
+    def feed(self, bytes rows not None) -> None:
+        """Whole rows, each with its newline; RowError at the first that can't be taken."""
+        cdef const char* p = PyBytes_AS_STRING(rows)
+        cdef const char* end = p + PyBytes_GET_SIZE(rows)
+        cdef const char* newline
+        cdef const char* wrong
+        cdef int64_t most = 2 if self.layout != SHALLOW else 2 * (MAX_SHALLOW + KNOWN) + 2
+        while p < end:
+            self.line += 1
+            newline = <const char*>memchr(p, c'\n', end - p)
+            if newline == NULL:
+                newline = end
+            self._reserve(most)
+            wrong = self._row(p, row_end(p, newline))
+            if unlikely(wrong != NULL):
+                raise RowError(self.line, wrong.decode())
+            p = newline + 1

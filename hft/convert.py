@@ -1,0 +1,152 @@
+"""`hft convert`: recorded data of any kind into an event file or hftbacktest's events."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from hft._core import events as words
+from hft.backtesting import events, npz_writer
+from hft.backtesting.events import Events, EventWriter
+from hft.backtesting.npz_writer import NpzWriter
+from hft.backtesting.sources import Data
+from hft.config import Config
+from hft.errors import ExitCode, UsageError
+
+_NAMES = {value: name for name, value in words.KINDS.items()}
+
+
+class Symbol(msgspec.Struct):
+    """Of a report: a symbol's scales, and what they are from."""
+
+    tick: str
+    quantum: str
+    source: str
+
+
+class Report(msgspec.Struct):
+    """What was converted."""
+
+    output: str
+    inputs: list[str]
+    dialect: str
+    trades: str
+    symbols: dict[str, Symbol]
+    records: int
+    """In the output: records of an event file, rows of an `.npz`."""
+    messages: dict[str, int]
+    """Read, by kind."""
+    rejects: dict[str, int]
+    """Frames of captures that were no message, by reason."""
+    torn: list[str]
+    seconds: float
+
+
+def convert(
+    config: Config,
+    inputs: Sequence[Path],
+    output: Path,
+    *,
+    symbols: Sequence[str] | None = None,
+    tickers: bool = False,
+    base_latency_ns: int = 0,
+    force: bool = False,
+    json: bool = False,
+) -> int:
+    """Convert `inputs` into `output`, whose name says into what; print what came of it. The exit code.
+
+    Raises `UsageError` for an output that is there already or of no known kind, and what `Data` raises; no output is left
+    behind then.
+    """
+    _check(inputs, output, force)
+    began = time.monotonic()
+    data = Data(inputs, config, symbols)
+    writer: EventWriter | NpzWriter
+    if output.suffix == events.SUFFIX:
+        names = [path.name for path in inputs]
+        writer = EventWriter(output, data.specs, trades=data.trades, sources=names)
+    else:
+        if len(data.specs) > 1:
+            raise UsageError(
+                f"holds one symbol, and there are {', '.join(spec.name for spec in data.specs)}", where=str(output),
+                do="choose one with --symbols",
+            )
+        writer = NpzWriter(
+            output, data.specs[0], trades=data.trades, tickers=tickers, base_latency_ns=base_latency_ns
+        )
+    messages: Counter[str] = Counter()
+    progress = _Progress(data)
+    with writer:
+        for part in data.batches():
+            writer.append(part)
+            messages.update(_count(part))
+            progress.show(sum(messages.values()))
+        progress.clear()
+    for torn in data.torn:
+        print(torn, file=sys.stderr)
+    report = Report(
+        str(output), [str(path) for path in inputs], data.dialect, data.trades,
+        {each.spec.name: Symbol(f"{each.spec.tick:f}", f"{each.spec.quantum:f}", each.source) for each in data.resolved},
+        writer.count, dict(messages), data.rejects, data.torn, round(time.monotonic() - began, 3),
+    )
+    print(msgspec.json.encode(report).decode() if json else as_text(report))
+    return int(ExitCode.OK)
+
+
+def _check(inputs: Sequence[Path], output: Path, force: bool) -> None:
+    if output.suffix not in (events.SUFFIX, npz_writer.SUFFIX):
+        raise UsageError(
+            "is of no kind that can be written", where=str(output), do=f"name it {events.SUFFIX} or {npz_writer.SUFFIX}"
+        )
+    if any(output.exists() and path.exists() and output.samefile(path) for path in inputs):
+        raise UsageError("is read from", where=str(output), do="name another output")
+    if output.exists() and not force:
+        raise UsageError("is there already", where=str(output), do="name another output, or add --force")
+
+
+def _count(part: Events) -> dict[str, int]:
+    """Messages by kind."""
+    kinds = part["kind"][part["flags"] & words.LAST > 0]
+    found, counts = np.unique(kinds, return_counts=True)
+    return {_NAMES[int(kind)]: int(count) for kind, count in zip(found, counts, strict=True)}
+
+
+def as_text(report: Report) -> str:
+    """One line.
+
+    >>> one = {"BTCUSDT": Symbol("0.1", "0.001", "settings")}
+    >>> print(as_text(Report("b.events", ["b.gz"], "usdm", "trade", one, 7, {"depth": 2, "trade": 1}, {}, [], 0.1)))
+    b.events: 7 records of 2 depth, 1 trade; usdm BTCUSDT (tick 0.1, quantum 0.001, from settings); 0.1 s
+    """
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(report.messages.items())) or "no message"
+    symbols = ", ".join(f"{name} (tick {of.tick}, quantum {of.quantum}, from {of.source})" for name, of in report.symbols.items())
+    refused = ", ".join(f"{count:,} {reason}" for reason, count in report.rejects.items())
+    parts = [f"{report.records:,} records of {kinds}", f"{report.dialect} {symbols}"]
+    parts += [f"left out: {refused}"] if refused else []
+    return f"{report.output}: {'; '.join(parts)}; {report.seconds:.1f} s"
+
+
+class _Progress:
+    """A line on stderr, on a terminal only, four times a second at most."""
+
+    def __init__(self, data: Data) -> None:
+        self.data = data
+        self.wanted = sys.stderr.isatty()
+        self.shown = 0.0
+
+    def show(self, messages: int) -> None:
+        now = time.monotonic()
+        if self.wanted and now - self.shown >= 0.25:
+            self.shown = now
+            done = self.data.done / max(self.data.size, 1)
+            print(f"\r\x1b[K{done:4.0%}  {messages:,} messages", end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        if self.shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
