@@ -8,7 +8,7 @@ from hft._core.engine import Engine
 from hft.persistence.writer import Writer
 from hft.summary import rss_mb, totals
 
-PAGE_COUNTERS = {"connected": "connects", "disconnected": "disconnects", "snapshot": "snapshots"}
+PAGE_COUNTERS = {"connected": "connects", "disconnected": "disconnects", "snapshot": "snapshots", "refresh": "snapshots"}
 FEATURES = (
     "mid", "microprice", "spread_bps", "volatility", "momentum", "imbalance", "depth_ratio", "ofi", "signed_volume", "intensity",
 )

@@ -47,6 +47,7 @@ def engine_settings(config: Config) -> dict[str, Any]:
         "book_window_ticks": engine.book_window_ticks,
         "far_levels": engine.far_levels,
         "sync_buffer_levels": engine.sync_buffer_levels,
+        "compare_ms": config.feed.compare_ms,
     }
 
 

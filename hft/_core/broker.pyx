@@ -35,7 +35,7 @@ assert sizeof(RestingOrder) == 64 and sizeof(QueuePosition) == 16 and sizeof(Led
 assert sizeof(UsedLevel) == 32 and sizeof(Used) == 16 + USED_LEVELS * sizeof(UsedLevel)
 assert sizeof(Ledger) == 16 + LEDGER_ENTRIES * sizeof(LedgerEntry) and sizeof(OwnLevel) == 64 + 2 * sizeof(Ledger)
 assert sizeof(Resting) == 64 and sizeof(BrokerParams) == 48 and sizeof(Broker) == 48 + 7 * 8 + 4 * 4
-assert sizeof(BrokerSymbol) == 32 + 24 + 7 * 8 + 6 * 4 + sizeof(Used)
+assert sizeof(BrokerSymbol) == 32 + 24 + 7 * 8 + 8 * 4 + sizeof(Used)
 
 
 @dataclass(frozen=True, slots=True)

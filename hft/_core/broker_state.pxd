@@ -43,7 +43,9 @@ cdef struct BrokerSymbol:
     int32_t trade_source        # MSG_TRADE, MSG_AGG_TRADE, or 0: none seen
     int32_t n_reduce_only       # resting
     int32_t synced
+    int32_t quoted              # both sides of its book, as last seen
     int32_t index               # of the symbol
+    int32_t reserved
     Used used
 
 cdef struct Broker:
@@ -146,7 +148,7 @@ cdef inline Report* broker_report(Broker* b, const BrokerSymbol* s, int kind, in
     r.reason = reason
     r.side = side
     r.maker = 0
-    r.trust = TRUST_SYNCED if s.synced else TRUST_SUSPECT
+    r.trust = TRUST_SYNCED if s.synced and s.quoted else TRUST_SUSPECT
     r.fee_in_base = 0
     return r
 

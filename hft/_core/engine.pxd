@@ -4,7 +4,6 @@
 #               ──▶ Market × n       what everybody sees
 #               ──▶ Lane             one trader
 #               ──▶ Outlet           journal, state page, log of fills
-#
 #               ──▶ RunLog           what it was given, if somebody records it
 #
 # EngineState holds pointers and is never hashed or mapped; what it points to is plain memory that `Engine` owns. Inputs come
@@ -14,6 +13,7 @@
 # at once at the start of each input and counts, and is logged, as an input before it. So the run log has everything: the same
 # log gives the same orders and the same state.
 
+from hft._core.book cimport Book
 from hft._core.cycles cimport cycles_now
 from hft._core.decode cimport DecoderState, decode_frame, decoder_levels, decoder_message
 from hft._core.delivery cimport INT64_MAX
@@ -23,7 +23,7 @@ from hft._core.lane cimport (
 )
 from hft._core.market cimport (
     FX_LOST, Market, market_apply, market_clock, market_connected, market_disconnected, market_evaluate, market_publish,
-    market_sync,
+    market_resync, market_sync,
 )
 from hft._core.outlet cimport Outlet, outlet_count, outlet_kill, outlet_room
 from hft._core.page cimport (
@@ -32,7 +32,7 @@ from hft._core.page cimport (
 )
 from hft._core.risk cimport HALT_JOURNAL, HALT_KILL, HALT_STOPPING, risk_bankrupt, risk_halt
 from hft._core.runlog cimport (
-    LOG_CONNECT, LOG_DISCONNECT, LOG_FRAME, LOG_JOURNAL_FULL, LOG_KILL, LOG_STOP, RunLogState, runlog_push,
+    LOG_CONNECT, LOG_DISCONNECT, LOG_FRAME, LOG_JOURNAL_FULL, LOG_KILL, LOG_RESYNC, LOG_STOP, RunLogState, runlog_push,
 )
 from hft._core.sink cimport FRAME_ATTENTION, FRAME_HANDLED, FRAME_NEEDS_PYTHON, FrameSink
 from hft._core.status cimport DECODE_FALLBACK, KILL_BANKRUPT, KILL_FAULT, KILL_REQUEST, OK
@@ -45,6 +45,7 @@ cdef enum:
 cdef struct EngineState:
     DecoderState* decoder
     Market* markets[64]
+    Book* spare                 # where a fresh snapshot is brought to a book's id
     Lane* lane
     Outlet out
     int64_t now                 # of the newest input
@@ -188,7 +189,7 @@ cdef inline int engine_apply(EngineState* e, Message* msg, const Level* levels, 
     msg.recv_ns = now
     v = market_clock(market, msg)
     lane_arrivals(e.lane, &e.out, market, i, v, now)
-    code = market_apply(market, msg, levels, &fx)
+    code = market_apply(market, e.spare, msg, levels, &fx)
     lane_match(e.lane, &e.out, market, msg, i, fx, v, now)
     lane_deliver(e.lane, &e.out, now)
     engine_settle(e, now)
@@ -236,6 +237,17 @@ cdef inline void engine_connect(EngineState* e, int32_t i, bint up, int64_t now)
         market_connected(market)
     else:
         fx = market_disconnected(market)
+    lane_match(e.lane, &e.out, market, NULL, i, fx, market.clock.v_max, now)
+    engine_act(e, market, i, now)
+    e.attention = 1
+
+
+cdef inline void engine_resync(EngineState* e, int32_t i, int64_t now) noexcept nogil:
+    """The book of a symbol is given up from outside: it is built anew."""
+    cdef Market* market = e.markets[i]
+    cdef int fx
+    now = engine_input(e, LOG_RESYNC, i, now, NULL, 0)
+    fx = market_resync(market)
     lane_match(e.lane, &e.out, market, NULL, i, fx, market.clock.v_max, now)
     engine_act(e, market, i, now)
     e.attention = 1

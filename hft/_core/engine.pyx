@@ -10,7 +10,7 @@ from hft._core.histogram cimport Histogram
 from hft._core.imbalance cimport ImbalanceParams
 from hft._core.journal cimport Journal, JournalState, journal_room
 from hft._core.lane cimport LaneParams, lane_broker, lane_init, lane_size
-from hft._core.market cimport MarketParams, market_book, market_init, market_size
+from hft._core.market cimport MarketParams, market_book, market_init, market_size, market_trust
 from hft._core.params cimport fill_lane, fill_market, fill_strategy, lot_quanta
 from hft._core.memory cimport align64, hft_alloc, hft_free
 from hft._core.outlet cimport fill_from
@@ -22,10 +22,11 @@ from hft._core.risk cimport risk_bind
 from hft._core.runlog cimport LOG_DEPTH, LOG_FRAME, LOG_JOURNAL_FULL, LOG_KILL, LOG_TIMER, RunLog
 from hft._core.status cimport KILL_LATCHED
 from hft._core.sync cimport SYNC_SYNCED
-from hft._core.book cimport Book, book_base_best, book_base_best_qty, book_best, book_best_qty, book_hash
+from hft._core.book cimport Book, book_base_best, book_base_best_qty, book_best, book_best_qty, book_hash, book_init, book_size
 from hft._core.symbols cimport Symbols
 from hft._core.types cimport ASK, BID, JournalRecord, Spec
 
+from hft._core import names
 from hft._core import status as status_table
 from hft._core.params import DEFAULTS
 from hft._core.journal import Journal as _Journal
@@ -129,19 +130,20 @@ cdef class Engine(FrameSink):
         return 0
 
     cdef int _allocate(self, dict s, int64_t run) except -1:
-        """One block: markets, lane, log of fills."""
+        """One block: markets, lane, spare book, log of fills."""
         cdef MarketParams market
         cdef LaneParams lane
         cdef ImbalanceParams strategies[64]
         cdef int32_t i
         cdef int32_t n = self.symbols.count
-        cdef size_t market_bytes, at
+        cdef size_t market_bytes, spare_at, at
         fill_market(&market, s)
         fill_lane(&lane, s, run, self.symbols)
         for i in range(n):
             fill_strategy(&strategies[i], s, self.symbols.all[i], i)
         market_bytes = market_size(&market)
-        at = n * market_bytes + lane_size(&lane)
+        spare_at = align64(n * market_bytes + lane_size(&lane))
+        at = spare_at + book_size(&market.book)
         self.memory_size = align64(at) + s["fill_log"] * sizeof(JournalRecord)
         self.memory = <char*>hft_alloc(self.memory_size)
         if self.memory == NULL:
@@ -150,6 +152,8 @@ cdef class Engine(FrameSink):
             self.c.markets[i] = <Market*>(self.memory + i * market_bytes)
             market_init(self.c.markets[i], &self.symbols.specs[i], &market)
         self.c.lane = <Lane*>(self.memory + n * market_bytes)
+        self.c.spare = <Book*>(self.memory + spare_at)
+        book_init(self.c.spare, &market.book)
         self.c.n_symbols = n
         self.decoder = Decoder(self.symbols)
         self.c.decoder = (<Decoder>self.decoder).d
@@ -245,6 +249,10 @@ cdef class Engine(FrameSink):
         """The stream of a symbol is gone; its book with it."""
         engine_connect(self.c, self.symbols.index(symbol), False, now_ns)
 
+    def resync(self, symbol, int64_t now_ns):
+        """Give the book of a symbol up, from outside: it is not in sync until it was built anew on a snapshot."""
+        engine_resync(self.c, self.symbols.index(symbol), now_ns)
+
     def advance(self, int64_t now_ns):
         """Run what is due by `now_ns`, look at the kill switch, show state and heartbeat. The 10 ms timer."""
         engine_input(self.c, LOG_TIMER, 0, now_ns, NULL, 0)
@@ -275,8 +283,29 @@ cdef class Engine(FrameSink):
         return getattr(symbol, "name", symbol)
 
     def wants_snapshot(self) -> list:
-        """Names of the symbols whose REST book is to be fetched."""
-        return [spec.name for i, spec in enumerate(self.symbols) if market_sync(self.c.markets[i]).wants_snapshot]
+        """Names of the symbols whose REST book is to be fetched, those that are `refreshing` among them."""
+        return [spec.name for i, spec in enumerate(self.symbols)
+                if market_sync(self.c.markets[i]).wants_snapshot or market_sync(self.c.markets[i]).refreshing]
+
+    def refreshing(self, symbol) -> bool:
+        """The book is in sync and wants a fresh snapshot: to be handed in once `update_id` has reached its lastUpdateId."""
+        return market_sync(self.c.markets[self.symbols.index(symbol)]).refreshing != 0
+
+    def update_id(self, symbol) -> int:
+        """The id of a symbol's book: lastUpdateId of the snapshot, then `u` of the last update applied."""
+        return market_sync(self.c.markets[self.symbols.index(symbol)]).id
+
+    def trade_id(self, symbol) -> int:
+        """Id of a symbol's newest trade; 0 before the first."""
+        return self.c.markets[self.symbols.index(symbol)].trade_id
+
+    def delay_ns(self, symbol) -> int:
+        """How much later the newest stamped message was handled than the least delay of ten minutes lets it (rule 2)."""
+        return self.c.markets[self.symbols.index(symbol)].delay_ns
+
+    def trust(self, symbol) -> str:
+        """``synced`` (in sync, both sides quoted), ``suspect`` (was so, is not now) or ``syncing`` (never was)."""
+        return names.TRUST[market_trust(self.c.markets[self.symbols.index(symbol)])]
 
     def synced(self, symbol) -> bool:
         return market_sync(self.c.markets[self.symbols.index(symbol)]).state == SYNC_SYNCED

@@ -12,14 +12,20 @@ from hft._core.features cimport (
     features_on_sync, features_on_trade, features_size,
 )
 from hft._core.memory cimport align64
+from hft._core.refresh cimport (
+    Refresh, refresh_adopt, refresh_agrees, refresh_began, refresh_due, refresh_edges, refresh_replace, refresh_watch,
+)
 from hft._core.snapshot cimport SNAPSHOT_IMBALANCE, SNAPSHOT_SYNCED, Snapshot, snapshot_take, snapshot_write
-from hft._core.status cimport BUFFERED, CROSSED_BOOK, DUPLICATE_TRADE, NOT_CONNECTED, OK, OTHER_TRADE_SOURCE
+from hft._core.status cimport (
+    BOOK_MISMATCH, BUFFERED, CROSSED_BOOK, DUPLICATE_TRADE, NOT_CONNECTED, OK, OTHER_TRADE_SOURCE,
+)
 from hft._core.sync cimport (
     SYNC_BRIDGING, SYNC_CONNECTING, SYNC_SYNCED, Sync, SyncParams, sync_connected, sync_disconnected, sync_init, sync_lost,
-    sync_next, sync_on_depth, sync_on_snapshot, sync_size,
+    sync_mismatch, sync_next, sync_next_since, sync_on_depth, sync_on_snapshot, sync_refresh, sync_size,
 )
 from hft._core.types cimport (
-    MSG_AGG_TRADE, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE, Level, Message, SymbolSpec, int32_t, int64_t, uint32_t,
+    MSG_AGG_TRADE, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE, TRUST_SUSPECT, TRUST_SYNCED, TRUST_SYNCING, Level, Message,
+    SymbolSpec, int32_t, int64_t, uint32_t, unlikely,
 )
 
 cdef enum MarketEffect:         # what a message did, as bits
@@ -32,14 +38,17 @@ cdef struct MarketParams:
     BookParams book
     FeatureParams features
     SyncParams sync             # its dialect is taken from the symbol
+    int64_t compare_ns          # between comparisons with a fresh snapshot; 0: none
     int32_t trade_kind          # MSG_TRADE or MSG_AGG_TRADE: the one source of volume (SEMANTICS 10)
     int32_t reserved
 
 cdef struct Market:
     SymbolSpec spec
     ClockState clock
+    Refresh refresh
     FeatureValues features
     int64_t update_ns           # `now` of the newest message applied
+    int64_t delay_ns            # by how much the newest stamped one came later than the least delay lets it: now - v
     int64_t trade_id            # newest trade; 0 before the first
     int64_t missing_trades      # ids never seen
     int64_t crossed             # books thrown away because they crossed
@@ -72,6 +81,7 @@ cdef inline void market_init(Market* m, const SymbolSpec* spec, const MarketPara
     sync.dialect = spec.dialect
     m.spec = spec[0]
     m.trade_kind = p.trade_kind
+    m.refresh.compare_ns = p.compare_ns
     m.book_at = align64(sizeof(Market))
     m.features_at = m.book_at + align64(book_size(&p.book))
     m.sync_at = m.features_at + align64(features_size(&p.features))
@@ -85,9 +95,19 @@ cdef inline bint market_ready(Market* m) noexcept nogil:
     return market_sync(m).state == SYNC_SYNCED and book_mid2(market_book(m)) != 0
 
 
+cdef inline int market_trust(Market* m) noexcept nogil:
+    """Trust: whether the book is the exchange's, was, or never was."""
+    if market_ready(m):
+        return TRUST_SYNCED
+    return TRUST_SUSPECT if m.mid2 != 0 else TRUST_SYNCING
+
+
 cdef inline int64_t market_clock(Market* m, const Message* msg) noexcept nogil:
     """v of the message (SEMANTICS 2)."""
-    return clock_observe(&m.clock, msg.recv_ns, msg.venue_ns)
+    cdef int64_t v = clock_observe(&m.clock, msg.recv_ns, msg.venue_ns)
+    if msg.venue_ns != 0:
+        m.delay_ns = msg.recv_ns - v
+    return v
 
 
 cdef inline int _lose(Market* m) noexcept nogil:
@@ -98,6 +118,7 @@ cdef inline int _lose(Market* m) noexcept nogil:
 
 cdef inline int _found(Market* m, int64_t now) noexcept nogil:
     features_on_sync(market_features(m), now)
+    refresh_watch(&m.refresh, market_book(m), now)
     return FX_SYNCED
 
 
@@ -122,21 +143,57 @@ cdef inline int _depth(Market* m, const Message* msg, const Level* levels, int* 
         code = _apply_levels(m, msg, levels, fx)
         if code == OK and not was_synced:
             fx[0] |= _found(m, msg.recv_ns)
+        elif unlikely(refresh_due(&m.refresh, market_book(m), msg.recv_ns)):
+            refresh_began(&m.refresh, msg.recv_ns)
+            sync_refresh(sync)
     elif had_book and sync.state != SYNC_SYNCED and sync.state != SYNC_BRIDGING:
         fx[0] |= _lose(m)
     return code
 
 
-cdef inline int _snapshot(Market* m, const Message* msg, const Level* levels, int* fx) noexcept nogil:
+cdef inline int _fresh(Market* m, Book* spare, const Message* msg, const Level* levels, int* fx) noexcept nogil:
+    """A snapshot of a book in sync, brought to the book's id aside, and compared (fault case 11)."""
+    cdef Book* book = market_book(m)
+    cdef Message* update
+    cdef Level* update_levels
+    cdef int64_t edge[2]
+    cdef int code
+    book_clear(spare)
+    code = book_apply(spare, msg, levels)
+    while sync_next_since(market_sync(m), msg.last_id, &update, &update_levels):
+        code = book_apply(spare, update, update_levels)
+    if code == CROSSED_BOOK:            # two that contradict each other, and one itself: begin anew
+        m.crossed += 1
+        sync_lost(market_sync(m))
+        fx[0] |= _lose(m)
+        return code
+    refresh_edges(spare, msg, levels, edge)
+    if refresh_agrees(&m.refresh, book, spare, edge):
+        if refresh_adopt(&m.refresh, book, spare, edge):
+            fx[0] |= FX_VIEW
+        refresh_watch(&m.refresh, book, msg.recv_ns)
+        return OK
+    fx[0] |= _lose(m) | FX_VIEW
+    refresh_replace(&m.refresh, book, spare, edge)
+    sync_mismatch(market_sync(m))
+    fx[0] |= _found(m, msg.recv_ns)
+    return BOOK_MISMATCH
+
+
+cdef inline int _snapshot(Market* m, Book* spare, const Message* msg, const Level* levels, int* fx) noexcept nogil:
     """The REST book, then every buffered update that follows it."""
     cdef Sync* sync = market_sync(m)
+    cdef bint was_synced = sync.state == SYNC_SYNCED
     cdef Message* update
     cdef Level* update_levels
     cdef int code = sync_on_snapshot(sync, msg.last_id)
     if code != OK:
         return code
+    if was_synced:
+        return _fresh(m, spare, msg, levels, fx)
     book_clear(market_book(m))
     code = _apply_levels(m, msg, levels, fx)
+    refresh_edges(market_book(m), msg, levels, m.refresh.known)
     while code == OK and sync_next(sync, &update, &update_levels):
         code = _apply_levels(m, update, update_levels, fx)
     if code == OK and sync.state == SYNC_SYNCED:
@@ -168,8 +225,8 @@ cdef inline int _ticker(Market* m, const Message* msg, int* fx) noexcept nogil:
     return code
 
 
-cdef inline int market_apply(Market* m, const Message* msg, const Level* levels, int* fx) noexcept nogil:
-    """Apply one decoded message whole; `fx` gets the effects, the answer is a status code."""
+cdef inline int market_apply(Market* m, Book* spare, const Message* msg, const Level* levels, int* fx) noexcept nogil:
+    """Apply one decoded message whole; `fx` gets the effects, the answer is a status code. `spare` is scratch."""
     cdef int code
     fx[0] = 0
     if msg.kind == MSG_TICKER:
@@ -177,10 +234,10 @@ cdef inline int market_apply(Market* m, const Message* msg, const Level* levels,
     elif msg.kind == MSG_DEPTH:
         code = _depth(m, msg, levels, fx)
     elif msg.kind == MSG_SNAPSHOT:
-        code = _snapshot(m, msg, levels, fx)
+        code = _snapshot(m, spare, msg, levels, fx)
     else:
         code = _trade(m, msg, fx)
-    if code == OK:
+    if code == OK or fx[0] & FX_SYNCED:
         m.update_ns = msg.recv_ns
         if fx[0] & FX_VIEW and market_ready(m):
             m.mid2 = book_mid2(market_book(m))
@@ -197,6 +254,14 @@ cdef inline int market_disconnected(Market* m) noexcept nogil:
     cdef Sync* sync = market_sync(m)
     cdef bint had_book = sync.state == SYNC_SYNCED or sync.state == SYNC_BRIDGING
     sync_disconnected(sync)
+    return _lose(m) if had_book else 0
+
+
+cdef inline int market_resync(Market* m) noexcept nogil:
+    """Somebody outside gives the book up; the answer is the effects."""
+    cdef Sync* sync = market_sync(m)
+    cdef bint had_book = sync.state == SYNC_SYNCED or sync.state == SYNC_BRIDGING
+    sync_lost(sync)
     return _lose(m) if had_book else 0
 
 

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int32_t, int64_t
 
-from hft._core.book cimport Book, book_best, book_qty
+from hft._core.book cimport Book, book_best, book_mid2, book_qty
 from hft._core.broker_state cimport (
     Broker, BrokerSymbol, broker_fill_resting, broker_front, broker_resting, broker_room, broker_sweep, broker_symbol,
 )
@@ -209,6 +209,7 @@ cdef inline int broker_on_book(Broker* b, const SymbolSpec* spec, const Book* bo
     s.clock_ns = max(s.clock_ns, v)
     if not s.synced:
         return OK
+    s.quoted = book_mid2(book) != 0
     if s.used.count:
         used_on_book(&s.used, book)
     if r.count == 0:
@@ -258,6 +259,7 @@ cdef inline int broker_on_resync(Broker* b, int32_t symbol, const SymbolSpec* sp
     cdef int own
     s.clock_ns = max(s.clock_ns, v)
     s.synced = 1
+    s.quoted = book_mid2(book) != 0
     used_clear(&s.used)
     for own in range(2):
         broker_cross(b, s, spec, book, own, v)

@@ -35,3 +35,4 @@ class _Settings(TypedDict, total=False):
     far_levels: int
     sync_buffer_levels: int
     fill_log: int
+    compare_ms: _Number

@@ -25,6 +25,9 @@ cdef enum Status:
     DUPLICATE_TRADE = 23
     OTHER_TRADE_SOURCE = 24     # aggTrade beside trade: one source of volume
     NOT_CONNECTED = 25
+    BOOK_MISMATCH = 26          # the fresh snapshot took the book's place
+    SNAPSHOT_AHEAD = 27
+    REFRESH_DROPPED = 28
 
     # risk: why an order was not sent
     RISK_KILL_SWITCH = 32

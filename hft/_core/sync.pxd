@@ -14,11 +14,17 @@
 #
 # Updates that come before the snapshot are copied, whole, into a buffer behind the header; it never holds a gap: an
 # update that does not follow the buffered ones takes their place, as no snapshot could bridge to both.
+#
+# A book in sync may want a fresh snapshot too, to compare itself with it and to learn what lies beyond the edge of the
+# first one. It is `refreshing` then: updates are applied as ever and copied to the buffer besides, so that the snapshot can be
+# brought up to the book's id aside. A full buffer only ends the refresh.
 
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memmove
 from hft._core.memory cimport align64
-from hft._core.status cimport BUFFERED, BUFFER_FULL, NOT_CONNECTED, OK, SEQUENCE_GAP, SNAPSHOT_TOO_OLD, STALE_UPDATE
+from hft._core.status cimport (
+    BUFFERED, BUFFER_FULL, NOT_CONNECTED, OK, SEQUENCE_GAP, SNAPSHOT_AHEAD, SNAPSHOT_TOO_OLD, STALE_UPDATE,
+)
 from hft._core.types cimport SPOT, Level, Message, likely, unlikely
 
 cdef enum SyncState:
@@ -44,7 +50,10 @@ cdef struct Sync:
     SyncRule rule
     int32_t state               # SyncState
     int32_t wants_snapshot      # 1: a REST snapshot is to be fetched
+    int32_t refreshing          # 1: one is wanted although the book is in sync; the buffer follows the book
+    int32_t reserved
     int64_t id                  # of the book: lastUpdateId, then `u` of the last update applied
+    int64_t refresh_id          # of the book when the refresh began: all that came after it is in the buffer
     int64_t buffered_id         # `u` of the newest buffered update
     int64_t buffered            # updates in the buffer
     int64_t head                # of the buffer, in units of a Level
@@ -57,6 +66,8 @@ cdef struct Sync:
     uint64_t stale              # old or duplicate updates
     uint64_t too_old            # snapshots that ended before the first update
     uint64_t overflows          # times the buffer was full
+    uint64_t refreshes          # snapshots taken in while in sync
+    uint64_t refreshes_dropped  # refreshes ended by a full buffer
 
 
 cdef class Synchronizer:
@@ -127,9 +138,9 @@ cdef inline bint _follows(const Sync* s, const Message* m, int64_t id) noexcept 
     return m.prev_id == id if s.rule.chained else m.first_id <= id + 1
 
 
-cdef inline bint _bridges(const Sync* s, const Message* m) noexcept nogil:
-    """An update that is not old for the snapshot continues it without a hole."""
-    return m.first_id <= s.id + s.rule.step or (s.rule.chained and m.prev_id == s.id)
+cdef inline bint _bridges(const Sync* s, const Message* m, int64_t id) noexcept nogil:
+    """An update that is not old for the snapshot with that id continues it without a hole."""
+    return m.first_id <= id + s.rule.step or (s.rule.chained and m.prev_id == id)
 
 
 cdef inline bint _before(const Sync* s, const Message* m, int64_t id) noexcept nogil:
@@ -142,6 +153,7 @@ cdef inline void _restart(Sync* s) noexcept nogil:
     if s.state == SYNC_SYNCED or s.lost:
         s.resyncs += 1
     s.lost = 0
+    s.refreshing = 0
     s.state = SYNC_BUFFERING
     s.wants_snapshot = 1
     s.generation += 1
@@ -158,6 +170,26 @@ cdef inline int _keep(Sync* s, const Message* m, const Level* levels) noexcept n
     return BUFFER_FULL
 
 
+cdef inline void _follow(Sync* s, const Message* m, const Level* levels) noexcept nogil:
+    """Keep an applied update for the snapshot that is on its way."""
+    if not _push(s, m, levels):
+        s.refreshing = 0
+        s.refreshes_dropped += 1
+        _empty(s)
+
+
+cdef inline bint _reached(Sync* s, int64_t id) noexcept nogil:
+    """The first buffered update that a snapshot with that id does not hold continues it; or there is none."""
+    cdef int64_t at = s.head
+    cdef Message* m
+    while at < s.tail:
+        m = <Message*>(_buffer(s) + at)
+        if not _before(s, m, id):
+            return _bridges(s, m, id)
+        at += MESSAGE_UNITS + <int64_t>m.n_bids + m.n_asks
+    return True
+
+
 # -- inputs ------------------------------------------------------------------------------------------------------------
 
 cdef inline void sync_connected(Sync* s) noexcept nogil:
@@ -170,6 +202,7 @@ cdef inline void sync_disconnected(Sync* s) noexcept nogil:
         s.lost = 1
     s.state = SYNC_CONNECTING
     s.wants_snapshot = 0
+    s.refreshing = 0
     _empty(s)
 
 
@@ -177,6 +210,13 @@ cdef inline void sync_lost(Sync* s) noexcept nogil:
     """The book was found to be wrong (crossed): begin a new one."""
     if s.state != SYNC_CONNECTING:
         _restart(s)
+
+
+cdef inline void sync_refresh(Sync* s) noexcept nogil:
+    """A fresh snapshot of a book in sync is wanted."""
+    if s.state == SYNC_SYNCED and not s.refreshing and s.buffered == 0:
+        s.refreshing = 1
+        s.refresh_id = s.id
 
 
 cdef inline int _on_buffering(Sync* s, const Message* m, const Level* levels) noexcept nogil:
@@ -198,7 +238,7 @@ cdef inline int sync_on_depth(Sync* s, const Message* m, const Level* levels) no
     OK: apply it now. BUFFERED, STALE_UPDATE: leave the book as it is. SEQUENCE_GAP, SNAPSHOT_TOO_OLD, BUFFER_FULL:
     clear the book; the update is kept for the next one. NOT_CONNECTED: nobody asked.
     """
-    if likely(s.state == SYNC_SYNCED and s.buffered == 0):
+    if likely(s.state == SYNC_SYNCED and (s.buffered == 0 or s.refreshing)):
         if unlikely(m.last_id <= s.id):
             s.stale += 1
             return STALE_UPDATE
@@ -208,6 +248,8 @@ cdef inline int sync_on_depth(Sync* s, const Message* m, const Level* levels) no
             _keep(s, m, levels)
             return SEQUENCE_GAP
         s.id = m.last_id
+        if unlikely(s.refreshing):
+            _follow(s, m, levels)
         return OK
     if s.state == SYNC_CONNECTING:
         return NOT_CONNECTED
@@ -216,7 +258,7 @@ cdef inline int sync_on_depth(Sync* s, const Message* m, const Level* levels) no
     if _before(s, m, s.id):
         s.stale += 1
         return STALE_UPDATE
-    if not _bridges(s, m):
+    if not _bridges(s, m, s.id):
         s.too_old += 1
         s.state = SYNC_BUFFERING
         s.wants_snapshot = 1
@@ -227,26 +269,36 @@ cdef inline int sync_on_depth(Sync* s, const Message* m, const Level* levels) no
     return OK
 
 
+cdef inline int _on_fresh(Sync* s, int64_t last_update_id) noexcept nogil:
+    """A snapshot for a book in sync."""
+    if last_update_id > s.id:
+        return SNAPSHOT_AHEAD
+    if last_update_id < s.refresh_id or not _reached(s, last_update_id):
+        s.too_old += 1
+        return SNAPSHOT_TOO_OLD
+    s.refreshing = 0
+    s.refreshes += 1
+    return OK
+
+
 cdef inline int sync_on_snapshot(Sync* s, int64_t last_update_id) noexcept nogil:
     """A snapshot arrived. OK: load it into the book, then take what `sync_next` gives. SNAPSHOT_TOO_OLD: fetch another.
 
+    For a book in sync that wants a fresh one, OK: load it into a book aside, then apply to that what `sync_next_since` gives.
+    SNAPSHOT_AHEAD: it is newer than the book, hand it in again once the book's id has reached its own.
+
     STALE_UPDATE: nobody asked for one. NOT_CONNECTED: its updates can't be had any more.
     """
-    cdef int64_t at = s.head
-    cdef Message* m
     if s.state == SYNC_CONNECTING:
         return NOT_CONNECTED
+    if s.refreshing:
+        return _on_fresh(s, last_update_id)
     if not s.wants_snapshot:
         return STALE_UPDATE
     s.id = last_update_id
-    while at < s.tail:
-        m = <Message*>(_buffer(s) + at)
-        if not _before(s, m, last_update_id):
-            if not _bridges(s, m):
-                s.too_old += 1
-                return SNAPSHOT_TOO_OLD
-            break
-        at += MESSAGE_UNITS + <int64_t>m.n_bids + m.n_asks
+    if not _reached(s, last_update_id):
+        s.too_old += 1
+        return SNAPSHOT_TOO_OLD
     s.wants_snapshot = 0
     s.state = SYNC_BRIDGING
     return OK
@@ -265,3 +317,20 @@ cdef inline int sync_next(Sync* s, Message** m, Level** levels) noexcept nogil:
         s.id = m[0].last_id
         return 1
     return 0
+
+
+cdef inline int sync_next_since(Sync* s, int64_t last_update_id, Message** m, Level** levels) noexcept nogil:
+    """1 and the next update that the fresh snapshot with that id does not hold; 0 when the book's id is reached."""
+    while s.buffered:
+        m[0] = _front(s)
+        levels[0] = _buffer(s) + s.head + MESSAGE_UNITS
+        _pop(s)
+        if not _before(s, m[0], last_update_id):
+            return 1
+    return 0
+
+
+cdef inline void sync_mismatch(Sync* s) noexcept nogil:
+    """The book differed from the fresh snapshot, which takes its place: a new book, in sync at the same id."""
+    s.generation += 1
+    s.resyncs += 1

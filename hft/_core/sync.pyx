@@ -80,7 +80,8 @@ cdef class Synchronizer:
     def on_snapshot(self, int64_t last_update_id) -> int:
         """A REST snapshot arrived. 0: load it into a cleared book, then apply what `take` gives.
 
-        SNAPSHOT_TOO_OLD: fetch another one. STALE_UPDATE: nobody asked for it. NOT_CONNECTED.
+        SNAPSHOT_TOO_OLD: fetch another one. STALE_UPDATE: nobody asked for it. NOT_CONNECTED. While `refreshing`: 0, load it
+        into a book aside and apply what `take_since` gives; SNAPSHOT_AHEAD, hand it in again later.
         """
         return sync_on_snapshot(self.s, last_update_id)
 
@@ -89,6 +90,20 @@ cdef class Synchronizer:
         cdef Message* m = NULL
         cdef Level* levels = NULL
         if not sync_next(self.s, &m, &levels):
+            return False
+        decoder.d.message = m[0]
+        memcpy(decoder.d.levels, levels, (<size_t>m.n_bids + m.n_asks) * sizeof(Level))
+        return True
+
+    def refresh(self) -> None:
+        """A fresh snapshot of a book in sync is wanted; updates are kept for it besides."""
+        sync_refresh(self.s)
+
+    def take_since(self, int64_t last_update_id, Decoder decoder not None) -> bool:
+        """Put the next update that a fresh snapshot with that id does not hold into `decoder`; False when there is none."""
+        cdef Message* m = NULL
+        cdef Level* levels = NULL
+        if not sync_next_since(self.s, last_update_id, &m, &levels):
             return False
         decoder.d.message = m[0]
         memcpy(decoder.d.levels, levels, (<size_t>m.n_bids + m.n_asks) * sizeof(Level))
@@ -108,6 +123,11 @@ cdef class Synchronizer:
     def wants_snapshot(self) -> bool:
         """A REST snapshot is to be fetched."""
         return self.s.wants_snapshot != 0
+
+    @property
+    def refreshing(self) -> bool:
+        """The book is in sync, and a fresh snapshot is wanted."""
+        return self.s.refreshing != 0
 
     @property
     def update_id(self) -> int:
@@ -148,3 +168,13 @@ cdef class Synchronizer:
     def overflows(self) -> int:
         """Times that the buffer was full."""
         return self.s.overflows
+
+    @property
+    def refreshes(self) -> int:
+        """Snapshots taken in while in sync."""
+        return self.s.refreshes
+
+    @property
+    def refreshes_dropped(self) -> int:
+        """Refreshes ended by a full buffer."""
+        return self.s.refreshes_dropped

@@ -93,9 +93,10 @@ cdef enum ReportKind:
     REPORT_EXPIRED = 5
     REPORT_CANCEL_REJECTED = 6  # the order was final already
 
-cdef enum Trust:                # what a fill was made under
-    TRUST_SYNCED = 0
-    TRUST_SUSPECT = 1
+cdef enum Trust:                # of a book, and of the fills made on it
+    TRUST_SYNCED = 0            # in sync, both sides quoted
+    TRUST_SUSPECT = 1           # was so, and is not now
+    TRUST_SYNCING = 2           # never was since the run began; no fill has it, as no order was let through
 
 cdef struct Level:
     int64_t price               # ticks

@@ -193,6 +193,9 @@ class Feed(Section, frozen=True):
         Literal[0, 5, 10, 20, 50, 100, 500, 1000, 5000],
         _says("levels per side of the REST snapshot; 0: the most the venue gives (spot 5000, USD-M 1000)"),
     ] = 0
+    compare_ms: Annotated[
+        int, _says("a book is compared with a fresh REST snapshot so often, every 10 s at most; 0: never", ge=0)
+    ] = 0
     silence_ms: Annotated[
         int, _says("a connection silent for so long is asked whether it lives", ge=1000, le=600_000)
     ] = 30_000

@@ -1,27 +1,32 @@
-"""One websocket connection, kept alive: opened, subscribed on, watched, and opened again when it is gone."""
+"""One connection to a venue, kept alive: opened again when it is gone, and renewed without a gap before it goes."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from random import Random
 from typing import Protocol
 
-import msgspec
-
 from hft._core.runclock import RunClock
-from hft._core.sink import FrameSink
+from hft._core.sink import FrameCounter, FrameSink
+from hft.feed.handover import HELD_BYTES, Books, Handover
+from hft.feed.line import STREAMS_PER_MESSAGE, Line, Timing
 from hft.feed.listener import Listener
-from hft.feed.messages import Answer, Rejected, ServerShutdown, VenueError, decode
 from hft.feed.pacing import Backoff, SlidingWindow
-from hft.feed.transports import ConnectFailed, Link, connect
+from hft.feed.transports import ConnectFailed
 from hft.feed.venues import Venue
+
+__all__ = ["STREAMS_PER_MESSAGE", "Connection", "Timing", "Watcher"]
 
 MAX_URL = 2000
 """Characters. With more streams than fit, the bare endpoint is opened and SUBSCRIBE sent."""
-STREAMS_PER_MESSAGE = 100
 STABLE_S = 60.0
 """A connection that lived so long was a success: the next failure is the first one again."""
+RENEWAL_SPREAD = 0.1
+"""The share of its lifetime by which a connection is renewed earlier, at most: those opened together do not go together."""
+LOOK_S = 0.01
+"""How often a handover looks whether the new connection continues what the old one gave."""
 
 
 class Watcher(Protocol):
@@ -38,22 +43,12 @@ class Watcher(Protocol):
     def tell(self, kind: str, text: str, connection: Connection | None = None) -> None: ...
 
 
-class Timing(msgspec.Struct, frozen=True):
-    """When a connection counts as dead, in seconds."""
-
-    silent_after_s: float = 30.0
-    """Without a frame for so long it is asked whether it lives. A quiet symbol is silent for 40 s and more."""
-    answer_s: float = 10.0
-    """So long it has to answer, to that question or to SUBSCRIBE."""
-    connect_s: float = 10.0
-
-
-# How an answer to something we sent begins; no market data does.
-_CONTROL = (b'{"result"', b'{"id"', b'{"error"', b'{"code"')
-
-
 class Connection:
     """Keeps one connection to a venue open.
+
+    When it has to go at a time that is known (the venue says so, or it is nearly 24 h old), another websocket is opened beside
+    it. That one's frames are held until the old one has given all that came before them; then they are handed on, and the old
+    one is closed. The watcher hears nothing of it: no disconnect, and for the engine no gap.
 
     Parameters
     ----------
@@ -65,10 +60,15 @@ class Connection:
         Whose streams these are.
     sink, clock
         Where messages go, and what stamps them.
+    books : Books
+        How far the engine has come: the engine.
     watcher : Watcher
     gate : SlidingWindow
         New connections to the venue; shared by all that count towards one limit.
     backoff : Backoff
+    rng : random.Random
+    held_bytes : int
+        A handover holds no more.
     monotonic, sleep : callables
         For tests.
     """
@@ -82,183 +82,202 @@ class Connection:
         symbols: Sequence[str],
         sink: FrameSink,
         clock: RunClock,
+        books: Books,
         watcher: Watcher,
         *,
         gate: SlidingWindow,
         transport: str = "picows",
         timing: Timing = Timing(),  # noqa: B008, frozen
         backoff: Backoff | None = None,
+        rng: Random | None = None,
+        held_bytes: int = HELD_BYTES,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self.name = name
         self.streams = list(streams)
         self.symbols = list(symbols)
-        self.listener: Listener | None = None
         in_url = venue.stream_url(self.streams, route)
-        self._by_message = len(in_url) > MAX_URL
-        self.url = venue.stream_url([], route) if self._by_message else in_url
+        self.by_message = len(in_url) > MAX_URL
+        self.url = venue.stream_url([], route) if self.by_message else in_url
+        self.transport = transport
+        self.timing = timing
+        self.clock = clock
+        # Two of the venue's allowance stay free: its pings come when they come, and pongs count.
+        self.messages_per_second = max(1, venue.dialect.limits.messages_per_second - 2)
+        self.monotonic = monotonic
+        self.sleep = sleep
         self._sink = sink
-        self._clock = clock
+        self._books = books
         self._watcher = watcher
         self._gate = gate
-        self._transport = transport
-        self._timing = timing
         self._backoff = backoff or Backoff()
-        self._monotonic = monotonic
-        self._sleep = sleep
-        # Two of the venue's allowance stay free: its pings come when they come, and pongs count.
-        self._messages = SlidingWindow(max(1, venue.dialect.limits.messages_per_second - 2), 1.0)
-        self._asked: dict[int, tuple[str, float]] = {}
-        self._last_id = 0
-        self._gone = asyncio.Event()
+        self._rng = rng or Random()
+        self._held_bytes = held_bytes
+        self._line: Line | None = None              # the one that feeds the engine
+        self._next: Line | None = None              # the one that is to, and what holds its frames
+        self._handover: Handover | None = None
+        self._handed_over = float("-inf")
+        self._closing: set[asyncio.Task[None]] = set()
+
+    @property
+    def listener(self) -> Listener | None:
+        """The listener whose messages go to the engine."""
+        return self._line.listener if self._line is not None else None
 
     async def run(self) -> None:
         """Runs until it is cancelled."""
-        while True:
-            await self._gate.wait(clock=self._monotonic, sleep=self._sleep)
+        try:
+            while True:
+                await self._gate.wait(clock=self.monotonic, sleep=self.sleep)
+                try:
+                    line: Line | None = await self._open()
+                except ConnectFailed as error:
+                    delay = max(self._backoff.next(), error.retry_after_s)
+                    self.tell("connect_failed", f"{error}; again in {delay:.1f} s")
+                    await self.sleep(delay)
+                    continue
+                opened = self.monotonic()
+                while line is not None:
+                    line = await self._live(line)
+                if self.monotonic() - opened >= STABLE_S:
+                    self._backoff.reset()
+                await self.sleep(self._backoff.next())
+        finally:
+            await asyncio.gather(*self._closing)
+
+    async def _open(self) -> Line:
+        self._line = Line(self, self._sink)
+        await self._line.open()
+        return self._line
+
+    async def _live(self, line: Line) -> Line | None:
+        """Returns when the line is gone, or another one has taken over: that one."""
+        watch, renew = asyncio.create_task(self._watch(line)), asyncio.create_task(self._renew(line))
+        try:
+            done, _ = await asyncio.wait({watch, renew}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in (watch, renew):
+                task.cancel()
+            await asyncio.gather(watch, renew, return_exceptions=True)
+            successor = self._line if self._line is not line else None
+            if successor is None:
+                await line.close()
+            else:               # beside the successor's life: a closing handshake takes its time
+                task = asyncio.create_task(line.close())
+                self._closing.add(task)
+                task.add_done_callback(self._closing.discard)
+        return successor
+
+    async def _watch(self, line: Line) -> None:
+        await line.subscribe()
+        await line.watch()
+
+    # -- renewing --------------------------------------------------------------------------------------------------
+
+    async def _renew(self, line: Line) -> None:
+        """Returns when another line has taken over, which is tried again and again once it is time."""
+        self.tell("renewing", await self._due(line))
+        if self.monotonic() - self._handed_over < STABLE_S:     # a venue that sends us from one to the next
+            await self.sleep(self._backoff.next())
+        while self._line is line:
+            await self._gate.wait(clock=self.monotonic, sleep=self.sleep)
             try:
-                link = await self._open()
+                await self._take_over(line)
             except ConnectFailed as error:
                 delay = max(self._backoff.next(), error.retry_after_s)
-                self._watcher.tell("connect_failed", f"{error}; again in {delay:.1f} s", self)
-                await self._sleep(delay)
-                continue
-            opened = self._monotonic()
-            try:
-                if self._by_message:
-                    await self._subscribe(link, self.streams)
-                await self._watch(link)
-            finally:
-                await link.close()
-            if self._monotonic() - opened >= STABLE_S:
-                self._backoff.reset()
-            await self._sleep(self._backoff.next())
+                self.tell("handover_failed", f"{error}; the old one goes on, again in {delay:.1f} s")
+                await self.sleep(delay)
 
-    async def _open(self) -> Link:
-        self._asked.clear()
-        self._gone.clear()
-        self.listener = Listener(self._sink, self._clock, self)
-        return await connect(self._transport, self.url, self.listener, timeout_s=self._timing.connect_s)
+    async def _due(self, line: Line) -> str:
+        """Why the line has to be renewed, once it has."""
+        lifetime_s = self.timing.lifetime_s * (1.0 - RENEWAL_SPREAD * self._rng.random())
+        try:
+            async with asyncio.timeout(max(0.0, line.opened + lifetime_s - self.monotonic())):
+                await line.leaving.wait()
+            return "the venue will close it"
+        except TimeoutError:
+            return f"it is {self.monotonic() - line.opened:.0f} s old"
 
-    # -- watching --------------------------------------------------------------------------------------------------
+    async def _take_over(self, old: Line) -> None:
+        """Opens the next line, and lets it take over; `ConnectFailed` when it comes to nothing."""
+        self._handover = Handover(self._books, self._full, self._held_bytes)
+        self._next = new = Line(self, self._handover)
+        try:
+            await new.open()
+            await new.subscribe()
+            deadline = self.monotonic() + self.timing.answer_s
+            while not new.subscribed and not new.gone.is_set():
+                if self.monotonic() >= deadline:
+                    raise ConnectFailed("no answer to SUBSCRIBE", where=self.url)
+                await asyncio.sleep(LOOK_S)
+            await self._settle(old, new, self._handover)
+        finally:
+            if self._line is not new:
+                self._next = self._handover = None
+                await new.close()
 
-    async def _watch(self, link: Link) -> None:
-        """Returns when the connection is gone, or has to go."""
-        while not self._gone.is_set():
-            silent_s = self._silent_s()
-            if silent_s >= self._timing.silent_after_s:
-                if not await self._is_alive(link):
-                    return
-                continue
-            if self._unanswered():
-                self._drop("no answer to SUBSCRIBE")
-                return
-            await self._wait(min(self._timing.silent_after_s - silent_s, self._timing.answer_s))
+    async def _settle(self, old: Line, new: Line, handover: Handover) -> None:
+        """Waits for the moment at which nothing can be missed, and switches.
 
-    async def _is_alive(self, link: Link) -> bool:
-        """Asks a silent connection. Any frame that comes now, an answer or not, shows that it lives."""
-        assert self.listener is not None
-        self._watcher.tell("silent", f"nothing for {self._timing.silent_after_s:g} s; asking", self)
-        asked_ns = self._clock.now()
-        await self._send(link, "LIST_SUBSCRIPTIONS")
-        await self._messages.wait(clock=self._monotonic, sleep=self._sleep)
-        link.ping()
-        deadline = self._monotonic() + self._timing.answer_s
-        while not self._gone.is_set() and self.listener.last_ns <= asked_ns:
-            if (left := deadline - self._monotonic()) <= 0:
-                self._drop(f"silent, and no answer within {self._timing.answer_s:g} s")
-                return False
-            await self._wait(min(left, self._timing.answer_s / 10))
-        if self._gone.is_set():
-            return False
-        self._watcher.tell("quiet", "answers; its symbols are quiet", self)
-        return True
+        What the venue sent before the new line was subscribed comes on the old one before its pong does; what it sent since
+        is held. That the first held update of each book, and the first trade, continue what the engine has makes it sure.
+        """
+        deadline = self.monotonic() + self.timing.handover_s
+        pongs = old.pongs
+        await old.ping()
+        while self._line is old:
+            if new.gone.is_set():
+                raise ConnectFailed("closed before it took over", where=self.url)
+            if old.pongs > pongs and handover.continues():
+                return self._switch("nothing is missing")
+            if self.monotonic() >= deadline:
+                self.tell("handover_late", f"the new one does not continue the old one within {self.timing.handover_s:g} s")
+                return self._switch("at the time limit")
+            await asyncio.sleep(LOOK_S)
 
-    def _silent_s(self) -> float:
-        assert self.listener is not None
-        return (self._clock.now() - self.listener.last_ns) / 1e9
+    def _full(self) -> None:
+        """Called in the middle of a read of the new line."""
+        self.tell("handover_full", f"{self._held_bytes} bytes are held")
+        self._switch("at once")
 
-    def _unanswered(self) -> bool:
-        oldest = min((at for method, at in self._asked.values() if method == "SUBSCRIBE"), default=float("inf"))
-        return self._monotonic() - oldest >= self._timing.answer_s
+    def _switch(self, why: str) -> None:
+        """From here on the new line feeds the engine. All in one go: no frame of either line comes in between."""
+        old, new, handover = self._line, self._next, self._handover
+        assert old is not None
+        assert new is not None
+        assert handover is not None
+        self._line, self._next, self._handover = new, None, None
+        self._handed_over = self.monotonic()
+        old.listener.sink = FrameCounter()
+        new.listener.sink = self._sink
+        count = len(handover.held)
+        asked = handover.release(self._sink, self.clock.now())
+        self.tell("handover", f"{why}: {count} frames were held")
+        if asked & FrameSink.ATTENTION:
+            self.attention()
 
-    def _drop(self, why: str) -> None:
-        """Counts the connection as gone from now on; `run` closes it and opens a new one."""
-        if not self._gone.is_set():
-            self._gone.set()
+    # -- called by the lines ---------------------------------------------------------------------------------------
+
+    def line_up(self, line: Line) -> None:
+        if line is self._line:
+            self._watcher.connection_up(self)
+
+    def line_gone(self, line: Line, why: str) -> None:
+        if line is not self._line:
+            return              # handed over already, or not yet
+        if self._next is not None and self._next.is_open and self._next.subscribed:
+            self._switch("the old one is gone")
+        else:
             self._watcher.connection_down(self, why)
 
-    async def _wait(self, seconds: float) -> None:
-        """Waits so long, or until the connection is gone."""
-        try:
-            async with asyncio.timeout(max(seconds, 0.001)):
-                await self._gone.wait()
-        except TimeoutError:
-            pass
-
-    # -- sending ---------------------------------------------------------------------------------------------------
-
-    async def _subscribe(self, link: Link, streams: Sequence[str]) -> None:
-        for start in range(0, len(streams), STREAMS_PER_MESSAGE):
-            if self._gone.is_set():
-                return
-            await self._send(link, "SUBSCRIBE", streams[start : start + STREAMS_PER_MESSAGE])
-
-    async def _send(self, link: Link, method: str, params: Sequence[str] | None = None) -> None:
-        await self._messages.wait(clock=self._monotonic, sleep=self._sleep)
-        self._last_id += 1
-        self._asked[self._last_id] = method, self._monotonic()
-        message: dict[str, object] = {"method": method, "id": self._last_id}
-        if params is not None:
-            message["params"] = list(params)
-        link.send(msgspec.json.encode(message).decode())
-
-    # -- called by the listener ------------------------------------------------------------------------------------
-
-    def on_open(self, listener: Listener) -> None:
-        # Before SUBSCRIBE is answered, and before it is sent: what comes from now on counts.
-        self._watcher.connection_up(self)
-
-    def on_closed(self, why: str) -> None:
-        self._drop(why)
-
-    def on_attention(self) -> None:
+    def attention(self) -> None:
         self._watcher.attention()
 
-    def on_pong(self) -> None:
-        """The listener has stamped it; that is all a pong is good for."""
-
-    def on_error(self, error: BaseException) -> None:
+    def failed(self, error: BaseException) -> None:
         self._watcher.failed(error)
 
-    def on_other(self, frame: bytes, now_ns: int) -> int:
-        if frame.startswith(_CONTROL) or b'"serverShutdown"' in frame[:256]:
-            try:
-                message = decode(frame)
-            except Rejected:
-                message = None  # begins like one, and is none: the sink says why it can't be used
-            if isinstance(message, Answer):
-                self._on_answer(message)
-            elif isinstance(message, VenueError):
-                self._on_refusal(message)
-            elif isinstance(message, ServerShutdown):
-                self._watcher.tell("server_shutdown", "the venue announces that it will close", self)
-        return self._sink.on_other(frame, now_ns)       # those too: what is recorded and replayed counts the same
-
-    def _on_answer(self, answer: Answer) -> None:
-        method = self._answered(answer.id)
-        if method == "LIST_SUBSCRIPTIONS" and isinstance(answer.result, list):
-            missing = len(set(self.streams) - set(answer.result))
-            if missing:
-                self._drop(f"{missing} of {len(self.streams)} streams are not subscribed to")
-
-    def _on_refusal(self, error: VenueError) -> None:
-        method = self._answered(error.id)
-        self._watcher.tell("refused", f"{method or 'a request'} was refused: {error.msg} ({error.code})", self)
-        if method == "SUBSCRIBE":
-            self._drop("the subscription was refused")
-
-    def _answered(self, asked: int | str | None) -> str:
-        """The method of the request that an answer belongs to; empty for none of ours."""
-        return self._asked.pop(asked, ("", 0.0))[0] if isinstance(asked, int) else ""
+    def tell(self, kind: str, text: str) -> None:
+        self._watcher.tell(kind, text, self)

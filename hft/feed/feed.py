@@ -7,9 +7,8 @@ that the engine's synchronisation wants, and opens again what is gone. What the 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 from typing import Protocol
 
@@ -17,35 +16,32 @@ import msgspec
 
 from hft._core.runclock import RunClock
 from hft._core.sink import FrameSink
-from hft._core.status import name as name_of
-from hft.errors import VenueUnreachable
 from hft.feed.connection import Connection, Timing
-from hft.feed.messages import DepthSnapshot, Rejected, decode
+from hft.feed.handover import HELD_BYTES, Books
 from hft.feed.pacing import Backoff, SlidingWindow
-from hft.feed.rest import RateLimited, RestClient
+from hft.feed.rest import RestClient
+from hft.feed.snapshots import Snapshots, SnapshotSink
 from hft.feed.venues import Trades, Venue
 
+ALERTS = frozenset({
+    "disconnected", "connect_failed", "silent", "refused", "snapshot_failed", "rate_limited", "book_mismatch", "behind",
+    "handover_failed", "handover_full", "handover_late",
+})
+"""Events that are worth a warning."""
 LOOK_S = 1.0
 """How often the engine is asked for wanted snapshots besides when it draws attention."""
-ALERTS = frozenset({"disconnected", "connect_failed", "silent", "refused", "snapshot_failed", "rate_limited"})
-"""Events that are worth a warning."""
-CALM_S = 10.0
-"""A snapshot wanted again sooner than this waits for its backoff."""
+BEHIND_NS = 1_000_000_000
+"""What is handled so long after its time waited for us, in the sockets: the engine is too slow for its market."""
 
 
-class MarketSink(Protocol):
+class MarketSink(Books, SnapshotSink, Protocol):
     """What the feed calls besides the frames: `hft.Engine`. Symbols go by name, times by the run's clock."""
 
     def connect(self, symbol: str, now_ns: int) -> None: ...
 
     def disconnect(self, symbol: str, now_ns: int) -> None: ...
 
-    def on_snapshot(
-        self, symbol: str, last_update_id: int, bids: list[tuple[str, str]], asks: list[tuple[str, str]], now_ns: int, stamp: int,
-        body: bytes,
-    ) -> int: ...
-
-    def wants_snapshot(self) -> list[str]: ...
+    def delay_ns(self, symbol: str) -> int: ...
 
     def on_attention(self) -> None: ...
 
@@ -54,8 +50,10 @@ class FeedEvent(msgspec.Struct, frozen=True):
     """Something worth a line in the log, and counted under its kind in `Feed.counts`."""
 
     kind: str
-    """`connected`, `disconnected`, `connect_failed`, `silent`, `quiet`, `refused`, `server_shutdown`, `snapshot`,
-    `snapshot_failed`, `rate_limited`."""
+    """Of a connection: `connected`, `disconnected`, `connect_failed`, `silent` (asked), `quiet` (and lives), `refused`,
+    `server_shutdown`, `renewing`, `handover`, `handover_failed`, `handover_full` (too much was held) and `handover_late` (both
+    switched nevertheless). Of a symbol: `snapshot`, `refresh` (of a book in sync), `book_mismatch`, `snapshot_failed`,
+    `rate_limited`, and `behind` (messages wait for us; the venue's side is held back by TCP)."""
     text: str
     now_ns: int
     connection: str = ""
@@ -85,6 +83,8 @@ class Feed:
         When a silent connection is asked, and how long it may take to answer.
     streams_per_connection : int
         At most; never above what the venue allows.
+    held_bytes : int
+        What a handover between connections holds at most.
     on_event : callable, optional
         Gets each `FeedEvent`.
     rest : RestClient, optional
@@ -106,6 +106,7 @@ class Feed:
         snapshot_limit: int = 0,
         timing: Timing = Timing(),  # noqa: B008, frozen
         streams_per_connection: int = 200,
+        held_bytes: int = HELD_BYTES,
         on_event: Callable[[FeedEvent], None] | None = None,
         rest: RestClient | None = None,
         rng: Random | None = None,
@@ -120,23 +121,23 @@ class Feed:
         self._on_event = on_event
         self._rest = rest or RestClient(venue)
         self._own_rest = rest is None
-        self._snapshot_limit = snapshot_limit
-        self._rng = rng or Random()
+        rng = rng or Random()
         # Half of what the venue allows: another client at the same address lives too.
         limits = venue.dialect.limits
         gate = SlidingWindow(max(1, limits.connections // 2), limits.connections_window_s)
         per_connection = min(streams_per_connection, limits.streams_per_connection)
         self.connections = [
             Connection(
-                name, venue, route, streams, names, sink, clock, self, gate=gate, transport=transport, timing=timing,
-                backoff=Backoff(rng=self._rng),
+                name, venue, route, streams, names, sink, clock, self._market, self, gate=gate, transport=transport,
+                timing=timing, backoff=Backoff(rng=rng), rng=rng, held_bytes=held_bytes,
             )
             for name, route, streams, names in plan(venue, self.symbols, per_connection, depth_ms=depth_ms, trades=trades)
         ]
         self._missing = {symbol: sum(symbol in each.symbols for each in self.connections) for symbol in self.symbols}
-        self._fetching: dict[str, asyncio.Task[None]] = {}
-        self._fetched: dict[str, float] = {}
-        self._backoffs = {symbol: Backoff(0.2, 10.0, self._rng) for symbol in self.symbols}
+        self.snapshots = Snapshots(
+            self._market, self._rest, clock, self.symbols, limit=snapshot_limit, rng=rng, spawn=self._spawn, tell=self.tell
+        )
+        self._behind: set[str] = set()
         self._end: asyncio.Future[None] | None = None
         self._ended = asyncio.Event()
 
@@ -148,12 +149,12 @@ class Feed:
     async def run(self) -> None:
         """Runs until `stop`; an exception that sink or engine raised ends it and is raised here."""
         self._end = asyncio.get_running_loop().create_future()
-        tasks = [asyncio.create_task(self._guarded(each.run())) for each in self.connections]
-        tasks.append(asyncio.create_task(self._guarded(self._look())))
+        tasks = [self._spawn(each.run()) for each in self.connections]
+        tasks.append(self._spawn(self._look()))
         try:
             await self._end
         finally:
-            tasks += self._fetching.values()
+            tasks += self.snapshots.tasks.values()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -196,11 +197,7 @@ class Feed:
     def attention(self) -> None:
         """The engine wants a look: raises what a user's callback raised, fetches the snapshots that are wanted."""
         self._market.on_attention()
-        for symbol in self._market.wants_snapshot():
-            if symbol not in self._fetching:
-                task = asyncio.create_task(self._guarded(self._fetch(symbol)))
-                self._fetching[symbol] = task
-                task.add_done_callback(lambda _, symbol=symbol: self._fetching.pop(symbol, None))   # type: ignore[misc]
+        self.snapshots.look()
 
     def failed(self, error: BaseException) -> None:
         """Sink or engine raised: `run` ends with it."""
@@ -213,40 +210,28 @@ class Feed:
             name = connection.name if connection is not None else ""
             self._on_event(FeedEvent(kind, text, self.clock.now(), name, tuple(symbols)))
 
-    # -- snapshots -------------------------------------------------------------------------------------------------
-
-    async def _fetch(self, symbol: str) -> None:
-        """Fetches the book of a symbol until it is no longer wanted. What arrives meanwhile, the engine buffers."""
-        backoff = self._backoffs[symbol]
-        while symbol in self._market.wants_snapshot():
-            if time.monotonic() - self._fetched.get(symbol, float("-inf")) < CALM_S:
-                await asyncio.sleep(backoff.next())
-            else:
-                backoff.reset()
-            self._fetched[symbol] = time.monotonic()
-            try:
-                body = await self._rest.depth(symbol, self._snapshot_limit)
-                book = decode(body)
-                if not isinstance(book, DepthSnapshot):
-                    raise VenueUnreachable("answers with something that is not a book", where=symbol)
-            except RateLimited as error:
-                self.tell("rate_limited", str(error), symbols=[symbol])     # the client itself waits it out
-                continue
-            except (VenueUnreachable, Rejected) as error:
-                self.tell("snapshot_failed", str(error), symbols=[symbol])
-                continue
-            stamp = book.transaction_time or book.event_time or 0
-            code = self._market.on_snapshot(symbol, book.last_update_id, book.bids, book.asks, self.clock.now(), stamp, body)
-            self.tell("snapshot", f"id {book.last_update_id}: {name_of(code)}", symbols=[symbol])
+    # -- aside ------------------------------------------------------------------------------------------------------
 
     async def _look(self) -> None:
         while True:
             await asyncio.sleep(LOOK_S)
             self.attention()
+            self._look_behind()
 
-    async def _guarded(self, work: object) -> None:
+    def _look_behind(self) -> None:
+        """Tells once when a symbol's messages begin to wait for us, and not again before they have caught up."""
+        behind = {symbol for symbol in self.symbols if self._market.delay_ns(symbol) > BEHIND_NS}
+        if new := sorted(behind - self._behind):
+            worst = max(map(self._market.delay_ns, new))
+            self.tell("behind", f"messages are handled {worst / 1e9:.1f} s after their time", symbols=new)
+        self._behind = behind
+
+    def _spawn(self, work: Awaitable[None]) -> asyncio.Task[None]:
+        return asyncio.create_task(self._guarded(work))
+
+    async def _guarded(self, work: Awaitable[None]) -> None:
         try:
-            await work              # type: ignore[misc]
+            await work
         except Exception as error:
             self.failed(error)
 

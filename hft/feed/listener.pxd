@@ -6,7 +6,7 @@ from hft._core.sink cimport FrameSink
 
 
 cdef class Listener(WSListener):
-    cdef readonly FrameSink sink
+    cdef public FrameSink sink          # may be changed between two messages
     cdef readonly RunClock clock
     cdef readonly object owner
     cdef readonly WSTransport transport

@@ -8,8 +8,7 @@ from hft._core.sink import FrameSink
 MAX_MESSAGE: int
 
 class Listener(WSListener):
-    @property
-    def sink(self) -> FrameSink: ...
+    sink: FrameSink
     @property
     def clock(self) -> RunClock: ...
     @property

@@ -19,6 +19,7 @@ from hft.feed.rest import retry_after_s
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
+    from websockets.exceptions import ConnectionClosed
 
 CLOSE_S = 2.0
 """How long a closing handshake may take before the socket is cut."""
@@ -166,12 +167,21 @@ class _WebsocketsLink:
             while True:
                 self._listener.feed(await self._connection.recv(decode=False))
         except ConnectionClosed as closed:
-            why = f"closed by the venue ({closed.rcvd.code} {closed.rcvd.reason})" if closed.rcvd else "connection lost"
+            why = _why(closed)
         except Exception as error:              # the owner was told by the listener
             why = f"closed here ({type(error).__name__})"
             await self._connection.close(1011)
         finally:
             self._listener.closed(why)
+
+
+def _why(closed: ConnectionClosed) -> str:
+    """Why a connection ended, in the words of the other transport."""
+    if closed.rcvd is not None and closed.rcvd_then_sent:
+        return f"closed by the venue ({closed.rcvd.code}{' ' + closed.rcvd.reason if closed.rcvd.reason else ''})"
+    if closed.sent is not None:
+        return f"closed here ({closed.sent.code}{' ' + closed.sent.reason if closed.sent.reason else ''})"
+    return "connection lost"
 
 
 async def _connect_websockets(url: str, listener: Listener, timeout_s: float) -> Link:

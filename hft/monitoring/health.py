@@ -63,8 +63,8 @@ def _reasons(state: PageState) -> Iterator[str]:
     for symbol in state.symbols:
         if not symbol.connected:
             yield f"not_connected: {symbol.name} has no live connection"
-        if not symbol.synced:
-            yield f"not_synced: the book of {symbol.name} is {symbol.sync}"
+        if symbol.trust != "synced":
+            yield f"not_synced: the book of {symbol.name} is {symbol.trust} ({symbol.sync})"
     if state.writer_failed:
         yield "writer_failed: the database can't be written"
     elif state.writer_lag_ns > WRITER_LAG_NS:

@@ -58,6 +58,7 @@ class SymbolState(msgspec.Struct, frozen=True):
     """One of `SYNC_STATES`."""
     connected: bool
     trust: str
+    """``synced``: in sync, both sides quoted; ``suspect``: was so, is not now; ``syncing``: never was."""
     update_age_ns: int | None
     """Since the newest market data; None before the first."""
     bids: list[Level]

@@ -80,9 +80,10 @@ def _head(state: PageState) -> RenderableType:
 
 
 def _symbol(symbol: SymbolState) -> RenderableType:
-    title = f"[b]{symbol.name}[/b]  {symbol.sync}" + ("" if symbol.connected else ", not connected")
+    trust = symbol.trust if symbol.trust == "synced" else f"{symbol.trust} ({symbol.sync})"
+    title = f"[b]{symbol.name}[/b]  {trust}" + ("" if symbol.connected else ", not connected")
     body = Columns([_ladder(symbol.bids, symbol.asks), _features(symbol), _standing(symbol)], expand=False)
-    return Panel(body, title=title, title_align="left", border_style="green" if symbol.synced else "red")
+    return Panel(body, title=title, title_align="left", border_style="green" if symbol.trust == "synced" else "red")
 
 
 def _ladder(bids: Sequence[Level], asks: Sequence[Level]) -> RenderableType:

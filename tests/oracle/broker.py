@@ -93,6 +93,7 @@ class OracleBroker:
         self.clock = 0
         self.position = 0
         self.synced = True
+        self.quoted = view.mid() is not None    # both sides of it, as last seen
         self.trade_ids = {"trade": -1, "aggTrade": -1}
         self.agg_until = 0
         self.reports = []
@@ -125,8 +126,8 @@ class OracleBroker:
         return out
 
     def _report(self, kind, order_id, side, leaves, when, reason="", price=0, qty=0, fee=0, base=False, maker=False):
-        self.reports.append((kind, order_id, side, price, qty, leaves, fee, "base" if base else "quote", maker, not self.synced,
-                             reason, when))
+        self.reports.append((kind, order_id, side, price, qty, leaves, fee, "base" if base else "quote", maker,
+                             not (self.synced and self.quoted), reason, when))
 
     # ---- rules 8 and 9, 25
 
@@ -362,6 +363,7 @@ class OracleBroker:
         self.clock = max(self.clock, v)
         if not self.synced:
             return []
+        self.quoted = self.view.mid() is not None
         for (side, price), entry in list(self.used.items()):
             shown = self.view.qty(side, price)
             d = shown - entry[1]
@@ -402,6 +404,7 @@ class OracleBroker:
     def resync(self, v):
         self.clock = max(self.clock, v)
         self.synced = True
+        self.quoted = self.view.mid() is not None
         self.used.clear()
         self._cross("buy", v)
         self._cross("sell", v)

@@ -1,0 +1,240 @@
+"""One websocket, from its opening to its end: subscribed on, watched, asked when it is silent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import msgspec
+
+from hft._core.runclock import RunClock
+from hft._core.sink import FrameSink
+from hft.feed.listener import Listener
+from hft.feed.messages import Answer, Rejected, ServerShutdown, VenueError, decode
+from hft.feed.pacing import SlidingWindow
+from hft.feed.transports import Link, connect
+
+STREAMS_PER_MESSAGE = 100
+
+
+class Timing(msgspec.Struct, frozen=True):
+    """When a connection counts as dead, and when it is renewed; in seconds."""
+
+    silent_after_s: float = 30.0
+    """Without a frame for so long it is asked whether it lives. A quiet symbol is silent for 40 s and more."""
+    answer_s: float = 10.0
+    """So long it has to answer, to that question or to SUBSCRIBE."""
+    connect_s: float = 10.0
+    lifetime_s: float = 84_600.0
+    """A connection is renewed before it is so old; venues end it at 24 h. A tenth less at most, by chance."""
+    handover_s: float = 10.0
+    """So long the new one may take to continue what the old one gave, before it takes over all the same."""
+
+
+class Owner(Protocol):
+    """What a line belongs to: `hft.feed.connection.Connection`."""
+
+    streams: list[str]
+    url: str
+    by_message: bool
+    transport: str
+    timing: Timing
+    clock: RunClock
+    messages_per_second: int
+    monotonic: Callable[[], float]
+    sleep: Callable[[float], Awaitable[object]]
+
+    def line_up(self, line: Line) -> None: ...
+
+    def line_gone(self, line: Line, why: str) -> None: ...
+
+    def attention(self) -> None: ...
+
+    def failed(self, error: BaseException) -> None: ...
+
+    def tell(self, kind: str, text: str) -> None: ...
+
+
+# How an answer to something we sent begins; no market data does.
+_CONTROL = (b'{"result"', b'{"id"', b'{"error"', b'{"code"')
+
+
+class Line:
+    """One websocket of a connection.
+
+    Parameters
+    ----------
+    owner : Owner
+        Told when it is up and when it is gone.
+    sink : FrameSink
+        Where its messages go; `listener.sink` may be set to another one between two messages.
+    """
+
+    def __init__(self, owner: Owner, sink: FrameSink) -> None:
+        self.listener = Listener(sink, owner.clock, self)
+        self.opened = owner.monotonic()
+        self.gone = asyncio.Event()
+        self.leaving = asyncio.Event()
+        """Set once the venue has said that it will close."""
+        self.pongs = 0
+        self._owner = owner
+        self._link: Link | None = None      # None until the websocket is open
+        self._messages = SlidingWindow(owner.messages_per_second, 1.0)
+        self._asked: dict[int, tuple[str, float]] = {}
+        self._last_id = 0
+        self._sent = 0                      # streams asked for by message
+
+    async def open(self) -> None:
+        """Opens the websocket; `ConnectFailed`. Without streams in its address, `subscribe` is next."""
+        owner = self._owner
+        self._link = await connect(owner.transport, owner.url, self.listener, timeout_s=owner.timing.connect_s)
+        self.opened = owner.monotonic()
+
+    @property
+    def is_open(self) -> bool:
+        return self._link is not None and not self.gone.is_set()
+
+    async def close(self) -> None:
+        """Closes it, if it was ever open."""
+        if self._link is not None:
+            await self._link.close()
+
+    # -- subscribing -----------------------------------------------------------------------------------------------
+
+    async def subscribe(self) -> None:
+        """Asks for the streams that the address does not name; goes on where it was left."""
+        streams = self._owner.streams
+        while self._owner.by_message and self._sent < len(streams) and not self.gone.is_set():
+            part = streams[self._sent : self._sent + STREAMS_PER_MESSAGE]
+            await self._request("SUBSCRIBE", part)
+            self._sent += len(part)
+
+    @property
+    def subscribed(self) -> bool:
+        """Every stream was asked for, and the venue has said yes."""
+        return not self._owner.by_message or (self._sent >= len(self._owner.streams) and not self._subscribing())
+
+    def _subscribing(self) -> list[float]:
+        return [at for method, at in self._asked.values() if method == "SUBSCRIBE"]
+
+    # -- watching --------------------------------------------------------------------------------------------------
+
+    async def watch(self) -> None:
+        """Returns when the connection is gone, or has to go."""
+        timing = self._owner.timing
+        while not self.gone.is_set():
+            silent_s = (self._owner.clock.now() - self.listener.last_ns) / 1e9
+            if silent_s >= timing.silent_after_s:
+                if not await self._is_alive():
+                    return
+                continue
+            if self._owner.monotonic() - min(self._subscribing(), default=float("inf")) >= timing.answer_s:
+                self.drop("no answer to SUBSCRIBE")
+                return
+            await self._wait(min(timing.silent_after_s - silent_s, timing.answer_s))
+
+    async def _is_alive(self) -> bool:
+        """Asks a silent connection. Any frame that comes now, an answer or not, shows that it lives."""
+        timing = self._owner.timing
+        self._owner.tell("silent", f"nothing for {timing.silent_after_s:g} s; asking")
+        asked_ns = self._owner.clock.now()
+        await self._request("LIST_SUBSCRIPTIONS")
+        await self.ping()
+        deadline = self._owner.monotonic() + timing.answer_s
+        while not self.gone.is_set() and self.listener.last_ns <= asked_ns:
+            if (left := deadline - self._owner.monotonic()) <= 0:
+                self.drop(f"silent, and no answer within {timing.answer_s:g} s")
+                return False
+            await self._wait(min(left, timing.answer_s / 10))
+        if self.gone.is_set():
+            return False
+        self._owner.tell("quiet", "answers; its symbols are quiet")
+        return True
+
+    def drop(self, why: str) -> None:
+        """Counts as gone from now on."""
+        if not self.gone.is_set():
+            self.gone.set()
+            self._owner.line_gone(self, why)
+
+    async def _wait(self, seconds: float) -> None:
+        """Waits so long, or until the connection is gone."""
+        try:
+            async with asyncio.timeout(max(seconds, 0.001)):
+                await self.gone.wait()
+        except TimeoutError:
+            pass
+
+    # -- sending ---------------------------------------------------------------------------------------------------
+
+    async def ping(self) -> None:
+        """Sends a ping; `pongs` is raised by its answer, after all that the venue sent before it was handled."""
+        await self._messages.wait(clock=self._owner.monotonic, sleep=self._owner.sleep)
+        if self._link is not None and not self.gone.is_set():
+            self._link.ping()
+
+    async def _request(self, method: str, params: list[str] | None = None) -> None:
+        await self._messages.wait(clock=self._owner.monotonic, sleep=self._owner.sleep)
+        self._last_id += 1
+        self._asked[self._last_id] = method, self._owner.monotonic()
+        message: dict[str, object] = {"method": method, "id": self._last_id}
+        if params is not None:
+            message["params"] = params
+        if self._link is not None and not self.gone.is_set():
+            self._link.send(msgspec.json.encode(message).decode())
+
+    # -- called by the listener ------------------------------------------------------------------------------------
+
+    def on_open(self, listener: Listener) -> None:
+        # Before SUBSCRIBE is answered, and before it is sent: what comes from now on counts.
+        self._owner.line_up(self)
+
+    def on_closed(self, why: str) -> None:
+        self.drop(why)
+
+    def on_attention(self) -> None:
+        self._owner.attention()
+
+    def on_pong(self) -> None:
+        self.pongs += 1
+
+    def on_error(self, error: BaseException) -> None:
+        self._owner.failed(error)
+
+    def on_other(self, frame: bytes, now_ns: int) -> int:
+        """A frame that needs Python. What is meant for us is read here; the sink gets every one, as it came."""
+        if frame.startswith(_CONTROL) or b'"serverShutdown"' in frame[:256]:
+            self._read(frame)
+        return self.listener.sink.on_other(frame, now_ns)
+
+    def _read(self, frame: bytes) -> None:
+        try:
+            message = decode(frame)
+        except Rejected:
+            return              # begins like one, and is none: the sink says why it can't be used
+        if isinstance(message, Answer):
+            self._on_answer(message)
+        elif isinstance(message, VenueError):
+            self._on_refusal(message)
+        elif isinstance(message, ServerShutdown):
+            self._owner.tell("server_shutdown", "the venue announces that it will close")
+            self.leaving.set()
+
+    def _on_answer(self, answer: Answer) -> None:
+        method = self._answered(answer.id)
+        if method == "LIST_SUBSCRIPTIONS" and isinstance(answer.result, list):
+            streams = self._owner.streams
+            missing = len(set(streams) - set(answer.result))
+            if missing:
+                self.drop(f"{missing} of {len(streams)} streams are not subscribed to")
+
+    def _on_refusal(self, error: VenueError) -> None:
+        method = self._answered(error.id)
+        self._owner.tell("refused", f"{method or 'a request'} was refused: {error.msg} ({error.code})")
+        if method == "SUBSCRIBE":
+            self.drop("the subscription was refused")
+
+    def _answered(self, asked: int | str | None) -> str:
+        """The method of the request that an answer belongs to; empty for none of ours."""
+        return self._asked.pop(asked, ("", 0.0))[0] if isinstance(asked, int) else ""

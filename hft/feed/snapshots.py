@@ -1,0 +1,127 @@
+"""The books that the engine wants from the venue's REST side: fetched, again and again if need be, and handed in."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from random import Random
+from typing import Protocol
+
+from hft._core.runclock import RunClock
+from hft._core.status import name as name_of
+from hft.errors import VenueUnreachable
+from hft.feed.messages import DepthSnapshot, Rejected, decode
+from hft.feed.pacing import Backoff
+from hft.feed.rest import RateLimited, RestClient
+
+CALM_S = 10.0
+"""A snapshot wanted again sooner than this waits for its backoff."""
+REACH_S = 5.0
+"""A fresh snapshot of a book in sync waits so long for the stream to reach it; then it is fetched again."""
+REACH_LOOK_S = 0.01
+
+
+class SnapshotSink(Protocol):
+    """Who wants snapshots: the engine."""
+
+    def wants_snapshot(self) -> list[str]: ...
+
+    def refreshing(self, symbol: str) -> bool: ...
+
+    def update_id(self, symbol: str) -> int: ...
+
+    def on_snapshot(
+        self, symbol: str, last_update_id: int, bids: list[tuple[str, str]], asks: list[tuple[str, str]], now_ns: int, stamp: int,
+        body: bytes,
+    ) -> int: ...
+
+
+class Snapshots:
+    """Fetches what is wanted, one request a symbol at a time.
+
+    Parameters
+    ----------
+    sink : SnapshotSink
+    rest : RestClient
+    clock : RunClock
+    limit : int
+        Levels a side; 0 for the most there is.
+    rng : random.Random
+    spawn : callable
+        Runs a coroutine as a task whose failure ends the feed.
+    tell : callable
+        ``tell(kind, text, symbols=…)``: `snapshot`, `refresh` (of a book in sync), `book_mismatch`, `snapshot_failed`,
+        `rate_limited`.
+    """
+
+    def __init__(
+        self,
+        sink: SnapshotSink,
+        rest: RestClient,
+        clock: RunClock,
+        symbols: Iterable[str],
+        *,
+        limit: int,
+        rng: Random,
+        spawn: Callable[[Awaitable[None]], asyncio.Task[None]],
+        tell: Callable[..., None],
+    ) -> None:
+        self._sink = sink
+        self._rest = rest
+        self._clock = clock
+        self._limit = limit
+        self._spawn = spawn
+        self._tell = tell
+        self.backoffs = {symbol: Backoff(0.2, 10.0, rng) for symbol in symbols}
+        self.tasks: dict[str, asyncio.Task[None]] = {}
+        self._fetched: dict[str, float] = {}
+
+    def look(self) -> None:
+        """Begins to fetch what is wanted and not under way."""
+        for symbol in self._sink.wants_snapshot():
+            if symbol not in self.tasks:
+                task = self._spawn(self._fetch(symbol))
+                self.tasks[symbol] = task
+                task.add_done_callback(lambda _, symbol=symbol: self.tasks.pop(symbol, None))   # type: ignore[misc]
+
+    async def _fetch(self, symbol: str) -> None:
+        """Fetches the book of a symbol until it is no longer wanted. What arrives meanwhile, the engine buffers."""
+        backoff = self.backoffs[symbol]
+        while symbol in self._sink.wants_snapshot():
+            if time.monotonic() - self._fetched.get(symbol, float("-inf")) < CALM_S:
+                await asyncio.sleep(backoff.next())
+            else:
+                backoff.reset()
+            self._fetched[symbol] = time.monotonic()
+            try:
+                body = await self._rest.depth(symbol, self._limit)
+                book = decode(body)
+                if not isinstance(book, DepthSnapshot):
+                    raise VenueUnreachable("answers with something that is not a book", where=symbol)
+            except RateLimited as error:
+                self._tell("rate_limited", str(error), symbols=[symbol])    # the client itself waits it out
+                continue
+            except (VenueUnreachable, Rejected) as error:
+                self._tell("snapshot_failed", str(error), symbols=[symbol])
+                continue
+            if await self._reached(symbol, book.last_update_id):
+                self._hand_in(symbol, book, body)
+
+    async def _reached(self, symbol: str, last_update_id: int) -> bool:
+        """A book in sync takes a fresh snapshot once its own updates have come as far; one that is not takes it at once."""
+        deadline = time.monotonic() + REACH_S
+        while self._sink.refreshing(symbol) and self._sink.update_id(symbol) < last_update_id:
+            if time.monotonic() >= deadline:
+                self._tell("snapshot_failed", f"the stream does not reach id {last_update_id}", symbols=[symbol])
+                return False
+            await asyncio.sleep(REACH_LOOK_S)
+        return True
+
+    def _hand_in(self, symbol: str, book: DepthSnapshot, body: bytes) -> None:
+        kind = "refresh" if self._sink.refreshing(symbol) else "snapshot"
+        stamp = book.transaction_time or book.event_time or 0
+        code = self._sink.on_snapshot(symbol, book.last_update_id, book.bids, book.asks, self._clock.now(), stamp, body)
+        self._tell(kind, f"id {book.last_update_id}: {name_of(code)}", symbols=[symbol])
+        if name_of(code) == "book_mismatch":
+            self._tell("book_mismatch", f"the book differed from the venue's at id {book.last_update_id}", symbols=[symbol])
