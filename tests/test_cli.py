@@ -15,7 +15,7 @@ from hft.config import Config, LiveOptions, load
 from hft.errors import ExitCode, HftError, StrategyError
 
 COMMANDS = [
-    ["live"], ["sim"], ["watch"], ["kill"], ["backtest"], ["bench"], ["bench", "tick"],
+    ["live"], ["sim"], ["watch"], ["kill"], ["backtest"], ["convert"], ["bench"], ["bench", "tick"],
     ["config"], ["config", "init"], ["config", "check"], ["config", "show"],
 ]  # fmt: skip
 

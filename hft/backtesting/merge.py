@@ -59,6 +59,24 @@ class _Head:
         return ready
 
 
+def timed(parts: Iterable[Events]) -> Iterator[Events]:
+    """The same; what has no time (`recv_ns` 0) and so stands before all that has is received with the first that has one.
+
+    Where nothing has, there is no session, and nothing comes of it.
+    """
+    held: list[Events] = []
+    for part in parts:
+        first = int(np.searchsorted(part["recv_ns"], 1))
+        if first == len(part):
+            held.append(part)
+            continue
+        if first or held:
+            part = np.concatenate([*held, part])
+            part["recv_ns"] = np.maximum(part["recv_ns"], part["recv_ns"][np.searchsorted(part["recv_ns"], 1)])
+            held = []
+        yield part
+
+
 def begun(parts: Iterable[Events], symbols: Iterable[int]) -> Iterator[Events]:
     """The same, with a connection and an empty book before the first depth message of each of `symbols`: those that no source
     opens. What there is of such a symbol is updates alone, and its book fills up from them."""

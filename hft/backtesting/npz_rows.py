@@ -114,7 +114,8 @@ class Messages:
         kinds = rows["ev"] & KIND
         classes = _CLASS[np.minimum(kinds, 255)]
         self._refuse(classes == _REFUSED, index, "is of a kind that is not read: market by order, or none that is known")
-        self._refuse((rows["local_ts"] <= 0) | (rows["exch_ts"] < 0), index, "has a stamp that is no time")
+        least = np.where(classes == _SNAPSHOT, 0, 1)        # their initial snapshots have no time
+        self._refuse((rows["local_ts"] < least) | (rows["exch_ts"] < 0), index, "has a stamp that is no time")
         times = np.concatenate(([self._last_ns], rows["local_ts"]))
         self._refuse(times[1:] < times[:-1], index, "goes back in local time")
         self._last_ns = int(times[-1])

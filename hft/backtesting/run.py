@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
+
+from msgspec.structs import replace
 
 from hft._core.engine import Engine
 from hft._core.events import KINDS, replay_events
@@ -22,7 +25,7 @@ from hft.backtesting.sources import Captures, Data, Recorded
 from hft.config import Config
 from hft.errors import DamagedData, NotBuiltError, UsageError
 from hft.feed.tape import batches
-from hft.summary import summarise
+from hft.summary import REJECTED_MESSAGES, Summary, summarise
 from hft.wiring import build_engine, together
 
 StrPath = str | os.PathLike[str]
@@ -55,8 +58,8 @@ def backtest(
     Parameters
     ----------
     data : path or sequence of paths
-        Captures of the three kinds, our own recordings, event files: several are one session, merged in receive order. All of
-        one venue; the dialect and the symbols are recognised.
+        Captures of the three kinds, our own recordings, event files, Tardis CSV, hftbacktest's events: several are one session,
+        merged in receive order. All of one venue; the dialect and the symbols are recognised where the files tell.
     config : Config or path, optional
         Settings, or a TOML file of them. Default: the defaults. What it says of venue, database, monitoring and symbols to trade
         does not matter here; `feed.symbols` does, and `feed.trade_source`.
@@ -99,9 +102,9 @@ def backtest(
     (3001, 0)
     >>> fill = result.fills[0]
     >>> str(fill["symbol"]), int(fill["side"]), float(fill["price"]), float(fill["qty"])
-    ('BTCUSDT', 1, 60001.2, 0.5)
+    ('BTCUSDT', 1, 60001.1, 0.5)
     >>> result.series["total"].shape, bool(result.series["synced"].all())
-    ((4,), True)
+    ((3,), True)
     """
     chosen = settled(config, settings)
     named = [symbols] if isinstance(symbols, str) else symbols
@@ -225,10 +228,18 @@ class _Run:
             events = sum(self.engine.counters()["messages"].values())
             self.progress(Progress(self.data.done, self.data.size, events, seconds))
 
-    def _summary(self) -> Any:
+    def _summary(self) -> Summary:
         engine = self.engine
-        return summarise(
+        summary = summarise(
             engine, run_id="backtest", run=1, venue=f"recorded {self.data.dialect}", strategy=self.config.strategy.strategy_id,
             spec_sources={each.spec.name: each.source for each in self.data.resolved},
             duration_s=(engine.now_ns - self.first_ns) / 1e9, stopped_by="a fault" if engine.halted else "end of data",
         )
+        return _with_rejects(summary, self.data.rejects)
+
+
+def _with_rejects(summary: Summary, rejects: dict[str, int]) -> Summary:
+    """Frames that became no record were refused all the same."""
+    skipped = dict(Counter(summary.skipped) + Counter(rejects))
+    refused = sum(count for name, count in rejects.items() if name in REJECTED_MESSAGES)
+    return replace(summary, skipped=skipped, rejected_messages=summary.rejected_messages + refused)

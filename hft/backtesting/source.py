@@ -68,6 +68,6 @@ class Source(ABC):
         """Its records in bounded parts of whole messages, in order of `recv_ns`.
 
         A record's `symbol` is an index into `specs`; what is of other symbols is left out. A message whose format has no ids has
-        0 for `last_id`, and gets one where sources are merged. Streams that the data does not say to be opened are not opened: the
-        session's start is not always this source's.
+        0 for `last_id`, and gets one where sources are merged. Streams that the data does not say to be opened are not opened:
+        the session's start is not always this source's.
         """

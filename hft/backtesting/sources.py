@@ -25,7 +25,7 @@ from msgspec.structs import replace
 from hft._core.events import EventEncoder
 from hft._core.types import Spec
 from hft.backtesting.events import MAGIC, EventFile, Events, as_events
-from hft.backtesting.merge import begun, merged, numbered
+from hft.backtesting.merge import begun, merged, numbered, timed
 from hft.backtesting.npz import NpzFile
 from hft.backtesting.records import MOST_SYMBOLS
 from hft.backtesting.source import Source
@@ -65,7 +65,7 @@ class Captures(Source):
         return self._encoder.rejects if self._encoder is not None else {}
 
     def survey(self, wanted: Sequence[str]) -> Survey:
-        """Every stream counts as opened: by a line of a run log, else when the session begins."""
+        """Every book has its beginning: a REST answer, or it waits for one."""
         return replace(self.session.survey, opened=set(self.session.survey.symbols))
 
     def batches(self, specs: Sequence[Spec]) -> Iterator[Events]:
@@ -247,7 +247,7 @@ class Data:
     def batches(self) -> Iterator[Events]:
         """All records, merged by (stamp, source, place in it), each message whole and with an id."""
         parts = merged([source.batches(self.specs) for source in self.sources])
-        return numbered(begun(parts, self._unopened), self.specs)
+        return numbered(begun(timed(parts), self._unopened), self.specs)
 
 
 def _open(paths: list[Path]) -> list[Source]:

@@ -8,7 +8,7 @@ from hft._core import events as words
 from hft._core.engine import Engine
 from hft._core.types import Spec
 from hft.backtesting.events import EVENT
-from hft.backtesting.merge import begun, merged, numbered
+from hft.backtesting.merge import begun, merged, numbered, timed
 from tests.backtesting.naive import messages
 
 SPECS = [Spec("BTCUSDT", tick="0.10", step="0.001"), Spec("ETHUSDT", tick="0.01", step="0.001")]
@@ -62,6 +62,12 @@ def test_what_no_source_opens_begins_with_an_empty_book():
     parts = [trade(1), depth(2, 10, 11), depth(3, 10, 12, symbol=1), depth(4, 10, 11)]
     kinds = [(m.kind, m.symbol) for m in messages(np.concatenate(list(begun(parts, [0]))))]
     assert kinds == [("trade", 0), ("connect", 0), ("snapshot", 0), ("depth", 0), ("depth", 1), ("depth", 0)]
+
+
+def test_what_has_no_time_is_received_with_the_first_that_has():
+    parts = [depth(-START, 1, 2), depth(-START, 2, 3), np.concatenate((depth(-START, 3, 4), trade(5))), trade(9)]
+    assert [m.recv_ns - START for m in messages(np.concatenate(list(timed(parts))))] == [5, 5, 5, 5, 9]
+    assert list(timed(parts[:1])) == []
 
 
 def test_ids_are_chained_tickers_between_depth_and_trades_counted():

@@ -217,6 +217,19 @@ def test_a_recording_opens_and_closes_its_own_streams(tmp_path):
     same(hft.backtest(converted(tmp_path / "r.events", tmp_path / "recording"), **EASY), result)
 
 
+def test_frames_that_are_no_message_are_counted_in_either_way(tmp_path):
+    lines = written(tmp_path / "plain", messages=500).read_bytes().splitlines(keepends=True)
+    stamp = lines[100].split(b" ")[0]
+    more = [b'{"e":"kline","s":"BTCUSDT"}', b'{"e":"new","s":"BTCUSDT"}', b'{"result":null,"id":1}']
+    (tmp_path / "more").write_bytes(b"".join([*lines[:100], *(stamp + b" " + each + b"\n" for each in more), *lines[100:]]))
+    frames = hft.backtest(tmp_path / "more").summary
+    ether = converted(tmp_path / "e.events", written(tmp_path / "e", symbol="ETHUSDT", messages=500))
+    records = hft.backtest([tmp_path / "more", ether]).summary
+    for summary in (frames, records):
+        assert (summary.skipped["ignored_event"], summary.skipped["unknown_event"]) == (2, 1)
+        assert summary.rejected_messages == 1
+
+
 # -- what is asked for -----------------------------------------------------------------------------------------------------
 
 
