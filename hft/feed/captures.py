@@ -220,7 +220,7 @@ class Capture:
                 return
             try:
                 record = reader.read(line)
-            except ValueError as error:
+            except NOT_JSON as error:
                 raise self._damaged(str(error)) from None
             if record is not None:
                 yield record

@@ -186,7 +186,7 @@ def survey(records: Iterable[Record], limit: int = 10_000) -> Survey:
 def _see_line(found: Survey, line: bytes) -> None:
     try:
         symbol = _decode_line(line).hft.connect
-    except msgspec.DecodeError:
+    except NOT_JSON:
         return
     if symbol:
         found.opened.add(symbol)
