@@ -1,12 +1,14 @@
-"""The compiled scanner as the fuzzer drives it: built with sanitizers, on memory that ends where the frame ends."""
+"""The compiled decoders as the fuzzer drives them: built with sanitizers, on memory that ends where the input ends."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy
+from libc.string cimport memcmp, memcpy
 
 from hft._core.decode cimport Decoder, DecoderState, decode_frame
+from hft._core.events cimport EVENT_CONNECT, EventRecord, event_count, event_encode, event_message
 from hft._core.form cimport form_init
+from hft._core.types cimport Level, Message
 
 
 cdef class BoundedDecoder(Decoder):
@@ -31,3 +33,38 @@ cdef class BoundedDecoder(Decoder):
         code = decode_frame(self.d, p, n, recv_ns)
         free(p)
         return code
+
+
+cdef Level LEVELS[16384]
+cdef Level AGAIN[16384]
+cdef EventRecord WRITTEN[16384]
+
+
+def walk(bytes data not None):
+    """Event records, message by message up to the first that is none: how many there were.
+
+    Each is written again and read again: AssertionError where that is another message.
+    """
+    cdef int64_t n = PyBytes_GET_SIZE(data) // <Py_ssize_t>sizeof(EventRecord), at = 0, taken, count = 0
+    cdef EventRecord* records = <EventRecord*>malloc(n * sizeof(EventRecord))
+    cdef Message message, again
+    if records == NULL:
+        raise MemoryError
+    memcpy(records, PyBytes_AS_STRING(data), n * sizeof(EventRecord))
+    try:
+        while at < n:
+            taken = event_message(&records[at], n - at, &message, LEVELS)
+            if taken == 0:
+                break
+            at += taken
+            count += 1
+            if message.kind >= EVENT_CONNECT:
+                continue
+            assert event_count(&message) == taken
+            event_encode(&message, LEVELS, WRITTEN)
+            assert event_message(WRITTEN, taken, &again, AGAIN) == taken
+            assert memcmp(&message, &again, sizeof(Message)) == 0
+            assert memcmp(LEVELS, AGAIN, (message.n_bids + message.n_asks) * sizeof(Level)) == 0
+    finally:
+        free(records)
+    return count

@@ -19,8 +19,10 @@ with atheris.instrument_imports(include=["hft"]):
 
 
 def main(name: str, counter: str, *options: str) -> None:
-    folder = tempfile.TemporaryDirectory(prefix="hft-fuzz-")
-    target = targets(Path(folder.name), build.load(name == "portable").BoundedDecoder)[name]
+    memory = Path("/dev/shm")       # a file there costs a tenth
+    folder = tempfile.TemporaryDirectory(prefix="hft-fuzz-", dir=memory if memory.is_dir() else None)
+    bounded = build.load(name == "portable")
+    target = targets(Path(folder.name), bounded.BoundedDecoder, bounded.walk)[name]
     keep = ctypes.CDLL(str(build.MUTATE)).keep      # atheris' own mutators do not work with a libFuzzer that is preloaded
     keep.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
     with Path(counter).open("r+b") as file:

@@ -77,8 +77,9 @@ def fuzz(name: str, target: Target, options: list[str]) -> Outcome:
     began = time.monotonic()
     with log.open("wb") as out:
         code = subprocess.run(
-            [sys.executable, "-m", "tests.fuzz.one", name, str(counter), *options, f"-dict={dictionary()}",
-             f"-max_len={target.longest}", f"-timeout={LONGEST_S}", f"-artifact_prefix={build.BUILD}/found-{name}-", str(corpus), str(seeds)],
+            [sys.executable, "-m", "tests.fuzz.one", name, str(counter), *options, f"-max_len={target.longest}",
+             f"-timeout={LONGEST_S}", f"-dict={dictionary()}", f"-artifact_prefix={build.BUILD}/found-{name}-", str(corpus),
+             str(seeds)],
             stdout=out, stderr=subprocess.STDOUT, env=environment(), cwd=build.ROOT, check=False,
         ).returncode  # fmt: skip
     said = log.read_text(errors="replace")
