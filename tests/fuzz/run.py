@@ -24,6 +24,7 @@ from tests.fuzz.seeds import WORDS
 from tests.fuzz.targets import Target, targets
 
 LONGEST_S = 10          # of one input: more is a hang
+PROCESS = 2_000_000     # inputs
 LOG = build.BUILD / "log"
 
 
@@ -39,13 +40,12 @@ class Outcome(NamedTuple):
     """The file of the input that something went wrong with, or what else ended it; empty when all was well."""
 
 
-def fill(folder: Path, contents: Iterable[bytes]) -> Path:
+def fill(folder: Path, contents: Iterable[bytes]) -> None:
     """A folder with a file for each of the contents, and nothing else."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for content in contents:
         (folder / hashlib.sha1(content).hexdigest()).write_bytes(content)
-    return folder
 
 
 def dictionary() -> Path:
@@ -65,12 +65,23 @@ def environment() -> dict[str, str]:
     }
 
 
-def fuzz(name: str, target: Target, options: list[str]) -> Outcome:
-    """One target in a process of its own."""
-    corpus = build.BUILD / "corpus" / name
-    corpus.mkdir(parents=True, exist_ok=True)
+def fuzz(name: str, target: Target, inputs: int, seconds: int, seed: int) -> Outcome:
+    """One target, for so many inputs or, if given, seconds; in one process after the other, since each one grows."""
+    (build.BUILD / "corpus" / name).mkdir(parents=True, exist_ok=True)
     LOG.mkdir(exist_ok=True)
-    seeds = fill(build.BUILD / "seeds" / name, target.seeds())
+    fill(build.BUILD / "seeds" / name, target.seeds())
+    if seconds:
+        return process(name, target, [f"-max_total_time={seconds}", f"-seed={seed}"])
+    done = Outcome(0, 0, 0, 0.0, "")
+    while done.inputs < inputs and not done.failed:
+        one = process(name, target, [f"-runs={min(inputs - done.inputs, PROCESS)}", f"-seed={seed and seed + done.inputs}"])
+        done = Outcome(done.inputs + one.inputs, done.taken + one.taken, max(done.edges, one.edges), done.seconds + one.seconds,
+                       one.failed)  # fmt: skip
+    return done
+
+
+def process(name: str, target: Target, options: list[str]) -> Outcome:
+    """One target in a process of its own."""
     counter = build.BUILD / "taken"
     counter.write_bytes(bytes(8))
     log = LOG / f"{name}.txt"
@@ -78,17 +89,16 @@ def fuzz(name: str, target: Target, options: list[str]) -> Outcome:
     with log.open("wb") as out:
         code = subprocess.run(
             [sys.executable, "-m", "tests.fuzz.one", name, str(counter), *options, f"-max_len={target.longest}",
-             f"-timeout={LONGEST_S}", f"-dict={dictionary()}", f"-artifact_prefix={build.BUILD}/found-{name}-", str(corpus),
-             str(seeds)],
+             f"-timeout={LONGEST_S}", f"-dict={dictionary()}", f"-artifact_prefix={build.BUILD}/found-{name}-",
+             str(build.BUILD / "corpus" / name), str(build.BUILD / "seeds" / name)],
             stdout=out, stderr=subprocess.STDOUT, env=environment(), cwd=build.ROOT, check=False,
         ).returncode  # fmt: skip
     said = log.read_text(errors="replace")
     found = re.search(r"Test unit written to (\S+)", said)
     inputs, edges = ([int(n) for n in re.findall(pattern, said)] for pattern in (r"(?m)^#(\d+)", r" cov: (\d+)"))
-    return Outcome(
-        max(inputs, default=0), int.from_bytes(counter.read_bytes(), sys.byteorder), max(edges, default=0),
-        time.monotonic() - began, found[1] if found else f"ended with {code}, see {log}" if code else "",
-    )  # fmt: skip
+    failed = found[1] if found else f"ended with {code}, see {log}" if code or not inputs else ""
+    taken = int.from_bytes(counter.read_bytes(), sys.byteorder)
+    return Outcome(max(inputs, default=0), taken, max(edges, default=0), time.monotonic() - began, failed)
 
 
 def again(name: str, file: str) -> int:
@@ -121,8 +131,7 @@ def main() -> int:
     outcomes = []
     for name, target in chosen.items():
         each = max(1, asked.seconds // len(chosen)) if asked.seconds else 0
-        limit = f"-max_total_time={each}" if each else f"-runs={round(asked.inputs * target.share / whole)}"
-        done = fuzz(name, target, [limit, *([f"-seed={asked.seed}"] if asked.seed else [])])
+        done = fuzz(name, target, round(asked.inputs * target.share / whole), each, asked.seed)
         outcomes.append(done)
         rate = done.inputs / done.seconds
         print(f"{name:10} {done.inputs:11,} {done.taken:10,} {done.edges:6} {rate:9,.0f}  {done.failed or '-'}", flush=True)
