@@ -9,6 +9,10 @@ from __future__ import annotations
 
 import enum
 
+NOT_JSON = (ValueError, RecursionError)
+"""What msgspec raises for bytes that are not the JSON that is wanted. Its own errors and UnicodeDecodeError, for text that is not
+UTF-8, are ValueErrors; nesting without end is a RecursionError."""
+
 
 class ExitCode(enum.IntEnum):
     """How a command of `hft` ends.

@@ -66,7 +66,8 @@ cdef inline int decoder_symbol(DecoderState* d, const char* name, size_t n) noex
 
 
 cdef inline int decode_price(const SymbolSpec* spec, const char* text, size_t n, int64_t* out) noexcept nogil:
-    """Decimal text -> ticks. BAD_NUMBER: off the tick, a sign, an exponent, more than 18 digits, beyond 63 bits."""
+    """Decimal text -> ticks. BAD_NUMBER: off the tick, a sign, an exponent, more than 18 digits, beyond 63 bits as a
+    count of the tick's last decimal."""
     return OK if text_exact(spec.price_mant, spec.price_exp, text, n, out) else BAD_NUMBER
 
 
@@ -114,8 +115,8 @@ cdef inline const char* _symbol(DecoderState* d, const char* p, const char* end,
 
 
 cdef inline uint64_t _bit(char key) noexcept nogil:
-    """One bit per letter, upper and lower case apart: the set of fields seen."""
-    return <uint64_t>1 << (key & 63)
+    """One bit per letter, upper and lower case apart, and none for what is no letter: the set of fields seen."""
+    return <uint64_t>(key >= c'A') << (key & 63)
 
 
 cdef inline const char* _stamped(Message* m, uint64_t seen, int64_t T, int64_t E, const char* p) noexcept nogil:
@@ -187,7 +188,7 @@ cdef inline const char* _depth(DecoderState* d, const char* p, const char* end) 
     cdef char key
     while True:
         key = text_key(p, end)
-        bit = _bit(key) if key else 0
+        bit = _bit(key)
         if unlikely(seen & bit):
             return NULL
         seen |= bit
@@ -238,7 +239,7 @@ cdef inline const char* _ticker(DecoderState* d, const char* p, const char* end)
     cdef char key
     while True:
         key = text_key(p, end)
-        bit = _bit(key) if key else 0
+        bit = _bit(key)
         if unlikely(seen & bit):
             return NULL
         seen |= bit
@@ -285,7 +286,7 @@ cdef inline const char* _trade(DecoderState* d, const char* p, const char* end, 
     cdef char key
     while True:
         key = text_key(p, end)
-        bit = _bit(key) if key else 0
+        bit = _bit(key)
         if unlikely(seen & bit):
             return NULL
         seen |= bit
@@ -312,7 +313,7 @@ cdef inline const char* _trade(DecoderState* d, const char* p, const char* end, 
                 p += 12
             else:
                 m.flags |= NOT_MARKET
-                p = text_skip(p, end)
+                p = text_skip(p, end) if end - p > 4 and p[4] == c'"' else NULL
         else:
             p = text_skip(p, end)
         if unlikely(p == NULL) or unlikely(p == end):

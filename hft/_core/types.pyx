@@ -1,6 +1,6 @@
 """Symbol specifications: exact conversion between decimal text and integer ticks and quanta."""
 
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, Inexact, InvalidOperation
 from libc.string cimport memcpy, memset
 
 DIALECTS = {"spot": SPOT, "usdm": USDM, "coinm": COINM}
@@ -9,21 +9,50 @@ assert sizeof(SymbolSpec) == 120 and sizeof(Message) == 96 and sizeof(Intent) ==
 assert sizeof(Command) == 56 and sizeof(Report) == 80 and sizeof(JournalRecord) == 128
 
 
+# Exact, or an error: with the default context a quotient is rounded to 28 digits, and nobody hears of it.
+_EXACT = Context(prec=60, traps=[Inexact, InvalidOperation])
+
+
+def _number(value, what):
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        raise ValueError(f"{what} {value!r} is not a decimal number") from None
+    if not number.is_finite():
+        raise ValueError(f"{what} {value!r} is not a finite number")
+    return number
+
+
+def _count(value, mant, exp, what, problem):
+    """How many times mant x 10^-exp; ValueError with the problem when it is no whole number of times, or too many."""
+    number = _number(value, what)
+    try:
+        count = _EXACT.divide(_EXACT.multiply(number, 10**exp), mant)
+    except Inexact:
+        count = None
+    if count is None or count != count.to_integral_value():
+        raise ValueError(f"{what} {value} {problem}")
+    if abs(count) >= 2**63:
+        raise ValueError(f"{what} {value} is too large")
+    return int(count)
+
+
+def _money(value, what):
+    return _count(value, 1, 8, what, "has more than eight decimals")
+
+
 def _scale(text, what):
     """Decimal text as (mantissa, exponent): value = mantissa x 10^-exponent, mantissa not divisible by ten."""
-    try:
-        value = Decimal(str(text))
-    except InvalidOperation:
-        raise ValueError(f"{what} {text!r} is not a decimal number") from None
-    if not value.is_finite() or value <= 0:
+    value = _number(text, what)
+    if value <= 0:
         raise ValueError(f"{what} {text!r} must be above zero")
-    _, digits, exponent = value.normalize().as_tuple()
-    mantissa = int("".join(map(str, digits)))
-    if exponent > 0:
-        mantissa, exponent = mantissa * 10**exponent, 0
-    if -exponent > 18 or mantissa >= 10**18:
+    _, digits, exponent = value.as_tuple()
+    printed = "".join(map(str, digits))
+    mantissa = printed.rstrip("0")
+    exponent += len(printed) - len(mantissa)
+    if exponent < -18 or len(mantissa) + max(exponent, 0) > 18:
         raise ValueError(f"{what} {text!r} has more than 18 digits")
-    return mantissa, -exponent
+    return int(mantissa) * 10**max(exponent, 0), max(-exponent, 0)
 
 
 cdef class Spec:
@@ -62,7 +91,7 @@ cdef class Spec:
                  min_notional=0, contract=1, maker_fee="0.0002", taker_fee="0.0005", fee_asset="quote"):
         memset(&self.c, 0, sizeof(SymbolSpec))
         for label, value, room in (("symbol", name, NAME_BYTES - 1), ("quote asset", quote, 7)):
-            if not value or not value.isascii() or len(value) > room:
+            if not value or not value.isascii() or not value.isprintable() or len(value) > room:
                 raise ValueError(f"{label} {value!r} must be 1 to {room} ASCII characters")
         cdef bytes raw = name.upper().encode()
         memcpy(self.c.name, <const char*>raw, len(raw))
@@ -75,27 +104,19 @@ cdef class Spec:
         self.c.dialect = DIALECTS[dialect]
         self.c.fee_received = fee_asset == "received"
         self.c.price_mant, self.c.price_exp = _scale(tick, "tick")
-        step = Decimal(str(step))
+        _scale(step, "step")
         if quantum is None:
-            quantum = step / 1000 if dialect == "spot" else step
+            quantum = _number(step, "step") / 1000 if dialect == "spot" else step
         self.c.qty_mant, self.c.qty_exp = _scale(quantum, "quantum")
-        if step % Decimal(str(quantum)) != 0:
-            raise ValueError(f"step {step} is not a multiple of the quantum {quantum}")
-        if int(contract) < 1:
+        if not 1 <= int(contract) < 2**31:
             raise ValueError(f"contract {contract!r} must be a whole number from 1")
         self.c.contract = int(contract)
-        self.c.lot = self.quanta(step)
+        self.c.lot = _count(step, self.c.qty_mant, self.c.qty_exp, "step", f"is not a multiple of the quantum {quantum}")
         self.c.min_qty = self.quanta(min_qty)
         self.c.max_qty = self.quanta(max_qty)
-        self.c.min_notional = self._rate(min_notional, "min_notional")
-        self.c.maker_fee = self._rate(maker_fee, "maker_fee")
-        self.c.taker_fee = self._rate(taker_fee, "taker_fee")
-
-    def _rate(self, value, what):
-        scaled = Decimal(str(value)) * FEE_SCALE
-        if scaled != int(scaled):
-            raise ValueError(f"{what} {value} has more than eight decimals")
-        return int(scaled)
+        self.c.min_notional = _money(min_notional, "min_notional")
+        self.c.maker_fee = _money(maker_fee, "maker_fee")
+        self.c.taker_fee = _money(taker_fee, "taker_fee")
 
     @property
     def name(self) -> str:
@@ -154,23 +175,13 @@ cdef class Spec:
     def taker_fee(self) -> Decimal:
         return Decimal(self.c.taker_fee) / FEE_SCALE
 
-    @staticmethod
-    def _units(value, mant, exp, what, unit):
-        try:
-            scaled = Decimal(str(value)) * (10 ** exp) / mant
-        except InvalidOperation:
-            raise ValueError(f"{what} {value!r} is not a decimal number") from None
-        if not scaled.is_finite() or scaled != scaled.to_integral_value():
-            raise ValueError(f"{what} {value} is not a multiple of the {unit}")
-        return int(scaled)
-
     def ticks(self, price) -> int:
         """Decimal text (or Decimal) as ticks; ValueError off the tick."""
-        return self._units(price, self.c.price_mant, self.c.price_exp, "price", "tick")
+        return _count(price, self.c.price_mant, self.c.price_exp, "price", "is not a multiple of the tick")
 
     def quanta(self, qty) -> int:
         """Decimal text (or Decimal) as quanta; ValueError off the quantum."""
-        return self._units(qty, self.c.qty_mant, self.c.qty_exp, "quantity", "quantum")
+        return _count(qty, self.c.qty_mant, self.c.qty_exp, "quantity", "is not a multiple of the quantum")
 
     def price(self, ticks) -> Decimal:
         """Ticks as an exact decimal."""

@@ -29,7 +29,7 @@ from msgspec.structs import asdict
 from numpy.typing import NDArray
 
 from hft._core.types import Spec
-from hft.errors import DamagedData, UsageError
+from hft.errors import NOT_JSON, DamagedData, UsageError
 
 EVENT = np.dtype([
     ("recv_ns", "<i8"),
@@ -243,7 +243,7 @@ class EventFile:
             raise self._damaged(f"should hold {count} records and holds {there:g}")
         try:
             header = msgspec.json.decode(rest[: length - _FIXED.size].rstrip(b"\0"), type=Header)
-        except msgspec.DecodeError as error:
+        except NOT_JSON as error:
             raise self._damaged(f"has a header that can't be read: {error}") from None
         return header, length, count
 

@@ -27,6 +27,19 @@ _MOST_DECIMALS = 12
 _NUMBERED = (DEPTH, TRADE, SNAPSHOT, BBO, BEST_BID, BEST_ASK)
 
 
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and type of an array's elements, by the header that stands before it. Raises `ValueError`."""
+    layout: Any = np.lib.format         # not typed
+    old = layout.read_magic(file) == (1, 0)
+    try:
+        shape, _, dtype = (layout.read_array_header_1_0 if old else layout.read_array_header_2_0)(file)
+    except (OSError, zipfile.BadZipFile, zlib.error, EOFError):
+        raise
+    except Exception as error:      # the header is Python text, and numpy lets out whatever comes of evaluating it
+        raise ValueError(f"its header can't be read: {' '.join(str(error).split())[:80]}") from None
+    return shape, dtype
+
+
 class NpzFile(Source):
     """One file of hftbacktest's events.
 
@@ -61,9 +74,7 @@ class NpzFile(Source):
                 file = stack.enter_context(archive.open(name))
             else:
                 file.seek(0)
-            layout: Any = np.lib.format         # not typed
-            old = layout.read_magic(file) == (1, 0)
-            shape, _, dtype = (layout.read_array_header_1_0 if old else layout.read_array_header_2_0)(file)
+            shape, dtype = _header(file)
         except OSError as error:
             raise UsageError(f"can't be read: {error.strerror}", where=self.where, do="name an existing file") from None
         except (ValueError, KeyError, zipfile.BadZipFile, zlib.error, EOFError) as error:

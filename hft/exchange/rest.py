@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
+from hft.errors import NOT_JSON
 from hft.exchange.symbols import SymbolSettings
 from hft.exchange.wire import exchange_info
 from hft.feed.venues import Dialect
@@ -107,7 +108,7 @@ class Rest:
         elif self.venue.dialect.name == "spot" and "symbols" in query:
             try:
                 wanted = msgspec.json.decode(query["symbols"], type=list[str])
-            except msgspec.DecodeError:
+            except NOT_JSON:
                 raise Refused(400, -1100, "Illegal characters found in parameter 'symbols'.") from None
         limits = (self.venue.dialect.limits.weight_per_minute, 100)
         chosen = [self._symbol(name) for name in wanted]

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
+from hft.errors import NOT_JSON
 from hft.exchange.wire import MILLISECOND, TIME_UNITS
 from hft.feed.venues import Dialect
 
@@ -97,7 +98,7 @@ def answer(client: Subscriber, frame: str | bytes, dialect: Dialect) -> bytes:
     try:
         try:
             request = msgspec.json.decode(frame)
-        except msgspec.DecodeError as error:
+        except NOT_JSON as error:
             raise _Refused(3, f"Invalid JSON: {error}") from None
         request_id, method, params = _checked(request)
         result = _do(client, method, params, dialect, request_id)

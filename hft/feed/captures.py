@@ -24,7 +24,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from hft.errors import DamagedData, UsageError
+from hft.errors import NOT_JSON, DamagedData, UsageError
 from hft.feed import files
 from hft.feed.recording import Kind, Reader, Record, is_recording
 
@@ -202,7 +202,7 @@ class Capture:
                 if parse is None:
                     raise ValueError("not a capture of a known kind")
                 record = parse(body)
-            except ValueError as error:     # msgspec's errors are ValueErrors
+            except NOT_JSON as error:
                 if line.endswith(b"\n") or parse is None:
                     raise self._damaged(str(error)) from None
                 self.torn = f"{self.path} breaks off within line {self.lines}; read up to there"
@@ -220,7 +220,7 @@ class Capture:
                 return
             try:
                 record = reader.read(line)
-            except ValueError as error:
+            except NOT_JSON as error:
                 raise self._damaged(str(error)) from None
             if record is not None:
                 yield record

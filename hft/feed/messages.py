@@ -324,12 +324,6 @@ def _stamp(transaction_time: int | None, event_time: int | None) -> int:
     return next((t for t in (transaction_time, event_time) if t is not None), 0)
 
 
-def fill_snapshot(decoder: Decoder, symbol: str, snapshot: DepthSnapshot, recv_ns: int = 0) -> int:
-    """Put the REST book of `symbol` into `decoder`. Returns a status code."""
-    stamp = _stamp(snapshot.transaction_time, snapshot.event_time)
-    return decoder.load_snapshot(symbol, snapshot.last_update_id, snapshot.bids, snapshot.asks, stamp, recv_ns)
-
-
 def load(decoder: Decoder, frame: bytes, recv_ns: int = 0) -> int:
     """The slow path of a frame that the scanner handed back: decode it with msgspec and put it into `decoder`.
 

@@ -77,14 +77,28 @@ def opening(part: int, session: str, version: str, now_ns: int) -> bytes:
     return b'%d {"hft":{"recording":%b}}\n' % (now_ns, msgspec.json.encode(Opening(FORMAT, version, part, session)))
 
 
+_VALUES: dict[str, Any] = {
+    "connect": str, "disconnect": str, "resync": str, "timer": bool, "kill": bool, "journal_full": bool, "stop": bool,
+    "end": bool, "state": dict[str, str],
+}  # fmt: skip
+OF_A_SYMBOL = ("connect", "disconnect", "resync")
+
+
 def mark(record: Record) -> tuple[str, Any]:
-    """Name and value of a line that is ours.
+    """Name and value of a line that is ours. Raises one of `hft.errors.NOT_JSON` where it has none, or one of the wrong kind.
 
     >>> mark(Record(1, Kind.LOG, b'{"hft":{"connect":"BTCUSDT"}}'))
     ('connect', 'BTCUSDT')
     """
-    (name, value), = _line(record.data).hft.items()
-    return name, msgspec.json.decode(value)
+    (name, value), = _ours(record.data).items()
+    return name, msgspec.json.decode(value, type=_VALUES.get(name, Any))
+
+
+def _ours(body: bytes) -> dict[str, msgspec.Raw]:
+    found = _line(body).hft
+    if len(found) != 1:
+        raise ValueError(f"{len(found)} names in one line")
+    return found
 
 
 class Reader:
@@ -107,14 +121,14 @@ class Reader:
         self._rest: _Rest | None = None
 
     def read(self, line: bytes) -> Record | None:
-        """The record of a whole line; None for one that announces the next. Raises `ValueError`."""
+        """The record of a whole line; None for one that announces the next. Raises one of `hft.errors.NOT_JSON`."""
         stamp, space, body = line[:-1].partition(b" ")
-        if not space or not stamp.isdigit():
+        if not space or not stamp.isdigit() or len(stamp) > 19 or int(stamp) >= 2**63:
             raise ValueError("not `<ns> <body>`")
         ns = int(stamp)
         if not body.startswith(b'{"hft"'):
             return self._message(ns, body)
-        (name, value), = self._ours(body).items()
+        (name, value), = _ours(body).items()
         match name:
             case "raw":
                 return self._message(ns, base64.b64decode(msgspec.json.decode(value, type=str), validate=True))
@@ -129,19 +143,15 @@ class Reader:
                 self.lost += msgspec.json.decode(value, type=_Broken).lost
             case "end":
                 self.ended = True
-        return Record(ns, Kind.LOG, body)
+        record = Record(ns, Kind.LOG, body)
+        mark(record)
+        return record
 
     def _message(self, ns: int, body: bytes) -> Record:
         rest, self._rest = self._rest, None
         if rest is None:
             return Record(ns, Kind.FRAME, body)
         return Record(ns, _REST_KINDS[rest.path], body, rest.symbol)
-
-    def _ours(self, body: bytes) -> dict[str, msgspec.Raw]:
-        found = _line(body).hft
-        if len(found) != 1:
-            raise ValueError(f"{len(found)} names in one line")
-        return found
 
     def _open(self, new: Opening) -> None:
         if new.format != FORMAT:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import aiohttp
 import msgspec
 
-from hft.errors import UsageError, VenueUnreachable
+from hft.errors import NOT_JSON, UsageError, VenueUnreachable
 from hft.feed import messages, specs
 from hft.feed.messages import RateLimit, ServerTime
 from hft.feed.pacing import SlidingWindow
@@ -134,7 +134,7 @@ class RestClient:
         url = self.venue.rest_url("exchangeInfo")
         try:
             known = specs.listed(body)
-        except msgspec.DecodeError as error:
+        except NOT_JSON as error:
             raise VenueUnreachable(f"answers with no exchangeInfo: {error}", where=url, do="check the address") from None
         for symbol in symbols:
             if symbol not in known:
@@ -195,7 +195,7 @@ class RestClient:
         if status < 500:
             try:
                 error = msgspec.json.decode(body, type=messages.VenueError)
-            except msgspec.DecodeError:
+            except NOT_JSON:
                 error = messages.VenueError(0, "no reason given")
             return Refused(status, error.code, error.msg, where=url)
         return VenueUnreachable(f"answers {status}", where=url, do="try again later")
@@ -222,7 +222,7 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
 def _decoded(body: bytes, shape: type[T], url: str) -> T:
     try:
         return msgspec.json.decode(body, type=shape)
-    except msgspec.DecodeError as error:
+    except NOT_JSON as error:
         raise VenueUnreachable(f"answers with something else: {error}", where=url, do="check the address") from None
 
 

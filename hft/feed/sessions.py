@@ -11,10 +11,11 @@ from pathlib import Path
 import msgspec
 
 from hft.config import Config
-from hft.errors import DamagedData, UsageError
+from hft.errors import NOT_JSON, DamagedData, UsageError
 from hft.feed import specs
 from hft.feed.captures import Capture, Kind, Record
 from hft.feed.files import parts
+from hft.feed.recording import OF_A_SYMBOL, mark
 from hft.feed.survey import Survey, survey, together
 
 _SYMBOL = re.compile(rb'"s":"([^"]+)"')
@@ -108,11 +109,23 @@ class Session:
                     )
                 if record.symbol not in wanted:
                     continue
+            elif record.kind is Kind.LOG:
+                if _of_another(record, wanted):
+                    continue
             elif keep is not None and record.kind is Kind.FRAME:
                 named = _SYMBOL.search(record.data)
                 if named is not None and named[1] not in keep:
                     continue
             yield record
+
+
+def _of_another(line: Record, wanted: Sequence[str]) -> bool:
+    """Whether a line of a run log is about a symbol that is not wanted."""
+    try:
+        name, value = mark(line)
+    except NOT_JSON:
+        return False            # whoever reads it says so
+    return name in OF_A_SYMBOL and value not in wanted
 
 
 def _with_pairs(paths: Iterable[Path]) -> list[Path]:

@@ -13,7 +13,7 @@ from typing import Protocol, Required, TypedDict
 import msgspec
 
 from hft._core.types import Spec
-from hft.errors import UsageError
+from hft.errors import NOT_JSON, UsageError
 from hft.feed.messages import ExchangeInfo, Filter, SymbolInfo
 from hft.feed.survey import Printed
 from hft.feed.symbol_table import TABLE, Row
@@ -73,7 +73,8 @@ _short = msgspec.json.Decoder(_Short).decode
 
 
 def listed(body: bytes) -> dict[str, SpecRules]:
-    """The rules in an exchangeInfo body, as keyword arguments of `Spec` by symbol; `msgspec.DecodeError` when it is none.
+    """The rules in an exchangeInfo body, as keyword arguments of `Spec` by symbol; one of
+    `hft.errors.NOT_JSON` when it is none.
 
     >>> body = b'{"symbol":"BTCUSDT","tickSize":"0.10","stepSize":"0.001","quoteAsset":"USDT"}'
     >>> listed(body)["BTCUSDT"]["tick"]
@@ -140,7 +141,7 @@ def resolve(
     for body in exchange_info:
         try:
             known.update(listed(body))
-        except (msgspec.DecodeError, ArithmeticError) as error:
+        except NOT_JSON as error:
             raise UsageError(f"exchangeInfo can't be read: {error}", do="set [feed.symbols.<symbol>] tick and step") from None
     found = []
     for symbol in symbols:

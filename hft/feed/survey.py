@@ -8,7 +8,7 @@ from itertools import islice
 
 import msgspec
 
-from hft.errors import DamagedData, UsageError
+from hft.errors import NOT_JSON, DamagedData, UsageError
 from hft.feed.captures import Kind, Record
 
 
@@ -166,7 +166,7 @@ def survey(records: Iterable[Record], limit: int = 10_000) -> Survey:
             found.exchange_info.append(record.data)
         try:
             frame = _decode(record.data)
-        except msgspec.DecodeError:
+        except NOT_JSON:
             continue
         data = frame.data or frame
         dialect = _dialect(data)
@@ -186,7 +186,7 @@ def survey(records: Iterable[Record], limit: int = 10_000) -> Survey:
 def _see_line(found: Survey, line: bytes) -> None:
     try:
         symbol = _decode_line(line).hft.connect
-    except msgspec.DecodeError:
+    except NOT_JSON:
         return
     if symbol:
         found.opened.add(symbol)

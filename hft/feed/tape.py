@@ -8,15 +8,14 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
-
 from hft._core.engine import Engine
 from hft._core.events import EventEncoder
 from hft._core.histogram import Histogram
 from hft._core.replay import replay
 from hft._core.types import Spec
 from hft.config import Config
-from hft.errors import DamagedData
+from hft.errors import NOT_JSON, DamagedData
+from hft.feed import recording
 from hft.feed.captures import Kind, Record
 from hft.feed.messages import DepthSnapshot, Rejected, decode
 from hft.feed.sessions import Session
@@ -40,13 +39,6 @@ class Mark(NamedTuple):
     """Of a book its symbol and itself, else what stands in the run log."""
 
 
-class _Line(msgspec.Struct):
-    hft: dict[str, Any]
-
-
-_decode_line = msgspec.json.Decoder(_Line).decode
-
-
 class Tape:
     """Frames with their stamps, and what comes between them: REST books, and lines of a run log.
 
@@ -67,15 +59,18 @@ class Tape:
             self.add(record, symbol)
 
     def add(self, record: Record, symbol: str = "") -> None:
-        """One input more. Raises `DamagedData` for a book that is none."""
+        """One input more. Raises `DamagedData` for a book that is none, and a line of a run log that says nothing."""
         if record.kind is Kind.FRAME:
             self.frames.append(record.data)
             self.stamps.append(record.ns)
         elif record.kind is Kind.SNAPSHOT:
             self._put(record.ns, "book", (record.symbol or symbol, _book(record.data)))
         elif record.kind is Kind.LOG:
-            for name, value in _decode_line(record.data).hft.items():
-                self._put(record.ns, name, value)
+            try:
+                name, value = recording.mark(record)
+            except NOT_JSON as error:
+                raise DamagedData(f"a line of a run log can't be read: {error}", where=str(record.data[:60])) from None
+            self._put(record.ns, name, value)
 
     def _put(self, ns: int, name: str, value: Any) -> None:
         self.marks.append(Mark(len(self.frames), ns, name, value))

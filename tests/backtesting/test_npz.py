@@ -141,6 +141,13 @@ def test_what_is_no_file_of_events(tmp_path):
     for array in (np.zeros((4, 6)), np.zeros(4, [("ev", "u8")]), np.array([{}], object)):
         with pytest.raises(DamagedData, match="events"):
             NpzFile(save(tmp_path, array))
+    whole = save(tmp_path, rows((BOTH | DEPTH | BUY, 5, 9, 1.0, 1)))
+    np.save(tmp_path / "header.npy", np.load(whole)["data"])
+    content = (tmp_path / "header.npy").read_bytes()
+    for bad in (b"'descr'((", b"'descr\n", b"descr()", b"'descr'\0"):
+        (tmp_path / "header.npy").write_bytes(content.replace(b"'descr': ", bad.ljust(9)))
+        with pytest.raises(DamagedData, match="is no file of events"):
+            NpzFile(tmp_path / "header.npy")
     (tmp_path / "x.npz").write_bytes(b"PK\x03\x04 and no more")
     with pytest.raises(DamagedData, match="is no file of events"):
         NpzFile(tmp_path / "x.npz")

@@ -121,7 +121,7 @@ def test_a_second_reading_starts_anew(tmp_path):
     "bad",
     [
         b"garbage", b"%d" % NS, b"%d {broken" % NS, b"%d [1,2]" % NS, b'99 {"e":"trade"}', b'%d {"e":"trade"} tail' % NS,
-        b"\x00\x01\xff",
+        b"\x00\x01\xff", b"%d {" % NS + b'"data":' + b"[" * 5000,
     ],
 )
 def test_damage_names_file_and_line(tmp_path, packed, bad):

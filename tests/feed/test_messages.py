@@ -8,7 +8,7 @@ from hft._core import status
 from hft._core.decode import LARGEST_FRAME, Decoder
 from hft._core.types import Spec
 from hft.feed import messages
-from hft.feed.messages import decode, fill, fill_snapshot, load
+from hft.feed.messages import decode, fill, load
 from tests import data
 from tests.oracle import decode as oracle
 
@@ -116,7 +116,9 @@ def test_every_captured_snapshot_is_what_the_naive_decoder_says(name):
     for body in data.frames(name):
         if b'"lastUpdateId"' in body[:20]:
             for spec in data.SPECS[name] if "http" in name else data.SPECS[name][:1]:
-                assert fill_snapshot(decoder, spec.name, decode(body), RECV) == 0
+                book = decode(body)
+                stamp = book.transaction_time or book.event_time or 0
+                assert decoder.load_snapshot(spec.name, book.last_update_id, book.bids, book.asks, stamp, RECV) == 0
                 assert decoder.message == oracle.snapshot(body, spec, RECV)
             snapshots += 1
     assert snapshots == (4 if "http" in name else 1)

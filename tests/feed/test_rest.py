@@ -144,7 +144,8 @@ async def test_a_refusal_keeps_the_venues_code_and_words():
 
 
 @pytest.mark.parametrize(
-    "answer", [lambda _: web.Response(status=503), b"<html>maintenance</html>", b'{"serverTime":"soon"}', b""]
+    "answer", [lambda _: web.Response(status=503), b"<html>maintenance</html>", b'{"serverTime":"soon"}', b"",
+               b'{"serverTime":"\xae","symbols":[{"symbol":"\xae"}]}', b'{"symbols":' + b'[{"filters":' * 5000]
 )
 async def test_what_is_no_answer_is_unreachable(answer):
     async with RestServer({"/fapi/v1/time": answer, "/fapi/v1/exchangeInfo": answer}) as server, client(server) as rest:

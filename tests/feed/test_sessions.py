@@ -146,6 +146,15 @@ def test_a_recording_opens_its_own(tmp_path):
     ]
 
 
+def test_connections_of_other_symbols_are_left_out(tmp_path):
+    names = (b"connect", b"resync", b"disconnect")
+    lines = [b'{"hft":{"%s":"%s"}}' % (name, symbol) for name in names for symbol in (b"A", b"B")]
+    path = tmp_path / "r"
+    path.write_bytes(b"".join(b"%d %s\n" % (NS + n, body) for n, body in enumerate([*lines, b'{"hft":{"timer":true}}'])))
+    kept = [record.data for record in Session([path]).inputs(["A"])]
+    assert kept == [*lines[::2], b'{"hft":{"timer":true}}']
+
+
 def test_what_is_of_other_symbols_is_left_out(tmp_path):
     session = Session([
         capture(tmp_path / "a", trade("AUSDT"), BOOK), capture(tmp_path / "b", BOOK, trade("BUSDT"), trade("BUSDT")),

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from hft.config.sections import SymbolRules
-from hft.errors import UsageError
-from hft.feed.captures import Kind
+from hft.errors import NOT_JSON, UsageError
+from hft.feed.captures import Kind, Record
 from hft.feed.sessions import Session
 from hft.feed.specs import listed, resolve
 from hft.feed.survey import Printed, survey
@@ -45,6 +45,10 @@ COINM_INFO = msgspec.json.encode({
         ],
     }],
 })  # fmt: skip
+
+
+NOT_TEXT = b'{"symbols":[{"symbol":"BTCUSDT","baseAsset":"\xae","quoteAsset":"USDT","filters":[]}]}'
+DEEP = b'{"symbols":' + b'[{"filters":' * 5000
 
 
 def one(symbol, dialect, **sources):
@@ -99,8 +103,22 @@ def test_a_symbol_that_no_source_knows_is_named_with_the_way_out():
 def test_rules_that_make_no_sense_are_refused_with_their_source():
     with pytest.raises(UsageError, match="BTCUSDT: tick '0' must be above zero \\(exchangeInfo\\)"):
         one("BTCUSDT", "usdm", exchange_info=[USDM_INFO.replace(b'"0.10"', b'"0"')])
-    with pytest.raises(UsageError, match="exchangeInfo can't be read"):
-        one("BTCUSDT", "usdm", exchange_info=[b'{"symbols":[{"symbol":"BTCUSDT"}]}'])
+    for body in (b'{"symbols":[{"symbol":"BTCUSDT"}]}', NOT_TEXT, DEEP):
+        with pytest.raises(UsageError, match="exchangeInfo can't be read"):
+            one("BTCUSDT", "usdm", exchange_info=[body])
+    for tick in (b"soon", b"1e999999999", b"NaN", b"-1"):
+        with pytest.raises(UsageError, match=r"BTCUSDT: tick .* \(exchangeInfo\)"):
+            one("BTCUSDT", "usdm", exchange_info=[USDM_INFO.replace(b'"0.10"', b'"%s"' % tick)])
+    for step in (b"soon", b"1e999999999", b"NaN", b"-1"):
+        with pytest.raises(UsageError, match=r"BTCUSDT: step .* \(exchangeInfo\)"):
+            one("BTCUSDT", "usdm", exchange_info=[USDM_INFO.replace(b'"stepSize":"0.001"', b'"stepSize":"%s"' % step)])
+
+
+def test_what_is_no_exchange_info_says_so_in_one_way():
+    for body in (b"", b"[]", b'{"symbols":1}', NOT_TEXT, DEEP):
+        with pytest.raises(NOT_JSON):
+            listed(body)
+        assert survey([Record(1, Kind.FRAME, body)]).symbols == []
 
 
 def test_a_later_exchange_info_wins():

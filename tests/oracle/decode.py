@@ -3,6 +3,7 @@
 import json
 import re
 from decimal import Decimal
+from functools import lru_cache
 
 from hft._core.decode import MarketMessage
 from hft._core.types import Spec
@@ -16,10 +17,18 @@ class NotTaken(Exception):
 
 def number(text, unit: Decimal) -> int:
     """Decimal text as a count of `unit`."""
-    if not isinstance(text, str) or not re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) or len(text.replace(".", "")) > 18:
+    if not isinstance(text, str):
+        raise NotTaken(f"{text!r} is no text")
+    return count_of(text, unit)
+
+
+@lru_cache(maxsize=100_000)
+def count_of(text: str, unit: Decimal) -> int:
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) or len(text.replace(".", "")) > 18:
         raise NotTaken(f"{text!r} is no plain decimal of at most 18 digits")
     count = Decimal(text) / unit
-    if count != int(count) or count > LARGEST:
+    decimals = max(0, -unit.normalize().as_tuple().exponent)
+    if count != int(count) or Decimal(text).scaleb(decimals) > LARGEST:     # in units of the unit's own last decimal
         raise NotTaken(f"{text} is not a multiple of {unit}, or too large")
     return int(count)
 
@@ -32,7 +41,10 @@ def integer(value) -> int:
 
 def nanoseconds(fields) -> int:
     """`T`, else `E`, else 0; milliseconds, or from 1e15 on microseconds."""
-    stamp = integer(fields.get("T", fields.get("E", 0)))
+    stamps = [fields[name] for name in "TE" if fields.get(name) is not None]
+    if any(type(stamp) is not int for stamp in stamps):
+        raise NotTaken("a stamp of the wrong kind")
+    stamp = integer(stamps[0] if stamps else 0)
     ns = stamp * 1000 if stamp >= 10**15 else stamp * 10**6
     if ns > LARGEST:
         raise NotTaken(f"stamp {stamp}")
@@ -40,11 +52,11 @@ def nanoseconds(fields) -> int:
 
 
 def levels(side, spec: Spec) -> tuple:
-    result = []
+    result, tick, quantum = [], spec.tick, spec.quantum
     for level in side:
         if not isinstance(level, list) or len(level) != 2:
             raise NotTaken(f"{level!r} is no level")
-        result.append((number(level[0], spec.tick), number(level[1], spec.quantum)))
+        result.append((number(level[0], tick), number(level[1], quantum)))
     if any(price == 0 for price, _ in result):
         raise NotTaken("a level at price zero")
     return tuple(result)
@@ -69,8 +81,10 @@ def parse(frame: bytes) -> dict:
 def decode(frame: bytes, specs: list[Spec], recv_ns: int = 0) -> MarketMessage:
     """The message of a market-data frame; NotTaken for anything else."""
     fields = parse(frame)
-    kind = fields.get("e") or ("bookTicker" if "u" in fields else None)
-    if kind not in EVENTS:
+    kind = fields.get("e")
+    if kind is None and "u" in fields:
+        kind = "bookTicker"
+    if not isinstance(kind, str) or kind not in EVENTS:
         raise NotTaken(f"event {kind!r}")
     spec = next((spec for spec in specs if spec.name == fields.get("s")), None)
     if spec is None:
@@ -82,7 +96,7 @@ def decode(frame: bytes, specs: list[Spec], recv_ns: int = 0) -> MarketMessage:
 
 
 def depth(f, spec, common):
-    first, last, prev = integer(f["U"]), integer(f["u"]), integer(f["pu"]) if "pu" in f else -1
+    first, last, prev = integer(f["U"]), integer(f["u"]), integer(f["pu"]) if f.get("pu") is not None else -1
     if type(f["E"]) is not int or first > last or (prev < 0 and spec.dialect != "spot"):
         raise NotTaken("ids")
     return MarketMessage(
