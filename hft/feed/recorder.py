@@ -182,7 +182,7 @@ class Recorder:
         lines = self.log.take(CHUNK, self._day_ends) if self._day_ends else self.log.take(CHUNK)
         if lines:
             self._write(self._packer.pack(lines))
-        elif (next_ns := self.log.next_ns) is not None:     # of another day
+        elif self._day_ends and (next_ns := self.log.next_ns) is not None and next_ns >= self._day_ends:
             self._rotate(next_ns)
             return True
         if time.monotonic() >= self._flush_at:
