@@ -65,6 +65,7 @@ def live(config: Config, options: LiveOptions) -> int:
             stack.callback(monitor.stop)
             if not monitor.first_line():        # it has said why on stderr: a run that was to be watched and is not, does not run
                 return monitor.code()
+            threading.Thread(target=_tell_end, args=(monitor, engine), daemon=True).start()
         lost = threading.Event()
         if exchange is not None:
             threading.Thread(target=_stop_without, args=(exchange, engine, lost), daemon=True).start()
@@ -99,6 +100,13 @@ def _stop_without(exchange: Child, engine: Child, lost: threading.Event) -> None
     if engine.running:
         lost.set()
         engine.process.terminate()
+
+
+def _tell_end(monitor: Child, engine: Child) -> None:
+    """Trading goes on without its monitor; whoever watches must hear that nobody does."""
+    monitor.process.wait()
+    if engine.running:
+        print("hft: the monitor ended: no /metrics and /health for the rest of this run; the run goes on", file=sys.stderr)
 
 
 def _draws(options: LiveOptions) -> bool:

@@ -37,7 +37,7 @@ class Links:
 def put_rows(writer: Writer, engine: Engine, now_ns: int) -> None:
     """Queue a row per figure, and one per symbol, of this moment."""
     state = engine.page.read()
-    writer.put_metrics(now_ns, figures(engine, state["counters"]))
+    writer.put_metrics(now_ns, figures(engine, engine.counters()))
     for symbol in state["symbols"]:
         name, panel = symbol["name"], symbol["panel"]
         vector = engine.features(name)

@@ -249,9 +249,9 @@ class Session:
     def _heard_trades(self) -> bool:
         """Whether trades were heard, or their silence was told: a venue takes a subscription to a stream that it never sends."""
         kinds = self.engine.counters()["messages"]
-        if kinds["trade"] + kinds["agg_trade"]:
+        if kinds["trade"] + kinds["aggTrade"]:
             return True
-        if kinds["ticker"] < SILENT_TICKERS:
+        if kinds["bookTicker"] < SILENT_TICKERS:
             return False
         log.warning("no trades are heard, so no resting order fills; set [feed] trade_source to the other", stream=self.trades)
         return True

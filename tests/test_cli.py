@@ -15,7 +15,7 @@ from hft.config import Config, LiveOptions, load
 from hft.errors import ExitCode, HftError, StrategyError
 
 COMMANDS = [
-    ["live"], ["sim"], ["watch"], ["kill"], ["backtest"], ["convert"], ["bench"], ["bench", "tick"],
+    ["live"], ["sim"], ["record"], ["verify"], ["watch"], ["kill"], ["backtest"], ["convert"], ["bench"], ["bench", "tick"],
     ["config"], ["config", "init"], ["config", "check"], ["config", "show"],
 ]  # fmt: skip
 
@@ -95,7 +95,7 @@ def test_the_version_is_the_package_s(run):
         (["config", "check"], "hft config check: Missing argument 'FILE'; see `hft config check --help`"),
         (["config", "check", "none.toml"], "hft: none.toml: no such file; `hft config init` writes one"),
         (["config", "show", "--set", "x"], "hft: --set: 'x' is not key=value; e.g. --set strategy.params.min_confidence=0.8"),
-        (["live", "--record", "x.gz"], "hft: --record: recording a session is not built yet; leave the option out"),
+        (["verify"], "hft verify: Missing argument 'RUN'; see `hft verify --help`"),
         (["live", "--set", "strategy.paper_trading=false"],
          "hft: command line: [strategy] paper_trading: false: trading with real orders is not built yet; set it to true"),
         (["live", "--venue", "binance-coinm"],
@@ -130,6 +130,18 @@ def test_live_hands_over_settings_and_options(run, called):
     assert config.strategy.symbols == ("BTCUSDT", "ETHUSDT")
     assert (config.feed.venue, config.feed.rest_url, config.feed.ws_url) == ("binance-spot", "http://127.0.0.1:1", "ws://127.0.0.1:2")
     assert (config.exchange.seed, config.monitoring.enabled) == (7, False)
+
+
+def test_record_and_live_record_hand_over_what_to_write(run, called):
+    calls = called("hft.record", "record", 0)
+    argv = ["record", "x.zst", "--duration", "5", "--json", "--rotate-mb", "7", "--rotate-daily", "--venue", "binance-usdm"]
+    assert run(*argv)[0] == 0
+    (config, path), options = calls[0]
+    assert (path, options) == (Path("x.zst"), {"duration_s": 5.0, "json": True})
+    assert (config.recording.rotate_mb, config.recording.rotate_daily, config.feed.venue) == (7, True, "binance-usdm")
+    calls = called("hft.launch", "live", 0)
+    assert run("live", "--record", "y.gz")[0] == 0
+    assert calls[1][0][1] == LiveOptions(record="y.gz")
 
 
 def test_kill_prints_what_it_did_to_the_engine_of_that_database(run, called):

@@ -28,6 +28,7 @@ cdef extern from *:
 cdef enum EventKind:            # beside MessageKind
     EVENT_CONNECT = 8           # the symbol's stream is open
     EVENT_DISCONNECT = 9        # and gone
+    EVENT_RESYNC = 10           # its book was given up, and is built anew
 
 cdef enum EventFlag:
     EVENT_BID = 1
@@ -187,5 +188,5 @@ cdef inline int64_t event_message(const EventRecord* r, int64_t available, Messa
     elif r.kind == MSG_SNAPSHOT:
         good = _levels(r, n, m, levels)
     else:
-        good = (r.kind == EVENT_CONNECT or r.kind == EVENT_DISCONNECT) and n == 1
+        good = EVENT_CONNECT <= r.kind <= EVENT_RESYNC and n == 1
     return n if likely(good) else 0

@@ -9,7 +9,7 @@ from libc.string cimport memset
 
 from hft._core.cycles cimport cycles_now
 from hft._core.decode cimport Decoder, decode_frame, decoder_clear, decoder_levels, decoder_message
-from hft._core.engine cimport Engine, EngineState, engine_connect, engine_message
+from hft._core.engine cimport Engine, EngineState, engine_connect, engine_message, engine_resync
 from hft._core.journal cimport journal_room
 from hft._core.status cimport DECODE_FALLBACK, OK, STATUS_CODES
 
@@ -25,8 +25,8 @@ NOT_A_MARKET_TRADE, BUYER_MAKER, EMPTY = EVENT_NOT_MARKET, EVENT_BUYER_MAKER, EV
 """Bits of `flags`."""
 
 KINDS = {
-    "depth": MSG_DEPTH, "ticker": MSG_TICKER, "trade": MSG_TRADE, "agg_trade": MSG_AGG_TRADE, "snapshot": MSG_SNAPSHOT,
-    "connect": EVENT_CONNECT, "disconnect": EVENT_DISCONNECT,
+    "depth": MSG_DEPTH, "bookTicker": MSG_TICKER, "trade": MSG_TRADE, "aggTrade": MSG_AGG_TRADE, "snapshot": MSG_SNAPSHOT,
+    "connect": EVENT_CONNECT, "disconnect": EVENT_DISCONNECT, "resync": EVENT_RESYNC,
 }
 """Values of `kind`."""
 
@@ -120,6 +120,10 @@ cdef class EventEncoder:
         """The stream of a symbol is gone."""
         self._connection(symbol, EVENT_DISCONNECT, now_ns)
 
+    def resync(self, symbol, int64_t now_ns) -> None:
+        """The book of a symbol was given up."""
+        self._connection(symbol, EVENT_RESYNC, now_ns)
+
     def _connection(self, symbol, int kind, int64_t now_ns):
         cdef EventRecord* r
         cdef int index = self.decoder.symbols.index(getattr(symbol, "name", symbol))
@@ -172,6 +176,8 @@ cdef int64_t _replay(EngineState* e, const EventRecord* records, int64_t n, int6
             continue
         if likely(m.kind < EVENT_CONNECT):
             engine_message(e, m, levels, cycles_now())
+        elif m.kind == EVENT_RESYNC:
+            engine_resync(e, m.symbol, m.recv_ns)
         else:
             engine_connect(e, m.symbol, m.kind == EVENT_CONNECT, m.recv_ns)
     return at

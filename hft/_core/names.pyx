@@ -15,7 +15,7 @@ ORDER_STATUS = {
 }
 TRUST = {TRUST_SYNCED: "synced", TRUST_SUSPECT: "suspect", TRUST_SYNCING: "syncing"}
 MESSAGE_KIND = {
-    MSG_DEPTH: "depth", MSG_TICKER: "ticker", MSG_TRADE: "trade", MSG_AGG_TRADE: "agg_trade", MSG_SNAPSHOT: "snapshot",
+    MSG_DEPTH: "depth", MSG_TICKER: "bookTicker", MSG_TRADE: "trade", MSG_AGG_TRADE: "aggTrade", MSG_SNAPSHOT: "snapshot",
 }
 RECORD_KIND = {RECORD_ORDER: "order", RECORD_FILL: "fill", RECORD_POSITION: "position", RECORD_KILL: "kill"}
 

@@ -222,7 +222,7 @@ class Messages:
             self._touch = touch[:, :, -1]
         sides = []
         for side, flag in ((0, words.BID), (1, words.ASK)):
-            out = self._made(rows[at[last]], words.KINDS["ticker"])
+            out = self._made(rows[at[last]], words.KINDS["bookTicker"])
             out["price"], out["qty"] = touch[side, :, last].T
             out["flags"] = flag
             sides.append(out)

@@ -49,10 +49,10 @@ def rows_of(records: Events, spec: Spec, *, trades: str = "trade", tickers: bool
     stamps as they are."""
     kind, flags = records["kind"], records["flags"]
     level = np.isin(kind, (_KINDS["depth"], _KINDS["snapshot"])) & (flags & words.EMPTY == 0)
-    trade = (kind == _KINDS["trade" if trades == "trade" else "agg_trade"]) & (flags & words.NOT_A_MARKET_TRADE == 0)
+    trade = (kind == _KINDS[trades]) & (flags & words.NOT_A_MARKET_TRADE == 0)
     taken = level | trade
     if tickers:
-        taken |= kind == _KINDS["ticker"]
+        taken |= kind == _KINDS["bookTicker"]
     records, level, trade = records[taken], level[taken], trade[taken]
     kind, flags = records["kind"], records["flags"]
     snapshot = kind == _KINDS["snapshot"]
@@ -60,7 +60,7 @@ def rows_of(records: Events, spec: Spec, *, trades: str = "trade", tickers: bool
     ev = np.select([level & snapshot, level, trade], [SNAPSHOT, DEPTH, TRADE], 0).astype(np.uint64)
     buys = np.where(trade, flags & words.BUYER_MAKER == 0, bid)         # of a trade, the side that took
     ev |= np.where(buys, BUY, SELL).astype(np.uint64)
-    ticker = kind == _KINDS["ticker"]
+    ticker = kind == _KINDS["bookTicker"]
     ev[ticker] = np.where(bid[ticker], BEST_BID, BEST_ASK)
     rows = np.zeros(len(records), ROW)
     rows["ev"], rows["exch_ts"], rows["local_ts"] = ev, records["venue_ns"], records["recv_ns"]

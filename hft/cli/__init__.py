@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import typer
 
-from hft.cli import backtest, bench, config, convert, kill, live, record, sim, watch
+from hft.cli import backtest, bench, config, convert, kill, live, record, sim, verify, watch
 from hft.cli.options import common
 from hft.errors import ExitCode, HftError
 
@@ -22,6 +22,7 @@ app.callback(help="Paper trading on exchange books, in compiled Python.")(common
 app.command("live")(live.live)
 app.command("sim")(sim.sim)
 app.command("record")(record.record)
+app.command("verify")(verify.verify)
 app.command("watch")(watch.watch)
 app.command("kill")(kill.kill)
 app.command("backtest")(backtest.backtest)

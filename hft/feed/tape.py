@@ -175,6 +175,8 @@ class Tape:
                     encoder.connect(mark.value, mark.ns)
                 case "disconnect":
                     encoder.disconnect(mark.value, mark.ns)
+                case "resync":
+                    encoder.resync(mark.value, mark.ns)
         self._encode(encoder, done, len(self.frames))
 
     def _encode(self, encoder: EventEncoder, first: int, last: int) -> None:
@@ -196,6 +198,8 @@ def _apply(engine: Engine, mark: Mark) -> None:
             engine.connect(mark.value, mark.ns)
         case "disconnect":
             engine.disconnect(mark.value, mark.ns)
+        case "resync":
+            engine.resync(mark.value, mark.ns)
         case "timer":
             engine.advance(mark.ns)
         case "kill":

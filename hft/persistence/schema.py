@@ -17,6 +17,9 @@ from hft.errors import DamagedData, UsageError
 OLDEST_SQLITE = (3, 51, 3)
 """Before it, a WAL reset could corrupt the database when two connections met in it."""
 
+CACHE_KIB = 256
+"""Of the writer's page cache."""
+
 APPLICATION_ID = 0x68667431
 """``hft1``: says in the file's header whose database this is."""
 
@@ -217,6 +220,9 @@ def _prepare(db: apsw.Connection, where: Path) -> None:
     # A commit survives the death of the process at any setting; NORMAL may lose the newest on power loss, never corrupts.
     db.pragma("synchronous", "normal")
     db.pragma("foreign_keys", True)
+    # KiB (negative). Rows are appended and the newest changed, so little is read again; the default of 2 MB would only make the
+    # engine's process grow for as long as it takes to fill.
+    db.pragma("cache_size", -CACHE_KIB)
 
 
 def migrate(db: apsw.Connection, where: Path) -> None:

@@ -72,10 +72,11 @@ def test_a_ticker_is_two_and_a_trade_one(encoder):
 def test_connections_and_books(encoder):
     encoder.connect("ETHUSDT", NS)
     assert encoder.snapshot("ETHUSDT", 77, [("10.00", "1")], [("10.01", "2")], NS + 1, stamp=5) == 0
-    encoder.disconnect(SPECS[1], NS + 2)
+    encoder.resync("ETHUSDT", NS + 2)
+    encoder.disconnect(SPECS[1], NS + 3)
     records = encoded(encoder)
-    assert list(records["kind"]) == [KINDS[kind] for kind in ("connect", "snapshot", "snapshot", "disconnect")]
-    assert list(records["symbol"]) == [1] * 4
+    assert list(records["kind"]) == [KINDS[kind] for kind in ("connect", "snapshot", "snapshot", "resync", "disconnect")]
+    assert list(records["symbol"]) == [1] * 5
     assert records[1]["last_id"] == 77
 
 
@@ -208,7 +209,7 @@ def spoilt(session, at, **fields):
         {"recv_ns": 2**62}, {"venue_ns": -1}, {"venue_ns": 2**62}, {"first_id": -1}, {"last_id": 2**62}, {"prev_id": -2},
     ],
 )
-@pytest.mark.parametrize("kind", ["connect", "snapshot", "depth", "ticker", "trade"])
+@pytest.mark.parametrize("kind", ["connect", "snapshot", "depth", "bookTicker", "trade"])
 def test_a_record_that_begins_no_message_is_named(session, kind, fields):
     starts = np.flatnonzero((session[0]["kind"] == KINDS[kind]) & (np.append(1, session[0]["flags"][:-1] & events.LAST) != 0))
     at = int(starts[0])

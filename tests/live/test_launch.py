@@ -83,3 +83,17 @@ def test_an_engine_that_is_killed_is_told_in_one_line(tmp_path: Path) -> None:
     assert process.returncode == 6
     assert "killed by signal 9" in problems
     assert "Traceback" not in problems
+
+
+@LINUX
+def test_a_monitor_that_ends_is_told_and_the_run_goes_on(tmp_path: Path) -> None:
+    arguments = ("--headless", "--json", "--monitor-port", "0", "--duration", "6")
+    with started("live", *arguments, cwd=tmp_path) as process:
+        while len(children(process.pid)) < 3:
+            time.sleep(0.01)
+        time.sleep(2)           # up, and said so
+        os.kill(max(children(process.pid)), signal.SIGKILL)
+        out, problems = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "the monitor ended" in problems
+    assert json.loads(out)["stopped_by"] == "duration"

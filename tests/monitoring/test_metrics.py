@@ -79,7 +79,7 @@ def test_rejects_go_by_reason(engine, scrape):
     assert samples[("strategy_rejects_total", "stale_update")] == 5
     assert samples[("strategy_faults_total", "overflow")] == 1
     assert (samples[("strategy_fills_total", "maker")], samples[("strategy_fills_total", "taker")]) == (4, 26)
-    assert samples[("strategy_messages_total", "ticker")] == 6800
+    assert samples[("strategy_messages_total", "bookTicker")] == 6800
 
 
 def test_a_dead_engine_is_down_and_its_last_figures_stay(engine, scrape):

@@ -1,0 +1,141 @@
+"""Two databases of one run held against each other, row by row."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from hft.errors import UsageError
+from hft.persistence import schema
+from hft.summary import Summary
+
+Row = dict[str, Any]
+Table = dict[tuple[Any, ...], Row]
+
+KEYS = {
+    "kill_switch": ("seq",),
+    "orders": ("order_id",),
+    "trades": ("seq",),
+    "positions": ("symbol",),
+    "strategy_snapshots": ("ts_ns", "symbol"),
+    "performance_metrics": ("ts_ns", "name"),
+}
+"""The tables, causes first, each with what tells its rows apart within a run."""
+MEASURED = ("tick_to_trade.", "tick.", "rss_mb", "journal_waits")
+"""How the names of figures begin that are the machine's and the moment's."""
+REPRODUCED = (
+    "run_id", "run", "strategy", "symbols", "quote", "messages", "messages_by_kind", "resyncs", "gaps", "reconnects",
+    "missing_trades", "rejected_messages", "signals", "orders", "fills", "rejects", "skipped", "position", "mark", "pnl",
+    "kill_switch", "fault",
+)
+"""What of a summary is the run's own."""
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """A row that two runs differ in."""
+
+    table: str
+    key: str
+    columns: list[str]
+    """Those that differ; empty where only one of them has the row."""
+    recorded: Row | None
+    replayed: Row | None
+
+    def __str__(self) -> str:
+        what = f"differs in {', '.join(self.columns)}" if self.columns else "is not in both"
+        rows = [("recorded", self.recorded), ("replayed", self.replayed)]
+        return "\n".join([f"{self.table} {self.key} {what}", *(f"  {side}  {_text(row)}" for side, row in rows)])
+
+
+class Compared(NamedTuple):
+    """What was compared."""
+
+    counts: dict[str, int]
+    """Rows by table."""
+    refused: int
+    """Orders that did not end as filled."""
+    difference: Difference | None
+    """The first one."""
+
+
+def compare(recorded: str | Path, replayed: str | Path, run_id: str, summary: Summary | None, *, torn: bool) -> Compared:
+    """Every table, causes first.
+
+    Parameters
+    ----------
+    recorded, replayed : path
+        The databases; in both the run goes by its `run_id`.
+    summary : Summary, optional
+        Of the run that was done again.
+    torn : bool
+        The recording breaks off, or the run was killed: what only one of the two can have come to is left out.
+
+    Raises `UsageError` where the recorded database has no such run.
+    """
+    with contextlib.closing(schema.open_to_read(recorded)) as a, contextlib.closing(schema.open_to_read(replayed)) as b:
+        run = a.execute("SELECT run FROM runs WHERE run_id = ?", (run_id,)).get
+        if run is None:
+            raise UsageError(f"holds no run {run_id}", where=str(recorded), do="name its database with --database")
+        tables = {table: (_rows(a, table, run), _rows(b, table, run)) for table in KEYS}
+        told = a.execute("SELECT summary FROM runs WHERE run = ?", (run,)).get
+    if torn:
+        tables = _both_came_to(tables)
+    difference = next(filter(None, (_first(table, *sides) for table, sides in tables.items())), None)
+    if difference is None and told is not None and summary is not None and not torn:
+        difference = _summaries(msgspec.json.decode(told), summary)
+    orders = tables["orders"][1].values()
+    return Compared(
+        {table: len(sides[1]) for table, sides in tables.items()}, sum(row["status"] != "filled" for row in orders), difference
+    )
+
+
+def _rows(db: Any, table: str, run: int) -> Table:
+    """The rows of a run by their keys, without what measures the machine."""
+    found = {}
+    cursor = db.execute(f"SELECT * FROM {table} WHERE run = ?", (run,))
+    for values in cursor:
+        row = dict(zip((column[0] for column in cursor.getdescription()), values, strict=True))
+        if table != "performance_metrics" or not row["name"].startswith(MEASURED):
+            found[tuple(row[key] for key in KEYS[table])] = row
+    return found
+
+
+def _both_came_to(tables: dict[str, tuple[Table, Table]]) -> dict[str, tuple[Table, Table]]:
+    """Without the rows of records, and of moments, that one side never came to."""
+    found = {}
+    by_record = [sides for table, sides in tables.items() if "ts_ns" not in KEYS[table]]
+    last_seq = min(max((row["seq"] for sides in by_record for row in sides[n].values()), default=0) for n in (0, 1))
+    for table, (left, right) in tables.items():
+        if "ts_ns" in KEYS[table]:
+            column, last = "ts_ns", min(max((row["ts_ns"] for row in side.values()), default=0) for side in (left, right))
+        else:
+            column, last = "seq", last_seq
+        later = {key for side in (left, right) for key, row in side.items() if row[column] > last}
+        found[table] = tuple({key: row for key, row in side.items() if key not in later} for side in (left, right))
+    return found    # type: ignore[return-value]
+
+
+def _first(table: str, left: Table, right: Table) -> Difference | None:
+    for key in sorted(left.keys() | right.keys()):
+        a, b = left.get(key), right.get(key)
+        if a != b:
+            return _difference(table, " ".join(map(str, key)), a, b)
+    return None
+
+
+def _summaries(recorded: Row, replayed: Summary) -> Difference | None:
+    again = msgspec.json.decode(msgspec.json.encode(msgspec.to_builtins(replayed)))
+    a, b = ({name: each[name] for name in REPRODUCED} for each in (recorded, again))
+    return None if a == b else _difference("summary", a["run_id"], a, b)
+
+
+def _difference(table: str, key: str, a: Row | None, b: Row | None) -> Difference:
+    columns = [column for column in a if a[column] != b[column]] if a is not None and b is not None else []
+    return Difference(table, key, columns, a, b)
+
+
+def _text(row: Row | None) -> str:
+    return "no such row" if row is None else ", ".join(f"{name}={value!r}" for name, value in row.items())

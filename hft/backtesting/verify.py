@@ -1,0 +1,274 @@
+"""`hft verify`: a recorded run again, from its run log, and everything that it wrote down compared.
+
+The engine is built as the `run` line says and given every input in order. What it writes goes to a database of its own, by the
+same writer, and then the two are held against each other row by row. Where the recording has the state's hash, at every snapshot
+interval, it is compared at once: that says when two runs part that differ.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hft._core.engine import Engine
+from hft._core.journal import Journal
+from hft._core.page import StatePage
+from hft._core.types import Spec
+from hft.backtesting.compare import Difference, compare
+from hft.config import Config
+from hft.errors import DamagedData, ExitCode, HftError, UsageError
+from hft.feed.captures import Capture, Kind, Record
+from hft.feed.recording import mark
+from hft.feed.tape import BATCH_BYTES, BATCH_RECORDS, Tape
+from hft.periodic import Links, put_rows
+from hft.persistence import schema
+from hft.persistence.writer import Writer
+from hft.summary import Summary, summarise
+from hft.wiring import build_engine, together
+
+CAPACITY = 1 << 16
+"""Of the journal, in records."""
+ROOM = CAPACITY // 2
+"""What an input may cause finds room."""
+PERIODIC = 1_000_000
+ASIDE = frozenset({"recording", "run", "link", "broken", "end"})
+"""Lines that the engine does not act upon."""
+
+
+class Run(msgspec.Struct, frozen=True):
+    """The `run` line of a recording: all that it takes to build the same engine again."""
+
+    run: int
+    run_id: str
+    strategy: str
+    venue: str
+    dialect: str
+    trades: str
+    database: str
+    started_ns: int
+    kill: str | None
+    settings: dict[str, Any]
+    symbols: list[dict[str, Any]]
+
+    @property
+    def config(self) -> Config:
+        return msgspec.convert(self.settings, Config)
+
+    @property
+    def specs(self) -> list[Spec]:
+        return [Spec(each["symbol"], **{key: value for key, value in each.items() if key != "symbol"}) for each in self.symbols]
+
+
+class StateDifference(msgspec.Struct, frozen=True):
+    """Where the states part first."""
+
+    symbol: str
+    after_ns: int
+    """They were the same then."""
+    at_ns: int
+    recorded: str
+    replayed: str
+
+    def __str__(self) -> str:
+        return (f"the states of {self.symbol} part between {self.after_ns} and {self.at_ns}: recorded {self.recorded}, "
+                f"replayed {self.replayed}")
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What a verification came to."""
+
+    identical: bool
+    run_id: str
+    database: str
+    inputs: int
+    """Given to the engine."""
+    states: int
+    """Hashes that agreed."""
+    orders: int
+    fills: int
+    refused: int
+    """Orders that were refused or ended without being filled whole."""
+    rows: int
+    """Compared, of all tables."""
+    torn: str
+    """Where the recording breaks off; empty when it is whole."""
+    difference: Difference | None
+    """The first one."""
+    state_difference: StateDifference | None
+
+    def to_text(self) -> str:
+        """For a person: one line where all is well, else the first difference in full."""
+        lines = [self.torn] if self.torn else []
+        if self.identical:
+            lines.append(
+                f"identical: {self.orders} orders, {self.fills} fills, {self.refused} orders refused or not filled whole, "
+                f"{self.states} states, {self.rows} rows, from {self.inputs:,} inputs"
+            )
+            return "\n".join(lines)
+        lines.append(f"not identical: {self.run_id}")
+        if self.state_difference is not None:
+            lines.append(str(self.state_difference))
+        if self.difference is not None:
+            lines.append(str(self.difference))
+        return "\n".join(lines)
+
+
+def verify(path: str | Path, database: str | Path | None = None) -> Verdict:
+    """Re-run a recorded session, and compare all that it wrote down.
+
+    Parameters
+    ----------
+    path : path
+        What `hft live --record` wrote.
+    database : path, optional
+        The run's. Default: where the recording says it was.
+
+    A recording that breaks off is verified up to there. Raises `DamagedData` for one that is damaged, or broken: inputs that are
+    missing can't be given again. Raises `UsageError` for a recording of nobody's run, and where the database has no such run.
+    """
+    capture = Capture(path)
+    records = iter(capture)
+    run = _run_of(records, str(path))
+    where = str(database or run.database)
+    with tempfile.TemporaryDirectory(prefix="hft-verify-") as folder:
+        again = Path(folder) / "again.db"
+        replay = _Replay(run, again)
+        try:
+            replay.run(records)
+            replay.finish()
+        finally:
+            replay.close()
+        found = compare(where, again, run.run_id, replay.summary, torn=bool(capture.torn))
+    return Verdict(
+        identical=found.difference is None and replay.parted is None, run_id=run.run_id, database=where, inputs=replay.inputs,
+        states=replay.states, orders=found.counts["orders"], fills=found.counts["trades"], refused=found.refused,
+        rows=sum(found.counts.values()), torn=capture.torn, difference=found.difference, state_difference=replay.parted,
+    )
+
+
+def _run_of(records: Iterator[Record], where: str) -> Run:
+    """The `run` line, which stands before the first input."""
+    for record in records:
+        if record.kind is Kind.LOG:
+            name, value = mark(record)
+            if name == "run":
+                return msgspec.convert(value, Run)
+            if name not in ASIDE:
+                break
+        elif record.kind is not Kind.EXCHANGE_INFO:
+            break
+    raise UsageError("nobody traded while this was recorded", where=where, do="name what `hft live --record` wrote")
+
+
+class _Replay:
+    """The engine of a run, built and driven again."""
+
+    def __init__(self, run: Run, database: Path) -> None:
+        self.run_line = run
+        self.inputs = self.states = 0
+        self.parted: StateDifference | None = None
+        self.summary: Summary | None = None
+        self._same_ns = run.started_ns
+        self._links = Links()
+        config, specs = run.config, together(run.specs)
+        journal = Journal(CAPACITY)
+        self.page = StatePage.create(None, list(specs), start_ns=run.started_ns)
+        _number_from(database, run.run)
+        self.writer = Writer(database, journal, list(specs), batch_size=10_000, interval_ms=2, queue_size=PERIODIC)
+        self.writer.open_run(
+            strategy_id=run.strategy, version="", venue=run.venue, settings=run.settings, started_ns=run.started_ns
+        )
+        self.engine: Engine = build_engine(
+            config, specs, run=run.run, page=self.page, journal=journal, trade_source=run.trades, replayed=True, kill=run.kill
+        )
+        self.writer.start()
+
+    def run(self, records: Iterator[Record]) -> None:
+        """Every input in order; what is compared or counted, in its place between them."""
+        tape, count, held = Tape(), 0, 0
+        for record in records:
+            if record.kind is Kind.EXCHANGE_INFO:
+                continue
+            name, value = mark(record) if record.kind is Kind.LOG and b'"timer"' not in record.data else ("", None)
+            if name == "state" or name in ASIDE:
+                self._advance(tape, count)
+                tape, count, held = Tape(), 0, 0
+                self._look(record.ns, name, value)
+                continue
+            tape.add(record)
+            count += 1
+            held += len(record.data)
+            if count == BATCH_RECORDS or held >= BATCH_BYTES:
+                self._advance(tape, count)
+                tape, count, held = Tape(), 0, 0
+        self._advance(tape, count)
+
+    def _advance(self, tape: Tape, count: int) -> None:
+        while tape.next_ns is not None:
+            tape.advance(self.engine, room=ROOM, commands=True)
+            while tape.next_ns is not None and self.engine.journal_room < ROOM:
+                self._alive()
+                time.sleep(0.001)
+        self.inputs += count
+
+    def _alive(self) -> None:
+        if self.writer.failed is not None:
+            raise HftError(f"what the run does again can't be written: {self.writer.failed}", where=self.writer.path)
+
+    def _look(self, ns: int, name: str, value: Any) -> None:
+        if name == "state":
+            self._compare(ns, value)
+            put_rows(self.writer, self.engine, ns)
+            run = self.run_line
+            self.summary = summarise(
+                self.engine, run_id=run.run_id, run=run.run, venue=run.venue, strategy=run.strategy, spec_sources={},
+                duration_s=0, stopped_by="",
+            )
+        elif name == "link":
+            for counter in self._links.counters(value["kind"], value["connection"]):
+                self.page.count(counter)
+        elif name == "broken":
+            raise DamagedData(
+                f"the recording is broken: {value['lost']} inputs are missing at {ns}", where=self.run_line.run_id,
+                do="nothing can be proved from it; record with a larger [recording] buffer_mb",
+            )
+
+    def _compare(self, ns: int, recorded: dict[str, str]) -> None:
+        if self.parted is not None:
+            return
+        for symbol, state in recorded.items():
+            found = f"{self.engine.state_hash(symbol):016x}"
+            if found != state:
+                self.parted = StateDifference(symbol, self._same_ns, ns, state, found)
+                return
+            self.states += 1
+        self._same_ns = ns
+
+    def finish(self) -> None:
+        """All of it in the database."""
+        if not self.writer.stop(60.0):
+            self._alive()
+            raise HftError("what the run does again was not written in time", where=self.writer.path)
+
+    def close(self) -> None:
+        self.writer.stop(1.0)
+        self.writer.close()
+
+
+def _number_from(database: Path, run: int) -> None:
+    """Makes a database whose first run has this number: order ids begin with it."""
+    db = schema.create_or_open(database)
+    db.execute("INSERT INTO sqlite_sequence VALUES ('runs', ?)", (run - 1,))
+    db.close()
+
+
+def report(path: Path, database: Path | None, *, json: bool) -> int:
+    """What `hft verify` prints; its exit code."""
+    verdict = verify(path, database)
+    print(msgspec.json.encode(verdict).decode() if json else verdict.to_text(), flush=True)
+    return int(ExitCode.OK if verdict.identical else ExitCode.DAMAGED)
