@@ -64,7 +64,7 @@ def test_a_capture_becomes_an_event_file_that_runs_as_it_does(run, capture, tmp_
     code, out, err = run(capture, tmp_path / "one.events", "--json")
     assert (code, err) == (ExitCode.OK, "")
     report = json.loads(out)
-    assert report["messages"] == {"snapshot": 1, "depth": 30, "ticker": 30, "trade": 30}
+    assert report["messages"] == {"snapshot": 1, "depth": 30, "bookTicker": 30, "trade": 30}
     assert report["records"] == len(EventFile(tmp_path / "one.events").records) == 2 + 60 + 60 + 30
     assert report["rejects"] == {"ignored_event": 1}
     assert report["symbols"] == {"BTCUSDT": {"tick": "0.1", "quantum": "0.001", "source": "table of 2024-08-08"}}
@@ -80,7 +80,7 @@ def test_what_npz_can_hold_comes_back_and_the_rest_is_lost(run, capture, tmp_pat
         code, out, err = run(tmp_path / source, tmp_path / target, "--symbols", "BTCUSDT")
         assert (code, err) == (ExitCode.OK, "") and out.count("\n") == 1
     assert held(tmp_path / "b.events") == held(tmp_path / "a.events") == held(capture)
-    assert held(tmp_path / "b.events", ["ticker"]) == []
+    assert held(tmp_path / "b.events", ["bookTicker"]) == []
     with np.load(tmp_path / "btcusdt.npz") as first, np.load(tmp_path / "c.npz") as second:
         assert first["data"].tobytes() == second["data"].tobytes()
 
@@ -88,7 +88,7 @@ def test_what_npz_can_hold_comes_back_and_the_rest_is_lost(run, capture, tmp_pat
 def test_tickers_cross_over_when_they_are_asked_for(run, capture, tmp_path):
     run(capture, tmp_path / "btcusdt.npz", "--tickers")
     run(tmp_path / "btcusdt.npz", tmp_path / "b.events", "--symbols", "BTCUSDT")
-    assert held(tmp_path / "b.events", ["ticker"]) == held(capture, ["ticker"])
+    assert held(tmp_path / "b.events", ["bookTicker"]) == held(capture, ["bookTicker"])
 
 
 def test_the_real_capture_there_and_back(run, tmp_path):
@@ -101,7 +101,7 @@ def test_the_real_capture_there_and_back(run, tmp_path):
     fields = ["venue_ns", "price", "qty", "kind", "flags", "rest"]
     # The connection apart: before each snapshot of a format that has no other sign of a new book.
     lead = 1_272_156_851                    # as hftbacktest's converter tells it
-    first, second = (part[~np.isin(part["kind"], (KINDS["connect"], KINDS["ticker"]))] for part in (there, back))
+    first, second = (part[~np.isin(part["kind"], (KINDS["connect"], KINDS["bookTicker"]))] for part in (there, back))
     assert np.array_equal(first[fields], second[fields])
     assert np.array_equal(first["recv_ns"] + lead, second["recv_ns"])
     first, second = hft.backtest(path), hft.backtest(tmp_path / "a.events")
@@ -120,7 +120,7 @@ def tardis_files(folder, records, spec):
                 rows = files.setdefault("incremental_book_L2", [head + "is_snapshot,side,price,amount"])
                 snapshot = "true" if message.kind == "snapshot" else "false"
                 rows += [f"{stamps},{snapshot},{side},{spec.price(price)},{spec.qty(qty)}" for price, qty in levels]
-        elif message.kind == "ticker":
+        elif message.kind == "bookTicker":
             (bid, bid_qty), (ask, ask_qty) = message.bids[0], message.asks[0]
             rows = files.setdefault("quotes", [head + "ask_amount,ask_price,bid_price,bid_amount"])
             rows.append(f"{stamps},{spec.qty(ask_qty)},{spec.price(ask)},{spec.price(bid)},{spec.qty(bid_qty)}")
@@ -154,7 +154,7 @@ def test_files_of_tardis_are_one_session_and_its_book_is_the_captures(run, tmp_p
     assert trades[0] == trades[1]
     summary = hft.backtest(tmp_path / "t.events").summary
     assert (summary.gaps, summary.resyncs, summary.missing_trades) == (0, 0, 0)
-    assert summary.messages_by_kind["bookTicker"] == counts["ticker"] > 100
+    assert summary.messages_by_kind["bookTicker"] == counts["bookTicker"] > 100
 
 
 def test_a_mistake_is_one_line_and_leaves_nothing_behind(run, capture, tmp_path):

@@ -42,7 +42,7 @@ _DEPTH, _TRADE, _SNAPSHOT, _TICKER, _REFUSED = range(1, 6)
 _CLASS[DEPTH], _CLASS[TRADE], _CLASS[CLEAR], _CLASS[SNAPSHOT] = _DEPTH, _TRADE, _SNAPSHOT, _SNAPSHOT
 _CLASS[[BBO, BEST_BID, BEST_ASK]] = _TICKER
 _CLASS[[kind for kind in range(_OWN) if not _CLASS[kind]]] = _REFUSED
-_KINDS = {_DEPTH: "depth", _TRADE: "trade", _SNAPSHOT: "snapshot", _TICKER: "ticker"}
+_KINDS = {_DEPTH: "depth", _TRADE: "trade", _SNAPSHOT: "snapshot", _TICKER: "bookTicker"}
 
 
 def scale_of(unit: Decimal) -> tuple[int, int]:

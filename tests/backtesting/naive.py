@@ -40,7 +40,7 @@ def messages(records, *, ids=False):
             sides[flag] = tuple(zip(part["price"][mask].tolist(), part["qty"][mask].tolist(), strict=True))
         asks = part["flags"] & words.ASK > 0
         assert not np.any(asks[:-1] & ~asks[1:]), "bids come first"
-        trade = kind in ("trade", "agg_trade")
+        trade = kind in ("trade", "aggTrade")
         found.append(Message(
             kind, int(head["symbol"]), int(head["recv_ns"]), int(head["venue_ns"]), sides[words.BID], sides[words.ASK],
             int(head["price"]) if trade else 0, int(head["qty"]) if trade else 0,

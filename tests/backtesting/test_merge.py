@@ -30,7 +30,7 @@ def depth(ns, bid, ask, **more):
 
 
 def ticker(ns, bid, ask, **more):
-    return message("ticker", ns, (bid, 1, words.BID), (ask, 1, words.ASK), **more)
+    return message("bookTicker", ns, (bid, 1, words.BID), (ask, 1, words.ASK), **more)
 
 
 def trade(ns, **more):
@@ -79,7 +79,7 @@ def test_ids_are_chained_tickers_between_depth_and_trades_counted():
     found = [(m.kind, m.ids) for m in messages(np.concatenate(list(numbered(parts, SPECS))), ids=True)]
     assert found == [
         ("connect", (0, 0, -1)), ("snapshot", (0, first + 1, -1)), ("depth", (first + 2, first + 2, first + 1)),
-        ("ticker", (0, first + 3, -1)), ("ticker", (0, first + 4, -1)), ("trade", ((START + 5) // 1000,) * 2 + (-1,)),
+        ("bookTicker", (0, first + 3, -1)), ("bookTicker", (0, first + 4, -1)), ("trade", ((START + 5) // 1000,) * 2 + (-1,)),
         ("depth", (first + 3, first + 5, first + 2)), ("trade", ((START + 5) // 1000 + 1,) * 2 + (-1,)),
     ]  # fmt: skip
 
@@ -90,7 +90,7 @@ def test_ids_that_are_there_are_kept_and_counted_on_from():
     assert found == [("depth", (7, 7, -1)), ("trade", (40, 40, -1)), ("depth", (8, 8, 7)), ("trade", (41, 41, -1))]
 
 
-KINDS = st.sampled_from(["depth", "ticker", "trade", "snapshot"])
+KINDS = st.sampled_from(["depth", "bookTicker", "trade", "snapshot"])
 
 
 @given(st.lists(st.tuples(KINDS, st.integers(0, 1), st.integers(0, 3)), max_size=40), st.sampled_from(["usdm", "spot"]))

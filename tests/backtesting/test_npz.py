@@ -77,7 +77,7 @@ def test_best_bid_and_ask_are_tickers_a_side_alone_with_the_other_as_it_was(tmp_
         (BOTH | BEST_BID, 5, 9, 1.0, 1), (BOTH | BEST_ASK, 5, 9, 2.0, 2), (BOTH | BBO | SELL, 6, 10, 1.5, 3),
         (BOTH | DEPTH | BUY, 6, 10, 1.0, 1), (BOTH | BBO | BUY, 7, 11, 1.2, 4),
     ))  # fmt: skip
-    tickers = [(m.bids, m.asks) for m in read(path) if m.kind == "ticker"]
+    tickers = [(m.bids, m.asks) for m in read(path) if m.kind == "bookTicker"]
     assert tickers == [
         (((10, 1000),), ((20, 2000),)), (((10, 1000),), ((15, 3000),)), (((12, 4000),), ((15, 3000),)),
     ]  # fmt: skip
@@ -282,7 +282,7 @@ def test_what_the_format_does_not_hold_has_no_row():
     trade = Message("trade", 0, 9, 5, price=1, qty=1)
     part = records([trade])
     part["flags"] |= words.NOT_A_MARKET_TRADE
-    ticker = records([Message("ticker", 0, 9, 5, ((1, 1),), ((2, 2),))])
+    ticker = records([Message("bookTicker", 0, 9, 5, ((1, 1),), ((2, 2),))])
     assert len(rows_of(part, BTC)) == len(rows_of(ticker, BTC)) == len(rows_of(records([trade]), BTC, trades="aggTrade")) == 0
     assert rows_of(ticker, BTC, tickers=True)["ev"].tolist() == [BEST_BID, BEST_ASK]
 

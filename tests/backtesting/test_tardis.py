@@ -126,8 +126,8 @@ def test_a_trade_of_nothing_fills_nobody(tmp_path):
 def test_quotes_are_tickers_and_an_empty_side_is_empty(tmp_path):
     path = write(tmp_path, QUOTES, row(0, 2, "100.2", "100.1", 3), row(1, "", "", "100.1", 3))
     assert messages(read(path)) == [
-        Message("ticker", 0, **at(0), bids=((1001, 3000),), asks=((1002, 2000),)),
-        Message("ticker", 0, **at(1), bids=((1001, 3000),), asks=((0, 0),)),
+        Message("bookTicker", 0, **at(0), bids=((1001, 3000),), asks=((1002, 2000),)),
+        Message("bookTicker", 0, **at(1), bids=((1001, 3000),), asks=((0, 0),)),
     ]
 
 
@@ -252,7 +252,7 @@ def test_where_the_blocks_end_does_not_matter(tmp_path, monkeypatch, block):
         ("deltas_1.csv", {"connect": 1, "snapshot": 1}),
         ("deltas_with_snapshot.csv", {"connect": 2, "snapshot": 2, "depth": 5}),
         ("deribit_incremental_book_L2_BTC-PERPETUAL.csv", {"connect": 1, "snapshot": 1}),
-        ("huobi-dm-swap_quotes_BTC-USD.csv", {"ticker": 10}),
+        ("huobi-dm-swap_quotes_BTC-USD.csv", {"bookTicker": 10}),
         ("trades_1.csv", {"trade": 2}),
     ],
 )

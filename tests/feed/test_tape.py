@@ -103,6 +103,23 @@ def test_commands_are_applied_when_asked_for(logged):
     assert ran.kill_reason == "kill_requested"
 
 
+def test_a_book_given_up_is_given_up(records):
+    ran = engine()
+    Tape([line(records[0].ns, connect="BTCUSDT"), *records]).advance(ran)
+    assert ran.synced("BTCUSDT")
+    Tape([line(records[-1].ns, resync="BTCUSDT")]).advance(ran)
+    assert not ran.synced("BTCUSDT")
+    assert ran.wants_snapshot() == ["BTCUSDT"]
+
+
+def test_the_journal_was_full_then_so_no_order_goes_out_now(records):
+    opened, full = line(records[0].ns, connect="BTCUSDT"), line(records[0].ns, journal_full=True)
+    ran = Engine(SPEC, fallback=messages.load, replayed=True, **EASY)
+    Tape([opened, full, *records]).advance(ran, commands=True)
+    assert ran.counters()["orders"] == 0
+    assert ran.counters()["rejects"]["journal_full"] > 0
+
+
 def test_a_timer_moves_time(records):
     ran = engine()
     Tape([line(records[0].ns, timer=True)]).advance(ran)
