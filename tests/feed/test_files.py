@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hft.errors import UsageError
@@ -38,7 +38,6 @@ def test_what_was_flushed_is_read_back_wherever_the_file_is_cut(ending: str, bat
         flushed.append((len(data), flushed[-1][1] + len(batch)))
     whole = data + packer.finish()
     every = [line for batch in batches for line in batch]
-    assume(ending != ".jsonl" or not whole.startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd")))      # a file goes by its first bytes
     assert read(whole) == (every, False)
 
     at = round(cut * (len(data) - 1))
