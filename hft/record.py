@@ -10,8 +10,10 @@ import asyncio
 import contextlib
 import signal
 import sys
+from collections.abc import Coroutine
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import uvloop
@@ -87,12 +89,13 @@ class Job:
         await asyncio.wait({work, stopping}, timeout=duration_s, return_when=asyncio.FIRST_COMPLETED)
         self.stopping.set()
         work.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await work
-        if not self.began:
-            return None
-        self.recorder.close(self.clock.now())
-        return self._summary()
+        try:
+            with contextlib.suppress(asyncio.CancelledError):
+                await work
+        finally:
+            if self.began:          # whatever ended it: what was recorded is whole
+                self.recorder.close(self.clock.now())
+        return self._summary() if self.began else None
 
     @property
     def began(self) -> bool:
@@ -114,7 +117,19 @@ class Job:
                 transport=feed.transport, depth_ms=feed.depth_speed_ms, trades=feed.trade_source or self.venue.trades,
                 snapshot_limit=feed.snapshot_limit, timing=Timing(silent_after_s=feed.silence_ms / 1000), on_event=self._event,
             )
-            await asyncio.gather(self.feed.run(), self._watch())
+            await self._until_one_ends(self.feed.run(), self._watch())
+
+    async def _until_one_ends(self, *works: Coroutine[Any, Any, None]) -> None:
+        """The others are over too when this returns or raises: the recorder is closed next, and hears nothing more."""
+        tasks = [asyncio.create_task(work) for work in works]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _follow(self, rest: RestClient) -> Engine:
         """The engine that says which snapshots are wanted."""

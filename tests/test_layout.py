@@ -46,7 +46,7 @@ CORE = """
     journal names
     page pagefile
     runlog
-    engine delivery outlet market refresh lane digest params panel events replay
+    engine delivery outlet market refresh lane digest params assembly panel events replay
 """
 ROWS = [row.split() for row in CORE.strip().splitlines()]
 

@@ -284,8 +284,6 @@ cdef class Engine(FrameSink):
     cdef readonly object fallback
 
     cdef int _outlet(self, bint has_writer) except -1
-    cdef int _allocate(self, dict s, int64_t run) except -1
-    cdef int _bind(self, dict s) except -1
     cdef int _apply(self, int kind, int arg, int64_t now_ns, bytes body, uint64_t cycles)
     cdef int _start(self, str kill, bint trading) except -1
     cdef _latched(self)

@@ -2,29 +2,26 @@
 
 from posix.unistd cimport usleep
 
-from hft._core.broker_state cimport broker_add
+from hft._core.assembly cimport assembly_bind, assembly_memory
+from hft._core.book cimport Book, book_base_best, book_base_best_qty, book_best, book_best_qty, book_hash
 from hft._core.cycles cimport cycles_per_ns
 from hft._core.decode cimport Decoder
+from hft._core.digest cimport state_hash
 from hft._core.features cimport FeatureUnits, FeatureVector, feature_units
 from hft._core.histogram cimport Histogram
-from hft._core.imbalance cimport ImbalanceParams
 from hft._core.journal cimport Journal, JournalState, journal_room
-from hft._core.lane cimport LaneParams, lane_broker, lane_init, lane_size
-from hft._core.market cimport MarketParams, market_book, market_init, market_size, market_trust
-from hft._core.params cimport fill_lane, fill_market, fill_strategy, lot_quanta
-from hft._core.memory cimport align64, hft_alloc, hft_free
+from hft._core.lane cimport lane_broker
+from hft._core.market cimport market_book, market_trust
+from hft._core.memory cimport hft_alloc, hft_free
 from hft._core.outlet cimport fill_from
 from hft._core.page cimport PAGE_WRITER_FAILED, Page, StatePage
 from hft._core.panel cimport panel_counters, panel_show
-from hft._core.digest cimport state_hash
-from hft._core.position cimport Pnl, Positions, pnl_of, position_at, position_bind
-from hft._core.risk cimport risk_bind
+from hft._core.position cimport Pnl, pnl_of, position_at
 from hft._core.runlog cimport LOG_DEPTH, LOG_FRAME, LOG_JOURNAL_FULL, LOG_KILL, LOG_TIMER, RunLog
 from hft._core.status cimport KILL_LATCHED
 from hft._core.sync cimport SYNC_SYNCED
-from hft._core.book cimport Book, book_base_best, book_base_best_qty, book_best, book_best_qty, book_hash, book_init, book_size
 from hft._core.symbols cimport Symbols
-from hft._core.types cimport ASK, BID, JournalRecord, Spec
+from hft._core.types cimport ASK, BID, Spec
 
 from hft._core import names
 from hft._core import status as status_table
@@ -104,7 +101,10 @@ cdef class Engine(FrameSink):
         if self.c == NULL:
             raise MemoryError
         self._outlet(journal is not None)
-        self._allocate(s, run)
+        self.memory = assembly_memory(self.c, self.symbols, s, run, &self.memory_size)
+        assembly_bind(self.c, self.symbols, s)
+        self.decoder = Decoder(self.symbols)
+        self.c.decoder = (<Decoder>self.decoder).d
         self.log = log
         if log is not None:
             (<RunLog?>log).bind(self.symbols)
@@ -127,53 +127,6 @@ cdef class Engine(FrameSink):
         self.c.hard_reserve = journal.capacity // (16 if has_writer else 2)
         self.c.has_writer = has_writer
         self.c.ns_per_cycle = 1.0 / cycles_per_ns()
-        return 0
-
-    cdef int _allocate(self, dict s, int64_t run) except -1:
-        """One block: markets, lane, spare book, log of fills."""
-        cdef MarketParams market
-        cdef LaneParams lane
-        cdef ImbalanceParams strategies[64]
-        cdef int32_t i
-        cdef int32_t n = self.symbols.count
-        cdef size_t market_bytes, spare_at, at
-        fill_market(&market, s)
-        fill_lane(&lane, s, run, self.symbols)
-        for i in range(n):
-            fill_strategy(&strategies[i], s, self.symbols.all[i], i)
-        market_bytes = market_size(&market)
-        spare_at = align64(n * market_bytes + lane_size(&lane))
-        at = spare_at + book_size(&market.book)
-        self.memory_size = align64(at) + s["fill_log"] * sizeof(JournalRecord)
-        self.memory = <char*>hft_alloc(self.memory_size)
-        if self.memory == NULL:
-            raise MemoryError
-        for i in range(n):
-            self.c.markets[i] = <Market*>(self.memory + i * market_bytes)
-            market_init(self.c.markets[i], &self.symbols.specs[i], &market)
-        self.c.lane = <Lane*>(self.memory + n * market_bytes)
-        self.c.spare = <Book*>(self.memory + spare_at)
-        book_init(self.c.spare, &market.book)
-        self.c.n_symbols = n
-        self.decoder = Decoder(self.symbols)
-        self.c.decoder = (<Decoder>self.decoder).d
-        lane_init(self.c.lane, &lane, strategies)
-        self._bind(s)
-        self.c.out.fills.records = <JournalRecord*>(self.memory + align64(at))
-        self.c.out.fills.capacity = s["fill_log"]
-        return 0
-
-    cdef int _bind(self, dict s) except -1:
-        cdef Positions* positions = lane_positions(self.c.lane)
-        cdef int32_t i
-        cdef Spec spec
-        for i in range(self.symbols.count):
-            spec = self.symbols.all[i]
-            if position_bind(positions, i, &spec.c) != OK or risk_bind(
-                    lane_risk(self.c.lane), i, positions, &spec.c, lot_quanta(spec, s["max_position"]),
-                    lot_quanta(spec, s["max_order"])) != OK:
-                raise ValueError(f"{spec.name}: its tick and step can't be accounted for exactly beside the other symbols'")
-            broker_add(lane_broker(self.c.lane), i, &spec.c)
         return 0
 
     cdef int _start(self, str kill, bint trading) except -1:

@@ -70,12 +70,13 @@ cdef class EventEncoder:
 
     cdef EventRecord* _claim(self, int64_t n) except NULL:
         cdef void* grown
+        cdef Py_ssize_t room
         if self.count + n > self.room:
-            self.room = 2 * self.room + n + 4096
-            grown = realloc(self.records, self.room * sizeof(EventRecord))
+            room = 2 * self.room + n + 4096
+            grown = realloc(self.records, room * sizeof(EventRecord))
             if grown == NULL:
                 raise MemoryError
-            self.records = <EventRecord*>grown
+            self.records, self.room = <EventRecord*>grown, room
         self.count += n
         return &self.records[self.count - n]
 

@@ -50,7 +50,7 @@ def replay(Engine engine not None, list frames not None, const int64_t[::1] stam
         raise ValueError(f"{n} frames, {stamps.shape[0]} stamps")
     if not 0 <= start <= end <= n:
         raise ValueError(f"frames {start} to {end} are not among {n}")
-    for kind in range(MSG_KINDS):
+    for kind in range(<int>MSG_KINDS):
         kinds[kind] = NULL
     for name, each in (by_kind or {}).items():
         kinds[KINDS[name]] = (<Histogram?>each).c

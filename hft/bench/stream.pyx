@@ -113,8 +113,7 @@ def record(Spec spec not None, tape) -> Stream:
     for i, (frame, stamp) in enumerate(zip(tape.frames, tape.stamps)):
         while books and books[0][0] == i:
             _, name, now, book = books.pop(0)
-            decoder.load_snapshot(name, book.last_update_id, book.bids, book.asks,
-                                  book.transaction_time or book.event_time or 0, now)
+            decoder.load_snapshot(name, book.last_update_id, book.bids, book.asks, book.stamp, now)
             _take(stream, sync.s, decoder_message(decoder.d), decoder_levels(decoder.d))
         if decode_frame(decoder.d, PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame), stamp) == OK:
             _take(stream, sync.s, decoder_message(decoder.d), decoder_levels(decoder.d))

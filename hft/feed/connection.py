@@ -114,7 +114,7 @@ class Connection:
         self._backoff = backoff or Backoff()
         self._rng = rng or Random()
         self._held_bytes = held_bytes
-        self._line: Line | None = None              # the one that feeds the engine
+        self._line: Line | None = None              # the one that feeds the engine; none between down and up
         self._next: Line | None = None              # the one that is to, and what holds its frames
         self._handover: Handover | None = None
         self._handed_over = float("-inf")
@@ -240,6 +240,8 @@ class Connection:
 
     def _full(self) -> None:
         """Called in the middle of a read of the new line."""
+        if self._line is None:      # too late: the old one is gone, and said to be
+            return
         self.tell("handover_full", f"{self._held_bytes} bytes are held")
         self._switch("at once")
 
@@ -271,6 +273,7 @@ class Connection:
         if self._next is not None and self._next.is_open and self._next.subscribed:
             self._switch("the old one is gone")
         else:
+            self._line = None
             self._watcher.connection_down(self, why)
 
     def attention(self) -> None:

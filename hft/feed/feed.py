@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from random import Random
 from typing import Protocol
 
@@ -154,10 +154,8 @@ class Feed:
         try:
             await self._end
         finally:
-            tasks += self.snapshots.tasks.values()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _cancelled(tasks)
+            await _cancelled(self.snapshots.tasks.values())     # after the connections: their last frames may begin another one
             if self._own_rest:
                 await self._rest.close()
             self._ended.set()
@@ -234,6 +232,14 @@ class Feed:
             await work
         except Exception as error:
             self.failed(error)
+
+
+async def _cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancels tasks; returns once all of them are over."""
+    over = list(tasks)
+    for task in over:
+        task.cancel()
+    await asyncio.gather(*over, return_exceptions=True)
 
 
 def plan(

@@ -105,6 +105,11 @@ class DepthSnapshot(Struct, frozen=True, gc=False, rename="camel"):
     event_time: int | None = field(name="E", default=None)          # not on spot
     transaction_time: int | None = field(name="T", default=None)
 
+    @property
+    def stamp(self) -> int:
+        """The venue's, as it printed it; 0 where there is none. The one that `Engine.on_snapshot` takes, live and replayed."""
+        return self.transaction_time or self.event_time or 0
+
 
 MarketData = DepthUpdate | BookTicker | Trade | AggTrade
 

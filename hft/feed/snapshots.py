@@ -120,8 +120,8 @@ class Snapshots:
 
     def _hand_in(self, symbol: str, book: DepthSnapshot, body: bytes) -> None:
         kind = "refresh" if self._sink.refreshing(symbol) else "snapshot"
-        stamp = book.transaction_time or book.event_time or 0
-        code = self._sink.on_snapshot(symbol, book.last_update_id, book.bids, book.asks, self._clock.now(), stamp, body)
+        now_ns = self._clock.now()
+        code = self._sink.on_snapshot(symbol, book.last_update_id, book.bids, book.asks, now_ns, book.stamp, body)
         self._tell(kind, f"id {book.last_update_id}: {name_of(code)}", symbols=[symbol])
         if name_of(code) == "book_mismatch":
             self._tell("book_mismatch", f"the book differed from the venue's at id {book.last_update_id}", symbols=[symbol])

@@ -166,17 +166,11 @@ class Tape:
         for mark in self.marks:
             self._encode(encoder, done, mark.before)
             done = mark.before
-            match mark.name:
-                case "book":
-                    symbol, book = mark.value
-                    stamp = book.transaction_time or book.event_time or 0
-                    encoder.snapshot(symbol, book.last_update_id, book.bids, book.asks, mark.ns, stamp)
-                case "connect":
-                    encoder.connect(mark.value, mark.ns)
-                case "disconnect":
-                    encoder.disconnect(mark.value, mark.ns)
-                case "resync":
-                    encoder.resync(mark.value, mark.ns)
+            if mark.name == "book":
+                symbol, book = mark.value
+                encoder.snapshot(symbol, book.last_update_id, book.bids, book.asks, mark.ns, book.stamp)
+            else:
+                _of_a_stream(encoder, mark)
         self._encode(encoder, done, len(self.frames))
 
     def _encode(self, encoder: EventEncoder, first: int, last: int) -> None:
@@ -188,18 +182,21 @@ class Tape:
         self._frame = self._mark = 0
 
 
+def _of_a_stream(to: Engine | EventEncoder, mark: Mark) -> None:
+    match mark.name:
+        case "connect":
+            to.connect(mark.value, mark.ns)
+        case "disconnect":
+            to.disconnect(mark.value, mark.ns)
+        case "resync":
+            to.resync(mark.value, mark.ns)
+
+
 def _apply(engine: Engine, mark: Mark) -> None:
     match mark.name:
         case "book":
             symbol, book = mark.value
-            stamp = book.transaction_time or book.event_time or 0
-            engine.on_snapshot(symbol, book.last_update_id, book.bids, book.asks, mark.ns, stamp)
-        case "connect":
-            engine.connect(mark.value, mark.ns)
-        case "disconnect":
-            engine.disconnect(mark.value, mark.ns)
-        case "resync":
-            engine.resync(mark.value, mark.ns)
+            engine.on_snapshot(symbol, book.last_update_id, book.bids, book.asks, mark.ns, book.stamp)
         case "timer":
             engine.advance(mark.ns)
         case "kill":
@@ -208,6 +205,8 @@ def _apply(engine: Engine, mark: Mark) -> None:
             engine.journal_full(mark.value, mark.ns)
         case "stop":
             engine.stop(mark.ns)
+        case _:
+            _of_a_stream(engine, mark)
 
 
 def _book(body: bytes) -> DepthSnapshot:

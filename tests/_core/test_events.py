@@ -102,8 +102,7 @@ def by_frames(engine, name, records):
     for record in records:
         if record.kind is Kind.SNAPSHOT:
             book = messages.decode(record.data)
-            stamp = book.transaction_time or book.event_time or 0
-            engine.on_snapshot(name, book.last_update_id, book.bids, book.asks, record.ns, stamp)
+            engine.on_snapshot(name, book.last_update_id, book.bids, book.asks, record.ns, book.stamp)
         elif record.kind is Kind.FRAME:
             engine.on_frame(record.data, record.ns)
 
@@ -114,8 +113,7 @@ def as_records(spec, records):
     for record in records:
         if record.kind is Kind.SNAPSHOT:
             book = messages.decode(record.data)
-            stamp = book.transaction_time or book.event_time or 0
-            encoder.snapshot(spec, book.last_update_id, book.bids, book.asks, record.ns, stamp)
+            encoder.snapshot(spec, book.last_update_id, book.bids, book.asks, record.ns, book.stamp)
         elif record.kind is Kind.FRAME:
             encoder.frame(record.data, record.ns)
     return encoded(encoder)

@@ -35,8 +35,7 @@ def messages(spec, tape):
     sync.connected()
     for i, (frame, stamp) in enumerate(zip(tape.frames, tape.stamps, strict=True)):
         if i == before:
-            stamped = book.transaction_time or book.event_time
-            assert decoder.load_snapshot(name, book.last_update_id, book.bids, book.asks, stamped, now) == 0
+            assert decoder.load_snapshot(name, book.last_update_id, book.bids, book.asks, book.stamp, now) == 0
             out.append(decoder.message)
             assert sync.on_snapshot(book.last_update_id) == 0
             while sync.take(decoder):

@@ -187,6 +187,22 @@ async def test_the_end_is_announced_and_comes(form, path, plan):
     assert set(notice) == {"raw": {"e", "E"}, "combined": {"stream", "data"}, "event": {"event"}}[wanted]
 
 
+def test_an_exchange_ends_although_it_has_announced_to_go_later(plan, tmp_path):
+    rough = plan(dict(kind="shutdown", at_s=0.1, lead_s=3600))
+    with started("sim", "--faults", str(rough), cwd=tmp_path) as process:
+        said = json.loads(process.stdout.readline())
+
+        async def told():
+            async with heard(said, "/ws/btcusdt@trade") as messages:
+                await until(lambda: any("serverShutdown" in message for message in messages))
+                process.send_signal(signal.SIGTERM)
+                await until(lambda: messages[-1] is None)
+
+        asyncio.run(told())
+        process.communicate(timeout=20)
+    assert process.returncode == 143
+
+
 @pytest.mark.parametrize("how", ["reset", "429", "418", "503"])
 async def test_connections_are_refused_as_often_as_asked_for(how, plan):
     async with exchange(faults=plan(dict(kind="refuse", at_s=0.0, count=2, how=how, retry_after_s=3))) as said:

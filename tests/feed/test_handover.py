@@ -10,6 +10,7 @@ from hft._core.engine import Engine
 from hft._core.runclock import RunClock
 from hft._core.types import Spec
 from hft.feed import connection as connection_module
+from hft.feed import line as line_module
 from hft.feed import messages
 from hft.feed.connection import RENEWAL_SPREAD, Timing
 from hft.feed.feed import Feed
@@ -233,6 +234,28 @@ async def test_streams_asked_for_by_message_are_in_place_before_the_switch(trans
         await eventually(lambda: running.feed.counts["handover"] == 1)
         assert b'{"held":1}' in market.frames
         assert len(market.told) == 60           # connected once
+
+
+async def test_what_is_told_to_be_gone_is_not_taken_over_from(monkeypatch):
+    """The old one goes while it waits for its turn to SUBSCRIBE, before the new one could take over; then that one's room is full."""
+    monkeypatch.setattr(line_module, "STREAMS_PER_MESSAGE", 1)
+    peers = []
+
+    async def script(peer):
+        peers.append(peer)
+        await peer.until_gone()
+
+    market, symbols = Market(), [f"SYM{n}USDT" for n in range(60)]
+    async with WireServer(script) as server, Running(server.url, market, symbols=symbols, held_bytes=8) as running:
+        await eventually(lambda: running.feed.counts["connected"] == 1)
+        await peers[0].write(frame(FORMS["combined"]))
+        await eventually(lambda: len(peers) == 2 and running.feed.connections[0]._next.is_open)
+        peers[0].cut()
+        await eventually(lambda: running.feed.counts["disconnected"] == 1)
+        await peers[1].write(frame('{"held":1}'))
+        await eventually(lambda: running.feed.counts["connected"] == 2)
+        assert [kind for kind in running.kinds() if kind.startswith("handover")] == []
+        assert market.told[-1] == ("connect", symbols[-1])
 
 
 @pytest.mark.parametrize("venue", ["closes every new one", "sends us from one to the next"])

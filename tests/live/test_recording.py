@@ -89,6 +89,20 @@ def test_ctrl_c_closes_the_file(tmp_path: Path) -> None:
     assert marks(tmp_path / "r.gz")[-1][1:] == ("end", True)
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="looks into /proc")
+def test_a_recording_is_closed_although_its_exchange_is_gone(tmp_path: Path) -> None:
+    with started("record", "r.gz", cwd=tmp_path) as process:
+        time.sleep(4)
+        embedded, = children(process.pid)
+        os.kill(embedded, signal.SIGKILL)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 3
+    assert "the embedded exchange ended" in err
+    told = marks(tmp_path / "r.gz")
+    assert told[-1][1:] == ("end", True)
+    assert [value["kind"] for _, name, value in told if name == "link"][:3] == ["connected", "snapshot", "disconnected"]
+
+
 def test_parts(tmp_path: Path) -> None:
     with exchange("--capture", str(data.find(data.USDM_BTC)), "--speed", "60", cwd=tmp_path) as at:
         found = summary(hft(

@@ -1,0 +1,95 @@
+"""Snapshots that an engine wants, from a REST side on loopback."""
+
+import asyncio
+
+import pytest
+from aiohttp import web
+
+from tests.feed.test_feed import BOOK, Market, Running, quiet
+from tests.feed.wire import RestServer, WireServer, eventually, frame
+
+
+async def test_a_wanted_snapshot_is_fetched_and_delivered():
+    market = Market(wants=1)
+    async with WireServer(quiet) as server, RestServer({"/fapi/v1/depth": BOOK}) as rest:
+        async with Running(server.url, market, rest=rest.url):
+            await eventually(lambda: market.snapshots)
+        assert market.snapshots == [("BTCUSDT", 7, [("1.0", "2.0")], [("1.5", "3.0")], 1_700_000_000_001)]
+        assert rest.asked == ["/fapi/v1/depth?symbol=BTCUSDT&limit=1000"]
+
+
+async def test_a_snapshot_that_is_too_old_is_fetched_again_with_backoff():
+    market = Market(wants=3)
+    async with WireServer(quiet) as server, RestServer({"/fapi/v1/depth": BOOK}) as rest:
+        async with Running(server.url, market, rest=rest.url) as running:
+            await eventually(lambda: len(market.snapshots) == 3)
+            await eventually(lambda: running.kinds().count("snapshot") == 3)
+            assert running.feed.snapshots.backoffs["BTCUSDT"].failures == 2
+        assert len(rest.asked) == 3
+
+
+async def test_attention_during_a_read_fetches_what_is_wanted():
+    async def script(peer):
+        await peer.write(frame('{"gap":1}'), frame('{"after":1}'))
+        await peer.until_gone()
+
+    market = Market()
+    market.wanted = 0
+    async with (
+        WireServer(script) as server,
+        RestServer({"/fapi/v1/depth": BOOK}) as rest,
+        Running(server.url, market, rest=rest.url),
+    ):
+        await eventually(lambda: market.snapshots)
+    assert market.frames == [b'{"gap":1}', b'{"after":1}']
+
+
+async def test_a_snapshot_that_is_refused_for_a_while_comes_in_the_end():
+    """Fault case 17: 429, then 503, then the book; nothing is delivered before. How long Retry-After is waited for: test_rest."""
+    answers = iter([web.Response(status=429, headers={"Retry-After": "0"}), web.Response(status=503), web.Response(body=BOOK)])
+    market = Market(wants=1)
+    async with (
+        WireServer(quiet) as server,
+        RestServer({"/fapi/v1/depth": lambda _: next(answers)}) as rest,
+        Running(server.url, market, rest=rest.url) as running,
+    ):
+        await eventually(lambda: market.snapshots)
+        assert running.feed.counts["rate_limited"] == 1
+        assert running.feed.counts["snapshot_failed"] == 1
+    assert len(market.snapshots) == 1
+
+
+@pytest.mark.parametrize("body", [b"not json", b'{"code":-1121,"msg":"Invalid symbol."}', b'{"lastUpdateId":1,"bids":[]}'])
+async def test_a_body_that_is_no_book_is_told_and_asked_for_again(body):
+    bodies = [body, BOOK]
+    market, answers = Market(wants=1), {"/fapi/v1/depth": lambda _: bodies.pop(0)}
+    async with (
+        WireServer(quiet) as server,
+        RestServer(answers) as rest,
+        Running(server.url, market, rest=rest.url) as running,
+    ):
+        await eventually(lambda: market.snapshots)
+        assert running.feed.counts["snapshot_failed"] == 1
+
+
+@pytest.mark.parametrize("transport", ["picows", "websockets"])
+async def test_none_is_fetched_any_more_once_the_feed_has_stopped(transport):
+    """The last frame before the connection is closed still tells of a gap."""
+    over = asyncio.Event()
+
+    async def script(peer):
+        await peer.until_gone()
+        await peer.write(frame('{"gap":1}'))
+        await asyncio.sleep(0.1)
+
+    async def late(_):
+        await over.wait()
+        return web.Response(body=BOOK)
+
+    market = Market()
+    async with WireServer(script) as server, RestServer({"/fapi/v1/depth": late}) as rest:
+        async with Running(server.url, market, rest=rest.url, transport=transport) as running:
+            await eventually(lambda: "connected" in running.kinds())
+        fetching = list(running.feed.snapshots.tasks)
+        over.set()
+        assert (market.frames, fetching) == ([b'{"gap":1}'], [])
