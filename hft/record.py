@@ -77,9 +77,13 @@ class Job:
         """The embedded one, where it is recorded."""
         self.stopped_by = "duration"
         self.stopping = asyncio.Event()
+        self.failure: BaseException | None = None
 
     async def run(self, duration_s: float | None, rest_url: str, ws_url: str, dialect: str) -> Recording | None:
-        """Until the duration is over, a signal comes, or nothing can be recorded any more. None: stopped before it began."""
+        """Until the duration is over, a signal comes, or nothing can be recorded any more. None: stopped before it began.
+
+        What ended it before its time is raised by `check`, so that what was recorded is closed and told first.
+        """
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, partial(self.stop, number.name))
         work = asyncio.ensure_future(self._record(rest_url, ws_url, dialect))
@@ -87,8 +91,10 @@ class Job:
         await asyncio.wait({work, stopping}, timeout=duration_s, return_when=asyncio.FIRST_COMPLETED)
         self.stopping.set()
         work.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await work
+        stopping.cancel()
+        await asyncio.wait({work})
+        if not work.cancelled() and (failure := work.exception()) is not None:
+            self.failure, self.stopped_by = failure, "a failure"
         if not self.began:
             return None
         self.recorder.close(self.clock.now())
@@ -103,6 +109,19 @@ class Job:
         """Ask it to end."""
         self.stopped_by = why
         self.stopping.set()
+
+    def check(self) -> None:
+        """Raise what ended it before its time: a failure of its own, or `DamagedData` for a recording that is not whole."""
+        found = self.recorder.result
+        if self.failure is not None:
+            raise self.failure
+        if self.recorder.broken:
+            raise DamagedData(
+                f"the recording is broken: {found.failed or f'{found.lost} entries are missing'}", where=found.path,
+                do="free the disk" if found.failed else "raise [recording] buffer_mb, or lower its level",
+            )
+        if not self.began and self.stopped_by == "duration":
+            raise VenueUnreachable("the duration was over before the venue had answered", do="give it longer, or try again")
 
     async def _record(self, rest_url: str, ws_url: str, dialect: str) -> None:
         feed = self.config.feed
@@ -173,9 +192,5 @@ def record(config: Config, path: Path, *, duration_s: float | None = None, json:
         result = uvloop.run(job.run(duration_s, at["rest"], at["ws"], at["dialect"]))
         if result is not None:
             print(msgspec.json.encode(result).decode() if json else result.to_text(), flush=True)
-        if recorder.broken:
-            found = recorder.result
-            way_out = "free the disk" if found.failed else "raise [recording] buffer_mb, or lower its level"
-            raise DamagedData(f"the recording is broken: {found.failed or f'{found.lost} entries are missing'}",
-                              where=found.path, do=way_out)
+        job.check()
         return int({"SIGINT": ExitCode.SIGINT, "SIGTERM": ExitCode.SIGTERM}.get(job.stopped_by, ExitCode.OK))
