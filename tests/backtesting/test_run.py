@@ -11,7 +11,7 @@ import pytest
 
 import hft
 from hft._core.engine import Engine
-from hft.backtesting.run import Progress
+from hft.backtesting.progress import Progress
 from hft.backtesting.settings import settled
 from hft.config import Config, load
 from hft.errors import ConfigError, DamagedData, NotBuiltError, UsageError
