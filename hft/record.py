@@ -18,6 +18,7 @@ import uvloop
 
 from hft._core.engine import Engine
 from hft._core.runclock import RunClock
+from hft._core.types import Spec
 from hft.child import Child, embedded_exchange
 from hft.config import Config
 from hft.errors import DamagedData, ExitCode, VenueUnreachable
@@ -29,7 +30,7 @@ from hft.feed.recorder import Recorder
 from hft.feed.rest import RestClient
 from hft.log import close_log, get_logger, open_log
 from hft.summary import Recorded, counted
-from hft.wiring import build_engine, together
+from hft.wiring import build_engine
 
 LOOK_S = 0.5
 
@@ -145,7 +146,7 @@ class Job:
             exchange_info=[body],
         )
         return build_engine(
-            self.config, together([each.spec for each in resolved]), log=self.recorder.log, trading=False,
+            self.config, [_followed(each.spec) for each in resolved], log=self.recorder.log, trading=False,
             trade_source=self.config.feed.trade_source or self.venue.trades,
         )
 
@@ -168,6 +169,11 @@ class Job:
             duration_s=round((self.clock.now() - self.started_ns) / 1e9, 3), **counted(self.engine),
             reconnects=max(0, connected - len(self.feed.connections)), recording=self.recorder.result, stopped_by=self.stopped_by,
         )
+
+
+def _followed(spec: Spec) -> Spec:
+    """The same symbol for nobody: whatever it is quoted in, all are of one currency, since there are no profits to add."""
+    return Spec(spec.name, tick=spec.tick, step=spec.step, dialect=spec.dialect, quantum=spec.quantum, contract=spec.contract)
 
 
 def record(config: Config, path: Path, *, duration_s: float | None = None, json: bool = False) -> int:

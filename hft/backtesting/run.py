@@ -23,10 +23,10 @@ from hft.backtesting.result import Collector, Result
 from hft.backtesting.settings import settled
 from hft.backtesting.sources import Captures, Data, Recorded
 from hft.config import Config
-from hft.errors import DamagedData, NotBuiltError, UsageError
+from hft.errors import DamagedData, UsageError
 from hft.feed.tape import batches
 from hft.summary import REJECTED_MESSAGES, Summary, summarise
-from hft.wiring import build_engine, together
+from hft.wiring import build_engine, together, tradable
 
 StrPath = str | os.PathLike[str]
 
@@ -148,8 +148,7 @@ class _Run:
         # Drained when half full: an input finds room for whatever it may cause, and new orders are never refused for want of it.
         self.journal = Journal(min(max(1 << 15, 16 * config.engine.max_open_orders), 1 << 24), run=1)
         self.room = self.journal.capacity // 2
-        if data.dialect == "coinm":
-            raise NotBuiltError("trading inverse contracts (COIN-M)", where=data.where, do="use spot or USD-M data")
+        tradable(data.dialect, data.where, "use spot or USD-M data")
         try:
             traded = together(data.specs)
         except UsageError as error:

@@ -101,6 +101,19 @@ def test_parts(tmp_path: Path) -> None:
     assert follow(tmp_path / "r.jsonl")["frames"] == found["messages"] - 1
 
 
+def test_symbols_of_any_currency_are_recorded_at_once(tmp_path: Path) -> None:
+    """Nobody trades them: there is nothing to add."""
+    symbols = "NKNUSDT,BLZETH,LRCBTC,RUNEEUR"
+    with exchange("--capture", str(data.find(data.SPOT_FOUR)), "--speed", "5", cwd=tmp_path) as at:
+        found = summary(hft(
+            "record", "r.gz", "--json", "--duration", "4", "--symbols", symbols, "--rest-url", at["rest"], "--ws-url", at["ws"],
+            cwd=tmp_path,
+        ))
+    assert found["symbols"] == symbols.split(",")
+    named = [value for _, name, value in marks(tmp_path / "r.gz") if name == "connect"]
+    assert sorted(named) == sorted(symbols.split(","))
+
+
 def test_nothing_to_record_leaves_no_file(tmp_path: Path) -> None:
     done = hft("record", "r.gz", "--rest-url", "http://127.0.0.1:9", "--ws-url", "ws://127.0.0.1:9", cwd=tmp_path)
     assert done.returncode == 3
