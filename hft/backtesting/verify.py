@@ -20,7 +20,7 @@ from hft._core.engine import Engine
 from hft._core.journal import Journal
 from hft._core.page import StatePage
 from hft._core.types import Spec
-from hft.backtesting.compare import Difference, compare
+from hft.backtesting.compare import Difference, compare, run_in
 from hft.config import Config
 from hft.errors import DamagedData, ExitCode, HftError, UsageError
 from hft.feed.captures import Capture, Kind, Record
@@ -132,6 +132,7 @@ def verify(path: str | Path, database: str | Path | None = None) -> Verdict:
     records = iter(capture)
     run = _run_of(records, str(path))
     where = str(database or run.database)
+    run_in(where, run.run_id)       # said before the run is done again, which may take as long as it pleases
     with tempfile.TemporaryDirectory(prefix="hft-verify-") as folder:
         again = Path(folder) / "again.db"
         replay = _Replay(run, again, str(path))
