@@ -180,6 +180,8 @@ def survey(records: Iterable[Record], limit: int = 10_000) -> Survey:
             found.printed[symbol] = Printed()
         if symbol:
             _see(found.printed[symbol], data)
+    if found.opened:        # a recording: whatever else was heard, nobody had asked for it
+        found.symbols = [name for name in found.symbols if name in found.opened]
     return found
 
 

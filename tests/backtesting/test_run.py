@@ -235,6 +235,19 @@ def test_a_recording_says_what_became_of_its_streams(tmp_path, event, reason):
     same(hft.backtest(converted(tmp_path / "r.events", tmp_path / "recording"), **EASY), result)
 
 
+def test_a_symbol_that_a_recording_never_asked_for_is_not_traded(tmp_path):
+    """What is not wanted at all was refused then, and so it is now."""
+    lines = written(tmp_path / "plain", messages=500).read_bytes().splitlines(keepends=True)
+    first, stamp = lines[0].split(b" ")[0], lines[100].split(b" ")[0]
+    kept = [
+        first + b' {"hft":{"recording":{"format":1}}}\n', first + b' {"hft":{"connect":"BTCUSDT"}}\n', *lines[:100],
+        stamp + b' {"e":"trade","E":1,"T":1,"s":"NOSUCHUSDT","t":1,"p":"1","q":"1","X":"MARKET","m":true}\n', *lines[100:],
+    ]
+    (tmp_path / "recording").write_bytes(b"".join(kept))
+    summary = hft.backtest(tmp_path / "recording").summary
+    assert (summary.symbols, summary.skipped["unknown_symbol"]) == (["BTCUSDT"], 1)
+
+
 def test_frames_that_are_no_message_are_counted_in_either_way(tmp_path):
     lines = written(tmp_path / "plain", messages=500).read_bytes().splitlines(keepends=True)
     stamp = lines[100].split(b" ")[0]
