@@ -202,3 +202,27 @@ def test_a_file_that_can_t_be_made(tmp_path: Path) -> None:
 def test_what_never_began_leaves_no_file(tmp_path: Path) -> None:
     Recorder(tmp_path / "r", Recording(), NS).discard()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("rotate_daily", [False, True])
+def test_what_comes_just_after_the_last_look_starts_no_new_part(
+    rotate_daily: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class JustAfter(module.RunLog):
+        """An entry comes between the look that found none and whatever is done about that."""
+
+        said = 0
+
+        def take(self, *limits: int) -> bytes:
+            lines = super().take(*limits)
+            if not lines and self.said < 5:
+                self.said += 1
+                self.push("frame", NS + self.said, b'{"n":%d}' % self.said)
+            return lines
+
+    monkeypatch.setattr(module, "RunLog", JustAfter)
+    recorder = Recorder(tmp_path / "r.zst", Recording(rotate_daily=rotate_daily), NS)
+    eventually(lambda: recorder.log.said == 5)
+    recorder.close(NS + 6)
+    assert (recorder.result.failed, recorder.result.parts) == (None, 1)
+    assert frames(tmp_path / "r.zst") == [b'{"n":%d}' % n for n in range(1, 6)]
