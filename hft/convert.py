@@ -15,6 +15,7 @@ from hft._core import events as words
 from hft.backtesting import events, npz_writer
 from hft.backtesting.events import Events, EventWriter
 from hft.backtesting.npz_writer import NpzWriter
+from hft.backtesting.progress import Meter, on_terminal
 from hft.backtesting.sources import Data
 from hft.config import Config
 from hft.errors import ExitCode, UsageError
@@ -81,13 +82,13 @@ def convert(
             output, data.specs[0], trades=data.trades, tickers=tickers, base_latency_ns=base_latency_ns
         )
     messages: Counter[str] = Counter()
-    progress = _Progress(data)
-    with writer:
+    with on_terminal(not json) as progress, writer:
+        meter = Meter(data, progress)
         for part in data.batches():
             writer.append(part)
             messages.update(_count(part))
-            progress.show(sum(messages.values()))
-        progress.clear()
+            meter.tell(messages.total)
+        meter.tell(messages.total, at_once=True)
     for torn in data.torn:
         print(torn, file=sys.stderr)
     report = Report(
@@ -130,23 +131,3 @@ def as_text(report: Report) -> str:
     parts = [f"{report.records:,} records of {kinds}", f"{report.dialect} {symbols}"]
     parts += [f"left out: {refused}"] if refused else []
     return f"{report.output}: {'; '.join(parts)}; {report.seconds:.1f} s"
-
-
-class _Progress:
-    """A line on stderr, on a terminal only, four times a second at most."""
-
-    def __init__(self, data: Data) -> None:
-        self.data = data
-        self.wanted = sys.stderr.isatty()
-        self.shown = 0.0
-
-    def show(self, messages: int) -> None:
-        now = time.monotonic()
-        if self.wanted and now - self.shown >= 0.25:
-            self.shown = now
-            done = self.data.done / max(self.data.size, 1)
-            print(f"\r\x1b[K{done:4.0%}  {messages:,} messages", end="", file=sys.stderr, flush=True)
-
-    def clear(self) -> None:
-        if self.shown:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)

@@ -28,6 +28,7 @@ from hft.config import Config, LiveOptions
 from hft.errors import ExitCode, HftError, TradingHalted, UsageError, VenueUnreachable
 from hft.job import Job
 from hft.summary import Summary, as_text, read_json
+from hft.wiring import tradable
 
 STOP_S = 30.0
 """How long the engine may take to write everything once it was asked to stop: longer than its writer's patience with a busy
@@ -40,6 +41,7 @@ STOPPING = (signal.SIGINT, signal.SIGTERM)
 def live(config: Config, options: LiveOptions) -> int:
     """Run a session to its end; the exit code of the design."""
     exchange: Child | None = None
+    tradable(config.dialect, f"[feed] venue: {config.feed.venue}", "use binance-usdm")
     if config.monitoring.enabled:
         _free(config.monitoring.host, config.monitoring.port)
     with contextlib.ExitStack() as stack:

@@ -20,6 +20,7 @@ import uvloop
 
 from hft._core.engine import Engine
 from hft._core.runclock import RunClock
+from hft._core.types import Spec
 from hft.child import Child, embedded_exchange
 from hft.config import Config
 from hft.errors import DamagedData, ExitCode, VenueUnreachable
@@ -31,7 +32,7 @@ from hft.feed.recorder import Recorder
 from hft.feed.rest import RestClient
 from hft.log import close_log, get_logger, open_log
 from hft.summary import Recorded, counted
-from hft.wiring import build_engine, together
+from hft.wiring import build_engine
 
 LOOK_S = 0.5
 
@@ -79,9 +80,13 @@ class Job:
         """The embedded one, where it is recorded."""
         self.stopped_by = "duration"
         self.stopping = asyncio.Event()
+        self.failure: BaseException | None = None
 
     async def run(self, duration_s: float | None, rest_url: str, ws_url: str, dialect: str) -> Recording | None:
-        """Until the duration is over, a signal comes, or nothing can be recorded any more. None: stopped before it began."""
+        """Until the duration is over, a signal comes, or nothing can be recorded any more. None: stopped before it began.
+
+        What ended it before its time is raised by `check`, so that what was recorded is closed and told first.
+        """
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, partial(self.stop, number.name))
         work = asyncio.ensure_future(self._record(rest_url, ws_url, dialect))
@@ -89,13 +94,14 @@ class Job:
         await asyncio.wait({work, stopping}, timeout=duration_s, return_when=asyncio.FIRST_COMPLETED)
         self.stopping.set()
         work.cancel()
-        try:
-            with contextlib.suppress(asyncio.CancelledError):
-                await work
-        finally:
-            if self.began:          # whatever ended it: what was recorded is whole
-                self.recorder.close(self.clock.now())
-        return self._summary() if self.began else None
+        stopping.cancel()
+        await asyncio.wait({work})
+        if not work.cancelled() and (failure := work.exception()) is not None:
+            self.failure, self.stopped_by = failure, "a failure"
+        if not self.began:
+            return None
+        self.recorder.close(self.clock.now())
+        return self._summary()
 
     @property
     def began(self) -> bool:
@@ -106,6 +112,19 @@ class Job:
         """Ask it to end."""
         self.stopped_by = why
         self.stopping.set()
+
+    def check(self) -> None:
+        """Raise what ended it before its time: a failure of its own, or `DamagedData` for a recording that is not whole."""
+        found = self.recorder.result
+        if self.failure is not None:
+            raise self.failure
+        if self.recorder.broken:
+            raise DamagedData(
+                f"the recording is broken: {found.failed or f'{found.lost} entries are missing'}", where=found.path,
+                do="free the disk" if found.failed else "raise [recording] buffer_mb, or lower its level",
+            )
+        if not self.began and self.stopped_by == "duration":
+            raise VenueUnreachable("the duration was over before the venue had answered", do="give it longer, or try again")
 
     async def _record(self, rest_url: str, ws_url: str, dialect: str) -> None:
         feed = self.config.feed
@@ -141,7 +160,7 @@ class Job:
             exchange_info=[body],
         )
         return build_engine(
-            self.config, together([each.spec for each in resolved]), log=self.recorder.log, trading=False,
+            self.config, [_followed(each.spec) for each in resolved], log=self.recorder.log, trading=False,
             trade_source=self.config.feed.trade_source or self.venue.trades,
         )
 
@@ -166,6 +185,11 @@ class Job:
         )
 
 
+def _followed(spec: Spec) -> Spec:
+    """The same symbol for nobody: whatever it is quoted in, all are of one currency, since there are no profits to add."""
+    return Spec(spec.name, tick=spec.tick, step=spec.step, dialect=spec.dialect, quantum=spec.quantum, contract=spec.contract)
+
+
 def record(config: Config, path: Path, *, duration_s: float | None = None, json: bool = False) -> int:
     """Record until stopped, say what it came to; the exit code of the design.
 
@@ -188,9 +212,5 @@ def record(config: Config, path: Path, *, duration_s: float | None = None, json:
         result = uvloop.run(job.run(duration_s, at["rest"], at["ws"], at["dialect"]))
         if result is not None:
             print(msgspec.json.encode(result).decode() if json else result.to_text(), flush=True)
-        if recorder.broken:
-            found = recorder.result
-            way_out = "free the disk" if found.failed else "raise [recording] buffer_mb, or lower its level"
-            raise DamagedData(f"the recording is broken: {found.failed or f'{found.lost} entries are missing'}",
-                              where=found.path, do=way_out)
+        job.check()
         return int({"SIGINT": ExitCode.SIGINT, "SIGTERM": ExitCode.SIGTERM}.get(job.stopped_by, ExitCode.OK))

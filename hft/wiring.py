@@ -10,7 +10,7 @@ from hft._core.engine import Engine
 from hft._core.symbols import Symbols
 from hft._core.types import Spec
 from hft.config import Config
-from hft.errors import UsageError
+from hft.errors import NotBuiltError, UsageError
 from hft.feed import messages
 
 
@@ -49,6 +49,12 @@ def engine_settings(config: Config) -> dict[str, Any]:
         "sync_buffer_levels": engine.sync_buffer_levels,
         "compare_ms": config.feed.compare_ms,
     }
+
+
+def tradable(dialect: str, where: str, do: str) -> None:
+    """Raise `NotBuiltError` for a dialect whose symbols can be followed and recorded, and not yet traded (SEMANTICS 24)."""
+    if dialect == "coinm":
+        raise NotBuiltError("trading inverse contracts (COIN-M)", where=where, do=do)
 
 
 def together(specs: Sequence[Spec]) -> Symbols:

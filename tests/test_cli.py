@@ -99,7 +99,7 @@ def test_the_version_is_the_package_s(run):
         (["live", "--set", "strategy.paper_trading=false"],
          "hft: command line: [strategy] paper_trading: false: trading with real orders is not built yet; set it to true"),
         (["live", "--venue", "binance-coinm"],
-         "hft: command line: [feed] venue: binance-coinm: trading inverse contracts is not built yet; use binance-usdm"),
+         "hft: [feed] venue: binance-coinm: trading inverse contracts (COIN-M) is not built yet; use binance-usdm"),
         (["live", "--symbols", ","],
          "hft: command line: [strategy] symbols: [] is not allowed; give a list of 1 to 64 upper-case names such as BTCUSDT"),
     ],

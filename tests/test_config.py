@@ -150,7 +150,6 @@ def test_settings_travel_to_another_process_unchanged():
         ("strategy.persistence.batch_size", 20_000, "20000 is more than persist_channel_size = 10000; give at most that"),
         ("feed.venue", "nyse", '"nyse" is not allowed; give one of "embedded", "binance-spot", "binance-spot-data", '
          '"binance-spot-testnet", "binance-usdm", "binance-usdm-testnet", "binance-coinm"'),
-        ("feed.venue", "binance-coinm", "binance-coinm: trading inverse contracts is not built yet; use binance-usdm"),
         ("feed.rest_url", "localhost:80", '"localhost:80" is not allowed; give an http:// or https:// address'),
         ("engine.mode", "pipeline", 'pipeline is not built yet; set it to "inline"'),
         ("engine.book_window_ticks", 5000, "5000 is not a power of two; give 4096 or 8192"),

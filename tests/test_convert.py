@@ -216,6 +216,6 @@ def test_progress_is_for_a_terminal(capture, tmp_path):
     command = [sys.executable, "-m", "hft", "convert", str(capture), str(tmp_path / "x.events")]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=side, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True)
     os.close(side)
-    assert b"messages" in os.read(main, 4096)
+    assert b"events" in os.read(main, 4096)
     os.close(main)
     assert done.stdout.startswith(str(tmp_path / "x.events").encode() + b": ")

@@ -61,6 +61,15 @@ class Compared(NamedTuple):
     """The first one."""
 
 
+def run_in(database: str | Path, run_id: str) -> int:
+    """The number of a run in a database. Raises `UsageError` where there is no such run, or no database."""
+    with contextlib.closing(schema.open_to_read(database)) as db:
+        run = db.execute("SELECT run FROM runs WHERE run_id = ?", (run_id,)).get
+    if run is None:
+        raise UsageError(f"holds no run {run_id}", where=str(database), do="name its database with --database")
+    return int(run)
+
+
 def compare(recorded: str | Path, replayed: str | Path, run_id: str, summary: Summary | None, *, torn: bool) -> Compared:
     """Every table, causes first.
 
@@ -73,12 +82,10 @@ def compare(recorded: str | Path, replayed: str | Path, run_id: str, summary: Su
     torn : bool
         The recording breaks off, or the run was killed: what only one of the two can have come to is left out.
 
-    Raises `UsageError` where the recorded database has no such run.
+    Raises what `run_in` raises.
     """
+    run = run_in(recorded, run_id)
     with contextlib.closing(schema.open_to_read(recorded)) as a, contextlib.closing(schema.open_to_read(replayed)) as b:
-        run = a.execute("SELECT run FROM runs WHERE run_id = ?", (run_id,)).get
-        if run is None:
-            raise UsageError(f"holds no run {run_id}", where=str(recorded), do="name its database with --database")
         tables = {table: (_rows(a, table, run), _rows(b, table, run)) for table in KEYS}
         told = a.execute("SELECT summary FROM runs WHERE run = ?", (run,)).get
     if torn:

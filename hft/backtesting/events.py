@@ -13,15 +13,13 @@ in `hft/_core/events.pxd`: one a level for a depth update or a REST book, bids f
 
 from __future__ import annotations
 
-import contextlib
 import mmap
 import os
 import struct
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -29,6 +27,7 @@ from msgspec.structs import asdict
 from numpy.typing import NDArray
 
 from hft._core.types import Spec
+from hft.backtesting.output import Output
 from hft.errors import NOT_JSON, DamagedData, UsageError
 
 EVENT = np.dtype([
@@ -93,8 +92,8 @@ class Header(msgspec.Struct, frozen=True):
     """Names of the files that it was made from."""
 
 
-class EventWriter:
-    """Writes an event file; it is there, whole, once `close` returns, and until then under the name with ``.part`` behind it.
+class EventWriter(Output):
+    """Writes an event file, see `Output`.
 
     Parameters
     ----------
@@ -105,8 +104,6 @@ class EventWriter:
         The one source of traded volume (SEMANTICS 10).
     sources : sequence of str
         Names of the files that it is made from.
-
-    As a context manager it closes at the end, and leaves nothing behind where an exception ended it.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp(), "one.events")
@@ -120,7 +117,6 @@ class EventWriter:
     def __init__(
         self, path: str | Path, symbols: Sequence[Spec], *, trades: str = "trade", sources: Sequence[str] = ()
     ) -> None:
-        self.path = Path(path)
         self.count = 0
         dialects = {spec.dialect for spec in symbols}
         if len(dialects) != 1:
@@ -128,13 +124,10 @@ class EventWriter:
         header = Header(dialects.pop(), trades, tuple(map(Scales.of, symbols)), tuple(sources))
         self._symbols = len(header.symbols)
         self._last_ns = 0
-        self._part = self.path.with_name(self.path.name + ".part")
         self._header = _packed(header)
-        try:
-            self._file = self._part.open("wb")
+        super().__init__(path)
+        with self._on_disk():
             self._file.write(self._header)
-        except OSError as error:
-            raise UsageError(f"can't be written: {error.strerror}", where=str(self.path), do="name another file") from None
 
     def append(self, records: Events) -> None:
         """Append whole messages. ValueError for records that are no `EVENT`, go back in time, or name no symbol of the file."""
@@ -147,33 +140,15 @@ class EventWriter:
             raise ValueError("the records go back in time")
         if int(records["symbol"].max()) >= self._symbols:
             raise ValueError(f"symbol {int(records['symbol'].max())} is none of the file's {self._symbols}")
-        self._file.write(np.ascontiguousarray(records).data)
+        with self._on_disk():
+            self._file.write(np.ascontiguousarray(records).data)
         self._last_ns = int(times[-1])
         self.count += len(records)
 
-    def close(self) -> None:
-        """Write the number of records, and give the file its name."""
-        if self._file.closed:
-            return
-        with self._file as file:
-            file.seek(0)
-            file.write(_FIXED.pack(MAGIC, VERSION, len(self._header), self.count))
-        os.replace(self._part, self.path)
-
-    def discard(self) -> None:
-        """Leave nothing behind."""
-        self._file.close()
-        with contextlib.suppress(FileNotFoundError):
-            self._part.unlink()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.discard()
+    def _finish(self) -> None:
+        """The number of records."""
+        self._file.seek(0)
+        self._file.write(_FIXED.pack(MAGIC, VERSION, len(self._header), self.count))
 
 
 def _packed(header: Header) -> bytes:

@@ -30,7 +30,6 @@ EXCH, LOCAL, BUY, SELL = 1 << 31, 1 << 30, 1 << 29, 1 << 28
 KIND = SELL - 1
 DEPTH, TRADE, CLEAR, SNAPSHOT, BBO = 1, 2, 3, 4, 5
 BEST_BID, BEST_ASK = 103, 104       # of their converter's option `t`
-_ORDERS = (10, 11, 12, 13)          # market by order
 _OWN = 100                          # from here on kinds are a user's own
 
 _TOLERANCE = 1e-4

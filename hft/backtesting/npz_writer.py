@@ -10,11 +10,7 @@ The rules, in the order they are applied (docs/formats.md tells them at length):
 
 from __future__ import annotations
 
-import contextlib
-import os
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,8 +33,8 @@ from hft.backtesting.npz_rows import (
     Rows,
     to_floats,
 )
+from hft.backtesting.output import Output
 from hft.backtesting.records import joined_order
-from hft.errors import UsageError
 
 SUFFIX = ".npz"
 _KINDS = words.KINDS
@@ -106,8 +102,8 @@ def in_order(rows: Rows, *, base_latency_ns: int = 0) -> Rows:
     return out
 
 
-class NpzWriter:
-    """Writes one symbol's messages; the file is there, whole, once `close` returns.
+class NpzWriter(Output):
+    """Writes one symbol's messages, see `Output`.
 
     All rows are held in memory until then, since the order by exchange stamp can't be told earlier: about 200 bytes a row.
 
@@ -126,16 +122,11 @@ class NpzWriter:
     def __init__(
         self, path: str | Path, spec: Spec, *, trades: str = "trade", tickers: bool = False, base_latency_ns: int = 0
     ) -> None:
-        self.path = Path(path)
         self.count = 0
         self.spec, self.trades, self.tickers, self.base_latency_ns = spec, trades, tickers, base_latency_ns
         self._rows: list[Rows] = []
         self._venue_ns = 0
-        self._part = self.path.with_name(self.path.name + ".part")
-        try:
-            self._file = self._part.open("wb")
-        except OSError as error:
-            raise UsageError(f"can't be written: {error.strerror}", where=str(path), do="name another file") from None
+        super().__init__(path)
 
     def append(self, records: Events) -> None:
         """Append whole messages of the one symbol."""
@@ -155,35 +146,12 @@ class NpzWriter:
         for rows in before:
             rows["exch_ts"] = np.maximum(rows["local_ts"] - (first["local_ts"] - first["exch_ts"]), 1)
 
-    def close(self) -> None:
+    def _finish(self) -> None:
         """Order the rows, and write them."""
-        if self._file.closed:
-            return
         rows = np.concatenate(self._rows) if self._rows else np.empty(0, ROW)
         self._rows.clear()
         if not self._venue_ns:
             rows["exch_ts"] = rows["local_ts"]
         rows = in_order(rows, base_latency_ns=self.base_latency_ns)
         self.count = len(rows)
-        with self._file as file:
-            np.savez_compressed(file, data=rows)
-        os.replace(self._part, self.path)
-
-    def discard(self) -> None:
-        """Leave nothing behind."""
-        self._file.close()
-        with contextlib.suppress(FileNotFoundError):
-            self._part.unlink()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if kind is None:
-            try:
-                self.close()
-            except BaseException:
-                self.discard()
-                raise
-        else:
-            self.discard()
+        np.savez_compressed(self._file, data=rows)

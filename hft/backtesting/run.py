@@ -7,11 +7,10 @@ Everything else, and a mixture, becomes event records on the way. What comes of 
 from __future__ import annotations
 
 import os
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from msgspec.structs import replace
 
@@ -19,29 +18,17 @@ from hft._core.engine import Engine
 from hft._core.events import KINDS, replay_events
 from hft._core.journal import Journal
 from hft.backtesting.events import Events
+from hft.backtesting.progress import Meter, Progress
 from hft.backtesting.result import Collector, Result
 from hft.backtesting.settings import settled
 from hft.backtesting.sources import Captures, Data, Recorded
 from hft.config import Config
-from hft.errors import DamagedData, NotBuiltError, UsageError
+from hft.errors import DamagedData, UsageError
 from hft.feed.tape import batches
 from hft.summary import REJECTED_MESSAGES, Summary, summarise
-from hft.wiring import build_engine, together
+from hft.wiring import build_engine, together, tradable
 
 StrPath = str | os.PathLike[str]
-
-REFRESH_S = 0.2
-
-
-class Progress(NamedTuple):
-    """How far a backtest has come."""
-
-    done: int
-    """Bytes of the data's files."""
-    total: int
-    events: int
-    """Messages that the engine was given."""
-    seconds: float
 
 
 def backtest(
@@ -161,8 +148,7 @@ class _Run:
         # Drained when half full: an input finds room for whatever it may cause, and new orders are never refused for want of it.
         self.journal = Journal(min(max(1 << 15, 16 * config.engine.max_open_orders), 1 << 24), run=1)
         self.room = self.journal.capacity // 2
-        if data.dialect == "coinm":
-            raise NotBuiltError("trading inverse contracts (COIN-M)", where=data.where, do="use spot or USD-M data")
+        tradable(data.dialect, data.where, "use spot or USD-M data")
         try:
             traded = together(data.specs)
         except UsageError as error:
@@ -170,10 +156,9 @@ class _Run:
         self.engine = build_engine(config, traded, run=1, journal=self.journal, trade_source=data.trades, replayed=True)
         self.collector = Collector(self.engine, self.journal)
         self.first_ns = 0
-        self._told = 0.0
 
     def run(self) -> Result:
-        begun = time.perf_counter()
+        meter = Meter(self.data, self.progress)
         sample_at: int | None = None
         for part in self._parts():
             while (next_ns := part.next_ns) is not None and not self.engine.halted:
@@ -186,11 +171,11 @@ class _Run:
                 part.advance(self.engine, until_ns=sample_at, room=self.room)
                 if self.engine.journal_room < self.room:
                     self.collector.drain()
-                self._tell(begun)
+                meter.tell(self._events)
         end_ns = self.engine.stop(self.engine.now_ns)
         self.collector.sample(end_ns)
-        seconds = time.perf_counter() - begun
-        self._tell(begun, at_once=True)
+        seconds = meter.seconds
+        meter.tell(self._events, at_once=True)
         return self.collector.result(self._summary(), seconds=seconds, torn=self.data.torn)
 
     def _parts(self) -> Iterator[_Part]:
@@ -221,12 +206,8 @@ class _Run:
             if i not in opened:
                 self.engine.connect(spec.name, int(records["recv_ns"][0]))
 
-    def _tell(self, begun: float, at_once: bool = False) -> None:
-        seconds = time.perf_counter() - begun
-        if self.progress is not None and (at_once or seconds - self._told >= REFRESH_S):
-            self._told = seconds
-            events = sum(self.engine.counters()["messages"].values())
-            self.progress(Progress(self.data.done, self.data.size, events, seconds))
+    def _events(self) -> int:
+        return sum(self.engine.counters()["messages"].values())
 
     def _summary(self) -> Summary:
         engine = self.engine

@@ -66,7 +66,8 @@ class Captures(Source):
 
     def survey(self, wanted: Sequence[str]) -> Survey:
         """Every book has its beginning: a REST answer, or it waits for one."""
-        return replace(self.session.survey, opened=set(self.session.survey.symbols))
+        seen = self.session.seek(wanted)
+        return replace(seen, opened=set(seen.symbols))
 
     def batches(self, specs: Sequence[Spec]) -> Iterator[Events]:
         encoder = self._encoder = EventEncoder(specs, messages.load)

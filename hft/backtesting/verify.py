@@ -15,15 +15,16 @@ from typing import Any
 
 import msgspec
 
+from hft._core import status
 from hft._core.engine import Engine
 from hft._core.journal import Journal
 from hft._core.page import StatePage
 from hft._core.types import Spec
-from hft.backtesting.compare import Difference, compare
+from hft.backtesting.compare import Difference, compare, run_in
 from hft.config import Config
 from hft.errors import DamagedData, ExitCode, HftError, UsageError
 from hft.feed.captures import Capture, Kind, Record
-from hft.feed.recording import mark
+from hft.feed.recording import OF_A_SYMBOL, mark
 from hft.feed.tape import BATCH_BYTES, BATCH_RECORDS, Tape
 from hft.periodic import Links, put_rows
 from hft.persistence import schema
@@ -52,12 +53,8 @@ class Run(msgspec.Struct, frozen=True):
     database: str
     started_ns: int
     kill: str | None
-    settings: dict[str, Any]
+    settings: Config
     symbols: list[dict[str, Any]]
-
-    @property
-    def config(self) -> Config:
-        return msgspec.convert(self.settings, Config)
 
     @property
     def specs(self) -> list[Spec]:
@@ -135,9 +132,10 @@ def verify(path: str | Path, database: str | Path | None = None) -> Verdict:
     records = iter(capture)
     run = _run_of(records, str(path))
     where = str(database or run.database)
+    run_in(where, run.run_id)       # said before the run is done again, which may take as long as it pleases
     with tempfile.TemporaryDirectory(prefix="hft-verify-") as folder:
         again = Path(folder) / "again.db"
-        replay = _Replay(run, again)
+        replay = _Replay(run, again, str(path))
         try:
             replay.run(records)
             replay.finish()
@@ -157,7 +155,7 @@ def _run_of(records: Iterator[Record], where: str) -> Run:
         if record.kind is Kind.LOG:
             name, value = mark(record)
             if name == "run":
-                return msgspec.convert(value, Run)
+                return _understood(value, where)
             if name not in ASIDE:
                 break
         elif record.kind is not Kind.EXCHANGE_INFO:
@@ -165,26 +163,41 @@ def _run_of(records: Iterator[Record], where: str) -> Run:
     raise UsageError("nobody traded while this was recorded", where=where, do="name what `hft live --record` wrote")
 
 
+def _understood(line: Any, where: str) -> Run:
+    """What the `run` line says. Settings and codes are those of the version that wrote it."""
+    try:
+        run = msgspec.convert(line, Run)
+        if run.kill is not None and run.kill not in status.NAMES.values():
+            raise ValueError(f"a kill switch that is on for {run.kill!r}")
+        _ = run.specs
+    except (ValueError, TypeError, KeyError) as error:
+        raise DamagedData(f"its `run` line: {error}", where=where, do="verify with the version of hft that recorded it") from None
+    return run
+
+
 class _Replay:
     """The engine of a run, built and driven again."""
 
-    def __init__(self, run: Run, database: Path) -> None:
-        self.run_line = run
+    def __init__(self, run: Run, database: Path, where: str) -> None:
+        self.run_line, self.where = run, where
+        self._names = frozenset(spec.name for spec in run.specs)
         self.inputs = self.states = 0
         self.parted: StateDifference | None = None
         self.summary: Summary | None = None
         self._same_ns = run.started_ns
         self._links = Links()
-        config, specs = run.config, together(run.specs)
+        specs = together(run.specs)
         journal = Journal(CAPACITY)
         self.page = StatePage.create(None, list(specs), start_ns=run.started_ns)
         _number_from(database, run.run)
         self.writer = Writer(database, journal, list(specs), batch_size=10_000, interval_ms=2, queue_size=PERIODIC)
         self.writer.open_run(
-            strategy_id=run.strategy, version="", venue=run.venue, settings=run.settings, started_ns=run.started_ns
+            strategy_id=run.strategy, version="", venue=run.venue, settings=msgspec.to_builtins(run.settings),
+            started_ns=run.started_ns,
         )
         self.engine: Engine = build_engine(
-            config, specs, run=run.run, page=self.page, journal=journal, trade_source=run.trades, replayed=True, kill=run.kill
+            run.settings, specs, run=run.run, page=self.page, journal=journal, trade_source=run.trades, replayed=True,
+            kill=run.kill,
         )
         self.writer.start()
 
@@ -195,6 +208,7 @@ class _Replay:
             if record.kind is Kind.EXCHANGE_INFO:
                 continue
             name, value = mark(record) if record.kind is Kind.LOG and b'"timer"' not in record.data else ("", None)
+            self._known(name, value, record)
             if name == "state" or name in ASIDE:
                 self._advance(tape, count)
                 tape, count, held = Tape(), 0, 0
@@ -207,6 +221,16 @@ class _Replay:
                 self._advance(tape, count)
                 tape, count, held = Tape(), 0, 0
         self._advance(tape, count)
+
+    def _known(self, name: str, value: Any, record: Record) -> None:
+        """Nothing is said of a symbol that the run does not have."""
+        said = [value] if name in OF_A_SYMBOL else list(value) if name == "state" else [record.symbol] if record.symbol else []
+        for symbol in said:
+            if symbol not in self._names:
+                raise DamagedData(
+                    f"{symbol} is spoken of at {record.ns}, which is no symbol of the run", where=self.where,
+                    do="copy the recording again from where it came from",
+                )
 
     def _advance(self, tape: Tape, count: int) -> None:
         while tape.next_ns is not None:
@@ -234,7 +258,7 @@ class _Replay:
                 self.page.count(counter)
         elif name == "broken":
             raise DamagedData(
-                f"the recording is broken: {value['lost']} inputs are missing at {ns}", where=self.run_line.run_id,
+                f"the recording is broken: {value['lost']} inputs are missing at {ns}", where=self.where,
                 do="nothing can be proved from it; record with a larger [recording] buffer_mb",
             )
 

@@ -12,7 +12,7 @@ from hft.cli.options import Assignments, ConfigFile, Json, Symbols, settings, sy
 
 def backtest(
     data: Annotated[
-        list[Path], typer.Argument(metavar="DATA…", help="Captures, recordings, event files; several are one session.")
+        list[Path], typer.Argument(metavar="DATA…", help="Files of any kind that is read, and of several: one session.")
     ],
     config: ConfigFile = None,
     symbols: Symbols = None,
@@ -21,7 +21,8 @@ def backtest(
 ) -> int:
     """Run the engine over recorded data, as fast as it goes.
 
-    The dialect and the symbols are recognised; `--symbols` trades only those named. Several files are merged in receive order.
+    Captures, recordings, event files, Tardis CSV, hftbacktest's events. The dialect and the symbols are recognised; `--symbols`
+    trades only those named. Several files are merged in receive order.
     At the end open orders are cancelled, every report is told, and a summary is printed.
 
     \b

@@ -25,10 +25,6 @@ def _check_built(config: Config, where: Callable[..., str]) -> None:
         raise NotBuiltError("pipeline", where=where("engine", "mode"), do='set it to "inline"')
     if config.signal.kind == "onnx":
         raise NotBuiltError("onnx", where=where("signal", "kind"), do='set it to "imbalance"')
-    if config.dialect == "coinm":
-        raise NotBuiltError(
-            f"{config.feed.venue}: trading inverse contracts", where=where("feed", "venue"), do="use binance-usdm"
-        )
 
 
 def _check_symbols(config: Config, where: Callable[..., str]) -> None:

@@ -30,6 +30,7 @@ FLUSH_S = 0.4
 CHUNK = 1 << 18
 """Bytes of the run log at a time."""
 DAY_NS = 86_400 * 10**9
+NEVER_NS = 2**63 - 1
 END_ROOM = 4096
 
 log = get_logger("hft.recorder")
@@ -179,12 +180,10 @@ class Recorder:
 
     def _move(self) -> bool:
         """Some entries from memory to the file; False when there were none."""
-        lines = self.log.take(CHUNK, self._day_ends) if self._day_ends else self.log.take(CHUNK)
-        if lines:
-            self._write(self._packer.pack(lines))
-        elif self._day_ends and (next_ns := self.log.next_ns) is not None and next_ns >= self._day_ends:
+        next_ns = self.log.next_ns      # looked at before any is taken: the engine's thread may push at any time
+        if next_ns is not None and next_ns >= self._day_ends:
             self._rotate(next_ns)
-            return True
+        self._write(self._packer.pack(self.log.take(CHUNK, self._day_ends)))
         if time.monotonic() >= self._flush_at:
             self._flush()
         if self.log.lost != self._told:
@@ -192,7 +191,7 @@ class Recorder:
             log.warning("the recorder can't keep up: the recording is broken", lost=self._told, path=str(self._parts[-1]))
         if self.settings.rotate_mb and self._written >= self.settings.rotate_mb * 1_000_000:
             self._rotate(self.log.next_ns)
-        return bool(lines)
+        return next_ns is not None
 
     def _rotate(self, now_ns: int | None) -> None:
         """The next part begins with the entry of this stamp; there is none before there is an entry for it."""
@@ -210,7 +209,7 @@ class Recorder:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         self._parts.append(path)
         self._written = 0
-        self._day_ends = (now_ns // DAY_NS + 1) * DAY_NS if self.settings.rotate_daily else 0
+        self._day_ends = (now_ns // DAY_NS + 1) * DAY_NS if self.settings.rotate_daily else NEVER_NS
         self._write(self._packer.pack(opening(part, self._session, VERSION, now_ns)))
         self._flush()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import enum
 import re
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import msgspec
 
@@ -62,6 +62,15 @@ class _Broken(msgspec.Struct):
     lost: int
 
 
+class Link(TypedDict):
+    """What the feed told of a connection."""
+
+    kind: str
+    text: str
+    connection: str
+    symbols: list[str]
+
+
 _line = msgspec.json.Decoder(_Line).decode
 _FIRST = re.compile(rb'\d+ \{"hft":\{"recording":')
 _REST_KINDS = {"depth": Kind.SNAPSHOT, "exchangeInfo": Kind.EXCHANGE_INFO}
@@ -79,7 +88,7 @@ def opening(part: int, session: str, version: str, now_ns: int) -> bytes:
 
 _VALUES: dict[str, Any] = {
     "connect": str, "disconnect": str, "resync": str, "timer": bool, "kill": bool, "journal_full": bool, "stop": bool,
-    "end": bool, "state": dict[str, str],
+    "end": bool, "state": dict[str, str], "link": Link,
 }  # fmt: skip
 OF_A_SYMBOL = ("connect", "disconnect", "resync")
 

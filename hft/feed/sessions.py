@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import re
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -58,12 +59,19 @@ class Session:
         """What all of it holds. Raises `UsageError` for files of different dialects."""
         return together((str(capture.path), seen) for capture, seen in zip(self.captures, self.surveys, strict=True))
 
+    def seek(self, symbols: Iterable[str]) -> Survey:
+        """What all of it holds; looked at to its end where its beginning does not show all of `symbols`."""
+        if not set(symbols) <= set(self.survey.symbols):
+            del self.survey
+            self.surveys = [survey(capture, limit=sys.maxsize) for capture in self.captures]
+        return self.survey
+
     def specs(self, config: Config, symbols: Sequence[str] | None = None) -> list[specs.ResolvedSpec]:
         """The specification of each symbol, or of those named (SEMANTICS 28), with the fees of the session's venue.
 
         Raises `DamagedData` where no message tells dialect or symbol, and what `hft.feed.specs.resolve` raises.
         """
-        seen = self.survey.require(self.where)
+        seen = self.seek(symbols or ()).require(self.where)
         return specs.resolve(
             list(symbols or seen.symbols), seen.dialect, fees=config.fees_of(seen.dialect), fee_asset=config.broker.fee_asset,
             settings=config.feed.symbols, exchange_info=seen.exchange_info, printed=seen.printed,

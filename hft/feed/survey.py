@@ -148,8 +148,8 @@ def _dialect(data: _Data) -> str:
 def survey(records: Iterable[Record], limit: int = 10_000) -> Survey:
     """Looks at the first `limit` records.
 
-    A symbol that stays silent for longer is not found; name the symbols where that matters. Messages that are no JSON of a
-    venue's are passed over.
+    A symbol that stays silent for longer is not found: `hft.feed.sessions.Session.seek` looks further for those that were named.
+    Messages that are no JSON of a venue's are passed over.
 
     >>> frame = b'{"e":"trade","E":1,"T":1,"s":"BTCUSDT","t":1,"p":"61800.30","q":"0.006","X":"MARKET","m":false}'
     >>> book = b'{"lastUpdateId":1,"E":1,"T":1,"bids":[["61800.20","1.5"]],"asks":[]}'
@@ -180,6 +180,8 @@ def survey(records: Iterable[Record], limit: int = 10_000) -> Survey:
             found.printed[symbol] = Printed()
         if symbol:
             _see(found.printed[symbol], data)
+    if found.opened:        # a recording: whatever else was heard, nobody had asked for it
+        found.symbols = [name for name in found.symbols if name in found.opened]
     return found
 
 

@@ -11,7 +11,7 @@ import pytest
 
 import hft
 from hft._core.engine import Engine
-from hft.backtesting.run import Progress
+from hft.backtesting.progress import Progress
 from hft.backtesting.settings import settled
 from hft.config import Config, load
 from hft.errors import ConfigError, DamagedData, NotBuiltError, UsageError
@@ -197,6 +197,22 @@ def test_symbols_are_restricted(tmp_path):
         hft.backtest(files, symbols=["BTCUSDT", "XRPUSDT"])
 
 
+def test_a_symbol_that_is_heard_late_is_found_by_its_name(tmp_path):
+    """Later than a file is looked at to tell what it holds."""
+    sessions = written(tmp_path / "b", messages=10_500), written(tmp_path / "e", symbol="ETHUSDT", seed=4)
+    bitcoin, ether = ([each for each in Session([path]) if each.kind is Kind.FRAME] for path in sessions)
+    shift = bitcoin[-1].ns - ether[0].ns
+    later = [each._replace(ns=each.ns + shift) for each in ether]
+    lines = [b"%d %s\n" % (each.ns, each.data) for each in bitcoin + later]
+    (tmp_path / "both").write_bytes(b"".join(lines))
+    assert hft.backtest(tmp_path / "both").summary.symbols == ["BTCUSDT"]
+    for symbols in (["BTCUSDT", "ETHUSDT"], ["ETHUSDT"]):
+        summary = hft.backtest(tmp_path / "both", symbols=symbols).summary
+        assert summary.symbols == symbols
+        assert "unknown_symbol" not in summary.skipped
+        assert summary.skipped["buffered"] > 100            # without a snapshot it waits for one
+
+
 @pytest.mark.parametrize(("event", "reason"), [("disconnect", "not_connected"), ("resync", "buffered")])
 def test_a_recording_says_what_became_of_its_streams(tmp_path, event, reason):
     """A book that was lost or given up then is so now, and commands of whoever traded then are not repeated."""
@@ -217,6 +233,19 @@ def test_a_recording_says_what_became_of_its_streams(tmp_path, event, reason):
     assert result.summary.skipped[reason] > 30
     assert not result.series["synced"][-1]
     same(hft.backtest(converted(tmp_path / "r.events", tmp_path / "recording"), **EASY), result)
+
+
+def test_a_symbol_that_a_recording_never_asked_for_is_not_traded(tmp_path):
+    """What is not wanted at all was refused then, and so it is now."""
+    lines = written(tmp_path / "plain", messages=500).read_bytes().splitlines(keepends=True)
+    first, stamp = lines[0].split(b" ")[0], lines[100].split(b" ")[0]
+    kept = [
+        first + b' {"hft":{"recording":{"format":1}}}\n', first + b' {"hft":{"connect":"BTCUSDT"}}\n', *lines[:100],
+        stamp + b' {"e":"trade","E":1,"T":1,"s":"NOSUCHUSDT","t":1,"p":"1","q":"1","X":"MARKET","m":true}\n', *lines[100:],
+    ]
+    (tmp_path / "recording").write_bytes(b"".join(kept))
+    summary = hft.backtest(tmp_path / "recording").summary
+    assert (summary.symbols, summary.skipped["unknown_symbol"]) == (["BTCUSDT"], 1)
 
 
 def test_frames_that_are_no_message_are_counted_in_either_way(tmp_path):

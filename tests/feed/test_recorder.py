@@ -122,6 +122,19 @@ def test_parts_by_day_break_at_midnight_exactly(tmp_path: Path) -> None:
     assert len(frames(tmp_path / "r.gz")) == 5
 
 
+@pytest.mark.parametrize("how", [Recording(buffer_mb=1), Recording(buffer_mb=1, rotate_daily=True)])
+def test_a_message_that_finds_no_room_before_the_buffer_s_end(tmp_path: Path, how: Recording) -> None:
+    """It begins anew at the start of the buffer; what is passed over there, more than is taken at a time, is no entry."""
+    recorder = Recorder(tmp_path / "r", how, NS)
+    sizes = [700_000, 400_000, 400_000, 700_000]
+    for n, size in enumerate(sizes):
+        recorder.log.push("frame", NS, b"{%b}" % (b"%d" % n * size))
+        eventually(lambda: recorder.log.used == 0)
+    recorder.close(NS)
+    assert (recorder.result.failed, recorder.result.lost, recorder.result.parts) == (None, 0, 1)
+    assert [len(frame) - 2 for frame in frames(tmp_path / "r")] == sizes
+
+
 def test_one_that_can_t_keep_up_says_what_is_missing_and_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that takes nothing for a while: entries are lost, counted, and the rest is whole."""
     write, slow = os.write, {"held": True}

@@ -81,8 +81,9 @@ def logged(records):
     middle = records[1_500].ns
     return [
         line(records[0].ns, connect="BTCUSDT"), *records[:1_500], line(middle, state={"BTCUSDT": "00ff"}),
-        line(middle, kill=True), line(middle, timer=True), line(middle, disconnect="BTCUSDT"), line(middle, link={"kind": "x"}),
-        line(middle, stop=True), *records[1_500:1_600],
+        line(middle, kill=True), line(middle, timer=True), line(middle, disconnect="BTCUSDT"),
+        line(middle, link={"kind": "x", "text": "", "connection": "", "symbols": []}), line(middle, stop=True),
+        *records[1_500:1_600],
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import time
 from collections import Counter
 from pathlib import Path
@@ -114,6 +115,19 @@ def test_parts(tmp_path: Path) -> None:
     assert follow(tmp_path / "r.jsonl")["frames"] == found["messages"] - 1
 
 
+def test_symbols_of_any_currency_are_recorded_at_once(tmp_path: Path) -> None:
+    """Nobody trades them: there is nothing to add."""
+    symbols = "NKNUSDT,BLZETH,LRCBTC,RUNEEUR"
+    with exchange("--capture", str(data.find(data.SPOT_FOUR)), "--speed", "5", cwd=tmp_path) as at:
+        found = summary(hft(
+            "record", "r.gz", "--json", "--duration", "4", "--symbols", symbols, "--rest-url", at["rest"], "--ws-url", at["ws"],
+            cwd=tmp_path,
+        ))
+    assert found["symbols"] == symbols.split(",")
+    named = [value for _, name, value in marks(tmp_path / "r.gz") if name == "connect"]
+    assert sorted(named) == sorted(symbols.split(","))
+
+
 def test_nothing_to_record_leaves_no_file(tmp_path: Path) -> None:
     done = hft("record", "r.gz", "--rest-url", "http://127.0.0.1:9", "--ws-url", "ws://127.0.0.1:9", cwd=tmp_path)
     assert done.returncode == 3
@@ -121,6 +135,29 @@ def test_nothing_to_record_leaves_no_file(tmp_path: Path) -> None:
         done = hft("record", "r.gz", "--symbols", "BTCUSTD", "--rest-url", at["rest"], "--ws-url", at["ws"], cwd=tmp_path)
     assert done.returncode == 2
     assert "did you mean BTCUSDT" in done.stderr
+    assert not (tmp_path / "r.gz").exists()
+
+
+def test_a_venue_that_goes_leaves_a_file_that_is_closed(tmp_path: Path) -> None:
+    with started("record", "r.gz", "--json", cwd=tmp_path) as process:
+        time.sleep(4)
+        exchange_, = children(process.pid)
+        os.kill(exchange_, signal.SIGKILL)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, json.loads(out)["stopped_by"]) == (3, "a failure")
+    assert "the embedded exchange ended" in err.splitlines()[-1]
+    assert marks(tmp_path / "r.gz")[-1][1:] == ("end", True)
+
+
+def test_a_venue_that_does_not_answer_in_time_is_no_success(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        done = hft(
+            "record", "r.gz", "--duration", "1", "--rest-url", f"http://127.0.0.1:{port}", "--ws-url", f"ws://127.0.0.1:{port}",
+            cwd=tmp_path,
+        )
+    assert done.returncode == 3
+    assert "before the venue had answered" in done.stderr
     assert not (tmp_path / "r.gz").exists()
 
 

@@ -189,6 +189,28 @@ def test_a_broken_recording_is_refused(copy: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("was", "becomes", "told"),
+    [
+        (b'"signal":{"kind"', b'"signals":{"kind"', "unknown field `signals`"),
+        (b'"run_id":', b'"id":', "missing required field `run_id`"),
+        (b'"kill":null', b'"kill":"a whim"', "a kill switch that is on for 'a whim'"),
+        (b'"tick":"0.1"', b'"ticks":"0.1"', "`run` line"),
+        (b'{"connect":"BTCUSDT"}', b'{"connect":"XRPUSDT"}', "XRPUSDT is spoken of"),
+        (b'{"state":{"BTCUSDT"', b'{"state":{"XRPUSDT"', "XRPUSDT is spoken of"),
+        (b'{"link":{"kind"', b'{"link":{"kin"', "missing required field `kind`"),
+    ],
+)
+def test_a_line_that_makes_no_sense_is_one_line_of_error(copy: Path, was: bytes, becomes: bytes, told: str) -> None:
+    path = copy / "run.jsonl"
+    content = path.read_bytes()
+    assert was in content
+    path.write_bytes(content.replace(was, becomes, 1))
+    done = hft("verify", "run.jsonl", cwd=copy)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (4, "", 1)
+    assert told in done.stderr
+
+
 def test_a_recording_of_nobody_s_run(tmp_path: Path) -> None:
     summary(hft("record", "r.gz", "--duration", "2", "--json", cwd=tmp_path))
     done = hft("verify", "r.gz", cwd=tmp_path)

@@ -1,0 +1,72 @@
+"""A file that is there whole, or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from hft.errors import UsageError
+
+
+class Output(ABC):
+    """What writes one file: it is there, whole, once `close` returns, and until then under the name with ``.part`` behind it.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    As a context manager it closes at the end, and leaves nothing behind where an exception ended it. Raises `UsageError` where
+    the file can't be made or the disk takes no more.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._part = self.path.with_name(self.path.name + ".part")
+        with self._on_disk():
+            self._file = self._part.open("wb")
+
+    @contextlib.contextmanager
+    def _on_disk(self) -> Iterator[None]:
+        """Around everything that the disk may refuse."""
+        try:
+            yield
+        except OSError as error:
+            what = f"can't be written: {error.strerror or error}"
+            raise UsageError(what, where=str(self.path), do="name another file, where there is room") from None
+
+    @abstractmethod
+    def _finish(self) -> None:
+        """Write what is still to be written."""
+
+    def close(self) -> None:
+        """Write what is still to be written, and give the file its name."""
+        if self._file.closed:
+            return
+        with self._on_disk():
+            self._finish()
+            self._file.close()
+            os.replace(self._part, self.path)
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        with contextlib.suppress(OSError):      # what is still in its buffer may find no room
+            self._file.close()
+        self._part.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is not None:
+            self.discard()
+            return
+        try:
+            self.close()
+        except BaseException:
+            self.discard()
+            raise

@@ -1,0 +1,57 @@
+"""A file that is written is there whole, or not at all: real writers on a disk that takes no more."""
+
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hft._core.types import Spec
+from hft.backtesting.events import EVENT, EventWriter
+from hft.backtesting.npz_writer import NpzWriter
+from hft.errors import UsageError
+from tests import data
+
+ROOT = Path(__file__).parents[2]
+SPEC = Spec("BTCUSDT", tick="0.1", step="0.001")
+
+
+def writer_of(path):
+    return EventWriter(path, [SPEC]) if path.suffix == ".events" else NpzWriter(path, SPEC)
+
+
+@pytest.fixture(params=["x.events", "x.npz"])
+def path(request, tmp_path):
+    return tmp_path / request.param
+
+
+def test_it_has_its_name_when_it_is_whole(path):
+    with writer_of(path) as writer:
+        writer.append(np.zeros(1, EVENT))
+        assert [each.name for each in path.parent.iterdir()] == [path.name + ".part"]
+    assert list(path.parent.iterdir()) == [path]
+    writer.close()
+
+
+def test_nothing_is_left_of_what_failed(path):
+    with pytest.raises(ValueError, match="of the reader's"), writer_of(path):
+        raise ValueError("a failure of the reader's")
+    assert list(path.parent.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there(path):
+    with pytest.raises(UsageError, match="can't be written: No such file"):
+        writer_of(path.parent / "nowhere" / path.name)
+
+
+def test_a_disk_that_is_full_is_one_line_and_leaves_nothing(path):
+    """A limit on the size of files does as well as a full disk."""
+    done = subprocess.run(
+        [sys.executable, "-m", "hft", "convert", str(data.find(data.USDM_BTC)), str(path)], cwd=ROOT, capture_output=True,
+        text=True, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000)),
+    )
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert f"{path}: can't be written: File too large" in done.stderr
+    assert list(path.parent.iterdir()) == []
