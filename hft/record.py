@@ -93,15 +93,16 @@ class Job:
         stopping = asyncio.ensure_future(self.stopping.wait())
         await asyncio.wait({work, stopping}, timeout=duration_s, return_when=asyncio.FIRST_COMPLETED)
         self.stopping.set()
+        summary = None
+        if self.began:              # before the connections go: that we let them go is no news of the venue's
+            self.recorder.close(self.clock.now())
+            summary = self._summary()
         work.cancel()
         stopping.cancel()
         await asyncio.wait({work})
         if not work.cancelled() and (failure := work.exception()) is not None:
             self.failure, self.stopped_by = failure, "a failure"
-        if not self.began:
-            return None
-        self.recorder.close(self.clock.now())
-        return self._summary()
+        return msgspec.structs.replace(summary, stopped_by=self.stopped_by) if summary is not None else None
 
     @property
     def began(self) -> bool:
