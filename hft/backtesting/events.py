@@ -26,7 +26,7 @@ import numpy as np
 from msgspec.structs import asdict
 from numpy.typing import NDArray
 
-from hft._core.types import Spec
+from hft._core.types import DIALECTS, Spec
 from hft.backtesting.output import Output
 from hft.errors import NOT_JSON, DamagedData, UsageError
 
@@ -220,6 +220,8 @@ class EventFile:
             header = msgspec.json.decode(rest[: length - _FIXED.size].rstrip(b"\0"), type=Header)
         except NOT_JSON as error:
             raise self._damaged(f"has a header that can't be read: {error}") from None
+        if header.dialect not in DIALECTS or header.trades not in ("trade", "aggTrade"):
+            raise self._damaged(f"has a header of a dialect {header.dialect!r}, a stream of trades {header.trades!r}")
         return header, length, count
 
     def _damaged(self, what: str, do: str = "make it again with `hft convert`") -> DamagedData:

@@ -140,6 +140,18 @@ def test_a_header_that_was_changed_is_refused(path, at, value, says):
         EventFile(path)
 
 
+@pytest.mark.parametrize(("right", "wrong"), [
+    (b'"trades":"aggTrade"', b'"trades":"AggTrade"'), (b'"dialect":"spot"', b'"dialect":"spit"'),
+    (b'"tick":"0.01"', b'"tick":"\xff.01"'),
+])  # fmt: skip
+def test_a_header_of_what_there_is_not_is_refused(path, right, wrong):
+    content = path.read_bytes()
+    assert right in content
+    path.write_bytes(content.replace(right, wrong))
+    with pytest.raises(DamagedData, match="has a header"):
+        EventFile(path)
+
+
 def test_scales_that_make_no_sense_are_refused(path):
     path.write_bytes(path.read_bytes().replace(b'"tick":"0.01"', b'"tick":"-.01"'))
     with pytest.raises(DamagedData, match="makes no sense: tick"):

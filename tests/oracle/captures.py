@@ -41,9 +41,9 @@ def kind(fields: dict) -> int:
     return EXCHANGE_INFO if "symbols" in fields else FRAME
 
 
-def parse(line: bytes) -> Line | None:
+def parse(line: bytes, wrapped: bool) -> Line | None:
     """One line; None for one that opens a connection."""
-    if line.startswith(b'{"ts_local"'):
+    if wrapped:
         fields = value(line)
         known = {"snapshot": SNAPSHOT, "exchangeInfo": EXCHANGE_INFO}
         return Line(nanoseconds(fields["ts_local"]), known.get(fields["type"], FRAME), fields["data"],
@@ -63,7 +63,7 @@ def parse(line: bytes) -> Line | None:
 def read(content: bytes, torn: bool = False) -> list[Line]:
     """The lines of a file, REST answers before the first line after them that is not earlier; of a torn one, all but the last."""
     lines = [body for line in content.split(b"\n")[: -1 if torn else None] if (body := line.strip())]
-    rows = [row for line in lines if (row := parse(line))]
+    rows = [row for line in lines if (row := parse(line, lines[0].startswith(b'{"ts_local"')))]     # a file is of one kind
 
     def place(n: int) -> tuple[int, ...]:
         row = rows[n]
