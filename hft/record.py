@@ -88,14 +88,16 @@ class Job:
         stopping = asyncio.ensure_future(self.stopping.wait())
         await asyncio.wait({work, stopping}, timeout=duration_s, return_when=asyncio.FIRST_COMPLETED)
         self.stopping.set()
+        found = self._end() if self.began else None
         work.cancel()
-        try:
-            with contextlib.suppress(asyncio.CancelledError):
-                await work
-        finally:
-            if self.began:          # whatever ended it: what was recorded is whole
-                self.recorder.close(self.clock.now())
-        return self._summary() if self.began else None
+        with contextlib.suppress(asyncio.CancelledError):
+            await work
+        return found
+
+    def _end(self) -> Recording:
+        """Before the feed goes, unless that is what failed: that it lets go of its books is none of the venue's doing."""
+        self.recorder.close(self.clock.now())
+        return self._summary()
 
     @property
     def began(self) -> bool:
@@ -120,7 +122,7 @@ class Job:
             await self._until_one_ends(self.feed.run(), self._watch())
 
     async def _until_one_ends(self, *works: Coroutine[Any, Any, None]) -> None:
-        """The others are over too when this returns or raises: the recorder is closed next, and hears nothing more."""
+        """The others are over too when this returns or raises."""
         tasks = [asyncio.create_task(work) for work in works]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -188,8 +190,8 @@ def record(config: Config, path: Path, *, duration_s: float | None = None, json:
         result = uvloop.run(job.run(duration_s, at["rest"], at["ws"], at["dialect"]))
         if result is not None:
             print(msgspec.json.encode(result).decode() if json else result.to_text(), flush=True)
-        if recorder.broken:
-            found = recorder.result
+        found = result.recording if result is not None else None
+        if found is not None and (found.failed or found.lost):
             way_out = "free the disk" if found.failed else "raise [recording] buffer_mb, or lower its level"
             raise DamagedData(f"the recording is broken: {found.failed or f'{found.lost} entries are missing'}",
                               where=found.path, do=way_out)
