@@ -237,7 +237,7 @@ async def test_streams_asked_for_by_message_are_in_place_before_the_switch(trans
 
 
 async def test_what_is_told_to_be_gone_is_not_taken_over_from(monkeypatch):
-    """The old one goes while it waits for its turn to SUBSCRIBE, before the new one could take over; then that one's room is full."""
+    """The old one goes while it waits for its turn to SUBSCRIBE, the new one is not subscribed yet; then its room is full."""
     monkeypatch.setattr(line_module, "STREAMS_PER_MESSAGE", 1)
     peers = []
 
