@@ -140,7 +140,7 @@ class Job:
             await self._until_one_ends(self.feed.run(), self._watch())
 
     async def _until_one_ends(self, *works: Coroutine[Any, Any, None]) -> None:
-        """The others are over too when this returns or raises: the recorder is closed next, and hears nothing more."""
+        """The others are over too when this returns or raises."""
         tasks = [asyncio.create_task(work) for work in works]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -40,6 +40,8 @@ class SnapshotSink(Protocol):
 class Snapshots:
     """Fetches what is wanted, one request a symbol at a time.
 
+    Books in sync take turns, one request in all: the venue's weight per minute is first of all for those that are not.
+
     Parameters
     ----------
     sink : SnapshotSink
@@ -76,37 +78,51 @@ class Snapshots:
         self.backoffs = {symbol: Backoff(0.2, 10.0, rng) for symbol in symbols}
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self._fetched: dict[str, float] = {}
+        self._turn = ""                     # of the books in sync, the one that is fetched, or was last
 
     def look(self) -> None:
         """Begins to fetch what is wanted and not under way."""
-        for symbol in self._sink.wants_snapshot():
-            if symbol not in self.tasks:
-                task = self._spawn(self._fetch(symbol))
-                self.tasks[symbol] = task
-                task.add_done_callback(lambda _, symbol=symbol: self.tasks.pop(symbol, None))   # type: ignore[misc]
+        for symbol in sorted(self._sink.wants_snapshot(), key=self._last_fetched):
+            if symbol in self.tasks:
+                continue
+            if self._sink.refreshing(symbol):
+                if self._turn in self.tasks:
+                    continue
+                self._turn = symbol
+            task = self._spawn(self._fetch(symbol))
+            self.tasks[symbol] = task
+            task.add_done_callback(lambda _, symbol=symbol: self.tasks.pop(symbol, None))   # type: ignore[misc]
+
+    def _last_fetched(self, symbol: str) -> float:
+        return self._fetched.get(symbol, float("-inf"))
 
     async def _fetch(self, symbol: str) -> None:
         """Fetches the book of a symbol until it is no longer wanted. What arrives meanwhile, the engine buffers."""
-        backoff = self.backoffs[symbol]
         while symbol in self._sink.wants_snapshot():
-            if time.monotonic() - self._fetched.get(symbol, float("-inf")) < CALM_S:
-                await asyncio.sleep(backoff.next())
-            else:
-                backoff.reset()
-            self._fetched[symbol] = time.monotonic()
-            try:
-                body = await self._rest.depth(symbol, self._limit)
-                book = decode(body)
-                if not isinstance(book, DepthSnapshot):
-                    raise VenueUnreachable("answers with something that is not a book", where=symbol)
-            except RateLimited as error:
-                self._tell("rate_limited", str(error), symbols=[symbol])    # the client itself waits it out
-                continue
-            except (VenueUnreachable, Rejected) as error:
-                self._tell("snapshot_failed", str(error), symbols=[symbol])
-                continue
-            if await self._reached(symbol, book.last_update_id) and symbol in self._sink.wants_snapshot():
-                self._hand_in(symbol, book, body)
+            await self._try(symbol)
+            if self._sink.refreshing(symbol):
+                return                      # another one's turn
+
+    async def _try(self, symbol: str) -> None:
+        backoff = self.backoffs[symbol]
+        if time.monotonic() - self._last_fetched(symbol) < CALM_S:
+            await asyncio.sleep(backoff.next())
+        else:
+            backoff.reset()
+        self._fetched[symbol] = time.monotonic()
+        try:
+            body = await self._rest.depth(symbol, self._limit)
+            book = decode(body)
+            if not isinstance(book, DepthSnapshot):
+                raise VenueUnreachable("answers with something that is not a book", where=symbol)
+        except RateLimited as error:
+            self._tell("rate_limited", str(error), symbols=[symbol])    # the client itself waits it out
+            return
+        except (VenueUnreachable, Rejected) as error:
+            self._tell("snapshot_failed", str(error), symbols=[symbol])
+            return
+        if await self._reached(symbol, book.last_update_id) and symbol in self._sink.wants_snapshot():
+            self._hand_in(symbol, book, body)
 
     async def _reached(self, symbol: str, last_update_id: int) -> bool:
         """A book in sync takes a fresh snapshot once its own updates have come as far; one that is not takes it at once."""

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from aiohttp import web
 
+from hft.feed.rest import AT_ONCE
 from tests.feed.test_feed import BOOK, Market, Running, quiet
 from tests.feed.wire import RestServer, WireServer, eventually, frame
 
@@ -93,3 +94,34 @@ async def test_none_is_fetched_any_more_once_the_feed_has_stopped(transport):
         fetching = list(running.feed.snapshots.tasks)
         over.set()
         assert (market.frames, fetching) == ([b'{"gap":1}'], [])
+
+
+async def test_books_in_sync_do_not_hold_up_one_that_is_not():
+    """Ten are to be compared on a REST side that is slow with them; each gets its turn, and what has no book gets one at once."""
+    over, asked = asyncio.Event(), []
+    names = [f"SYM{n}USDT" for n in range(10)]
+
+    class Comparing(Market):
+        def refreshing(self, symbol):
+            return symbol in names
+
+    async def answer(request):
+        asked.append(symbol := request.query["symbol"])
+        if symbol in names:
+            await over.wait()
+        return web.Response(body=BOOK)
+
+    market = Comparing(wants=1)
+    market.update_id = lambda _: 7
+    async with (
+        WireServer(quiet) as server,
+        RestServer({"/fapi/v1/depth": answer}) as rest,
+        Running(server.url, market, rest=rest.url, symbols=[*names, "BTCUSDT"]) as running,
+    ):
+        await eventually(lambda: "BTCUSDT" in asked or len(asked) == AT_ONCE)
+        taken = [symbol in names for symbol in asked]
+        over.set()
+        assert taken.count(True) <= 1
+        await eventually(lambda: market.snapshots)
+        market.wanted = 100             # none is taken: each turn ends with the next one's
+        await eventually(lambda: running.feed.attention() or set(names) <= set(asked))
