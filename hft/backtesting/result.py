@@ -26,6 +26,8 @@ JOURNAL = np.dtype([
 ])
 """A journal record as it lies in memory (`hft/_core/types.pxd`)."""
 
+SAMPLES = 1 << 14
+
 _FILL, _ORDER = (next(code for code, name in names.RECORD_KIND.items() if name == kind) for kind in ("fill", "order"))
 
 
@@ -95,7 +97,13 @@ class Collector:
         self._specs = list(engine.symbols)
         self._fills: list[Array] = []
         self._orders: list[Array] = []
-        self._series: list[tuple[Any, ...]] = []
+        floats = ("mid", "position", "cash", "realised", "unrealised", "fees", "total")
+        self._row = np.dtype([
+            ("ts_ns", "i8"), ("symbol", _name_type(self._specs)), *((name, "f8") for name in floats), ("synced", "?"),
+            ("state_hash", "u8"),
+        ])
+        self._series: list[Array] = []
+        self._samples: list[tuple[Any, ...]] = []       # the newest rows; Python's are several times the size
 
     def drain(self) -> None:
         """Empty the journal."""
@@ -112,14 +120,22 @@ class Collector:
         for spec in self._specs:
             pnl, name = engine.pnl(spec.name), spec.name
             mid = float("nan") if pnl.mark is None else float(pnl.mark)
-            self._series.append((
+            self._samples.append((
                 ts_ns, name, mid, float(engine.position(name)), float(pnl.cash), float(pnl.realised), float(pnl.unrealised),
                 float(pnl.fees), float(pnl.total), engine.synced(name), engine.state_hash(name),
             ))
 
+        if len(self._samples) >= SAMPLES:
+            self._settle()
+
+    def _settle(self) -> None:
+        self._series.append(np.array(self._samples, self._row))
+        self._samples.clear()
+
     def result(self, summary: Summary, *, seconds: float, torn: Sequence[str]) -> Result:
         """All of it; the run is over."""
         self.drain()
+        self._settle()
         extended = BacktestSummary(
             **{name: getattr(summary, name) for name in Summary.__struct_fields__},
             events=summary.messages,
@@ -128,15 +144,7 @@ class Collector:
         )
         none = [np.empty(0, JOURNAL)]
         fills, orders = np.concatenate(self._fills or none), np.concatenate(self._orders or none)
-        return Result(_fills(fills, self._specs), _orders(orders, self._specs), self._series_array(), extended, torn)
-
-    def _series_array(self) -> Array:
-        floats = ("mid", "position", "cash", "realised", "unrealised", "fees", "total")
-        dtype = np.dtype([
-            ("ts_ns", "i8"), ("symbol", _name_type(self._specs)), *((name, "f8") for name in floats), ("synced", "?"),
-            ("state_hash", "u8"),
-        ])
-        return np.array(self._series, dtype)
+        return Result(_fills(fills, self._specs), _orders(orders, self._specs), np.concatenate(self._series), extended, torn)
 
 
 # -- journal records to rows -----------------------------------------------------------------------------------------------

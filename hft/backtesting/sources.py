@@ -186,9 +186,8 @@ class Data:
     def __init__(self, paths: Iterable[str | Path], config: Config, symbols: Sequence[str] | None = None) -> None:
         self.sources = _open([Path(path) for path in paths])
         whole = together((source.where, source.survey(symbols or ())) for source in self.sources)
-        if not whole.dialect and (config.feed.venue != "embedded" or not any(source.tells_dialect for source in self.sources)):
-            whole.dialect = config.dialect
-        whole.require(self.where)
+        said = config.feed.venue != "embedded" or not any(source.tells_dialect for source in self.sources)
+        whole.require(self.where, config.dialect if said else "")
         self.dialect = whole.dialect
         self.trades = config.feed.trade_source or whole.trades
         self.resolved = self._resolve(whole, config, list(symbols or whole.symbols))

@@ -71,7 +71,7 @@ class Session:
 
         Raises `DamagedData` where no message tells dialect or symbol, and what `hft.feed.specs.resolve` raises.
         """
-        seen = self.seek(symbols or ()).require(self.where)
+        seen = self.seek(symbols or ()).require(self.where, config.dialect if config.feed.venue != "embedded" else "")
         return specs.resolve(
             list(symbols or seen.symbols), seen.dialect, fees=config.fees_of(seen.dialect), fee_asset=config.broker.fee_asset,
             settings=config.feed.symbols, exchange_info=seen.exchange_info, printed=seen.printed,

@@ -53,11 +53,13 @@ class Survey(msgspec.Struct):
         """The stream that volume is told by (SEMANTICS 10): `trade` where there is one."""
         return "aggTrade" if self.traded == {"aggTrade"} else "trade"
 
-    def require(self, where: str) -> Survey:
-        """Itself; DamagedData when dialect or symbols could not be told."""
-        if not self.dialect or not self.symbols:
-            missing = "symbol" if self.dialect else "dialect"
-            raise DamagedData(f"no message tells the {missing}", where=where, do=f"set the {missing} yourself")
+    def require(self, where: str, dialect: str = "") -> Survey:
+        """Itself, of this `dialect` where no message tells one. DamagedData when dialect or symbols can't be told."""
+        self.dialect = self.dialect or dialect
+        if not self.dialect:
+            raise DamagedData("no message tells the dialect", where=where, do="name its venue, --set feed.venue=binance-usdm say")
+        if not self.symbols:
+            raise DamagedData("no message tells the symbol", where=where, do="name data that has messages of a market")
         return self
 
 

@@ -11,6 +11,7 @@ import pytest
 
 import hft
 from hft._core.engine import Engine
+from hft.backtesting import result as result_module
 from hft.backtesting.progress import Progress
 from hft.backtesting.settings import settled
 from hft.config import Config, load
@@ -300,6 +301,13 @@ def test_the_series_has_a_row_for_each_interval(capture, series_ms):
     assert result.series["total"][-1] == float(result.summary.pnl.total)
     assert result.series["position"][-1] == float(result.summary.position["BTCUSDT"])
     same(hft.backtest(capture, series_ms=series_ms, **EASY), result)
+
+
+def test_a_long_series_is_one_array(capture, monkeypatch):
+    whole = hft.backtest(capture, series_ms=5, **EASY).series
+    monkeypatch.setattr(result_module, "SAMPLES", 7)
+    assert hft.backtest(capture, series_ms=5, **EASY).series.tobytes() == whole.tobytes()
+    assert len(whole) > 20
 
 
 def test_looking_more_often_changes_nothing(capture):

@@ -222,8 +222,11 @@ def record(message):
 
 
 def test_a_session_that_does_not_tell_says_what_to_set():
-    with pytest.raises(DamagedData, match="no message tells the dialect; set the dialect yourself"):
+    with pytest.raises(DamagedData, match=r"no message tells the dialect; name its venue, --set feed\.venue"):
         survey([record(b'{"e":"kline","s":"A"}')]).require("x")
+    with pytest.raises(DamagedData, match="no message tells the symbol"):
+        survey([record(b'{"e":"kline"}')]).require("x", "usdm")
+    assert survey([record(b'{"e":"kline","s":"A"}')]).require("x", "usdm").dialect == "usdm"
 
 
 @given(st.decimals(0, 10**9, places=4), st.decimals(0, 10**9, places=3))
