@@ -98,12 +98,13 @@ cdef class RowReader:
 
     cdef int _reserve(self, int64_t n) except -1:
         cdef void* grown
+        cdef int64_t room
         if self.count + n > self.room:
-            self.room = 2 * self.room + n + 4096
-            grown = realloc(self.records, self.room * sizeof(EventRecord))
+            room = 2 * self.room + n + 4096
+            grown = realloc(self.records, room * sizeof(EventRecord))
             if grown == NULL:
                 raise MemoryError
-            self.records = <EventRecord*>grown
+            self.records, self.room = <EventRecord*>grown, room
         return 0
 
     cdef EventRecord* _add(self, const Instrument* s, int kind, int64_t venue_ns, int flags) noexcept nogil:
