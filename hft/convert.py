@@ -123,11 +123,11 @@ def as_text(report: Report) -> str:
 
     >>> one = {"BTCUSDT": Symbol("0.1", "0.001", "settings")}
     >>> print(as_text(Report("b.events", ["b.gz"], "usdm", "trade", one, 7, {"depth": 2, "trade": 1}, {}, [], 0.1)))
-    b.events: 7 records of 2 depth, 1 trade; usdm BTCUSDT (tick 0.1, quantum 0.001, from settings); 0.1 s
+    b.events: 7 records from 2 depth, 1 trade; usdm BTCUSDT (tick 0.1, quantum 0.001, from settings); 0.1 s
     """
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(report.messages.items())) or "no message"
     symbols = ", ".join(f"{name} (tick {of.tick}, quantum {of.quantum}, from {of.source})" for name, of in report.symbols.items())
     refused = ", ".join(f"{count:,} {reason}" for reason, count in report.rejects.items())
-    parts = [f"{report.records:,} records of {kinds}", f"{report.dialect} {symbols}"]
+    parts = [f"{report.records:,} records from {kinds}", f"{report.dialect} {symbols}"]
     parts += [f"left out: {refused}"] if refused else []
     return f"{report.output}: {'; '.join(parts)}; {report.seconds:.1f} s"

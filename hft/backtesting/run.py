@@ -139,8 +139,8 @@ class _Run:
     """One backtest: the engine, what it is given, and what it writes down."""
 
     def __init__(self, data: Data, config: Config, series_ms: int, progress: Callable[[Progress], None] | None) -> None:
-        if series_ms < 1:
-            raise ValueError(f"series_ms {series_ms} must be from 1")
+        if not isinstance(series_ms, int) or series_ms < 1:
+            raise ValueError(f"series_ms {series_ms!r} must be a whole number from 1")
         self.data = data
         self.config = config
         self.interval_ns = series_ms * 1_000_000

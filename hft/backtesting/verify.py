@@ -151,15 +151,20 @@ def verify(path: str | Path, database: str | Path | None = None) -> Verdict:
 
 def _run_of(records: Iterator[Record], where: str) -> Run:
     """The `run` line, which stands before the first input."""
+    part = 1
     for record in records:
         if record.kind is Kind.LOG:
             name, value = mark(record)
+            if name == "recording":
+                part = value["part"]
             if name == "run":
                 return _understood(value, where)
             if name not in ASIDE:
                 break
         elif record.kind is not Kind.EXCHANGE_INFO:
             break
+    if part > 1:
+        raise DamagedData(f"begins with part {part}", where=where, do="put the first part beside it: it says what ran")
     raise UsageError("nobody traded while this was recorded", where=where, do="name what `hft live --record` wrote")
 
 

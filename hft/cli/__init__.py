@@ -7,14 +7,16 @@ exit code of `hft.errors`; the modules that do the work are imported by the comm
 from __future__ import annotations
 
 import errno
+import signal
 import sys
 from collections.abc import Sequence
+from types import FrameType
 
 import typer
 
 from hft.cli import backtest, bench, config, convert, kill, live, record, sim, verify, watch
 from hft.cli.options import common
-from hft.errors import ExitCode, HftError
+from hft.errors import ExitCode, HftError, Terminated
 
 # Plain help, no panels: it pipes, it greps, and it does not load rich.
 app = typer.Typer(name="hft", rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
@@ -33,7 +35,13 @@ app.add_typer(config.app, name="config")
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one command and exit with its code."""
+    signal.signal(signal.SIGTERM, _terminate)       # until a command has handlers of its own
     sys.exit(run(sys.argv[1:] if argv is None else argv))
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    """SIGTERM unwinds like Ctrl-C: a file half written is removed, a child is stopped."""
+    raise Terminated("stopped by SIGTERM")
 
 
 def run(argv: Sequence[str]) -> int:

@@ -145,6 +145,8 @@ class Capture:
     torn : str
         After iteration: empty, or where the file breaks off. A recorder that is killed leaves such a file; what comes before
         the tear is sound.
+    headless : str
+        After iteration: empty, or that the first parts of a recording are not there.
     lost : int
         After iteration: inputs that are missing in a recording, because its recorder could not keep up.
 
@@ -156,6 +158,7 @@ class Capture:
         self.parts = files.parts(Path(path))
         self.path = self.parts[0]
         self.torn = ""
+        self.headless = ""
         self.lost = 0
         self.lines = 0
         self._raw: BinaryIO | None = None
@@ -173,7 +176,7 @@ class Capture:
         return self._before if self._raw is None or self._raw.closed else self._before + self._raw.tell()
 
     def __iter__(self) -> Iterator[Record]:
-        self.torn, self.lost, self._before = "", 0, 0
+        self.torn, self.headless, self.lost, self._before = "", "", 0, 0
         with closing(self._lines(self.path)) as rest:
             first = next(rest, b"")
             lines = chain([first], rest) if first else rest
@@ -182,6 +185,9 @@ class Capture:
                 return
             reader = Reader()
             yield from self._part(reader, lines)
+        if reader.first_part > 1:
+            why = "without those before it there is no book until the next snapshot"
+            self.headless = f"{self.path} is part {reader.first_part}; {why}"
         for part in self.parts[1:]:
             if self.torn:
                 raise DamagedData(self.torn, do=f"copy it again: {part.name} goes on after it")

@@ -181,7 +181,7 @@ class Recorder:
     def _move(self) -> bool:
         """Some entries from memory to the file; False when there were none."""
         next_ns = self.log.next_ns      # looked at before any is taken: the engine's thread may push at any time
-        if next_ns is not None and next_ns >= self._day_ends:
+        if next_ns is not None and (self._full or next_ns >= self._day_ends):
             self._rotate(next_ns)
         self._write(self._packer.pack(self.log.take(CHUNK, self._day_ends)))
         if time.monotonic() >= self._flush_at:
@@ -189,14 +189,14 @@ class Recorder:
         if self.log.lost != self._told:
             self._told = self.log.lost
             log.warning("the recorder can't keep up: the recording is broken", lost=self._told, path=str(self._parts[-1]))
-        if self.settings.rotate_mb and self._written >= self.settings.rotate_mb * 1_000_000:
-            self._rotate(self.log.next_ns)
         return next_ns is not None
 
-    def _rotate(self, now_ns: int | None) -> None:
+    @property
+    def _full(self) -> bool:
+        return 0 < self.settings.rotate_mb * 1_000_000 <= self._written
+
+    def _rotate(self, now_ns: int) -> None:
         """The next part begins with the entry of this stamp; there is none before there is an entry for it."""
-        if now_ns is None:
-            return
         self._finish()
         self._close()
         self._bytes += self._written

@@ -121,11 +121,14 @@ class Reader:
         Inputs that are missing.
     ended : bool
         The recorder closed it.
+    first_part : int
+        Number of the part that it begins with; 0 before that is known.
     """
 
     def __init__(self) -> None:
         self.lost = 0
         self.ended = False
+        self.first_part = 0
         self._opening: Opening | None = None
         self._rest: _Rest | None = None
 
@@ -169,4 +172,5 @@ class Reader:
             raise ValueError("a part of another recording")
         if self._opening is not None and new.part != self._opening.part + 1:
             raise ValueError(f"part {new.part} stands where part {self._opening.part + 1} should")
+        self.first_part = self.first_part or new.part
         self._opening = new

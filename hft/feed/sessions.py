@@ -46,8 +46,8 @@ class Session:
 
     @property
     def torn(self) -> list[str]:
-        """After iteration: where each torn file breaks off."""
-        return [capture.torn for capture in self.captures if capture.torn]
+        """After iteration: what is missing at the beginning of each file, and where it breaks off."""
+        return [line for capture in self.captures for line in (capture.headless, capture.torn) if line]
 
     @cached_property
     def surveys(self) -> list[Survey]:

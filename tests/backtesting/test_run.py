@@ -314,8 +314,10 @@ def test_looking_more_often_changes_nothing(capture):
     often, seldom = (hft.backtest(capture, series_ms=ms, **EASY) for ms in (1, 60_000))
     assert exact(often.fills) == exact(seldom.fills)
     assert often.summary.state_hash == seldom.summary.state_hash
-    with pytest.raises(ValueError, match="series_ms 0 must be from 1"):
+    with pytest.raises(ValueError, match="series_ms 0 must be a whole number from 1"):
         hft.backtest(capture, series_ms=0)
+    with pytest.raises(ValueError, match="series_ms 1.5 must be a whole number"):
+        hft.backtest(capture, series_ms=1.5)
 
 
 def test_a_row_of_the_series_is_the_sum_of_the_fills_until_then(capture):

@@ -63,7 +63,8 @@ def test_a_line_longer_than_any_buffer() -> None:
 
 
 @pytest.mark.parametrize(
-    "packed", [gzip.compress(b"a\n" * 5000), zstandard.ZstdCompressor(write_checksum=True).compress(b"a\n" * 5000)]
+    "packed", [gzip.compress(b"a\n" * 5000), zstandard.ZstdCompressor(write_checksum=True).compress(b"a\n" * 5000)],
+    ids=["gz", "zst"],
 )
 def test_damage_inside_is_no_tear(packed: bytes) -> None:
     data = bytearray(packed)

@@ -108,6 +108,23 @@ def test_parts_by_size(tmp_path: Path, name: str) -> None:
     assert len(set(opened)) == 1
 
 
+def test_parts_by_size_of_a_quiet_feed_and_what_is_left_without_the_first(tmp_path: Path) -> None:
+    """Everything is written before the next entry comes: that one begins the next part."""
+    recorder = Recorder(tmp_path / "r.jsonl", Recording(rotate_mb=1), NS)
+    bodies = [b"{%b}" % (b"x" * 700_000) for _ in range(6)]
+    for n, body in enumerate(bodies):
+        recorder.log.push("frame", NS + n, body)
+        eventually(lambda: recorder.log.used == 0)
+        time.sleep(0.2)         # a look that finds nothing
+    recorder.close(NS + 6)
+    parts = sorted(tmp_path.iterdir())
+    assert [len(frames(part)) for part in parts] == [6, 6, 6, 6]       # any part names them all; the last one has the end alone
+    parts[0].unlink()
+    capture = Capture(tmp_path / "r.jsonl")
+    assert len([record for record in capture if record.kind is Kind.FRAME]) == 4
+    assert "is part 2; without those before it there is no book" in capture.headless
+
+
 def test_parts_by_day_break_at_midnight_exactly(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "r.gz", Recording(rotate_daily=True), NS)
     midnight = (NS // DAY_NS + 1) * DAY_NS
