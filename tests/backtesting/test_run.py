@@ -316,7 +316,7 @@ def test_looking_more_often_changes_nothing(capture):
     assert often.summary.state_hash == seldom.summary.state_hash
     with pytest.raises(ValueError, match="series_ms 0 must be a whole number from 1"):
         hft.backtest(capture, series_ms=0)
-    with pytest.raises(ValueError, match="series_ms 1.5 must be a whole number"):
+    with pytest.raises(ValueError, match=r"series_ms 1\.5 must be a whole number"):
         hft.backtest(capture, series_ms=1.5)
 
 
