@@ -15,6 +15,5 @@ def test_memory_is_flat_after_the_first_minute_of_a_session(tmp_path: Path) -> N
     found = soak(hours=0.5, speed=100, folder=tmp_path)
     assert found.summary["messages"] > 20_000      # 250,000 where the machine keeps up
     assert found.summary["fills"] > 0
-    assert (found.summary["gaps"], found.summary["missing_trades"]) == (0, 0)
     assert len(found.samples) > 10
     assert found.growth_mb <= ALLOWED_MB
