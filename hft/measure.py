@@ -18,8 +18,8 @@ from hft.wiring import build_engine
 def tick(config: Config, *, input: Path | None, messages: int, seed: int, json: bool) -> int:
     """Time every message of a capture, or of a generated stream, through the engine; print what was measured."""
     if input is not None:
-        tape, symbols, _ = load([input], config)
-        source, trades = str(input), tape.trades
+        tape, symbols, trades = load([input], config)
+        source = str(input)
     else:
         name, dialect = config.strategy.symbols[0], config.dialect
         tape = Tape(generate(name, dialect, seed=seed, messages=messages), name)

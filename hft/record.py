@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import signal
 import sys
+from collections import Counter
 from collections.abc import Coroutine
 from functools import partial
 from pathlib import Path
@@ -25,47 +26,19 @@ from hft.child import Child, embedded_exchange
 from hft.config import Config
 from hft.errors import DamagedData, ExitCode, VenueUnreachable
 from hft.feed import specs
-from hft.feed.connection import Timing
-from hft.feed.feed import ALERTS, Feed, FeedEvent
+from hft.feed.feed import FeedEvent
 from hft.feed.find import find_venue
 from hft.feed.recorder import Recorder
 from hft.feed.rest import RestClient
 from hft.log import close_log, get_logger, open_log
-from hft.summary import Recorded, counted
+from hft.marketdata import build_feed, log_event, stream_of_trades
+from hft.periodic import Links
+from hft.summary import RecordSummary, as_text, counted
 from hft.wiring import build_engine
 
 LOOK_S = 0.5
 
 log = get_logger("hft.record")
-
-
-class Recording(msgspec.Struct, frozen=True):
-    """What `hft record` came to."""
-
-    venue: str
-    symbols: list[str]
-    duration_s: float
-    messages: int
-    messages_by_kind: dict[str, int]
-    resyncs: int
-    gaps: int
-    reconnects: int
-    missing_trades: int
-    rejected_messages: int
-    recording: Recorded
-    stopped_by: str
-
-    def to_text(self) -> str:
-        """For a person."""
-        kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.messages_by_kind.items() if count)
-        lines = [
-            ("venue", f"{self.venue}: {', '.join(self.symbols)}, {self.duration_s:.1f} s, stopped by {self.stopped_by}"),
-            ("messages", f"{self.messages:,} ({kinds})"),
-            ("feed", f"{self.resyncs} resyncs, {self.gaps} gaps, {self.reconnects} reconnects, "
-                     f"{self.rejected_messages} refused messages"),
-            ("recording", str(self.recording)),
-        ]
-        return "\n".join(f"{name:<14} {text}" for name, text in lines)
 
 
 class Job:
@@ -81,8 +54,10 @@ class Job:
         self.stopped_by = "duration"
         self.stopping = asyncio.Event()
         self.failure: BaseException | None = None
+        self._links = Links()
+        self._counts: Counter[str] = Counter()
 
-    async def run(self, duration_s: float | None, rest_url: str, ws_url: str, dialect: str) -> Recording | None:
+    async def run(self, duration_s: float | None, rest_url: str, ws_url: str, dialect: str) -> RecordSummary | None:
         """Until the duration is over, a signal comes, or nothing can be recorded any more. None: stopped before it began.
 
         What ended it before its time is raised by `check`, so that what was recorded is closed and told first.
@@ -128,14 +103,11 @@ class Job:
             raise VenueUnreachable("the duration was over before the venue had answered", do="give it longer, or try again")
 
     async def _record(self, rest_url: str, ws_url: str, dialect: str) -> None:
-        feed = self.config.feed
-        self.venue = await find_venue(feed, rest_url=rest_url, ws_url=ws_url, dialect=dialect)
+        self.venue = await find_venue(self.config.feed, rest_url=rest_url, ws_url=ws_url, dialect=dialect)
         async with RestClient(self.venue) as rest:
             self.engine = await self._follow(rest)
-            self.feed = Feed(
-                self.venue, [spec.name for spec in self.engine.symbols], self.engine, clock=self.clock, rest=rest,
-                transport=feed.transport, depth_ms=feed.depth_speed_ms, trades=feed.trade_source or self.venue.trades,
-                snapshot_limit=feed.snapshot_limit, timing=Timing(silent_after_s=feed.silence_ms / 1000), on_event=self._event,
+            self.feed = build_feed(
+                self.config, self.venue, self.engine, clock=self.clock, rest=rest, on_event=self._event
             )
             await self._until_one_ends(self.feed.run(), self._watch())
 
@@ -162,7 +134,7 @@ class Job:
         )
         return build_engine(
             self.config, [_followed(each.spec) for each in resolved], log=self.recorder.log, trading=False,
-            trade_source=self.config.feed.trade_source or self.venue.trades,
+            trade_source=stream_of_trades(self.config, self.venue),
         )
 
     async def _watch(self) -> None:
@@ -174,15 +146,14 @@ class Job:
 
     def _event(self, event: FeedEvent) -> None:
         self.recorder.event(event)
-        say = log.warning if event.kind in ALERTS and not self.stopping.is_set() else log.info
-        say(event.kind.replace("_", " "), text=event.text, **({"symbols": ",".join(event.symbols)} if event.symbols else {}))
+        self._counts.update(self._links.counters(event.kind, event.connection))
+        log_event(log, event, ending=self.stopping.is_set())
 
-    def _summary(self) -> Recording:
-        connected = self.feed.counts["connected"]
-        return Recording(
+    def _summary(self) -> RecordSummary:
+        return RecordSummary(
             venue=self.venue.name, symbols=[spec.name for spec in self.engine.symbols],
             duration_s=round((self.clock.now() - self.started_ns) / 1e9, 3), **counted(self.engine),
-            reconnects=max(0, connected - len(self.feed.connections)), recording=self.recorder.result, stopped_by=self.stopped_by,
+            reconnects=self._counts["reconnects"], recording=self.recorder.result, stopped_by=self.stopped_by,
         )
 
 
@@ -212,6 +183,6 @@ def record(config: Config, path: Path, *, duration_s: float | None = None, json:
                 return job.exchange.code() or int(ExitCode.UNREACHABLE)
         result = uvloop.run(job.run(duration_s, at["rest"], at["ws"], at["dialect"]))
         if result is not None:
-            print(msgspec.json.encode(result).decode() if json else result.to_text(), flush=True)
+            print(msgspec.json.encode(result).decode() if json else as_text(result), flush=True)
         job.check()
         return int({"SIGINT": ExitCode.SIGINT, "SIGTERM": ExitCode.SIGTERM}.get(job.stopped_by, ExitCode.OK))

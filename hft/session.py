@@ -27,14 +27,14 @@ from hft._core.page import PageError, StatePage
 from hft._core.runclock import RunClock
 from hft.errors import DamagedData, ExitCode, HftError, Interrupted, Terminated, TradingHalted, UsageError
 from hft.feed import specs
-from hft.feed.connection import Timing
-from hft.feed.feed import ALERTS, Feed, FeedEvent
+from hft.feed.feed import FeedEvent
 from hft.feed.find import find_venue
 from hft.feed.recorder import Recorder
 from hft.feed.rest import RestClient
 from hft.feed.venues import END_OF_RECORDING
 from hft.job import Job
 from hft.log import close_log, get_logger, open_log
+from hft.marketdata import build_feed, log_event, stream_of_trades
 from hft.periodic import Links, put_rows
 from hft.persistence.rows import scales
 from hft.persistence.writer import Writer, WriterError
@@ -77,7 +77,7 @@ class Session:
         self.venue = await find_venue(                                                  # 1. the venue and its rules
             self.config.feed, rest_url=self.job.rest_url, ws_url=self.job.ws_url, dialect=self.job.dialect
         )
-        self.trades = self.config.feed.trade_source or self.venue.trades
+        self.trades = stream_of_trades(self.config, self.venue)
         self.rest = RestClient(self.venue)
         resolved = await self._resolve()
         self.specs = list(together([each.spec for each in resolved]))
@@ -97,11 +97,8 @@ class Session:
         )
         self._record_run()
         self.writer.start()
-        self.feed = Feed(                                                               # 5. the market
-            self.venue, [spec.name for spec in self.specs], self.engine, clock=self.clock, rest=self.rest,
-            transport=self.config.feed.transport, depth_ms=self.config.feed.depth_speed_ms, trades=self.trades,
-            snapshot_limit=self.config.feed.snapshot_limit, timing=Timing(silent_after_s=self.config.feed.silence_ms / 1000),
-            on_event=self._feed_event,
+        self.feed = build_feed(                                                         # 5. the market
+            self.config, self.venue, self.engine, clock=self.clock, rest=self.rest, on_event=self._feed_event
         )
 
     def _record_run(self) -> None:
@@ -194,8 +191,7 @@ class Session:
             self._played.add(event.connection)
             if len(self._played) == len(self.feed.connections):
                 self.stop(f"the {END_OF_RECORDING}")
-        say = log.warning if event.kind in ALERTS and not self.stopping.is_set() else log.info
-        say(event.kind.replace("_", " "), text=event.text, **({"symbols": ",".join(event.symbols)} if event.symbols else {}))
+        log_event(log, event, ending=self.stopping.is_set())
 
     async def _guard(self, work: Any) -> None:
         try:

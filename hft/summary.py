@@ -103,6 +103,23 @@ class Summary(msgspec.Struct, frozen=True):
         return _encode(self).decode()
 
 
+class RecordSummary(msgspec.Struct, frozen=True):
+    """One `hft record`."""
+
+    venue: str
+    symbols: list[str]
+    duration_s: float
+    messages: int
+    messages_by_kind: dict[str, int]
+    resyncs: int
+    gaps: int
+    reconnects: int
+    missing_trades: int
+    rejected_messages: int
+    recording: Recorded
+    stopped_by: str
+
+
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -194,16 +211,35 @@ def summarise(
     )
 
 
-def as_text(s: Summary) -> str:
-    """The summary for a person, one figure a line."""
+def as_text(s: Summary | RecordSummary) -> str:
+    """A summary for a person, one figure a line."""
+    lines = _traded(s) if isinstance(s, Summary) else _followed(s)
+    return "\n".join(f"{name:<14} {text}" for name, text in lines)
+
+
+def _followed(s: RecordSummary) -> list[tuple[str, str]]:
+    return [
+        ("venue", f"{s.venue}: {', '.join(s.symbols)}, {s.duration_s:.1f} s, stopped by {s.stopped_by}"),
+        *_market(s),
+        ("recording", str(s.recording)),
+    ]
+
+
+def _market(s: Summary | RecordSummary) -> list[tuple[str, str]]:
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in s.messages_by_kind.items() if count)
+    return [
+        ("messages", f"{s.messages:,} ({kinds})"),
+        ("feed", f"{s.resyncs} resyncs, {s.gaps} gaps, {s.reconnects} reconnects, {s.rejected_messages} refused messages"),
+    ]
+
+
+def _traded(s: Summary) -> list[tuple[str, str]]:
     rejects = ", ".join(f"{count:,} {name}" for name, count in s.rejects.items()) or "none"
     position = ", ".join(f"{format(qty, 'f')} {name}" for name, qty in s.position.items())
     t = s.tick_to_trade_ns
     lines = [
         ("run", f"{s.run_id} on {s.venue}, {s.duration_s:.1f} s, stopped by {s.stopped_by}"),
-        ("messages", f"{s.messages:,} ({kinds})"),
-        ("feed", f"{s.resyncs} resyncs, {s.gaps} gaps, {s.reconnects} reconnects, {s.rejected_messages} refused messages"),
+        *_market(s),
         ("signals", f"{s.signals:,}"),
         ("orders", f"{s.orders:,}, {s.fills:,} fills; rejects: {rejects}"),
         ("position", position),
@@ -218,7 +254,7 @@ def as_text(s: Summary) -> str:
         lines.append(("kill switch", f"on: {s.kill_switch}"))
     if s.fault:
         lines.append(("halted", s.fault))
-    return "\n".join(f"{name:<14} {text}" for name, text in lines)
+    return lines
 
 
 def _money(amount: Decimal) -> str:

@@ -19,7 +19,7 @@ LAYERS = [
     {"config"},
     {"log", "job", "summary", "child"},
     {"feed", "persistence"},
-    {"wiring", "periodic"},
+    {"wiring", "periodic", "marketdata"},
     {"exchange", "monitoring", "bench", "backtesting"},
     {"session", "launch", "measure", "record", "convert"},
     {"cli"},

@@ -4,13 +4,13 @@ from hft._core.book import OrderBook
 from hft._core.decode import Decoder
 from hft.bench import loops
 
-from .common import OnSessions, best_ns, engine_after
+from .common import OnSessions, best_ns
 
 
 class Book(OnSessions):
     def setup(self, name):
         super().setup(name)
-        assert self.book.hash == engine_after(self.spec, self.tape).book_hash(self.spec.name)
+        assert self.book.hash == self.session.engine_after().book_hash(self.spec.name)
         self.depth = self.stream.only("snapshot", "depth")
 
     def _per(self, stream, operations):

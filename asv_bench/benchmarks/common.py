@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from hft._core.book import OrderBook
 from hft._core.engine import Engine
@@ -28,20 +29,31 @@ CAPTURES = {
 SESSIONS = ["generated", *(name for name, path in CAPTURES.items() if path.exists())]
 
 
+class Session(NamedTuple):
+    """A symbol, and what was received of it."""
+
+    spec: Spec
+    tape: Tape
+    trades: str
+
+    def engine(self) -> Engine:
+        """One that is about to receive it."""
+        return build_engine(Config(), [self.spec], trade_source=self.trades)
+
+    def engine_after(self) -> Engine:
+        """The engine when the session is over: what a stage's answer is compared with."""
+        engine = self.engine()
+        self.tape.run(engine)
+        return engine
+
+
 @lru_cache
-def session(name: str) -> tuple[Spec, Tape]:
-    """A symbol and its session."""
+def session(name: str) -> Session:
     if name == "generated":
-        return Spec("BTCUSDT", tick="0.10", step="0.001"), Tape(generate("BTCUSDT", "usdm", seed=1, messages=MESSAGES), "BTCUSDT")
-    tape, (spec,), _ = load([CAPTURES[name]], Config())
-    return spec, tape
-
-
-def engine_after(spec: Spec, tape: Tape) -> Engine:
-    """The engine when the session is over: what a stage's answer is compared with."""
-    engine = build_engine(Config(), [spec], trade_source=tape.trades)
-    tape.run(engine)
-    return engine
+        tape = Tape(generate("BTCUSDT", "usdm", seed=1, messages=MESSAGES), "BTCUSDT")
+        return Session(Spec("BTCUSDT", tick="0.10", step="0.001"), tape, "trade")
+    tape, (spec,), trades = load([CAPTURES[name]], Config())
+    return Session(spec, tape, trades)
 
 
 def best_ns(loop: Callable[[], object], operations: int, answer: object) -> float:
@@ -65,13 +77,15 @@ class OnSessions:
     unit = "ns"
     timeout = 300
 
+    session: Session
     spec: Spec
     tape: Tape
     stream: Stream
     book: OrderBook
 
     def setup(self, name: str) -> None:
-        self.spec, self.tape = session(name)
+        self.session = session(name)
+        self.spec, self.tape, _ = self.session
         self.stream = record(self.spec, self.tape)
         self.book = OrderBook(self.spec)
         loops.book(self.book, self.stream)

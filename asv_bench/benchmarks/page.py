@@ -2,12 +2,12 @@
 
 from hft.bench import loops
 
-from .common import OnSessions, best_ns, engine_after
+from .common import OnSessions, best_ns
 
 N = 100
 
 
 class Panel(OnSessions):
     def track_show(self, name):
-        engine = engine_after(self.spec, self.tape)
+        engine = self.session.engine_after()
         return best_ns(lambda: loops.panels(engine, N), N, engine.now_ns)

@@ -1,17 +1,15 @@
 """The whole tick, from a frame's bytes to the end of its work: what `hft bench tick` reports."""
 
 from hft.bench.tick import measure
-from hft.config import Config
-from hft.wiring import build_engine
 
-from .common import SESSIONS, engine_after, session
+from .common import SESSIONS, session
 
 
 def _report(name):
-    spec, tape = session(name)
-    report = measure(name, tape, lambda: build_engine(Config(), [spec], trade_source=tape.trades), rounds=15)
-    counters = engine_after(spec, tape).counters()
-    assert report.messages == len(tape.frames)
+    measured = session(name)
+    report = measure(name, measured.tape, measured.engine, rounds=15)
+    counters = measured.engine_after().counters()
+    assert report.messages == len(measured.tape.frames)
     assert (report.orders, report.fills) == (counters["orders"], counters["fills"])
     return report
 

@@ -11,7 +11,9 @@
 #
 # A file may hold anything: `event_message` looks at all that the stages below rely on before it says that it is a message.
 
+from libc.stdlib cimport realloc
 from libc.string cimport memset
+
 from hft._core.types cimport (
     BUYER_IS_MAKER, MAX_LEVELS, MSG_AGG_TRADE, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE, NOT_MARKET, Level, Message,
     int32_t, int64_t, likely, uint8_t, uint16_t, uint32_t, unlikely,
@@ -50,6 +52,26 @@ cdef struct EventRecord:        # 64 bytes, a cache line
     uint8_t kind                # MessageKind or EventKind
     uint8_t flags               # EventFlag
     uint32_t rest               # records of the message after this one
+
+cdef struct EventArray:         # records one behind the other, in memory that grows; all zero: none yet
+    EventRecord* at
+    int64_t n
+    int64_t room
+
+
+cdef inline bint events_reserve(EventArray* a, int64_t n) noexcept nogil:
+    """Makes room for `n` more; False where there is no memory. Records move: pointers to them end here."""
+    cdef int64_t room
+    cdef void* grown
+    if likely(a.n + n <= a.room):
+        return True
+    room = 2 * a.room + n + 4096
+    grown = realloc(a.at, room * sizeof(EventRecord))
+    if grown == NULL:
+        return False
+    a.at = <EventRecord*>grown
+    a.room = room
+    return True
 
 
 cdef inline int64_t event_count(const Message* m) noexcept nogil:

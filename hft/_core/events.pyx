@@ -4,7 +4,7 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.list cimport PyList_GET_ITEM
 from libc.stdint cimport INT64_MAX, uintptr_t
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport free
 from libc.string cimport memset
 
 from hft._core.cycles cimport cycles_now
@@ -50,8 +50,7 @@ cdef class EventEncoder:
     >>> len(encoder), len(encoder.take()), len(encoder)
     (1, 64, 0)
     """
-    cdef EventRecord* records
-    cdef Py_ssize_t count, room
+    cdef EventArray records
     cdef int64_t now
     cdef int64_t refused[96]    # by status code (STATUS_CODES)
     cdef readonly Decoder decoder
@@ -62,23 +61,17 @@ cdef class EventEncoder:
         self.fallback = fallback
 
     def __dealloc__(self):
-        free(self.records)
+        free(self.records.at)
 
     def __len__(self):
         """Records that wait to be taken."""
-        return self.count
+        return self.records.n
 
     cdef EventRecord* _claim(self, int64_t n) except NULL:
-        cdef void* grown
-        cdef Py_ssize_t room
-        if self.count + n > self.room:
-            room = 2 * self.room + n + 4096
-            grown = realloc(self.records, room * sizeof(EventRecord))
-            if grown == NULL:
-                raise MemoryError
-            self.records, self.room = <EventRecord*>grown, room
-        self.count += n
-        return &self.records[self.count - n]
+        if not events_reserve(&self.records, n):
+            raise MemoryError
+        self.records.n += n
+        return &self.records.at[self.records.n - n]
 
     cdef int _keep(self, int code) except -1:
         """The decoder's message, if it has one."""
@@ -139,8 +132,8 @@ cdef class EventEncoder:
 
     def take(self) -> bytes:
         """The records that wait, 64 bytes each."""
-        cdef bytes out = PyBytes_FromStringAndSize(<const char*>self.records, self.count * sizeof(EventRecord))
-        self.count = 0
+        cdef bytes out = PyBytes_FromStringAndSize(<const char*>self.records.at, self.records.n * sizeof(EventRecord))
+        self.records.n = 0
         return out
 
     @property

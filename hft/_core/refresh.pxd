@@ -35,7 +35,6 @@ cdef struct Refresh:
     int64_t compare_ns          # 0: no periodic comparison
     int64_t compare_at          # INT64_MAX: never
     int64_t pause_until
-    int64_t mismatches          # fresh snapshots that the book differed from
 
 
 cdef inline int64_t _edge(const Level* levels, uint64_t n, int64_t flip) noexcept nogil:
@@ -156,4 +155,3 @@ cdef inline void refresh_replace(Refresh* r, Book* book, const Book* fresh, cons
         _take(book, fresh, side, KEY_FIRST)
         r.known[side] = edge[side]
     book.base_id = id
-    r.mismatches += 1

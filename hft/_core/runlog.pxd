@@ -4,8 +4,8 @@
 #     0            64                  128               192            1728                       1728 + capacity
 #     +------------+-------------------+-----------------+--------------+---------+---------+--   --+
 #     | capacity   | head              | tail            | symbols      | entry   | entry   |  ...  |
-#     | (constant) | tail as last seen | head as last    | 64 x 24      |         |         |       |
-#     |            | lost, counts      | seen            | (constant)   |         |         |       |
+#     | (constant) | tail as last seen |                 | 64 x 24      |         |         |       |
+#     |            | lost, counts      |                 | (constant)   |         |         |       |
 #     +------------+-------------------+-----------------+--------------+---------+---------+--   --+
 #
 # `head` and `tail` count bytes ever pushed and ever taken; byte n lies at n & (capacity - 1). An entry is a header and its
@@ -55,8 +55,7 @@ cdef struct RunLogState:
     uint64_t entries            # entries ever pushed
     uint64_t reserved1[3]
     uint64_t tail               # consumer's line
-    uint64_t head_seen
-    uint64_t reserved2[6]
+    uint64_t reserved2[7]
     char symbols[64][24]
 
 

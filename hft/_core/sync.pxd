@@ -66,7 +66,6 @@ cdef struct Sync:
     uint64_t stale              # old or duplicate updates
     uint64_t too_old            # snapshots that ended before the first update
     uint64_t overflows          # times the buffer was full
-    uint64_t refreshes          # snapshots taken in while in sync
     uint64_t refreshes_dropped  # refreshes ended by a full buffer
 
 
@@ -277,7 +276,6 @@ cdef inline int _on_fresh(Sync* s, int64_t last_update_id) noexcept nogil:
         s.too_old += 1
         return SNAPSHOT_TOO_OLD
     s.refreshing = 0
-    s.refreshes += 1
     return OK
 
 

@@ -170,11 +170,6 @@ cdef class Synchronizer:
         return self.s.overflows
 
     @property
-    def refreshes(self) -> int:
-        """Snapshots taken in while in sync."""
-        return self.s.refreshes
-
-    @property
     def refreshes_dropped(self) -> int:
         """Refreshes ended by a full buffer."""
         return self.s.refreshes_dropped

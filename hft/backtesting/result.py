@@ -124,7 +124,6 @@ class Collector:
                 ts_ns, name, mid, float(engine.position(name)), float(pnl.cash), float(pnl.realised), float(pnl.unrealised),
                 float(pnl.fees), float(pnl.total), engine.synced(name), engine.state_hash(name),
             ))
-
         if len(self._samples) >= SAMPLES:
             self._settle()
 

@@ -1,13 +1,14 @@
 """Rows of a Tardis CSV file as event records, in compiled code: a day of them is tens of millions."""
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport free
 from libc.string cimport memchr, memcmp, memcpy, memmove, memset
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 
 from hft._core.events cimport (
-    EVENT_ASK, EVENT_BID, EVENT_BUYER_MAKER, EVENT_CONNECT, EVENT_EMPTY, EVENT_LAST, EVENT_NOT_MARKET, EventRecord)
+    EVENT_ASK, EVENT_BID, EVENT_BUYER_MAKER, EVENT_CONNECT, EVENT_EMPTY, EVENT_LAST, EVENT_NOT_MARKET, EventArray,
+    EventRecord, events_reserve)
 from hft._core.memory cimport hft_alloc, hft_free
 from hft._core.text cimport SCALES, Scale, scale_init
 from hft._core.types cimport (
@@ -58,9 +59,8 @@ cdef class RowReader:
     cdef int64_t now            # of the newest row
     cdef Instrument* instruments
     cdef Field fields[405]
-    cdef EventRecord* records
+    cdef EventArray records
     cdef EventRecord* spare     # as many asks as a message can hold
-    cdef int64_t count, room
     cdef int64_t group          # INCREMENTAL: first record of the message that may go on; -1: none
 
     def __cinit__(self, layout, int fields, symbols, bint integer_ids):
@@ -78,7 +78,6 @@ cdef class RowReader:
         self.spare = <EventRecord*>hft_alloc(MAX_LEVELS * sizeof(EventRecord))
         if self.instruments == NULL or self.spare == NULL:
             raise MemoryError
-
         for name, (index, spec) in symbols.items():
             s = &self.instruments[self.n_symbols]
             raw = name.encode()
@@ -92,46 +91,35 @@ cdef class RowReader:
     def __dealloc__(self):
         hft_free(self.instruments)
         hft_free(self.spare)
-        free(self.records)
+        free(self.records.at)
 
     # -- memory
 
-    cdef int _reserve(self, int64_t n) except -1:
-        cdef void* grown
-        cdef int64_t room
-        if self.count + n > self.room:
-            room = 2 * self.room + n + 4096
-            grown = realloc(self.records, room * sizeof(EventRecord))
-            if grown == NULL:
-                raise MemoryError
-            self.records, self.room = <EventRecord*>grown, room
-        return 0
-
     cdef EventRecord* _add(self, const Instrument* s, int kind, int64_t venue_ns, int flags) noexcept nogil:
         """The next record, room for it reserved."""
-        cdef EventRecord* r = &self.records[self.count]
+        cdef EventRecord* r = &self.records.at[self.records.n]
         memset(r, 0, sizeof(EventRecord))
         r.recv_ns, r.venue_ns, r.prev_id = self.now, venue_ns, -1
         r.symbol, r.kind, r.flags = <uint16_t>s.index, <uint8_t>kind, <uint8_t>flags
-        self.count = self.count + 1     # in place, a debug build would want the GIL for it
+        self.records.n = self.records.n + 1     # in place, a debug build would want the GIL for it
         return r
 
     def take(self) -> bytes:
         """The records of the messages that are whole, 64 bytes each; they are forgotten here."""
-        cdef int64_t whole = self.count if self.group < 0 else self.group
-        cdef bytes out = PyBytes_FromStringAndSize(<const char*>self.records, whole * sizeof(EventRecord))
-        self.count -= whole
+        cdef int64_t whole = self.records.n if self.group < 0 else self.group
+        cdef bytes out = PyBytes_FromStringAndSize(<const char*>self.records.at, whole * sizeof(EventRecord))
+        self.records.n -= whole
         if self.group >= 0:
             self.group = 0
-            memmove(self.records, &self.records[whole], self.count * sizeof(EventRecord))
+            memmove(self.records.at, &self.records.at[whole], self.records.n * sizeof(EventRecord))
         return out
 
     # -- messages
 
     cdef void _close(self, int64_t first) noexcept nogil:
         """The records from `first` on are a message: bids first, counted down, the last one marked."""
-        cdef EventRecord* r = &self.records[first]
-        cdef int64_t n = self.count - first, i, b = 0, a = 0
+        cdef EventRecord* r = &self.records.at[first]
+        cdef int64_t n = self.records.n - first, i, b = 0, a = 0
         for i in range(n):
             if r[i].flags & EVENT_ASK:
                 self.spare[a] = r[i]
@@ -173,20 +161,20 @@ cdef class RowReader:
         if unlikely(not field_units(&f[7], s.qty, &qty)):
             return b"amount is no number on the quantum"
         if self.group >= 0:
-            r = &self.records[self.group]
+            r = &self.records.at[self.group]
             if (r.recv_ns != self.now or r.venue_ns != venue_ns or r.symbol != s.index or s.snapshot != snapshot
-                    or self.count - self.group == MAX_LEVELS):
+                    or self.records.n - self.group == MAX_LEVELS):
                 self._end_group()
         if self.group < 0:
             # A snapshot's rows are one snapshot as long as no update comes between, whatever their stamps; what does not fit
             # one message, or comes later, is an update on top of it.
             if snapshot and not s.snapshot:
                 self._add(s, EVENT_CONNECT, 0, EVENT_EMPTY | EVENT_LAST)
-            self.group = self.count
+            self.group = self.records.n
             r = self._add(s, MSG_SNAPSHOT if snapshot and not s.snapshot else MSG_DEPTH, venue_ns, flags)
             s.snapshot = snapshot
         else:
-            r = self._add(s, self.records[self.group].kind, venue_ns, flags)
+            r = self._add(s, self.records.at[self.group].kind, venue_ns, flags)
         r.price, r.qty = price, qty
         return NULL
 
@@ -240,12 +228,12 @@ cdef class RowReader:
         if not s.snapshot:
             self._add(s, EVENT_CONNECT, 0, EVENT_EMPTY | EVENT_LAST)
             s.snapshot, kind = 2, MSG_SNAPSHOT
-        first = self.count
+        first = self.records.n
         for side in range(2):
             wrong = self._shallow_side(s, side, kind, venue_ns)
             if wrong != NULL:
                 return wrong
-        if self.count == first:
+        if self.records.n == first:
             self._add(s, kind, venue_ns, EVENT_EMPTY)
         self._close(first)
         return NULL
@@ -347,7 +335,8 @@ cdef class RowReader:
             newline = <const char*>memchr(p, c'\n', end - p)
             if newline == NULL:
                 newline = end
-            self._reserve(most)
+            if not events_reserve(&self.records, most):
+                raise MemoryError
             wrong = self._row(p, row_end(p, newline))
             if unlikely(wrong != NULL):
                 raise RowError(self.line, wrong.decode())

@@ -21,7 +21,7 @@ from hft.backtesting.events import Events
 from hft.backtesting.progress import Meter, Progress
 from hft.backtesting.result import Collector, Result
 from hft.backtesting.settings import settled
-from hft.backtesting.sources import Captures, Data, Recorded
+from hft.backtesting.sources import Captures, Data, EventSource
 from hft.config import Config
 from hft.errors import DamagedData, UsageError
 from hft.feed.tape import batches
@@ -183,7 +183,7 @@ class _Run:
         names = [spec.name for spec in self.engine.symbols]
         if len(sources) == 1 and isinstance(sources[0], Captures):
             return batches(sources[0].session.inputs(names))
-        if len(sources) == 1 and isinstance(sources[0], Recorded):
+        if len(sources) == 1 and isinstance(sources[0], EventSource):
             return self._records(sources[0].parts(), sources[0].index(self.data.specs))
         return self._records(self.data.batches(), None)
 

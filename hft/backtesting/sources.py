@@ -12,8 +12,6 @@ A kind is a row of `READERS`: how its files begin, and what opens all of that ki
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -33,7 +31,7 @@ from hft.backtesting.tardis import TardisFile
 from hft.config import Config
 from hft.errors import DamagedData, UsageError
 from hft.feed import messages, tape
-from hft.feed.files import parts
+from hft.feed.files import GUNZIP_ERRORS, gunzipped, parts
 from hft.feed.sessions import Session
 from hft.feed.specs import ResolvedSpec, resolve
 from hft.feed.survey import Survey, together
@@ -76,7 +74,7 @@ class Captures(Source):
             yield as_events(encoder.take())
 
 
-class Recorded(Source):
+class EventSource(Source):
     """One event file."""
 
     def __init__(self, path: Path) -> None:
@@ -135,7 +133,7 @@ class Reader(NamedTuple):
 
 
 READERS = {
-    "events": Reader(lambda head: head.startswith(MAGIC), lambda paths: [Recorded(path) for path in paths]),
+    "events": Reader(lambda head: head.startswith(MAGIC), lambda paths: [EventSource(path) for path in paths]),
     "hftbacktest": Reader(lambda head: head.startswith((b"PK", b"\x93NUMPY")), lambda paths: [NpzFile(path) for path in paths]),
     "tardis": Reader(lambda head: head.startswith(b"exchange,symbol,"), lambda paths: [TardisFile(path) for path in paths]),
     "captures": Reader(lambda head: True, lambda paths: [Captures(paths)]),     # the last: says itself what it can't read
@@ -147,10 +145,8 @@ def kind_of(path: Path) -> str:
     path = parts(path)[0]       # a recording in parts may be named as a whole
     try:
         with path.open("rb") as file:
-            packed = file.read(2) == b"\x1f\x8b"
-            file.seek(0)
-            head = gzip.GzipFile(fileobj=file).read(_HEAD) if packed else file.read(_HEAD)
-    except (EOFError, zlib.error, gzip.BadGzipFile):
+            head = gunzipped(file).read(_HEAD)
+    except GUNZIP_ERRORS:
         head = b""              # torn or damaged: whoever reads it says how
     except OSError as error:
         raise UsageError(f"can't be read: {error.strerror}", where=str(path), do="name an existing file") from None

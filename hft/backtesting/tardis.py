@@ -6,8 +6,6 @@ since the decimals that its numbers are printed with, and its symbols, are known
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -18,6 +16,7 @@ from hft.backtesting.row_survey import RowError, RowSurvey
 from hft.backtesting.rows import RowReader
 from hft.backtesting.source import Source
 from hft.errors import DamagedData, UsageError
+from hft.feed.files import GUNZIP_ERRORS, gunzipped
 from hft.feed.survey import Printed, Survey
 
 _BLOCK = 1 << 22
@@ -68,7 +67,7 @@ class TardisFile(Source):
         self._progress = 0.0
         self._line = 1
         self._seen: RowSurvey | None = None
-        with self._open() as raw, _unpacked(raw) as file:
+        with self._open() as raw, gunzipped(raw) as file:
             header = self._guarded(file.readline)
         self.layout = layout_of(header) or ""
         if not self.layout:
@@ -119,7 +118,7 @@ class TardisFile(Source):
     def _blocks(self) -> Iterator[bytes]:
         """The rows below the header, in blocks of whole ones."""
         size = max(self.path.stat().st_size, 1)
-        with self._open() as raw, _unpacked(raw) as file:
+        with self._open() as raw, gunzipped(raw) as file:
             self._line = 1
             self._guarded(file.readline)
             tail = b""
@@ -148,15 +147,8 @@ class TardisFile(Source):
             return read()
         except EOFError:
             raise self._damaged("breaks off") from None
-        except (zlib.error, gzip.BadGzipFile) as error:
+        except GUNZIP_ERRORS as error:
             raise self._damaged(f"can't be unpacked: {error}") from None
 
     def _damaged(self, what: str, do: str = _WAY_OUT) -> DamagedData:
         return DamagedData(what, where=f"{self.where}, line {self._line}", do=do)
-
-
-def _unpacked(raw: BinaryIO) -> BinaryIO:
-    """The same, or what is packed in it: gzip is known by its first bytes."""
-    packed = raw.read(2) == b"\x1f\x8b"
-    raw.seek(0)
-    return cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if packed else raw

@@ -25,7 +25,7 @@ from hft.config import Config
 from hft.errors import DamagedData, ExitCode, HftError, UsageError
 from hft.feed.captures import Capture, Kind, Record
 from hft.feed.recording import OF_A_SYMBOL, mark
-from hft.feed.tape import BATCH_BYTES, BATCH_RECORDS, Tape
+from hft.feed.tape import Tape, batches
 from hft.periodic import Links, put_rows
 from hft.persistence import schema
 from hft.persistence.writer import Writer
@@ -208,24 +208,18 @@ class _Replay:
 
     def run(self, records: Iterator[Record]) -> None:
         """Every input in order; what is compared or counted, in its place between them."""
-        tape, count, held = Tape(), 0, 0
+        for tape in batches(self._inputs(records)):
+            self._advance(tape)
+
+    def _inputs(self, records: Iterator[Record]) -> Iterator[Record]:
+        """The same, counted and looked at: what the engine acts upon, and what is said in between."""
         for record in records:
             if record.kind is Kind.EXCHANGE_INFO:
                 continue
             name, value = mark(record) if record.kind is Kind.LOG and b'"timer"' not in record.data else ("", None)
             self._known(name, value, record)
-            if name == "state" or name in ASIDE:
-                self._advance(tape, count)
-                tape, count, held = Tape(), 0, 0
-                self._look(record.ns, name, value)
-                continue
-            tape.add(record)
-            count += 1
-            held += len(record.data)
-            if count == BATCH_RECORDS or held >= BATCH_BYTES:
-                self._advance(tape, count)
-                tape, count, held = Tape(), 0, 0
-        self._advance(tape, count)
+            self.inputs += name != "state" and name not in ASIDE
+            yield record
 
     def _known(self, name: str, value: Any, record: Record) -> None:
         """Nothing is said of a symbol that the run does not have."""
@@ -237,13 +231,12 @@ class _Replay:
                     do="copy the recording again from where it came from",
                 )
 
-    def _advance(self, tape: Tape, count: int) -> None:
+    def _advance(self, tape: Tape) -> None:
         while tape.next_ns is not None:
-            tape.advance(self.engine, room=ROOM, commands=True)
+            tape.advance(self.engine, room=ROOM, commands=True, on_mark=self._look)
             while tape.next_ns is not None and self.engine.journal_room < ROOM:
                 self._alive()
                 time.sleep(0.001)
-        self.inputs += count
 
     def _alive(self) -> None:
         if self.writer.failed is not None:

@@ -7,17 +7,27 @@ from typing import Annotated
 
 import typer
 
-from hft.cli.options import Assignments, ConfigFile, Json, Symbols, settings, symbol_list
+from hft.cli.options import (
+    Assignments,
+    ConfigFile,
+    Duration,
+    Json,
+    RestUrl,
+    Seed,
+    Symbols,
+    Venue,
+    WsUrl,
+    settings,
+    symbol_list,
+)
 from hft.config import LiveOptions
 
 
 def live(
     config: ConfigFile = None,
-    venue: Annotated[
-        str | None, typer.Option(metavar="NAME", help="embedded, binance-spot, binance-usdm …; `hft config init` lists them.")
-    ] = None,
+    venue: Venue = None,
     symbols: Symbols = None,
-    duration: Annotated[float | None, typer.Option(metavar="S", min=0.1, help="Stop after so many seconds.")] = None,
+    duration: Duration = None,
     headless: Annotated[bool, typer.Option("--headless", help="No terminal view.")] = False,
     json: Json = False,
     fresh: Annotated[
@@ -27,11 +37,9 @@ def live(
             help="Start flat, whatever earlier runs held (as yet, every run does). The kill switch stays as it is.",
         ),
     ] = False,
-    rest_url: Annotated[
-        str | None, typer.Option(metavar="URL", help="Instead of the venue's, e.g. of a running `hft sim`.")
-    ] = None,
-    ws_url: Annotated[str | None, typer.Option(metavar="URL", help="Instead of the venue's.")] = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Of the embedded exchange's order flow.")] = None,
+    rest_url: RestUrl = None,
+    ws_url: WsUrl = None,
+    seed: Seed = None,
     monitor_port: Annotated[int | None, typer.Option(metavar="PORT", help="Of /metrics and /health; 0: any free one.")] = None,
     no_monitor: Annotated[bool, typer.Option("--no-monitor", help="Serve neither.")] = False,
     record: Annotated[

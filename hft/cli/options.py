@@ -21,6 +21,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 Symbols = Annotated[
     str | None, typer.Option(metavar="A,B", help="Symbols, e.g. BTCUSDT,ETHUSDT.")
 ]
+Venue = Annotated[
+    str | None, typer.Option(metavar="NAME", help="embedded, binance-spot, binance-usdm …; `hft config init` lists them.")
+]
+RestUrl = Annotated[str | None, typer.Option(metavar="URL", help="Instead of the venue's, e.g. of a running `hft sim`.")]
+WsUrl = Annotated[str | None, typer.Option(metavar="URL", help="Instead of the venue's.")]
+Duration = Annotated[float | None, typer.Option(metavar="S", min=0.1, help="Stop after so many seconds.")]
+Seed = Annotated[int | None, typer.Option(metavar="N", help="Of the embedded exchange's order flow.")]
 
 
 def settings(file: Path | None, assignments: Sequence[str] | None, options: dict[str, Any] | None = None) -> Config:

@@ -7,27 +7,35 @@ from typing import Annotated
 
 import typer
 
-from hft.cli.options import Assignments, ConfigFile, Json, Symbols, settings, symbol_list
+from hft.cli.options import (
+    Assignments,
+    ConfigFile,
+    Duration,
+    Json,
+    RestUrl,
+    Seed,
+    Symbols,
+    Venue,
+    WsUrl,
+    settings,
+    symbol_list,
+)
 
 
 def record(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="To make; .gz and .zst pack it.")],
     config: ConfigFile = None,
-    venue: Annotated[
-        str | None, typer.Option(metavar="NAME", help="embedded, binance-spot, binance-usdm …; `hft config init` lists them.")
-    ] = None,
+    venue: Venue = None,
     symbols: Symbols = None,
-    duration: Annotated[float | None, typer.Option(metavar="S", min=0.1, help="Stop after so many seconds.")] = None,
+    duration: Duration = None,
     rotate_mb: Annotated[
         int | None, typer.Option(metavar="N", help="A new part once a file has so many MB; see [recording].")
     ] = None,
     rotate_daily: Annotated[bool, typer.Option("--rotate-daily", help="A new part at midnight UTC.")] = False,
     json: Json = False,
-    rest_url: Annotated[
-        str | None, typer.Option(metavar="URL", help="Instead of the venue's, e.g. of a running `hft sim`.")
-    ] = None,
-    ws_url: Annotated[str | None, typer.Option(metavar="URL", help="Instead of the venue's.")] = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Of the embedded exchange's order flow.")] = None,
+    rest_url: RestUrl = None,
+    ws_url: WsUrl = None,
+    seed: Seed = None,
     assignments: Assignments = None,
 ) -> int:
     """Record a venue's messages.

@@ -71,7 +71,7 @@ def _as_recorded(body: str, _unit: int) -> str:
     return body
 
 
-class Recorded:
+class Contents:
     """What a capture holds, known before the first client comes.
 
     The whole file is read once: damage is found before anything was served, not in the middle of a session.
@@ -137,16 +137,16 @@ class Replay:
     """
 
     def __init__(self, path: Path, *, only: Sequence[str] = (), speed: float, queue: int) -> None:
-        self.recorded = Recorded(path, only)
-        self.dialect = self.recorded.dialect
-        self.symbols = self.recorded.symbols
+        self.contents = Contents(path, only)
+        self.dialect = self.contents.dialect
+        self.symbols = self.contents.symbols
         self.speed = speed
         self.hub = Hub(self.dialect, partial(channel_of, dialect=self.dialect, any_cadence=True), limit=queue, patient=True)
-        self._now_ns = self.recorded.first_ns
+        self._now_ns = self.contents.first_ns
         self._started = False
-        self._reached = {symbol: asyncio.Event() for symbol in self.recorded.snapshots}
-        self._asked = {symbol: asyncio.Event() for symbol in self.recorded.snapshots}
-        self._books = {symbol: RecordedBook(body) for symbol, body in self.recorded.snapshots.items()}
+        self._reached = {symbol: asyncio.Event() for symbol in self.contents.snapshots}
+        self._asked = {symbol: asyncio.Event() for symbol in self.contents.snapshots}
+        self._books = {symbol: RecordedBook(body) for symbol, body in self.contents.snapshots.items()}
 
     def now_ns(self) -> int:
         """The stamp of the newest message served: the exchange's time as the recording saw it."""
@@ -170,7 +170,7 @@ class Replay:
         first_ns, start = self._now_ns, time.monotonic()
         unasked, depths = set(self._asked), set[str]()
         early: dict[str, list[str]] = {symbol: [] for symbol in unasked}    # updates before anybody asked for the book
-        for n, record in enumerate(self.recorded):
+        for n, record in enumerate(self.contents):
             if self.speed > 0:
                 ahead = (record.ns - first_ns) / 1e9 / self.speed - (time.monotonic() - start)
                 if ahead > 0:
@@ -180,7 +180,7 @@ class Replay:
             await self.hub.drained()
             self._now_ns = max(self._now_ns, record.ns)
             if record.kind == Kind.SNAPSHOT:
-                symbol = self.recorded.symbol_of(record)
+                symbol = self.contents.symbol_of(record)
                 if symbol in self._reached and self._reached[symbol].is_set():      # recorded again, after a gap perhaps
                     self._books[symbol] = RecordedBook(record.data.decode())
                 elif symbol in self._reached:

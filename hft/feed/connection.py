@@ -11,13 +11,11 @@ from typing import Protocol
 from hft._core.runclock import RunClock
 from hft._core.sink import FrameCounter, FrameSink
 from hft.feed.handover import HELD_BYTES, Books, Handover
-from hft.feed.line import STREAMS_PER_MESSAGE, Line, Timing
+from hft.feed.line import Line, Timing
 from hft.feed.listener import Listener
 from hft.feed.pacing import Backoff, SlidingWindow
 from hft.feed.transports import ConnectFailed
 from hft.feed.venues import Venue
-
-__all__ = ["STREAMS_PER_MESSAGE", "Connection", "Timing", "Watcher"]
 
 MAX_URL = 2000
 """Characters. With more streams than fit, the bare endpoint is opened and SUBSCRIBE sent."""

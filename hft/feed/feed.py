@@ -16,8 +16,9 @@ import msgspec
 
 from hft._core.runclock import RunClock
 from hft._core.sink import FrameSink
-from hft.feed.connection import Connection, Timing
+from hft.feed.connection import Connection
 from hft.feed.handover import HELD_BYTES, Books
+from hft.feed.line import Timing
 from hft.feed.pacing import Backoff, SlidingWindow
 from hft.feed.rest import RestClient
 from hft.feed.snapshots import Snapshots, SnapshotSink

@@ -8,16 +8,20 @@ names them all.
 from __future__ import annotations
 
 import glob
+import gzip
 import re
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, cast
 
 from hft.errors import UsageError
 
 READ = 1 << 16
 """Bytes of a packed file that are unpacked at a time."""
+GUNZIP_ERRORS = (EOFError, zlib.error, gzip.BadGzipFile)
+"""What reading from `gunzipped` raises where the file breaks off, or is damaged."""
+_GZIP, _ZSTANDARD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _ENDING = re.compile(r"(.*?)((?:\.[A-Za-z]\w*){0,2})")
 _PART = re.compile(r"(.+)\.part(\d{4,})((?:\.\w+)*)")
 
@@ -46,10 +50,10 @@ class Packer:
         if path.suffix == ".gz":
             if level > 9:
                 raise UsageError(f"gzip has no level {level}", where="[recording] level", do="take 1 to 9, or a .zst file")
-            gzip = zlib.compressobj(level or -1, zlib.DEFLATED, 31)
-            self.pack: Callable[[bytes], bytes] = gzip.compress
-            self.flush: Callable[[], bytes] = lambda: gzip.flush(zlib.Z_SYNC_FLUSH)
-            self.finish: Callable[[], bytes] = gzip.flush
+            deflate = zlib.compressobj(level or -1, zlib.DEFLATED, 31)
+            self.pack: Callable[[bytes], bytes] = deflate.compress
+            self.flush: Callable[[], bytes] = lambda: deflate.flush(zlib.Z_SYNC_FLUSH)
+            self.finish: Callable[[], bytes] = deflate.flush
         elif path.suffix == ".zst":
             import zstandard  # here: a session that does not record is spared it
 
@@ -77,15 +81,25 @@ def lines(file: BinaryIO) -> Iterator[bytes]:
 
     Raises `Torn` after the last whole line of a packed file that breaks off, `ValueError` for one that can't be unpacked.
     """
-    magic = file.read(4)
-    file.seek(0)
-    if magic[:2] == b"\x1f\x8b":
+    if _begins(file, _GZIP):
         return _split(_unpack(file, lambda: zlib.decompressobj(31), zlib.error))
-    if magic == b"\x28\xb5\x2f\xfd":
+    if _begins(file, _ZSTANDARD):
         import zstandard
 
         return _split(_unpack(file, lambda: zstandard.ZstdDecompressor().decompressobj(), zstandard.ZstdError))
     return file
+
+
+def gunzipped(file: BinaryIO) -> BinaryIO:
+    """The same file, or what gzip packed in it. Reading raises `GUNZIP_ERRORS`."""
+    return cast(BinaryIO, gzip.GzipFile(fileobj=file)) if _begins(file, _GZIP) else file
+
+
+def _begins(file: BinaryIO, magic: bytes) -> bool:
+    """Whether a file that was not read yet begins with these bytes."""
+    found = file.read(len(magic))
+    file.seek(0)
+    return found == magic
 
 
 def _unpack(file: BinaryIO, new: Callable[[], _Unpacker], failure: type[Exception]) -> Iterator[bytes]:

@@ -24,7 +24,9 @@ BATCH_RECORDS = 20_000
 BATCH_BYTES = 8 << 20
 
 MARKET = frozenset({"connect", "disconnect", "resync", "timer"})
-"""Lines of a run log that say what became of the market's streams; the others are the doings of whoever ran it."""
+"""Lines of a run log that say what became of the market's streams."""
+COMMANDS = frozenset({"kill", "journal_full", "stop"})
+"""Those that are the doings of whoever ran it. What is neither is no input at all: a state, what became of a connection."""
 
 
 class Mark(NamedTuple):
@@ -83,11 +85,6 @@ class Tape:
         return [(mark.before, mark.value[0], mark.ns, mark.value[1]) for mark in self.marks if mark.name == "book"]
 
     @property
-    def trades(self) -> str:
-        """The stream that volume is told by: `trade` where there is one."""
-        return "trade" if any(b'"e":"trade"' in frame for frame in self.frames[:10_000]) else "aggTrade"
-
-    @property
     def start_ns(self) -> int:
         """The first stamp."""
         return min([*self.stamps[:1], *(mark.ns for mark in self.marks[:1])], default=0)
@@ -108,7 +105,7 @@ class Tape:
         until_ns: int | None = None,
         room: int = 0,
         commands: bool = False,
-        on_state: Callable[[int, dict[str, str]], None] | None = None,
+        on_mark: Callable[[int, str, Any], None] | None = None,
         histogram: Histogram | None = None,
         by_kind: dict[str, Histogram] | None = None,
     ) -> None:
@@ -123,8 +120,8 @@ class Tape:
         commands : bool
             Apply the run log's commands as well: kill switch, journal full, stop. To verify a run, not to trade anew on what it
             saw.
-        on_state : callable, optional
-            ``on_state(ns, {symbol: state hash in hex})`` at each such line of the run log.
+        on_mark : callable, optional
+            ``on_mark(ns, name, value)`` at each line of the run log that is no input, in its place between them.
         histogram, by_kind
             Get the time of each frame, from its bytes to the end of its work; see `hft._core.replay.replay`.
         """
@@ -140,10 +137,10 @@ class Tape:
                 )
                 continue
             self._mark += 1
-            if mark.name == "state" and on_state is not None:
-                on_state(mark.ns, mark.value)
-            elif mark.name == "book" or mark.name in MARKET or commands:
+            if mark.name == "book" or mark.name in MARKET or (commands and mark.name in COMMANDS):
                 _apply(engine, mark)
+            elif on_mark is not None and mark.name not in COMMANDS:
+                on_mark(mark.ns, mark.name, mark.value)
 
     def run(
         self, engine: Engine, *, histogram: Histogram | None = None, by_kind: dict[str, Histogram] | None = None
@@ -234,7 +231,8 @@ def batches(records: Iterable[Record], *, size: int = BATCH_RECORDS, limit: int 
 
 
 def load(paths: Iterable[str | Path], config: Config) -> tuple[Tape, list[Spec], str]:
-    """Captures as one session, all of it in memory: the tape, the symbols' specifications, and the dialect.
+    """Captures as one session, all of it in memory: the tape, the symbols' specifications, and the stream that traded volume is
+    told by.
 
     Raises what `hft.feed.sessions` raises.
     """
@@ -243,4 +241,4 @@ def load(paths: Iterable[str | Path], config: Config) -> tuple[Tape, list[Spec],
     tape = Tape(session.inputs())
     for torn in session.torn:
         print(torn, file=sys.stderr)
-    return tape, [each.spec for each in resolved], session.survey.dialect
+    return tape, [each.spec for each in resolved], session.survey.trades

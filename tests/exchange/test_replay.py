@@ -9,7 +9,7 @@ import pytest
 import websockets
 
 from hft.errors import DamagedData, UsageError
-from hft.exchange.replay import Recorded
+from hft.exchange.replay import Contents
 from hft.exchange.simulation import Simulation
 from tests import data
 from tests.exchange.client import connected, exchange, follow, get
@@ -116,9 +116,9 @@ async def test_a_client_that_comes_later_gets_the_book_as_the_stream_has_left_it
 
 def test_of_several_symbols_those_named_are_served(tmp_path):
     record(tmp_path / "session.gz", "usdm", seconds=1)
-    assert list(Recorded(tmp_path / "session.gz", ["BTCUSDT"]).symbols) == ["BTCUSDT"]
+    assert list(Contents(tmp_path / "session.gz", ["BTCUSDT"]).symbols) == ["BTCUSDT"]
     with pytest.raises(UsageError, match=r"session\.gz: holds no ETHUSDT; use BTCUSDT"):
-        Recorded(tmp_path / "session.gz", ["ETHUSDT"])
+        Contents(tmp_path / "session.gz", ["ETHUSDT"])
 
 
 async def test_a_capture_without_a_snapshot_says_so(tmp_path):
@@ -141,7 +141,7 @@ def test_tick_and_step_of_an_unknown_symbol_are_the_printed_decimals(tmp_path):
     record(tmp_path / "session.gz", "usdm", seconds=1)
     text = gzip.decompress((tmp_path / "session.gz").read_bytes()).replace(b"BTCUSDT", b"NEWUSDT").replace(b"btcusdt", b"newusdt")
     (tmp_path / "new.gz").write_bytes(text)
-    symbol = Recorded(tmp_path / "new.gz").symbols["NEWUSDT"]
+    symbol = Contents(tmp_path / "new.gz").symbols["NEWUSDT"]
     assert (symbol.tick, symbol.step, symbol.base, symbol.quote) == ("0.01", "0.001", "NEW", "USDT")
 
 
@@ -157,7 +157,7 @@ def test_a_damaged_capture_is_one_line_before_anything_is_served(tmp_path, harm)
         "empty": b"",
     }[harm])
     with pytest.raises(DamagedData) as damaged:
-        Recorded(path)
+        Contents(path)
     assert damaged.value.exit_code == 4
     assert "session.gz" in str(damaged.value)
     assert "\n" not in str(damaged.value)
@@ -165,7 +165,7 @@ def test_a_damaged_capture_is_one_line_before_anything_is_served(tmp_path, harm)
 
 def test_a_capture_that_is_not_there_is_a_usage_error(tmp_path):
     with pytest.raises(UsageError, match=r"none\.gz"):
-        Recorded(tmp_path / "none.gz")
+        Contents(tmp_path / "none.gz")
 
 
 @pytest.mark.parametrize(

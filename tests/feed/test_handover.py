@@ -12,9 +12,10 @@ from hft._core.types import Spec
 from hft.feed import connection as connection_module
 from hft.feed import line as line_module
 from hft.feed import messages
-from hft.feed.connection import RENEWAL_SPREAD, Timing
+from hft.feed.connection import RENEWAL_SPREAD
 from hft.feed.feed import Feed
 from hft.feed.handover import Handover
+from hft.feed.line import Timing
 from hft.feed.venues import venue_at
 from tests.feed.broadcast import SYMBOL, Broadcast
 from tests.feed.test_feed import Market, Running, quiet

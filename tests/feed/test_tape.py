@@ -90,7 +90,7 @@ def logged(records):
 def test_a_backtest_takes_the_streams_lines_and_no_commands(logged):
     ran, states = engine(), []
     tape = Tape(logged)
-    tape.advance(ran, on_state=lambda ns, state: states.append(state))
+    tape.advance(ran, on_mark=lambda ns, name, value: states.append(value) if name == "state" else None)
     assert states == [{"BTCUSDT": "00ff"}]
     assert not ran.synced("BTCUSDT")
     assert ran.counters()["rejects"]["not_connected"] > 0

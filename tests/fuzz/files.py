@@ -16,7 +16,7 @@ from hft._core.engine import Engine
 from hft._core.events import replay_events
 from hft.backtesting.events import EVENT, as_events
 from hft.backtesting.npz_rows import ROW
-from hft.backtesting.sources import Captures, Data, Recorded
+from hft.backtesting.sources import Captures, Data, EventSource
 from hft.config import Config
 from hft.errors import HftError
 from hft.feed.recording import Kind
@@ -55,7 +55,7 @@ class Sessions:
     def messages(self, source, part) -> list[naive.Message]:
         """A part's messages. An event file's are looked at as they are run, not before."""
         assert part.dtype == EVENT
-        return [] if isinstance(source, Recorded) else naive.messages(part)
+        return [] if isinstance(source, EventSource) else naive.messages(part)
 
     def compare(self, source, session, found) -> None:
         """The market data among them, against plain JSON, frame by frame."""

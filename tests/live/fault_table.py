@@ -22,8 +22,8 @@ from hft._core.engine import Engine
 from hft._core.runclock import RunClock
 from hft._core.types import Spec
 from hft.feed import messages
-from hft.feed.connection import Timing
 from hft.feed.feed import Feed, FeedEvent
+from hft.feed.line import Timing
 from hft.feed.venues import venue_at
 from tests.exchange.client import API
 from tests.feed.wire import Peer, RestServer, WireServer, eventually, frame
@@ -168,16 +168,19 @@ def hash_of(last_id: int, bids: str, asks: str, dialect: str = "usdm") -> int:
 
 
 class Wire:
-    """A venue that says exactly what a case tells it to."""
+    """A venue that says exactly what a case tells it to; `path` is a part of its websocket address."""
 
-    def __init__(self, script: Callable[[Wire, Peer], Awaitable[None]], books: list[bytes], dialect: str = "usdm", **rig: Any):
+    def __init__(
+        self, script: Callable[[Wire, Peer], Awaitable[None]], books: list[bytes], dialect: str = "usdm", *, path: str = "",
+        **rig: Any,
+    ) -> None:
         self.books = books
         self.asked = 0
         """Requests for the book so far."""
         self.answering = asyncio.Event()
         """Set: requests for the book are answered; a script clears it to keep them waiting."""
         self.answering.set()
-        self._script, self._dialect, self._rig = script, dialect, rig
+        self._script, self._dialect, self._path, self._rig = script, dialect, path, rig
         self.done = asyncio.Event()
         """For scripts: all was said."""
         self._failed: list[AssertionError] = []
@@ -186,7 +189,7 @@ class Wire:
         async with contextlib.AsyncExitStack() as stack:
             self.server = await stack.enter_async_context(WireServer(self._run))
             rest = await stack.enter_async_context(RestServer({f"{API[self._dialect]}/depth": self._depth}))
-            self.rig = await stack.enter_async_context(Rig(rest.url, self.server.url, self._dialect, **self._rig))
+            self.rig = await stack.enter_async_context(Rig(rest.url, self.server.url + self._path, self._dialect, **self._rig))
             self._stack = stack.pop_all()
         return self, self.rig
 

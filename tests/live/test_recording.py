@@ -29,8 +29,8 @@ SECOND = 10**9
 
 def follow(path: Path) -> dict[str, Any]:
     """What an engine counts that is given a recording."""
-    tape, specs, _ = load([path], Config())
-    engine = Engine(specs, fallback=messages.load, trade_source=tape.trades)
+    tape, specs, trades = load([path], Config())
+    engine = Engine(specs, fallback=messages.load, trade_source=trades)
     tape.run(engine)
     assert all(engine.synced(spec.name) for spec in specs)
     return engine.counters()

@@ -1,0 +1,37 @@
+"""A venue's market data for an engine, as the settings ask for it, and what the log says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hft._core.engine import Engine
+from hft._core.runclock import RunClock
+from hft.config import Config
+from hft.feed.feed import ALERTS, Feed, FeedEvent
+from hft.feed.line import Timing
+from hft.feed.rest import RestClient
+from hft.feed.venues import Trades, Venue
+
+
+def stream_of_trades(config: Config, venue: Venue) -> Trades:
+    """The stream that traded volume is told by: the configured one, else the venue's."""
+    return config.feed.trade_source or venue.trades
+
+
+def build_feed(
+    config: Config, venue: Venue, engine: Engine, *, clock: RunClock, rest: RestClient, on_event: Callable[[FeedEvent], None]
+) -> Feed:
+    """The feed of an engine's symbols."""
+    settings = config.feed
+    return Feed(
+        venue, [spec.name for spec in engine.symbols], engine, clock=clock, rest=rest, transport=settings.transport,
+        depth_ms=settings.depth_speed_ms, trades=stream_of_trades(config, venue), snapshot_limit=settings.snapshot_limit,
+        timing=Timing(silent_after_s=settings.silence_ms / 1000), on_event=on_event,
+    )
+
+
+def log_event(log: Any, event: FeedEvent, *, ending: bool) -> None:
+    """One line about an event of the feed; nothing is worth a warning while a run is `ending`."""
+    say = log.warning if event.kind in ALERTS and not ending else log.info
+    say(event.kind.replace("_", " "), text=event.text, **({"symbols": ",".join(event.symbols)} if event.symbols else {}))
