@@ -93,11 +93,6 @@ class Running:
         return [event.kind for event in self.events]
 
 
-@pytest.fixture(params=["picows", "websockets"])
-def transport(request):
-    return request.param
-
-
 async def quiet(peer):
     await peer.until_gone()
 

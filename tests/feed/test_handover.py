@@ -27,11 +27,6 @@ FORMS = {
 }
 
 
-@pytest.fixture(params=["picows", "websockets"])
-def transport(request):
-    return request.param
-
-
 @contextlib.asynccontextmanager
 async def trading(market, *, timing=Timing(), stream=True, engine_options=None, routes=(), **options):  # noqa: B008, frozen
     """A feed and a real engine on that market, in sync. `stream`: the market runs; else it is the test that steps it."""

@@ -5,7 +5,6 @@ import threading
 import time
 
 import msgspec
-import pytest
 
 from hft._core.engine import Engine
 from hft._core.runclock import RunClock
@@ -68,7 +67,6 @@ class Slow(Market):
         return 0
 
 
-@pytest.mark.parametrize("transport", ["picows", "websockets"])
 async def test_what_waits_is_bounded_by_the_sockets_however_much_the_venue_has_to_say(transport):
     sink, waiting = Slow(), []
     with Flood() as venue:
