@@ -17,7 +17,7 @@ from hft.feed.feed import Feed
 from hft.feed.handover import Handover
 from hft.feed.venues import venue_at
 from tests.feed.broadcast import SYMBOL, Broadcast
-from tests.feed.test_feed import Market, Running, quiet
+from tests.feed.running import Market, Running, quiet
 from tests.feed.wire import PING, PONG, TEXT, RestServer, WireServer, eventually, frame
 
 FORMS = {

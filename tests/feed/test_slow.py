@@ -14,7 +14,7 @@ from hft.feed import feed as feed_module
 from hft.feed import messages
 from hft.feed.feed import Feed
 from hft.feed.venues import venue_at
-from tests.feed.test_feed import Market
+from tests.feed.running import Market
 from tests.feed.wire import WireServer, eventually, frame
 
 PAYLOAD = b'{"x":"' + b"x" * 65_536 + b'"}'

@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 
 from hft.feed.rest import AT_ONCE
-from tests.feed.test_feed import BOOK, Market, Running, quiet
+from tests.feed.running import BOOK, Market, Running, quiet
 from tests.feed.wire import RestServer, WireServer, eventually, frame
 
 
