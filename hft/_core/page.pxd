@@ -19,6 +19,7 @@
 # next one on this file: the switch latches, and may be tripped while nothing runs.
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.string cimport memset
 from hft._core.atomic cimport (
     add_relaxed, fence_release, load_acquire, load_fenced, load_relaxed, seqlock_read, seqlock_write, store_relaxed,
     store_release, words_load, words_store)
@@ -178,6 +179,21 @@ cdef struct Page:
     uint64_t reserved[6]
 
 
+cdef inline size_t page_size(int n_symbols) noexcept nogil:
+    return sizeof(Page) + <size_t>n_symbols * sizeof(PageSymbol)
+
+
+cdef inline uint32_t page_layout() noexcept nogil:
+    cdef size_t[10] sizes = [
+        sizeof(PageHeader), sizeof(PageCounters), sizeof(HistogramState), sizeof(PageTotals), sizeof(PageChannel),
+        sizeof(JournalRecord), sizeof(SymbolSpec), sizeof(PagePanel), sizeof(PageSymbol), sizeof(Page)]
+    cdef uint32_t digest = 2166136261u              # FNV-1a
+    cdef int i
+    for i in range(10):
+        digest = (digest ^ <uint32_t>sizes[i]) * 16777619u
+    return digest
+
+
 cdef inline PageCounters* page_counters(Page* p) noexcept nogil:
     return &p.counters
 
@@ -197,6 +213,25 @@ cdef inline Snapshot* page_market(Page* p, int i) noexcept nogil:
 
 cdef inline PageChannel* page_channel(Page* p, int i) noexcept nogil:
     return &p.channels[i]
+
+
+cdef inline void page_init(Page* p, const SymbolSpec* specs, int n_symbols, int64_t start_ns,
+                           int64_t clock_offset_ns) noexcept nogil:
+    """Memory as it comes from the file: all but the kill switch's words is zeroed, then the header is filled."""
+    cdef PageHeader* h = &p.header
+    cdef int i
+    store_release(&h.magic, PAGE_SETUP)             # readers of a former engine's page look away from here …
+    memset(<char*>p + 8, 0, 64 - 8)
+    memset(&h.heartbeat_ns, 0, page_size(n_symbols) - 192)      # the kill switch's lines, 64 to 191, stay
+    h.version = PAGE_VERSION
+    h.layout = page_layout()
+    h.size = page_size(n_symbols)
+    h.start_ns = start_ns
+    h.clock_offset_ns = clock_offset_ns
+    h.n_symbols = n_symbols
+    for i in range(n_symbols):
+        page_symbol(p, i).spec = specs[i]
+    store_release(&h.magic, PAGE_MAGIC)             # … to here
 
 
 cdef inline void page_count(uint64_t* counter, uint64_t n) noexcept nogil:
@@ -244,12 +279,6 @@ cdef inline void page_kill_set(Page* p, bint on, int reason, int64_t now) noexce
     p.header.kill_reason = reason
     p.header.kill_since_ns = now
     store_release(&p.header.kill_on, on)
-
-
-cdef size_t page_size(int n_symbols) noexcept nogil
-# Memory as it comes from the file: all but the kill switch's words is zeroed, then the header is filled.
-cdef void page_init(Page* p, const SymbolSpec* specs, int n_symbols, int64_t start_ns, int64_t clock_offset_ns) noexcept nogil
-cdef uint32_t page_layout() noexcept nogil
 
 
 cdef class StatePage:

@@ -3,7 +3,7 @@
 import mmap
 import os
 
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 from posix.unistd cimport close as close_descriptor, usleep
 from hft._core.buffer cimport buffer_address
 from hft._core.histogram cimport Histogram
@@ -38,38 +38,6 @@ _COUNTERS = {
         (name for name, value in (<object>_NO_COUNTS).items() if not isinstance(value, list)),
         (sizeof(_NO_COUNTS.status) + sizeof(_NO_COUNTS.faults) + sizeof(_NO_COUNTS.messages)) // 8)
 }
-
-
-cdef size_t page_size(int n_symbols) noexcept nogil:
-    return sizeof(Page) + <size_t>n_symbols * sizeof(PageSymbol)
-
-
-cdef uint32_t page_layout() noexcept nogil:
-    cdef size_t[10] sizes = [
-        sizeof(PageHeader), sizeof(PageCounters), sizeof(HistogramState), sizeof(PageTotals), sizeof(PageChannel),
-        sizeof(JournalRecord), sizeof(SymbolSpec), sizeof(PagePanel), sizeof(PageSymbol), sizeof(Page)]
-    cdef uint32_t digest = 2166136261u              # FNV-1a
-    cdef int i
-    for i in range(10):
-        digest = (digest ^ <uint32_t>sizes[i]) * 16777619u
-    return digest
-
-
-cdef void page_init(Page* p, const SymbolSpec* specs, int n_symbols, int64_t start_ns, int64_t clock_offset_ns) noexcept nogil:
-    cdef PageHeader* h = &p.header
-    cdef int i
-    store_release(&h.magic, PAGE_SETUP)             # readers of a former engine's page look away from here …
-    memset(<char*>p + 8, 0, 64 - 8)
-    memset(&h.heartbeat_ns, 0, page_size(n_symbols) - 192)      # the kill switch's lines, 64 to 191, stay
-    h.version = PAGE_VERSION
-    h.layout = page_layout()
-    h.size = page_size(n_symbols)
-    h.start_ns = start_ns
-    h.clock_offset_ns = clock_offset_ns
-    h.n_symbols = n_symbols
-    for i in range(n_symbols):
-        page_symbol(p, i).spec = specs[i]
-    store_release(&h.magic, PAGE_MAGIC)             # … to here
 
 
 cdef class StatePage:

@@ -10,6 +10,7 @@ from hft._core.sync import Synchronizer
 from hft._core.types import Spec
 from hft.feed import messages
 from tests import data
+from tests.oracle.sync import apply_by_the_page
 
 OK = 0
 STALE, GAP, BUFFERED, FULL, TOO_OLD, NOT_CONNECTED = (
@@ -314,29 +315,6 @@ def test_settings_are_checked():
 
 
 # -- naive version -------------------------------------------------------------------------------------------------------
-
-
-def apply_by_the_page(dialect, events, snapshot_id):
-    """The ids that a correct client has applied: the venue's page, with all events at hand at once.
-
-    Returns None when the snapshot is too old, and "gap" when an event is missing after it.
-    """
-    applied, book_id = [], snapshot_id
-    for first, last, prev in events:
-        if not applied:
-            if last <= snapshot_id if dialect == "spot" else last < snapshot_id:
-                continue
-            if dialect == "spot" and not first <= snapshot_id + 1 <= last:
-                return None
-            if dialect == "usdm" and not (first <= snapshot_id <= last or prev == snapshot_id):
-                return None
-        elif last <= book_id:
-            continue
-        elif first > book_id + 1 if dialect == "spot" else prev != book_id:
-            return "gap"
-        applied.append(last)
-        book_id = last
-    return applied
 
 
 @st.composite

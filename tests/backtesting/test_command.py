@@ -19,11 +19,6 @@ ROOT = Path(__file__).parents[2]
 EASY = ["--set", "strategy.params.imbalance_threshold=0.2", "--set", "strategy.params.min_confidence=0.3"]
 
 
-@pytest.fixture(scope="module")
-def capture(tmp_path_factory):
-    return written(tmp_path_factory.mktemp("one") / "session")
-
-
 @pytest.fixture
 def run(capsys):
     def call(*argv):

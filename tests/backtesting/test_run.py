@@ -5,7 +5,6 @@ from bisect import bisect_right
 from collections import defaultdict
 from decimal import Decimal
 
-import msgspec
 import numpy as np
 import pytest
 
@@ -15,7 +14,7 @@ from hft.backtesting import result as result_module
 from hft.backtesting.progress import Progress
 from hft.backtesting.settings import settled
 from hft.config import Config, load
-from hft.errors import ConfigError, DamagedData, NotBuiltError, UsageError
+from hft.errors import ConfigError, UsageError
 from hft.feed import messages
 from hft.feed.captures import Kind
 from hft.feed.sessions import Session
@@ -265,11 +264,6 @@ def test_frames_that_are_no_message_are_counted_in_either_way(tmp_path):
 # -- what is asked for -----------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def capture(tmp_path_factory):
-    return written(tmp_path_factory.mktemp("one") / "session")
-
-
 def test_settings_come_from_config_and_keywords(capture, tmp_path):
     expected = hft.backtest(capture, entry_latency_ms=5, **EASY)
     (tmp_path / "c.toml").write_text("[broker]\nentry_latency_ms = 5\n")
@@ -342,7 +336,7 @@ def test_progress_is_told_and_ends_with_all_of_it(capture, tmp_path):
         assert told[-1].total == path.stat().st_size
 
 
-# -- what can't be run -----------------------------------------------------------------------------------------------------
+# -- the end ---------------------------------------------------------------------------------------------------------------
 
 
 def test_the_end_is_that_of_a_live_run(capture):
@@ -360,44 +354,3 @@ def test_a_torn_file_is_run_up_to_the_tear(capture, tmp_path):
     assert result.summary.messages == 3_000
     assert len(result.torn) == 1
     assert "breaks off within line 3001" in result.torn[0]
-
-
-def test_a_damaged_event_file_is_named_with_the_record(capture, tmp_path):
-    path = converted(tmp_path / "bad.events", capture)
-    content = bytearray(path.read_bytes())
-    content[4096 + 64 * 3_000 + 58] = 77                    # a kind that there is not
-    path.write_bytes(content)
-    for also in ([], [written(tmp_path / "e", symbol="ETHUSDT")]):
-        with pytest.raises(DamagedData, match=r"begins no message") as damage:
-            hft.backtest([path, *also])
-        assert str(path) in str(damage.value)
-
-
-def test_data_that_does_not_go_together_is_refused(capture, tmp_path):
-    spot = written(tmp_path / "spot", dialect="spot")
-    events = converted(tmp_path / "spot.events", spot)
-    for other in (spot, events):
-        with pytest.raises(UsageError, match=r"is of the spot dialect, .* of usdm"):
-            hft.backtest([capture, other])
-    with pytest.raises(UsageError, match="no data named"):
-        hft.backtest([])
-    with pytest.raises(UsageError, match="No such file"):
-        hft.backtest(tmp_path / "nowhere")
-    with pytest.raises(UsageError, match=r"quoted in BTC and ETH and EUR and USDT.*choose some with --symbols"):
-        hft.backtest(data.find(data.SPOT_FOUR))
-
-
-def test_a_symbol_of_two_scales_is_refused(capture, tmp_path):
-    one = converted(tmp_path / "one.events", capture)
-    rules = {"BTCUSDT": {"tick": Decimal("0.01"), "step": Decimal("0.001")}}
-    other = converted(tmp_path / "other.events", capture, config=settled(None, {"feed.symbols": rules}))
-    with pytest.raises(UsageError, match="BTCUSDT is of another tick or quantum") as mistake:
-        hft.backtest([one, other])
-    assert str(other) in str(mistake.value)
-
-
-def test_inverse_contracts_are_not_built_yet(tmp_path):
-    message = {"e": "depthUpdate", "E": 1, "T": 1, "s": "BTCUSD_PERP", "ps": "BTCUSD", "U": 1, "u": 2, "pu": 0, "b": [], "a": []}
-    (tmp_path / "c").write_bytes(b"1723161253937085768 " + msgspec.json.encode(message) + b"\n")
-    with pytest.raises(NotBuiltError, match="inverse contracts"):
-        hft.backtest(tmp_path / "c")

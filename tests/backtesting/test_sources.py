@@ -16,11 +16,6 @@ from hft.errors import DamagedData, UsageError
 from tests.backtesting.sessions import converted, written
 
 
-@pytest.fixture(scope="module")
-def capture(tmp_path_factory):
-    return written(tmp_path_factory.mktemp("one") / "session", messages=500)
-
-
 def test_a_kind_is_known_by_how_the_file_begins(capture, tmp_path):
     events = converted(tmp_path / "anything", capture)
     packed = tmp_path / "packed.events"

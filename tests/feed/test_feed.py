@@ -1,4 +1,4 @@
-"""The whole feed against a venue on loopback: connect, subscribe, snapshots, silence, reconnects."""
+"""The whole feed against a venue on loopback: connect, subscribe, reconnect, stop."""
 
 import asyncio
 import socket
@@ -8,99 +8,10 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from hft._core.runclock import RunClock
-from hft._core.sink import FrameSink
 from hft.feed.connection import STREAMS_PER_MESSAGE, Timing
-from hft.feed.feed import Feed
 from hft.feed.venues import venue_at
-from tests.feed.wire import PING, TEXT, RestServer, WireServer, eventually, frame
-
-BOOK = b'{"lastUpdateId":7,"T":1700000000001,"bids":[["1.0","2.0"]],"asks":[["1.5","3.0"]]}'
-QUICK = Timing(silent_after_s=0.1, answer_s=0.1, connect_s=2.0)
-PATIENT = Timing()
-
-
-class Market(FrameSink):
-    """Stands where the engine stands, and writes down what it is told."""
-
-    def __init__(self, wants=0):
-        self.frames = []
-        self.told = []
-        self.snapshots = []
-        self.wanted = wants
-        self.wanting = []
-
-    def on_other(self, frame, now_ns):
-        self.frames.append(frame)
-        if frame == b'{"raise":1}':
-            raise ZeroDivisionError("in the strategy")
-        if frame == b'{"gap":1}':
-            self.wanting = ["BTCUSDT"]
-            return FrameSink.ATTENTION
-        return 0
-
-    def connect(self, symbol, now_ns):
-        self.told.append(("connect", symbol))
-        self.wanting = sorted({*self.wanting, symbol}) if self.wanted else []
-
-    def disconnect(self, symbol, now_ns):
-        self.told.append(("disconnect", symbol))
-        self.wanting = [each for each in self.wanting if each != symbol]
-
-    def on_snapshot(self, symbol, last_update_id, bids, asks, now_ns, stamp, body):
-        self.snapshots.append((symbol, last_update_id, bids, asks, stamp))
-        if len(self.snapshots) >= self.wanted:
-            self.wanting = [each for each in self.wanting if each != symbol]
-            return 0
-        return 20                       # too old: another one
-
-    def wants_snapshot(self):
-        return list(self.wanting)
-
-    def refreshing(self, symbol):
-        return False
-
-    def synced(self, symbol):
-        return False
-
-    def update_id(self, symbol):
-        return 0
-
-    def trade_id(self, symbol):
-        return 0
-
-    def delay_ns(self, symbol):
-        return 0
-
-
-class Running:
-    """A feed that runs beside the test."""
-
-    def __init__(self, ws, market, *, rest="http://127.0.0.1:1", symbols=("BTCUSDT",), timing=PATIENT, dialect="usdm", **options):
-        self.events = []
-        venue = options.pop("venue", None) or venue_at(rest, ws, dialect)
-        self.feed = Feed(venue, symbols, market, clock=RunClock(), timing=timing, on_event=self.events.append, **options)
-
-    async def __aenter__(self):
-        self.task = asyncio.create_task(self.feed.run())
-        return self
-
-    async def __aexit__(self, *_):
-        await self.feed.stop()
-        await asyncio.gather(self.task, return_exceptions=True)
-
-    def kinds(self):
-        return [event.kind for event in self.events]
-
-
-@pytest.fixture(params=["picows", "websockets"])
-def transport(request):
-    return request.param
-
-
-async def quiet(peer):
-    await peer.until_gone()
-
+from tests.feed.running import BOOK, Market, Running, quiet
+from tests.feed.wire import RestServer, WireServer, eventually, frame
 
 # -- connecting and subscribing ----------------------------------------------------------------------------------------
 
@@ -195,71 +106,6 @@ async def test_a_symbol_is_connected_once_all_its_streams_are():
             hold.set()
             await eventually(lambda: len(market.told) >= 3)
             assert market.told[1:3] == [("disconnect", "BTCUSDT"), ("connect", "BTCUSDT")]
-
-
-# -- silence -----------------------------------------------------------------------------------------------------------
-
-
-async def test_a_quiet_connection_that_answers_is_kept(transport):
-    """Fault case 13: a quiet symbol is not a dead one."""
-    asked = []
-
-    async def script(peer):
-        while True:
-            request = await peer.request()
-            asked.append(request["method"])
-            streams = ["btcusdt@depth@100ms", "btcusdt@bookTicker", "btcusdt@trade"]
-            await peer.write(frame(msgspec.json.encode({"result": streams, "id": request["id"]})))
-
-    market = Market()
-    async with WireServer(script) as server, Running(server.url, market, timing=QUICK, transport=transport) as running:
-        await eventually(lambda: running.kinds().count("quiet") >= 3)
-        assert len(server.peers) == 1
-        assert market.told == [("connect", "BTCUSDT")]
-    assert set(asked) == {"LIST_SUBSCRIPTIONS"}
-
-
-async def test_a_pong_alone_is_answer_enough(transport):
-    async def script(peer):
-        while True:
-            opcode, payload = await peer.read()
-            if opcode == PING:
-                await peer.write(frame(payload, 10))
-
-    market = Market()
-    async with WireServer(script) as server, Running(server.url, market, timing=QUICK, transport=transport) as running:
-        await eventually(lambda: running.kinds().count("quiet") >= 2)
-        assert len(server.peers) == 1
-
-
-async def test_a_connection_that_does_not_answer_is_opened_anew(transport):
-    questions = []
-
-    async def deaf(peer):
-        while True:
-            opcode, _ = await peer.read()
-            if opcode == TEXT:
-                questions.append(peer)
-
-    market = Market()
-    async with WireServer(deaf) as server, Running(server.url, market, timing=QUICK, transport=transport) as running:
-        await eventually(lambda: len(server.peers) >= 2)
-        assert questions[0] is server.peers[0]          # asked before it was given up
-        assert market.told[:2] == [("connect", "BTCUSDT"), ("disconnect", "BTCUSDT")]
-        assert running.kinds()[:3] == ["connected", "silent", "disconnected"]
-        assert "no answer" in running.events[2].text
-
-
-async def test_a_venue_that_forgot_the_subscription_is_connected_to_anew():
-    async def forgetful(peer):
-        request = await peer.request()
-        await peer.write(frame(msgspec.json.encode({"result": [], "id": request["id"]})))
-        await peer.until_gone()
-
-    async with WireServer(forgetful) as server, Running(server.url, Market(), timing=QUICK) as running:
-        await eventually(lambda: len(server.peers) >= 2)
-        down = next(event for event in running.events if event.kind == "disconnected")
-        assert down.text == "3 of 3 streams are not subscribed to"
 
 
 async def test_a_subscribe_without_an_answer_is_given_up(monkeypatch):

@@ -59,7 +59,6 @@ async def follow(announced, until, transport="picows"):
     return engine, feed, events
 
 
-@pytest.mark.parametrize("transport", ["picows", "websockets"])
 @pytest.mark.parametrize("dialect", ["usdm", "spot"])
 async def test_a_simulated_market_is_followed_without_a_gap(dialect, transport):
     symbols = ["BTCUSDT", "ETHUSDT"]

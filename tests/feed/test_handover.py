@@ -18,7 +18,7 @@ from hft.feed.handover import Handover
 from hft.feed.line import Timing
 from hft.feed.venues import venue_at
 from tests.feed.broadcast import SYMBOL, Broadcast
-from tests.feed.test_feed import Market, Running, quiet
+from tests.feed.running import Market, Running, quiet
 from tests.feed.wire import PING, PONG, TEXT, RestServer, WireServer, eventually, frame
 
 FORMS = {
@@ -26,11 +26,6 @@ FORMS = {
     "combined": b'{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1723161256313}}',
     "event": b'{"subscriptionId":0,"event":{"e":"serverShutdown","E":1723161256313}}',
 }
-
-
-@pytest.fixture(params=["picows", "websockets"])
-def transport(request):
-    return request.param
 
 
 @contextlib.asynccontextmanager

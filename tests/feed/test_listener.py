@@ -54,11 +54,6 @@ class Recorder(FrameSink):
         return [frame for frame, _ in self.seen]
 
 
-@pytest.fixture(params=["picows", "websockets"])
-def transport(request):
-    return request.param
-
-
 async def listen(script, sink, transport="picows", until=None, **options):
     """Runs `script` as the venue, until `until(owner)` holds or the venue has closed; the owner."""
     async with WireServer(script) as server:

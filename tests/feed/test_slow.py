@@ -5,7 +5,6 @@ import threading
 import time
 
 import msgspec
-import pytest
 
 from hft._core.engine import Engine
 from hft._core.runclock import RunClock
@@ -15,7 +14,7 @@ from hft.feed import feed as feed_module
 from hft.feed import messages
 from hft.feed.feed import Feed
 from hft.feed.venues import venue_at
-from tests.feed.test_feed import Market
+from tests.feed.running import Market
 from tests.feed.wire import WireServer, eventually, frame
 
 PAYLOAD = b'{"x":"' + b"x" * 65_536 + b'"}'
@@ -68,7 +67,6 @@ class Slow(Market):
         return 0
 
 
-@pytest.mark.parametrize("transport", ["picows", "websockets"])
 async def test_what_waits_is_bounded_by_the_sockets_however_much_the_venue_has_to_say(transport):
     sink, waiting = Slow(), []
     with Flood() as venue:

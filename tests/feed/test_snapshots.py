@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 
 from hft.feed.rest import AT_ONCE
-from tests.feed.test_feed import BOOK, Market, Running, quiet
+from tests.feed.running import BOOK, Market, Running, quiet
 from tests.feed.wire import RestServer, WireServer, eventually, frame
 
 
@@ -73,7 +73,6 @@ async def test_a_body_that_is_no_book_is_told_and_asked_for_again(body):
         assert running.feed.counts["snapshot_failed"] == 1
 
 
-@pytest.mark.parametrize("transport", ["picows", "websockets"])
 async def test_none_is_fetched_any_more_once_the_feed_has_stopped(transport):
     """The last frame before the connection is closed still tells of a gap."""
     over = asyncio.Event()

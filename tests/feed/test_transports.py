@@ -21,11 +21,6 @@ class Owner:
         raise AssertionError("opened")
 
 
-@pytest.fixture(params=["picows", "websockets"])
-def transport(request):
-    return request.param
-
-
 async def attempt(transport, url, timeout_s=2.0):
     with pytest.raises(ConnectFailed) as failed:
         await connect(transport, url, Listener(FrameCounter(), RunClock(), Owner()), timeout_s=timeout_s)

@@ -1,15 +1,15 @@
-"""The fill simulator, naively: SEMANTICS 3–5, 8–17 and 25 word for word, in dicts, lists and plain integers.
+"""The fill simulator, naively: SEMANTICS 3–5, 8–14, 16 and 25 word for word, in dicts, lists and plain integers.
 
-No capacities, no shortcuts: every ledger entry is an item of a list, every lookup a scan. Prices are ticks, quantities quanta.
+No capacities, no shortcuts: every lookup is a scan. Prices are ticks, quantities quanta.
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 
 from tests.oracle.book import ASK, BID, NaiveBook
+from tests.oracle.queue import Ledgers, QueueModel
 
-LIFETIME_NS = 150_000_000
 SIGN = {"buy": 1, "sell": -1}
 OWN = {"buy": BID, "sell": ASK}
 OPPOSITE = {"buy": ASK, "sell": BID}
@@ -48,33 +48,8 @@ class Order:
     credited: int = 0   # g
 
 
-@dataclass
-class Ledgers:
-    """Of one own level: `traded` is C, `shown` is S, as lists of [quantity, venue stamp, V then]."""
-
-    displayed: int
-    traded: list = field(default_factory=list)
-    shown: list = field(default_factory=list)
-
-
 def half_even(fraction):
     return round(fraction)      # of a Fraction: exact, ties to even
-
-
-def probability(model, exponent, front, back):
-    if front == 0:
-        return 1.0
-    if model == "log":
-        p = math.log1p(back) / (math.log1p(back) + math.log1p(front))
-    elif model == "log2":
-        p = math.log1p(back) / math.log1p(back + front)
-    elif model == "power":
-        p = back**exponent / (back**exponent + front**exponent)
-    elif model == "power2":
-        p = back**exponent / (back + front) ** exponent
-    else:
-        p = 1.0 - (front / (front + back)) ** exponent
-    return min(max(p, 0.0), 1.0)
 
 
 class OracleBroker:
@@ -84,7 +59,7 @@ class OracleBroker:
         self.lot, self.tick_size, self.quantum = lot, Fraction(tick_size), Fraction(quantum)
         self.maker_fee, self.taker_fee, self.fee_received = Fraction(maker_fee), Fraction(taker_fee), fee_received
         self.entry_ns, self.max_feed_delay_ns = entry_ns, max_feed_delay_ns
-        self.model, self.exponent = model, exponent
+        self.model = QueueModel(model, exponent, float(self.quantum))
         self.orders = []            # in the order in which they came to rest
         self.levels = {}            # (book side, price) -> Ledgers, while an own order rests there
         self.used = {}              # (book side, price) -> [used, displayed]
@@ -285,37 +260,9 @@ class OracleBroker:
             self._sweep(v)
         return out + self._drain()
 
-    # ---- queue position: rules 14 to 17
-
-    def _expire(self, key):
-        level = self.levels[key]
-        level.traded = [e for e in level.traded if self.clock - e[2] <= LIFETIME_NS]
-        kept = [e for e in level.shown if self.clock - e[2] <= LIFETIME_NS]
-        if len(kept) < len(level.shown):
-            level.shown = kept
-            for order in self._at(key):
-                order.credited = min(order.credited, sum(e[0] for e in kept))
-
-    @staticmethod
-    def _take(entries, want, eligible=lambda e: True):
-        """Take up to `want` off the eligible entries, oldest first."""
-        taken = 0
-        for e in entries:
-            if eligible(e):
-                part = min(want - taken, e[0])
-                e[0] -= part
-                taken += part
-        entries[:] = [e for e in entries if e[0]]
-        return taken
-
     def _queue(self, key, r0, v, venue_ns):
-        """Rule 16."""
-        self._expire(key)
-        level = self.levels[key]
-        a = self._take(level.shown, r0, lambda e: not venue_ns or not e[1] or venue_ns <= e[1])
-        r = r0 - a
-        if r:
-            level.traded.append([r, 0, self.clock])
+        """Rule 16, what becomes of the orders: first come, first served."""
+        r, a = self.levels[key].on_trade(r0, self._at(key), self.clock, venue_ns)
         ahead = 0
         for order in self._at(key):
             fill = 0
@@ -328,34 +275,6 @@ class OracleBroker:
             if fill:
                 ahead += fill
                 self._fill_resting(order, fill, v)
-
-    def _changed(self, key, new, venue_ns):
-        """Rule 17."""
-        self._expire(key)
-        level = self.levels[key]
-        prev, level.displayed = level.displayed, new
-        known = [o for o in self._at(key) if o.front != math.inf]
-        if new > prev:
-            level.traded.clear()
-            for order in known:
-                order.front = min(order.front, new)
-            return
-        e = self._take(level.traded, prev - new)
-        chg = prev - new - e
-        for order in known:
-            before = order.front
-            order.front = self._stepped(order.front, prev - e - order.front, chg, new)
-            order.credited += before - order.front
-        if chg:
-            level.shown.append([chg, venue_ns, self.clock])
-
-    def _stepped(self, front, back, chg, new):
-        if self.model == "risk_averse":
-            return min(front, new)
-        unit = float(self.quantum)
-        p = probability(self.model, self.exponent, front * unit, max(0, back) * unit)
-        step = round((1.0 - p) * chg - min(back - p * chg, 0.0))
-        return min(max(front - step, 0), new)
 
     # ---- the view: rules 9, 12, 13
 
@@ -377,7 +296,7 @@ class OracleBroker:
             new = self.view.qty(*key)
             self._reveal(key, new)
             if new != self.levels[key].displayed:
-                self._changed(key, new, venue_ns)
+                self.levels[key].on_change(new, self._at(key), self.clock, venue_ns, self.model)
         self._sweep(v)
         return self._drain()
 

@@ -1,0 +1,53 @@
+"""What can't be run is refused: one line that says what is wrong, and of which file."""
+
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+import hft
+from hft.backtesting.settings import settled
+from hft.errors import DamagedData, NotBuiltError, UsageError
+from tests import data
+from tests.backtesting.sessions import converted, written
+
+
+def test_a_damaged_event_file_is_named_with_the_record(capture, tmp_path):
+    path = converted(tmp_path / "bad.events", capture)
+    content = bytearray(path.read_bytes())
+    content[4096 + 64 * 3_000 + 58] = 77                    # a kind that there is not
+    path.write_bytes(content)
+    for also in ([], [written(tmp_path / "e", symbol="ETHUSDT")]):
+        with pytest.raises(DamagedData, match=r"begins no message") as damage:
+            hft.backtest([path, *also])
+        assert str(path) in str(damage.value)
+
+
+def test_data_that_does_not_go_together_is_refused(capture, tmp_path):
+    spot = written(tmp_path / "spot", dialect="spot")
+    events = converted(tmp_path / "spot.events", spot)
+    for other in (spot, events):
+        with pytest.raises(UsageError, match=r"is of the spot dialect, .* of usdm"):
+            hft.backtest([capture, other])
+    with pytest.raises(UsageError, match="no data named"):
+        hft.backtest([])
+    with pytest.raises(UsageError, match="No such file"):
+        hft.backtest(tmp_path / "nowhere")
+    with pytest.raises(UsageError, match=r"quoted in BTC and ETH and EUR and USDT.*choose some with --symbols"):
+        hft.backtest(data.find(data.SPOT_FOUR))
+
+
+def test_a_symbol_of_two_scales_is_refused(capture, tmp_path):
+    one = converted(tmp_path / "one.events", capture)
+    rules = {"BTCUSDT": {"tick": Decimal("0.01"), "step": Decimal("0.001")}}
+    other = converted(tmp_path / "other.events", capture, config=settled(None, {"feed.symbols": rules}))
+    with pytest.raises(UsageError, match="BTCUSDT is of another tick or quantum") as mistake:
+        hft.backtest([one, other])
+    assert str(other) in str(mistake.value)
+
+
+def test_inverse_contracts_are_not_built_yet(tmp_path):
+    message = {"e": "depthUpdate", "E": 1, "T": 1, "s": "BTCUSD_PERP", "ps": "BTCUSD", "U": 1, "u": 2, "pu": 0, "b": [], "a": []}
+    (tmp_path / "c").write_bytes(b"1723161253937085768 " + msgspec.json.encode(message) + b"\n")
+    with pytest.raises(NotBuiltError, match="inverse contracts"):
+        hft.backtest(tmp_path / "c")
