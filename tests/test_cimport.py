@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SOURCE = """
 # cython: language_level=3
 cimport hft
@@ -44,6 +46,7 @@ assert histogram.count == 1
 """
 
 
+@pytest.mark.long
 def test_a_user_s_extension_builds_and_runs(tmp_path: Path) -> None:
     (tmp_path / "mine.pyx").write_text(SOURCE)
     (tmp_path / "setup.py").write_text(SETUP)

@@ -45,6 +45,7 @@ def test_examples_in_docstrings_run(name, monkeypatch, tmp_path):
     assert failed == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", pages_with("python"), ids=lambda path: path.name)
 def test_python_in_the_pages_runs(path, monkeypatch, tmp_path):
     """In a process of its own, all of a page in one go, in an empty folder."""

@@ -77,7 +77,7 @@ class Client:
     def drop(self, reason: str) -> None:
         self.dropped = True
         self.queue.clear()
-        self.hub.dropped += 1
+        self.hub.tell(f"a client is dropped: {reason}")
         self.hub.spawn(self.socket.close(POLICY_VIOLATION, reason))
 
     async def pump(self) -> None:
@@ -123,6 +123,8 @@ class Hub:
     ----------
     faults : Faults, optional
         What published messages meet on their way to the clients.
+    tell : callable
+        Gets a line about what whoever runs the exchange should know.
     """
 
     def __init__(self, dialect: Dialect, channel_of: Callable[[str], str | None], *, limit: int, patient: bool) -> None:
@@ -135,7 +137,7 @@ class Hub:
         self.channels: dict[str, dict[Client, list[str]]] = {}
         self.subscribed_at = 0.0  # monotonic, of the newest subscription; 0: none yet
         self.subscribed = asyncio.Event()
-        self.dropped = 0
+        self.tell: Callable[[str], None] = lambda line: None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def attach(self, client: Client, name: str) -> None:

@@ -51,6 +51,7 @@ async def serve(settings: ExchangeSettings, announce: Announce) -> ExitCode:
 
     venue = _venue(settings.checked())
     faults = venue.hub.faults = _faults(settings, venue)
+    venue.hub.tell = _tell
     with _ending(settings) as ended:
         interval, grace = PINGS[venue.dialect.name]
         try:

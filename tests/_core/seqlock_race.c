@@ -21,7 +21,7 @@ static inline void perhaps_yield(void) {
 #undef __atomic_store_n
 #undef __atomic_load_n
 
-enum { DISTINCT = 5000, WORDS = 8 };
+enum { DISTINCT = 1000, WORDS = 8 };
 
 static _Alignas(64) uint64_t shared[WORDS];
 static int enough;

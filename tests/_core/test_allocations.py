@@ -42,6 +42,7 @@ print(few, many, counters["orders"], counters["fills"], counters["signals"])
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="preloads a library the way Linux does")
 def test_no_message_allocates(tmp_path: Path) -> None:
     library = tmp_path / "malloc_count.so"

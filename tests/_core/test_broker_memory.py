@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 COUNTER = Path(__file__).with_name("malloc_count.c")
 
 SCRIPT = """
@@ -34,6 +36,7 @@ print(*counts[1], *counts[2])
 """
 
 
+@pytest.mark.long
 def test_events_allocate_nothing(tmp_path):
     library = tmp_path / "malloc_count.so"
     subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O2", "-o", library, COUNTER], check=True)

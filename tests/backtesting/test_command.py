@@ -132,6 +132,7 @@ def short_and_long(tmp_path_factory):
     return short, folder / "long"
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
 def test_memory_does_not_grow_with_the_session(short_and_long, tmp_path):
     short, long = short_and_long

@@ -106,6 +106,7 @@ def test_aggregates_hold_exactly_the_trades(minute):
         assert {(t.price, t.buyer_is_maker, t.time_ns) for t in parts} == {(a.price, a.buyer_is_maker, a.time_ns)}
 
 
+@pytest.mark.long
 def test_the_book_is_wide_and_sparse_and_stays_bounded():
     source = market("BTCUSDT", seed=2)
     for minute in range(1, 13):
@@ -146,6 +147,7 @@ def session():
     return simulate(seed=1, minutes=10)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ROWS)
 def test_facts_of_one_seed(session, name):
     """One seed varies more than twenty: the accepted range, a quarter wider either way."""
@@ -154,6 +156,7 @@ def test_facts_of_one_seed(session, name):
     assert 0.75 * row.low <= value <= 1.25 * row.high, f"{name} = {value:.3f}"
 
 
+@pytest.mark.long
 def test_messages_come_as_often_as_on_the_real_venue(session):
     rates = {kind: count / session.seconds for kind, count in session.messages.items()}
     total = sum(rates.values())
@@ -163,6 +166,7 @@ def test_messages_come_as_often_as_on_the_real_venue(session):
     assert 0.05 < rates["depth"] / total < 0.1
 
 
+@pytest.mark.long
 def test_the_default_strategy_finds_entries_at_the_real_pace(session):
     """A strong imbalance for 70 % of a second, one entry a second at most; about 90 in 345 s on the real venue."""
     book = session.book

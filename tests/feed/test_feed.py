@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from hft.feed.connection import STREAMS_PER_MESSAGE, Timing
+from hft.feed.line import STREAMS_PER_MESSAGE, Timing
 from hft.feed.venues import venue_at
 from tests.feed.running import BOOK, Market, Running, quiet
 from tests.feed.wire import RestServer, WireServer, eventually, frame

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
+import pytest
 
 from hft._core.engine import Engine
 from hft._core.journal import Journal
@@ -119,6 +120,7 @@ def run(tape: Tape, folder: Path, watched: bool) -> tuple[list[tuple[object, ...
     return fills, state, looks
 
 
+@pytest.mark.long
 def test_onlookers_change_nothing(tmp_path: Path) -> None:
     tape = Tape(generate(SPEC.name, "usdm", seed=11, messages=30_000), SPEC.name)
     alone_fills, alone_state, _ = run(tape, tmp_path / "alone", watched=False)

@@ -7,6 +7,7 @@ from tests.live.fault_table import Case, load_cases, rows_of_page
 CASES = load_cases()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.number}-{case.name.replace(' ', '-')}")
 async def test_a_case_is_as_the_page_says(case: Case, tmp_path) -> None:
     row = case.row(await case.run(tmp_path))

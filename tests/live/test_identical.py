@@ -6,6 +6,8 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from hft.exchange.fault_plan import FAULTS
 from tests.live.processes import hft, summary
 
@@ -34,6 +36,7 @@ def table(kind: str, keys: dict) -> str:
     return "\n[[fault]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in {"kind": kind, **keys}.items())
 
 
+@pytest.mark.long
 def test_a_minute_of_faults_is_identical_when_it_is_run_again(tmp_path: Path) -> None:
     assert set(OFTEN) | set(ONCE) == set(FAULTS), "every kind there is"
     (tmp_path / "faults.toml").write_text("seed = 11\n" + "".join(table(kind, keys) for kind, keys in (OFTEN | ONCE).items()))

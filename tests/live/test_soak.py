@@ -14,6 +14,7 @@ PACE = 10 if os.environ.get("HFT_DEBUG", "") not in ("", "0") else 50
 """Times the clock's. A debug build does not keep up with fifty, and a client that does not keep up is dropped."""
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_memory_is_flat_after_the_first_minute_of_a_session(tmp_path: Path) -> None:
     found = soak(hours=0.005 * PACE, speed=PACE, folder=tmp_path)

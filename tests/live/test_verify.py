@@ -60,6 +60,7 @@ def test_a_run_is_identical(run: Path) -> None:
     assert done.stdout.startswith(f"identical: {found['orders']} orders, {found['fills']} fills")
 
 
+@pytest.mark.long
 def test_the_kill_switch_symbols_and_a_run_that_starts_killed(tmp_path: Path) -> None:
     """Tripped and released from outside while it trades; and the next run, on which it is latched."""
     arguments = ("live", *QUICK, *OFTEN, *EAGER, "--symbols", "BTCUSDT,ETHUSDT", "--record")
