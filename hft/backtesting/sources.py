@@ -45,8 +45,8 @@ _HEAD = 1 << 16
 class Captures(Source):
     """Captures and recordings, all of them as one session."""
 
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self.session = Session(paths)
+    def __init__(self, paths: Sequence[Path], dialect: str = "") -> None:
+        self.session = Session(paths, dialect)
         self._encoder: EventEncoder | None = None
         super().__init__([part for capture in self.session.captures for part in capture.parts])
 
@@ -92,7 +92,13 @@ class EventSource(Source):
         return Survey(header.dialect, names, traded={header.trades}, opened=set(names))
 
     def specs(self, config: Config) -> list[ResolvedSpec]:
-        fees, fee_asset = config.fees_of(self.file.header.dialect), config.broker.fee_asset
+        written = self.file.header.dialect
+        if config.feed.dialect not in ("", written):
+            raise UsageError(
+                f"is an event file of the {written} dialect, not of {config.feed.dialect}", where=self.where,
+                do="leave [feed] dialect empty, or make it again with `hft convert`",
+            )
+        fees, fee_asset = config.fees_of(written), config.broker.fee_asset
         return [ResolvedSpec(spec, "event file") for spec in self.file.specs(fees=fees, fee_asset=fee_asset)]
 
     def index(self, specs: Sequence[Spec]) -> list[int]:
@@ -128,15 +134,15 @@ class Reader(NamedTuple):
 
     begins: Callable[[bytes], bool]
     """Whether a file that begins with these bytes, unpacked, is of this kind."""
-    open: Callable[[list[Path]], Sequence[Source]]
-    """All files of this kind that were named, in their order."""
+    open: Callable[[list[Path], str], Sequence[Source]]
+    """All files of this kind that were named, in their order, of the dialect that the settings say, if they do."""
 
 
 READERS = {
-    "events": Reader(lambda head: head.startswith(MAGIC), lambda paths: [EventSource(path) for path in paths]),
-    "hftbacktest": Reader(lambda head: head.startswith((b"PK", b"\x93NUMPY")), lambda paths: [NpzFile(path) for path in paths]),
-    "tardis": Reader(lambda head: head.startswith(b"exchange,symbol,"), lambda paths: [TardisFile(path) for path in paths]),
-    "captures": Reader(lambda head: True, lambda paths: [Captures(paths)]),     # the last: says itself what it can't read
+    "events": Reader(lambda head: head.startswith(MAGIC), lambda paths, _: list(map(EventSource, paths))),
+    "hftbacktest": Reader(lambda head: head.startswith((b"PK", b"\x93NUMPY")), lambda paths, _: list(map(NpzFile, paths))),
+    "tardis": Reader(lambda head: head.startswith(b"exchange,symbol,"), lambda paths, _: list(map(TardisFile, paths))),
+    "captures": Reader(lambda head: True, lambda paths, dialect: [Captures(paths, dialect)]),   # says itself what it can't read
 }
 
 
@@ -180,8 +186,9 @@ class Data:
     """
 
     def __init__(self, paths: Iterable[str | Path], config: Config, symbols: Sequence[str] | None = None) -> None:
-        self.sources = _open([Path(path) for path in paths])
-        whole = together((source.where, source.survey(symbols or ())) for source in self.sources)
+        self.sources = _open([Path(path) for path in paths], config.feed.dialect)
+        surveys = ((source.where, source.survey(symbols or ())) for source in self.sources)
+        whole = together(surveys, config.feed.dialect)
         said = config.feed.venue != "embedded" or not any(source.tells_dialect for source in self.sources)
         whole.require(self.where, config.dialect if said else "")
         self.dialect = whole.dialect
@@ -246,11 +253,11 @@ class Data:
         return numbered(begun(timed(parts), self._unopened), self.specs)
 
 
-def _open(paths: list[Path]) -> list[Source]:
+def _open(paths: list[Path], dialect: str) -> list[Source]:
     """The sources, each where the first of its files was named."""
     if not paths:
         raise UsageError("no data named", do="name at least one file")
     by_kind: dict[str, list[Path]] = {}
     for path in paths:
         by_kind.setdefault(kind_of(path), []).append(path)
-    return [source for kind, found in by_kind.items() for source in READERS[kind].open(found)]
+    return [source for kind, found in by_kind.items() for source in READERS[kind].open(found, dialect)]

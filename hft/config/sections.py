@@ -181,6 +181,10 @@ class Feed(Section, frozen=True):
         ),
     ] = ""
     ws_url: Annotated[str, _says("instead of the venue's", pattern="^(wss?://[^ ]+)?$", title="a ws:// or wss:// address")] = ""
+    dialect: Annotated[
+        Literal["", "spot", "usdm", "coinm"],
+        _says("of recorded data, and of an exchange that is only an address; empty: recognised from what it says"),
+    ] = ""
     transport: Annotated[Literal["picows", "websockets"], _says("picows is the fast one")] = "picows"
     depth_speed_ms: Annotated[
         Literal[0, 100, 250, 500, 1000], _says("cadence of depth updates: spot 100, 1000; USD-M 0, 100, 250, 500")

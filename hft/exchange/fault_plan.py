@@ -7,6 +7,7 @@ and `probability`, when the fault happens; `FAULTS` has the section of each kind
 from __future__ import annotations
 
 import difflib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -247,8 +248,9 @@ class _File(Section, frozen=True):
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 1
 
 
-def read_plan(path: Path) -> FaultPlan:
-    """The plan in a file; ConfigError, one line, for anything in it that can't be done.
+def read_plan(path: Path, served: Collection[str] = ()) -> FaultPlan:
+    """The plan in a file; ConfigError, one line, for anything in it that can't be done, faults of symbols that are not
+    `served` (where any are named) among them.
 
     >>> import tempfile
     >>> with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
@@ -262,10 +264,10 @@ def read_plan(path: Path) -> FaultPlan:
     seed = read_section(_File, tables, str(path)).seed
     if not isinstance(faults, list) or not all(isinstance(each, dict) for each in faults):
         raise ConfigError("fault is not a list of tables", where=str(path), do="begin each fault with [[fault]]")
-    return FaultPlan(seed, tuple(_fault(table, str(path), f"fault {n}") for n, table in enumerate(faults, 1)))
+    return FaultPlan(seed, tuple(_fault(table, str(path), f"fault {n}", served) for n, table in enumerate(faults, 1)))
 
 
-def _fault(table: dict[str, Any], source: str, place: str) -> Fault:
+def _fault(table: dict[str, Any], source: str, place: str, served: Collection[str]) -> Fault:
     where = f"{source}: [{place}]"
     kind = table.pop("kind", None)
     if kind is None:
@@ -279,4 +281,7 @@ def _fault(table: dict[str, Any], source: str, place: str) -> Fault:
     if len(given) != 1:
         said = f"has {' and '.join(given)}" if given else "says not when"
         raise ConfigError(said, where=where, do="give exactly one of at_s, every_s, probability")
+    absent = [name for name in getattr(fault, "symbols", ()) if served and name not in served]
+    if absent:
+        raise ConfigError(f"{absent[0]} is not served", where=where, do=f"take of {', '.join(served)}")
     return fault

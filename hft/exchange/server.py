@@ -92,7 +92,7 @@ def _faults(settings: ExchangeSettings, venue: Simulation | Replay) -> Faults | 
     from hft.exchange.fault_plan import read_plan
     from hft.exchange.faults import Faults
 
-    return Faults(read_plan(settings.faults), venue.now_ns, _tell)
+    return Faults(read_plan(settings.faults, venue.symbols), venue.now_ns, _tell)
 
 
 def _tell(line: str) -> None:

@@ -9,7 +9,8 @@ from hft.feed.venues import Venue, venue_at, venue_named
 
 
 async def find_venue(feed: Feed, *, rest_url: str = "", ws_url: str = "", dialect: str = "") -> Venue:
-    """Where market data comes from. An exchange that is only an address says by its REST paths which dialect it speaks.
+    """Where market data comes from. An exchange that is only an address says by its REST paths which dialect it speaks, unless
+    the settings do.
 
     Parameters
     ----------
@@ -25,8 +26,8 @@ async def find_venue(feed: Feed, *, rest_url: str = "", ws_url: str = "", dialec
     rest, ws = rest_url or feed.rest_url, ws_url or feed.ws_url
     if feed.venue != "embedded":
         return venue_named(feed.venue, rest=rest, ws=ws)
-    if dialect:
-        return venue_at(rest, ws, dialect)
+    if known := dialect or feed.dialect:
+        return venue_at(rest, ws, known)
     for spoken in ("usdm", "spot"):
         venue = venue_at(rest, ws, spoken)
         async with RestClient(venue) as client:

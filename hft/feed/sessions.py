@@ -28,16 +28,23 @@ class Session:
     Of a paired capture either file may be named; the others of the pair are found beside it. A REST book that does not say
     whose it is belongs to the only symbol of its own file.
 
+    Parameters
+    ----------
+    paths : iterable of path
+    dialect : str
+        Instead of the one that the messages tell.
+
     Attributes
     ----------
     captures : list of Capture
         In the order of the merge.
     """
 
-    def __init__(self, paths: Iterable[str | Path]) -> None:
+    def __init__(self, paths: Iterable[str | Path], dialect: str = "") -> None:
         self.captures = [Capture(path) for path in _with_pairs(Path(path) for path in paths)]
         if not self.captures:
             raise UsageError("no capture named", do="name at least one file")
+        self._dialect = dialect
 
     @property
     def where(self) -> str:
@@ -56,8 +63,9 @@ class Session:
 
     @cached_property
     def survey(self) -> Survey:
-        """What all of it holds. Raises `UsageError` for files of different dialects."""
-        return together((str(capture.path), seen) for capture, seen in zip(self.captures, self.surveys, strict=True))
+        """What all of it holds. Raises `UsageError` for files that tell different dialects, where none is set."""
+        files = zip(self.captures, self.surveys, strict=True)
+        return together(((str(capture.path), seen) for capture, seen in files), self._dialect)
 
     def seek(self, symbols: Iterable[str]) -> Survey:
         """What all of it holds; looked at to its end where its beginning does not show all of `symbols`."""

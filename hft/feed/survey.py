@@ -57,21 +57,22 @@ class Survey(msgspec.Struct):
         """Itself, of this `dialect` where no message tells one. DamagedData when dialect or symbols can't be told."""
         self.dialect = self.dialect or dialect
         if not self.dialect:
-            raise DamagedData("no message tells the dialect", where=where, do="name its venue, --set feed.venue=binance-usdm say")
+            raise DamagedData("no message tells the dialect", where=where, do="name it, --set feed.dialect=usdm say")
         if not self.symbols:
             raise DamagedData("no message tells the symbol", where=where, do="name data that has messages of a market")
         return self
 
 
-def together(parts: Iterable[tuple[str, Survey]]) -> Survey:
-    """What several files or sources hold as one session, each with what to call it in a message.
+def together(parts: Iterable[tuple[str, Survey]], dialect: str = "") -> Survey:
+    """What several files or sources hold as one session, each with what to call it in a message; of this `dialect`, whatever
+    their messages tell.
 
-    Raises `UsageError` where they are of different dialects.
+    Raises `UsageError` where they tell different ones and none is given.
     """
-    whole = Survey(symbols=[], printed={}, exchange_info=[], traded=set(), opened=set())
+    whole = Survey(dialect, symbols=[], printed={}, exchange_info=[], traded=set(), opened=set())
     told_by = ""
     for where, part in parts:
-        if part.dialect and whole.dialect and part.dialect != whole.dialect:
+        if not dialect and part.dialect and whole.dialect and part.dialect != whole.dialect:
             what = f"is of the {part.dialect} dialect, {told_by} of {whole.dialect}"
             raise UsageError(what, where=where, do="run files of one venue at a time")
         told_by = told_by or (where if part.dialect else "")

@@ -236,7 +236,7 @@ def load(paths: Iterable[str | Path], config: Config) -> tuple[Tape, list[Spec],
 
     Raises what `hft.feed.sessions` raises.
     """
-    session = Session(paths)
+    session = Session(paths, config.feed.dialect)
     resolved = session.specs(config)
     tape = Tape(session.inputs())
     for torn in session.torn:

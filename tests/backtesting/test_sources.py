@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hft._core.events import KINDS, LAST
 from hft.backtesting.events import EVENT, EventFile, EventWriter
 from hft.backtesting.sources import Data, kind_of, merged
-from hft.config import Config
+from hft.config import Config, load
 from hft.errors import DamagedData, UsageError
 from tests.backtesting.sessions import converted, written
 
@@ -39,6 +39,16 @@ def test_captures_give_the_records_that_an_event_file_holds(capture, tmp_path):
     from_capture, from_file = (list(Data([path], Config()).batches()) for path in (capture, events))
     assert (np.concatenate(from_capture) == np.concatenate(from_file)).all()
     assert not np.isin(np.concatenate(from_file)["kind"], [KINDS["connect"]]).any()
+
+
+def test_the_dialect_is_the_one_that_is_set(capture, tmp_path):
+    spot = load(None, {"feed.dialect": "spot"})
+    data = Data([capture], spot)
+    assert (data.dialect, [spec.dialect for spec in data.specs], str(data.specs[0].taker_fee)) == ("spot", ["spot"], "0.001")
+    events = converted(tmp_path / "one.events", capture)
+    with pytest.raises(UsageError, match="is an event file of the usdm dialect, not of spot; leave"):
+        Data([events], spot)
+    assert Data([events], load(None, {"feed.dialect": "usdm"})).dialect == "usdm"
 
 
 def test_symbols_of_an_event_file_are_mapped_and_left_out(capture, tmp_path):

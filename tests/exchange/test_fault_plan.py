@@ -11,7 +11,7 @@ DROP = '[[fault]]\nkind = "drop"\n'
 def read(tmp_path, text):
     path = tmp_path / "rough.toml"
     path.write_text(text, "utf-8")
-    return read_plan(path)
+    return read_plan(path, ["BTCUSDT", "ETHUSDT"])
 
 
 def test_a_plan_is_a_seed_and_faults(tmp_path):
@@ -40,6 +40,7 @@ def test_every_kind_can_be_asked_for(kind, tmp_path):
         (DROP + "at_s = 1\nevery_s = 2", "[fault 1]: has at_s and every_s; give exactly one"),
         (DROP + "probability = 1.5", "probability: 1.5 is not allowed; give a number above 0 up to 1"),
         (DROP + 'at_s = 1\nstreams = ["dept"]', "give a list of 1 to 4 of depth, bookTicker, trade and aggTrade"),
+        (DROP + 'at_s = 1\nsymbols = ["BTCUSDT", "SOLUSDT"]', "[fault 1]: SOLUSDT is not served; take of BTCUSDT, ETHUSDT"),
         (DROP + "at_s = 1\ncount = 0", "count: 0 is not allowed; give a whole number from 1"),
         ('[[fault]]\nkind = "malformed"\nat_s = 1\nshape = "odd"', 'give one of "any", "truncated"'),
         ('[[fault]]\nkind = "oversize"\nat_s = 1\nbytes = 100_000_000', "up to 67108864"),

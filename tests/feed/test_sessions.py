@@ -112,6 +112,11 @@ def test_files_of_different_dialects_are_refused_in_one_line(tmp_path):
     )
 
 
+def test_the_dialect_that_is_set_is_that_of_all_files_whatever_they_tell(tmp_path):
+    session = Session([capture(tmp_path / "one", USDM), capture(tmp_path / "two", SPOT)], "coinm")
+    assert {each.spec.dialect for each in session.specs(Config())} == {"coinm"}
+
+
 def test_fees_are_those_of_the_sessions_venue(tmp_path):
     (spot,) = Session([capture(tmp_path / "s", SPOT)]).specs(Config())
     (usdm,) = Session([capture(tmp_path / "u", USDM)]).specs(Config())
