@@ -4,8 +4,8 @@ import asyncio
 
 from hft._core.runclock import RunClock
 from hft._core.sink import FrameSink
-from hft.feed.connection import Timing
 from hft.feed.feed import Feed
+from hft.feed.line import Timing
 from hft.feed.venues import venue_at
 
 BOOK = b'{"lastUpdateId":7,"T":1700000000001,"bids":[["1.0","2.0"]],"asks":[["1.5","3.0"]]}'
