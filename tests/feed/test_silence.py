@@ -6,7 +6,8 @@ from hft.feed.line import Timing
 from tests.feed.running import Market, Running
 from tests.feed.wire import PING, PONG, TEXT, WireServer, eventually, frame
 
-QUICK = Timing(silent_after_s=0.1, answer_s=0.1, connect_s=2.0)
+SOON = Timing(silent_after_s=0.1)              # asked soon, and time to answer however busy the machine is
+HASTY = Timing(silent_after_s=0.1, answer_s=0.1)
 
 
 async def test_a_quiet_connection_that_answers_is_kept(transport):
@@ -21,7 +22,7 @@ async def test_a_quiet_connection_that_answers_is_kept(transport):
             await peer.write(frame(msgspec.json.encode({"result": streams, "id": request["id"]})))
 
     market = Market()
-    async with WireServer(script) as server, Running(server.url, market, timing=QUICK, transport=transport) as running:
+    async with WireServer(script) as server, Running(server.url, market, timing=SOON, transport=transport) as running:
         await eventually(lambda: running.kinds().count("quiet") >= 3)
         assert len(server.peers) == 1
         assert market.told == [("connect", "BTCUSDT")]
@@ -36,7 +37,7 @@ async def test_a_pong_alone_is_answer_enough(transport):
                 await peer.write(frame(payload, PONG))
 
     market = Market()
-    async with WireServer(script) as server, Running(server.url, market, timing=QUICK, transport=transport) as running:
+    async with WireServer(script) as server, Running(server.url, market, timing=SOON, transport=transport) as running:
         await eventually(lambda: running.kinds().count("quiet") >= 2)
         assert len(server.peers) == 1
 
@@ -51,7 +52,7 @@ async def test_a_connection_that_does_not_answer_is_opened_anew(transport):
                 questions.append(peer)
 
     market = Market()
-    async with WireServer(deaf) as server, Running(server.url, market, timing=QUICK, transport=transport) as running:
+    async with WireServer(deaf) as server, Running(server.url, market, timing=HASTY, transport=transport) as running:
         await eventually(lambda: len(server.peers) >= 2)
         assert questions[0] is server.peers[0]          # asked before it was given up
         assert market.told[:2] == [("connect", "BTCUSDT"), ("disconnect", "BTCUSDT")]
@@ -65,7 +66,7 @@ async def test_a_venue_that_forgot_the_subscription_is_connected_to_anew():
         await peer.write(frame(msgspec.json.encode({"result": [], "id": request["id"]})))
         await peer.until_gone()
 
-    async with WireServer(forgetful) as server, Running(server.url, Market(), timing=QUICK) as running:
+    async with WireServer(forgetful) as server, Running(server.url, Market(), timing=SOON) as running:
         await eventually(lambda: len(server.peers) >= 2)
         down = next(event for event in running.events if event.kind == "disconnected")
         assert down.text == "3 of 3 streams are not subscribed to"
