@@ -222,7 +222,7 @@ def record(message):
 
 
 def test_a_session_that_does_not_tell_says_what_to_set():
-    with pytest.raises(DamagedData, match=r"no message tells the dialect; name its venue, --set feed\.venue"):
+    with pytest.raises(DamagedData, match=r"no message tells the dialect; name it, --set feed\.dialect"):
         survey([record(b'{"e":"kline","s":"A"}')]).require("x")
     with pytest.raises(DamagedData, match="no message tells the symbol"):
         survey([record(b'{"e":"kline"}')]).require("x", "usdm")
