@@ -120,7 +120,7 @@ def test_a_closed_one_is_whole(tmp_path: Path) -> None:
         (opening(2, "other", "0", NS), "a part of another recording"),
         (opening(7, "s", "0", NS), "part 7 stands where part 2 should"),
         (line(b'{"hft":{"connect":5}}'), "Expected `str`"), (line(b'{"hft":{"kill":"yes"}}'), "Expected `bool`"),
-        (line(b'{"hft":{"connect":"\xff"}}'), "utf-8"), (line(b'{"hft":{"x":' + b"[" * 5000), "recursion"),
+        (line(b'{"hft":{"connect":"\xff"}}'), "utf-8"), (line(b'{"hft":{"x":' + b"[" * 100_000), "recursion"),
         (b"9223372036854775808 {}\n", "not `<ns> <body>`"),
         (line(b'{"hft":{"recording":{"format":2}}}'), "a recording of format 2; this version reads 1"),
     ],
