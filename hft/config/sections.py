@@ -326,7 +326,9 @@ class Config(Section, frozen=True):
     @property
     def dialect(self) -> str:
         """Whose rules of protocol and trading hold: `spot`, `usdm` or `coinm`."""
-        return self.exchange.dialect if self.feed.venue == "embedded" else self.feed.venue.split("-")[1]
+        if self.feed.venue != "embedded":
+            return self.feed.venue.split("-")[1]
+        return (self.feed.ws_url and self.feed.dialect) or self.exchange.dialect  # an exchange that is only an address, or ours
 
     @property
     def fees(self) -> tuple[Decimal, Decimal]:
