@@ -231,12 +231,9 @@ cdef inline int engine_frame(void* ctx, const char* p, size_t n, int64_t now, ui
 cdef inline void engine_connect(EngineState* e, int32_t i, bint up, int64_t now) noexcept nogil:
     """The stream of a symbol is up, or gone."""
     cdef Market* market = e.markets[i]
-    cdef int fx = 0
+    cdef int fx
     now = engine_input(e, LOG_CONNECT if up else LOG_DISCONNECT, i, now, NULL, 0)
-    if up:
-        market_connected(market)
-    else:
-        fx = market_disconnected(market)
+    fx = market_connected(market, now) if up else market_disconnected(market, now)
     lane_match(e.lane, &e.out, market, NULL, i, fx, market.clock.v_max, now)
     engine_act(e, market, i, now)
     e.attention = 1
@@ -247,7 +244,7 @@ cdef inline void engine_resync(EngineState* e, int32_t i, int64_t now) noexcept 
     cdef Market* market = e.markets[i]
     cdef int fx
     now = engine_input(e, LOG_RESYNC, i, now, NULL, 0)
-    fx = market_resync(market)
+    fx = market_resync(market, now)
     lane_match(e.lane, &e.out, market, NULL, i, fx, market.clock.v_max, now)
     engine_act(e, market, i, now)
     e.attention = 1

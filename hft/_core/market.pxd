@@ -17,7 +17,8 @@ from hft._core.refresh cimport (
 )
 from hft._core.snapshot cimport SNAPSHOT_IMBALANCE, SNAPSHOT_SYNCED, Snapshot, snapshot_take, snapshot_write
 from hft._core.status cimport (
-    BOOK_MISMATCH, BUFFERED, CROSSED_BOOK, DUPLICATE_TRADE, NOT_CONNECTED, OK, OTHER_TRADE_SOURCE,
+    BOOK_MISMATCH, BUFFERED, BUFFER_FULL, CROSSED_BOOK, DUPLICATE_TRADE, NOT_CONNECTED, OK, OTHER_TRADE_SOURCE,
+    SEQUENCE_GAP, SNAPSHOT_TOO_OLD,
 )
 from hft._core.sync cimport (
     SYNC_BRIDGING, SYNC_CONNECTING, SYNC_SYNCED, Sync, SyncParams, sync_connected, sync_disconnected, sync_init, sync_lost,
@@ -33,6 +34,17 @@ cdef enum MarketEffect:         # what a message did, as bits
     FX_TRADE = 2                # a trade that may fill
     FX_SYNCED = 4               # in sync from now on
     FX_LOST = 8                 # no longer in sync; the book is gone
+
+cdef enum SyncCause:            # why a book is not in sync
+    CAUSE_NONE = 0              # it is
+    CAUSE_DISCONNECTED = 1      # its stream is gone, or was never there
+    CAUSE_CONNECTED = 2         # its stream began, or began anew: no REST book yet
+    CAUSE_NO_SNAPSHOT = 3       # no update continued the REST book, or more came before it than the buffer holds
+    CAUSE_GAP = 4               # updates are missing
+    CAUSE_CROSSED = 5           # bid at or above ask
+    CAUSE_MISMATCH = 6          # it differed from a fresh REST book, which took its place at once
+    CAUSE_RESYNC = 7            # it was given up from outside
+    SYNC_CAUSES = 8
 
 cdef struct MarketParams:
     BookParams book
@@ -54,6 +66,9 @@ cdef struct Market:
     int64_t crossed             # books thrown away because they crossed
     int64_t trade_kind
     int64_t mid2                # of the newest synced view; kept when it goes (mark, SEMANTICS 24)
+    int64_t cause               # SyncCause, as of
+    int64_t cause_ns
+    int64_t has_book            # 1: the book holds a snapshot, in sync or not yet
     int64_t book_at             # byte offsets from this struct
     int64_t features_at
     int64_t sync_at
@@ -82,6 +97,7 @@ cdef inline void market_init(Market* m, const SymbolSpec* spec, const MarketPara
     m.spec = spec[0]
     m.trade_kind = p.trade_kind
     m.refresh.compare_ns = p.compare_ns
+    m.cause = CAUSE_DISCONNECTED
     m.book_at = align64(sizeof(Market))
     m.features_at = m.book_at + align64(book_size(&p.book))
     m.sync_at = m.features_at + align64(features_size(&p.features))
@@ -110,44 +126,62 @@ cdef inline int64_t market_clock(Market* m, const Message* msg) noexcept nogil:
     return v
 
 
-cdef inline int _lose(Market* m) noexcept nogil:
-    book_clear(market_book(m))
-    features_on_desync(market_features(m))
-    return FX_LOST
+cdef inline int market_turn(Market* m, int cause, int64_t now) noexcept nogil:
+    """The one way into sync (CAUSE_NONE) and out of it: tells every stage of the market; the effects that it returns tell
+    the traders' side. Without a book there is none to lose, and only the cause is new."""
+    cdef int fx = 0
+    m.cause = cause
+    m.cause_ns = now
+    if cause == CAUSE_NONE:
+        features_on_sync(market_features(m), now)
+        refresh_watch(&m.refresh, market_book(m), now)
+        return FX_SYNCED
+    if m.has_book:
+        m.has_book = 0
+        book_clear(market_book(m))
+        features_on_desync(market_features(m))
+        fx = FX_LOST
+    return fx
 
 
-cdef inline int _found(Market* m, int64_t now) noexcept nogil:
-    features_on_sync(market_features(m), now)
-    refresh_watch(&m.refresh, market_book(m), now)
-    return FX_SYNCED
+cdef inline int _crossed(Market* m, int64_t now) noexcept nogil:
+    """A book that crosses is thrown away (fault case 10)."""
+    m.crossed += 1
+    sync_lost(market_sync(m))
+    return market_turn(m, CAUSE_CROSSED, now)
 
 
-cdef inline int _apply_levels(Market* m, const Message* msg, const Level* levels, int* fx) noexcept nogil:
-    """An update that sync has passed; a book that crosses is thrown away (fault case 10)."""
+cdef inline int _apply_levels(Market* m, const Message* msg, const Level* levels, int64_t now, int* fx) noexcept nogil:
+    """An update that sync has passed."""
     cdef int code = book_apply(market_book(m), msg, levels)
-    if code == CROSSED_BOOK:
-        m.crossed += 1
-        sync_lost(market_sync(m))
-        fx[0] |= _lose(m)
-    else:
-        fx[0] |= FX_VIEW
+    fx[0] |= _crossed(m, now) if code == CROSSED_BOOK else FX_VIEW
     return code
+
+
+cdef inline int _not_applied(Market* m, int code, int64_t now) noexcept nogil:
+    """What it means for the book that sync did not pass an update."""
+    if code == BUFFER_FULL or code == SNAPSHOT_TOO_OLD:
+        return market_turn(m, CAUSE_NO_SNAPSHOT, now)
+    if code == SEQUENCE_GAP and m.has_book:     # else it is still waited for, for the same cause
+        return market_turn(m, CAUSE_GAP, now)
+    return 0
 
 
 cdef inline int _depth(Market* m, const Message* msg, const Level* levels, int* fx) noexcept nogil:
     cdef Sync* sync = market_sync(m)
     cdef bint was_synced = sync.state == SYNC_SYNCED
-    cdef bint had_book = was_synced or sync.state == SYNC_BRIDGING
     cdef int code = sync_on_depth(sync, msg, levels)
-    if code == OK:
-        code = _apply_levels(m, msg, levels, fx)
-        if code == OK and not was_synced:
-            fx[0] |= _found(m, msg.recv_ns)
-        elif unlikely(refresh_due(&m.refresh, market_book(m), msg.recv_ns)):
-            refresh_began(&m.refresh, msg.recv_ns)
-            sync_refresh(sync)
-    elif had_book and sync.state != SYNC_SYNCED and sync.state != SYNC_BRIDGING:
-        fx[0] |= _lose(m)
+    if unlikely(code != OK):
+        fx[0] |= _not_applied(m, code, msg.recv_ns)
+        return code
+    code = _apply_levels(m, msg, levels, msg.recv_ns, fx)
+    if unlikely(code != OK):
+        return code
+    if unlikely(not was_synced):
+        fx[0] |= market_turn(m, CAUSE_NONE, msg.recv_ns)
+    elif unlikely(refresh_due(&m.refresh, market_book(m), msg.recv_ns)):
+        refresh_began(&m.refresh, msg.recv_ns)
+        sync_refresh(sync)
     return code
 
 
@@ -163,9 +197,7 @@ cdef inline int _fresh(Market* m, Book* spare, const Message* msg, const Level* 
     while sync_next_since(market_sync(m), msg.last_id, &update, &update_levels):
         code = book_apply(spare, update, update_levels)
     if code == CROSSED_BOOK:            # two that contradict each other, and one itself: begin anew
-        m.crossed += 1
-        sync_lost(market_sync(m))
-        fx[0] |= _lose(m)
+        fx[0] |= _crossed(m, msg.recv_ns)
         return code
     refresh_edges(spare, msg, levels, edge)
     if refresh_agrees(&m.refresh, book, spare, edge):
@@ -173,10 +205,11 @@ cdef inline int _fresh(Market* m, Book* spare, const Message* msg, const Level* 
             fx[0] |= FX_VIEW
         refresh_watch(&m.refresh, book, msg.recv_ns)
         return OK
-    fx[0] |= _lose(m) | FX_VIEW
-    refresh_replace(&m.refresh, book, spare, edge)
     sync_mismatch(market_sync(m))
-    fx[0] |= _found(m, msg.recv_ns)
+    fx[0] |= market_turn(m, CAUSE_MISMATCH, msg.recv_ns)
+    refresh_replace(&m.refresh, book, spare, edge)
+    m.has_book = 1
+    fx[0] |= market_turn(m, CAUSE_NONE, msg.recv_ns) | FX_VIEW
     return BOOK_MISMATCH
 
 
@@ -192,12 +225,13 @@ cdef inline int _snapshot(Market* m, Book* spare, const Message* msg, const Leve
     if was_synced:
         return _fresh(m, spare, msg, levels, fx)
     book_clear(market_book(m))
-    code = _apply_levels(m, msg, levels, fx)
+    m.has_book = 1
+    code = _apply_levels(m, msg, levels, msg.recv_ns, fx)
     refresh_edges(market_book(m), msg, levels, m.refresh.known)
     while code == OK and sync_next(sync, &update, &update_levels):
-        code = _apply_levels(m, update, update_levels, fx)
+        code = _apply_levels(m, update, update_levels, msg.recv_ns, fx)
     if code == OK and sync.state == SYNC_SYNCED:
-        fx[0] |= _found(m, msg.recv_ns)
+        fx[0] |= market_turn(m, CAUSE_NONE, msg.recv_ns)
     return code
 
 
@@ -248,24 +282,24 @@ cdef inline int market_apply(Market* m, Book* spare, const Message* msg, const L
     return code
 
 
-cdef inline void market_connected(Market* m) noexcept nogil:
+cdef inline int market_connected(Market* m, int64_t now) noexcept nogil:
+    """A stream began: whatever the one before it built is not continued, be it that nobody said it ended. The effects."""
     sync_connected(market_sync(m))
+    return market_turn(m, CAUSE_CONNECTED, now)
 
 
-cdef inline int market_disconnected(Market* m) noexcept nogil:
-    """The stream is gone; the answer is the effects."""
-    cdef Sync* sync = market_sync(m)
-    cdef bint had_book = sync.state == SYNC_SYNCED or sync.state == SYNC_BRIDGING
-    sync_disconnected(sync)
-    return _lose(m) if had_book else 0
+cdef inline int market_disconnected(Market* m, int64_t now) noexcept nogil:
+    """The stream is gone; the effects."""
+    sync_disconnected(market_sync(m))
+    return market_turn(m, CAUSE_DISCONNECTED, now)
 
 
-cdef inline int market_resync(Market* m) noexcept nogil:
-    """Somebody outside gives the book up; the answer is the effects."""
-    cdef Sync* sync = market_sync(m)
-    cdef bint had_book = sync.state == SYNC_SYNCED or sync.state == SYNC_BRIDGING
-    sync_lost(sync)
-    return _lose(m) if had_book else 0
+cdef inline int market_resync(Market* m, int64_t now) noexcept nogil:
+    """Somebody outside gives the book up; the effects."""
+    if market_sync(m).state == SYNC_CONNECTING:
+        return 0
+    sync_lost(market_sync(m))
+    return market_turn(m, CAUSE_RESYNC, now)
 
 
 # --- what is shown and computed after a message

@@ -3,7 +3,6 @@
 from decimal import Decimal
 from pathlib import Path
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +16,7 @@ from hft.feed import messages
 from hft.feed.captures import Capture, Kind
 from hft.feed.tape import Tape
 from tests import data
+from tests._core.small_market import Market
 
 MS = 1_000_000
 SECOND = 1_000 * MS
@@ -32,33 +32,6 @@ def run_capture(name: str, **settings_: object) -> Engine:
 
 def fills(engine: Engine) -> list[tuple[object, ...]]:
     return [(f.order_id, f.exch_ts_ns, f.local_ts_ns, f.side, f.price, f.qty, f.fee, f.maker) for f in engine.trades]
-
-
-class Market:
-    """A small market that a test writes by hand: one level a side, an update each call."""
-
-    def __init__(self, engine: Engine, now_ms: int = 1000) -> None:
-        self.engine, self.now, self.u = engine, now_ms * MS, 100
-        engine.connect("BTCUSDT", self.now)
-        engine.on_snapshot("BTCUSDT", 100, [("100.0", "5")], [("100.1", "5")], self.now)
-        self.depth([], [])
-
-    def depth(self, bids: list[list[str]], asks: list[list[str]], after_ms: int = 1, pu: int | None = None) -> None:
-        self.now += after_ms * MS
-        self.u += 1
-        stamp = self.now // MS
-        self.engine.on_frame(
-            msgspec.json.encode({
-                "e": "depthUpdate", "E": stamp, "T": stamp, "s": "BTCUSDT", "U": self.u, "u": self.u,
-                "pu": self.u - 1 if pu is None else pu, "b": bids, "a": asks,
-            }),
-            self.now,
-        )
-
-    def lean(self, bid_qty: str, ask_qty: str, for_ms: int) -> None:
-        """The touch with these quantities, restated every millisecond."""
-        for _ in range(for_ms):
-            self.depth([["100.0", bid_qty]], [["100.1", ask_qty]])
 
 
 @pytest.fixture
