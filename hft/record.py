@@ -104,7 +104,7 @@ class Job:
 
     async def _record(self, rest_url: str, ws_url: str, dialect: str) -> None:
         self.venue = await find_venue(self.config.feed, rest_url=rest_url, ws_url=ws_url, dialect=dialect)
-        async with RestClient(self.venue) as rest:
+        async with RestClient(self.venue, warn=log.warning) as rest:
             self.engine = await self._follow(rest)
             self.feed = build_feed(
                 self.config, self.venue, self.engine, clock=self.clock, rest=rest, on_event=self._event

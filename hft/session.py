@@ -78,7 +78,7 @@ class Session:
             self.config.feed, rest_url=self.job.rest_url, ws_url=self.job.ws_url, dialect=self.job.dialect
         )
         self.trades = stream_of_trades(self.config, self.venue)
-        self.rest = RestClient(self.venue)
+        self.rest = RestClient(self.venue, warn=log.warning)
         resolved = await self._resolve()
         self.specs = list(together([each.spec for each in resolved]))
         self.sources = {each.spec.name: each.source for each in resolved}

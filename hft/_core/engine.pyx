@@ -180,7 +180,7 @@ cdef class Engine(FrameSink):
         cdef int64_t now = engine_input(self.c, kind, arg, now_ns, body, len(body))
         return engine_apply(self.c, decoder_message(self.c.decoder), decoder_levels(self.c.decoder), now, cycles)
 
-    def on_snapshot(self, symbol, int64_t last_update_id, bids, asks, int64_t now_ns, stamp=0, bytes body not None=b"") -> int:
+    def on_snapshot(self, symbol, last_update_id, bids, asks, int64_t now_ns, stamp=0, bytes body not None=b"") -> int:
         """A REST book: (price, quantity) as decimal text, and for the run log its body as received. The status code; 0 when
         the book stands on it now."""
         cdef int i = self.symbols.index(symbol)

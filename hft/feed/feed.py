@@ -25,8 +25,8 @@ from hft.feed.snapshots import Snapshots, SnapshotSink
 from hft.feed.venues import Trades, Venue
 
 ALERTS = frozenset({
-    "disconnected", "connect_failed", "silent", "refused", "snapshot_failed", "rate_limited", "book_mismatch", "behind",
-    "handover_failed", "handover_full", "handover_late",
+    "disconnected", "connect_failed", "silent", "refused", "snapshot_failed", "snapshot_refused", "rate_limited", "waiting",
+    "book_mismatch", "behind", "handover_failed", "handover_full", "handover_late",
 })
 """Events that are worth a warning."""
 LOOK_S = 1.0
@@ -54,7 +54,7 @@ class FeedEvent(msgspec.Struct, frozen=True):
     """Of a connection: `connected`, `disconnected`, `connect_failed`, `silent` (asked), `quiet` (and lives), `refused`,
     `server_shutdown`, `renewing`, `handover`, `handover_failed`, `handover_full` (too much was held) and `handover_late` (both
     switched nevertheless). Of a symbol: `snapshot`, `refresh` (of a book in sync), `book_mismatch`, `snapshot_failed`,
-    `rate_limited`, and `behind` (messages wait for us; the venue's side is held back by TCP)."""
+    `snapshot_refused` (the engine can't use it, and what to do), `rate_limited`, `waiting` (for REST weight), and `behind` (messages wait for us; the venue's side is held back by TCP)."""
     text: str
     now_ns: int
     connection: str = ""

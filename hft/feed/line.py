@@ -205,7 +205,7 @@ class Line:
 
     def on_other(self, frame: bytes, now_ns: int) -> int:
         """A frame that needs Python. What is meant for us is read here; the sink gets every one, as it came."""
-        if frame.startswith(_CONTROL) or b'"serverShutdown"' in frame[:256]:
+        if frame.startswith(_CONTROL) or (not self.leaving.is_set() and b'"serverShutdown"' in frame[:256]):
             self._read(frame)
         return self.listener.sink.on_other(frame, now_ns)
 

@@ -43,13 +43,19 @@ class SlidingWindow:
         return self._used
 
     def take(self, now: float, units: int = 1) -> float:
-        """Takes `units` if the window has room and returns 0; else takes nothing and returns the seconds to wait at least.
+        """Takes `units` if the window has room and returns 0; else takes nothing and returns the seconds to wait at least."""
+        delay = self.delay(now, units)
+        if not delay:
+            self._taken.append((now, units))
+            self._used += units
+        return delay
+
+    def delay(self, now: float, units: int = 1) -> float:
+        """Seconds until the window has room for `units`; 0: it has.
 
         A request larger than the whole window is let through when the window is empty.
         """
         if self.used(now) + units <= self.limit or not self._taken:
-            self._taken.append((now, units))
-            self._used += units
             return 0.0
         room = self.limit - self._used
         free_at = now

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import difflib
 import json
+import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from types import TracebackType
@@ -17,7 +18,8 @@ import msgspec
 from hft.errors import NOT_JSON, UsageError, VenueUnreachable
 from hft.feed import messages, specs
 from hft.feed.messages import RateLimit, ServerTime
-from hft.feed.pacing import SlidingWindow
+from hft.feed.numbers import STAY_S, stay_away_s, whole
+from hft.feed.pacing import Backoff, SlidingWindow
 from hft.feed.venues import Venue
 
 T = TypeVar("T")
@@ -28,11 +30,15 @@ MAX_BODY = 64 << 20
 AT_ONCE = 4
 """Requests under way at one time."""
 
-_DEFAULT_WAIT_S = {429: 10.0, 418: 120.0}   # without a Retry-After: a ban lasts two minutes at least
+MINUTE_S = 60.0
+OTHERS_SHARE = 0.9
+"""Of the venue's weight per minute: what all clients at our address may have used, by the venue's count, for us to ask."""
+MOST_WEIGHT = 1_000_000
+"""A minute's weight that is printed above this is a mistake."""
 
 
 class RateLimited(VenueUnreachable):
-    """The venue asks us to stay away for a while (429), or has banned the address (418)."""
+    """The venue asks us to stay away for a while (429), has banned the address (418), or its firewall refuses us (403)."""
 
     def __init__(self, status: int, retry_after_s: float, *, where: str) -> None:
         super().__init__(f"answers {status}: asks for {retry_after_s:g} s without requests", where=where, do="wait that long")
@@ -56,8 +62,9 @@ class _RateLimits(msgspec.Struct, rename="camel"):
 class RestClient:
     """Asks one venue, within its limits.
 
-    Never more than half of the venue's weight per minute, so that another client at the same address lives too; and no
-    request at all before the end of a `Retry-After`: asking during one turns 429 into a ban.
+    Never more than half of the venue's weight per minute, so that another client at the same address lives too; none while
+    the venue counts nine tenths of it as used, by whichever client; and no request at all before the end of a `Retry-After`:
+    asking during one turns 429 into a ban. Redirects are not followed: they could lead off the venue's address.
 
     Parameters
     ----------
@@ -66,6 +73,8 @@ class RestClient:
         Of one request, in seconds.
     clock, sleep : callables
         Seconds of a monotonic clock, and how to wait; for tests.
+    warn : callable
+        Gets a line about what the venue says and can't mean.
 
     Every request raises `VenueUnreachable` (no connection, no answer in time, 5xx), `RateLimited` or `Refused`.
     """
@@ -77,16 +86,21 @@ class RestClient:
         timeout_s: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        warn: Callable[[str], object] = logging.getLogger("hft").warning,
     ) -> None:
         self.venue = venue
+        self._warn = warn
         self.used_weight = 0
-        """Of the current minute, as the venue's last answer had it."""
+        """Of the current minute, of all clients at our address, as the venue's last answer had it."""
         self.requests = 0
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._clock = clock
         self._sleep = sleep
         self._not_before = float("-inf")
-        self._weight = SlidingWindow(max(1, venue.dialect.limits.weight_per_minute // 2), 60.0)
+        self._used_at = float("-inf")
+        self._limit = venue.dialect.limits.weight_per_minute
+        self._weight = SlidingWindow(self._limit // 2, MINUTE_S)
+        self._failing = Backoff(0.5, 30.0)
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._session: aiohttp.ClientSession | None = None
 
@@ -139,10 +153,20 @@ class RestClient:
         for symbol in symbols:
             if symbol not in known:
                 raise _unknown(symbol, self.venue, known)
-        for each in _decoded(body, _RateLimits, url).rate_limits:
-            if (each.rate_limit_type, each.interval, each.interval_num) == ("REQUEST_WEIGHT", "MINUTE", 1):
-                self._weight.limit = max(1, each.limit // 2)
+        self._take_limit(_decoded(body, _RateLimits, url).rate_limits, url)
         return body
+
+    def _take_limit(self, limits: Iterable[RateLimit], url: str) -> None:
+        dialect = self.venue.dialect
+        least = 2 * max(dialect.info_weight, dialect.depth_weight(dialect.depth_limit))     # half of it must hold one request
+        for each in limits:
+            if (each.rate_limit_type, each.interval, each.interval_num) != ("REQUEST_WEIGHT", "MINUTE", 1):
+                continue
+            if least <= each.limit <= MOST_WEIGHT:
+                self._limit = each.limit
+                self._weight.limit = each.limit // 2
+            else:
+                self._warn(f"{url}: a weight limit of {str(each.limit)[:20]} a minute can't be meant; {self._limit} stands")
 
     async def _exchange_info(self, symbols: Sequence[str]) -> bytes:
         url = self.venue.rest_url("exchangeInfo")
@@ -163,20 +187,36 @@ class RestClient:
 
     # -- one request -----------------------------------------------------------------------------------------------
 
+    def depth_wait_s(self, limit: int = 0) -> float:
+        """Seconds that a request for a snapshot waits for weight, as far as is known now: ours, or the venue's own count."""
+        return self._weight_wait_s(self.venue.dialect.depth_weight(limit or self.venue.dialect.depth_limit), self._clock())
+
+    def _weight_wait_s(self, weight: int, now: float) -> float:
+        """The venue's count is of a minute that begins and ends by its clock: a minute after we heard it, it is over."""
+        room = OTHERS_SHARE * self._limit - self.used_weight
+        return max(self._weight.delay(now, weight), self._used_at + MINUTE_S - now if weight > room else 0.0)
+
+    async def _may_ask(self, weight: int) -> None:
+        """Returns once all gates are open at one moment, the weight taken: while we wait for one, another may close."""
+        while (delay := max(self._not_before - (now := self._clock()), self._weight_wait_s(weight, now))) > 0:
+            await self._sleep(delay)
+        self._weight.take(now, weight)
+
     async def _get(self, url: str, weight: int) -> bytes:
         async with self._slots:
-            while (delay := self._not_before - self._clock()) > 0:
-                await self._sleep(delay)
-            await self._weight.wait(weight, clock=self._clock, sleep=self._sleep)
+            await self._may_ask(weight)
             self.requests += 1
             try:
-                async with self._opened().get(url) as response:
+                async with self._opened().get(url, allow_redirects=False) as response:
                     body = await _bounded(response)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 why = "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
                 raise VenueUnreachable(why, where=url, do="check that the venue is up and the address is right") from None
-        used = response.headers.get("X-MBX-USED-WEIGHT-1M", "")
-        self.used_weight = int(used) if used.isdigit() else self.used_weight
+        used = whole(response.headers.get("X-MBX-USED-WEIGHT-1M", ""), 0, MOST_WEIGHT)
+        if used is not None:
+            self.used_weight, self._used_at = used, self._clock()
+        if response.status < 500:
+            self._failing.reset()
         if response.status == 200:
             return body
         raise self._refused(response, body, url)
@@ -188,26 +228,23 @@ class RestClient:
 
     def _refused(self, response: aiohttp.ClientResponse, body: bytes, url: str) -> VenueUnreachable:
         status = response.status
-        if status in _DEFAULT_WAIT_S:
-            wait = retry_after_s(response.headers.get("Retry-After", ""), _DEFAULT_WAIT_S[status])
-            self._not_before = max(self._not_before, self._clock() + wait)
+        wait = stay_away_s(status, response.headers.get("Retry-After", ""))
+        if status >= 500:
+            wait = max(wait, self._failing.next())
+        self._not_before = max(self._not_before, self._clock() + wait)
+        if status in STAY_S:
             return RateLimited(status, wait, where=url)
-        if status < 500:
-            try:
-                error = msgspec.json.decode(body, type=messages.VenueError)
-            except NOT_JSON:
-                error = messages.VenueError(0, "no reason given")
-            return Refused(status, error.code, error.msg, where=url)
-        return VenueUnreachable(f"answers {status}", where=url, do="try again later")
-
-
-def retry_after_s(text: str, default: float) -> float:
-    """The seconds of a `Retry-After` header; the default where there is none, or a date, which Binance does not send.
-
-    >>> retry_after_s("30", 10.0), retry_after_s("soon", 10.0), retry_after_s("-1", 10.0)
-    (30.0, 10.0, 10.0)
-    """
-    return float(text) if text.isascii() and text.isdigit() else default
+        if status >= 500:
+            return VenueUnreachable(f"answers {status}", where=url, do="try again later")
+        if 300 <= status < 400:
+            to = response.headers.get("Location", "")
+            return VenueUnreachable(f"answers {status} and sends us to {to[:200]!r}; redirects are not followed", where=url,
+                                    do="give the venue's own address")
+        try:
+            error = msgspec.json.decode(body, type=messages.VenueError)
+        except NOT_JSON:
+            error = messages.VenueError(0, "no reason given")
+        return Refused(status, error.code, error.msg, where=url)
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:

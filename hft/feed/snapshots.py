@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from random import Random
 from typing import Protocol
@@ -20,6 +21,17 @@ CALM_S = 10.0
 REACH_S = 5.0
 """A fresh snapshot of a book in sync waits so long for the stream to reach it; then it is fetched again."""
 REACH_LOOK_S = 0.01
+TOLD_S = 5.0
+"""A request that waits longer than this for the venue's weight is told."""
+AGAIN = 3
+"""So many snapshots that the engine could not use, one after the other, are more than a stream that runs ahead."""
+ADVICE = {
+    "bad_number": "a price or quantity is off the tick or quantum in use; exchangeInfo is read again",
+    "crossed_book": "the venue's book crosses itself: an auction, or a damaged answer; check the symbol's status at the venue",
+    "snapshot_too_old": "the venue's REST side lags its stream; if it stays so, set [feed] rest_url to another of its addresses",
+}
+"""What to do about it, or what is done, by the reason."""
+USED = frozenset({"ok", "book_mismatch", "buffered"})
 
 
 class SnapshotSink(Protocol):
@@ -78,6 +90,7 @@ class Snapshots:
         self.backoffs = {symbol: Backoff(0.2, 10.0, rng) for symbol in symbols}
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self._fetched: dict[str, float] = {}
+        self._refused: Counter[str] = Counter()     # in a row, by symbol
         self._turn = ""                     # of the books in sync, the one that is fetched, or was last
 
     def look(self) -> None:
@@ -110,6 +123,9 @@ class Snapshots:
         else:
             backoff.reset()
         self._fetched[symbol] = time.monotonic()
+        if (wait_s := self._rest.depth_wait_s(self._limit)) > TOLD_S:
+            self._tell("waiting", f"{wait_s:.0f} s for room in the venue's REST weight; fewer symbols, or a smaller "
+                       "[feed] snapshot_limit, need less", symbols=[symbol])
         try:
             body = await self._rest.depth(symbol, self._limit)
             book = decode(body)
@@ -129,7 +145,7 @@ class Snapshots:
         deadline = time.monotonic() + REACH_S
         while self._sink.refreshing(symbol) and self._sink.update_id(symbol) < last_update_id:
             if time.monotonic() >= deadline:
-                self._tell("snapshot_failed", f"the stream does not reach id {last_update_id}", symbols=[symbol])
+                self._tell("snapshot_failed", f"the stream does not reach id {str(last_update_id)[:20]}", symbols=[symbol])
                 return False
             await asyncio.sleep(REACH_LOOK_S)
         return True
@@ -138,6 +154,15 @@ class Snapshots:
         kind = "refresh" if self._sink.refreshing(symbol) else "snapshot"
         now_ns = self._clock.now()
         code = self._sink.on_snapshot(symbol, book.last_update_id, book.bids, book.asks, now_ns, book.stamp, body)
-        self._tell(kind, f"id {book.last_update_id}: {name_of(code)}", symbols=[symbol])
-        if name_of(code) == "book_mismatch":
-            self._tell("book_mismatch", f"the book differed from the venue's at id {book.last_update_id}", symbols=[symbol])
+        self._judge(symbol, kind, book.last_update_id, name_of(code))
+
+    def _judge(self, symbol: str, kind: str, last_update_id: int, code: str) -> None:
+        """Tells what became of a snapshot; as a warning, with the way out, where asking again alone won't help."""
+        self._refused[symbol] = 0 if code in USED else self._refused[symbol] + 1
+        text = f"id {str(last_update_id)[:20]}: {code}"
+        if code == "bad_number" or self._refused[symbol] >= AGAIN:
+            self._tell("snapshot_refused", f"{text}; {ADVICE.get(code, 'see docs/status.md')}", symbols=[symbol])
+        else:
+            self._tell(kind, text, symbols=[symbol])
+        if code == "book_mismatch":
+            self._tell("book_mismatch", f"the book differed from the venue's at id {last_update_id}", symbols=[symbol])

@@ -15,7 +15,7 @@ import picows
 
 from hft.errors import UsageError, VenueUnreachable
 from hft.feed.listener import Listener
-from hft.feed.rest import retry_after_s
+from hft.feed.numbers import stay_away_s
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
@@ -28,7 +28,7 @@ CLOSE_S = 2.0
 class ConnectFailed(VenueUnreachable):
     """A websocket could not be opened.
 
-    `retry_after_s` is above zero where the venue answered the handshake with 429 or 418 and asked us to stay away.
+    `retry_after_s` is above zero where the venue's answer to the handshake asks us to stay away (429, 418, 403).
     """
 
     def __init__(self, why: str, *, where: str, retry_after_s: float = 0.0) -> None:
@@ -75,8 +75,7 @@ async def connect(transport: str, url: str, listener: Listener, *, timeout_s: fl
 
 
 def _refused(status: int, retry_after: str, url: str) -> ConnectFailed:
-    wait = retry_after_s(retry_after, 60.0) if status in (418, 429) else 0.0
-    return ConnectFailed(f"the handshake was answered with {status}", where=url, retry_after_s=wait)
+    return ConnectFailed(f"the handshake was answered with {status}", where=url, retry_after_s=stay_away_s(status, retry_after))
 
 
 # -- picows --------------------------------------------------------------------------------------------------------

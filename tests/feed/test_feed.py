@@ -11,7 +11,7 @@ from aiohttp import web
 from hft.feed.line import STREAMS_PER_MESSAGE, Timing
 from hft.feed.venues import venue_at
 from tests.feed.running import BOOK, Market, Running, quiet
-from tests.feed.wire import RestServer, WireServer, eventually, frame
+from tests.feed.wire import PING, PONG, RestServer, WireServer, eventually, frame
 
 # -- connecting and subscribing ----------------------------------------------------------------------------------------
 
@@ -161,21 +161,52 @@ async def test_a_cut_connection_comes_back_and_its_snapshot_is_fetched_anew(tran
         await eventually(lambda: running.feed.counts["snapshot"] >= 1)
 
 
-async def test_a_shutdown_notice_is_told_in_each_of_its_forms():
-    forms = [
-        b'{"e":"serverShutdown","E":1723161256313}',
-        b'{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1723161256313}}',
-        b'{"subscriptionId":0,"event":{"e":"serverShutdown","E":1723161256313}}',
-    ]
-
+@pytest.mark.parametrize("form", [
+    b'{"e":"serverShutdown","E":1723161256313}',
+    b'{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1723161256313}}',
+    b'{"subscriptionId":0,"event":{"e":"serverShutdown","E":1723161256313}}',
+])
+async def test_a_shutdown_notice_is_told_in_each_of_its_forms_and_once_a_connection(form):
+    """However often the venue repeats it: each goes to the engine as an input, and none but the first costs a line."""
     async def script(peer):
-        await peer.write(*map(frame, forms))
+        if len(server.peers) > 1:       # the successor is not let in
+            return peer.cut()
+        for _ in range(20):
+            await peer.write(frame(form) * 500)
         await peer.until_gone()
 
     market = Market()
     async with WireServer(script) as server, Running(server.url, market) as running:
-        await eventually(lambda: running.feed.counts["server_shutdown"] >= 3)
-    assert market.frames[:3] == forms   # inputs like any other: the engine sees them too
+        await eventually(lambda: len(market.frames) >= 10_000)
+        assert running.feed.counts["server_shutdown"] == 1
+        assert running.kinds().count("server_shutdown") == 1
+    assert set(market.frames) == {form}
+
+
+async def test_a_venue_that_sends_us_from_one_connection_to_the_next_is_followed_at_growing_distance():
+    notice = b'{"e":"serverShutdown","E":1723161256313}'
+
+    async def script(peer):
+        await peer.write(frame(notice))
+        while True:
+            opcode, payload = await peer.read()
+            if opcode == PING:
+                await peer.write(frame(payload, PONG))
+
+    market, waits = Market(), []
+    async with WireServer(script) as server:
+        running = Running(server.url, market)
+        connection = running.feed.connections[0]
+
+        async def sleep(seconds):
+            waits.append(seconds)
+            await asyncio.sleep(0)
+
+        connection.sleep = sleep
+        async with running:
+            await eventually(lambda: running.feed.counts["handover"] >= 9)
+    assert all(0.25 * 2**n <= wait <= 0.5 * 2**n for n, wait in enumerate(waits[:6]))
+    assert all(15 <= wait <= 30 for wait in waits[6:8])
 
 
 async def test_what_looks_like_an_answer_and_is_none_goes_to_the_engine():

@@ -104,7 +104,9 @@ async def test_weight_limits_are_read_from_exchange_info_and_half_is_left_to_oth
 
 
 @pytest.mark.parametrize(("status", "header", "wait"), [(429, {"Retry-After": "7"}, 7.0), (418, {"Retry-After": "300"}, 300.0),
-                                                        (429, {}, 10.0), (418, {}, 120.0)])
+                                                        (429, {}, 10.0), (418, {}, 120.0), (403, {}, 60.0),
+                                                        (403, {"Retry-After": "9"}, 9.0), (429, {"Retry-After": "9" * 400}, 10.0),
+                                                        (418, {"Retry-After": "\u00b2"}, 120.0)])
 async def test_retry_after_is_obeyed(status, header, wait):
     answers = {"/fapi/v1/depth": refusal(status, -1003, "Too many requests", **header)}
     time = Time()
@@ -133,6 +135,104 @@ async def test_no_request_gets_through_while_we_are_to_stay_away():
             await rest.depth("A")
         await asyncio.gather(*(rest.depth(symbol) for symbol in "BCDEFGH"))
     assert all(at >= asked_at[0] + 30 for at in asked_at[1:])
+
+
+async def test_requests_wait_for_weight_and_for_retry_after_at_one_moment():
+    """While one waits for weight, another request's answer closes the other gate: with real time, and the whole client."""
+    asked_at, loop = [], asyncio.get_running_loop()
+
+    def answer(request):
+        asked_at.append(loop.time())
+        if len(asked_at) == 3:
+            return web.Response(status=429, headers={"Retry-After": "1"})
+        return web.Response(body=BOOK)
+
+    async with RestServer({"/fapi/v1/depth": answer, "/fapi/v1/ping": answer}) as server, client(server) as rest:
+        rest._weight.limit, rest._weight.window_s = 41, 0.5
+        await rest.depth("BTCUSDT")
+        await rest.depth("BTCUSDT")
+        waiting = asyncio.gather(*(rest.depth(symbol) for symbol in "AB"))      # for the first two to leave the window
+        with pytest.raises(RateLimited):
+            await rest.ping()                                                   # goes at once, and is told to stay away
+        await waiting
+    assert len(asked_at) == 5
+    assert all(at - asked_at[2] >= 0.99 for at in asked_at[3:])
+
+
+async def test_the_venues_own_count_is_obeyed():
+    """Others at our address have used what there is: the next request waits until that minute is over for certain."""
+    time, headers = Time(), {"X-MBX-USED-WEIGHT-1M": "2150"}
+    answers = {"/fapi/v1/depth": lambda _: web.Response(body=BOOK, headers=headers)}
+    async with RestServer(answers) as server, client(server, clock=time, sleep=time.sleep) as rest:
+        await rest.depth("BTCUSDT")
+        assert (rest.used_weight, time.slept) == (2150, [])
+        assert rest.depth_wait_s() == pytest.approx(60.0)
+        headers["X-MBX-USED-WEIGHT-1M"] = "40"
+        await rest.depth("BTCUSDT")                     # 2150 + 20 > 0.9 x 2400
+        assert sum(time.slept) == pytest.approx(60.0)
+        await rest.depth("BTCUSDT")
+        assert sum(time.slept) == pytest.approx(60.0)
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "\u00b2", "-3", "1e400", "99999999999", ""])
+async def test_a_used_weight_that_can_not_be_meant_is_passed_over(text):
+    time = Time()
+    answers = {"/fapi/v1/depth": lambda _: web.Response(body=BOOK, headers={"X-MBX-USED-WEIGHT-1M": text})}
+    async with RestServer(answers) as server, client(server, clock=time, sleep=time.sleep) as rest:
+        for _ in range(3):
+            assert await rest.depth("BTCUSDT") == BOOK
+        assert (rest.used_weight, time.slept) == (0, [])
+
+
+@pytest.mark.parametrize("limit", [-5, 0, 1, 19, 10**30])
+async def test_a_weight_limit_that_can_not_be_meant_is_told_and_the_shipped_one_stands(limit, caplog):
+    info = USDM_INFO.replace(
+        b'{"symbols":',
+        b'{"rateLimits":[{"rateLimitType":"REQUEST_WEIGHT","interval":"MINUTE","intervalNum":1,"limit":%d}],"symbols":' % limit,
+        1,
+    )
+    assert info != USDM_INFO
+    time = Time()
+    answers = {"/fapi/v1/exchangeInfo": info, "/fapi/v1/depth": BOOK}
+    async with RestServer(answers) as server, client(server, clock=time, sleep=time.sleep) as rest:
+        await rest.exchange_info(["BTCUSDT"])
+        for _ in range(10):
+            await rest.depth("BTCUSDT")
+        assert time.slept == []
+    assert "weight limit" in caplog.text
+
+
+async def test_failures_of_the_venue_are_backed_off_from():
+    """5xx, one after the other: each waits longer, whoever asks; a Retry-After among them is obeyed; success ends it."""
+    time = Time()
+    answers = {"/fapi/v1/depth": lambda _: web.Response(status=503)}
+    async with RestServer(answers) as server, client(server, clock=time, sleep=time.sleep) as rest:
+        for _ in range(6):
+            with pytest.raises(VenueUnreachable, match="answers 503"):
+                await rest.depth("BTCUSDT")
+        assert len(time.slept) == 5
+        assert all(0.25 * 2**n <= wait <= 0.5 * 2**n for n, wait in enumerate(time.slept))
+        answers["/fapi/v1/depth"] = lambda _: web.Response(status=502, headers={"Retry-After": "77"})
+        with pytest.raises(VenueUnreachable):
+            await rest.depth("BTCUSDT")
+        answers["/fapi/v1/depth"] = BOOK
+        await rest.depth("BTCUSDT")
+        assert time.slept[-1] == pytest.approx(77.0)
+        await rest.depth("BTCUSDT")
+        assert time.slept[-1] == pytest.approx(77.0)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_one_clear_error_and_nobody_is_asked_elsewhere(status):
+    async with RestServer({"/fapi/v1/ping": b"{}", "/elsewhere": b"{}"}) as other:
+        to = f"{other.url}/elsewhere"
+        answers = {"/fapi/v1/ping": lambda _: web.Response(status=status, headers={"Location": to})}
+        async with RestServer(answers) as server, client(server) as rest:
+            with pytest.raises(VenueUnreachable) as error:
+                await rest.ping()
+        assert (other.asked, len(server.asked)) == ([], 1)
+    assert str(error.value) == (f"{server.url}/fapi/v1/ping: answers {status} and sends us to '{to}'; redirects are not followed; "
+                                "give the venue's own address")
 
 
 async def test_a_refusal_keeps_the_venues_code_and_words():

@@ -5,6 +5,9 @@ import asyncio
 import pytest
 from aiohttp import web
 
+from hft._core.engine import Engine
+from hft._core.types import Spec
+from hft.feed.feed import ALERTS
 from hft.feed.rest import AT_ONCE
 from tests.feed.running import BOOK, Market, Running, quiet
 from tests.feed.wire import RestServer, WireServer, eventually, frame
@@ -71,6 +74,41 @@ async def test_a_body_that_is_no_book_is_told_and_asked_for_again(body):
     ):
         await eventually(lambda: market.snapshots)
         assert running.feed.counts["snapshot_failed"] == 1
+
+
+@pytest.mark.parametrize("number", [str(10**30), "-7", "9" * 4000])
+async def test_an_id_beyond_64_bits_is_a_book_that_is_refused_with_the_way_out(number):
+    engine = Engine(Spec("BTCUSDT", tick="0.1", step="0.001"))
+    bodies = [BOOK.replace(b":7,", b":%s," % number.encode()), BOOK.replace(b"1.5", b"1.55")]
+    async with (
+        WireServer(quiet) as server,
+        RestServer({"/fapi/v1/depth": lambda _: web.Response(body=bodies.pop(0) if bodies else BOOK)}) as rest,
+        Running(server.url, engine, rest=rest.url) as running,
+    ):
+        await eventually(lambda: engine.update_id("BTCUSDT") == 7)
+        refused = [event.text for event in running.events if event.kind == "snapshot_refused"]
+        assert len(refused) == 2
+        assert all("bad_number; " in text and len(text) < 200 for text in refused)
+        assert not running.task.done()
+
+
+async def test_what_the_engine_refuses_again_and_again_is_a_warning():
+    market = Market(wants=5)
+    async with WireServer(quiet) as server, RestServer({"/fapi/v1/depth": BOOK}) as rest:
+        async with Running(server.url, market, rest=rest.url) as running:
+            await eventually(lambda: len(market.snapshots) == 5)
+    kinds = [kind for kind in running.kinds() if kind.startswith("snapshot")]
+    assert kinds == ["snapshot", "snapshot", "snapshot_refused", "snapshot_refused", "snapshot"]
+    assert "snapshot_refused" in ALERTS
+
+
+async def test_a_request_that_waits_for_weight_is_told():
+    """The venue counts all of its weight as used by others."""
+    answers = {"/fapi/v1/depth": lambda _: web.Response(body=b"no book", headers={"X-MBX-USED-WEIGHT-1M": "2399"})}
+    async with WireServer(quiet) as server, RestServer(answers) as rest:
+        async with Running(server.url, Market(wants=2), rest=rest.url) as running:
+            await eventually(lambda: running.feed.counts["waiting"])
+    assert len(rest.asked) == 1
 
 
 async def test_none_is_fetched_any_more_once_the_feed_has_stopped(transport):
