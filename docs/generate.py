@@ -18,6 +18,7 @@ import typer
 import hft
 from hft import cli
 from hft.config import Config
+from hft.config.sections import MONITOR_PORT
 from hft.config.shape import Shape, shapes, walk
 from hft.config.toml import literal
 from hft.errors import ExitCode
@@ -64,7 +65,7 @@ def setting(shape: Shape) -> list[str]:
     if shape.required:
         default = "required"
     elif shape.default is None:
-        default = "the venue's"
+        default = "the venue's" if shape.key.endswith("_fee") else f"`{MONITOR_PORT}`"
     else:
         default = "none" if shape.default == {} else f"`{literal(shape.default)}`"
     return [f"`{shape.key}`", default, shape.allowed, shape.text]

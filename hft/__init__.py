@@ -6,6 +6,10 @@ The public names are imported when they are first used, so that importing one st
 from importlib import import_module
 from typing import Any
 
+from hft.version import VERSION
+
+__version__ = VERSION
+
 _HOME = {
     "Decoder": "hft._core.decode",
     "Engine": "hft._core.engine",

@@ -25,6 +25,8 @@ from hft.errors import HftError as HftError
 from hft.launch import live as live
 from hft.persistence.reader import RunDatabase as RunDatabase
 
+__version__: str
+
 __all__ = [
     "Config", "Decoder", "Engine", "FeatureBuffer", "FeatureVector", "Fill", "HftError", "Histogram", "ImbalanceSignal",
     "ImbalanceStrategy", "Journal", "MarketSnapshot", "OrderBook", "OrderManager", "PaperBroker", "PositionManager", "Ring",

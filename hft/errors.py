@@ -8,6 +8,9 @@ traceback.
 from __future__ import annotations
 
 import enum
+import errno
+import os
+import socket
 
 NOT_JSON = (ValueError, RecursionError)
 """What msgspec raises for bytes that are not the JSON that is wanted. Its own errors and UnicodeDecodeError, for text that is not
@@ -70,6 +73,30 @@ class UsageError(HftError):
 
 class ConfigError(UsageError):
     """A setting that is unknown, of the wrong type, out of range, or at odds with another: exit code 2."""
+
+
+def cannot_listen(
+    error: OSError | UnicodeError, host: str, port: int, *, port_option: str, host_option: str
+) -> UsageError:
+    """Why nobody can listen there: the port is at fault, or the address is.
+
+    >>> print(cannot_listen(OSError(errno.EADDRINUSE, ""), "127.0.0.1", 80, port_option="--port", host_option="--host"))
+    127.0.0.1:80: can't listen: the port is in use; take another --port, 0 for any free one
+    >>> print(cannot_listen(OSError(errno.EADDRNOTAVAIL, ""), "1.2.3.4", 80, port_option="--port", host_option="--host"))
+    1.2.3.4:80: can't listen: 1.2.3.4 is no address of this machine; take another --host, e.g. 127.0.0.1
+    """
+    another_port, another_host = f"take another {port_option}, 0 for any free one", f"take another {host_option}, e.g. 127.0.0.1"
+    if isinstance(error, (socket.gaierror, UnicodeError)):
+        why, do = f"{host} is no address, and no name that is known here", another_host
+    elif error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EINVAL):
+        why, do = f"{host} is no address of this machine", another_host
+    elif error.errno == errno.EADDRINUSE:
+        why, do = "the port is in use", another_port
+    elif error.errno in (errno.EACCES, errno.EPERM):
+        why, do = "this port may not be used here; those below 1024 are the system's", another_port
+    else:
+        why, do = os.strerror(error.errno) if error.errno else str(error), f"check {host_option} and {port_option}"
+    return UsageError(f"can't listen: {why}", where=f"[{host}]:{port}" if ":" in host else f"{host}:{port}", do=do)
 
 
 class NotBuiltError(UsageError):

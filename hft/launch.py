@@ -25,7 +25,8 @@ import msgspec
 
 from hft.child import Child, embedded_exchange
 from hft.config import Config, LiveOptions
-from hft.errors import ExitCode, HftError, TradingHalted, UsageError, VenueUnreachable
+from hft.config.sections import MONITOR_PORT
+from hft.errors import ExitCode, HftError, TradingHalted, VenueUnreachable, cannot_listen
 from hft.job import Job
 from hft.summary import Summary, as_text, read_json
 from hft.wiring import tradable
@@ -42,7 +43,7 @@ def live(config: Config, options: LiveOptions) -> int:
     """Run a session to its end; the exit code of the design."""
     exchange: Child | None = None
     tradable(config.dialect, f"[feed] venue: {config.feed.venue}", "use binance-usdm")
-    if config.monitoring.enabled:
+    if config.monitoring.enabled and config.monitoring.port is not None:
         _free(config.monitoring.host, config.monitoring.port)
     with contextlib.ExitStack() as stack:
         job = Job(config, options, console=not _draws(options))
@@ -65,8 +66,11 @@ def live(config: Config, options: LiveOptions) -> int:
         if config.monitoring.enabled:
             monitor = _monitor(config, ready["page"])
             stack.callback(monitor.stop)
-            if not monitor.first_line():        # it has said why on stderr: a run that was to be watched and is not, does not run
+            at = monitor.first_line()
+            if not at:          # it has said why on stderr: a run that was to be watched and is not, does not run
                 return monitor.code()
+            if config.monitoring.port is None and at["port"] != MONITOR_PORT:
+                print(f"hft: port {MONITOR_PORT} is in use: /metrics and /health are on {_url(at)}", file=sys.stderr)
             threading.Thread(target=_tell_end, args=(monitor, engine), daemon=True).start()
         lost = threading.Event()
         if exchange is not None:
@@ -91,9 +95,15 @@ def _free(host: str, port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError as error:
-            way_out = "take another with --monitor-port, 0 for any free one"
-            raise UsageError(f"can't listen: {error.strerror}", where=f"{host}:{port}", do=way_out) from None
+        except (OSError, UnicodeError) as error:
+            raise cannot_listen(
+                error, host, port, port_option="--monitor-port", host_option="[monitoring] host"
+            ) from None
+
+
+def _url(at: dict[str, Any]) -> str:
+    host = f"[{at['host']}]" if ":" in at["host"] else at["host"]
+    return f"http://{host}:{at['port']}"
 
 
 def _stop_without(exchange: Child, engine: Child, lost: threading.Event) -> None:
@@ -117,7 +127,8 @@ def _draws(options: LiveOptions) -> bool:
 
 def _monitor(config: Config, page: str) -> Child:
     monitoring = config.monitoring
-    return Child("monitor", ["-m", "hft.monitoring.server", page, monitoring.host, str(monitoring.port)])
+    port = "" if monitoring.port is None else str(monitoring.port)
+    return Child("monitor", ["-m", "hft.monitoring.server", page, monitoring.host, port])
 
 
 @contextlib.contextmanager

@@ -37,6 +37,8 @@ from hft.summary import RecordSummary, as_text, counted
 from hft.wiring import build_engine
 
 LOOK_S = 0.5
+PROGRESS_S = (1.0, 5.0, 10.0, 30.0, 60.0)
+"""When a line says how far a recording is; after the last, so often again."""
 
 log = get_logger("hft.record")
 
@@ -138,11 +140,23 @@ class Job:
         )
 
     async def _watch(self) -> None:
+        looks = list(PROGRESS_S)
         while self.recorder.failed is None:
             await asyncio.sleep(LOOK_S)
+            if (elapsed_s := (self.clock.now() - self.started_ns) / 1e9) >= looks[0]:
+                self._tell_progress(elapsed_s)
+                looks = [at for at in looks if at > elapsed_s] or [elapsed_s + PROGRESS_S[-1]]
             if self.exchange is not None and not self.exchange.running:
                 raise VenueUnreachable("the embedded exchange ended while it was recorded")
         self.stop("a failure")
+
+    def _tell_progress(self, elapsed_s: float) -> None:
+        found, kinds = self.recorder.result, self.engine.counters()["messages"]
+        names = [spec.name for spec in self.engine.symbols]
+        log.info(
+            "recording", seconds=round(elapsed_s), messages=sum(kinds.values()), mb=round(found.bytes / 1e6, 1),
+            in_sync=f"{sum(map(self.engine.synced, names))} of {len(names)}",
+        )
 
     def _event(self, event: FeedEvent) -> None:
         self.recorder.event(event)

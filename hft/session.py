@@ -25,13 +25,14 @@ import uvloop
 from hft._core.journal import Journal
 from hft._core.page import PageError, StatePage
 from hft._core.runclock import RunClock
+from hft.config import misnamed
 from hft.errors import DamagedData, ExitCode, HftError, Interrupted, Terminated, TradingHalted, UsageError
 from hft.feed import specs
 from hft.feed.feed import FeedEvent
 from hft.feed.find import find_venue
 from hft.feed.recorder import Recorder
 from hft.feed.rest import RestClient
-from hft.feed.venues import END_OF_RECORDING
+from hft.feed.venues import END_OF_RECORDING, pace_warning
 from hft.job import Job
 from hft.log import close_log, get_logger, open_log
 from hft.marketdata import build_feed, log_event, stream_of_trades
@@ -154,7 +155,13 @@ class Session:
         """Until the duration is over, a signal comes, or trading can't go on."""
         self.page.flag("running")
         symbols = ",".join(self.config.strategy.symbols)
-        log.info("trading on paper", run=self.opened.run_id, venue=self.venue.name, symbols=symbols)
+        log.info(
+            "trading on paper", run=self.opened.run_id, venue=self.venue.name, symbols=symbols, strategy=self.config.signal.kind,
+        )
+        if line := misnamed(self.config):
+            log.warning(line)
+        if self.rest.pace != 1.0:
+            log.warning(pace_warning(self.rest.pace))
         if self.engine.killed:
             log.warning("the kill switch is on from an earlier run; `hft kill --release` lets orders through")
         tasks = [
@@ -292,7 +299,7 @@ class Session:
     def _summarise(self) -> Summary:
         return summarise(
             self.engine, run_id=self.opened.run_id, run=self.opened.run, venue=self.venue.name,
-            strategy=self.config.strategy.strategy_id, spec_sources=self.sources,
+            strategy=self.config.strategy.strategy_id, strategy_kind=self.config.signal.kind, spec_sources=self.sources,
             duration_s=(self.ended_ns - self.started_ns) / 1e9, stopped_by=self.stopped_by,
         )
 

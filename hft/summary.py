@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -67,6 +67,7 @@ class Summary(msgspec.Struct, frozen=True):
     run: int
     venue: str
     strategy: str
+    """The name that `strategy_id` gives it."""
     symbols: list[str]
     quote: str
     spec_sources: dict[str, str]
@@ -95,6 +96,8 @@ class Summary(msgspec.Struct, frozen=True):
     kill_switch: str | None
     fault: str | None
     funding: str = "not modelled"
+    strategy_kind: str = "imbalance"
+    """What traded, as `[signal] kind` chooses it."""
     recording: Recorded | None = None
     """Null where nobody records."""
 
@@ -132,6 +135,22 @@ def latency(histogram: Histogram) -> Latency:
     """The figures of a histogram."""
     p50, p99, p999 = (histogram.percentile(q) if histogram.count else 0 for q in (50, 99, 99.9))
     return Latency(p50, p99, p999, max=histogram.max, count=histogram.count)
+
+
+def in_cents(*parts: Decimal) -> list[Decimal]:
+    """Amounts as they are printed, and after them their sum: rounded to two places so that what is printed adds up. None is a
+    cent or more from its exact value.
+
+    >>> [str(amount) for amount in in_cents(Decimal("0.004"), Decimal("0.004"), Decimal("-1"))]
+    ['0.01', '0.00', '-1.00', '-0.99']
+    """
+    cent = Decimal("0.01")
+    total = sum(parts, Decimal(0)).quantize(cent)
+    rounded = [part.quantize(cent, ROUND_FLOOR) for part in parts]
+    missing = int((total - sum(rounded, Decimal(0))) / cent)
+    for i in sorted(range(len(parts)), key=lambda i: rounded[i] - parts[i])[:missing]:
+        rounded[i] += cent
+    return [*rounded, total]
 
 
 def rss_mb() -> float:
@@ -177,6 +196,7 @@ def summarise(
     spec_sources: dict[str, str],
     duration_s: float,
     stopped_by: str,
+    strategy_kind: str = "imbalance",
 ) -> Summary:
     """Everything that one engine counted."""
     counters = engine.counters()
@@ -187,6 +207,7 @@ def summarise(
         run=run,
         venue=venue,
         strategy=strategy,
+        strategy_kind=strategy_kind,
         symbols=[spec.name for spec in engine.symbols],
         quote=engine.symbols.all[0].quote,
         spec_sources=spec_sources,
@@ -237,15 +258,18 @@ def _traded(s: Summary) -> list[tuple[str, str]]:
     rejects = ", ".join(f"{count:,} {name}" for name, count in s.rejects.items()) or "none"
     position = ", ".join(f"{format(qty, 'f')} {name}" for name, qty in s.position.items())
     t = s.tick_to_trade_ns
+    realised, unrealised, fees, total = in_cents(s.pnl.realised, s.pnl.unrealised, -s.pnl.fees)
     lines = [
         ("run", f"{s.run_id} on {s.venue}, {s.duration_s:.1f} s, stopped by {s.stopped_by}"),
+        ("strategy", f"{s.strategy_kind}, named {s.strategy}"),
         *_market(s),
         ("signals", f"{s.signals:,}"),
         ("orders", f"{s.orders:,}, {s.fills:,} fills; rejects: {rejects}"),
         ("position", position),
-        ("P&L", f"{_money(s.pnl.total)} {s.quote} = {_money(s.pnl.realised)} realised {_signed(s.pnl.unrealised)} unrealised "
-                f"{_signed(-s.pnl.fees)} fees (funding: {s.funding})"),
-        ("tick to trade", f"p50 {t.p50 / 1e3:.2f} µs, p99 {t.p99 / 1e3:.2f} µs, max {t.max / 1e3:.2f} µs, {t.count:,} orders"),
+        ("P&L", f"{total:,.2f} {s.quote} = {realised:,.2f} realised {_signed(unrealised)} unrealised {_signed(fees)} fees "
+                f"(funding: {s.funding})"),
+        ("tick to trade", f"p50 {t.p50 / 1e3:.2f} µs, p99 {t.p99 / 1e3:.2f} µs, max {t.max / 1e3:.2f} µs, {t.count:,} orders"
+                          if t.count else "no orders"),
         ("memory", f"{s.rss_mb:.1f} MB, {s.engine_memory_mb:.2f} MB of it the engine's own"),
     ]
     if s.recording:
@@ -255,10 +279,6 @@ def _traded(s: Summary) -> list[tuple[str, str]]:
     if s.fault:
         lines.append(("halted", s.fault))
     return lines
-
-
-def _money(amount: Decimal) -> str:
-    return f"{amount:,.2f}"
 
 
 def _signed(amount: Decimal) -> str:

@@ -1,6 +1,7 @@
 """The command line: help that suffices, settings in the stated order, and one line for every error."""
 
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -10,9 +11,11 @@ from pathlib import Path
 import pytest
 import typer
 
+import hft
 from hft import cli
 from hft.config import Config, LiveOptions, load
 from hft.errors import ExitCode, HftError, StrategyError
+from hft.version import VERSION
 
 COMMANDS = [
     ["live"], ["sim"], ["record"], ["verify"], ["watch"], ["kill"], ["backtest"], ["convert"], ["bench"], ["bench", "tick"],
@@ -100,6 +103,11 @@ def test_the_version_is_the_package_s(run):
          "hft: command line: [strategy] paper_trading: false: trading with real orders is not built yet; set it to true"),
         (["live", "--venue", "binance-coinm"],
          "hft: [feed] venue: binance-coinm: trading inverse contracts (COIN-M) is not built yet; use binance-usdm"),
+        (["sim", "--faults", "none.toml"],
+         "hft sim: none.toml: no such file; docs/faults.md says what stands in such a file"),
+        (["live", "--duration", "soon"],
+         "hft live: Invalid value for '--duration': 'soon' is no duration from 0.1 s to ten years: give 90, 90s, 1m or 2h;"
+         " see `hft live --help`"),
         (["live", "--symbols", ","],
          "hft: command line: [strategy] symbols: [] is not allowed; give a list of 1 to 64 upper-case names such as BTCUSDT"),
     ],
@@ -187,6 +195,38 @@ def test_a_missing_module_of_our_own_is_a_bug(run, called):
     called("hft.launch", "live", ModuleNotFoundError("No module named 'hft.x'", name="hft.x"))
     with pytest.raises(ModuleNotFoundError):
         run("live")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("90s", 90), ("1m", 60), ("2h", 7200), ("0.5m", 30), ("1.5", 1.5), (" 3 s", 3)]
+)
+def test_a_duration_has_a_unit_or_is_seconds(run, called, text, seconds):
+    calls = called("hft.launch", "live", 0)
+    assert run("live", "--duration", text)[0] == 0
+    assert calls[0][0][1].duration_s == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0", "-5", "0.01", "1d", "1e3", "inf", "nan", "9" * 400, "1h30m", "٣"])
+def test_what_is_no_duration_is_refused(run, text):
+    code, out, err = run("live", "--duration", text)
+    assert (code, out) == (ExitCode.USAGE, "")
+    assert "give 90, 90s, 1m or 2h" in err
+
+
+def test_a_folder_that_is_not_compiled_says_how_to_build_it(tmp_path):
+    """The package's Python alone, as a checkout holds it before the build."""
+    here = Path(__file__).parent.parent / "hft"
+    shutil.copytree(here, tmp_path / "hft", ignore=shutil.ignore_patterns("*.so", "*.pyd", "__pycache__"))
+    for command in (["-m", "hft", "live"], ["-m", "hft", "backtest", "x.gz"], ["-c", "import hft; hft.OrderBook"]):
+        done = subprocess.run([sys.executable, *command], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode != 0
+        last = done.stderr.splitlines()[-1]
+        assert f"hft is not compiled in {tmp_path}: build it with `pip install -e .` there" in last
+        assert command[0] == "-c" or done.stderr.count("\n") == 1
+
+
+def test_the_package_says_its_version():
+    assert hft.__version__ == VERSION
 
 
 def test_ctrl_c_before_anything_runs_is_130(run, called):

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from hft.config import Config, load, parse_assignment, template, to_toml
+from hft.config import Config, load, misnamed, parse_assignment, template, to_toml
 from hft.config.sections import Params, RiskLimits
 from hft.config.shape import shapes, walk
 from hft.config.toml import literal
@@ -280,3 +280,36 @@ def test_settings_load_without_heavy_imports():
     heavy = {"numpy", "rich", "prometheus_client", "websockets", "typer"}
     code = f"import sys, hft.config; print(sorted({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_byte_order_mark_is_no_part_of_the_settings(tmp_path, encoding):
+    path = tmp_path / "hft.toml"
+    path.write_text('[strategy]\nstrategy_id = "x"\n', encoding)
+    assert load(path).strategy.strategy_id == "x"
+
+
+def test_another_encoding_says_what_to_do(tmp_path):
+    path = tmp_path / "hft.toml"
+    path.write_text("[strategy]\n", "utf-16")
+    with pytest.raises(ConfigError, match="not UTF-8 at byte 0; save it as UTF-8"):
+        load(path)
+
+
+def test_overrides_are_blamed_on_where_they_come_from():
+    for overrides in ({"nope": 1}, {"broker.taker_fee": "much"}, {"broker.taker_fee.x": 1, "broker.taker_fee.x.y": 2}):
+        with pytest.raises(ConfigError, match=r"^arguments: "):
+            load(overrides=overrides, origin_of_overrides="arguments")
+
+
+@pytest.mark.parametrize("name", ["momentum", "mean-reversion_v2", "onnx", "Market_Maker"])
+def test_a_name_of_another_kind_of_strategy_is_told(name):
+    config = load(overrides={"strategy.strategy_id": name})
+    assert misnamed(config) == (
+        f'[strategy] strategy_id = "{name}" is a name and chooses nothing: what trades is imbalance, see [signal] kind'
+    )
+
+
+@pytest.mark.parametrize("name", ["imbalance_v1", "imbalance_momentum", "mine", "main_7", "meanwhile"])
+def test_a_name_that_claims_nothing_is_not(name):
+    assert misnamed(load(overrides={"strategy.strategy_id": name})) is None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hft.backtesting.progress import on_terminal
 from hft.backtesting.run import backtest as run
-from hft.config import Config
+from hft.config import Config, misnamed
 from hft.errors import ExitCode
 
 
@@ -16,8 +16,9 @@ def backtest(data: Sequence[Path], config: Config, *, symbols: Sequence[str] | N
     """Run it and tell what it came to; the exit code of the design."""
     with on_terminal(not json) as progress:
         result = run(data, config, symbols=symbols, progress=progress)
-    for torn in result.torn:
-        print(torn, file=sys.stderr)
+    for line in [*result.torn, misnamed(config)]:
+        if line:
+            print(line, file=sys.stderr)
     print(result.summary.to_json() if json else result, flush=True)
     halted = result.summary.fault is not None or result.summary.kill_switch == "kill_bankrupt"
     return int(ExitCode.HALTED if halted else ExitCode.OK)

@@ -14,6 +14,8 @@ from hft.config.sections import Section
 from hft.config.shape import shapes, walk
 from hft.errors import ConfigError
 
+_ARGUMENTS = "arguments"
+
 
 def settled(config: Config | str | os.PathLike[str] | None, settings: Mapping[str, Any]) -> Config:
     """The settings that hold; keys of `settings` are dotted, or the last part alone where only one setting has it.
@@ -28,8 +30,8 @@ def settled(config: Config | str | os.PathLike[str] | None, settings: Mapping[st
     """
     chosen = {_dotted(key): value for key, value in settings.items()}
     if isinstance(config, Config):
-        return load(None, {**_flat(config), **chosen}) if chosen else config
-    return load(None if config is None else Path(config), chosen)
+        return load(None, {**_flat(config), **chosen}, origin_of_overrides=_ARGUMENTS) if chosen else config
+    return load(None if config is None else Path(config), chosen, origin_of_overrides=_ARGUMENTS)
 
 
 def _dotted(key: str) -> str:

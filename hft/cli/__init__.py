@@ -59,8 +59,10 @@ def run(argv: Sequence[str]) -> int:
         return _tell(f"{command}: {error.format_message().rstrip('.')}; see `{command} --help`", ExitCode.USAGE, "")
     except (KeyboardInterrupt, typer.Abort):     # before a command has handlers of its own
         return int(ExitCode.SIGINT)
-    except ModuleNotFoundError as error:
-        if (error.name or "hft").partition(".")[0] == "hft":
+    except ImportError as error:
+        if error.name == "hft._core":       # it says what to do
+            return _tell(str(error), ExitCode.USAGE)
+        if not isinstance(error, ModuleNotFoundError) or (error.name or "hft").partition(".")[0] == "hft":
             raise
         return _tell(f"the package {error.name} is not installed; install hft anew with `pip install hft`", ExitCode.USAGE)
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,7 +27,25 @@ Venue = Annotated[
 ]
 RestUrl = Annotated[str | None, typer.Option(metavar="URL", help="Instead of the venue's, e.g. of a running `hft sim`.")]
 WsUrl = Annotated[str | None, typer.Option(metavar="URL", help="Instead of the venue's.")]
-Duration = Annotated[float | None, typer.Option(metavar="S", min=0.1, help="Stop after so many seconds.")]
+
+
+def duration(text: str) -> float:
+    """The seconds of a duration.
+
+    >>> duration("90"), duration("90s"), duration("1.5m"), duration("2h")
+    (90.0, 90.0, 90.0, 7200.0)
+    """
+    match = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{0,12})?|\.[0-9]{1,12}) ?(s|m|h|)", text.strip())
+    seconds = float(match[1]) * {"h": 3600, "m": 60}.get(match[2], 1) if match else 0.0
+    if not LEAST_S <= seconds <= MOST_S:
+        raise typer.BadParameter(f"{text[:40]!r} is no duration from {LEAST_S:g} s to ten years: give 90, 90s, 1m or 2h")
+    return seconds
+
+
+LEAST_S, MOST_S = 0.1, 315_360_000.0
+Duration = Annotated[
+    float | None, typer.Option(metavar="TIME", parser=duration, help="Stop after this time: 90 or 90s, 1m, 2h.")
+]
 Seed = Annotated[int | None, typer.Option(metavar="N", help="Of the embedded exchange's order flow.")]
 
 

@@ -3,6 +3,7 @@
 What holds, first to last: the built-in defaults, the file, `--set key=value`, the command's own options.
 """
 
+from hft.config.check import misnamed
 from hft.config.loader import load, parse_assignment, read_section, read_toml
 from hft.config.sections import (
     Broker,
@@ -44,6 +45,7 @@ __all__ = [
     "Strategy",
     "SymbolRules",
     "load",
+    "misnamed",
     "parse_assignment",
     "read_section",
     "read_toml",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from hft.config.sections import Config
@@ -14,6 +15,27 @@ def check(config: Config, where: Callable[..., str]) -> None:
     _check_symbols(config, where)
     _check_feed(config, where)
     _check_memory(config, where)
+
+
+def misnamed(config: Config) -> str | None:
+    """A line about a strategy that is named like another kind than the one that trades; None where there is nothing to say.
+
+    >>> misnamed(Config())
+    >>> from msgspec.structs import replace
+    >>> misnamed(replace(Config(), strategy=replace(Config().strategy, strategy_id="Momentum_2")))
+    '[strategy] strategy_id = "Momentum_2" is a name and chooses nothing: what trades is imbalance, see [signal] kind'
+    """
+    name, kind = config.strategy.strategy_id, config.signal.kind
+    words = set(re.findall("[a-z]+", name.lower()))
+    if kind in words or not words & OTHER_KINDS:
+        return None
+    return f'[strategy] strategy_id = "{name}" is a name and chooses nothing: what trades is {kind}, see [signal] kind'
+
+
+OTHER_KINDS = frozenset({
+    "arbitrage", "breakout", "grid", "maker", "making", "mean", "momentum", "onnx", "pairs", "reversion", "trend", "twap", "vwap",
+})
+"""Words of other kinds of strategies than there are here."""
 
 
 def _check_built(config: Config, where: Callable[..., str]) -> None:

@@ -24,7 +24,9 @@ Path_ = tuple[str, ...]
 COMMAND_LINE = "command line"
 
 
-def load(path: str | Path | None = None, overrides: Mapping[str, Any] | None = None) -> Config:
+def load(
+    path: str | Path | None = None, overrides: Mapping[str, Any] | None = None, *, origin_of_overrides: str = COMMAND_LINE
+) -> Config:
     """The settings of a run.
 
     Parameters
@@ -32,7 +34,9 @@ def load(path: str | Path | None = None, overrides: Mapping[str, Any] | None = N
     path : str or Path, optional
         A TOML file; None: the defaults alone.
     overrides : mapping, optional
-        Dotted key to value, e.g. ``{"feed.venue": "binance-spot"}``; they come from the command line and win over the file.
+        Dotted key to value, e.g. ``{"feed.venue": "binance-spot"}``; they win over the file.
+    origin_of_overrides : str, optional
+        Where they come from, for an error about one of them.
 
     Raises
     ------
@@ -51,8 +55,8 @@ def load(path: str | Path | None = None, overrides: Mapping[str, Any] | None = N
     origin = {leaf: str(path) for leaf in _leaves(table)}
     for dotted, value in (overrides or {}).items():
         place = tuple(dotted.split("."))
-        _put(table, place, value)
-        origin[place] = COMMAND_LINE
+        _put(table, place, value, origin_of_overrides)
+        origin[place] = origin_of_overrides
     reader = _Reader(origin, "settings" if path is None else str(path))
     config = reader.section(Config, table, ())
     check(config, reader.where)
@@ -77,12 +81,14 @@ def parse_assignment(text: str) -> tuple[str, Any]:
         return key, value
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """A TOML file as tables, its decimals exact; ConfigError where it can't be read."""
+def read_toml(path: Path, *, missing: str = "`hft config init` writes one") -> dict[str, Any]:
+    """A TOML file as tables, its decimals exact; ConfigError where it can't be read. `missing` is the way out where there is no
+    such file. A byte order mark, which some editors put first, is no part of the text.
+    """
     try:
-        return tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)
+        return tomllib.loads(path.read_text("utf-8-sig"), parse_float=Decimal)
     except FileNotFoundError:
-        raise ConfigError("no such file", where=str(path), do="`hft config init` writes one") from None
+        raise ConfigError("no such file", where=str(path), do=missing) from None
     except OSError as error:
         raise ConfigError(f"can't be read: {error.strerror}", where=str(path)) from None
     except UnicodeDecodeError as error:
@@ -103,12 +109,12 @@ def _leaves(table: Mapping[str, Any], path: Path_ = ()) -> list[Path_]:
     return found
 
 
-def _put(table: dict[str, Any], place: Path_, value: Any) -> None:
+def _put(table: dict[str, Any], place: Path_, value: Any, origin: str) -> None:
     *parents, key = place
     for parent in parents:
         inner = table.setdefault(parent, {})
         if not isinstance(inner, dict):
-            raise ConfigError(f"{parent} is not a table", where=f"{COMMAND_LINE}: {'.'.join(place)}")
+            raise ConfigError(f"{parent} is not a table", where=f"{origin}: {'.'.join(place)}")
         table = inner
     table[key] = value
 

@@ -142,7 +142,7 @@ class Strategy(Section, frozen=True):
 
     strategy_id: Annotated[
         str, _says(
-            "names the strategy in the database",
+            "a name for the run's database, log and metrics; what trades is chosen in [signal] kind",
             pattern="^[A-Za-z0-9_.-]{1,64}$",
             title="1 to 64 letters, digits, or any of _ . -",
         ),
@@ -263,12 +263,18 @@ class SignalSettings(Section, frozen=True):
     kind: Annotated[Literal["imbalance", "onnx"], _says("onnx is not built yet")] = "imbalance"
 
 
+MONITOR_PORT = 9464
+"""Of /metrics and /health, unless it is set or taken."""
+
+
 class Monitoring(Section, frozen=True):
     """The monitor process: /metrics and /health."""
 
     enabled: Annotated[bool, _says("serve them")] = True
     host: Annotated[str, _says("address to listen on; loopback unless you say otherwise", min_length=1)] = "127.0.0.1"
-    port: Annotated[Port, _says("0: any free one")] = 9464
+    port: Annotated[
+        Port | None, _says("0: any free one; default: 9464, or a free one where another run has that, and the run says which")
+    ] = None
 
 
 class Logging(Section, frozen=True):
@@ -356,6 +362,9 @@ class Config(Section, frozen=True):
             self,
             strategy=replace(self.strategy, params=params),
             broker=replace(self.broker, maker_fee=maker, taker_fee=taker),
+            monitoring=replace(
+                self.monitoring, port=MONITOR_PORT if self.monitoring.port is None else self.monitoring.port
+            ),
         )
 
 

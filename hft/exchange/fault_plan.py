@@ -259,7 +259,7 @@ def read_plan(path: Path, served: Collection[str] = ()) -> FaultPlan:
     ...     read_plan(Path(file.name)).faults[0].every_s
     20.0
     """
-    tables = read_toml(path)
+    tables = read_toml(path, missing="docs/faults.md says what stands in such a file")
     faults = tables.pop("fault", [])
     seed = read_section(_File, tables, str(path)).seed
     if not isinstance(faults, list) or not all(isinstance(each, dict) for each in faults):

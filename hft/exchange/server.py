@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hft.errors import ExitCode, HftError, UsageError
+from hft.errors import ExitCode, HftError, cannot_listen
 from hft.exchange.settings import ExchangeSettings, from_config
-from hft.feed.venues import END_OF_RECORDING
+from hft.feed.venues import END_OF_RECORDING, PACE_HEADER, pace_warning
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
@@ -59,16 +59,20 @@ async def serve(settings: ExchangeSettings, announce: Announce) -> ExitCode:
                 _sockets(venue.hub), settings.host, settings.port, process_request=_requests(venue), compression=None,
                 ping_interval=interval, ping_timeout=grace, max_size=1 << 16, server_header="hft",
             )
-        except OSError as error:
-            where = f"{settings.host}:{settings.port}"
-            do = "use another port, 0 for any free one"
-            raise UsageError(f"can't listen: {error.strerror or error}", where=where, do=do) from None
+        except (OSError, UnicodeError) as error:
+            port_option, host_option = ("[exchange] port", "[exchange] host") if settings.watch_stdin else ("--port", "--host")
+            raise cannot_listen(
+                error, settings.host, settings.port, port_option=port_option, host_option=host_option
+            ) from None
         async with server:
             host, port = server.sockets[0].getsockname()[:2]
+            at = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
             announce({
-                "rest": f"http://{host}:{port}", "ws": f"ws://{host}:{port}", "dialect": venue.dialect.name,
-                "symbols": list(venue.symbols), "pid": os.getpid(),
+                "rest": f"http://{at}", "ws": f"ws://{at}", "dialect": venue.dialect.name, "symbols": list(venue.symbols),
+                "pid": os.getpid(),
             })
+            if settings.speed != 1.0:
+                _tell(pace_warning(settings.speed))
             try:
                 return await _until_end(venue, ended)
             finally:
@@ -122,6 +126,7 @@ def _requests(venue: Simulation | Replay) -> Callable[[ServerConnection, Request
 
     rest: Rest = Rest(venue)
     faults = venue.hub.faults
+    pace = {} if venue.speed == 1.0 else {PACE_HEADER: f"{venue.speed:g}"}
 
     async def requested(socket: ServerConnection, request: Request) -> Response | None:
         if endpoint(request.path) is None:
@@ -137,7 +142,7 @@ def _requests(venue: Simulation | Replay) -> Callable[[ServerConnection, Request
     def response(answer: Answer) -> Response:
         headers = Headers({
             "Content-Type": "application/json;charset=UTF-8", "Content-Length": str(len(answer.body)), "Connection": "close",
-            **answer.headers,
+            **pace, **answer.headers,
         })
         return Response(answer.status, http.HTTPStatus(answer.status).phrase, headers, answer.body)
 

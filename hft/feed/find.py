@@ -26,10 +26,11 @@ async def find_venue(feed: Feed, *, rest_url: str = "", ws_url: str = "", dialec
     rest, ws = rest_url or feed.rest_url, ws_url or feed.ws_url
     if feed.venue != "embedded":
         return venue_named(feed.venue, rest=rest, ws=ws)
+    name = "embedded" if rest_url else ""       # our own child's; else one that is only an address
     if known := dialect or feed.dialect:
-        return venue_at(rest, ws, known)
+        return venue_at(rest, ws, known, name=name)
     for spoken in ("usdm", "spot"):
-        venue = venue_at(rest, ws, spoken)
+        venue = venue_at(rest, ws, spoken, name=name)
         async with RestClient(venue) as client:
             try:
                 await client.ping()

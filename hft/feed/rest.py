@@ -20,7 +20,7 @@ from hft.feed import messages, specs
 from hft.feed.messages import RateLimit, ServerTime
 from hft.feed.numbers import STAY_S, stay_away_s, whole
 from hft.feed.pacing import Backoff, SlidingWindow
-from hft.feed.venues import Venue
+from hft.feed.venues import PACE_HEADER, Venue, pace_of
 
 T = TypeVar("T")
 
@@ -93,6 +93,8 @@ class RestClient:
         self.used_weight = 0
         """Of the current minute, of all clients at our address, as the venue's last answer had it."""
         self.requests = 0
+        self.pace = 1.0
+        """How many times as fast as the clock the venue says that its data runs (the embedded exchange can); 0: without bound."""
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._clock = clock
         self._sleep = sleep
@@ -215,6 +217,7 @@ class RestClient:
         used = whole(response.headers.get("X-MBX-USED-WEIGHT-1M", ""), 0, MOST_WEIGHT)
         if used is not None:
             self.used_weight, self._used_at = used, self._clock()
+        self.pace = pace_of(response.headers.get(PACE_HEADER, "1"))
         if response.status < 500:
             self._failing.reset()
         if response.status == 200:

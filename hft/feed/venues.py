@@ -18,6 +18,33 @@ from hft.errors import UsageError
 END_OF_RECORDING = "end of the recording"
 """The reason that a served recording closes its connections with: there is nothing to come back for."""
 
+PACE_HEADER = "X-HFT-Pace"
+"""Of the embedded exchange's REST answers, where it does not run at the pace of the clock: how many times as fast; 0: as fast as
+clients take it."""
+
+
+def pace_warning(pace: float) -> str:
+    """What both ends say of market data that does not run at the pace of the clock.
+
+    >>> pace_warning(10)[:42]
+    'market data runs at 10 times its own pace,'
+    """
+    how = f"at {pace:g} times its own pace" if pace else "as fast as it is taken"
+    return (
+        f"market data runs {how}, and windows, holding times and latencies do not: expect other signals, or none; "
+        "`hft backtest` is as fast and keeps the data's time"
+    )
+
+
+def pace_of(header: str) -> float:
+    """The pace that a header gives; 1 for anything that is none."""
+    try:
+        pace = float(header[:32])
+    except ValueError:
+        return 1.0
+    return pace if 0 <= pace < 1e9 else 1.0
+
+
 Trades = Literal["trade", "aggTrade"]
 
 
@@ -160,16 +187,19 @@ def venue_named(name: str, *, rest: str = "", ws: str = "") -> Venue:
     return venue_at(rest or venue.rest, ws or venue.ws, venue.dialect.name, name=name, trades=venue.trades)
 
 
-def venue_at(rest: str, ws: str, dialect: str = "usdm", *, name: str = "embedded", trades: Trades = "trade") -> Venue:
-    """A venue by its addresses: the embedded exchange, a proxy, a recorded session being served.
+def venue_at(rest: str, ws: str, dialect: str = "usdm", *, name: str = "", trades: Trades = "trade") -> Venue:
+    """A venue by its addresses: the embedded exchange, a proxy, a recorded session being served. Without a name it is called by
+    its address.
 
-    >>> venue_at("http://127.0.0.1:8080/", "ws://127.0.0.1:8081").depth_url("btcusdt", 500)
-    'http://127.0.0.1:8080/fapi/v1/depth?symbol=BTCUSDT&limit=500'
+    >>> venue = venue_at("http://127.0.0.1:8080/", "ws://127.0.0.1:8081")
+    >>> venue.name, venue.depth_url("btcusdt", 500)
+    ('exchange at 127.0.0.1:8080', 'http://127.0.0.1:8080/fapi/v1/depth?symbol=BTCUSDT&limit=500')
     """
     if dialect not in DIALECTS:
-        raise UsageError(f"unknown dialect {dialect!r}", where=name, do=f"take one of {', '.join(DIALECTS)}")
+        raise UsageError(f"unknown dialect {dialect!r}", where=name or rest, do=f"take one of {', '.join(DIALECTS)}")
     for address, schemes in ((rest, ("http", "https")), (ws, ("ws", "wss"))):
         parts = urlsplit(address)
         if parts.scheme not in schemes or not parts.netloc:
             raise UsageError("not an address of this kind", where=address, do=f"start it with {schemes[0]}:// or {schemes[1]}://")
-    return Venue(name, DIALECTS[dialect], rest.rstrip("/"), ws.rstrip("/"), trades)
+    at = urlsplit(rest).netloc.rpartition("@")[2]       # without a password
+    return Venue(name or f"exchange at {at}", DIALECTS[dialect], rest.rstrip("/"), ws.rstrip("/"), trades)

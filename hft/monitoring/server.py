@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import ipaddress
 import json
 import os
@@ -15,7 +16,8 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from hft.errors import ExitCode, HftError, UsageError
+from hft.config.sections import MONITOR_PORT
+from hft.errors import ExitCode, HftError, cannot_listen
 from hft.monitoring.health import assess
 from hft.monitoring.metrics import PageCollector
 from hft.monitoring.page import PageReader
@@ -51,12 +53,12 @@ async def _health(request: web.Request) -> web.Response:
     return web.Response(body=body, status=status, content_type="application/json")
 
 
-def run(page_path: str | os.PathLike[str], host: str = "127.0.0.1", port: int = 9464, *, parent: int | None = None) -> int:
+def run(page_path: str | os.PathLike[str], host: str = "127.0.0.1", port: int | None = None, *, parent: int | None = None) -> int:
     """Serves until SIGINT or SIGTERM; the exit code.
 
-    Once it listens, one JSON line on stdout says where: ``{"host": …, "port": …}``; port 0 takes a free one. `parent`
-    is the pid of the process that started it: the monitor ends when that one does, however it dies. A page that can't be
-    read or a port in use: one line on stderr, 2.
+    Once it listens, one JSON line on stdout says where: ``{"host": …, "port": …}``; port 0 takes a free one, None 9464 or,
+    where that is in use, a free one. `parent` is the pid of the process that started it: the monitor ends when that one does,
+    however it dies. A page that can't be read or a port in use: one line on stderr, 2.
     """
     try:
         asyncio.run(_serve(PageReader(page_path), host, port, parent))
@@ -66,22 +68,26 @@ def run(page_path: str | os.PathLike[str], host: str = "127.0.0.1", port: int = 
     return int(ExitCode.OK)
 
 
-async def _serve(reader: PageReader, host: str, port: int, parent: int | None) -> None:
+async def _listen(runner: web.AppRunner, host: str, port: int | None) -> None:
+    try:
+        await web.TCPSite(runner, host, MONITOR_PORT if port is None else port).start()
+    except (OSError, UnicodeError) as error:
+        if port is None and isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            await web.TCPSite(runner, host, 0).start()
+            return
+        raise cannot_listen(
+            error, host, port or MONITOR_PORT, port_option="[monitoring] port", host_option="[monitoring] host"
+        ) from None
+
+
+async def _serve(reader: PageReader, host: str, port: int | None, parent: int | None) -> None:
     done = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, done.set)
     runner = web.AppRunner(application(reader), access_log=None)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, port)
-        try:
-            await site.start()
-        except OSError as error:
-            raise UsageError(
-                f"can't listen: {os.strerror(error.errno) if error.errno else error}",
-                where=f"{host}:{port}",
-                do="set [monitoring] port to a free one",
-            ) from None
+        await _listen(runner, host, port)
         if not _is_loopback(host):
             print(f"{host}: metrics are open to the network, unprotected", file=sys.stderr)
         address = runner.addresses[0]
@@ -100,5 +106,5 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-if __name__ == "__main__":  # python -m hft.monitoring.server PAGE HOST PORT: the process that `hft live` starts
-    sys.exit(run(sys.argv[1], sys.argv[2], int(sys.argv[3]), parent=os.getppid()))
+if __name__ == "__main__":  # python -m hft.monitoring.server PAGE HOST PORT ('': None): the process that `hft live` starts
+    sys.exit(run(sys.argv[1], sys.argv[2], int(sys.argv[3]) if sys.argv[3] else None, parent=os.getppid()))

@@ -70,6 +70,30 @@ def test_what_can_not_be_served_is_one_line_and_its_exit_code(settings, code, wo
     assert err.count("\n") == 1
 
 
+def test_a_wrong_address_is_not_blamed_on_the_port():
+    _, err = start("host='203.0.113.1'").communicate(timeout=20)
+    assert err == (
+        "hft sim: 203.0.113.1:0: can't listen: 203.0.113.1 is no address of this machine; take another --host, e.g. 127.0.0.1\n"
+    )
+
+
+def test_an_ipv6_address_is_announced_as_a_url():
+    process = start("host='::1'")
+    said = json.loads(process.stdout.readline())
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert said["rest"].startswith("http://[::1]:")
+    assert said["ws"].startswith("ws://[::1]:")
+
+
+def test_a_pace_that_is_not_the_clocks_is_told():
+    process = start("speed=10.0")
+    process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=20)
+    assert err.startswith("hft sim: market data runs at 10 times its own pace, and windows")
+
+
 def test_a_damaged_capture_ends_with_four(tmp_path):
     (tmp_path / "bad.gz").write_bytes(b"\x1f\x8b nothing")
     process = start(f"capture=Path({str(tmp_path / 'bad.gz')!r})")

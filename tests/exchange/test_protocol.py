@@ -226,7 +226,7 @@ async def test_an_unknown_symbol_and_a_port_in_use_are_one_line():
             pass
     async with exchange() as said:
         port = int(said["ws"].rpartition(":")[2])
-        with pytest.raises(UsageError, match=rf"{port}.*another port"):
+        with pytest.raises(UsageError, match=rf"{port}.*another --port"):
             async with exchange(port=port):
                 pass
 

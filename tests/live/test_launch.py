@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
+import re
 import signal
 import socket
 import sys
 import time
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from hft.config.sections import MONITOR_PORT
 from hft.launch import Child
-from tests.live.processes import children, started
+from tests.exchange.test_replay import record
+from tests.live.processes import children, exchange, hft, started, summary
 
 QUICK = ("--headless", "--json", "--no-monitor")
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
@@ -83,6 +90,59 @@ def test_an_engine_that_is_killed_is_told_in_one_line(tmp_path: Path) -> None:
     assert process.returncode == 6
     assert "killed by signal 9" in problems
     assert "Traceback" not in problems
+
+
+@contextlib.contextmanager
+def in_use(port: int) -> Iterator[None]:
+    """The port is in use, by us or by somebody else."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(socket.create_server(("127.0.0.1", port)))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+        yield
+
+
+def test_a_second_run_takes_another_monitor_port_and_says_which(tmp_path: Path) -> None:
+    with in_use(MONITOR_PORT), started("live", "--headless", cwd=tmp_path) as process:
+        assert process.stderr is not None
+        line = next(line for line in process.stderr if "in use" in line)
+        told = re.fullmatch(r"hft: port 9464 is in use: /metrics and /health are on (http://127\.0\.0\.1:\d+)\n", line)
+        assert told is not None, line
+        with urllib.request.urlopen(f"{told[1]}/metrics") as answer:
+            assert b"strategy_market_updates_total" in answer.read()
+
+
+def test_a_monitor_port_that_was_asked_for_and_is_taken_is_an_error(tmp_path: Path) -> None:
+    with in_use(MONITOR_PORT):
+        done = hft("live", "--headless", "--monitor-port", str(MONITOR_PORT), cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "hft: 127.0.0.1:9464: can't listen: the port is in use; take another --monitor-port, 0 for any free one\n"
+    )
+
+
+def test_an_exchange_at_an_address_is_called_by_it_and_its_pace_is_told(tmp_path: Path) -> None:
+    with exchange("--set", "exchange.port=0", cwd=tmp_path) as at:
+        arguments = (*QUICK, "--duration", "1", "--set", "strategy.strategy_id=momentum")
+        done = hft("live", *arguments, "--rest-url", at["rest"], "--ws-url", at["ws"], cwd=tmp_path)
+    found = summary(done)
+    assert found["venue"] == f"exchange at {at['rest'].removeprefix('http://')}"
+    assert (found["strategy"], found["strategy_kind"]) == ("momentum", "imbalance")
+    assert "a name and chooses nothing: what trades is imbalance" in done.stderr
+    assert "times its own pace" not in done.stderr
+
+
+def test_a_recording_served_faster_is_told_of_at_both_ends(tmp_path: Path) -> None:
+    record(tmp_path / "session.gz", "usdm", seconds=3)
+    with started("sim", "--capture", "session.gz", "--speed", "3", cwd=tmp_path) as venue:
+        assert venue.stdout is not None
+        at = json.loads(venue.stdout.readline())
+        done = hft("live", *QUICK, "--rest-url", at["rest"], "--ws-url", at["ws"], cwd=tmp_path)
+        _, told = venue.communicate(timeout=20)
+    for text in (done.stderr, told):
+        assert "market data runs at 3 times its own pace, and windows, holding times and latencies do not" in text
 
 
 @LINUX

@@ -10,6 +10,8 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager
 
+import pytest
+
 from tests.monitoring.conftest import Engine
 
 SERVER = [sys.executable, "-m", "hft.monitoring.server"]
@@ -81,7 +83,17 @@ def test_a_port_in_use_is_one_line_and_exit_code_2(engine, path):
         done = subprocess.run([*SERVER, str(path), "127.0.0.1", str(port)], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert f"127.0.0.1:{port}: can't listen: Address already in use" in done.stderr
+    assert f"127.0.0.1:{port}: can't listen: the port is in use; take another [monitoring] port" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("host", "why"),
+    [("203.0.113.1", "is no address of this machine"), ("no.such.host.invalid", "is no address, and no name that is known here")],
+)
+def test_a_wrong_address_is_not_blamed_on_the_port(engine, path, host, why):
+    done = subprocess.run([*SERVER, str(path), host, "0"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"can't listen: {host} {why}; take another [monitoring] host" in done.stderr
 
 
 def test_no_page_is_one_line_and_exit_code_2(tmp_path):
