@@ -70,7 +70,7 @@ async def test_an_unknown_symbol_is_named_with_the_nearest_there_is():
     async with RestServer({"/fapi/v1/exchangeInfo": USDM_INFO}) as server, client(server) as rest:
         with pytest.raises(UsageError) as mistake:
             await rest.exchange_info(["BTCUSDT", "BTCUSD"])
-    assert str(mistake.value) == "BTCUSD: embedded does not know this symbol; did you mean BTCUSDT?"
+    assert str(mistake.value) == f"BTCUSD: {rest.venue.name} does not know this symbol; did you mean BTCUSDT?"
     assert mistake.value.exit_code == ExitCode.USAGE
 
 
@@ -81,7 +81,7 @@ async def test_spot_refuses_the_whole_list_and_the_culprit_is_found():
         return web.Response(body=SPOT_INFO)
 
     async with RestServer({"/api/v3/exchangeInfo": answer}) as server, client(server, "spot") as rest:
-        with pytest.raises(UsageError, match="NOPEUSDT: embedded does not know this symbol"):
+        with pytest.raises(UsageError, match=r"NOPEUSDT: exchange at 127\.0\.0\.1:\d+ does not know this symbol"):
             await rest.exchange_info(["BTCUSDT", "NOPEUSDT"])
 
 
