@@ -1,14 +1,15 @@
-"""A process that a command starts beside itself, and hears lines of JSON from."""
+"""A process that a command starts beside itself, gives a job, and hears reports from; `hft.parent` is its side."""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import selectors
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -17,51 +18,89 @@ from hft.config import Config
 from hft.errors import TradingHalted
 
 STARTUP_S = 30.0
+POLL_S = 0.1
+"""Between two looks at whether the child still runs: a process that it started in turn may hold its pipe open."""
+
+_FIRST_FREE = 3
+"""Descriptors below are standard input, output and error, also where this process was started without them."""
 
 
 class Child:
-    """A process of this run. It is in a session of its own: a terminal's Ctrl-C is for the parent to pass on."""
+    """A process of this run. It is in a session of its own: a terminal's Ctrl-C is for the parent to pass on.
 
-    def __init__(self, name: str, arguments: list[str], stdin: bytes = b"") -> None:
+    Parameters
+    ----------
+    name : str
+        For messages.
+    arguments : list of str
+        What Python runs; the descriptors of the two pipes come as one more.
+    job : object
+        The first line that it reads, as JSON.
+    stdout : int, optional
+        Where its standard output goes; default: where ours goes.
+    """
+
+    def __init__(self, name: str, arguments: list[str], job: Any = None, *, stdout: int | None = None) -> None:
         self.name = name
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
-        )
         self._buffer = b""
-        assert self.process.stdin is not None
+        requests, self._requests = _pipe()
+        self._reports, reports = _pipe()
+        try:
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", *arguments, f"{requests},{reports}"], pass_fds=(requests, reports),
+                stdin=subprocess.DEVNULL, stdout=stdout, start_new_session=True,
+            )
+        except BaseException:
+            self._close()
+            raise
+        finally:
+            os.close(requests)
+            os.close(reports)
+        self._send(job)
+
+    def ask_to_stop(self, why: str) -> None:
+        """Ask it to end by itself. Heard whenever it comes to it, also by a child that is still starting."""
+        self._send({"stop": why})
+
+    def _send(self, message: Any) -> None:
+        data = msgspec.json.encode(message) + b"\n"
         with contextlib.suppress(BrokenPipeError):      # it is gone already, and has said why on stderr
-            self.process.stdin.write(stdin)
-            self.process.stdin.flush()
+            while data and self._requests >= 0:
+                data = data[os.write(self._requests, data) :]
 
-    def lines(self, timeout_s: float | None = None) -> Iterator[dict[str, Any]]:
-        """The JSON lines that it prints within the time (None: until it ends). What is not taken is there for the next call."""
-        assert self.process.stdout is not None
-        until = None if timeout_s is None else time.monotonic() + timeout_s
+    def report(self, timeout_s: float) -> dict[str, Any] | None:
+        """Its next report; an empty one when it has ended and reported all, None when none came within the time."""
+        until = time.monotonic() + timeout_s
         with selectors.DefaultSelector() as selector:
-            selector.register(self.process.stdout, selectors.EVENT_READ)
-            while True:
-                while b"\n" in self._buffer:
-                    line, _, self._buffer = self._buffer.partition(b"\n")
-                    yield msgspec.json.decode(line)
-                if not selector.select(None if until is None else max(0.0, until - time.monotonic())):
-                    return
-                data = os.read(self.process.stdout.fileno(), 1 << 16)
-                if not data:
-                    return
-                self._buffer += data
-
-    def first_line(self) -> dict[str, Any]:
-        """What it says once it is up; an empty dict when it ended instead.
-
-        Raises `TradingHalted` where it does neither in time.
-        """
-        said = next(self.lines(STARTUP_S), {})
-        if not said:
-            try:
-                self.process.wait(1.0)
-            except subprocess.TimeoutExpired:
-                raise TradingHalted(f"the {self.name} did not come up within {STARTUP_S:g} s", do="see what it logged") from None
+            selector.register(self._reports, selectors.EVENT_READ)
+            while b"\n" not in self._buffer:
+                ended = not self.running        # before the look at the pipe: what it reported last is there by then
+                left_s = 0.0 if ended else min(POLL_S, max(0.0, until - time.monotonic()))
+                if selector.select(left_s):
+                    data = os.read(self._reports, 1 << 16)
+                    if not data:
+                        return {}
+                    self._buffer += data
+                elif ended:
+                    return {}
+                elif time.monotonic() >= until:
+                    return None
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        said: dict[str, Any] = msgspec.json.decode(line)
         return said
+
+    def first_report(self, meanwhile: Callable[[], object] = lambda: None) -> dict[str, Any]:
+        """What it reports once it is up; an empty dict when it ended instead.
+
+        `meanwhile` is called again and again, and may raise. Raises `TradingHalted` where the child does neither in time.
+        """
+        until = time.monotonic() + STARTUP_S
+        while time.monotonic() < until:
+            meanwhile()
+            said = self.report(POLL_S)
+            if said is not None:
+                return said
+        raise TradingHalted(f"the {self.name} did not come up within {STARTUP_S:g} s", do="see what it logged")
 
     @property
     def running(self) -> bool:
@@ -81,12 +120,41 @@ class Child:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    pipe.close()
+        self._close()
+
+    def close_requests(self) -> None:
+        """Let go of the pipe that it has its job from: to the child that is the end of its parent."""
+        if self._requests >= 0:
+            os.close(self._requests)
+            self._requests = -1
+
+    def _close(self) -> None:
+        self.close_requests()
+        if self._reports >= 0:
+            os.close(self._reports)
+            self._reports = -1
 
 
-def embedded_exchange(config: Config) -> Child:
-    """The embedded exchange; its first line has its addresses."""
-    return Child("exchange", ["-m", "hft.exchange", msgspec.json.encode(config).decode()])
+def _pipe() -> tuple[int, int]:
+    """A pipe that is none of the standard descriptors, even where those are closed."""
+    ends = os.pipe()
+    moved = tuple(fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE) for end in ends)
+    for end in ends:
+        os.close(end)
+    return moved[0], moved[1]
+
+
+def stdout_of_children(json: bool) -> int | None:
+    """Where children print: what user code or a library says must not stand before the one JSON object of `--json`."""
+    if not json:
+        return None
+    try:
+        os.fstat(2)
+    except OSError:
+        return subprocess.DEVNULL
+    return 2
+
+
+def embedded_exchange(config: Config, *, stdout: int | None = None) -> Child:
+    """The embedded exchange; its first report has its addresses."""
+    return Child("exchange", ["-m", "hft.exchange"], config, stdout=stdout)

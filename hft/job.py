@@ -1,4 +1,4 @@
-"""What the parent of a run asks the engine's process to do."""
+"""What the parent of a run asks of the processes that it starts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hft.config import Config, LiveOptions
 
 
 class Job(msgspec.Struct, frozen=True):
-    """One run."""
+    """The engine's: one run."""
 
     config: Config
     options: LiveOptions
@@ -18,3 +18,12 @@ class Job(msgspec.Struct, frozen=True):
     dialect: str = ""
     console: bool = True
     """Log to stderr as well; not beneath a terminal view."""
+
+
+class MonitorJob(msgspec.Struct, frozen=True):
+    """The monitor's: which page to serve, and where."""
+
+    page: str
+    host: str
+    port: int | None
+    """None: 9464, or a free one where that is in use."""

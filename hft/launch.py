@@ -5,87 +5,153 @@
                        ──▶ monitor              /metrics and /health, from the state page
         and, on a terminal, draws the state page itself
 
-The engine's process does nothing but trade. Children hold the other end of a pipe of ours, or watch who their parent is, so
-that none outlives a parent that was killed. Ctrl-C reaches this process alone; it passes it on to the engine, which writes
-everything and says what the run came to.
+The engine's process does nothing but trade. Each child holds the other ends of two pipes of ours (`hft.child`): jobs and
+requests go down, reports come up, and none outlives a parent that was killed. Ctrl-C reaches this process alone; it passes it
+on to the engine as a request to stop, and the engine writes everything and reports what the run came to.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
+import os
 import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
 import msgspec
 
-from hft.child import Child, embedded_exchange
+from hft.child import Child, embedded_exchange, stdout_of_children
 from hft.config import Config, LiveOptions
 from hft.config.sections import MONITOR_PORT
-from hft.errors import ExitCode, HftError, TradingHalted, VenueUnreachable, cannot_listen
-from hft.job import Job
+from hft.errors import ExitCode, HftError, Interrupted, Terminated, TradingHalted, VenueUnreachable, cannot_listen
+from hft.job import Job, MonitorJob
+from hft.signals import stopping
 from hft.summary import Summary, as_text, read_json
 from hft.wiring import tradable
 
-STOP_S = 30.0
-"""How long the engine may take to write everything once it was asked to stop: longer than its writer's patience with a busy
-database."""
+STOP_S = 40.0
+"""How long the engine may take to write everything once it was asked to stop: longer than the patience of its writer and its
+recorder with a busy disk, one after the other."""
+
+POLL_S = 0.1
 
 
-STOPPING = (signal.SIGINT, signal.SIGTERM)
+def live(config: Config | None = None, options: LiveOptions | None = None) -> int:
+    """Run a session to its end; the exit code of the design.
 
-
-def live(config: Config, options: LiveOptions) -> int:
-    """Run a session to its end; the exit code of the design."""
-    exchange: Child | None = None
+    May be called from any thread, also one that runs an event loop (a notebook's), and returns when the run is over. In the
+    main thread SIGINT, SIGTERM and SIGHUP stop the run meanwhile; before it returns their handlers are what they were.
+    """
+    config, options = config or Config(), options or LiveOptions()
     tradable(config.dialect, f"[feed] venue: {config.feed.venue}", "use binance-usdm")
     if config.monitoring.enabled and config.monitoring.port is not None:
         _free(config.monitoring.host, config.monitoring.port)
+    stop = _Stop()
     with contextlib.ExitStack() as stack:
-        job = Job(config, options, console=not _draws(options))
-        if config.feed.venue == "embedded" and not config.feed.ws_url:
-            exchange = embedded_exchange(config)
-            stack.callback(exchange.stop)
-            said = exchange.first_line()
-            if "rest" not in said:
-                return exchange.code() or int(ExitCode.UNREACHABLE)
-            job = msgspec.structs.replace(job, rest_url=said["rest"], ws_url=said["ws"], dialect=said["dialect"])
-        # Held back until there are handlers for them, here and there: the engine's process inherits this and lets them through.
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
-        engine = Child("engine", ["-m", "hft.session"], msgspec.json.encode(job) + b"\n")
-        stack.callback(engine.stop, STOP_S)
-        stack.enter_context(_signals_to(engine))
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
-        ready = engine.first_line()
-        if "ready" not in ready:
-            return _refused(engine, ready)
-        if config.monitoring.enabled:
-            monitor = _monitor(config, ready["page"])
-            stack.callback(monitor.stop)
-            at = monitor.first_line()
-            if not at:          # it has said why on stderr: a run that was to be watched and is not, does not run
-                return monitor.code()
-            if config.monitoring.port is None and at["port"] != MONITOR_PORT:
-                print(f"hft: port {MONITOR_PORT} is in use: /metrics and /health are on {_url(at)}", file=sys.stderr)
-            threading.Thread(target=_tell_end, args=(monitor, engine), daemon=True).start()
-        lost = threading.Event()
-        if exchange is not None:
-            threading.Thread(target=_stop_without, args=(exchange, engine, lost), daemon=True).start()
-        if _draws(options):
-            from hft.monitoring.watch import draw_while
+        stack.enter_context(stop.on_signals())
+        return _run(config, options, stop, stack)
 
-            try:
-                draw_while(ready["page"], lambda: engine.running)
-            except Exception as error:      # the run outlives its view
-                print(f"hft: the view ended ({error}); the run goes on, Ctrl-C stops it", file=sys.stderr)
-        code = _end(engine, options)
-        if lost.is_set():
-            raise VenueUnreachable("the embedded exchange ended while the engine traded on it")
-        return code
+
+def _run(config: Config, options: LiveOptions, stop: _Stop, stack: contextlib.ExitStack) -> int:
+    exchange: Child | None = None
+    job = Job(config, options, console=not _draws(options))
+    stdout = stdout_of_children(options.json)
+    if config.feed.venue == "embedded" and not config.feed.ws_url:
+        exchange = embedded_exchange(config, stdout=stdout)
+        stack.callback(exchange.stop)
+        said = exchange.first_report(stop.check)
+        if "rest" not in said:
+            return exchange.code() or int(ExitCode.UNREACHABLE)
+        job = msgspec.structs.replace(job, rest_url=said["rest"], ws_url=said["ws"], dialect=said["dialect"])
+    engine = Child("engine", ["-m", "hft.session"], job, stdout=stdout)
+    stack.callback(engine.stop, STOP_S)
+    stop.goes_to(engine)
+    ready = engine.first_report(stop.enforce)
+    if "ready" not in ready:
+        return _refused(engine, ready)
+    if config.monitoring.enabled:
+        task = MonitorJob(ready["page"], config.monitoring.host, config.monitoring.port)
+        monitor = Child("monitor", ["-m", "hft.monitoring"], task, stdout=stdout)
+        stack.callback(monitor.stop)
+        at = monitor.first_report()
+        if not at:          # it has said why on stderr: a run that was to be watched and is not, does not run
+            return monitor.code()
+        if config.monitoring.port is None and at["port"] != MONITOR_PORT:
+            print(f"hft: port {MONITOR_PORT} is in use: /metrics and /health are on {_url(at)}", file=sys.stderr)
+        threading.Thread(target=_tell_end, args=(monitor, engine), daemon=True).start()
+    lost = threading.Event()
+    if exchange is not None:
+        threading.Thread(target=_stop_without, args=(exchange, engine, lost), daemon=True).start()
+    if _draws(options):
+        from hft.monitoring.watch import draw_while
+
+        try:
+            draw_while(ready["page"], lambda: engine.running and stop.enforce())
+        except Exception as error:      # the run outlives its view
+            print(f"hft: the view ended ({error}); the run goes on, Ctrl-C stops it", file=sys.stderr)
+    code = _end(engine, options, stop)
+    if lost.is_set():
+        raise VenueUnreachable("the embedded exchange ended while the engine traded on it")
+    return code
+
+
+class _Stop:
+    """Requests to stop, as signals make them: they are passed on to the engine; one that does not end in time is killed."""
+
+    def __init__(self) -> None:
+        self.why = ""
+        """The first of them."""
+        self._engine: Child | None = None
+        self._until = math.inf
+
+    @contextlib.contextmanager
+    def on_signals(self) -> Iterator[None]:
+        """While this holds, signals are requests. In a thread that is not the main one they are the program's own matter."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self._asked) for number in stopping()}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _asked(self, number: int, _frame: FrameType | None) -> None:
+        name = signal.Signals(number).name
+        if not self.why:
+            self.why, self._until = name, time.monotonic() + STOP_S
+        else:
+            left_s = max(0.0, self._until - time.monotonic())
+            line = f"hft: still stopping: what the run did is being written; if that hangs it is killed in {left_s:.0f} s\n"
+            with contextlib.suppress(OSError):
+                os.write(2, line.encode())      # not through sys.stderr: this may have interrupted a write to it
+        if self._engine is not None:
+            self._engine.ask_to_stop(name)
+
+    def goes_to(self, engine: Child) -> None:
+        """Pass requests on to this engine, one that was made meanwhile too."""
+        self._engine = engine
+        if self.why:
+            engine.ask_to_stop(self.why)
+
+    def check(self) -> None:
+        """Raise what was asked for, while there is no engine that could be asked."""
+        if self.why:
+            kind = Interrupted if self.why == signal.SIGINT.name else Terminated
+            raise kind("stopped before the run began")
+
+    def enforce(self) -> bool:
+        """Kill an engine that was asked to stop and has not in time. True, so that it may stand in a condition."""
+        if self._engine is not None and time.monotonic() > self._until:
+            self._engine.process.kill()
+        return True
 
 
 def _free(host: str, port: int) -> None:
@@ -111,7 +177,7 @@ def _stop_without(exchange: Child, engine: Child, lost: threading.Event) -> None
     exchange.process.wait()
     if engine.running:
         lost.set()
-        engine.process.terminate()
+        engine.ask_to_stop("the end of the exchange")
 
 
 def _tell_end(monitor: Child, engine: Child) -> None:
@@ -123,35 +189,6 @@ def _tell_end(monitor: Child, engine: Child) -> None:
 
 def _draws(options: LiveOptions) -> bool:
     return not options.headless and not options.json and sys.stdout.isatty()
-
-
-def _monitor(config: Config, page: str) -> Child:
-    monitoring = config.monitoring
-    port = "" if monitoring.port is None else str(monitoring.port)
-    return Child("monitor", ["-m", "hft.monitoring.server", page, monitoring.host, port])
-
-
-@contextlib.contextmanager
-def _signals_to(engine: Child) -> Iterator[None]:
-    """SIGINT and SIGTERM go to the engine; the first one stops it, and it ends us by ending. One that does not is killed."""
-
-    def forward(number: int, _frame: FrameType | None) -> None:
-        if engine.running:
-            engine.process.send_signal(number)
-            if not signal.getitimer(signal.ITIMER_REAL)[0]:
-                signal.setitimer(signal.ITIMER_REAL, STOP_S)
-
-    def give_up(_number: int, _frame: FrameType | None) -> None:
-        engine.process.kill()
-
-    handlers = {**dict.fromkeys(STOPPING, forward), signal.SIGALRM: give_up}
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0.0)
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _refused(engine: Child, said: dict[str, Any]) -> int:
@@ -168,11 +205,14 @@ def _error(line: str, code: int) -> HftError:
     return error
 
 
-def _end(engine: Child, options: LiveOptions) -> int:
-    """Wait for the engine and tell what it says."""
+def _end(engine: Child, options: LiveOptions, stop: _Stop) -> int:
+    """Wait for the engine and tell what it reports."""
     summary: Summary | None = None
     problem = ""
-    for said in engine.lines():
+    while (said := engine.report(POLL_S)) != {}:
+        stop.enforce()
+        if said is None:
+            continue
         if "summary" in said:
             summary = read_json(said["summary"])
         problem = said.get("error", problem)

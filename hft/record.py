@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import sys
 from collections import Counter
 from collections.abc import Coroutine
@@ -22,7 +21,7 @@ import uvloop
 from hft._core.engine import Engine
 from hft._core.runclock import RunClock
 from hft._core.types import Spec
-from hft.child import Child, embedded_exchange
+from hft.child import Child, embedded_exchange, stdout_of_children
 from hft.config import Config
 from hft.errors import DamagedData, ExitCode, VenueUnreachable
 from hft.feed import specs
@@ -33,6 +32,8 @@ from hft.feed.rest import RestClient
 from hft.log import close_log, get_logger, open_log
 from hft.marketdata import build_feed, log_event, stream_of_trades
 from hft.periodic import Links
+from hft.signals import exit_code
+from hft.signals import stopping as stopping_signals
 from hft.summary import RecordSummary, as_text, counted
 from hft.wiring import build_engine
 
@@ -64,7 +65,7 @@ class Job:
 
         What ended it before its time is raised by `check`, so that what was recorded is closed and told first.
         """
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in stopping_signals():
             asyncio.get_running_loop().add_signal_handler(number, partial(self.stop, number.name))
         work = asyncio.ensure_future(self._record(rest_url, ws_url, dialect))
         stopping = asyncio.ensure_future(self.stopping.wait())
@@ -190,13 +191,13 @@ def record(config: Config, path: Path, *, duration_s: float | None = None, json:
         stack.callback(lambda: None if job.began else recorder.discard())
         at = {"rest": "", "ws": "", "dialect": ""}
         if config.feed.venue == "embedded" and not config.feed.ws_url:
-            job.exchange = embedded_exchange(config)
+            job.exchange = embedded_exchange(config, stdout=stdout_of_children(json))
             stack.callback(job.exchange.stop)
-            at = job.exchange.first_line()
+            at = job.exchange.first_report()
             if "rest" not in at:
                 return job.exchange.code() or int(ExitCode.UNREACHABLE)
         result = uvloop.run(job.run(duration_s, at["rest"], at["ws"], at["dialect"]))
         if result is not None:
             print(msgspec.json.encode(result).decode() if json else as_text(result), flush=True)
         job.check()
-        return int({"SIGINT": ExitCode.SIGINT, "SIGTERM": ExitCode.SIGTERM}.get(job.stopped_by, ExitCode.OK))
+        return int(exit_code(job.stopped_by))

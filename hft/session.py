@@ -1,8 +1,8 @@
 """One run, wired together: the only file that knows everyone.
 
-This is what the engine's process runs (``python -m hft.session``, started by `hft.launch`). It reads its job as one line of
-JSON from stdin, says on stdout, in lines of JSON, that it is ready and what the run came to, and logs to stderr. The other
-end of stdin is its lifeline: when the parent dies, the run ends as on Ctrl-C.
+This is what the engine's process runs (``python -m hft.session``, started by `hft.launch`). It has its job from its parent,
+reports to it that it is ready and what the run came to (`hft.parent`), and logs to stderr. When the parent dies, the run ends
+as on Ctrl-C.
 """
 
 from __future__ import annotations
@@ -36,9 +36,11 @@ from hft.feed.venues import END_OF_RECORDING, pace_warning
 from hft.job import Job
 from hft.log import close_log, get_logger, open_log
 from hft.marketdata import build_feed, log_event, stream_of_trades
+from hft.parent import Parent
 from hft.periodic import Links, put_rows
 from hft.persistence.rows import scales
 from hft.persistence.writer import Writer, WriterError
+from hft.signals import STOPPING, WITHOUT_MEANING, exit_code, stopping
 from hft.summary import Summary, summarise
 from hft.version import VERSION
 from hft.wiring import build_engine, together
@@ -210,10 +212,12 @@ class Session:
             self.stop("a failure")
 
     def stop(self, why: str) -> None:
-        """Ask the run to end; the first reason is the one that is told."""
+        """Ask the run to end; the first reason is the one that is told. Asked again, it says what it is still doing."""
         if not self.stopping.is_set():
             self.stopped_by = why
             self.stopping.set()
+        elif hasattr(self, "writer"):
+            log.warning("still stopping: the database is being written", asked_by=why, records_left=self.writer.lag)
 
     async def _duration(self) -> None:
         if self.job.options.duration_s is not None:
@@ -280,21 +284,33 @@ class Session:
 
     # --- the end
 
-    def finish(self) -> Summary:
-        """Write all there is, close the run. What can't be written is a failure of the run; its summary is told all the same."""
+    async def finish(self) -> Summary:
+        """Write all there is, close the run. What can't be written is a failure of the run; its summary is told all the same.
+
+        What waits for a disk does so in a thread, so that meanwhile the loop hears signals and shows that the engine lives.
+        """
+        beating = asyncio.create_task(self._beat())
         try:
-            if not self.writer.stop():
+            if not await asyncio.to_thread(self.writer.stop):
                 raise self.writer.failed or WriterError("records could not be stored in time", where=self.writer.path)
-            self.writer.close_run(ended_ns=self.ended_ns, summary=msgspec.to_builtins(self.summary))
+            summary = msgspec.to_builtins(self.summary)
+            await asyncio.to_thread(self.writer.close_run, ended_ns=self.ended_ns, summary=summary)
         except Exception as error:
             log.error("not everything could be written", path=self.writer.path, left=self.writer.lag, why=str(error))
             self.failure = self.failure or error
         if self.recorder is not None:
-            self.recorder.close(self.clock.now())
+            await asyncio.to_thread(self.recorder.close, self.clock.now())
             self.summary = msgspec.structs.replace(self.summary, recording=self.recorder.result)
+        beating.cancel()
         self.page.flag("stopping", False)
         self.page.flag("running", False)
         return self.summary
+
+    async def _beat(self) -> None:
+        """The engine's own timer has ended."""
+        while True:
+            self.page.beat(self.clock.now())
+            await asyncio.sleep(TICK_S)
 
     def _summarise(self) -> Summary:
         return summarise(
@@ -327,20 +343,7 @@ class Session:
             return getattr(self.failure, "exit_code", ExitCode.HALTED)
         if self.engine.halted or self.engine.kill_reason == "kill_bankrupt":
             return ExitCode.HALTED
-        return {"SIGINT": ExitCode.SIGINT, "SIGTERM": ExitCode.SIGTERM}.get(self.stopped_by, ExitCode.OK)
-
-
-def _say(**message: Any) -> None:
-    """One line of JSON to the parent, if it is still there."""
-    with contextlib.suppress(BrokenPipeError):
-        os.write(sys.stdout.fileno(), msgspec.json.encode(message) + b"\n")
-
-
-def _lifeline(session: Session) -> None:
-    """The parent's end of our stdin is closed: nobody is there to stop us, or to read the summary."""
-    if not os.read(sys.stdin.fileno(), 4096):
-        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
-        session.stop("the end of its parent")
+        return exit_code(self.stopped_by)
 
 
 async def _open(session: Session) -> None:
@@ -351,42 +354,49 @@ async def _open(session: Session) -> None:
     if not opening.done():
         opening.cancel()
         await asyncio.wait({opening})
-        raise (Terminated if session.stopped_by == "SIGTERM" else Interrupted)("stopped before the run began")
+        raise (Interrupted if session.stopped_by == "SIGINT" else Terminated)("stopped before the run began")
     opening.result()
 
 
-async def run(job: Job) -> ExitCode:
-    """One session from start to end; what it came to goes to stdout."""
+async def run(job: Job, parent: Parent) -> ExitCode:
+    """One session from start to end; what it came to is reported to the parent."""
     session = Session(job)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in stopping():
         loop.add_signal_handler(number, partial(session.stop, number.name))
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))     # the parent held them back until now
-    loop.add_reader(sys.stdin.fileno(), partial(_lifeline, session))
+    for number in WITHOUT_MEANING:
+        loop.add_signal_handler(number, partial(log.warning, "a signal that means nothing to hft is ignored", signal=number.name))
+    parent.watch(partial(session.stop, "the end of its parent"), session.stop)
     try:
         await _open(session)
-        _say(ready=True, run_id=session.opened.run_id, page=session.page.path, database=session.writer.path)
+        parent.report(ready=True, run_id=session.opened.run_id, page=session.page.path, database=session.writer.path)
         await session.run()
-        summary = session.finish()
-        _say(summary=summary.to_json())
+        summary = await session.finish()
+        parent.report(summary=summary.to_json())
         if session.failure is not None:
-            _say(error=session.tell_failure())
+            parent.report(error=session.tell_failure())
         return session.exit_code
     finally:
         await session.close()
 
 
 def main() -> int:
-    """``python -m hft.session``: one job from stdin, the exit code of the design."""
-    job = msgspec.json.decode(sys.stdin.buffer.readline(), type=Job)
+    """``python -m hft.session``: one job from the parent, the exit code of the design."""
+    parent = Parent.of_command_line()
+    try:
+        job = parent.job(Job)
+    except EOFError:
+        return int(ExitCode.SIGTERM)
     path = job.config.strategy.persistence.beside(".log")
     try:
         open_log(path, job.config.logging, sys.stderr if job.console else None)
-        return int(uvloop.run(run(job)))
+        return int(uvloop.run(run(job, parent)))
     except HftError as error:
-        _say(error=str(error))
+        parent.report(error=str(error))
         return int(error.exit_code)
     finally:
+        for number in (*STOPPING, *WITHOUT_MEANING):
+            signal.signal(number, signal.SIG_IGN)       # the loop that heard them is gone; what the log still holds is written
         close_log()
 
 

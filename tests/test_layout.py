@@ -17,7 +17,7 @@ LAYERS = [
     {"_core"},
     {"errors", "version"},
     {"config"},
-    {"log", "job", "summary", "child"},
+    {"log", "job", "summary", "child", "parent", "signals"},
     {"feed", "persistence"},
     {"wiring", "periodic", "marketdata"},
     {"exchange", "monitoring", "bench", "backtesting"},

@@ -17,6 +17,7 @@ import typer
 from hft.cli import backtest, bench, config, convert, kill, live, record, sim, verify, watch
 from hft.cli.options import common
 from hft.errors import ExitCode, HftError, Terminated
+from hft.signals import stopping
 
 # Plain help, no panels: it pipes, it greps, and it does not load rich.
 app = typer.Typer(name="hft", rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
@@ -35,13 +36,15 @@ app.add_typer(config.app, name="config")
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one command and exit with its code."""
-    signal.signal(signal.SIGTERM, _terminate)       # until a command has handlers of its own
+    for number, code in stopping().items():
+        if code is ExitCode.SIGTERM:
+            signal.signal(number, _terminate)       # until a command has handlers of its own
     sys.exit(run(sys.argv[1:] if argv is None else argv))
 
 
-def _terminate(_number: int, _frame: FrameType | None) -> None:
-    """SIGTERM unwinds like Ctrl-C: a file half written is removed, a child is stopped."""
-    raise Terminated("stopped by SIGTERM")
+def _terminate(number: int, _frame: FrameType | None) -> None:
+    """SIGTERM and SIGHUP unwind like Ctrl-C: a file half written is removed, a child is stopped."""
+    raise Terminated(f"stopped by {signal.Signals(number).name}")
 
 
 def run(argv: Sequence[str]) -> int:

@@ -1,11 +1,11 @@
-"""`python -m hft.exchange '<settings as JSON>'`: the process that `hft live` starts; its parent's end is its own."""
+"""`python -m hft.exchange`: the process that `hft live` starts and gives its settings; its parent's end is its own."""
 
 import sys
 
-import msgspec
-
 from hft.config import Config
 from hft.exchange.server import run
+from hft.parent import Parent
 
 if __name__ == "__main__":
-    sys.exit(run(msgspec.json.decode(sys.argv[1], type=Config), watch_stdin=True))
+    parent = Parent.of_command_line()
+    sys.exit(run(parent.job(Config), parent=parent))

@@ -9,9 +9,9 @@ import asyncio
 import contextlib
 import http
 import os
-import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ import msgspec
 from hft.errors import ExitCode, HftError, cannot_listen
 from hft.exchange.settings import ExchangeSettings, from_config
 from hft.feed.venues import END_OF_RECORDING, PACE_HEADER, pace_warning
+from hft.signals import stopping
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from hft.exchange.replay import Replay
     from hft.exchange.rest import Rest
     from hft.exchange.simulation import Simulation
+    from hft.parent import Parent
 
 PARENT_POLL_S = 0.5
 PINGS = {"spot": (20.0, 60.0), "usdm": (180.0, 600.0)}
@@ -39,8 +41,8 @@ PINGS = {"spot": (20.0, 60.0), "usdm": (180.0, 600.0)}
 Announce = Callable[[dict[str, Any]], None]
 
 
-async def serve(settings: ExchangeSettings, announce: Announce) -> ExitCode:
-    """Serve until a signal, the end of the parent, or the end of the capture.
+async def serve(settings: ExchangeSettings, announce: Announce, parent: Parent | None = None) -> ExitCode:
+    """Serve until a signal, the end of the process that started this one, a request of `parent`, or the end of the capture.
 
     `announce` is called once, when clients may come, with `rest` and `ws` (base URLs), `dialect`, `symbols` and `pid`.
 
@@ -52,7 +54,7 @@ async def serve(settings: ExchangeSettings, announce: Announce) -> ExitCode:
     venue = _venue(settings.checked())
     faults = venue.hub.faults = _faults(settings, venue)
     venue.hub.tell = _tell
-    with _ending(settings) as ended:
+    with _ending(parent) as ended:
         interval, grace = PINGS[venue.dialect.name]
         try:
             server = await listen(
@@ -60,7 +62,7 @@ async def serve(settings: ExchangeSettings, announce: Announce) -> ExitCode:
                 ping_interval=interval, ping_timeout=grace, max_size=1 << 16, server_header="hft",
             )
         except (OSError, UnicodeError) as error:
-            port_option, host_option = ("[exchange] port", "[exchange] host") if settings.watch_stdin else ("--port", "--host")
+            port_option, host_option = ("[exchange] port", "[exchange] host") if parent is not None else ("--port", "--host")
             raise cannot_listen(
                 error, settings.host, settings.port, port_option=port_option, host_option=host_option
             ) from None
@@ -170,59 +172,62 @@ async def _until_end(venue: Simulation | Replay, ended: asyncio.Future[ExitCode]
 
 
 @contextlib.contextmanager
-def _ending(settings: ExchangeSettings) -> Iterator[asyncio.Future[ExitCode]]:
-    """A future that says why to stop: a signal, the parent's death, or the end of standard input."""
+def _ending(parent: Parent | None) -> Iterator[asyncio.Future[ExitCode]]:
+    """A future that says why to stop: a signal, the parent's death, or its request."""
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[ExitCode] = loop.create_future()
-    parent = os.getppid()
+    starter = os.getppid()
 
     def end(code: ExitCode) -> None:
         if not ended.done():
             ended.set_result(code)
 
     async def look() -> None:
-        while os.getppid() == parent:
+        while os.getppid() == starter:
             await asyncio.sleep(PARENT_POLL_S)
         end(ExitCode.OK)
 
-    def read() -> None:
-        if not os.read(0, 4096):
-            loop.remove_reader(0)
-            end(ExitCode.OK)
-
     watch = loop.create_task(look())
-    for number, code in ((signal.SIGINT, ExitCode.SIGINT), (signal.SIGTERM, ExitCode.SIGTERM)):
+    signals = stopping()
+    for number, code in signals.items():
         loop.add_signal_handler(number, end, code)
-    if settings.watch_stdin:
-        loop.add_reader(0, read)
+    if parent is not None:
+        parent.watch(partial(end, ExitCode.OK))
     try:
         yield ended
     finally:
         watch.cancel()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in signals:
             loop.remove_signal_handler(number)
-        if settings.watch_stdin:
-            loop.remove_reader(0)
+        if parent is not None:
+            parent.unwatch()
 
 
-def run_settings(settings: ExchangeSettings) -> int:
-    """Serve, print the announcement as one JSON line on stdout, and return the exit code; errors are one line on stderr."""
+def run_settings(settings: ExchangeSettings, parent: Parent | None = None) -> int:
+    """Serve, and return the exit code; errors are one line on stderr.
+
+    The announcement is reported to the parent that started this process, else printed as one JSON line on stdout.
+    """
     import uvloop
 
     def announce(said: dict[str, Any]) -> None:
         with contextlib.suppress(BrokenPipeError):      # who started us is gone: that ends us by itself
             os.write(sys.stdout.fileno(), msgspec.json.encode(said) + b"\n")
 
+    def report(said: dict[str, Any]) -> None:
+        if parent is not None:
+            parent.report(**said)
+
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return int(runner.run(serve(settings, announce)))
+            return int(runner.run(serve(settings, announce if parent is None else report, parent)))
     except HftError as error:
         _tell(str(error))
         return int(error.exit_code)
 
 
 def run(
-    config: Config, *, capture: Path | None = None, only: tuple[str, ...] = (), speed: float = 1.0, watch_stdin: bool = False
+    config: Config, *, capture: Path | None = None, only: tuple[str, ...] = (), speed: float = 1.0, parent: Parent | None = None
 ) -> int:
     """The exchange that a run's settings ask for; see :func:`run_settings`."""
-    return run_settings(from_config(config, capture=capture, only=only, speed=speed, watch_stdin=watch_stdin))
+    return run_settings(from_config(config, capture=capture, only=only, speed=speed), parent)

@@ -37,8 +37,6 @@ class ExchangeSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Of a capture, these symbols alone; empty: all it holds."""
     faults: Path | None = None
     """A file of faults to inject, see `hft.exchange.fault_plan`."""
-    watch_stdin: bool = False
-    """Stop at the end of standard input: how a parent's death is seen whatever became of its children."""
     client_queue: int = 20_000
     """Messages that wait for one slow client; beyond, a simulated exchange drops the client, a recorded one waits for it."""
 
@@ -55,7 +53,7 @@ class ExchangeSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def from_config(
-    config: Config, *, capture: Path | None = None, only: tuple[str, ...] = (), speed: float = 1.0, watch_stdin: bool = False
+    config: Config, *, capture: Path | None = None, only: tuple[str, ...] = (), speed: float = 1.0
 ) -> ExchangeSettings:
     """The exchange that a run's settings ask for."""
     return ExchangeSettings(
@@ -68,5 +66,4 @@ def from_config(
         capture=capture,
         only=only,
         faults=Path(config.exchange.faults) if config.exchange.faults else None,
-        watch_stdin=watch_stdin,
     )

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import ipaddress
 import json
 import os
-import signal
 import sys
 
 import msgspec
@@ -21,6 +19,8 @@ from hft.errors import ExitCode, HftError, cannot_listen
 from hft.monitoring.health import assess
 from hft.monitoring.metrics import PageCollector
 from hft.monitoring.page import PageReader
+from hft.parent import Parent
+from hft.signals import stopping
 
 READER = web.AppKey("reader", PageReader)
 REGISTRY = web.AppKey("registry", CollectorRegistry)
@@ -53,12 +53,14 @@ async def _health(request: web.Request) -> web.Response:
     return web.Response(body=body, status=status, content_type="application/json")
 
 
-def run(page_path: str | os.PathLike[str], host: str = "127.0.0.1", port: int | None = None, *, parent: int | None = None) -> int:
-    """Serves until SIGINT or SIGTERM; the exit code.
+def run(
+    page_path: str | os.PathLike[str], host: str = "127.0.0.1", port: int | None = None, *, parent: Parent | None = None
+) -> int:
+    """Serves until it is stopped by a signal, or by the end of its parent; the exit code.
 
-    Once it listens, one JSON line on stdout says where: ``{"host": …, "port": …}``; port 0 takes a free one, None 9464 or,
-    where that is in use, a free one. `parent` is the pid of the process that started it: the monitor ends when that one does,
-    however it dies. A page that can't be read or a port in use: one line on stderr, 2.
+    Once it listens, it says where: ``{"host": …, "port": …}``; port 0 takes a free one, None 9464 or, where that is in use, a
+    free one. It reports that to its parent, or prints it as one JSON line on stdout where it has none. A page that can't be
+    read or a port in use: one line on stderr, 2.
     """
     try:
         asyncio.run(_serve(PageReader(page_path), host, port, parent))
@@ -80,10 +82,12 @@ async def _listen(runner: web.AppRunner, host: str, port: int | None) -> None:
         ) from None
 
 
-async def _serve(reader: PageReader, host: str, port: int | None, parent: int | None) -> None:
+async def _serve(reader: PageReader, host: str, port: int | None, parent: Parent | None) -> None:
     done = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in stopping():
         asyncio.get_running_loop().add_signal_handler(number, done.set)
+    if parent is not None:
+        parent.watch(done.set)
     runner = web.AppRunner(application(reader), access_log=None)
     await runner.setup()
     try:
@@ -91,10 +95,11 @@ async def _serve(reader: PageReader, host: str, port: int | None, parent: int | 
         if not _is_loopback(host):
             print(f"{host}: metrics are open to the network, unprotected", file=sys.stderr)
         address = runner.addresses[0]
-        print(json.dumps({"host": address[0], "port": address[1]}), flush=True)
-        while not done.is_set() and parent in (None, os.getppid()):
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(done.wait(), 1.0)
+        if parent is None:
+            print(json.dumps({"host": address[0], "port": address[1]}), flush=True)
+        else:
+            parent.report(host=address[0], port=address[1])
+        await done.wait()
     finally:
         await runner.cleanup()
 
@@ -106,5 +111,5 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-if __name__ == "__main__":  # python -m hft.monitoring.server PAGE HOST PORT ('': None): the process that `hft live` starts
-    sys.exit(run(sys.argv[1], sys.argv[2], int(sys.argv[3]) if sys.argv[3] else None, parent=os.getppid()))
+if __name__ == "__main__":  # python -m hft.monitoring.server PAGE HOST PORT ('': None): a monitor alone
+    sys.exit(run(sys.argv[1], sys.argv[2], int(sys.argv[3]) if sys.argv[3] else None))

@@ -6,9 +6,9 @@ import subprocess
 import sys
 import textwrap
 
-import msgspec
 import pytest
 
+from hft.child import embedded_exchange
 from hft.config import Config
 
 
@@ -17,7 +17,7 @@ def start(settings: str, **more):
     return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 143)])
 def test_it_announces_itself_and_stops_cleanly_on_a_signal(number, code):
     process = start("symbols=('BTCUSDT', 'SOLUSDT')")
     said = json.loads(process.stdout.readline())
@@ -28,12 +28,14 @@ def test_it_announces_itself_and_stops_cleanly_on_a_signal(number, code):
     assert (process.returncode, out, err) == (code, "", "")
 
 
-def test_it_ends_with_its_standard_input():
-    settings = msgspec.json.encode(Config()).decode()
-    process = subprocess.Popen([sys.executable, "-m", "hft.exchange", settings], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert json.loads(process.stdout.readline())["symbols"] == ["BTCUSDT"]
-    process.communicate(timeout=20)
-    assert process.returncode == 0
+def test_the_embedded_one_ends_with_the_pipe_of_its_parent():
+    child = embedded_exchange(Config())
+    said = child.first_report()
+    assert said["symbols"] == ["BTCUSDT"]
+    child.close_requests()
+    assert child.report(20) == {}
+    assert child.code() == 0
+    child.stop()
 
 
 def test_it_ends_with_its_parent():

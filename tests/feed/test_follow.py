@@ -24,7 +24,7 @@ from hft.exchange.settings import ExchangeSettings
 given = json.loads(sys.argv[1])
 if "capture" in given:
     given["capture"] = Path(given["capture"])
-sys.exit(run_settings(ExchangeSettings(watch_stdin=True, **given)))
+sys.exit(run_settings(ExchangeSettings(**given)))
 """
 
 
@@ -32,12 +32,12 @@ sys.exit(run_settings(ExchangeSettings(watch_stdin=True, **given)))
 async def exchange(**settings):
     """The embedded exchange; what it announces."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", SERVE, json.dumps(settings), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        sys.executable, "-c", SERVE, json.dumps(settings), stdout=asyncio.subprocess.PIPE
     )
     try:
         yield json.loads(await process.stdout.readline())
     finally:
-        process.stdin.close()
+        process.terminate()
         await process.wait()
 
 

@@ -137,8 +137,8 @@ async def rate_limited(folder: Path) -> str:
 @case(18, "the consumer is slow", "the engine's process stands still; the exchange, 40 times as fast, has room for 500 messages")
 async def slow(folder: Path) -> str:
     program = ("from hft.exchange.server import *; "
-               "sys.exit(run_settings(ExchangeSettings(speed=40.0, client_queue=500, watch_stdin=True)))")
-    process = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+               "sys.exit(run_settings(ExchangeSettings(speed=40.0, client_queue=500)))")
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
     assert process.stdout is not None
     at = json.loads(process.stdout.readline())
     try:
@@ -154,4 +154,5 @@ async def slow(folder: Path) -> str:
             assert rig.count("resyncs") >= 1
             return "closed by the venue and told, opened anew, resync; the process grows by less than 64 MB"
     finally:
+        process.terminate()
         process.communicate()

@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import sys
 import time
 import urllib.request
@@ -17,27 +18,88 @@ from pathlib import Path
 
 import pytest
 
+from hft.child import Child
 from hft.config.sections import MONITOR_PORT
-from hft.launch import Child
 from tests.exchange.test_replay import record
-from tests.live.processes import children, exchange, hft, started, summary
+from tests.live.processes import ENVIRONMENT, alive, children, exchange, hft, started, summary
 
 QUICK = ("--headless", "--json", "--no-monitor")
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 
-def test_what_a_child_says_at_once_is_heard_line_by_line() -> None:
-    child = Child("talker", ["-c", "print('{\"a\": 1}\\n{\"b\": 2}\\n{\"c\"', end='', flush=True); print(': 3}')"])
+TALKER = """
+import json, os, sys
+from hft.parent import Parent
+requests, reports = map(int, sys.argv[-1].split(","))
+"""
+
+
+def test_what_a_child_reports_at_once_is_heard_line_by_line() -> None:
+    pieces = """os.write(reports, b'{"a": 1}\\n{"b": 2}\\n{"c"'); os.write(reports, b': 3}\\n')"""
+    child = Child("talker", ["-c", TALKER + pieces])
     try:
-        assert child.first_line() == {"a": 1}
-        assert list(child.lines()) == [{"b": 2}, {"c": 3}]
+        assert child.first_report() == {"a": 1}
+        assert [child.report(10), child.report(10), child.report(10)] == [{"b": 2}, {"c": 3}, {}]
     finally:
         child.stop()
 
 
+def test_a_child_has_its_job_and_its_requests_by_pipe_and_prints_what_it_likes(capfd: pytest.CaptureFixture[str]) -> None:
+    program = """
+import asyncio
+parent = Parent(requests, reports)
+print("job", parent.job(dict)["secret"], *sys.argv[1:], flush=True)
+async def run():
+    done = asyncio.Event()
+    parent.watch(lambda: print("orphan"), lambda why: (parent.report(why=why), done.set()))
+    parent.report(up=True)
+    await done.wait()
+asyncio.run(run())
+print("{not JSON", sys.stdin.read(), sep="")
+"""
+    child = Child("talker", ["-c", TALKER + program], {"secret": "x" * 100_000})
+    try:
+        child.ask_to_stop("because")        # at once: it may come together with the job
+        assert child.first_report() == {"up": True}
+        assert [child.report(10), child.report(10)] == [{"why": "because"}, {}]
+        assert child.code() == 0
+        command = " ".join(child.process.args)
+    finally:
+        child.stop()
+    assert "xxx" not in command
+    said = capfd.readouterr().out.splitlines()
+    assert said[0].startswith("job xxx")
+    assert said[1:] == ["{not JSON"]
+
+
+@LINUX
+def test_a_child_whose_own_child_holds_its_pipe_is_seen_to_end() -> None:
+    program = "pid = os.fork() or os.execv('/bin/sleep', ['sleep', '30']); os.write(reports, b'{\"pid\": %d}\\n' % pid)"
+    child = Child("parent of another", ["-c", TALKER + program])
+    said = child.first_report()
+    try:
+        assert child.report(10) == {}
+        assert alive(said["pid"])
+    finally:
+        os.kill(said["pid"], signal.SIGKILL)
+        child.stop()
+
+
+def test_the_pipes_of_a_child_are_never_its_standard_descriptors(tmp_path: Path) -> None:
+    """Started without them (``hft live <&- >&-``), a print of the child would else go to its parent as a report."""
+    program = """
+import os, sys
+from hft.child import Child
+os.close(0), os.close(1)
+child = Child("printer", ["-c", "import os, sys; print('not JSON'); os.write(int(sys.argv[-1].split(',')[1]), b'[1]\\\\n')"])
+sys.exit(0 if (child.first_report(), child.report(10)) == ([1], {}) else 1)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60, env=ENVIRONMENT)
+
+
 def test_a_child_that_a_signal_ended_has_a_shell_s_exit_code() -> None:
-    child = Child("victim", ["-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"], stdin=b"x" * 100_000)
-    assert child.first_line() == {}
+    child = Child("victim", ["-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"], "x" * 50_000)
+    assert child.first_report() == {}
     assert child.code() == 137
     child.stop()
 

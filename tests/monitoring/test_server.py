@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -12,6 +11,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from hft.child import Child
+from hft.job import MonitorJob
 from tests.monitoring.conftest import Engine
 
 SERVER = [sys.executable, "-m", "hft.monitoring.server"]
@@ -101,16 +102,11 @@ def test_no_page_is_one_line_and_exit_code_2(tmp_path):
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
 
 
-PARENT = """
-import subprocess, sys
-child = subprocess.Popen(sys.argv[1:])
-sys.stdin.readline()
-"""
-
-
 def test_it_goes_with_the_process_that_started_it(engine, path):
-    command = [sys.executable, "-c", PARENT, *SERVER, str(path), "127.0.0.1", "0"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
-        json.loads(parent.stdout.readline())
-        os.kill(parent.pid, signal.SIGKILL)
-        assert parent.stdout.read() == ""  # ends when the monitor, which shares the pipe, has ended
+    child = Child("monitor", ["-m", "hft.monitoring"], MonitorJob(str(path), "127.0.0.1", 0))
+    where = child.first_report()
+    assert get(f"http://{where['host']}:{where['port']}/health")[0] in (200, 503)
+    child.close_requests()
+    assert child.report(20) == {}
+    assert child.code() == 0
+    child.stop()

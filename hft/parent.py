@@ -1,0 +1,84 @@
+"""The process that started this one: it gives the job, hears the reports, and asks to stop.
+
+Both ways are pipes of their own, whose descriptors stand on the command line as ``requests,reports``. Standard input, output
+and error are not used, so that whatever user code or a library prints disturbs nobody. The parent holds its end of the first
+pipe for as long as it lives: the end of that pipe is the end of the parent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+
+class Parent:
+    """The two pipes, as the child holds them.
+
+    Parameters
+    ----------
+    requests, reports : int
+        Descriptors; they are not handed on to processes that this one starts.
+    """
+
+    def __init__(self, requests: int, reports: int) -> None:
+        self._requests = requests
+        self._reports = reports
+        self._buffer = b""
+        for descriptor in (requests, reports):
+            os.set_inheritable(descriptor, False)
+
+    @classmethod
+    def of_command_line(cls) -> Parent:
+        """The parent that the last argument names."""
+        requests, reports = map(int, sys.argv[-1].split(","))
+        return cls(requests, reports)
+
+    def job(self, kind: type[T]) -> T:
+        """What is to be done: the first line. Raises `EOFError` where the parent ended before it said so."""
+        while b"\n" not in self._buffer:
+            data = os.read(self._requests, 1 << 16)
+            if not data:
+                raise EOFError("the parent ended before it gave a job")
+            self._buffer += data
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return msgspec.json.decode(line, type=kind)
+
+    def report(self, **message: Any) -> None:
+        """One line of JSON to the parent, if it is still there."""
+        data = msgspec.json.encode(message) + b"\n"
+        with contextlib.suppress(BrokenPipeError):
+            while data:
+                data = data[os.write(self._reports, data) :]
+
+    def watch(self, on_end: Callable[[], None], on_stop: Callable[[str], None] | None = None) -> None:
+        """From now on, in the running event loop: `on_stop` hears each request to stop, `on_end` of the parent's end."""
+        loop = asyncio.get_running_loop()
+        stop = on_stop or (lambda _why: on_end())
+
+        def take(data: bytes) -> None:
+            self._buffer += data
+            while b"\n" in self._buffer:
+                line, _, self._buffer = self._buffer.partition(b"\n")
+                stop(msgspec.json.decode(line)["stop"])
+
+        def readable() -> None:
+            data = os.read(self._requests, 1 << 16)
+            take(data)
+            if not data:
+                loop.remove_reader(self._requests)
+                on_end()
+
+        loop.add_reader(self._requests, readable)
+        loop.call_soon(take, b"")       # what came together with the job
+
+    def unwatch(self) -> None:
+        """Hear of it no more."""
+        asyncio.get_running_loop().remove_reader(self._requests)
