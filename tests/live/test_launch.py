@@ -123,9 +123,10 @@ def test_ctrl_c_while_the_venue_does_not_answer(tmp_path: Path) -> None:
         silent.listen()
         at = f"127.0.0.1:{silent.getsockname()[1]}"
         with started("live", *QUICK, "--rest-url", f"http://{at}", "--ws-url", f"ws://{at}", cwd=tmp_path) as process:
-            time.sleep(2)
+            silent.settimeout(60)
+            silent.accept()             # asked, and never answered
             process.send_signal(signal.SIGINT)
-            _, problems = process.communicate(timeout=5)
+            _, problems = process.communicate(timeout=20)
     assert process.returncode == 130
     assert "stopped before the run began" in problems
 
