@@ -6,6 +6,7 @@ from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 
 DEBUG = os.environ.get("HFT_DEBUG", "") not in ("", "0")
 
@@ -29,6 +30,19 @@ COMPILE_ARGS += ["-std=gnu11", "-ffp-contract=off", "-fno-strict-aliasing", "-fv
 DEBUG_MACROS = [("CYTHON_TRACE", "1"), ("CYTHON_TRACE_NOGIL", "1"), ("CYTHON_USE_SYS_MONITORING", "0"), ("HFT_DEBUG", "1")]
 
 
+def sources() -> list[Path]:
+    """The `.pyx` of every compiled module. Ends the build where one is missing: what came of it could not be imported.
+
+    Every compiled module has a stub, so a stub without a Python module beside it names a compiled one.
+    """
+    package = Path("hft")
+    expected = {stub.with_suffix(".pyx") for stub in package.rglob("*.pyi") if not stub.with_suffix(".py").exists()}
+    missing = sorted(str(path) for path in expected if not path.exists())
+    if missing or not expected:
+        sys.exit(f"hft can't be built: {', '.join(missing) or 'hft/'} is missing here; use a git checkout or a complete sdist")
+    return sorted(expected | set(package.rglob("*.pyx")))
+
+
 def extension(path: Path) -> Extension:
     return Extension(
         ".".join(path.with_suffix("").parts),
@@ -38,13 +52,25 @@ def extension(path: Path) -> Extension:
     )
 
 
+class BuildExtensions(build_ext):
+    """Translates to C when extensions are built, in parallel, so that other commands (metadata, sdist) need not."""
+
+    def run(self) -> None:
+        translated = cythonize(
+            self.extensions,
+            compiler_directives=DIRECTIVES,
+            nthreads=0 if sys.platform == "win32" else (os.cpu_count() or 1),
+            annotate=bool(os.environ.get("HFT_ANNOTATE")),
+            build_dir="build/cython-debug" if DEBUG else "build/cython",
+        )
+        sources_of = {each.name: each.sources for each in translated}
+        for each in self.extensions:
+            each.sources = sources_of[each.name]
+        super().run()
+
+
 setup(
-    ext_modules=cythonize(
-        [extension(path) for path in sorted(Path("hft").rglob("*.pyx"))],
-        compiler_directives=DIRECTIVES,
-        nthreads=0 if sys.platform == "win32" else (os.cpu_count() or 1),
-        annotate=bool(os.environ.get("HFT_ANNOTATE")),
-        build_dir="build/cython-debug" if DEBUG else "build/cython",
-    ),
+    ext_modules=[extension(path) for path in sources()],
+    cmdclass={"build_ext": BuildExtensions},
     options={"build_ext": {"parallel": os.cpu_count() or 1}},
 )

@@ -97,7 +97,7 @@ EXIT_TEXTS = {
     ExitCode.USAGE: "a usage or configuration error; nothing was started",
     ExitCode.UNREACHABLE: "the venue can't be reached",
     ExitCode.DAMAGED: "a database, journal or capture is damaged",
-    ExitCode.STRATEGY: "the strategy raised",
+    ExitCode.STRATEGY: "a strategy of yours raised (not yet: this version runs none but its own)",
     ExitCode.HALTED: "trading halted by itself",
     ExitCode.SIGINT: "stopped by Ctrl-C; everything was written, the summary printed",
     ExitCode.SIGTERM: "stopped by SIGTERM, likewise",

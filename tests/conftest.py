@@ -12,4 +12,4 @@ settings.load_profile("hft")
 
 def pytest_report_header() -> str:
     there = data.folder().is_dir()
-    return f"captures: {data.folder()}" + ("" if there else " is not there: tests on real captures are skipped")
+    return f"captures: {data.folder()}" + ("" if there else " is not there: their first seconds in tests/data are used")

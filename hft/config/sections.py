@@ -86,7 +86,7 @@ class RiskLimits(Section, frozen=True):
         Quantity, _says("all symbols together: sum of max(|long|, |short|) x mid, in quote units")
     ] = Decimal("100000.0")
     max_orders_per_second: Annotated[
-        int, _says("new orders and amends in any sliding second", ge=1, le=10_000)
+        int, _says("new orders in any sliding second", ge=1, le=10_000)
     ] = 10
     max_loss: Annotated[
         Limit, _says("no new risk once this much of the run's starting equity is lost, in quote units; 0: off")
@@ -110,7 +110,7 @@ class Performance(Section, frozen=True):
         int, _says("snapshots in the feature ring of a symbol; a window that outgrows it is shortened and counted",
                    ge=16, le=10_000_000)
     ] = 10_000
-    market_channel_size: Annotated[int, _says("updates under way to the strategy (pipeline mode)", ge=16, le=10_000_000)] = 10_000
+    market_channel_size: Annotated[int, _says("updates under way to the strategy in pipeline mode, which is not built yet: without effect", ge=16, le=10_000_000)] = 10_000
     order_channel_size: Annotated[int, _says("commands under way to the exchange", ge=16, le=1_000_000)] = 1_000
     persist_channel_size: Annotated[int, _says("records under way to the database", ge=64, le=10_000_000)] = 10_000
 
