@@ -142,7 +142,9 @@ class Connection:
                     self._backoff.reset()
                 await self.sleep(self._backoff.next())
         finally:
-            await asyncio.gather(*self._closing)
+            if self._line is not None:
+                self._close(self._line)
+            await asyncio.gather(*self._closing)    # cancelled again, they are cut
 
     async def _open(self) -> Line:
         self._line = Line(self, self._sink)
@@ -159,15 +161,20 @@ class Connection:
         finally:
             for task in (watch, renew):
                 task.cancel()
-            await asyncio.gather(watch, renew, return_exceptions=True)
-            successor = self._line if self._line is not line else None
-            if successor is None:
-                await line.close()
-            else:               # beside the successor's life: a closing handshake takes its time
-                task = asyncio.create_task(line.close())
-                self._closing.add(task)
-                task.add_done_callback(self._closing.discard)
+            try:
+                await asyncio.gather(watch, renew, return_exceptions=True)
+            finally:
+                closing = self._close(line)
+        successor = self._line if self._line is not line else None
+        if successor is None:   # else beside the successor's life: a closing handshake takes its time
+            await closing
         return successor
+
+    def _close(self, line: Line) -> asyncio.Task[None]:
+        task = asyncio.create_task(line.close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+        return task
 
     async def _watch(self, line: Line) -> None:
         await line.subscribe()
@@ -201,8 +208,8 @@ class Connection:
 
     async def _take_over(self, old: Line) -> None:
         """Opens the next line, and lets it take over; `ConnectFailed` when it comes to nothing."""
-        self._handover = Handover(self._books, self._full, self._held_bytes)
-        self._next = new = Line(self, self._handover)
+        self._handover = handover = Handover(self._books, lambda: self._full(handover), self._held_bytes)
+        self._next = new = Line(self, handover)
         try:
             await new.open()
             await new.subscribe()
@@ -211,7 +218,7 @@ class Connection:
                 if self.monotonic() >= deadline:
                     raise ConnectFailed("no answer to SUBSCRIBE", where=self.url)
                 await asyncio.sleep(LOOK_S)
-            await self._settle(old, new, self._handover)
+            await self._settle(old, new, handover)
         finally:
             if self._line is not new:
                 self._next = self._handover = None
@@ -236,9 +243,9 @@ class Connection:
                 return self._switch("at the time limit")
             await asyncio.sleep(LOOK_S)
 
-    def _full(self) -> None:
+    def _full(self, handover: Handover) -> None:
         """Called in the middle of a read of the new line."""
-        if self._line is None:      # too late: the old one is gone, and said to be
+        if self._line is None or handover is not self._handover:    # too late: the old one is gone, or this one was given up
             return
         self.tell("handover_full", f"{self._held_bytes} bytes are held")
         self._switch("at once")

@@ -7,6 +7,7 @@ that the engine's synchronisation wants, and opens again what is gone. What the 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from random import Random
@@ -150,16 +151,15 @@ class Feed:
     async def run(self) -> None:
         """Runs until `stop`; an exception that sink or engine raised ends it and is raised here."""
         self._end = asyncio.get_running_loop().create_future()
-        tasks = [self._spawn(each.run()) for each in self.connections]
-        tasks.append(self._spawn(self._look()))
-        try:
-            await self._end
-        finally:
-            await _cancelled(tasks)
-            await _cancelled(self.snapshots.tasks.values())     # after the connections: their last frames may begin another one
+        async with contextlib.AsyncExitStack() as ending:       # from the last to the first, even where it is cancelled meanwhile
+            ending.callback(self._ended.set)
             if self._own_rest:
-                await self._rest.close()
-            self._ended.set()
+                ending.push_async_callback(self._rest.close)
+            # After the connections: their last frames may begin another one.
+            ending.push_async_callback(lambda: _cancelled(self.snapshots.tasks.values()))
+            works = (self._look(), *(each.run() for each in self.connections))
+            ending.push_async_callback(_cancelled, [self._spawn(work) for work in works])
+            await self._end
 
     async def stop(self) -> None:
         """Makes `run` return; the connections are closed once this has."""

@@ -88,7 +88,7 @@ class Line:
         self._sent = 0                      # streams asked for by message
 
     async def open(self) -> None:
-        """Opens the websocket; `ConnectFailed`. Without streams in its address, `subscribe` is next."""
+        """Opens the websocket, or leaves nothing behind; `ConnectFailed`. Without streams in its address, `subscribe` is next."""
         owner = self._owner
         self._link = await connect(owner.transport, owner.url, self.listener, timeout_s=owner.timing.connect_s)
         self.opened = owner.monotonic()
@@ -98,9 +98,14 @@ class Line:
         return self._link is not None and not self.gone.is_set()
 
     async def close(self) -> None:
-        """Closes it, if it was ever open."""
+        """Closes it, if it was ever open; no frame of it is handed on from the call on. Cancelled meanwhile, it is cut."""
         if self._link is not None:
             await self._link.close()
+
+    def cut(self) -> None:
+        """Closes it at once."""
+        if self._link is not None:
+            self._link.cut()
 
     # -- subscribing -----------------------------------------------------------------------------------------------
 

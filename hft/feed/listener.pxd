@@ -15,7 +15,10 @@ cdef class Listener(WSListener):
     cdef readonly int64_t now_ns        # its stamp; 0 between reads
     cdef uint64_t cycles                # at the same moment: latencies count from the read (SEMANTICS 31)
     cdef int asked                      # FrameResult bits gathered
-    cdef bint failed                    # nothing is handed on any more; the connection is on its way down
+
+    # of the connection
+    cdef readonly bint stopped          # nothing is handed on any more; it is on its way down
+    cdef bint told_open                 # the owner was told that it is open, and not yet that it is closed
 
     # totals of this connection
     cdef readonly int64_t frames        # data messages, whole
@@ -30,6 +33,7 @@ cdef class Listener(WSListener):
     cdef readonly size_t max_message
     cdef bint in_parts
 
+    cpdef stop(self)
     cpdef opened(self)
     cpdef closed(self, str why)
     cpdef pong(self)

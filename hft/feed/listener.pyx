@@ -53,24 +53,37 @@ cdef class Listener(WSListener):
     cpdef on_ws_disconnected(self, WSTransport transport):
         self.closed(_why(transport))
 
+    cpdef stop(self):
+        """Nothing reaches sink and owner from now on but, for a connection that was open, that it is closed."""
+        self.stopped = True
+
     cpdef opened(self):
         """The connection is open: called by the transport."""
         self.last_ns = clock_now(self.clock)
+        if self.stopped:
+            return
+        self.told_open = True
         try:
             self.owner.on_open(self)
         except BaseException as error:      # picows would log it and go on
-            self.failed = True
+            self.stopped = True
             self.owner.on_error(error)
 
     cpdef closed(self, str why):
         """The connection is gone: called by the transport."""
+        self.stopped = True
+        if not self.told_open:
+            return
+        self.told_open = False
         try:
             self.owner.on_closed(why)
         except BaseException as error:
             self.owner.on_error(error)
 
     cpdef on_ws_frame(self, WSTransport transport, WSFrame frame):
-        if self.failed:         # picows goes on to the end of the read
+        if self.stopped:        # picows goes on to the end of the read; and a close that we began has to be answered
+            if frame.msg_type == WSMsgType.CLOSE:
+                transport.disconnect()
             return
         if self.now_ns == 0:
             self.begin()
@@ -92,26 +105,30 @@ cdef class Listener(WSListener):
             if frame.last_in_buffer:
                 self.end()
         except WSProtocolError:
-            self.failed = True
+            self.stopped = True
             raise               # picows closes with its code
         except BaseException as error:
-            self.failed = True
+            self.stopped = True
             self.owner.on_error(error)
             transport.disconnect(False)
 
     cpdef pong(self):
         """A pong, from a transport that keeps them to itself: a sign of life."""
+        if self.stopped:
+            return
         self.last_ns = clock_now(self.clock)
         self.owner.on_pong()
 
     cpdef feed(self, bytes message):
         """One whole message from another transport, as a read of its own."""
+        if self.stopped:
+            return
         self.begin()
         try:
             self.message(message, len(message))
             self.end()
         except BaseException as error:
-            self.failed = True
+            self.stopped = True
             self.owner.on_error(error)
             raise
 

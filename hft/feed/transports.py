@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
 
 import picows
 
@@ -45,12 +47,20 @@ class Link(Protocol):
     def ping(self) -> None:
         """Sends a ping; the answer is `owner.on_pong()`."""
 
+    def cut(self) -> None:
+        """Ends it at once, without a closing handshake. No frame reaches the listener's sink any more."""
+
     async def close(self) -> None:
-        """Closes, politely at first; returns once the connection is gone and `owner.on_closed` was called."""
+        """Closes, politely at first; no frame reaches the listener's sink from the call on.
+
+        Returns once the connection is gone and `owner.on_closed` was called. Cancelled meanwhile, it is cut.
+        """
 
 
 async def connect(transport: str, url: str, listener: Listener, *, timeout_s: float = 10.0) -> Link:
     """Opens a websocket whose messages go to `listener`.
+
+    It returns an open one, or leaves nothing behind, whatever ends it: no socket, no task, and no frame for the listener's sink.
 
     Parameters
     ----------
@@ -65,13 +75,18 @@ async def connect(transport: str, url: str, listener: Listener, *, timeout_s: fl
     """
     if transport not in _CONNECT:
         raise UsageError(f"no transport {transport!r}", where="[feed] transport", do=f"take one of {', '.join(_CONNECT)}")
+    link: Link | None = None
     try:
         async with asyncio.timeout(2 * timeout_s):      # of TCP; each library then bounds its handshake itself
-            return await _CONNECT[transport](url, listener, timeout_s)
+            link = await _CONNECT[transport](url, listener, timeout_s)
+        return link
     except TimeoutError:
         raise ConnectFailed(f"no connection within {timeout_s:g} s", where=url) from None
     except OSError as error:
         raise ConnectFailed(error.strerror or str(error), where=url) from None
+    finally:
+        if link is None:
+            listener.stop()
 
 
 def _refused(status: int, retry_after: str, url: str) -> ConnectFailed:
@@ -82,8 +97,9 @@ def _refused(status: int, retry_after: str, url: str) -> ConnectFailed:
 
 
 class _PicowsLink:
-    def __init__(self, transport: picows.WSTransport) -> None:
+    def __init__(self, transport: picows.WSTransport, listener: Listener) -> None:
         self._transport = transport
+        self._listener = listener
 
     def send(self, text: str) -> None:
         self._transport.send(picows.WSMsgType.TEXT, text)
@@ -91,32 +107,97 @@ class _PicowsLink:
     def ping(self) -> None:
         self._transport.send_ping()
 
+    def cut(self) -> None:
+        self._listener.stop()
+        self._transport.disconnect(False)
+
     async def close(self) -> None:
+        self._listener.stop()
         self._transport.send_close(picows.WSCloseCode.OK)
-        gone = asyncio.ensure_future(self._transport.wait_disconnected())
-        done, _ = await asyncio.wait([gone], timeout=CLOSE_S)
-        if not done:
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await self._gone()
+        except TimeoutError:
+            pass
+        finally:
             self._transport.disconnect(False)
+        await self._gone()
+
+    async def _gone(self) -> None:
         with contextlib.suppress(Exception):    # why it went was told to the owner
-            await gone
+            await self._transport.wait_disconnected()
 
 
 async def _connect_picows(url: str, listener: Listener, timeout_s: float) -> Link:
+    # The socket is ours from its first moment, and its end is that of the opening, which is a task of its own and never
+    # cancelled: picows would lose sight of a connection whose handshake is given up, and leave it open.
+    sock = await _tcp(url)
+
+    def take(_: object) -> socket.socket:
+        if listener.stopped:            # given up before picows began; it would connect the socket again
+            sock.close()
+            raise ConnectionAbortedError
+        return sock
+
+    # Pings are the listener's: see there. Redirects could lead off the venue's address, so there are none.
+    opening = asyncio.ensure_future(picows.ws_connect(
+        lambda: listener, url, enable_auto_pong=False, max_frame_size=listener.max_message, max_redirects=0,
+        websocket_handshake_timeout=timeout_s, socket_factory=take,
+    ))
     try:
-        # Pings are the listener's: see there. Redirects could lead off the venue's address, so there are none.
-        transport, _ = await picows.ws_connect(
-            lambda: listener, url, enable_auto_pong=False, max_frame_size=listener.max_message, max_redirects=0,
-            websocket_handshake_timeout=timeout_s,
-        )
+        transport, _ = await asyncio.shield(opening)
     except picows.WSHandshakeError as error:
         if error.response is not None:
             raise _refused(int(error.response.status), error.response.headers.get("Retry-After", ""), url) from None
         raise ConnectFailed(str(error) or "the handshake failed", where=url) from None
     except (picows.WSError, ValueError) as error:
         raise ConnectFailed(str(error) or type(error).__name__, where=url) from None
+    except asyncio.CancelledError:
+        listener.stop()     # at once
+        # In the next turn: a transport that was made in this one has yet to register with the loop.
+        asyncio.get_running_loop().call_soon(_shut_down, sock)
+        await _gone(opening)
+        raise
     if listener.transport is None:      # picows says nothing of a server that closes instead of answering
         raise ConnectFailed("closed during the handshake", where=url)
-    return _PicowsLink(transport)
+    return _PicowsLink(transport, listener)
+
+
+async def _gone(opening: asyncio.Future[tuple[picows.WSTransport, picows.WSListener]]) -> None:
+    """Returns once the connection of an opening that was given up is closed."""
+    opening.add_done_callback(lambda over: over.exception())    # nobody else hears of it
+    await asyncio.wait([opening])
+    if opening.exception() is None:
+        transport, _ = opening.result()
+        transport.disconnect(False)
+        with contextlib.suppress(Exception):
+            await transport.wait_disconnected()
+
+
+async def _tcp(url: str) -> socket.socket:
+    """A socket that is connected to the first address of the host that takes it."""
+    loop = asyncio.get_running_loop()
+    parts = urlsplit(url)
+    refused: OSError = OSError("the host has no address")
+    for family, kind, protocol, _, address in await loop.getaddrinfo(
+        parts.hostname, parts.port or (443 if parts.scheme == "wss" else 80), type=socket.SOCK_STREAM
+    ):
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.setblocking(False)
+            await loop.sock_connect(sock, address)
+            return sock
+        except BaseException as error:
+            loop.call_soon(sock.close)      # after the loop has let go of it
+            if not isinstance(error, OSError):
+                raise
+            refused = error
+    raise refused
+
+
+def _shut_down(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):      # it is closed already
+        sock.shutdown(socket.SHUT_RDWR)
 
 
 # -- websockets ----------------------------------------------------------------------------------------------------
@@ -136,9 +217,20 @@ class _WebsocketsLink:
     def ping(self) -> None:
         self._spawn(self._ping())
 
+    def cut(self) -> None:
+        self._listener.stop()
+        self._connection.transport.abort()
+
     async def close(self) -> None:
-        await self._connection.close()
-        await self._pump
+        self._listener.stop()
+        try:
+            async with asyncio.timeout(CLOSE_S):        # the library waits without end for a peer that does not read
+                await self._connection.close()
+        except TimeoutError:
+            pass
+        finally:
+            self._connection.transport.abort()
+        await asyncio.wait([self._pump])
 
     def _spawn(self, work: object) -> None:
         task = asyncio.ensure_future(work)      # type: ignore[call-overload]

@@ -73,11 +73,23 @@ class Peer:
 
 
 class WireServer:
-    """Each connection is handed to `script(peer)`; it is closed when the script returns."""
+    """Each connection is handed to `script(peer)`; it is closed when the script returns.
 
-    def __init__(self, script: Callable[[Peer], Awaitable[None]]) -> None:
+    `answering`, where there is one, is awaited with the number of the connection before its handshake is answered.
+    """
+
+    def __init__(
+        self, script: Callable[[Peer], Awaitable[None]], answering: Callable[[int], Awaitable[object]] | None = None
+    ) -> None:
         self._script = script
+        self._answering = answering
+        self._accepted = 0
         self.peers: list[Peer] = []
+
+    @property
+    def connections(self) -> int:
+        """Those that are open as seen from here, in mid-handshake or after."""
+        return len(self._tasks)
 
     async def __aenter__(self) -> "WireServer":
         self._tasks: set[asyncio.Task] = set()
@@ -95,12 +107,15 @@ class WireServer:
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         self._tasks.add(task)
+        number, self._accepted = self._accepted, self._accepted + 1
         try:
             request = (await reader.readuntil(b"\r\n\r\n")).decode()
             headers = dict(line.lower().split(": ", 1) for line in request.split("\r\n")[1:] if ": " in line)
             key = next(line.split(": ", 1)[1] for line in request.split("\r\n") if line.lower().startswith("sec-websocket-key"))
             assert headers["upgrade"] == "websocket"
             accept = base64.b64encode(hashlib.sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()).decode()
+            if self._answering is not None:
+                await self._answering(number)
             writer.write(
                 f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                 f"Sec-WebSocket-Accept: {accept}\r\n\r\n".encode()
