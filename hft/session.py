@@ -41,7 +41,7 @@ from hft.periodic import Links, put_rows
 from hft.persistence.rows import scales
 from hft.persistence.writer import Writer, WriterError
 from hft.signals import STOPPING, WITHOUT_MEANING, exit_code, stopping
-from hft.summary import Summary, summarise
+from hft.summary import Summary, summarise, way_out
 from hft.version import VERSION
 from hft.wiring import build_engine, together
 
@@ -254,7 +254,8 @@ class Session:
                 trouble = self.writer.trouble
                 log.warning("the database is in trouble" if trouble else "the database is well again", why=trouble or "")
             if self.engine.halted:
-                raise TradingHalted(f"a fault in the core: {self.engine.fault}")
+                do = way_out(self.engine.fault, self.sources)
+                raise TradingHalted(f"a fault in the core: {self.engine.fault}", do=do)
             if self.engine.killed != was_killed:
                 was_killed = self.engine.killed
                 log.warning("kill switch " + ("on" if was_killed else "released"), reason=self.engine.kill_reason)

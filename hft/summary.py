@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hft._core import status
+from hft.config.toml import toml_key
 
 if TYPE_CHECKING:
     from hft._core.engine import Engine
@@ -232,6 +233,19 @@ def summarise(
     )
 
 
+def way_out(fault: str | None, spec_sources: dict[str, str]) -> str:
+    """What to do about a fault, as the rest of a line; empty where it is a bug, and not the settings'.
+
+    >>> way_out("overflow", {"BTCUSDT": "exchangeInfo", "SOLUSDT": "printed decimals"})
+    "cash is counted in tick x quantum; set [feed.symbols.SOLUSDT] tick and step to the venue's"
+    """
+    if fault != "overflow":
+        return ""
+    guessed = [name for name, source in spec_sources.items() if source == "printed decimals"] or list(spec_sources)
+    keys = " and ".join(f"[feed.symbols.{toml_key(name)}]" for name in guessed[:3])
+    return f"cash is counted in tick x quantum; set {keys} tick and step to the venue's"
+
+
 def as_text(s: Summary | RecordSummary) -> str:
     """A summary for a person, one figure a line."""
     lines = _traded(s) if isinstance(s, Summary) else _followed(s)
@@ -277,7 +291,7 @@ def _traded(s: Summary) -> list[tuple[str, str]]:
     if s.kill_switch:
         lines.append(("kill switch", f"on: {s.kill_switch}"))
     if s.fault:
-        lines.append(("halted", s.fault))
+        lines.append(("halted", "; ".join(filter(None, (s.fault, way_out(s.fault, s.spec_sources))))))
     return lines
 
 

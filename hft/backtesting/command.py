@@ -10,6 +10,7 @@ from hft.backtesting.progress import on_terminal
 from hft.backtesting.run import backtest as run
 from hft.config import Config, misnamed
 from hft.errors import ExitCode
+from hft.summary import way_out
 
 
 def backtest(data: Sequence[Path], config: Config, *, symbols: Sequence[str] | None, json: bool) -> int:
@@ -20,5 +21,7 @@ def backtest(data: Sequence[Path], config: Config, *, symbols: Sequence[str] | N
         if line:
             print(line, file=sys.stderr)
     print(result.summary.to_json() if json else result, flush=True)
+    if advice := way_out(result.summary.fault, result.summary.spec_sources):
+        print(f"halted: {result.summary.fault}; {advice}", file=sys.stderr)
     halted = result.summary.fault is not None or result.summary.kill_switch == "kill_bankrupt"
     return int(ExitCode.HALTED if halted else ExitCode.OK)

@@ -117,9 +117,8 @@ class NpzFile(Source):
             if np.any(np.isin(rows["ev"] & KIND, (CLEAR, SNAPSHOT))):
                 opened = {name}
             rows = rows[np.isin(rows["ev"] & KIND, _NUMBERED)]
-            seen.price_used = self._decimals(rows["px"], seen.price_used, at)
-            seen.qty_used = self._decimals(rows["qty"], seen.qty_used, at)
-        seen.price, seen.qty = seen.price_used, seen.qty_used
+            seen.price = self._decimals(rows["px"], seen.price, at)
+            seen.qty = self._decimals(rows["qty"], seen.qty, at)
         return Survey("", [name], {name: seen}, [], {"trade"}, opened)
 
     def _symbol(self, wanted: Sequence[str]) -> str:

@@ -64,7 +64,7 @@ class Captures(Source):
 
     def survey(self, wanted: Sequence[str]) -> Survey:
         """Every book has its beginning: a REST answer, or it waits for one."""
-        seen = self.session.seek(wanted)
+        seen = self.session.of(wanted)
         return replace(seen, opened=set(seen.symbols))
 
     def batches(self, specs: Sequence[Spec]) -> Iterator[Events]:
@@ -188,7 +188,7 @@ class Data:
     def __init__(self, paths: Iterable[str | Path], config: Config, symbols: Sequence[str] | None = None) -> None:
         self.sources = _open([Path(path) for path in paths], config.feed.dialect)
         surveys = ((source.where, source.survey(symbols or ())) for source in self.sources)
-        whole = together(surveys, config.feed.dialect)
+        whole = together(surveys, config.feed.dialect, symbols or ())
         said = config.feed.venue != "embedded" or not any(source.tells_dialect for source in self.sources)
         whole.require(self.where, config.dialect if said else "")
         self.dialect = whole.dialect
@@ -242,7 +242,7 @@ class Data:
         others = resolve(
             [name for name in wanted if name not in own], self.dialect, fees=config.fees_of(self.dialect),
             fee_asset=config.broker.fee_asset, settings=config.feed.symbols, exchange_info=seen.exchange_info,
-            printed=seen.printed,
+            printed=seen.printed, exchange=seen.exchange,
         )
         own |= {each.spec.name: each for each in others}
         return [own[name] for name in wanted]

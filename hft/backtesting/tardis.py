@@ -86,10 +86,11 @@ class TardisFile(Source):
         if not rows.symbols:
             raise self._damaged("holds no row")
         printed = {
-            name.upper(): Printed(price, qty, price_used=price, qty_used=qty) for name, (price, qty) in rows.symbols.items()
+            name.upper(): Printed(price, qty) for name, (price, qty) in rows.symbols.items()
         }
         return Survey(
-            DIALECTS.get(rows.exchange, "usdm"), list(printed), printed, [], {"trade"}, {name.upper() for name in rows.opened}
+            DIALECTS.get(rows.exchange, "usdm"), list(printed), printed, [], {"trade"}, {name.upper() for name in rows.opened},
+            exchange=rows.exchange,
         )
 
     def batches(self, specs: Sequence[Spec]) -> Iterator[Events]:

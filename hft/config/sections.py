@@ -162,7 +162,10 @@ class SymbolRules(Section, frozen=True):
 
     tick: Annotated[Quantity, _says("price step")]
     step: Annotated[Quantity, _says("order quantity step")]
-    quote: Annotated[str, _says("quote asset", pattern="^[A-Z0-9]{1,7}$", title="1 to 7 upper-case letters or digits")] = "USDT"
+    quote: Annotated[
+        str, _says("quote asset; empty: as exchangeInfo or the symbol's name tells", pattern="^[A-Z0-9]{0,7}$",
+                   title="up to 7 upper-case letters or digits"),
+    ] = ""
     min_qty: Annotated[Limit, _says("smallest order; 0: no rule")] = Decimal(0)
     max_qty: Annotated[Limit, _says("largest order; 0: no rule")] = Decimal(0)
     min_notional: Annotated[Limit, _says("smallest order value in quote units; 0: no rule")] = Decimal(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -27,7 +28,7 @@ def to_toml(config: Config) -> str:
     blocks = []
     for path, table in _tables(config.resolved(), ()):
         lines = [f"{key} = {literal(value)}" for key, value in table.items()]
-        blocks.append("\n".join([f"[{'.'.join(path)}]", *lines]))
+        blocks.append("\n".join([f"[{'.'.join(map(toml_key, path))}]", *lines]))
     return "\n\n".join(blocks) + "\n"
 
 
@@ -50,6 +51,15 @@ def template() -> str:
         blocks.append("\n".join(lines))
     blocks.append(_RULES_EXAMPLE)
     return "\n\n".join(blocks) + "\n"
+
+
+def toml_key(name: str) -> str:
+    """A name as a part of a dotted key: quoted where TOML wants that.
+
+    >>> toml_key("BTCUSD_PERP"), toml_key("币安人生USDT")
+    ('BTCUSD_PERP', '"币安人生USDT"')
+    """
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
 
 
 def write_template(path: Path, *, force: bool = False) -> None:

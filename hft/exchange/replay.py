@@ -25,7 +25,7 @@ from hft.exchange.symbols import SymbolSettings
 from hft.feed.captures import Kind, Record
 from hft.feed.sessions import Session
 from hft.feed.specs import resolve
-from hft.feed.survey import Survey, survey
+from hft.feed.survey import Survey
 from hft.feed.venues import DIALECTS
 
 SETTLE_S = 0.1
@@ -82,7 +82,8 @@ class Contents:
         self.where = str(path)
         self._books: list[Record] = []
         self.first_ns = 0
-        found = survey(self._watched(), limit=1 << 62).require(self.where)
+        self._watch()
+        found = self.session.survey.require(self.where)
         if self.session.torn:
             raise DamagedData(self.session.torn[0], do="cut the file before its torn end")
         if found.dialect not in ("spot", "usdm"):
@@ -97,13 +98,12 @@ class Contents:
         for book in self._books:
             self.snapshots.setdefault(self.symbol_of(book), book.data.decode())  # the first of each symbol
 
-    def _watched(self) -> Iterator[Record]:
-        """The session, noting on the way what has to be known before it is served."""
+    def _watch(self) -> None:
+        """Reads the session to its end, noting what has to be known before it is served."""
         for record in self.session:
             self.first_ns = self.first_ns or record.ns
             if record.kind == Kind.SNAPSHOT:
                 self._books.append(record)
-            yield record
 
     def _settings(self, found: Survey, names: list[str]) -> dict[str, SymbolSettings]:
         """Tick and step of each symbol, from where every command takes them (SEMANTICS 28); nobody pays fees here."""

@@ -21,6 +21,7 @@ from contextlib import closing
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import unquote
 
 import msgspec
 
@@ -79,7 +80,25 @@ _STAMPED = re.compile(rb"(\d{9,19}) (.+)", re.DOTALL)
 _FETCHED = re.compile(rb"(https?://\S+) -> ([\d.]+): ?(.*)", re.DOTALL)
 _RECEIVED = re.compile(rb"([\d.]+): ?(.*)", re.DOTALL)
 _OPENED = re.compile(rb"wss?://\S+ <?-> [\d.]+")
-_SYMBOL = re.compile(rb"[?&]symbol=(\w+)")
+_SYMBOL = re.compile(rb"[?&]symbol=([^&\s]+)")
+_ADDRESS = re.compile(rb"\w+://([^/\s]*)(/[^?\s]*)?")
+_DIALECT_OF_PATH = {b"api": "spot", b"fapi": "usdm", b"dapi": "coinm"}
+_DIALECT_OF_HOST = {b"stream": "spot", b"data-stream": "spot", b"fstream": "usdm", b"dstream": "coinm"}
+
+
+def _dialect_of(address: bytes) -> str:
+    """The dialect that is spoken at an address that a line begins with; empty where it does not say.
+
+    >>> _dialect_of(b"https://fapi.binance.com/fapi/v1/depth?symbol=A"), _dialect_of(b"wss://stream.binance.com:9443/stream?s")
+    ('usdm', 'spot')
+    """
+    match = _ADDRESS.match(address)
+    if match is None:
+        return ""
+    host, path = match[1], match[2] or b""
+    if b".binance" in host and (found := _DIALECT_OF_HOST.get(host.partition(b".")[0])):
+        return found
+    return _DIALECT_OF_PATH.get(path[1:].partition(b"/")[0], "")
 
 
 def _kind(data: bytes) -> Kind:
@@ -111,7 +130,7 @@ def _parse_wrapped(line: bytes) -> Record | None:
 def _parse_paired(line: bytes) -> Record | None:
     if match := _FETCHED.fullmatch(line):
         symbol = _SYMBOL.search(match[1])
-        return Record(stamp_ns(match[2]), _kind(match[3]), match[3], symbol[1].decode().upper() if symbol else "")
+        return Record(stamp_ns(match[2]), _kind(match[3]), match[3], unquote(symbol[1].decode()).upper() if symbol else "")
     if match := _RECEIVED.fullmatch(line):
         return Record(stamp_ns(match[1]), _kind(match[2]), match[2])
     if _OPENED.match(line):
@@ -147,6 +166,8 @@ class Capture:
         the tear is sound.
     headless : str
         After iteration: empty, or that the first parts of a recording are not there.
+    dialect : str
+        After iteration: what the addresses say that the lines of a pair begin with; empty where there are none.
     lost : int
         After iteration: inputs that are missing in a recording, because its recorder could not keep up.
 
@@ -159,6 +180,7 @@ class Capture:
         self.path = self.parts[0]
         self.torn = ""
         self.headless = ""
+        self.dialect = ""
         self.lost = 0
         self.lines = 0
         self._raw: BinaryIO | None = None
@@ -213,6 +235,8 @@ class Capture:
                     raise self._damaged(str(error)) from None
                 self.torn = f"{self.path} breaks off within line {self.lines}; read up to there"
                 return
+            if parse is _parse_paired and not self.dialect:
+                self.dialect = _dialect_of(body)
             if record is not None:
                 yield record
         if parse is None and not self.torn:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 import re
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -17,9 +16,12 @@ from hft.feed import specs
 from hft.feed.captures import Capture, Kind, Record
 from hft.feed.files import parts
 from hft.feed.recording import OF_A_SYMBOL, mark
-from hft.feed.survey import Survey, survey, together
+from hft.feed.survey import NAMED, Survey, survey, together, told_by
 
 _SYMBOL = re.compile(rb'"s":"([^"]+)"')
+
+EXCHANGES = {"spot": "binance", "usdm": "binance-futures", "coinm": "binance-delivery"}
+"""Whose messages a capture holds, by its dialect, as Tardis names exchanges."""
 
 
 class Session:
@@ -58,28 +60,27 @@ class Session:
 
     @cached_property
     def surveys(self) -> list[Survey]:
-        """What each file holds."""
-        return [survey(capture) for capture in self.captures]
+        """What each file holds, all of it: a first reading, which takes less than the run that follows."""
+        return [_surveyed(capture) for capture in self.captures]
 
     @cached_property
     def survey(self) -> Survey:
         """What all of it holds. Raises `UsageError` for files that tell different dialects, where none is set."""
-        files = zip(self.captures, self.surveys, strict=True)
-        return together(((str(capture.path), seen) for capture, seen in files), self._dialect)
+        return self.of(())
 
-    def seek(self, symbols: Iterable[str]) -> Survey:
-        """What all of it holds; looked at to its end where its beginning does not show all of `symbols`."""
-        if not set(symbols) <= set(self.survey.symbols):
-            del self.survey
-            self.surveys = [survey(capture, limit=sys.maxsize) for capture in self.captures]
-        return self.survey
+    def of(self, symbols: Sequence[str]) -> Survey:
+        """The same, its dialect told by the messages of these symbols alone, where some are named."""
+        files = zip(self.captures, self.surveys, strict=True)
+        whole = together(((str(capture.path), seen) for capture, seen in files), self._dialect, symbols)
+        whole.exchange = EXCHANGES.get(whole.dialect, "")
+        return whole
 
     def specs(self, config: Config, symbols: Sequence[str] | None = None) -> list[specs.ResolvedSpec]:
         """The specification of each symbol, or of those named (SEMANTICS 28), with the fees of the session's venue.
 
         Raises `DamagedData` where no message tells dialect or symbol, and what `hft.feed.specs.resolve` raises.
         """
-        seen = self.seek(symbols or ()).require(self.where, config.dialect if config.feed.venue != "embedded" else "")
+        seen = self.of(symbols or ()).require(self.where, config.dialect if config.feed.venue != "embedded" else "")
         return specs.resolve(
             list(symbols or seen.symbols), seen.dialect, fees=config.fees_of(seen.dialect), fee_asset=config.broker.fee_asset,
             settings=config.feed.symbols, exchange_info=seen.exchange_info, printed=seen.printed,
@@ -105,9 +106,10 @@ class Session:
         A recording says when each stream was opened; where nothing does, it is open from the first record on: such lines are
         made here, unless not `opening`. Raises `DamagedData` for a REST book that could be of several symbols.
         """
-        wanted = list(symbols or self.survey.symbols)
+        every = list(dict.fromkeys(name for seen in self.surveys for name in seen.symbols))
+        wanted = list(symbols or every)
         opened = set[str]().union(*(seen.opened for seen in self.surveys))
-        keep = None if set(wanted) >= set(self.survey.symbols) else frozenset(name.encode() for name in wanted)
+        keep = None if set(wanted) >= set(every) else frozenset(name.encode() for name in wanted)
         first = opening
         for record in self:
             if record.kind is Kind.EXCHANGE_INFO:
@@ -133,6 +135,14 @@ class Session:
                 if named is not None and named[1] not in keep:
                     continue
             yield record
+
+
+def _surveyed(capture: Capture) -> Survey:
+    found = survey(capture)
+    if capture.dialect:
+        found.hints[""] = found.hints.get("", 0) | NAMED[capture.dialect]
+        found.dialect = told_by(found.hints, found.hints)
+    return found
 
 
 def _of_another(line: Record, wanted: Sequence[str]) -> bool:

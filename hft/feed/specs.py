@@ -13,8 +13,10 @@ from typing import Protocol, Required, TypedDict
 import msgspec
 
 from hft._core.types import Spec
+from hft.config.toml import toml_key
 from hft.errors import NOT_JSON, UsageError
 from hft.feed.messages import ExchangeInfo, Filter, SymbolInfo
+from hft.feed.quotes import AS_OF, quote_of
 from hft.feed.survey import Printed
 from hft.feed.symbol_table import TABLE, Row
 
@@ -44,7 +46,7 @@ class SpecRules(TypedDict, total=False):
     tick: Required[Text]
     step: Required[Text]
     quantum: Text
-    quote: str
+    quote: Required[str]
     min_qty: Text
     max_qty: Text
     min_notional: Text
@@ -114,6 +116,7 @@ def resolve(
     settings: Mapping[str, Rules] | None = None,
     exchange_info: Iterable[bytes] = (),
     printed: Mapping[str, Printed] | None = None,
+    exchange: str = "",
 ) -> list[ResolvedSpec]:
     """The specification of each symbol, from the first source that knows it.
 
@@ -131,8 +134,10 @@ def resolve(
         exchangeInfo bodies, recorded or fetched; a later one wins.
     printed : mapping, optional
         Decimals seen in a recording, see `hft.feed.survey`; the last resort.
+    exchange : str
+        Whose symbols they are, as Tardis names exchanges; empty for Binance.
 
-    Raises `UsageError` for a symbol that no source knows, or whose rules make no sense.
+    Raises `UsageError` for a symbol that no source knows, whose rules make no sense, or whose quote asset nothing tells.
 
     >>> resolve(["BTCUSDT"], "usdm", fees=("0.0002", "0.0005"))[0].source
     'table of 2024-08-08'
@@ -145,11 +150,16 @@ def resolve(
             raise UsageError(f"exchangeInfo can't be read: {error}", do="set [feed.symbols.<symbol>] tick and step") from None
     found = []
     for symbol in symbols:
-        rules, source = _first(symbol, dialect, settings or {}, known, printed or {})
+        key = f"[feed.symbols.{toml_key(symbol)}]"
+        quote = known[symbol]["quote"] if symbol in known else quote_of(symbol, dialect, exchange)
+        rules, source = _first(symbol, dialect, settings or {}, known, printed or {}, quote)
+        if not rules["quote"]:
+            what = f"its quote asset can't be told by its name (list of {AS_OF})"
+            raise UsageError(what, where=symbol, do=f"set {key} tick, step and quote, or record exchangeInfo beside it")
         try:
             spec = Spec(symbol, dialect=dialect, maker_fee=fees[0], taker_fee=fees[1], fee_asset=fee_asset, **rules)
         except ValueError as error:
-            raise UsageError(f"{error} ({source})", where=symbol, do=f"set [feed.symbols.{symbol}] tick and step") from None
+            raise UsageError(f"{error} ({source})", where=symbol, do=f"set {key} tick and step") from None
         found.append(ResolvedSpec(spec, source))
     return found
 
@@ -160,13 +170,14 @@ def _first(
     settings: Mapping[str, Rules],
     known: Mapping[str, SpecRules],
     printed: Mapping[str, Printed],
+    quote: str,
 ) -> tuple[SpecRules, str]:
     """What the first source that knows a symbol says of it, and that source."""
     if symbol in settings:
         rules = settings[symbol]
         return {
-            "tick": rules.tick, "step": rules.step, "quote": rules.quote, "min_qty": rules.min_qty, "max_qty": rules.max_qty,
-            "min_notional": rules.min_notional,
+            "tick": rules.tick, "step": rules.step, "quote": rules.quote or quote, "min_qty": rules.min_qty,
+            "max_qty": rules.max_qty, "min_notional": rules.min_notional,
         }, "settings"
     if symbol in known:
         return known[symbol], "exchangeInfo"
@@ -178,8 +189,9 @@ def _first(
         }, f"table of {row.as_of}"
     if decimals := printed.get(symbol):
         tick, step = Decimal(1).scaleb(-decimals.price), Decimal(1).scaleb(-decimals.qty)
-        return {"tick": tick, "step": step, "quantum": step, "quote": quote_of(symbol)}, "printed decimals"
-    raise UsageError("no source knows its tick and step", where=symbol, do=f"set [feed.symbols.{symbol}] tick and step")
+        return {"tick": tick, "step": step, "quantum": step, "quote": quote}, "printed decimals"
+    key = f"[feed.symbols.{toml_key(symbol)}]"
+    raise UsageError("no source knows its tick and step", where=symbol, do=f"set {key} tick and step")
 
 
 def _holds(row: Row, dialect: str, seen: Printed | None) -> bool:
@@ -189,17 +201,5 @@ def _holds(row: Row, dialect: str, seen: Printed | None) -> bool:
     price, qty = (max(-int(Decimal(text).normalize().as_tuple().exponent), 0) for text in (row.tick, row.step))
     if dialect == "spot":
         qty += 3                # a spot book holds quantities of a thousandth of the step (SEMANTICS 29)
-    return seen.price_used <= price and seen.qty_used <= qty
+    return seen.price <= price and seen.qty <= qty
 
-
-_QUOTES = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "USD", "BTC", "ETH", "BNB", "EUR", "TRY", "GBP", "BRL", "JPY")
-
-
-def quote_of(symbol: str) -> str:
-    """The quote asset that a symbol's name ends in, or its last three letters where none is known.
-
-    >>> quote_of("BTCUSDT"), quote_of("RUNEEUR"), quote_of("BTCUSD_PERP"), quote_of("XBTUSD")
-    ('USDT', 'EUR', 'USD', 'USD')
-    """
-    pair = symbol.partition("_")[0].replace("XBT", "BTC").replace("-PERPETUAL", "-USD")     # BitMEX's, Deribit's
-    return next((quote for quote in _QUOTES if pair.endswith(quote) and pair != quote), pair[-3:])

@@ -1,40 +1,31 @@
-"""Looks at the first messages of a recorded session and says what it is: dialect, symbols, and how numbers are printed."""
+"""Looks at the messages of a recorded session and says what it is: dialect, symbols, and how numbers are printed."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from itertools import islice
 
 import msgspec
+from msgspec.structs import replace
 
 from hft.errors import NOT_JSON, DamagedData, UsageError
+from hft.feed import scan
 from hft.feed.captures import Kind, Record
 
 
 class Printed(msgspec.Struct):
-    """The most decimals that a symbol's numbers were printed with."""
+    """The most decimals that a symbol's numbers use: zeros at the end do not count, since spot prints eight of them."""
 
     price: int = 0
     qty: int = 0
-    price_used: int = 0
-    """The same, zeros at the end aside: what a tick must have to hold these prices."""
-    qty_used: int = 0
-
-    def see(self, prices: Sequence[bytes], quantities: Sequence[bytes]) -> None:
-        self.price = max(self.price, *map(_decimals, prices), 0)
-        self.qty = max(self.qty, *map(_decimals, quantities), 0)
-        self.price_used = max(self.price_used, *map(_used, prices), 0)
-        self.qty_used = max(self.qty_used, *map(_used, quantities), 0)
 
     def add(self, other: Printed) -> None:
         """See what another one saw."""
         self.price, self.qty = max(self.price, other.price), max(self.qty, other.qty)
-        self.price_used, self.qty_used = max(self.price_used, other.price_used), max(self.qty_used, other.qty_used)
 
 
 class Survey(msgspec.Struct):
-    """What a session holds, as far as it was looked at."""
+    """What a session holds."""
 
     dialect: str = ""
     """`spot`, `usdm` or `coinm`; empty where no message told."""
@@ -47,11 +38,22 @@ class Survey(msgspec.Struct):
     """Of `trade` and `aggTrade`, those that were seen."""
     opened: set[str] = set()
     """Symbols whose stream the files themselves open: a line of a run log, a snapshot of a format that has no such lines."""
+    exchange: str = ""
+    """Whose data it is, as Tardis names exchanges; empty where that is not known."""
+    hints: dict[str, int] = {}
+    """Bits of `hft.feed.scan` by symbol, those of no symbol under an empty name: what the messages tell of their dialect."""
+    sample: bytes = b""
+    """The first message that names neither a dialect nor a symbol, for what is said of a file where none does."""
 
     @property
     def trades(self) -> str:
         """The stream that volume is told by (SEMANTICS 10): `trade` where there is one."""
         return "aggTrade" if self.traded == {"aggTrade"} else "trade"
+
+    def of(self, wanted: Sequence[str]) -> Survey:
+        """The same, its dialect told by the messages of the `wanted` symbols alone, where some are named and it holds them."""
+        bits = [bits for name, bits in self.hints.items() if name in wanted]
+        return replace(self, dialect=told_by(wanted, self.hints)) if bits else self
 
     def require(self, where: str, dialect: str = "") -> Survey:
         """Itself, of this `dialect` where no message tells one. DamagedData when dialect or symbols can't be told."""
@@ -63,27 +65,94 @@ class Survey(msgspec.Struct):
         return self
 
 
-def together(parts: Iterable[tuple[str, Survey]], dialect: str = "") -> Survey:
+def together(parts: Iterable[tuple[str, Survey]], dialect: str = "", wanted: Sequence[str] = ()) -> Survey:
     """What several files or sources hold as one session, each with what to call it in a message; of this `dialect`, whatever
     their messages tell.
 
-    Raises `UsageError` where they tell different ones and none is given.
+    Raises `UsageError` where the messages of the `wanted` symbols (none: of all) tell different dialects and none is given, and
+    for data of different exchanges: two of them are never one book.
     """
-    whole = Survey(dialect, symbols=[], printed={}, exchange_info=[], traded=set(), opened=set())
-    told_by = ""
-    for where, part in parts:
+    whole = Survey(dialect, symbols=[], printed={}, exchange_info=[], traded=set(), opened=set(), hints={})
+    first_dialect = first_exchange = ""
+    for where, each in parts:
+        part = each.of(wanted)
+        if not dialect:
+            _one_dialect(where, part, wanted)
         if not dialect and part.dialect and whole.dialect and part.dialect != whole.dialect:
-            what = f"is of the {part.dialect} dialect, {told_by} of {whole.dialect}"
+            what = f"is of the {part.dialect} dialect, {first_dialect} of {whole.dialect}"
             raise UsageError(what, where=where, do="run files of one venue at a time")
-        told_by = told_by or (where if part.dialect else "")
+        if part.exchange and whole.exchange and part.exchange != whole.exchange:
+            what = f"is data of {part.exchange}, {first_exchange} of {whole.exchange}"
+            raise UsageError(what, where=where, do="run files of one exchange at a time")
+        first_dialect = first_dialect or (where if part.dialect else "")
+        first_exchange = first_exchange or (where if part.exchange else "")
         whole.dialect = whole.dialect or part.dialect
+        whole.exchange = whole.exchange or part.exchange
         whole.symbols += [name for name in part.symbols if name not in whole.symbols]
         for name, printed in part.printed.items():
             whole.printed.setdefault(name, Printed()).add(printed)
         whole.exchange_info += part.exchange_info
         whole.traded |= part.traded
         whole.opened |= part.opened
+        whole.sample = whole.sample or part.sample
     return whole
+
+
+# -- which dialect -----------------------------------------------------------------------------------------------------
+
+NAMED = {"spot": scan.NAMED_SPOT, "usdm": scan.NAMED_USDM, "coinm": scan.NAMED_COINM}
+"""The bits of a dialect that is told by name."""
+_COINM = re.compile(r".+USD_(PERP|\d{6})")
+"""A symbol of COIN-M: its pair ends in USD, which USD-M's never does (there a delivery contract is BTCUSDT_240329)."""
+
+
+def _certain(name: str, bits: int) -> set[str]:
+    """The dialects that a symbol's messages can be of alone."""
+    found = {dialect for dialect, bit in NAMED.items() if bits & bit}
+    if bits & scan.SPOT_DEPTH:
+        found.add("spot")
+    if _COINM.fullmatch(name):
+        found.add("coinm")
+    elif bits & scan.CHAINED_DEPTH and not found & {"usdm", "coinm"}:
+        found.add("usdm")
+    return found
+
+
+def told_by(names: Iterable[str], hints: dict[str, int]) -> str:
+    """The dialect that the messages of these symbols tell; empty where none does.
+
+    What is certain comes first: an address, a COIN-M symbol's name, then depth updates, whose `pu` futures can't do without.
+    A venue adds fields without notice, so the presence of any other one only tells where nothing is certain.
+    """
+    told = {name: hints[name] for name in ("", *names) if name in hints}
+    for name, bits in told.items():
+        for dialect in ("coinm", "usdm", "spot"):
+            if dialect in _certain(name, bits):
+                return dialect
+    every = 0
+    for bits in told.values():
+        every |= bits
+    if every & scan.SPOT_TICKER:
+        return "spot"
+    if every & (scan.FUTURES_DEPTH | scan.FUTURES_TICKER):
+        return "usdm"
+    if every & scan.SPOT_TRADE:
+        return "spot"
+    return "usdm" if every & scan.FUTURES_BOOK else ""
+
+
+def _one_dialect(where: str, part: Survey, wanted: Sequence[str]) -> None:
+    """Raise `UsageError` for a file that holds messages of two venues: their symbols have the same names."""
+    names = [name for name in part.hints if not wanted or name in wanted or not name]
+    found = sorted(set[str]().union(*(_certain(name, part.hints[name]) for name in names)))
+    if len(found) > 1:
+        raise UsageError(
+            f"holds messages of the {' and of the '.join(found)} dialect", where=where,
+            do="choose symbols of one with --symbols, say which it is with --set feed.dialect, or cut the file by venue",
+        )
+
+
+# -- looking -----------------------------------------------------------------------------------------------------------
 
 
 class _Data(msgspec.Struct):
@@ -92,12 +161,16 @@ class _Data(msgspec.Struct):
     s: str = ""
     symbol: str = ""
     e: str = ""
+    u: int | None = None
+    U: int | None = None
     pu: int | None = None
     ps: str | None = None
     E: int | None = None
     M: bool | None = None
+    X: str = "MARKET"
     lastUpdateId: int | None = None
     venue: str = ""
+    futuresType: str = ""
     p: msgspec.Raw = msgspec.Raw()
     q: msgspec.Raw = msgspec.Raw()
     b: msgspec.Raw = msgspec.Raw()
@@ -109,6 +182,7 @@ class _Data(msgspec.Struct):
 
 
 class _Frame(_Data):
+    stream: str = ""
     data: _Data | None = None
 
 
@@ -125,85 +199,104 @@ class _Line(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Frame).decode
 _decode_line = msgspec.json.Decoder(_Line).decode
 _NUMBER = re.compile(rb'"(\d+(?:\.\d+)?)"')
+_VENUES = {"BINANCE": scan.NAMED_SPOT, "BINANCE_SPOT": scan.NAMED_SPOT, "BINANCE_USDM": scan.NAMED_USDM,
+           "BINANCE_COINM": scan.NAMED_COINM, "U_MARGINED": scan.NAMED_USDM, "COIN_MARGINED": scan.NAMED_COINM}  # fmt: skip
+"""What another recorder calls a venue, and exchangeInfo's `futuresType`."""
+_TRADES = {"trade": scan.TRADES, "aggTrade": scan.AGG_TRADES}
+_TRADED_ON = ("depthUpdate", "bookTicker", "trade", "aggTrade", "")
 
 
-def _decimals(number: bytes) -> int:
-    return len(number.partition(b".")[2])
+def _bits(data: _Data) -> int:
+    """What a message tells: see `hft.feed.scan`, which does the same for the shapes that a venue prints."""
+    bits = _VENUES.get(data.venue, 0) | _VENUES.get(data.futuresType, 0) | _TRADES.get(data.e, 0)
+    if data.ps is not None and data.ps not in (data.s, re.sub(r"_\d{6}$", "", data.s)):
+        bits |= scan.NAMED_COINM        # USD-M prints the symbol there, or the symbol less its delivery date
+    if data.e == "depthUpdate":
+        if data.pu is None:
+            return bits | scan.SPOT_DEPTH
+        return bits | (scan.FUTURES_DEPTH if data.U == data.pu + 1 else scan.CHAINED_DEPTH)
+    if data.e == "bookTicker":
+        return bits | (scan.FUTURES_TICKER if data.E is not None else 0)
+    if data.e in _TRADES:
+        return bits | (scan.SPOT_TRADE if data.M is not None else 0)
+    if not data.e and data.s and data.B and data.u is not None:
+        return bits | scan.SPOT_TICKER
+    return bits | (scan.FUTURES_BOOK if data.lastUpdateId is not None and data.E is not None else 0)
 
 
-def _used(number: bytes) -> int:
-    return len(number.partition(b".")[2].rstrip(b"0"))
+def survey(records: Iterable[Record]) -> Survey:
+    """Looks at all records: a symbol may speak late, and a finer price may come last.
 
-
-def _dialect(data: _Data) -> str:
-    """Which dialect a message is of; empty where it could be several."""
-    if data.ps is not None:
-        return "coinm"
-    if data.pu is not None or (data.e == "bookTicker" and data.E is not None) or data.venue == "BINANCE_USDM":
-        return "usdm"
-    if data.e == "depthUpdate" or data.M is not None or (not data.e and data.s and data.B):
-        return "spot"
-    if data.lastUpdateId is not None and data.E is not None:
-        return "coinm" if data.symbol else "usdm"       # spot's books carry no time, and only COIN-M's their symbol
-    return ""
-
-
-def survey(records: Iterable[Record], limit: int = 10_000) -> Survey:
-    """Looks at the first `limit` records.
-
-    A symbol that stays silent for longer is not found: `hft.feed.sessions.Session.seek` looks further for those that were named.
     Messages that are no JSON of a venue's are passed over.
 
     >>> frame = b'{"e":"trade","E":1,"T":1,"s":"BTCUSDT","t":1,"p":"61800.30","q":"0.006","X":"MARKET","m":false}'
     >>> book = b'{"lastUpdateId":1,"E":1,"T":1,"bids":[["61800.20","1.5"]],"asks":[]}'
     >>> found = survey([Record(1, Kind.FRAME, frame), Record(2, Kind.SNAPSHOT, book)])
     >>> found.dialect, found.symbols, found.printed["BTCUSDT"]
-    ('usdm', ['BTCUSDT'], Printed(price=2, qty=3, price_used=1, qty_used=3))
+    ('usdm', ['BTCUSDT'], Printed(price=1, qty=3))
     """
-    found = Survey(symbols=[], printed={}, exchange_info=[], traded=set(), opened=set())
-    for record in islice(records, limit):
-        if record.kind == Kind.LOG:
-            _see_line(found, record.data)
-            continue
-        if record.kind == Kind.EXCHANGE_INFO:
-            found.exchange_info.append(record.data)
+    found = Survey(symbols=[], printed={}, exchange_info=[], traded=set(), opened=set(), hints={})
+    seen = scan.Scan()
+    for record in records:
         try:
-            frame = _decode(record.data)
+            if record.kind == Kind.FRAME and seen.frame(record.data):
+                continue
+            if record.kind == Kind.LOG:
+                _see_line(found, seen, record.data)
+            else:
+                _see(found, seen, record)
         except NOT_JSON:
             continue
-        data = frame.data or frame
-        dialect = _dialect(data)
-        if not found.dialect or dialect == "coinm":
-            found.dialect = dialect or found.dialect    # COIN-M's tickers look like USD-M's until a `ps` is seen
-        if data.e in ("trade", "aggTrade"):
-            found.traded.add(data.e)
-        symbol = (data.s or record.symbol or data.symbol).upper()
-        if symbol and symbol not in found.printed:
-            found.symbols.append(symbol)
-            found.printed[symbol] = Printed()
-        if symbol:
-            _see(found.printed[symbol], data)
+    every = 0
+    for name, symbol in seen.symbols.items():
+        found.hints[name] = symbol.bits
+        every |= symbol.bits
+        if name:
+            found.symbols.append(name)
+            found.printed[name] = Printed(symbol.price, symbol.qty)
+    if len(found.printed) == 1:     # then a book that does not say whose it is is of this one
+        bare = seen.symbol("")
+        found.printed[found.symbols[0]].add(Printed(bare.price, bare.qty))
+    found.traded = {name for name, bit in _TRADES.items() if every & bit}
     if found.opened:        # a recording: whatever else was heard, nobody had asked for it
         found.symbols = [name for name in found.symbols if name in found.opened]
+    found.dialect = told_by(found.hints, found.hints)
     return found
 
 
-def _see_line(found: Survey, line: bytes) -> None:
-    try:
-        symbol = _decode_line(line).hft.connect
-    except NOT_JSON:
-        return
+def _see_line(found: Survey, seen: scan.Scan, line: bytes) -> None:
+    symbol = _decode_line(line).hft.connect
     if symbol:
         found.opened.add(symbol)
-        if symbol not in found.printed:
-            found.symbols.append(symbol)
-            found.printed[symbol] = Printed()
+        seen.symbol(symbol)
 
 
-def _see(printed: Printed, data: _Data) -> None:
+def _see(found: Survey, seen: scan.Scan, record: Record) -> None:
+    """A message that the scan left alone: REST answers, and frames that are printed otherwise."""
+    if record.kind == Kind.EXCHANGE_INFO:
+        found.exchange_info.append(record.data)
+    frame = _decode(record.data)
+    data = frame.data or frame
+    bits = _bits(data)
+    book = data.lastUpdateId is not None
+    name = (data.s or record.symbol or data.symbol or (frame.stream.partition("@")[0] if book else "")).upper()
+    if not name and not bits and not book and not found.sample:
+        found.sample = record.data
+    symbol = seen.symbol(name) if name or bits or book else scan.Seen()
+    symbol.bits |= bits
+    if data.e in _TRADED_ON and data.X == "MARKET":
+        _numbers(symbol, data)
+
+
+def _numbers(symbol: scan.Seen, data: _Data) -> None:
     pairs = [bytes(data.bids), bytes(data.asks), bytes(data.p) + bytes(data.q)]
     # A bookTicker has one price and one quantity a side; in a depth update `b` and `a` are whole sides.
     pairs += [bytes(data.b) + bytes(data.B), bytes(data.a) + bytes(data.A)]
     for pair in pairs:
         numbers = _NUMBER.findall(pair)
-        printed.see(numbers[0::2], numbers[1::2])
+        symbol.price = max(symbol.price, *map(_decimals, numbers[0::2]), 0)
+        symbol.qty = max(symbol.qty, *map(_decimals, numbers[1::2]), 0)
+
+
+def _decimals(number: bytes) -> int:
+    return len(number.partition(b".")[2].rstrip(b"0"))

@@ -197,15 +197,15 @@ def test_symbols_are_restricted(tmp_path):
         hft.backtest(files, symbols=["BTCUSDT", "XRPUSDT"])
 
 
-def test_a_symbol_that_is_heard_late_is_found_by_its_name(tmp_path):
-    """Later than a file is looked at to tell what it holds."""
+def test_a_symbol_that_is_heard_late_is_found(tmp_path):
+    """A file is looked at to its end."""
     sessions = written(tmp_path / "b", messages=10_500), written(tmp_path / "e", symbol="ETHUSDT", seed=4)
     bitcoin, ether = ([each for each in Session([path]) if each.kind is Kind.FRAME] for path in sessions)
     shift = bitcoin[-1].ns - ether[0].ns
     later = [each._replace(ns=each.ns + shift) for each in ether]
     lines = [b"%d %s\n" % (each.ns, each.data) for each in bitcoin + later]
     (tmp_path / "both").write_bytes(b"".join(lines))
-    assert hft.backtest(tmp_path / "both").summary.symbols == ["BTCUSDT"]
+    assert hft.backtest(tmp_path / "both").summary.symbols == ["BTCUSDT", "ETHUSDT"]
     for symbols in (["BTCUSDT", "ETHUSDT"], ["ETHUSDT"]):
         summary = hft.backtest(tmp_path / "both", symbols=symbols).summary
         assert summary.symbols == symbols

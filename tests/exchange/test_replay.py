@@ -137,12 +137,12 @@ async def test_exchange_info_of_a_capture_names_tick_and_step(tmp_path):
     assert Decimal(filters["LOT_SIZE"]["stepSize"]) == Decimal("0.00001")
 
 
-def test_tick_and_step_of_an_unknown_symbol_are_the_printed_decimals(tmp_path):
+def test_tick_and_step_of_an_unknown_symbol_are_the_decimals_in_use(tmp_path):
     record(tmp_path / "session.gz", "usdm", seconds=1)
     text = gzip.decompress((tmp_path / "session.gz").read_bytes()).replace(b"BTCUSDT", b"NEWUSDT").replace(b"btcusdt", b"newusdt")
     (tmp_path / "new.gz").write_bytes(text)
     symbol = Contents(tmp_path / "new.gz").symbols["NEWUSDT"]
-    assert (symbol.tick, symbol.step, symbol.base, symbol.quote) == ("0.01", "0.001", "NEW", "USDT")
+    assert (symbol.tick, symbol.step, symbol.base, symbol.quote) == ("0.1", "0.001", "NEW", "USDT")     # printed with two: a zero at the end is not one
 
 
 @pytest.mark.parametrize("harm", ["cut", "garbage", "empty"])

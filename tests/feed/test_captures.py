@@ -230,7 +230,11 @@ def test_a_session_that_does_not_tell_says_what_to_set():
 
 
 @given(st.decimals(0, 10**9, places=4), st.decimals(0, 10**9, places=3))
-def test_decimals_are_counted_as_printed(price, qty):
-    message = msgspec.json.encode({"e": "trade", "s": "A", "p": f"{price:.4f}", "q": f"{qty:.3f}"})
+def test_decimals_are_counted_as_used(price, qty):
+    message = msgspec.json.encode({"e": "trade", "s": "A", "p": f"{price:.8f}", "q": f"{qty:.8f}"})
     printed = survey([record(message)]).printed["A"]
-    assert (printed.price, printed.qty) == (4, 3)
+    assert (printed.price, printed.qty) == (used(price), used(qty))
+
+
+def used(number):
+    return max(-int(number.normalize().as_tuple().exponent), 0)

@@ -67,8 +67,8 @@ def trade(symbol, n=1, price="1.00", event="trade"):
     })
 
 
-USDM = b'{"e":"bookTicker","u":7,"s":"A","b":"1.0","B":"2","a":"1.1","A":"3","T":5,"E":6}'
-SPOT = b'{"u":7,"s":"B","b":"1.0","B":"2","a":"1.1","A":"3"}'
+USDM = b'{"e":"bookTicker","u":7,"s":"DUSDT","b":"1.0","B":"2","a":"1.1","A":"3","T":5,"E":6}'
+SPOT = b'{"u":7,"s":"EUSDT","b":"1.0","B":"2","a":"1.1","A":"3"}'
 
 
 def test_a_bare_book_is_of_its_own_files_only_symbol(tmp_path):
@@ -88,10 +88,10 @@ def test_a_bare_book_that_could_be_of_several_is_refused(tmp_path):
 
 def test_the_survey_is_of_all_files(tmp_path):
     session = Session([
-        capture(tmp_path / "a", trade("AUSDT", price="1.000"), trade("BUSDT")),
-        capture(tmp_path / "b", trade("BUSDT", price="1.0000"), trade("CUSDT"), USDM),
+        capture(tmp_path / "a", trade("AUSDT", price="1.001"), trade("BUSDT")),
+        capture(tmp_path / "b", trade("BUSDT", price="1.0001"), trade("CUSDT", price="1.0100"), USDM),
     ])
-    assert (session.survey.dialect, session.survey.symbols) == ("usdm", ["AUSDT", "BUSDT", "CUSDT", "A"])
+    assert (session.survey.dialect, session.survey.symbols) == ("usdm", ["AUSDT", "BUSDT", "CUSDT", "DUSDT"])
     assert [session.survey.printed[name].price for name in ("AUSDT", "BUSDT", "CUSDT")] == [3, 4, 2]
 
 

@@ -80,7 +80,7 @@ def test_each_source_yields_to_the_one_before_it():
     sources = {
         "settings": {"BTCUSDT": SymbolRules(tick=Decimal("0.5"), step=Decimal("0.2"))},
         "exchange_info": [USDM_INFO],
-        "printed": {"BTCUSDT": Printed(price=4, qty=2)},
+        "printed": {"BTCUSDT": Printed(price=1, qty=2)},
     }
     assert one("BTCUSDT", "usdm", **sources)[1] == "settings"
     assert one("BTCUSDT", "usdm", **sources)[0].tick == Decimal("0.5")
@@ -156,10 +156,10 @@ def test_every_number_of_a_real_capture_is_on_the_tick_and_quantum_found_for_it(
 def test_the_table_gives_way_to_numbers_that_it_can_not_hold():
     """A recording of another year may be of another tick; zeros at the end say nothing."""
     def source(**used):
-        seen = {"BTCUSDT": Printed(price=3, qty=8, **used)}
+        seen = {"BTCUSDT": Printed(**used)}
         found = [resolve(["BTCUSDT"], dialect, fees=("0", "0"), printed=seen)[0] for dialect in ("usdm", "spot")]
         return [each.source.split(" of ")[0] for each in found]
 
-    assert source(price_used=1, qty_used=3) == ["table", "table"]
-    assert source(price_used=2, qty_used=3) == ["printed decimals", "table"]
-    assert source(price_used=1, qty_used=8) == ["printed decimals", "table"]     # spot books hold a thousandth of the step
+    assert source(price=1, qty=3) == ["table", "table"]
+    assert source(price=2, qty=3) == ["printed decimals", "table"]
+    assert source(price=1, qty=8) == ["printed decimals", "table"]     # spot books hold a thousandth of the step

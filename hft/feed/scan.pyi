@@ -1,0 +1,23 @@
+SPOT_DEPTH: int
+CHAINED_DEPTH: int
+SPOT_TICKER: int
+FUTURES_DEPTH: int
+FUTURES_TICKER: int
+SPOT_TRADE: int
+FUTURES_BOOK: int
+NAMED_SPOT: int
+NAMED_USDM: int
+NAMED_COINM: int
+TRADES: int
+AGG_TRADES: int
+
+class Seen:
+    bits: int
+    price: int
+    qty: int
+
+class Scan:
+    @property
+    def symbols(self) -> dict[str, Seen]: ...
+    def symbol(self, name: str) -> Seen: ...
+    def frame(self, data: bytes) -> bool: ...

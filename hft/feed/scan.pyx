@@ -1,0 +1,276 @@
+"""What the numbers and fields of recorded frames tell, in compiled code: a session's every frame is looked at before it is run.
+
+Only streams that are traded on count for the scales (SEMANTICS 28): depth, bookTicker, trades. A mark price or a kline prints decimals
+that no order can have.
+"""
+
+from libc.stdint cimport int64_t
+from libc.string cimport memchr, memcmp
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+
+# What a message tells of its venue's dialect: bits, the certain ones first. A venue adds fields and takes none away, so a field
+# that is missing tells more than one that is there.
+SPOT_DEPTH = 1          # a depth update without `pu`, which futures' books can't do without
+CHAINED_DEPTH = 2       # `pu` and `U` that do not follow each other: ids that futures' symbols share
+SPOT_TICKER = 4         # a bookTicker without `e`
+FUTURES_DEPTH = 8       # `pu`, and `U` right after it
+FUTURES_TICKER = 16     # a bookTicker with `e` and `E`
+SPOT_TRADE = 32         # a trade with `M`
+FUTURES_BOOK = 64       # a REST book with its time
+NAMED_SPOT, NAMED_USDM, NAMED_COINM = 128, 256, 512     # an address, a field or a name says so
+TRADES, AGG_TRADES = 1024, 2048                         # streams of traded volume
+
+cdef enum:
+    MOST_DECIMALS = 18
+
+cdef struct Text:
+    const char* p
+    const char* end
+
+
+cdef class Seen:
+    """One symbol: bits, and the most decimals of its prices and quantities, zeros at the end aside."""
+    cdef public int bits
+    cdef public int price
+    cdef public int qty
+
+
+cdef inline const char* _closing(const char* p, const char* end) noexcept nogil:
+    """From after an opening quote to the closing one; NULL where there is none, or an escape before it."""
+    cdef const char* close = <const char*>memchr(p, c'"', end - p)
+    if close == NULL or memchr(p, c'\\', close - p) != NULL:
+        return NULL
+    return close
+
+
+cdef inline const char* _value(const char* p, const char* end) noexcept nogil:
+    """After a value that begins at p; NULL where it does not end."""
+    cdef int depth = 0
+    while p < end:
+        if p[0] == c'"':
+            p = _closing(p + 1, end)
+            if p == NULL:
+                return NULL
+        elif p[0] == c'[' or p[0] == c'{':
+            depth += 1
+        elif p[0] == c']' or p[0] == c'}':
+            if depth == 0:
+                return p
+            depth -= 1
+        elif p[0] == c',' and depth == 0:
+            return p
+        p += 1
+    return NULL
+
+
+cdef inline int64_t _integer(const Text* t) noexcept nogil:
+    cdef int64_t value = 0
+    cdef const char* p = t.p
+    if p == t.end or t.end - p > 18:
+        return -1
+    while p < t.end:
+        if not c'0' <= p[0] <= c'9':
+            return -1
+        value = value * 10 + (p[0] - c'0')
+        p += 1
+    return value
+
+
+cdef inline void _decimals(const char* p, const char* end, int* most) noexcept nogil:
+    """Of a number's text; one that is none is passed over: whoever decodes it refuses it."""
+    cdef const char* point = <const char*>memchr(p, c'.', end - p)
+    cdef const char* last = end
+    if point == NULL or end - point - 1 <= most[0]:
+        return
+    while last > point + 1 and last[-1] == c'0':
+        last -= 1
+    if last - point - 1 <= most[0] or last - point - 1 > MOST_DECIMALS:
+        return
+    while p < last:
+        if p != point and not c'0' <= p[0] <= c'9':
+            return
+        p += 1
+    most[0] = <int>(last - point - 1)
+
+
+cdef inline bint _numbers(const Text* t, int* price, int* qty) noexcept nogil:
+    """The decimals of `"…"`, into `price`, or of `[["…","…"],…]`, by turns into both."""
+    cdef const char* p = t.p
+    cdef const char* close
+    cdef bint second = False
+    while p < t.end:
+        p = <const char*>memchr(p, c'"', t.end - p)
+        if p == NULL:
+            return True
+        close = _closing(p + 1, t.end)
+        if close == NULL:
+            return False
+        _decimals(p + 1, close, qty if second else price)
+        second = not second
+        p = close + 1
+    return True
+
+
+cdef inline bint _is(const Text* t, const char* text, size_t n) noexcept nogil:
+    return <size_t>(t.end - t.p) == n and memcmp(t.p, text, n) == 0
+
+
+cdef inline bint _usdm_pair(const Text* symbol, const Text* pair) noexcept nogil:
+    """Whether USD-M could print this `ps`: the symbol itself, or the symbol less its delivery date."""
+    cdef Py_ssize_t n = pair.end - pair.p - 2
+    cdef const char* p = symbol.p + n
+    if n < 1 or symbol.end - symbol.p < n or memcmp(symbol.p, pair.p + 1, n) != 0:
+        return False
+    if p == symbol.end:
+        return True
+    return symbol.end - p == 7 and p[0] == c'_' and c'0' <= p[1] <= c'9'
+
+
+cdef class Scan:
+    """Looks at frames of the shapes that a venue prints; others it leaves to its caller.
+
+    >>> scan = Scan()
+    >>> scan.frame(b'{"e":"trade","E":1,"s":"BTCUSDT","t":1,"p":"61800.30","q":"0.006","T":1,"m":false,"M":true}')
+    True
+    >>> scan.frame(b'{"lastUpdateId":7}')
+    False
+    >>> seen = scan.symbols["BTCUSDT"]
+    >>> seen.price, seen.qty, seen.bits == SPOT_TRADE | TRADES
+    (1, 3, True)
+    """
+    cdef dict _by_name          # bytes: Seen, in the order of their first message
+    cdef bytes _last_name
+    cdef Seen _last
+
+    def __cinit__(self):
+        self._by_name = {}
+
+    @property
+    def symbols(self) -> dict:
+        """By name, in the order of their first message."""
+        return {name.decode(): seen for name, seen in self._by_name.items()}
+
+    def symbol(self, str name not None) -> Seen:
+        """What is known of a symbol, from now on at least that there is one."""
+        return self._of(name.encode())
+
+    cdef Seen _of(self, bytes name):
+        cdef Seen seen = self._by_name.get(name)
+        if seen is None:
+            seen = self._by_name[name] = Seen()
+        return seen
+
+    cdef Seen _named(self, const Text* name):
+        cdef Py_ssize_t n = name.end - name.p
+        cdef bytes key
+        if self._last_name is not None and PyBytes_GET_SIZE(self._last_name) == n and memcmp(
+                PyBytes_AS_STRING(self._last_name), name.p, n) == 0:
+            return self._last
+        key = PyBytes_FromStringAndSize(name.p, n)
+        if not key.isascii() or key.upper() != key:
+            key = key.decode().upper().encode()         # UnicodeDecodeError: not of a venue
+        self._last_name, self._last = key, self._of(key)
+        return self._last
+
+    def frame(self, bytes data not None) -> bool:
+        """Look at one frame. False: of another shape, nothing was noted. Raises UnicodeDecodeError for a name that is not text."""
+        cdef const char* p = PyBytes_AS_STRING(data)
+        cdef const char* end = p + PyBytes_GET_SIZE(data)
+        cdef const char* key
+        cdef Text[128] field
+        cdef Text value, chain, pair
+        cdef int i
+        for i in range(128):
+            field[i].p = field[i].end = NULL
+        chain.p = chain.end = pair.p = pair.end = NULL
+        if end - p > 11 and memcmp(p, b'{"stream":"', 11) == 0:
+            p = _closing(p + 11, end)
+            if p == NULL or end - p < 9 or memcmp(p, b'","data":', 9) != 0:
+                return False
+            p += 9
+        if p == end or p[0] != c'{':
+            return False
+        while True:
+            key = p + 2             # after `{"` or `,"`
+            if end - p < 6 or p[1] != c'"':
+                return False
+            p = _closing(key, end)
+            if p == NULL or end - p < 3 or p[1] != c':':
+                return False
+            value.p = p + 2
+            value.end = _value(value.p, end)
+            if value.end == NULL or value.end == value.p:
+                return False
+            if p - key == 1 and 0 < key[0] < 127:
+                field[<int>key[0]] = value
+            elif p - key == 2 and key[0] == c'p' and key[1] == c'u':
+                chain = value
+            elif p - key == 2 and key[0] == c'p' and key[1] == c's':
+                pair = value
+            elif p - key == 12 and memcmp(key, b"lastUpdateId", 12) == 0:
+                return False
+            p = value.end
+            if p[0] == c'}':
+                break
+            if p[0] != c',':
+                return False
+        return self._message(field, &chain, &pair)
+
+    cdef bint _message(self, const Text* field, const Text* chain, const Text* pair) except -1:
+        cdef const Text* event = &field[<int>c'e']
+        cdef Text name = field[<int>c's']
+        cdef Seen seen
+        if name.end - name.p < 3 or name.p[0] != c'"' or name.end[-1] != c'"':
+            return False
+        name.p += 1
+        name.end -= 1
+        if event.p == NULL and (field[<int>c'u'].p == NULL or field[<int>c'B'].p == NULL):
+            return False
+        seen = self._named(&name)
+        if pair.p != NULL and not _usdm_pair(&name, pair):
+            seen.bits |= NAMED_COINM
+        if event.p == NULL:
+            seen.bits |= SPOT_TICKER
+            return self._ticker(seen, field)
+        if _is(event, b'"bookTicker"', 12):
+            seen.bits |= FUTURES_TICKER if field[<int>c'E'].p != NULL else 0
+            return self._ticker(seen, field)
+        if _is(event, b'"depthUpdate"', 13):
+            return self._depth(seen, field, chain)
+        if _is(event, b'"trade"', 7):
+            return self._trade(seen, field, TRADES)
+        if _is(event, b'"aggTrade"', 10):
+            return self._trade(seen, field, AGG_TRADES)
+        return True                 # nothing that is traded on
+
+    cdef bint _ticker(self, Seen seen, const Text* field) except -1:
+        cdef int price = seen.price, qty = seen.qty
+        _numbers(&field[<int>c'b'], &price, &price)
+        _numbers(&field[<int>c'a'], &price, &price)
+        _numbers(&field[<int>c'B'], &qty, &qty)
+        _numbers(&field[<int>c'A'], &qty, &qty)
+        seen.price, seen.qty = price, qty
+        return True
+
+    cdef bint _depth(self, Seen seen, const Text* field, const Text* chain) except -1:
+        cdef int price = seen.price, qty = seen.qty
+        if chain.p == NULL:
+            seen.bits |= SPOT_DEPTH
+        elif _integer(chain) + 1 == _integer(&field[<int>c'U']):
+            seen.bits |= FUTURES_DEPTH
+        else:
+            seen.bits |= CHAINED_DEPTH
+        _numbers(&field[<int>c'b'], &price, &qty)
+        _numbers(&field[<int>c'a'], &price, &qty)
+        seen.price, seen.qty = price, qty
+        return True
+
+    cdef bint _trade(self, Seen seen, const Text* field, int stream) except -1:
+        cdef int price = seen.price, qty = seen.qty
+        seen.bits |= stream | (SPOT_TRADE if field[<int>c'M'].p != NULL else 0)
+        if field[<int>c'X'].p == NULL or _is(&field[<int>c'X'], b'"MARKET"', 8):    # others fill nobody
+            _numbers(&field[<int>c'p'], &price, &price)
+            _numbers(&field[<int>c'q'], &qty, &qty)
+            seen.price, seen.qty = price, qty
+        return True

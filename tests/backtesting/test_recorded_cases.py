@@ -1,0 +1,201 @@
+"""Recorded files that were once read wrongly, one test a folder of `cases/`, and others of their kinds made by editing."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import hft
+from hft.errors import HftError, NotBuiltError, UsageError
+from tests import data
+
+
+def command(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """`hft`, as a user starts it."""
+    line = [sys.executable, "-m", "hft", *map(str, arguments)]
+    return subprocess.run(line, capture_output=True, text=True, timeout=120, check=False)
+
+
+def summary(*arguments: object) -> dict[str, Any]:
+    """What `hft backtest --json` prints; it ended well."""
+    done = command("backtest", *arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def edited(source: Path, target: Path, *changes: tuple[bytes, bytes]) -> Path:
+    """An unpacked copy, with these bytes replaced."""
+    content = gzip.decompress(source.read_bytes())
+    for old, new in changes:
+        assert old in content
+        content = content.replace(old, new)
+    target.write_bytes(content)
+    return target
+
+
+def alike(one: hft.Result, other: hft.Result) -> None:
+    """The same orders, fills and P&L."""
+    assert np.array_equal(one.fills, other.fills)
+    assert np.array_equal(one.orders, other.orders)
+    assert one.summary.pnl == other.summary.pnl
+
+
+# -- dialects ------------------------------------------------------------------------------------------------------------
+
+
+def test_01_ps_is_not_coinm(tmp_path: Path) -> None:
+    case = data.find("cases/01_ps_is_not_coinm/usdm_2026.txt.gz")
+    found = summary(case)
+    assert (found["venue"], found["symbols"], found["quote"]) == ("recorded usdm", ["BTCUSDT"], "USDT")
+    assert (found["gaps"], found["rejected_messages"]) == (0, 0)
+    assert found["orders"] == found["fills"] == 3
+    # Without the new fields, as it was printed before: nothing else changes.
+    before = edited(case, tmp_path / "before", (b',"ps":"BTCUSDT"', b""), (b',"st":1', b""))
+    alike(hft.backtest(case), hft.backtest(before))
+
+
+def test_a_delivery_contract_of_usdm_is_not_coinm(tmp_path: Path) -> None:
+    """Its `ps` is the symbol less its date; so is COIN-M's, whose pair ends in USD."""
+    case = data.find("cases/01_ps_is_not_coinm/usdm_2026.txt.gz")
+    delivery = edited(case, tmp_path / "delivery", (b'"s":"BTCUSDT"', b'"s":"BTCUSDT_261225"'), (b"btcusdt@", b"btcusdt_261225@"))
+    assert summary(delivery)["venue"] == "recorded usdm"
+    for symbol in (b"BTCUSD_PERP", b"BTCUSD_261225"):
+        coinm = edited(case, tmp_path / "coinm", (b'"s":"BTCUSDT"', b'"s":"%s"' % symbol),
+                       (b'"ps":"BTCUSDT"', b'"ps":"BTCUSD"'))
+        with pytest.raises(NotBuiltError, match="inverse contracts"):
+            hft.backtest(coinm)
+        # Also where no message has a pair: the symbol's name is enough.
+        with pytest.raises(NotBuiltError, match="inverse contracts"):
+            hft.backtest(edited(case, tmp_path / "bare", (b'"s":"BTCUSDT"', b'"s":"%s"' % symbol), (b',"ps":"BTCUSDT"', b"")))
+
+
+def test_fields_that_spot_may_add_do_not_make_it_futures(tmp_path: Path) -> None:
+    case = data.find("cases/03_spot_prints_eight_decimals/solusdt.txt.gz")
+    more = edited(
+        case, tmp_path / "more", (b'"data":{"u":', b'"data":{"e":"bookTicker","E":1723161255308,"st":1,"ps":"SOLUSDT","u":'),
+        (b'"data":{"e":"depthUpdate",', b'"data":{"e":"depthUpdate","T":1723161255308,"st":1,'),
+    )
+    assert summary(more)["venue"] == "recorded spot"
+
+
+def test_a_file_of_two_venues_is_refused(tmp_path: Path) -> None:
+    """Spot and USD-M have symbols of one name: they are never one book."""
+    spot, usdm = data.find("cases/03_spot_prints_eight_decimals/solusdt.txt.gz"), data.find("cases/01_ps_is_not_coinm/usdm_2026.txt.gz")
+    for name in (b"BTCUSDT", b"SOLUSDT"):
+        mixed = edited(spot, tmp_path / "mixed", (b"SOLUSDT", name))
+        lines = (mixed.read_bytes() + gzip.decompress(usdm.read_bytes())).splitlines(keepends=True)
+        mixed.write_bytes(b"".join(line for line in lines if b"lastUpdateId" not in line))  # a book does not say whose it is
+        done = command("backtest", mixed)
+        assert done.returncode == 2
+        assert "holds messages of the spot and of the usdm dialect" in done.stderr
+    assert summary(mixed, "--symbols", "SOLUSDT")["venue"] == "recorded spot"
+    assert summary(mixed, "--symbols", "BTCUSDT")["venue"] == "recorded usdm"
+
+
+# -- scales --------------------------------------------------------------------------------------------------------------
+
+
+def converted(case: Path, output: Path, *arguments: str) -> dict[str, Any]:
+    done = command("convert", case, output, *arguments, "--json", "--force")
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_02_decimals_of_mark_price(tmp_path: Path) -> None:
+    cases = [data.find(f"cases/02_decimals_of_mark_price/{name}_mark_price.txt.gz") for name in ("with", "without")]
+    first, second = (converted(case, tmp_path / "x.events")["symbols"] for case in cases)
+    assert first == second == {"BTCUSDT": {"tick": "0.1", "quantum": "0.001", "source": "table of 2024-08-08"}}
+    alike(*(hft.backtest(case) for case in cases))
+    # The same of a symbol that no table knows.
+    new = [edited(case, tmp_path / str(n), (b"BTCUSDT", b"NEWUSDT"), (b"btcusdt", b"newusdt")) for n, case in enumerate(cases)]
+    first, second = (converted(case, tmp_path / "x.events")["symbols"] for case in new)
+    assert first == second == {"NEWUSDT": {"tick": "0.1", "quantum": "0.001", "source": "printed decimals"}}
+    alike(*(hft.backtest(case) for case in new))
+
+
+@pytest.mark.parametrize("line", [
+    b'{"e":"kline","E":1,"s":"NEWUSDT","k":{"o":"1.00000001"},"p":"0.00000001","q":"0.0000001"}',
+    b'{"e":"24hrTicker","E":1,"s":"NEWUSDT","p":"-0.1234567","b":"1.1234567","B":"1.12345","a":"1.1234567","A":"1.12345"}',
+    b'{"e":"forceOrder","E":1,"o":{"s":"NEWUSDT","p":"1.1234567","q":"1.12345"}}',
+    b'{"e":"trade","E":1,"s":"NEWUSDT","t":1,"p":"1.1234567","q":"1.12345","X":"INSURANCE_FUND","T":1723161255030,"m":false}',
+    b'{"e":"somethingNew","s":"NEWUSDT","b":[["1.1234567","1.12345"]],"p":"1.1234567"}',
+])  # fmt: skip
+def test_what_is_not_traded_on_tells_no_scale(tmp_path: Path, line: bytes) -> None:
+    case = data.find("cases/02_decimals_of_mark_price/without_mark_price.txt.gz")
+    path = edited(case, tmp_path / "x", (b"BTCUSDT", b"NEWUSDT"))
+    path.write_bytes(path.read_bytes() + b"1723161299030314667 " + line + b"\n")
+    assert converted(path, tmp_path / "x.events")["symbols"]["NEWUSDT"]["tick"] == "0.1"
+
+
+def test_03_spot_prints_eight_decimals(tmp_path: Path) -> None:
+    case = data.find("cases/03_spot_prints_eight_decimals/solusdt.txt.gz")
+    found = summary(case)
+    assert (found["fault"], found["spec_sources"]) == (None, {"SOLUSDT": "printed decimals"})
+    assert converted(case, tmp_path / "x.events")["symbols"]["SOLUSDT"]["tick"] == "0.01"
+    # The session was one of ETHUSDT, whose true tick the shipped table has.
+    true = hft.backtest(edited(case, tmp_path / "eth", (b"SOLUSDT", b"ETHUSDT"), (b"solusdt", b"ethusdt")))
+    guessed = hft.backtest(case)
+    for column in ("price", "qty"):
+        assert np.array_equal(guessed.fills[column], true.fills[column])
+
+
+def test_an_overflow_says_what_to_set(tmp_path: Path) -> None:
+    case = data.find("cases/03_spot_prints_eight_decimals/solusdt.txt.gz")
+    finest = ("--set", "feed.symbols.SOLUSDT.tick=0.00000001", "--set", "feed.symbols.SOLUSDT.step=0.00001")
+    done = command("backtest", case, *finest)
+    assert done.returncode == 6
+    assert "halted" in done.stdout
+    assert "set [feed.symbols.SOLUSDT] tick and step" in done.stderr
+    assert json.loads(command("backtest", case, *finest, "--json").stdout)["fault"] == "overflow"
+
+
+def test_09_the_scale_is_that_of_the_whole_input() -> None:
+    found = summary(data.find("cases/09_tick_changes/finer_after_10500_records.txt.gz"))
+    assert (found["rejected_messages"], found["gaps"], found["orders"]) == (0, 0, 29)
+
+
+# -- currencies ----------------------------------------------------------------------------------------------------------
+
+
+def named(case: Path, target: Path, symbol: bytes) -> Path:
+    return edited(case, target, (b'"s":"BTCUSD1"', b'"s":"%s"' % symbol))
+
+
+def test_18_quote_assets(tmp_path: Path) -> None:
+    case = data.find("cases/18_quote_assets/btcusd1.txt.gz")
+    assert summary(case)["quote"] == "USD1"
+    for symbol, quote in (("BTCU", "U"), ("BTCEURI", "EURI"), ("BTCXUSD", "XUSD"), ("BTCRLUSD", "RLUSD"), ("BTCFDUSD", "FDUSD"),
+                          ("ADAEUR", "EUR"), ("BTCUSDC_261225", "USDC"), ("NEWCOINUSDT", "USDT")):  # fmt: skip
+        assert hft.backtest(named(case, tmp_path / "x", symbol.encode())).summary.quote == quote
+
+
+def test_amounts_of_two_currencies_are_never_added(tmp_path: Path) -> None:
+    case = data.find("cases/18_quote_assets/btcusd1.txt.gz")
+    two = [named(case, tmp_path / symbol, symbol.encode()) for symbol in ("BTCXUSD", "BTCRLUSD")]
+    done = command("backtest", *two)
+    assert done.returncode == 2
+    assert "symbols quoted in RLUSD and XUSD" in done.stderr
+
+
+@pytest.mark.parametrize("symbol", ["BTCPYUSD", "BTCUSDX", "ZZZAEUR", "NOPE", "BTCGYEN"])
+def test_a_quote_asset_that_nothing_tells_is_asked_for(tmp_path: Path, symbol: str) -> None:
+    case = named(data.find("cases/18_quote_assets/btcusd1.txt.gz"), tmp_path / "x", symbol.encode())
+    done = command("backtest", case)
+    assert done.returncode == 2
+    assert f"{symbol}: its quote asset can't be told by its name" in done.stderr
+    assert f"set [feed.symbols.{symbol}] tick, step and quote" in done.stderr
+    key = f"feed.symbols.{symbol}"
+    given = summary(case, "--set", f"{key}.tick=0.1", "--set", f"{key}.step=0.001", "--set", f"{key}.quote=GYEN")
+    assert (given["quote"], given["spec_sources"]) == ("GYEN", {symbol: "settings"})
+    # Tick and step alone do not make it dollars.
+    assert command("backtest", case, "--set", f"{key}.tick=0.1", "--set", f"{key}.step=0.001").returncode == 2
