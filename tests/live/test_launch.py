@@ -124,9 +124,9 @@ def test_ctrl_c_while_the_venue_does_not_answer(tmp_path: Path) -> None:
         at = f"127.0.0.1:{silent.getsockname()[1]}"
         with started("live", *QUICK, "--rest-url", f"http://{at}", "--ws-url", f"ws://{at}", cwd=tmp_path) as process:
             silent.settimeout(60)
-            silent.accept()             # asked, and never answered
-            process.send_signal(signal.SIGINT)
-            _, problems = process.communicate(timeout=20)
+            with silent.accept()[0]:    # asked, and never answered
+                process.send_signal(signal.SIGINT)
+                _, problems = process.communicate(timeout=20)
     assert process.returncode == 130
     assert "stopped before the run began" in problems
 
