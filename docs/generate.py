@@ -95,7 +95,7 @@ def commands() -> str:
 EXIT_TEXTS = {
     ExitCode.OK: "success",
     ExitCode.USAGE: "a usage or configuration error; nothing was started",
-    ExitCode.UNREACHABLE: "the venue can't be reached",
+    ExitCode.UNREACHABLE: "the venue can't be reached, or a running engine does not answer",
     ExitCode.DAMAGED: "a database, journal or capture is damaged",
     ExitCode.STRATEGY: "a strategy of yours raised (not yet: this version runs none but its own)",
     ExitCode.HALTED: "trading halted by itself",

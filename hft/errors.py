@@ -28,7 +28,7 @@ class ExitCode(enum.IntEnum):
     USAGE = 2
     """A usage or configuration error; nothing was started."""
     UNREACHABLE = 3
-    """The venue can't be reached."""
+    """The venue can't be reached, or an engine does not answer."""
     DAMAGED = 4
     """A database, journal or capture is damaged."""
     STRATEGY = 5
@@ -112,6 +112,12 @@ class NotBuiltError(UsageError):
 
 class VenueUnreachable(HftError):
     """The venue refused, timed out, or answers with an error that asking again does not mend: exit code 3."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
+class Unanswered(HftError):
+    """An engine runs and does not answer: exit code 3."""
 
     exit_code = ExitCode.UNREACHABLE
 

@@ -37,7 +37,9 @@ from hft.job import Job
 from hft.log import close_log, get_logger, open_log
 from hft.marketdata import build_feed, log_event, stream_of_trades
 from hft.parent import Parent
+from hft.pauses import Pauses
 from hft.periodic import Links, put_rows
+from hft.persistence.files import RunFiles, rescue_path
 from hft.persistence.rows import scales
 from hft.persistence.writer import Writer, WriterError
 from hft.signals import STOPPING, WITHOUT_MEANING, exit_code, stopping
@@ -48,6 +50,8 @@ from hft.wiring import build_engine, together
 TICK_S = 0.01
 """The engine's timer: internal events, kill switch, state page."""
 HOUSEKEEPING_S = 0.5
+NOTICE_S = 5.0
+"""Between a halt and the end of its run: for those who ask `/health` now and then."""
 
 SILENT_TICKERS = 2000
 """So many bookTickers without a trade say that the trade stream is not there: there are three to a trade."""
@@ -87,15 +91,19 @@ class Session:
         self.sources = {each.spec.name: each.source for each in resolved}
         self.journal = Journal(strategy.performance.persist_channel_size)               # 2. records, and who keeps them
         self.writer = self._writer()
-        self.page = self._page(persistence.beside(".state"))                            # 3. the window for others, and the lock
+        self.files = RunFiles(self.writer.path)
+        self.page = self._page(persistence.beside(".state"))                            # 3. the window for others, and its lock
         with self._sound():
+            latched = self.writer.latched()
             self.opened = self.writer.open_run(
                 strategy_id=strategy.strategy_id, version=VERSION, venue=self.venue.name,
                 settings=msgspec.to_builtins(self.config), started_ns=self.started_ns,
             )
         self.page.set_run(self.opened.run, self.opened.run_id)
+        self.files.watch(self.page.path)
         self.engine = build_engine(                                                     # 4. the engine
             self.config, self.specs, run=self.opened.run, page=self.page, journal=self.journal, trade_source=self.trades,
+            kill="kill_latched" if latched else None,
             log=self.recorder.log if self.recorder is not None else None,
         )
         self._record_run()
@@ -236,8 +244,13 @@ class Session:
         waits = 0
         heard = False
         capacity = self.config.strategy.performance
+        pauses = Pauses(HOUSEKEEPING_S)
         while True:
             await asyncio.sleep(HOUSEKEEPING_S)
+            if lost_s := pauses.lost_s():
+                log.warning("the engine did not run: stopped, suspended, or short of processor time", seconds=round(lost_s, 1))
+            if missing := self.files.missing():
+                await self._halt_without(missing)
             heard = heard or self._heard_trades()
             self.page.channel(0, "persist", self.journal.capacity, self.journal.used, self.engine.journal_waits)
             if self.engine.journal_waits != waits:
@@ -259,6 +272,17 @@ class Session:
             if self.engine.killed != was_killed:
                 was_killed = self.engine.killed
                 log.warning("kill switch " + ("on" if was_killed else "released"), reason=self.engine.kill_reason)
+
+    async def _halt_without(self, missing: list[str]) -> None:
+        """What this engine writes is lost, and others can't see it or reach it: trading halts, and `/health` says so a while."""
+        self.page.flag("files_gone")
+        self.engine.kill(True, self.clock.now())
+        log.error("a file of the run was deleted or replaced; trading halted", files=",".join(missing))
+        await asyncio.sleep(NOTICE_S)
+        raise TradingHalted(
+            "deleted or replaced while the engine ran, which halted", where=missing[0],
+            do="leave the files of a run where they are; `hft kill --release` lets the next one trade",
+        )
 
     def _heard_trades(self) -> bool:
         """Whether trades were heard, or their silence was told: a venue takes a subscription to a stream that it never sends."""
@@ -296,6 +320,8 @@ class Session:
                 raise self.writer.failed or WriterError("records could not be stored in time", where=self.writer.path)
             summary = msgspec.to_builtins(self.summary)
             await asyncio.to_thread(self.writer.close_run, ended_ns=self.ended_ns, summary=summary)
+            if self.files.database_gone:
+                self._rescue()
         except Exception as error:
             log.error("not everything could be written", path=self.writer.path, left=self.writer.lag, why=str(error))
             self.failure = self.failure or error
@@ -306,6 +332,18 @@ class Session:
         self.page.flag("stopping", False)
         self.page.flag("running", False)
         return self.summary
+
+    def _rescue(self) -> None:
+        """The database was deleted under the run, and its file goes with this process: a copy goes beside where it was."""
+        path = rescue_path(self.writer.path, self.opened.run_id)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.writer.copy_to(path)
+            path.chmod(0o600)
+        except (OSError, apsw.Error) as error:
+            log.error("the database was deleted, and what the run wrote is lost with it", why=str(error))
+        else:
+            log.warning("the database was deleted or replaced; what it held is in a copy", copy=str(path))
 
     async def _beat(self) -> None:
         """The engine's own timer has ended."""
@@ -324,7 +362,7 @@ class Session:
         """Give back what `open` took; safe after a failed `open`."""
         if self.recorder is not None and not hasattr(self, "feed"):
             self.recorder.discard()
-        for name in ("writer", "page"):
+        for name in ("writer", "files", "page"):        # the lock after the database, see `DatabaseLock.close`
             if hasattr(self, name):
                 getattr(self, name).close()
         if hasattr(self, "rest"):

@@ -17,7 +17,7 @@ LAYERS = [
     {"_core"},
     {"errors", "version"},
     {"config"},
-    {"log", "job", "summary", "child", "parent", "signals"},
+    {"log", "job", "summary", "child", "parent", "signals", "pauses"},
     {"feed", "persistence"},
     {"wiring", "periodic", "marketdata"},
     {"exchange", "monitoring", "bench", "backtesting"},

@@ -283,4 +283,4 @@ cdef class Engine(FrameSink):
     cdef int _outlet(self, bint has_writer) except -1
     cdef int _apply(self, int kind, int arg, int64_t now_ns, bytes body, uint64_t cycles)
     cdef int _start(self, str kill, bint trading) except -1
-    cdef _latched(self)
+    cdef _latched(self, bint elsewhere)

@@ -72,7 +72,8 @@ cdef class Engine(FrameSink):
         The inputs come from a run log: what a live engine finds out for itself, a full journal and a request for the kill
         switch, comes as an input too (`journal_full`, `kill`), and whoever drives it drains the journal in time.
     kill : str, optional
-        Start with the kill switch on, for this reason (its name in docs/status.md), as the run that was recorded did.
+        Start with the kill switch on: `replayed`, for this reason (its name in docs/status.md), as the run that was recorded
+        did; else as latched, whatever the page says.
     trading : bool
         False: a market that nobody trades on, for a recorder.
     **settings
@@ -137,17 +138,17 @@ cdef class Engine(FrameSink):
             if kill is not None:
                 engine_kill(self.c, True, status_table.CODES[kill], self.c.out.page.header.start_ns)
         else:
-            self._latched()
+            self._latched(kill is not None)
         return 0
 
-    cdef _latched(self):
-        """The switch as the last run left it, or as somebody turned it since."""
+    cdef _latched(self, bint elsewhere):
+        """The switch as the last run left it, or as somebody turned it since: on if the page or the database has it on."""
         cdef Page* page = self.c.out.page
         cdef int request = page_kill_poll(page)
-        cdef bint on = request == 1 if request else page.header.kill_on != 0
+        cdef bint on = elsewhere or (request == 1 if request else page.header.kill_on != 0)
         page_kill_set(page, False, 0, page.header.start_ns)
         if on:
-            engine_kill(self.c, True, KILL_REQUEST if request else KILL_LATCHED, page.header.start_ns)
+            engine_kill(self.c, True, KILL_REQUEST if request == 1 else KILL_LATCHED, page.header.start_ns)
 
     # --- inputs
 

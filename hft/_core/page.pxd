@@ -48,6 +48,7 @@ cdef enum PageFlag:             # bits of `flags`
     PAGE_HALTED = 4             # trading halted by itself: a fault, or the writer failed
     PAGE_WRITER_FAILED = 8
     PAGE_RECORDING_BROKEN = 16  # something is missing in the recording; trading goes on
+    PAGE_FILES_GONE = 32        # a file of the run was deleted or replaced
 
 cdef enum PageHistogram:
     HIST_TICK_TO_TRADE = 0      # read of the frame to the order accepted by the broker's entry (SEMANTICS 31)

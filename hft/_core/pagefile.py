@@ -6,9 +6,14 @@ import fcntl
 import mmap
 import os
 import stat
+import time
 
 MAGICS = (b"HFTPAGE\x00", b"HFTPAGE\x01")
 """How a page's file begins: complete, and while it is being set up (PAGE_MAGIC and PAGE_SETUP of page.pxd)."""
+
+
+TRIES, PAUSE_S = 10, 0.01
+"""How often, and how far apart, the lock is tried."""
 
 
 class PageError(ValueError):
@@ -22,11 +27,8 @@ def own_file(path: str, size: int) -> tuple[int, mmap.mmap]:
         info = os.fstat(fd)
         if not stat.S_ISREG(info.st_mode):
             raise PageError(f"{path}: not a plain file")
-        # The lock goes with the process, however it dies; a pid in the file would outlive it.
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise PageError(f"{path}: another engine is running on it") from None
+        if not _lock(fd):
+            raise PageError(f"{path}: another engine is running on it")
         head = os.pread(fd, 8, 0)
         if head not in (b"", *MAGICS) and any(os.pread(fd, info.st_size, 0)):
             raise PageError(f"{path}: not a state page of hft; move it away or name another file")
@@ -39,3 +41,30 @@ def own_file(path: str, size: int) -> tuple[int, mmap.mmap]:
     except BaseException:
         os.close(fd)
         raise
+
+
+def _lock(fd: int) -> bool:
+    """Take the lock, which goes with the process, however it dies; a pid in the file would outlive it.
+
+    `is_owned` may have it for a moment, so it is tried for a little while.
+    """
+    for _ in range(TRIES):
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(PAUSE_S)
+        else:
+            return True
+    return False
+
+
+def is_owned(path: str | os.PathLike[str]) -> bool:
+    """Whether a process has the page at `path`, running, stopped or hanging. Raises `OSError` where it can't be read."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False

@@ -105,6 +105,8 @@ def _rows(db: Any, table: str, run: int) -> Table:
     cursor = db.execute(f"SELECT * FROM {table} WHERE run = ?", (run,))
     for values in cursor:
         row = dict(zip((column[0] for column in cursor.getdescription()), values, strict=True))
+        if table == "kill_switch" and row["seq"] < 0:
+            continue                            # `hft kill` after the run, see `hft.persistence.latch`
         if table != "performance_metrics" or not row["name"].startswith(MEASURED):
             found[tuple(row[key] for key in KEYS[table])] = row
     return found

@@ -16,8 +16,8 @@ def kill(
 ) -> int:
     """Trip or release the kill switch.
 
-    Open orders are cancelled and no new one is sent. The switch latches: it survives a restart and `hft live --fresh`,
-    until `hft kill --release`.
+    Open orders are cancelled and no new one is sent. The switch latches, on the state page and in the database: it survives a
+    restart and `hft live --fresh`, until `hft kill --release`. An engine that runs and does not answer is exit code 3.
 
     \b
     hft kill
@@ -27,5 +27,6 @@ def kill(
 
     from hft.monitoring.kill import trip
 
-    print(trip(chosen.strategy.persistence.beside(".state"), release=release))
+    persistence = chosen.strategy.persistence
+    print(trip(persistence.beside(".state"), persistence.database_path, release=release))
     return 0

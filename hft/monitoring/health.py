@@ -73,6 +73,8 @@ def _reasons(state: PageState) -> Iterator[str]:
         yield f"writer_behind: {state.journal_used} of {state.journal_capacity} journal records wait for the database"
     if state.recording_broken:
         yield "recording_broken: something is missing in the recording"
+    if state.files_gone:
+        yield "files_gone: the database, its folder or the state page was deleted or replaced; trading halted"
     if state.halted:
         yield "halted: trading halted by itself"
     if state.kill.on:

@@ -1,34 +1,71 @@
-"""The kill switch from outside: one atomic write into the state page."""
+"""The kill switch from outside: one atomic write into the state page, and a row in the database where no engine runs."""
 
 from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 
+from hft._core.page import StatePage
+from hft._core.pagefile import is_owned
+from hft.errors import Unanswered
 from hft.monitoring.page import open_page, view
+from hft.persistence import latch
+from hft.persistence.files import is_locked
+
+PathLike = str | os.PathLike[str]
 
 
-def trip(path: str | os.PathLike[str], *, release: bool = False, wait_s: float = 1.0) -> str:
+def trip(path: PathLike, database: PathLike | None = None, *, release: bool = False, wait_s: float = 1.0) -> str:
     """Trips (or releases) the kill switch of the engine on this page, and says in one line what came of it.
 
-    A running engine answers within its 10 ms timer; for up to `wait_s` its answer is waited for. Without one the request
-    stays on the page and the next engine on it begins with it.
+    A running engine answers within its 10 ms timer; for up to `wait_s` its answer is waited for. Where no engine runs the
+    request stays on the page, and in the database, and the next engine begins with it.
 
-    Raises `UsageError` where the page is missing, not ours, or can't be written.
+    Raises `Unanswered` where an engine runs and does not answer, `UsageError` where the page is missing, not ours, or can't be
+    written, and where the database can't be.
     """
+    now_ns = time.time_ns()
+    word = "released" if release else "tripped"
+    if database is not None and not Path(path).exists() and Path(database).exists():
+        return _without_page(path, database, word, now_ns)
     page = open_page(path, writable=True)
     try:
-        page.request_kill(not release, time.time_ns())
-        word = "released" if release else "tripped"
-        until = time.monotonic() + wait_s
-        while True:
-            state = view(page.read(), time.monotonic_ns())
-            if state.kill.requested is None:
-                return f"kill switch {word}; the engine (pid {state.pid}) has it {'on' if state.kill.on else 'off'}"
-            if state.life not in ("running", "stopping"):
-                return f"kill switch {word}; no engine is running, the next one on {os.fspath(path)} begins with it"
-            if time.monotonic() >= until:
-                return f"kill switch {word}; the engine (pid {state.pid}) has not answered within {wait_s:g} s"
-            time.sleep(0.005)
+        page.request_kill(not release, now_ns)
+        return _answer(page, path, database, word, now_ns, wait_s)
     finally:
         page.close()
+
+
+def _answer(page: StatePage, path: PathLike, database: PathLike | None, word: str, now_ns: int, wait_s: float) -> str:
+    until = time.monotonic() + wait_s
+    while True:
+        state = view(page.read(), time.monotonic_ns())
+        if state.kill.requested is None:
+            return f"kill switch {word}; the engine (pid {state.pid}) has it {'on' if state.kill.on else 'off'}"
+        if not is_owned(path):
+            if database is not None:
+                _refuse_if_running(path, database)
+                latch.turn(database, word == "tripped", now_ns)
+            return f"kill switch {word}; no engine is running, the next one on {os.fspath(path)} begins with it"
+        if time.monotonic() >= until:
+            raise Unanswered(
+                f"the engine (pid {state.pid}, {state.life}) has not answered within {wait_s:g} s; the request stays on the page",
+                where=os.fspath(path), do=f"let it go on with `kill -CONT {state.pid}`, or end it with `kill -KILL {state.pid}`",
+            )
+        time.sleep(0.005)
+
+
+def _without_page(path: PathLike, database: PathLike, word: str, now_ns: int) -> str:
+    """The page was deleted, and with it the way to an engine; the database has the switch too."""
+    _refuse_if_running(path, database)
+    latch.turn(database, word == "tripped", now_ns)
+    return f"kill switch {word}; no engine is running, the next one on {os.fspath(database)} begins with it"
+
+
+def _refuse_if_running(path: PathLike, database: PathLike) -> None:
+    if is_locked(database):
+        raise Unanswered(
+            f"an engine is running on {os.fspath(database)}, but not on this state page, which was deleted or replaced",
+            where=os.fspath(path), do="it halts by itself; stop it with Ctrl-C or SIGTERM",
+        )

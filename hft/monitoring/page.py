@@ -131,6 +131,7 @@ class PageState(msgspec.Struct, frozen=True):
     halted: bool
     writer_failed: bool
     recording_broken: bool
+    files_gone: bool
     kill: Kill
     counters: dict[str, int]
     messages: dict[str, int]
@@ -206,6 +207,7 @@ def view(raw: dict[str, Any], monotonic_ns: int) -> PageState:
         halted="halted" in flags,
         writer_failed="writer_failed" in flags,
         recording_broken="recording_broken" in flags,
+        files_gone="files_gone" in flags,
         kill=Kill(header["kill_on"], header["kill_reason"], header["kill_since_ns"], header["kill_requested"]),
         messages=counters.pop("messages"),
         rejects=counters.pop("rejects"),

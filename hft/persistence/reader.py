@@ -169,8 +169,8 @@ class RunDatabase:
         return {position.symbol: position for position in found}
 
     def kill_changes(self, run: int | str | None = None) -> list[KillChange]:
-        """Every time a run's kill switch changed."""
-        return list(self._select(KillChange, "kill_switch WHERE run = ? ORDER BY seq", self._number(run)))
+        """Every time a run's kill switch changed, and was changed since: those have a negative `seq`."""
+        return list(self._select(KillChange, "kill_switch WHERE run = ? ORDER BY seq < 0, abs(seq)", self._number(run)))
 
     def snapshots(self, run: int | str | None = None) -> list[Snapshot]:
         """A run's periodic snapshots, oldest first."""

@@ -19,7 +19,7 @@ import msgspec
 from hft._core.journal import Journal, records, sound
 from hft._core.types import Spec
 from hft.errors import DamagedData, ExitCode, HftError
-from hft.persistence import rows, schema
+from hft.persistence import latch, rows, schema
 
 T = TypeVar("T")
 
@@ -119,6 +119,10 @@ class Writer:
 
     # a run
 
+    def latched(self) -> bool:
+        """Whether the database has the kill switch on. Before `start`."""
+        return latch.is_on(self._db)
+
     def open_run(self, *, strategy_id: str, version: str, venue: str, settings: Mapping[str, Any], started_ns: int) -> OpenedRun:
         """Adds the row of `runs` and numbers the journal's records from 1 under it. Before `start`."""
         opened = self._transact(lambda: self._insert_run(strategy_id, version, venue, settings, started_ns), OPEN_RUN_S)
@@ -166,6 +170,10 @@ class Writer:
             with contextlib.suppress(*_RETRIED):  # a reader is at it: whoever closes the database last sees to the log
                 self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         return done
+
+    def copy_to(self, path: str | os.PathLike[str]) -> None:
+        """The whole database into a new file, also where its own was deleted meanwhile. After `stop`. Raises `apsw.Error`."""
+        self._db.execute("VACUUM INTO ?", (os.fspath(path),))
 
     def close(self) -> None:
         """Closes the database. After `stop`; safe to call again."""

@@ -8,9 +8,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+from hft.errors import UsageError
+from hft.monitoring.page import PageReader, PageState
 
 HFT = [sys.executable, "-P", "-m", "hft"]     # -P: as the installed command, which does not look for modules where it is run
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,6 +58,32 @@ def exchange(*arguments: str, cwd: Path) -> Iterator[dict[str, Any]]:
         line = process.stdout.readline()
         assert line, process.communicate()[1]
         yield json.loads(line)
+
+
+def until(condition: Callable[[], Any], what: str, timeout_s: float = 60.0) -> Any:
+    """What `condition` gives as soon as it is true."""
+    give_up = time.monotonic() + timeout_s
+    while not (found := condition()):
+        assert time.monotonic() < give_up, f"not within {timeout_s:g} s: {what}"
+        time.sleep(0.02)
+    return found
+
+
+def page_of(folder: Path) -> PageState | None:
+    """The state page of the engine in a folder, once there is one."""
+    with contextlib.suppress(UsageError):
+        return PageReader(folder / "data" / "strategy.state").read()
+    return None
+
+
+def trading(folder: Path) -> PageState:
+    """Wait until the engine in this folder trades, every book in sync."""
+
+    def ready() -> PageState | None:
+        page = page_of(folder)
+        return page if page is not None and page.life == "running" and all(each.synced for each in page.symbols) else None
+
+    return until(ready, "an engine that trades")
 
 
 def children(pid: int) -> list[int]:

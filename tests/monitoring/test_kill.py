@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from hft.errors import UsageError
+from hft.errors import Unanswered, UsageError
 from hft.monitoring.kill import trip
 from tests.monitoring.conftest import BTC, Engine
 
@@ -52,9 +52,13 @@ def test_without_an_engine_the_next_one_begins_with_it(engine, path):
     successor.page.close()
 
 
-def test_an_engine_that_does_not_answer_is_named(engine, path):
-    engine.beat(ago_s=-0.9)
-    assert "has not answered" in trip(path, wait_s=0)
+@pytest.mark.parametrize("ago_s", [0, 60])
+def test_an_engine_that_does_not_answer_is_no_success(engine, path, ago_s):
+    """Running by its heartbeat or not: its process has the page."""
+    engine.beat(ago_s=ago_s)
+    with pytest.raises(Unanswered, match=r"has not answered within 0.1 s.*kill -CONT"):
+        trip(path, wait_s=0.1)
+    assert engine.page.kill_poll() == 1
 
 
 def test_no_page_says_what_to_do(tmp_path):

@@ -1,0 +1,154 @@
+"""The files of a run: a database that one engine at a time writes, and files that must stay where they are while it does."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import struct
+from collections.abc import Iterable
+from pathlib import Path
+
+from hft.errors import UsageError
+
+LOCKED_BYTE = 1 << 62
+"""Far beyond the bytes that SQLite itself locks, so that the two never meet."""
+
+_FLOCK = "@hhqqi4x"
+"""`struct flock`: type, whence, start, length, pid."""
+
+
+class DatabaseLock:
+    """Says that an engine writes this database, for as long as it is held and the process lives.
+
+    The lock is on the database itself, beside that on the state page: who deletes the page does not let a second engine in.
+
+    Raises `UsageError` where another engine has it.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = os.fspath(path)
+        self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            _lock(self._file)
+        except BlockingIOError:
+            os.close(self._file)
+            raise UsageError(
+                "another engine is running on it", where=self.path,
+                do="stop the other engine, or change [strategy.persistence] database_path",
+            ) from None
+
+    def close(self) -> None:
+        """Let others have it. After the database was closed: to close any descriptor of a file drops SQLite's own locks on it."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+
+def is_locked(path: str | os.PathLike[str]) -> bool:
+    """Whether an engine writes the database at `path`; False where there is none."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            return _is_locked(file)
+        finally:
+            os.close(file)
+    return False
+
+
+if hasattr(fcntl, "F_OFD_SETLK"):       # Linux: the lock is the descriptor's, whatever else of this process closes the file
+
+    def _lock(file: int) -> None:
+        fcntl.fcntl(file, fcntl.F_OFD_SETLK, struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, LOCKED_BYTE, 1, 0))
+
+    def _is_locked(file: int) -> bool:
+        wanted = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, LOCKED_BYTE, 1, 0)
+        return bool(struct.unpack(_FLOCK, fcntl.fcntl(file, fcntl.F_OFD_GETLK, wanted))[0] != fcntl.F_UNLCK)
+
+else:
+
+    def _lock(file: int) -> None:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, LOCKED_BYTE)
+        except PermissionError:
+            raise BlockingIOError from None
+
+    def _is_locked(file: int) -> bool:
+        try:
+            _lock(file)
+        except BlockingIOError:
+            return True
+        return False
+
+
+class FilesInPlace:
+    """Files that a process has open, and that must be found at their paths for as long as it runs.
+
+    What is deleted or replaced under a process that has it open is written on, and lost without an error.
+
+    Parameters
+    ----------
+    paths : iterable of path
+        They are there now.
+    """
+
+    def __init__(self, paths: Iterable[str | os.PathLike[str]]) -> None:
+        self._files = {os.fspath(path): _identity(path) for path in paths}
+
+    def missing(self) -> list[str]:
+        """The paths at which there is no longer the same file."""
+        return [path for path, identity in self._files.items() if _identity(path) != identity]
+
+
+class RunFiles:
+    """A run's database and state page: this engine's alone, and watched.
+
+    Parameters
+    ----------
+    database : path
+        It is there already; the lock on it is held until `close`.
+    """
+
+    def __init__(self, database: str | os.PathLike[str]) -> None:
+        self.database = os.fspath(database)
+        self.gone: list[str] = []
+        """What `missing` found last."""
+        self._lock = DatabaseLock(database)
+        self._in_place: FilesInPlace | None = None
+
+    def watch(self, page: str | os.PathLike[str]) -> None:
+        """From now on: the database, what SQLite has beside it, and the page."""
+        paths = [self.database, f"{self.database}-wal", f"{self.database}-shm", os.fspath(page)]
+        self._in_place = FilesInPlace(path for path in paths if os.path.exists(path))
+
+    def missing(self) -> list[str]:
+        """The paths at which there is no longer the file that the run writes."""
+        self.gone = self._in_place.missing() if self._in_place is not None else []
+        return self.gone
+
+    @property
+    def database_gone(self) -> bool:
+        """Whether `missing` found the database, or what belongs to it."""
+        return any(path.startswith(self.database) for path in self.gone)
+
+    def close(self) -> None:
+        """Let the next engine have the database. After it was closed, see `DatabaseLock.close`."""
+        self._lock.close()
+
+
+def _identity(path: str | os.PathLike[str]) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def rescue_path(database: str | os.PathLike[str], run_id: str) -> Path:
+    """Where a run's records go when their database was deleted under it: beside it, by a name that nothing else has.
+
+    >>> rescue_path("data/strategy.db", "20260921T141320Z-7").name
+    'strategy.rescued-20260921T141320Z-7.db'
+    """
+    path = Path(database)
+    return path.with_name(f"{path.stem}.rescued-{run_id}{path.suffix}")

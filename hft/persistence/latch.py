@@ -1,0 +1,45 @@
+"""The kill switch as the database has it: on or off, whatever becomes of the state page.
+
+A running engine writes each change as a record of its run. While none runs, `hft kill` adds a row to the newest run itself; its
+`seq` is negative, since it is no record of that run's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+import apsw
+
+from hft.errors import UsageError
+from hft.persistence import schema
+
+_NEWEST = "SELECT is_on FROM kill_switch ORDER BY run DESC, seq < 0 DESC, abs(seq) DESC LIMIT 1"
+_TURN = """
+INSERT INTO kill_switch (run, seq, ts_ns, is_on, reason)
+SELECT run, coalesce((SELECT min(seq) FROM kill_switch AS k WHERE k.run = runs.run AND seq < 0), 0) - 1, ?, ?, 'kill_requested'
+FROM runs ORDER BY run DESC LIMIT 1
+"""
+
+
+def is_on(db: apsw.Connection) -> bool:
+    """How the switch was turned last; off where it never was."""
+    return bool(db.execute(_NEWEST).get)
+
+
+def turn(path: str | os.PathLike[str], on: bool, ts_ns: int) -> None:
+    """Turn the switch in a database that no engine has; nothing is to be done where there is none, or no run in it yet.
+
+    Raises what `schema.create_or_open` raises, and `UsageError` where the database can't be written.
+    """
+    if not Path(path).exists():
+        return
+    with contextlib.closing(schema.create_or_open(path)) as db:
+        try:
+            with db:
+                if is_on(db) != on:
+                    db.execute(_TURN, (ts_ns, on))
+        except (apsw.BusyError, apsw.ReadOnlyError, apsw.FullError, apsw.IOError) as error:
+            do = "free the database and try again; until then it has the switch as it was"
+            raise UsageError(f"the kill switch can't be written ({error})", where=os.fspath(path), do=do) from None

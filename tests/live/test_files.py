@@ -1,0 +1,89 @@
+"""Files that are deleted or replaced under a running engine: it halts, says so, and lets no second one in beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from hft.persistence.reader import RunDatabase
+from tests.live.processes import hft, started, trading, until
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
+
+
+def health(port: int) -> list[str] | None:
+    """The reasons why not; None before there is an answer."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=10) as answer:
+            reasons: list[str] = json.load(answer)["reasons"]
+    except urllib.error.HTTPError as refused:
+        with refused:
+            reasons = json.load(refused)["reasons"]
+    except OSError:
+        return None
+    return reasons
+
+
+@pytest.mark.parametrize("gone", ["data/strategy.db", "data/strategy.state", "data/strategy.db-wal", "data"])
+def test_a_file_that_vanishes_halts_trading(gone: str, tmp_path: Path) -> None:
+    port = free_port()
+    with started("live", "--headless", "--json", "--monitor-port", str(port), cwd=tmp_path) as process:
+        trading(tmp_path)
+        until(lambda: health(port) == [], "a healthy engine")
+        path = tmp_path / gone
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        reasons = until(lambda: [each for each in health(port) or [] if each.startswith("files_gone")], "the reason in /health")
+        assert "deleted or replaced" in reasons[0]
+        out, problems = process.communicate(timeout=60)
+    assert process.returncode == 6
+    told = [line for line in problems.splitlines() if line.startswith("hft: ")]
+    assert len(told) == 1
+    assert "deleted or replaced while the engine ran" in told[0]
+    assert "strategy." in told[0]
+    assert json.loads(out)["kill_switch"] is not None
+    if gone != "data/strategy.state":           # what the run wrote is not lost with its file
+        rescued, = (tmp_path / "data").glob("strategy.rescued-*.db")
+        with RunDatabase(rescued) as database:
+            assert database.problems() == []
+            assert len(database.orders()) == json.loads(out)["orders"]
+            assert database.runs()[0].ended_ns is not None
+
+
+def test_a_file_that_is_replaced_is_not_the_same_file(tmp_path: Path) -> None:
+    with started("live", "--headless", "--json", "--no-monitor", cwd=tmp_path) as process:
+        trading(tmp_path)
+        database = tmp_path / "data" / "strategy.db"
+        shutil.copy(database, tmp_path / "copy.db")
+        (tmp_path / "copy.db").rename(database)
+        _, problems = process.communicate(timeout=60)
+    assert process.returncode == 6
+    assert "strategy.db: deleted or replaced" in problems
+
+
+def test_without_its_state_page_an_engine_keeps_others_from_its_database(tmp_path: Path) -> None:
+    with started("live", "--headless", "--json", "--no-monitor", cwd=tmp_path) as process:
+        page = trading(tmp_path)
+        os.kill(page.pid, signal.SIGSTOP)       # it can't notice anything meanwhile
+        (tmp_path / "data" / "strategy.state").unlink()
+        unreached = hft("kill", cwd=tmp_path)
+        second = hft("live", "--headless", "--json", "--no-monitor", "--duration", "1", cwd=tmp_path)
+        os.kill(page.pid, signal.SIGCONT)
+        process.communicate(timeout=60)
+    assert (second.returncode, second.stdout) == (2, "")
+    assert "strategy.db: another engine is running on it" in second.stderr
+    assert (unreached.returncode, unreached.stdout) == (3, "")
+    assert "not on this state page" in unreached.stderr
+    assert process.returncode == 6

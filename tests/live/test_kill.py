@@ -1,0 +1,101 @@
+"""The kill switch of a real engine: latched in two places, and never said to be tripped where nobody answered."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from hft.persistence.reader import RunDatabase
+from tests.live.processes import hft, started, summary, trading, until
+
+QUICK = ("--headless", "--json", "--no-monitor")
+DATABASE, PAGE = "data/strategy.db", "data/strategy.state"
+
+
+def run(folder: Path) -> str | None:
+    """One short run: why its kill switch is on."""
+    found: str | None = summary(hft("live", *QUICK, "--duration", "1", cwd=folder))["kill_switch"]
+    return found
+
+
+def test_the_switch_outlives_its_state_page(tmp_path: Path) -> None:
+    with started("live", *QUICK, cwd=tmp_path) as process:
+        trading(tmp_path)
+        assert "has it on" in hft("kill", cwd=tmp_path).stdout
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    (tmp_path / PAGE).unlink()
+    assert run(tmp_path) == "kill_latched"
+    (tmp_path / PAGE).unlink()
+    done = hft("kill", "--release", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "no engine is running" in done.stdout
+    assert run(tmp_path) is None
+
+
+def test_the_switch_outlives_its_database(tmp_path: Path) -> None:
+    assert run(tmp_path) is None
+    assert "no engine is running" in hft("kill", cwd=tmp_path).stdout
+    for path in (tmp_path / "data").glob("strategy.db*"):
+        path.unlink()
+    assert run(tmp_path) == "kill_requested"
+
+
+@pytest.mark.parametrize("lost", [PAGE, None])
+def test_a_switch_that_is_turned_while_nothing_runs_is_in_both(lost: str | None, tmp_path: Path) -> None:
+    assert run(tmp_path) is None
+    for release in (False, True, False):
+        done = hft("kill", *["--release"] * release, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    if lost is not None:
+        (tmp_path / lost).unlink()
+    assert run(tmp_path) is not None
+    assert "no engine is running" in hft("kill", "--release", cwd=tmp_path).stdout
+    if lost is not None:
+        (tmp_path / lost).unlink()
+    assert run(tmp_path) is None
+    with RunDatabase(tmp_path / DATABASE) as database:
+        assert [(change.seq, change.is_on) for change in database.kill_changes(1)] == [(-1, True), (-2, False), (-3, True)]
+        assert database.kill_changes(2)[-1].is_on is False
+
+
+def test_a_frozen_engine_is_not_no_engine(tmp_path: Path) -> None:
+    with started("live", *QUICK, cwd=tmp_path) as process:
+        pid = trading(tmp_path).pid
+        os.kill(pid, signal.SIGSTOP)
+        until(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T", "a stopped engine")
+        done = hft("kill", cwd=tmp_path)
+        os.kill(pid, signal.SIGCONT)
+        assert (done.returncode, done.stdout) == (3, "")
+        assert len(done.stderr.splitlines()) == 1
+        assert f"pid {pid}" in done.stderr
+        assert "has not answered" in done.stderr
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=60)
+    assert json.loads(out)["kill_switch"] == "kill_requested"       # acted upon as soon as it ran
+
+
+def test_a_dead_engine_is_no_engine(tmp_path: Path) -> None:
+    with started("live", *QUICK, cwd=tmp_path) as process:
+        os.kill(trading(tmp_path).pid, signal.SIGKILL)
+        process.communicate(timeout=60)
+    assert "no engine is running" in hft("kill", cwd=tmp_path).stdout
+    assert run(tmp_path) is not None
+
+
+def test_a_database_that_can_t_be_written_is_said(tmp_path: Path) -> None:
+    import apsw
+
+    assert run(tmp_path) is None
+    other = apsw.Connection(str(tmp_path / DATABASE))
+    other.execute("BEGIN IMMEDIATE")
+    done = hft("kill", cwd=tmp_path)
+    other.execute("ROLLBACK")
+    other.close()
+    assert done.returncode == 2
+    assert "strategy.db: the kill switch can't be written" in done.stderr
+    assert run(tmp_path) == "kill_requested"
