@@ -100,7 +100,7 @@ class Session:
                 settings=msgspec.to_builtins(self.config), started_ns=self.started_ns,
             )
         self.page.set_run(self.opened.run, self.opened.run_id)
-        self.files.watch(self.page.path)
+        self.files.watch(persistence.beside(".state"))
         self.engine = build_engine(                                                     # 4. the engine
             self.config, self.specs, run=self.opened.run, page=self.page, journal=self.journal, trade_source=self.trades,
             kill="kill_latched" if latched else None,
