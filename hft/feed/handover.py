@@ -10,6 +10,8 @@ from hft.feed.messages import AggTrade, DepthUpdate, Rejected, Trade, decode
 
 HELD_BYTES = 16 << 20
 """Held at most; a connection that carries more than this in the seconds of a handover takes over at once."""
+FRAME_BYTES = 64
+"""What a held frame takes besides its own bytes, about."""
 
 
 class Books(Protocol):
@@ -31,7 +33,7 @@ class Handover(FrameSink):
     on_full : callable
         Called when `limit` bytes are held: the moment to `release`.
     limit : int
-        Bytes.
+        Bytes, with those that each frame takes besides its own.
     """
 
     def __init__(self, books: Books, on_full: Callable[[], None], limit: int = HELD_BYTES) -> None:
@@ -45,7 +47,7 @@ class Handover(FrameSink):
 
     def on_other(self, frame: bytes, now_ns: int) -> int:
         self.held.append(frame)
-        self.bytes += len(frame)
+        self.bytes += len(frame) + FRAME_BYTES
         self._note(frame)
         if self.bytes >= self._limit:
             self._on_full()

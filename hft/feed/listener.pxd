@@ -18,6 +18,8 @@ cdef class Listener(WSListener):
 
     # of the connection
     cdef readonly bint stopped          # nothing is handed on any more; it is on its way down
+    cdef str why                        # of our giving it up
+    cdef readonly size_t max_unread
     cdef bint told_open                 # the owner was told that it is open, and not yet that it is closed
 
     # totals of this connection
@@ -33,7 +35,10 @@ cdef class Listener(WSListener):
     cdef readonly size_t max_message
     cdef bint in_parts
 
+    cpdef pause_writing(self)
+    cpdef resume_writing(self)
     cpdef stop(self)
+    cpdef give_up(self, str why)
     cpdef opened(self)
     cpdef closed(self, str why)
     cpdef pong(self)

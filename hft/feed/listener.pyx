@@ -16,6 +16,10 @@ from picows import WSCloseCode, WSProtocolError
 MAX_MESSAGE = 8 << 20
 """Bytes of the largest message taken. The largest seen on a stream has 27 KB; a 5,000-level book about 300 KB."""
 
+MAX_UNREAD = 64 << 10
+"""Bytes of ours that may wait for a venue to read them. It is pongs that pile up: a venue is told little else."""
+UNREAD = f"it does not read: more than {MAX_UNREAD >> 10} KiB of ours wait"
+
 
 cdef class Listener(WSListener):
     """Hands the messages of one connection to a sink.
@@ -42,6 +46,7 @@ cdef class Listener(WSListener):
         self.clock = clock
         self.owner = owner
         self.max_message = max_message
+        self.max_unread = MAX_UNREAD
 
     def __dealloc__(self):
         free(self.parts)
@@ -53,9 +58,20 @@ cdef class Listener(WSListener):
     cpdef on_ws_disconnected(self, WSTransport transport):
         self.closed(_why(transport))
 
+    cpdef pause_writing(self):      # picows warns of each; what may wait is bounded where pings are answered
+        pass
+
+    cpdef resume_writing(self):
+        pass
+
     cpdef stop(self):
         """Nothing reaches sink and owner from now on but, for a connection that was open, that it is closed."""
         self.stopped = True
+
+    cpdef give_up(self, str why):
+        """As `stop`; `why` is what the owner will be told."""
+        self.stop()
+        self.why = why
 
     cpdef opened(self):
         """The connection is open: called by the transport."""
@@ -76,7 +92,7 @@ cdef class Listener(WSListener):
             return
         self.told_open = False
         try:
-            self.owner.on_closed(why)
+            self.owner.on_closed(self.why or why)
         except BaseException as error:
             self.owner.on_error(error)
 
@@ -96,7 +112,11 @@ cdef class Listener(WSListener):
             elif frame.msg_type == WSMsgType.CONTINUATION:
                 self.fragment(frame)
             elif frame.msg_type == WSMsgType.PING:
-                transport.send_pong(frame.get_payload_as_bytes())
+                if transport.underlying_transport.get_write_buffer_size() > self.max_unread:
+                    self.give_up(UNREAD)
+                    transport.disconnect(False)
+                else:
+                    transport.send_pong(frame.get_payload_as_bytes())
             elif frame.msg_type == WSMsgType.PONG:
                 self.owner.on_pong()
             elif frame.msg_type == WSMsgType.CLOSE:

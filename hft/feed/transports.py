@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import picows
 
 from hft.errors import UsageError, VenueUnreachable
-from hft.feed.listener import Listener
+from hft.feed.listener import UNREAD, Listener
 from hft.feed.numbers import stay_away_s
 
 if TYPE_CHECKING:
@@ -277,8 +277,18 @@ def _why(closed: ConnectionClosed) -> str:
 
 async def _connect_websockets(url: str, listener: Listener, timeout_s: float) -> Link:
     # Imported here: the engine's process carries this library only if it was chosen.
+    from websockets.asyncio.client import ClientConnection
     from websockets.asyncio.client import connect as open_websocket
     from websockets.exceptions import InvalidStatus, WebSocketException
+
+    class Bounded(ClientConnection):
+        """Answers pings, as the library does, as long as the answers are read."""
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if self.transport.get_write_buffer_size() > listener.max_unread:
+                listener.give_up(UNREAD)
+                self.transport.abort()
 
     class NoRedirects(open_websocket):
         def process_redirect(self, exc: Exception) -> Exception:
@@ -287,7 +297,7 @@ async def _connect_websockets(url: str, listener: Listener, timeout_s: float) ->
     try:
         connection = await NoRedirects(
             url, max_size=listener.max_message, compression=None, ping_interval=None, close_timeout=CLOSE_S, proxy=None,
-            open_timeout=timeout_s,
+            open_timeout=timeout_s, create_connection=Bounded,
         )
     except InvalidStatus as error:
         raise _refused(error.response.status_code, error.response.headers.get("Retry-After", ""), url) from None

@@ -1,4 +1,4 @@
-"""Cancels a task at the n-th moment at which anything waits, whichever task it is that waits: for tests of what is left behind."""
+"""Cancels a task at the n-th moment at which it waits, or one that it started: for tests of what is left behind."""
 
 import asyncio
 import contextlib

@@ -6,7 +6,7 @@ import pytest
 
 from hft._core.runclock import RunClock
 from hft._core.sink import FrameCounter, FrameSink
-from hft.feed.listener import Listener
+from hft.feed.listener import UNREAD, Listener
 from hft.feed.transports import connect
 from tests.feed.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, WireServer, eventually, frame
 
@@ -255,3 +255,36 @@ async def test_closing_towards_a_peer_that_does_not_answer_ends(transport, monke
         await link.close()
         assert owner.closed is not None
         deaf.set()
+
+
+async def test_a_venue_that_pings_and_never_reads_is_given_up(transport):
+    """Its pongs would be kept without end."""
+    sent = 0
+
+    async def script(peer):
+        nonlocal sent
+        pings = b"".join(frame(b"x" * 125, PING) for _ in range(500))
+        while True:
+            await peer.write(pings)
+            sent += len(pings)
+
+    owner = await listen(script, FrameCounter(), transport)
+    assert owner.closed == UNREAD
+    assert sent < 64 << 20      # two sockets' buffers of it were answered, and no more
+
+
+async def test_a_link_to_a_venue_that_does_not_read_closes(transport, monkeypatch):
+    """What we would still send it has no room, so that no closing handshake can begin."""
+    monkeypatch.setattr("hft.feed.transports.CLOSE_S", 0.05)
+
+    async def script(peer):
+        await asyncio.sleep(3600)
+
+    async with WireServer(script) as server:
+        owner = Owner(Recorder())
+        link = await connect(transport, server.url, Listener(owner.sink, RunClock(), owner))
+        for _ in range(40):
+            link.send("x" * (1 << 19))
+        await asyncio.sleep(0)
+        await link.close()
+        assert owner.closed is not None
