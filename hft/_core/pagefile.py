@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import mmap
 import os
@@ -22,7 +23,12 @@ class PageError(ValueError):
 
 def own_file(path: str, size: int) -> tuple[int, mmap.mmap]:
     """The file at `path`, locked, at least `size` bytes long and really there on the disk: its descriptor and its mapping."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise PageError(f"{path}: a symbolic link, and what it leads to is another's; remove it") from None
+        raise
     try:
         info = os.fstat(fd)
         if not stat.S_ISREG(info.st_mode):
@@ -30,7 +36,7 @@ def own_file(path: str, size: int) -> tuple[int, mmap.mmap]:
         if not _lock(fd):
             raise PageError(f"{path}: another engine is running on it")
         head = os.pread(fd, 8, 0)
-        if head not in (b"", *MAGICS) and any(os.pread(fd, info.st_size, 0)):
+        if head not in (b"", *MAGICS) and (info.st_size > size or any(os.pread(fd, size, 0))):
             raise PageError(f"{path}: not a state page of hft; move it away or name another file")
         if hasattr(os, "posix_fallocate"):  # a sparse file on a full disk is a SIGBUS later
             os.posix_fallocate(fd, 0, size)

@@ -22,6 +22,7 @@ from hft.backtesting.source import Source
 from hft.errors import DamagedData, UsageError
 from hft.feed.survey import Printed, Survey
 
+_LARGEST_HEADER = 1 << 16
 _CHUNK = 1 << 17
 _MOST_DECIMALS = 12
 _NUMBERED = (DEPTH, TRADE, SNAPSHOT, BBO, BEST_BID, BEST_ASK)
@@ -30,14 +31,27 @@ _NUMBERED = (DEPTH, TRADE, SNAPSHOT, BBO, BEST_BID, BEST_ASK)
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """Shape and type of an array's elements, by the header that stands before it. Raises `ValueError`."""
     layout: Any = np.lib.format         # not typed
-    old = layout.read_magic(file) == (1, 0)
+    bounded = _Bounded(file)
+    old = layout.read_magic(bounded) == (1, 0)
     try:
-        shape, _, dtype = (layout.read_array_header_1_0 if old else layout.read_array_header_2_0)(file)
+        shape, _, dtype = (layout.read_array_header_1_0 if old else layout.read_array_header_2_0)(bounded)
     except (OSError, zipfile.BadZipFile, zlib.error, EOFError):
         raise
     except Exception as error:      # the header is Python text, and numpy lets out whatever comes of evaluating it
         raise ValueError(f"its header can't be read: {' '.join(str(error).split())[:80]}") from None
     return shape, dtype
+
+
+class _Bounded:
+    """A file of whose header numpy reads no more than it may have: it says its own length, up to 4 GiB, and is read whole."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def read(self, size: int) -> bytes:
+        if size > _LARGEST_HEADER:
+            raise ValueError(f"{size} bytes")
+        return self._file.read(size)
 
 
 class NpzFile(Source):

@@ -28,7 +28,8 @@ class Output(ABC):
         self.path = Path(path)
         self._part = self.path.with_name(self.path.name + ".part")
         with self._on_disk():
-            self._file = self._part.open("wb")
+            self._part.unlink(missing_ok=True)      # of a writer that was killed; where it is a link, the link
+            self._file = self._part.open("xb")
 
     @contextlib.contextmanager
     def _on_disk(self) -> Iterator[None]:

@@ -20,6 +20,7 @@ from hft.feed.files import GUNZIP_ERRORS, gunzipped
 from hft.feed.survey import Printed, Survey
 
 _BLOCK = 1 << 22
+_HEADER = 1 << 16
 _KEYS = "exchange,symbol,timestamp,local_timestamp,"
 _HEADERS = {
     _KEYS + "is_snapshot,side,price,amount": "incremental_book_L2",
@@ -68,7 +69,7 @@ class TardisFile(Source):
         self._line = 1
         self._seen: RowSurvey | None = None
         with self._open() as raw, gunzipped(raw) as file:
-            header = self._guarded(file.readline)
+            header = self._guarded(lambda: file.readline(_HEADER))
         self.layout = layout_of(header) or ""
         if not self.layout:
             raise self._damaged("is no header of Tardis'", "name a file of incremental_book_L2, trades, quotes or book_snapshot")

@@ -13,14 +13,21 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Protocol, cast
+from typing import BinaryIO, cast
 
 from hft.errors import UsageError
 
 READ = 1 << 16
-"""Bytes of a packed file that are unpacked at a time."""
+"""Bytes of a packed file that are read at a time."""
+UNPACKED = 1 << 20
+"""Bytes that are unpacked at a time, at most: of zeros a thousandth is read."""
+_ZSTANDARD_READ = 1 << 10
+"""zstandard gives all that its input holds, at most 128 KiB for every 4 bytes."""
+MAX_LINE = 65 << 20
+"""Bytes of the longest line that is read: REST bodies, of which there is one a line, have 64 MiB at most."""
 GUNZIP_ERRORS = (EOFError, zlib.error, gzip.BadGzipFile)
 """What reading from `gunzipped` raises where the file breaks off, or is damaged."""
+_TOO_LONG = f"a line of more than {MAX_LINE >> 20} MiB: not a capture"
 _GZIP, _ZSTANDARD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _ENDING = re.compile(r"(.*?)((?:\.[A-Za-z]\w*){0,2})")
 _PART = re.compile(r"(.+)\.part(\d{4,})((?:\.\w+)*)")
@@ -66,28 +73,24 @@ class Packer:
             self.flush = self.finish = bytes
 
 
-class _Unpacker(Protocol):
-    """What zlib's and zstandard's objects have in common."""
-
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes, /) -> bytes: ...
-
-
 def lines(file: BinaryIO) -> Iterator[bytes]:
     """The lines of a file, unpacked, each with its newline; the last one may be without.
 
-    Raises `Torn` after the last whole line of a packed file that breaks off, `ValueError` for one that can't be unpacked.
+    Raises `Torn` after the last whole line of a packed file that breaks off, `ValueError` for one that can't be unpacked, and for
+    a line of more than `MAX_LINE` bytes.
     """
     if _begins(file, _GZIP):
-        return _split(_unpack(file, lambda: zlib.decompressobj(31), zlib.error))
+        return _split(_gunzip(file))
     if _begins(file, _ZSTANDARD):
-        import zstandard
+        return _split(_unzstd(file))
+    return _plain(file)
 
-        return _split(_unpack(file, lambda: zstandard.ZstdDecompressor().decompressobj(), zstandard.ZstdError))
-    return file
+
+def _plain(file: BinaryIO) -> Iterator[bytes]:
+    while line := file.readline(MAX_LINE + 1):
+        if len(line) > MAX_LINE:
+            raise ValueError(_TOO_LONG)
+        yield line
 
 
 def gunzipped(file: BinaryIO) -> BinaryIO:
@@ -102,17 +105,39 @@ def _begins(file: BinaryIO, magic: bytes) -> bool:
     return found == magic
 
 
-def _unpack(file: BinaryIO, new: Callable[[], _Unpacker], failure: type[Exception]) -> Iterator[bytes]:
+def _gunzip(file: BinaryIO) -> Iterator[bytes]:
     """A packed file may be several, one after the other."""
-    unpacker = new()
+    unpacker = zlib.decompressobj(31)
     try:
         while data := file.read(READ):
             while data:
                 if unpacker.eof:
-                    unpacker = new()
-                yield unpacker.decompress(data)
+                    unpacker = zlib.decompressobj(31)
+                yield unpacker.decompress(data, UNPACKED)
+                data = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail
+        while not unpacker.eof and (rest := unpacker.decompress(b"", UNPACKED)):    # what did not fit the last time
+            yield rest
+    except zlib.error as error:
+        raise ValueError(f"can't be unpacked: {error}") from None
+    if not unpacker.eof:
+        raise Torn
+
+
+def _unzstd(file: BinaryIO) -> Iterator[bytes]:
+    """As `_gunzip`."""
+    import zstandard
+
+    unpacker = zstandard.ZstdDecompressor().decompressobj()
+    try:
+        while data := file.read(_ZSTANDARD_READ):
+            while data:
+                if unpacker.eof:
+                    unpacker = zstandard.ZstdDecompressor().decompressobj()
+                unpacked = unpacker.decompress(data)
+                for at in range(0, len(unpacked), UNPACKED):
+                    yield unpacked[at : at + UNPACKED]
                 data = unpacker.unused_data if unpacker.eof else b""
-    except failure as error:
+    except zstandard.ZstdError as error:
         raise ValueError(f"can't be unpacked: {error}") from None
     if not unpacker.eof:
         raise Torn
@@ -120,15 +145,19 @@ def _unpack(file: BinaryIO, new: Callable[[], _Unpacker], failure: type[Exceptio
 
 def _split(chunks: Iterator[bytes]) -> Iterator[bytes]:
     pieces: list[bytes] = []        # of a line that is longer than a chunk
+    size = 0
     for chunk in chunks:
         head, newline, tail = chunk.partition(b"\n")
         pieces.append(head)
+        size += len(head)
+        if size > MAX_LINE:
+            raise ValueError(_TOO_LONG)
         if newline:
             yield b"".join(pieces) + b"\n"
             *whole, rest = tail.split(b"\n")
             for line in whole:
                 yield line + b"\n"
-            pieces = [rest]
+            pieces, size = [rest], len(rest)
     if rest := b"".join(pieces):
         yield rest
 

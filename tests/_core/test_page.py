@@ -271,6 +271,15 @@ def test_a_foreign_file_is_not_overwritten(path):
     assert path.read_text() == "my notes\n"
 
 
+def test_a_link_is_not_followed(tmp_path):
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"")
+    (tmp_path / "link").symlink_to(victim)
+    with pytest.raises(PageError, match="a symbolic link"):
+        StatePage.create(tmp_path / "link", [BTC])
+    assert victim.read_bytes() == b""
+
+
 def test_a_directory_and_an_unwritable_place_are_plain_errors(tmp_path):
     with pytest.raises(OSError, match="directory"):
         StatePage.create(tmp_path, [BTC])

@@ -315,3 +315,13 @@ def test_nothing_is_left_behind_by_a_writer_that_failed(tmp_path):
     with pytest.raises(RuntimeError):
         fails()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_header_that_would_fill_the_memory_is_not_read(tmp_path):
+    """It says its own length, and numpy reads all of it before it looks at it."""
+    path = tmp_path / "btcusdt.npy"
+    with path.open("wb") as file:
+        file.write(b"\x93NUMPY\x02\x00" + (3 << 30).to_bytes(4, "little"))
+        file.truncate(4 << 30)
+    with pytest.raises(DamagedData, match="its header can't be read: 3221225472 bytes"):
+        NpzFile(path).survey(["BTCUSDT"])

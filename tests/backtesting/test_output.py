@@ -55,3 +55,23 @@ def test_a_disk_that_is_full_is_one_line_and_leaves_nothing(path):
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert f"{path}: can't be written: File too large" in done.stderr
     assert list(path.parent.iterdir()) == []
+
+
+def test_a_link_where_the_file_is_to_be_made_is_not_followed(path):
+    """Neither that of the name nor that of the file in the making: what it leads to is another's."""
+    victim = path.parent / "victim"
+    victim.write_text("mine")
+    for each in (path, path.with_name(path.name + ".part")):
+        each.symlink_to(victim)
+    with writer_of(path) as writer:
+        writer.append(np.zeros(1, EVENT))
+    assert victim.read_text() == "mine"
+    assert sorted(path.parent.iterdir()) == sorted([path, victim])
+    assert not path.is_symlink()
+
+
+def test_what_a_killed_writer_left_is_in_nobody_s_way(path):
+    path.with_name(path.name + ".part").write_bytes(b"half of it")
+    with writer_of(path) as writer:
+        writer.append(np.zeros(1, EVENT))
+    assert list(path.parent.iterdir()) == [path]

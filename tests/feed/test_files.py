@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,8 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hft.errors import UsageError
+from hft.errors import DamagedData, UsageError
+from hft.feed.captures import Capture
 from hft.feed.files import Packer, Torn, lines, part_path, parts
 
 # A line begins with its stamp: no file of them looks packed by its first bytes.
@@ -101,3 +104,51 @@ def test_parts_sort_and_find_each_other(tmp_path: Path, name: str, part: str) ->
         assert parts(named) == made
     path.touch()
     assert parts(path) == [path]
+
+
+# Reads a file to its end as a capture, and says what came of it and how much memory that took.
+READS = """
+import resource, sys
+from hft.errors import HftError
+from hft.feed.captures import Capture
+try:
+    for record in Capture(sys.argv[1]):
+        pass
+except HftError as error:
+    print(error)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+MEGABYTES = {"zeros": 400, "newlines": 24}
+
+
+def bomb(kind: str, path: Path) -> Path:
+    """A file of nothing but zeros or newlines; `kind` says how it is packed."""
+    packing, _, byte = kind.partition(" of ")
+    block = {"zeros": b"\0", "newlines": b"\n"}[byte] * (1 << 20)
+    if packing == "plain" and byte == "zeros":
+        with path.open("wb") as file:
+            file.truncate(MEGABYTES[byte] << 20)
+        return path
+    with gzip.open(path, "wb", 1) if packing == "gzip" else zstandard.open(path, "wb") as file:
+        for _ in range(MEGABYTES[byte]):
+            file.write(block)
+    return path
+
+
+@pytest.mark.parametrize(
+    "kind", ["plain of zeros", "gzip of zeros", "zstandard of zeros", "gzip of newlines", "zstandard of newlines"]
+)
+def test_a_file_that_unpacks_to_anything_takes_no_more_memory_than_the_longest_line(kind: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", READS, str(bomb(kind, tmp_path / "x"))], capture_output=True, text=True, check=True, timeout=120
+    )
+    said, megabytes = done.stdout.splitlines()
+    expected = "a line of more than 65 MiB: not a capture" if kind.endswith("zeros") else "holds no record"
+    assert expected in said
+    assert done.stderr == ""
+    assert int(megabytes) < (300 if kind.endswith("zeros") else 150)
+
+
+def test_a_device_without_end_is_no_capture(tmp_path: Path) -> None:
+    with pytest.raises(DamagedData, match="a line of more than 65 MiB"):
+        list(Capture("/dev/zero"))
