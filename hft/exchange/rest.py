@@ -20,6 +20,10 @@ FUTURES_LIMITS = (5, 10, 20, 50, 100, 500, 1000)
 """Sizes of a book that USD-M answers; spot takes any number and cuts it to its largest."""
 
 
+MAX_FIELDS = 32
+"""Parameters of a request."""
+
+
 class Venue(Protocol):
     """What REST asks of an exchange, simulated or recorded."""
 
@@ -69,11 +73,14 @@ class Rest:
 
     async def answer(self, target: str) -> Answer:
         """The answer to a GET of `target` (path and query)."""
-        parts = urlsplit(target)
-        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        try:
+            parts = urlsplit(target)
+            query = {name: values[0] for name, values in parse_qs(parts.query, max_num_fields=MAX_FIELDS).items()}
+        except ValueError:
+            return _error(400, -1100, "Illegal characters found in a parameter.", {})
         route = self._routes.get(parts.path)
         if route is None:
-            return Answer(404, b'{"code":-5000,"msg":"Path %s, Method GET is invalid"}' % parts.path.encode(), {})
+            return _error(404, -5000, f"Path {parts.path[:80]!a}, Method GET is invalid", {})
         handler, weight = route
         headers: dict[str, str] = {}
         try:
@@ -81,7 +88,7 @@ class Rest:
             body = await handler(query, headers)
             return Answer(200, body, headers)
         except Refused as refused:
-            return Answer(refused.status, msgspec.json.encode({"code": refused.code, "msg": str(refused)}), headers)
+            return _error(refused.status, refused.code, str(refused), headers)
 
     def _charge(self, weight: int, headers: dict[str, str]) -> None:
         now = time.time()
@@ -137,3 +144,7 @@ class Rest:
         if limit == 0 or (not spot and limit not in FUTURES_LIMITS):
             raise Refused(400, -1130, "Data sent for parameter 'limit' is not valid.")
         return min(limit, self.venue.dialect.depth_limit)
+
+
+def _error(status: int, code: int, message: str, headers: dict[str, str]) -> Answer:
+    return Answer(status, msgspec.json.encode({"code": code, "msg": message}), headers)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import http
+import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator
@@ -35,8 +36,12 @@ if TYPE_CHECKING:
     from hft.parent import Parent
 
 PARENT_POLL_S = 0.5
+REQUEST_S = 5.0
+"""A client that has not sent its request by then is cut off."""
 PINGS = {"spot": (20.0, 60.0), "usdm": (180.0, 600.0)}
 """Seconds between pings, and how long a pong may take, by dialect."""
+
+_log = logging.getLogger("hft.exchange.server")
 
 Announce = Callable[[dict[str, Any]], None]
 
@@ -51,6 +56,7 @@ async def serve(settings: ExchangeSettings, announce: Announce, parent: Parent |
     """
     from websockets.asyncio.server import serve as listen
 
+    _log.addFilter(_is_ours)
     venue = _venue(settings.checked())
     faults = venue.hub.faults = _faults(settings, venue)
     venue.hub.tell = _tell
@@ -59,7 +65,8 @@ async def serve(settings: ExchangeSettings, announce: Announce, parent: Parent |
         try:
             server = await listen(
                 _sockets(venue.hub), settings.host, settings.port, process_request=_requests(venue), compression=None,
-                ping_interval=interval, ping_timeout=grace, max_size=1 << 16, server_header="hft",
+                ping_interval=interval, ping_timeout=grace, max_size=1 << 16, server_header="hft", open_timeout=REQUEST_S,
+                logger=_log,
             )
         except (OSError, UnicodeError) as error:
             port_option, host_option = ("[exchange] port", "[exchange] host") if parent is not None else ("--port", "--host")
@@ -99,6 +106,14 @@ def _faults(settings: ExchangeSettings, venue: Simulation | Replay) -> Faults | 
     from hft.exchange.faults import Faults
 
     return Faults(read_plan(settings.faults, venue.symbols), venue.now_ns, _tell)
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Whether what `websockets` logs is a failure here: a client that sends no proper request, or goes, is answered and done."""
+    from websockets.exceptions import InvalidHandshake, InvalidMessage
+
+    ours = not (record.exc_info and isinstance(record.exc_info[1], InvalidHandshake | InvalidMessage | EOFError | OSError))
+    return ours and record.levelno >= logging.ERROR
 
 
 def _tell(line: str) -> None:

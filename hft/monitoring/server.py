@@ -6,11 +6,15 @@ import asyncio
 import errno
 import ipaddress
 import json
+import logging
 import os
+import socket
 import sys
 
 import msgspec
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
@@ -22,18 +26,57 @@ from hft.monitoring.page import PageReader
 from hft.parent import Parent
 from hft.signals import stopping
 
+REQUEST_S = 5.0
+"""A client that has not sent its request by then is cut off."""
+
 READER = web.AppKey("reader", PageReader)
 REGISTRY = web.AppKey("registry", CollectorRegistry)
 
+_log = logging.getLogger("hft.monitoring.server")
 
-def application(reader: PageReader) -> web.Application:
-    """The routes over one page."""
-    app = web.Application()
+
+def application(reader: PageReader, host: str = "127.0.0.1") -> web.Application:
+    """The routes over one page, for clients that ask for `host` or for this machine."""
+    app = web.Application(middlewares=[_only_for(names_of(host))])
     app[READER] = reader
     app[REGISTRY] = CollectorRegistry()
     app[REGISTRY].register(PageCollector(reader.read))
     app.add_routes([web.get("/metrics", _metrics), web.get("/health", _health)])
     return app
+
+
+def names_of(host: str) -> frozenset[str]:
+    """What a client that means a monitor on `host` may call it, besides an address.
+
+    >>> sorted(names_of("127.0.0.1"))
+    ['127.0.0.1', 'localhost']
+    """
+    return frozenset({host.lower(), "localhost"} | (set() if _is_loopback(host) else {socket.gethostname().lower()}))
+
+
+def _only_for(names: frozenset[str]) -> Middleware:
+    """Answers 421 where a request means somebody else: a web page whose name was made to lead here (DNS rebinding)."""
+
+    @web.middleware
+    async def checked(request: web.Request, handler: Handler) -> web.StreamResponse:
+        host = host_of(request.headers.get("Host", ""))
+        if host not in names and not _is_address(host):
+            return web.Response(status=421, text="this monitor is not known by that name; set [monitoring] host to it\n")
+        return await handler(request)
+
+    return checked
+
+
+def host_of(header: str) -> str:
+    """The host that a `Host` header names, without its port.
+
+    >>> host_of("Localhost:9464"), host_of("[::1]:9464"), host_of("::1")
+    ('localhost', '::1', '::1')
+    """
+    host = header.strip().lower()
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host if host.count(":") > 1 else host.partition(":")[0]
 
 
 async def _metrics(request: web.Request) -> web.Response:
@@ -88,7 +131,10 @@ async def _serve(reader: PageReader, host: str, port: int | None, parent: Parent
         asyncio.get_running_loop().add_signal_handler(number, done.set)
     if parent is not None:
         parent.watch(done.set)
-    runner = web.AppRunner(application(reader), access_log=None)
+    _log.addFilter(_is_ours)
+    runner = web.AppRunner(
+        application(reader, host), access_log=None, logger=_log, keepalive_timeout=REQUEST_S, lingering_time=1.0
+    )
     await runner.setup()
     try:
         await _listen(runner, host, port)
@@ -102,6 +148,19 @@ async def _serve(reader: PageReader, host: str, port: int | None, parent: Parent
         await done.wait()
     finally:
         await runner.cleanup()
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Whether what aiohttp logs is a failure here: a client that sends no proper request has got its 400."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError | OSError))
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_loopback(host: str) -> bool:

@@ -110,3 +110,51 @@ def test_it_goes_with_the_process_that_started_it(engine, path):
     assert child.report(20) == {}
     assert child.code() == 0
     child.stop()
+
+
+def ask(base, request, timeout=10.0):
+    """What comes back for these bytes, to the end of the connection."""
+    host, port = base.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=timeout) as connection:
+        connection.sendall(request)
+        answer = b""
+        while data := connection.recv(1 << 16):
+            answer += data
+        return answer
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("localhost", 200), ("LOCALHOST:80", 200), ("127.0.0.1:1", 200), ("[::1]", 200), ("10.0.0.1", 200),
+     ("evil.example", 421), ("evil.example:9464", 421), ("localhost.evil.example", 421), ("127.0.0.1.evil.example", 421),
+     ("", 421)],
+)
+def test_only_who_means_this_machine_is_answered(engine, path, host, status):
+    """A page in a browser whose name leads here reads no P&L."""
+    with monitor(path) as (base, _):
+        engine.beat()
+        for target in ("metrics", "health"):
+            answer = ask(base, f"GET /{target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+            assert int(answer.split()[1]) == status
+            assert (b"strategy" in answer or b"healthy" in answer or b"ok" in answer) == (status == 200)
+
+
+def test_what_is_no_request_is_answered_without_a_traceback(engine, path):
+    with monitor(path) as (base, child):
+        local = b" HTTP/1.1\r\nHost: localhost\r\n"
+        for request in (
+            b"\x00\xff\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET /\xff" + local + b"\r\n",
+            b"GET /" + local + b"x: " + b"y" * 20_000 + b"\r\n\r\n", b"GET /" + local + b"Content-Length: -1\r\n\r\n",
+            b"POST /metrics" + local + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\nzz\r\n",
+        ):
+            assert int(ask(base, request).split()[1]) >= 400
+        assert get(f"{base}/metrics")[0] == 200
+        child.terminate()
+        assert child.stderr.read() == ""
+
+
+def test_a_client_that_never_ends_its_request_is_cut_off(engine, path):
+    with monitor(path) as (base, child):
+        assert ask(base, b"GET /metrics HTTP/1.1\r\nHost: local", timeout=20.0) == b""
+        child.terminate()
+        assert child.stderr.read() == ""
