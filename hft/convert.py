@@ -14,10 +14,12 @@ import numpy as np
 from hft._core import events as words
 from hft.backtesting import events, npz_writer
 from hft.backtesting.events import Events, EventWriter
+from hft.backtesting.follow import Follower
 from hft.backtesting.npz_writer import NpzWriter
 from hft.backtesting.progress import Meter, on_terminal
 from hft.backtesting.sources import Data
 from hft.config import Config
+from hft.diagnosis import InSync, in_sync, lines, warnings
 from hft.errors import ExitCode, UsageError
 
 _NAMES = {value: name for name, value in words.KINDS.items()}
@@ -47,6 +49,8 @@ class Report(msgspec.Struct):
     """Frames of captures that were no message, by reason."""
     torn: list[str]
     seconds: float
+    in_sync: dict[str, InSync] = {}
+    """By symbol, for what share of the data's time its book is in sync, and why not."""
 
 
 def convert(
@@ -82,19 +86,22 @@ def convert(
             output, data.specs[0], trades=data.trades, tickers=tickers, base_latency_ns=base_latency_ns
         )
     messages: Counter[str] = Counter()
+    follower = Follower(config, data)
     with on_terminal(not json) as progress, writer:
         meter = Meter(data, progress)
         for part in data.batches():
             writer.append(part)
             messages.update(_count(part))
+            follower.follow(part)
             meter.tell(messages.total)
         meter.tell(messages.total, at_once=True)
-    for torn in data.torn:
-        print(torn, file=sys.stderr)
+    found = in_sync(follower.engine)
+    for line in [*data.torn, *warnings(found)]:
+        print(line, file=sys.stderr)
     report = Report(
         str(output), [str(path) for path in inputs], data.dialect, data.trades,
         {each.spec.name: Symbol(f"{each.spec.tick:f}", f"{each.spec.quantum:f}", each.source) for each in data.resolved},
-        writer.count, dict(messages), data.rejects, data.torn, round(time.monotonic() - began, 3),
+        writer.count, dict(messages), data.rejects, data.torn, round(time.monotonic() - began, 3), found,
     )
     print(msgspec.json.encode(report).decode() if json else as_text(report))
     return int(ExitCode.OK)
@@ -119,7 +126,7 @@ def _count(part: Events) -> dict[str, int]:
 
 
 def as_text(report: Report) -> str:
-    """One line.
+    """A line, and one more about each book that is not in sync all the time.
 
     >>> one = {"BTCUSDT": Symbol("0.1", "0.001", "settings")}
     >>> print(as_text(Report("b.events", ["b.gz"], "usdm", "trade", one, 7, {"depth": 2, "trade": 1}, {}, [], 0.1)))
@@ -130,4 +137,5 @@ def as_text(report: Report) -> str:
     refused = ", ".join(f"{count:,} {reason}" for reason, count in report.rejects.items())
     parts = [f"{report.records:,} records from {kinds}", f"{report.dialect} {symbols}"]
     parts += [f"left out: {refused}"] if refused else []
-    return f"{report.output}: {'; '.join(parts)}; {report.seconds:.1f} s"
+    first = f"{report.output}: {'; '.join(parts)}; {report.seconds:.1f} s"
+    return "\n".join([first, *(f"in sync: {line}" for line in lines(report.in_sync))])

@@ -32,7 +32,7 @@ from hft.config.sections import MONITOR_PORT
 from hft.errors import ExitCode, HftError, Interrupted, Terminated, TradingHalted, VenueUnreachable, cannot_listen
 from hft.job import Job, MonitorJob
 from hft.signals import stopping
-from hft.summary import Summary, as_text, read_json
+from hft.summary import Summary, as_text, read_json, warn
 from hft.wiring import tradable
 
 STOP_S = 40.0
@@ -219,6 +219,7 @@ def _end(engine: Child, options: LiveOptions, stop: _Stop) -> int:
     code = engine.code()
     if summary is not None:
         print(summary.to_json() if options.json else as_text(summary), flush=True)
+        warn(summary)
     if problem:
         raise _error(problem, code)
     if (number := -engine.process.returncode) > 0:

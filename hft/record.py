@@ -20,7 +20,6 @@ import uvloop
 
 from hft._core.engine import Engine
 from hft._core.runclock import RunClock
-from hft._core.types import Spec
 from hft.child import Child, embedded_exchange, stdout_of_children
 from hft.config import Config
 from hft.errors import DamagedData, ExitCode, VenueUnreachable
@@ -34,8 +33,8 @@ from hft.marketdata import build_feed, log_event, stream_of_trades
 from hft.periodic import Links
 from hft.signals import exit_code
 from hft.signals import stopping as stopping_signals
-from hft.summary import RecordSummary, as_text, counted
-from hft.wiring import build_engine
+from hft.summary import RecordSummary, as_text, counted, skipped, warn
+from hft.wiring import build_engine, untraded
 
 LOOK_S = 0.5
 PROGRESS_S = (1.0, 5.0, 10.0, 30.0, 60.0)
@@ -136,7 +135,7 @@ class Job:
             exchange_info=[body],
         )
         return build_engine(
-            self.config, [_followed(each.spec) for each in resolved], log=self.recorder.log, trading=False,
+            self.config, [untraded(each.spec) for each in resolved], log=self.recorder.log, trading=False,
             trade_source=stream_of_trades(self.config, self.venue),
         )
 
@@ -168,13 +167,9 @@ class Job:
         return RecordSummary(
             venue=self.venue.name, symbols=[spec.name for spec in self.engine.symbols],
             duration_s=round((self.clock.now() - self.started_ns) / 1e9, 3), **counted(self.engine),
-            reconnects=self._counts["reconnects"], recording=self.recorder.result, stopped_by=self.stopped_by,
+            rejects=skipped(self.engine), reconnects=self._counts["reconnects"], recording=self.recorder.result,
+            stopped_by=self.stopped_by,
         )
-
-
-def _followed(spec: Spec) -> Spec:
-    """The same symbol for nobody: whatever it is quoted in, all are of one currency, since there are no profits to add."""
-    return Spec(spec.name, tick=spec.tick, step=spec.step, dialect=spec.dialect, quantum=spec.quantum, contract=spec.contract)
 
 
 def record(config: Config, path: Path, *, duration_s: float | None = None, json: bool = False) -> int:
@@ -199,5 +194,6 @@ def record(config: Config, path: Path, *, duration_s: float | None = None, json:
         result = uvloop.run(job.run(duration_s, at["rest"], at["ws"], at["dialect"]))
         if result is not None:
             print(msgspec.json.encode(result).decode() if json else as_text(result), flush=True)
+            warn(result)
         job.check()
         return int(exit_code(job.stopped_by))

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from hft import diagnosis
 from hft._core import status
 from hft.config.toml import toml_key
+from hft.diagnosis import InSync
 
 if TYPE_CHECKING:
     from hft._core.engine import Engine
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 REJECTED_MESSAGES = frozenset(
     {"decode_fallback", "bad_json", "bad_shape", "bad_number", "unknown_event", "unknown_symbol", "too_large"}
 )
+
+
+LOST = (REJECTED_MESSAGES - {"decode_fallback"}) | {"level_dropped"}
+"""Reasons for which something that was received is not in the book or the figures."""
 
 
 class Pnl(msgspec.Struct, frozen=True):
@@ -99,6 +105,12 @@ class Summary(msgspec.Struct, frozen=True):
     funding: str = "not modelled"
     strategy_kind: str = "imbalance"
     """What traded, as `[signal] kind` chooses it."""
+    in_sync: dict[str, InSync] = {}
+    """By symbol, for what share of the time the book was in sync, and why not."""
+    why_no_orders: list[str] = []
+    """Of a run without an order: what kept it from one."""
+    why_no_fills: list[str] = []
+    """Of a run with orders and without a fill: what became of them."""
     recording: Recorded | None = None
     """Null where nobody records."""
 
@@ -120,6 +132,9 @@ class RecordSummary(msgspec.Struct, frozen=True):
     reconnects: int
     missing_trades: int
     rejected_messages: int
+    rejects: dict[str, int]
+    """Messages that were skipped, by reason."""
+    in_sync: dict[str, InSync]
     recording: Recorded
     stopped_by: str
 
@@ -178,6 +193,7 @@ def counted(engine: Engine) -> dict[str, Any]:
     counters = engine.counters()
     kinds: dict[str, int] = counters["messages"]
     return {
+        "in_sync": diagnosis.in_sync(engine),
         "messages": sum(kinds.values()),
         "messages_by_kind": kinds,
         "resyncs": counters["resyncs"],
@@ -202,7 +218,10 @@ def summarise(
     """Everything that one engine counted."""
     counters = engine.counters()
     by_reason: dict[str, int] = counters["rejects"]
-    reasons = {name: code for code, name in status.NAMES.items()}
+    rejects = {name: count for name, count in by_reason.items() if status.CODES[name] >= status.FIRST_ORDER_CODE}
+    market = counted(engine)
+    kinds = market["messages_by_kind"]
+    nothing = not counters["orders"]
     return Summary(
         run_id=run_id,
         run=run,
@@ -213,13 +232,13 @@ def summarise(
         quote=engine.symbols.all[0].quote,
         spec_sources=spec_sources,
         duration_s=round(duration_s, 3),
-        **counted(engine),
+        **market,
         reconnects=counters["reconnects"],
         signals=counters["signals"],
         orders=counters["orders"],
         fills=counters["fills"],
-        rejects={name: count for name, count in by_reason.items() if reasons[name] >= status.FIRST_ORDER_CODE},
-        skipped={name: count for name, count in by_reason.items() if reasons[name] < status.FIRST_ORDER_CODE},
+        rejects=rejects,
+        skipped=_of_messages(by_reason),
         position={spec.name: engine.position(spec.name) for spec in engine.symbols},
         mark={spec.name: engine.pnl(spec.name).mark for spec in engine.symbols},
         pnl=totals(engine),
@@ -230,6 +249,10 @@ def summarise(
         stopped_by=stopped_by,
         kill_switch=engine.kill_reason,
         fault=engine.fault,
+        why_no_orders=diagnosis.why_no_orders(
+            engine, messages=kinds, signals=counters["signals"], rejects=rejects, found=market["in_sync"]
+        ) if nothing else [],
+        why_no_fills=[] if nothing or counters["fills"] else diagnosis.why_no_fills(kinds, rejects),
     )
 
 
@@ -244,6 +267,21 @@ def way_out(fault: str | None, spec_sources: dict[str, str]) -> str:
     guessed = [name for name, source in spec_sources.items() if source == "printed decimals"] or list(spec_sources)
     keys = " and ".join(f"[feed.symbols.{toml_key(name)}]" for name in guessed[:3])
     return f"cash is counted in tick x quantum; set {keys} tick and step to the venue's"
+
+
+def skipped(engine: Engine) -> dict[str, int]:
+    """Messages that an engine did not apply, by reason."""
+    return _of_messages(engine.counters()["rejects"])
+
+
+def warn(s: Summary | RecordSummary) -> None:
+    """A line on stderr about each book that was in sync for less of the time than it should."""
+    for line in diagnosis.warnings(s.in_sync):
+        print(f"hft: {line}", file=sys.stderr)
+
+
+def _of_messages(by_reason: dict[str, int]) -> dict[str, int]:
+    return {name: count for name, count in by_reason.items() if status.CODES[name] < status.FIRST_ORDER_CODE}
 
 
 def as_text(s: Summary | RecordSummary) -> str:
@@ -262,9 +300,15 @@ def _followed(s: RecordSummary) -> list[tuple[str, str]]:
 
 def _market(s: Summary | RecordSummary) -> list[tuple[str, str]]:
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in s.messages_by_kind.items() if count)
+    skipped = s.skipped if isinstance(s, Summary) else s.rejects
+    lost = ", ".join(f"{count:,} {name}" for name, count in skipped.items() if name in LOST and count)
+    labels = ["in sync", *[""] * 64]
     return [
         ("messages", f"{s.messages:,} ({kinds})"),
-        ("feed", f"{s.resyncs} resyncs, {s.gaps} gaps, {s.reconnects} reconnects, {s.rejected_messages} refused messages"),
+        ("feed", f"{s.resyncs} resyncs, {s.gaps} gaps, {s.reconnects} reconnects, {s.rejected_messages} refused messages, "
+                 f"{s.missing_trades} missing trades"),
+        *([("left out", lost)] if lost else []),
+        *zip(labels, diagnosis.lines(s.in_sync), strict=False),
     ]
 
 
@@ -279,6 +323,7 @@ def _traded(s: Summary) -> list[tuple[str, str]]:
         *_market(s),
         ("signals", f"{s.signals:,}"),
         ("orders", f"{s.orders:,}, {s.fills:,} fills; rejects: {rejects}"),
+        *[("no order", why) for why in s.why_no_orders], *[("no fill", why) for why in s.why_no_fills],
         ("position", position),
         ("P&L", f"{total:,.2f} {s.quote} = {realised:,.2f} realised {_signed(unrealised)} unrealised {_signed(fees)} fees "
                 f"(funding: {s.funding})"),

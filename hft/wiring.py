@@ -65,6 +65,11 @@ def together(specs: Sequence[Spec]) -> Symbols:
         raise UsageError(str(error), where="[strategy] symbols") from None
 
 
+def untraded(spec: Spec) -> Spec:
+    """The same symbol for nobody: whatever it is quoted in, all are of one currency, since there are no profits to add."""
+    return Spec(spec.name, tick=spec.tick, step=spec.step, dialect=spec.dialect, quantum=spec.quantum, contract=spec.contract)
+
+
 def build_engine(config: Config, specs: Sequence[Spec] | Symbols, **wiring: Any) -> Engine:
     """An engine as the settings describe it; `wiring` is its page, journal and run number, where there are any.
 

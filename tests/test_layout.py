@@ -16,7 +16,7 @@ HFT = Path(__file__).parent.parent / "hft"
 LAYERS = [
     {"_core"},
     {"errors", "version"},
-    {"config"},
+    {"config", "diagnosis"},
     {"log", "job", "summary", "child", "parent", "signals", "pauses"},
     {"feed", "persistence"},
     {"wiring", "periodic", "marketdata"},
@@ -46,7 +46,7 @@ CORE = """
     journal names
     page pagefile
     runlog
-    engine delivery outlet market refresh lane digest params assembly panel events replay
+    engine delivery outlet market refresh lane digest params assembly panel events replay diagnosis
 """
 ROWS = [row.split() for row in CORE.strip().splitlines()]
 

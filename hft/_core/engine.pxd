@@ -22,7 +22,7 @@ from hft._core.lane cimport (
     Lane, lane_act, lane_advance, lane_arrivals, lane_cancel_all, lane_deliver, lane_match, lane_positions, lane_risk,
 )
 from hft._core.market cimport (
-    FX_LOST, Market, market_apply, market_clock, market_connected, market_disconnected, market_evaluate, market_publish,
+    FX_LOST, Market, market_apply, market_begin, market_clock, market_connected, market_disconnected, market_evaluate, market_publish,
     market_resync, market_sync,
 )
 from hft._core.outlet cimport Outlet, outlet_count, outlet_kill, outlet_room
@@ -138,12 +138,21 @@ cdef inline void engine_look(EngineState* e, int64_t given) noexcept nogil:
         engine_due(e, e.now)
 
 
+cdef inline void engine_begin(EngineState* e, int64_t now) noexcept nogil:
+    """The first input: the markets' accounts of their time begin."""
+    cdef int64_t i
+    for i in range(e.n_symbols):
+        market_begin(e.markets[i], now)
+
+
 cdef inline int64_t engine_enter(EngineState* e, int64_t now) noexcept nogil:
     """Every input begins here: time never goes back, what is due by now happens first, and then somebody may have asked for
     the kill switch."""
     cdef int64_t given = now
     if unlikely(now < e.now):
         now = e.now
+    if unlikely(e.now == 0):
+        engine_begin(e, now)
     e.now = now
     engine_due(e, now)
     if likely(not e.replayed):

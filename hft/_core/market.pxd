@@ -46,6 +46,12 @@ cdef enum SyncCause:            # why a book is not in sync
     CAUSE_RESYNC = 7            # it was given up from outside
     SYNC_CAUSES = 8
 
+cdef struct SyncTimes:          # what a run says of itself (SEMANTICS 32)
+    int64_t ns[<int>SYNC_CAUSES]        # how long each cause stood, up to `cause_ns`; CAUSE_NONE: in sync
+    int64_t count[<int>SYNC_CAUSES]     # how often it came
+    int64_t first_ns[<int>SYNC_CAUSES]  # when it came first
+    int64_t longest_ns          # the longest time in sync without a break, up to `cause_ns`
+
 cdef struct MarketParams:
     BookParams book
     FeatureParams features
@@ -67,7 +73,8 @@ cdef struct Market:
     int64_t trade_kind
     int64_t mid2                # of the newest synced view; kept when it goes (mark, SEMANTICS 24)
     int64_t cause               # SyncCause, as of
-    int64_t cause_ns
+    int64_t cause_ns            # 0: before the first input
+    SyncTimes times
     int64_t has_book            # 1: the book holds a snapshot, in sync or not yet
     int64_t book_at             # byte offsets from this struct
     int64_t features_at
@@ -126,10 +133,32 @@ cdef inline int64_t market_clock(Market* m, const Message* msg) noexcept nogil:
     return v
 
 
+cdef inline void market_begin(Market* m, int64_t now) noexcept nogil:
+    """The first input of all: from here on time is accounted for."""
+    m.cause_ns = now
+
+
+cdef inline int64_t market_since_turn(const Market* m, int64_t now) noexcept nogil:
+    """How long the present cause stands, or the book is in sync."""
+    return now - m.cause_ns if m.cause_ns != 0 and now > m.cause_ns else 0
+
+
+cdef inline void _account(Market* m, int cause, int64_t now) noexcept nogil:
+    cdef SyncTimes* t = &m.times
+    cdef int64_t stood = market_since_turn(m, now)
+    t.ns[m.cause] += stood
+    if m.cause == CAUSE_NONE and stood > t.longest_ns:
+        t.longest_ns = stood
+    if t.count[cause] == 0:
+        t.first_ns[cause] = now
+    t.count[cause] += 1
+
+
 cdef inline int market_turn(Market* m, int cause, int64_t now) noexcept nogil:
     """The one way into sync (CAUSE_NONE) and out of it: tells every stage of the market; the effects that it returns tell
     the traders' side. Without a book there is none to lose, and only the cause is new."""
     cdef int fx = 0
+    _account(m, cause, now)
     m.cause = cause
     m.cause_ns = now
     if cause == CAUSE_NONE:

@@ -15,6 +15,7 @@ from libc.math cimport exp, fabs
 from libc.stdint cimport int32_t, int64_t
 
 from hft._core.memory cimport align64
+from hft._core.types cimport unlikely
 
 
 cdef struct SignalRecord:       # what any signal model says
@@ -45,7 +46,8 @@ cdef struct SignalState:        # the segments follow
     int64_t shortened           # segments dropped inside the window, for want of room
     int32_t oldest              # slot
     int32_t count
-    int64_t reserved[2]
+    double largest              # of all |imbalance| so far, and of all confidences at or above the threshold: what a run
+    double surest               # without a signal says for itself (SEMANTICS 32); never read by a decision
 
 
 cdef inline size_t signal_size(const SignalParams* params) noexcept nogil:
@@ -134,6 +136,8 @@ cdef inline void signal_on_imbalance(SignalState* s, double imbalance, int64_t n
         return
     s.imbalance = imbalance
     s.refreshed_ns = now
+    if unlikely(fabs(imbalance) > s.largest):
+        s.largest = fabs(imbalance)
     cls = <int64_t>(imbalance >= s.params.threshold) - <int64_t>(imbalance <= -s.params.threshold)
     if s.count == 0:
         s.count = 1
@@ -161,6 +165,8 @@ cdef inline int signal_eval(SignalState* s, int64_t now, SignalRecord* out) noex
     held = s.held[newest.cls + 1] + signal_held(s, newest, now)
     # now - edge is W, or less where the ring was too small for W.
     out.confidence = <double>held / <double>(now - s.edge_ns)
+    if unlikely(out.confidence > s.surest):
+        s.surest = out.confidence
     if out.confidence < s.params.min_confidence:
         return 0
     out.strength = strength

@@ -9,12 +9,16 @@ from pathlib import Path
 from hft.backtesting.progress import on_terminal
 from hft.backtesting.run import backtest as run
 from hft.config import Config, misnamed
-from hft.errors import ExitCode
-from hft.summary import way_out
+from hft.diagnosis import missing, never
+from hft.errors import DamagedData, ExitCode
+from hft.summary import warn, way_out
 
 
 def backtest(data: Sequence[Path], config: Config, *, symbols: Sequence[str] | None, json: bool) -> int:
-    """Run it and tell what it came to; the exit code of the design."""
+    """Run it and tell what it came to; the exit code of the design.
+
+    Raises `DamagedData`, after the summary, for data in which no book was ever in sync.
+    """
     with on_terminal(not json) as progress:
         result = run(data, config, symbols=symbols, progress=progress)
     for line in [*result.torn, misnamed(config)]:
@@ -23,5 +27,13 @@ def backtest(data: Sequence[Path], config: Config, *, symbols: Sequence[str] | N
     print(result.summary.to_json() if json else result, flush=True)
     if advice := way_out(result.summary.fault, result.summary.spec_sources):
         print(f"halted: {result.summary.fault}; {advice}", file=sys.stderr)
+    if never(result.summary.in_sync):
+        lacks = missing(result.summary.messages_by_kind)
+        raise DamagedData("no book was ever in sync, so nothing was traded", where=_where(data), do=lacks)
+    warn(result.summary)
     halted = result.summary.fault is not None or result.summary.kill_switch == "kill_bankrupt"
     return int(ExitCode.HALTED if halted else ExitCode.OK)
+
+
+def _where(data: Sequence[Path]) -> str:
+    return str(data[0]) + (f" and {len(data) - 1} more" if len(data) > 1 else "")

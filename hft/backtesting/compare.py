@@ -29,7 +29,7 @@ MEASURED = ("tick_to_trade.", "tick.", "rss_mb", "journal_waits")
 REPRODUCED = (
     "run_id", "run", "strategy", "symbols", "quote", "messages", "messages_by_kind", "resyncs", "gaps", "reconnects",
     "missing_trades", "rejected_messages", "signals", "orders", "fills", "rejects", "skipped", "position", "mark", "pnl",
-    "kill_switch", "fault",
+    "kill_switch", "fault", "in_sync", "why_no_orders", "why_no_fills",
 )
 """What of a summary is the run's own."""
 
@@ -137,7 +137,7 @@ def _first(table: str, left: Table, right: Table) -> Difference | None:
 
 def _summaries(recorded: Row, replayed: Summary) -> Difference | None:
     again = msgspec.json.decode(msgspec.json.encode(msgspec.to_builtins(replayed)))
-    a, b = ({name: each[name] for name in REPRODUCED} for each in (recorded, again))
+    a, b = ({name: each[name] for name in REPRODUCED if name in recorded} for each in (recorded, again))
     return None if a == b else _difference("summary", a["run_id"], a, b)
 
 

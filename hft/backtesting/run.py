@@ -15,9 +15,10 @@ from typing import Any, Protocol
 from msgspec.structs import replace
 
 from hft._core.engine import Engine
-from hft._core.events import KINDS, replay_events
+from hft._core.events import replay_events
 from hft._core.journal import Journal
 from hft.backtesting.events import Events
+from hft.backtesting.follow import connect
 from hft.backtesting.progress import Meter, Progress
 from hft.backtesting.result import Collector, Result
 from hft.backtesting.settings import settled
@@ -192,19 +193,9 @@ class _Run:
         done = 0
         for records in parts:
             if done == 0 and len(records):
-                self._connect(records, index)
+                connect(self.engine, records, index)
             yield _Records(records, index, done, self.data.where)
             done += len(records)
-
-    def _connect(self, records: Events, index: Sequence[int] | None) -> None:
-        opened = set()
-        for record in records:
-            if record["kind"] != KINDS["connect"]:
-                break
-            opened.add(int(record["symbol"]) if index is None else index[record["symbol"]])
-        for i, spec in enumerate(self.engine.symbols):
-            if i not in opened:
-                self.engine.connect(spec.name, int(records["recv_ns"][0]))
 
     def _events(self) -> int:
         return sum(self.engine.counters()["messages"].values())

@@ -1,0 +1,42 @@
+"""Follows recorded data with an engine that nobody trades on: to tell for what share of the time its books are in sync."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hft._core.engine import Engine
+from hft._core.events import KINDS, replay_events
+from hft.backtesting.events import Events
+from hft.backtesting.sources import Data
+from hft.config import Config
+from hft.wiring import build_engine, untraded
+
+
+class Follower:
+    """An engine beside a conversion; `follow` gives it each part of the data's records, in order."""
+
+    def __init__(self, config: Config, data: Data) -> None:
+        specs = [untraded(spec) for spec in data.specs]
+        self.engine: Engine = build_engine(config, specs, trade_source=data.trades, trading=False, replayed=True)
+        self._begun = False
+
+    def follow(self, part: Events) -> None:
+        """What comes next."""
+        if not self._begun and len(part):
+            self._begun = True
+            connect(self.engine, part)
+        at = 0
+        while at < len(part):
+            at = replay_events(self.engine, part, start=at)
+
+
+def connect(engine: Engine, records: Events, index: Sequence[int] | None = None) -> None:
+    """Open the streams that the first records of a session do not open themselves; `index` is as for `replay_events`."""
+    opened = set()
+    for record in records:
+        if record["kind"] != KINDS["connect"]:
+            break
+        opened.add(int(record["symbol"]) if index is None else index[record["symbol"]])
+    for i, spec in enumerate(engine.symbols):
+        if i not in opened:
+            engine.connect(spec.name, int(records["recv_ns"][0]))

@@ -1,0 +1,210 @@
+"""What a run says of itself: how long each book was in sync and why not, and what kept the run from trading (rule 32)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from hft._core import status
+from hft._core.diagnosis import signal_reach, sync_times
+
+if TYPE_CHECKING:
+    from hft._core.engine import Engine
+
+ENOUGH = 0.95
+"""Of the time; a book that was in sync for less is warned about."""
+
+_WORDS = {
+    "disconnected": "disconnected at {}",
+    "no_rest_book": "no REST book",
+    "rest_book_unusable": "REST book did not fit at {}",
+    "gap": "gap at {}",
+    "crossed": "crossed at {}",
+    "mismatch": "differed from a REST book at {}",
+    "given_up": "given up at {}",
+}
+"""Each cause, and the moment of its first time."""
+
+
+class Cause(msgspec.Struct, frozen=True):
+    """Why a book was not in sync."""
+
+    count: int
+    """Times that it came. 0: it stood from the start, before the first connection."""
+    seconds: float
+    first_ns: int
+    """When it came first; 0 where it never came."""
+
+
+class InSync(msgspec.Struct, frozen=True):
+    """Where the time of a symbol went, from the engine's first input to its last."""
+
+    share: float
+    """Of the time in which the book was in sync, 0 to 1."""
+    seconds: float
+    """The same time."""
+    longest_s: float
+    """The longest time in sync without a break."""
+    causes: dict[str, Cause]
+    """Why not, by cause: `disconnected`, `no_rest_book`, `rest_book_unusable`, `gap`, `crossed`, `mismatch`, `given_up`."""
+
+    @property
+    def why(self) -> str:
+        """The causes in words, the longest first.
+
+        >>> InSync(0.9, 9.0, 9.0, {"gap": Cause(2, 1.0, 1_723_161_253_937_000_000)}).why
+        'gap at 2024-08-08T23:54:13.937Z (2 times, 1.00 s)'
+        """
+        longest = sorted(self.causes.items(), key=lambda item: -item[1].seconds)
+        return ", ".join(_cause(name, cause) for name, cause in longest)
+
+    def __str__(self) -> str:
+        share = _percent(self.share)
+        return f"{share}: {self.why}" if self.causes and self.share < 1 else share
+
+
+def _cause(name: str, cause: Cause) -> str:
+    if cause.count == 0:
+        return f"not connected at first ({cause.seconds:.2f} s)"
+    at = datetime.fromtimestamp(cause.first_ns // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    when = f"{at}.{cause.first_ns // 10**6 % 1000:03d}Z"
+    times = "once" if cause.count == 1 else f"{cause.count:,} times"
+    return f"{_WORDS[name].format(when)} ({times}, {cause.seconds:.2f} s)"
+
+
+def _percent(share: float) -> str:
+    """To a tenth of a percent, and 100 % only for all of it."""
+    return "100 %" if share >= 1 else f"{min(share, 0.999):.1%}".replace("%", " %")
+
+
+def in_sync(engine: Engine) -> dict[str, InSync]:
+    """Of each symbol of an engine."""
+    return {spec.name: _in_sync(engine, spec.name) for spec in engine.symbols}
+
+
+def _in_sync(engine: Engine, symbol: str) -> InSync:
+    synced_ns, longest_ns, causes = sync_times(engine, symbol)
+    all_ns = synced_ns + sum(stood for _, stood, _ in causes.values())
+    return InSync(
+        share=synced_ns / all_ns if all_ns else 0.0, seconds=synced_ns / 1e9, longest_s=longest_ns / 1e9,
+        causes={name: Cause(count, stood / 1e9, first_ns) for name, (count, stood, first_ns) in causes.items()},
+    )
+
+
+def never(found: Mapping[str, InSync]) -> bool:
+    """Whether no book was ever in sync."""
+    return not any(each.seconds for each in found.values())
+
+
+def warnings(found: Mapping[str, InSync]) -> list[str]:
+    """A line about each book that was in sync for less than it should."""
+    return [
+        f"the book of {symbol} was in sync for {_percent(each.share)} of the time, and is not traded on at others: {each.why}"
+        for symbol, each in found.items() if each.share < ENOUGH
+    ]
+
+
+def lines(found: Mapping[str, InSync]) -> list[str]:
+    """A line about each symbol, those that were in sync all the time in one."""
+    always = [symbol for symbol, each in found.items() if each.share >= 1]
+    others = [f"{symbol} {each}" for symbol, each in found.items() if each.share < 1]
+    return ([f"{', '.join(always)} 100 %"] if always else []) + others
+
+
+def missing(messages: Mapping[str, int]) -> str:
+    """What data lacks in which no book was ever in sync; `messages` counts them by kind."""
+    if not sum(messages.values()):
+        return "it holds no message of these symbols"
+    if not messages.get("depth"):
+        return "it holds no depth updates; record the depth stream too, as `hft record` does"
+    if not messages.get("snapshot"):
+        return "it holds no REST book for its depth updates to continue; `hft record` records one"
+    return "no depth update continues a REST book that it holds; `hft record` records those that do"
+
+
+# -- why nothing was traded ------------------------------------------------------------------------------------------------
+
+
+def why_no_orders(
+    engine: Engine, *, messages: Mapping[str, int], signals: int, rejects: Mapping[str, int], found: Mapping[str, InSync]
+) -> list[str]:
+    """What kept an engine without a single order from one, the deepest cause first; never empty.
+
+    Parameters
+    ----------
+    engine : Engine
+    messages, rejects : mapping
+        Messages by kind, refused orders by reason.
+    signals : int
+    found : mapping
+        What `in_sync` gave.
+    """
+    reasons = [f"trading halted: {engine.fault}"] if engine.fault else []
+    if engine.kill_reason:
+        reasons.append(f"the kill switch is on: {engine.kill_reason}")
+    if not sum(messages.values()):
+        return [*reasons, "no message was received"]
+    if never(found):
+        return [*reasons, "not in sync: no book ever was"]
+    names = [spec.name for spec in engine.symbols]
+    if signals == 0:
+        reasons += _common(_no_signal(engine, name, found[name]) for name in names)
+    elif refused := _by_reason(rejects):
+        reasons.append(f"every order was refused: {refused}")
+    elif shorts := sum(signal_reach(engine, name)[-1] for name in names):
+        reasons.append(f"spot can't be sold short: {shorts:,} entries were for selling, and none for buying")
+    elif not reasons:
+        reasons.append("the strategy asked for none")
+    return reasons + _no_trades(messages)
+
+
+def _no_signal(engine: Engine, symbol: str, found: InSync) -> str:
+    largest, threshold, surest, least, window_ns, _ = signal_reach(engine, symbol)
+    if not found.seconds:
+        return f"{symbol}: not in sync at any time"
+    if found.longest_s * 1e9 < window_ns:
+        return (
+            f"{symbol}: window longer than the data: feature_window_ms is {window_ns // 10**6:,}, and the book was in sync for "
+            f"{found.longest_s * 1e3:,.0f} ms at most"
+        )
+    if largest < threshold:
+        return f"{symbol}: threshold never reached: the largest imbalance was {largest:.3f}, imbalance_threshold is {threshold:g}"
+    if surest < least:
+        return f"{symbol}: min_confidence never reached: the largest confidence was {surest:.3f}, min_confidence is {least:g}"
+    return f"{symbol}: threshold and min_confidence were never reached at once"
+
+
+def _common(reasons: Iterable[str]) -> Iterator[str]:
+    """At most a few: what is said of one symbol is mostly so of the others."""
+    every = list(reasons)
+    yield from every[:3]
+    if len(every) > 3:
+        yield f"and so on for {len(every) - 3} symbols more"
+
+
+def why_no_fills(messages: Mapping[str, int], rejects: Mapping[str, int]) -> list[str]:
+    """What became of orders of which none filled."""
+    refused = _by_reason(rejects)
+    return [f"no order filled: {refused}" if refused else "no order filled before the end", *_no_trades(messages)]
+
+
+def _no_trades(messages: Mapping[str, int]) -> list[str]:
+    none = not messages.get("trade") and not messages.get("aggTrade")
+    return ["no trades were received, and without them no resting order fills"] if none else []
+
+
+def _by_reason(rejects: Mapping[str, int]) -> str:
+    """
+    >>> _by_reason({"below_min": 3})
+    "3 below_min (under the venue's minimum quantity or notional)"
+    """
+    most = sorted(((count, name) for name, count in rejects.items() if count), reverse=True)
+    return ", ".join(f"{count:,} {name} ({status.text(status.CODES[name])})" for count, name in most)
+
+
+def shown(reasons: Sequence[str]) -> str:
+    """Reasons as one line."""
+    return "; ".join(reasons)
