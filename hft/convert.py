@@ -96,7 +96,7 @@ def convert(
             meter.tell(messages.total)
         meter.tell(messages.total, at_once=True)
     found = in_sync(follower.engine)
-    for line in [*data.torn, *warnings(found)]:
+    for line in [*data.torn, *(f"hft: {warning}" for warning in warnings(found))]:
         print(line, file=sys.stderr)
     report = Report(
         str(output), [str(path) for path in inputs], data.dialect, data.trades,
