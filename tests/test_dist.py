@@ -1,4 +1,4 @@
-"""What leaves the house: a source distribution is whole, and an incomplete source tree is refused instead of built without its modules."""
+"""A source distribution is whole, and an incomplete source tree is refused instead of built without its modules."""
 
 import shutil
 import subprocess
@@ -18,9 +18,8 @@ def tree(tmp_path):
     """A copy of the repository's files, and the list of them."""
     if not (ROOT / ".git").exists():
         pytest.skip("no git checkout: nothing says which files there are")
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     names = {name for name in listed.stdout.split("\0") if name and (ROOT / name).exists()}
     for name in names:
         (tmp_path / "tree" / name).parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from hft.exchange.fault_edits import MALFORMED
 from hft.exchange.fault_plan import Drop, FaultPlan
 from hft.exchange.faults import Scheduled
 from tests.exchange.client import API, exchange, get
-from tests.exchange.test_replay import everything, record
+from tests.exchange.sessions import everything, record
 from tests.live.processes import hft, started
 
 

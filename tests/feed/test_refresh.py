@@ -8,7 +8,7 @@ from aiohttp import web
 
 from hft.feed import feed as feed_module
 from tests.feed.broadcast import SYMBOL, Broadcast
-from tests.feed.test_handover import goes_on, lost_nothing, trading
+from tests.feed.trading import goes_on, lost_nothing, trading
 from tests.feed.wire import eventually
 
 

@@ -10,7 +10,7 @@ from aiohttp import web
 from hft.errors import ExitCode, UsageError, VenueUnreachable
 from hft.feed.rest import RateLimited, Refused, RestClient
 from hft.feed.venues import venue_at
-from tests.feed.test_specs import SPOT_INFO, USDM_INFO
+from tests.feed.infos import SPOT_INFO, USDM_INFO
 from tests.feed.wire import RestServer
 
 BOOK = b'{"lastUpdateId":7,"bids":[["1.0","2.0"]],"asks":[]}'

@@ -76,14 +76,21 @@ def page_of(folder: Path) -> PageState | None:
     return None
 
 
-def trading(folder: Path) -> PageState:
-    """Wait until the engine in this folder trades, every book in sync."""
+def trading(folder: Path, *, messages: int = 1, run: int | None = None) -> PageState:
+    """Wait until the engine in this folder (that run of it) trades, every book in sync, and has had so many messages."""
 
     def ready() -> PageState | None:
         page = page_of(folder)
-        return page if page is not None and page.life == "running" and all(each.synced for each in page.symbols) else None
+        if page is None or page.life != "running" or run not in (None, page.run):
+            return None
+        return page if all(each.synced for each in page.symbols) and sum(page.messages.values()) >= messages else None
 
-    return until(ready, "an engine that trades")
+    return until(ready, f"an engine that trades and has had {messages} messages")
+
+
+def recorded(path: Path, *, size: int = 100_000) -> None:
+    """Wait until a recording has grown to so many bytes."""
+    until(lambda: path.exists() and path.stat().st_size >= size, f"{path.name} of {size} bytes")
 
 
 def children(pid: int) -> list[int]:

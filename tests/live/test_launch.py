@@ -20,8 +20,8 @@ import pytest
 
 from hft.child import Child
 from hft.config.sections import MONITOR_PORT
-from tests.exchange.test_replay import record
-from tests.live.processes import ENVIRONMENT, alive, children, exchange, hft, started, summary
+from tests.exchange.sessions import record
+from tests.live.processes import ENVIRONMENT, alive, children, until, exchange, hft, started, summary, trading
 
 QUICK = ("--headless", "--json", "--no-monitor")
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
@@ -109,8 +109,7 @@ def test_a_child_that_a_signal_ended_has_a_shell_s_exit_code() -> None:
 def test_ctrl_c_before_the_run_has_begun(processes: int, tmp_path: Path) -> None:
     """While the exchange, or the engine, is still importing: no traceback, and the exit code of Ctrl-C."""
     with started("live", *QUICK, cwd=tmp_path) as process:
-        while len(children(process.pid)) < processes:
-            time.sleep(0.001)
+        until(lambda: len(children(process.pid)) >= processes, f"{processes} children")
         process.send_signal(signal.SIGINT)
         _, problems = process.communicate(timeout=20)
     assert "Traceback" not in problems
@@ -134,7 +133,7 @@ def test_ctrl_c_while_the_venue_does_not_answer(tmp_path: Path) -> None:
 @LINUX
 def test_the_end_of_the_exchange_ends_the_run(tmp_path: Path) -> None:
     with started("live", *QUICK, cwd=tmp_path) as process:
-        time.sleep(4)
+        trading(tmp_path, messages=200)
         exchange, _engine = sorted(children(process.pid))
         os.kill(exchange, signal.SIGKILL)
         out, problems = process.communicate(timeout=20)
@@ -146,7 +145,7 @@ def test_the_end_of_the_exchange_ends_the_run(tmp_path: Path) -> None:
 @LINUX
 def test_an_engine_that_is_killed_is_told_in_one_line(tmp_path: Path) -> None:
     with started("live", *QUICK, cwd=tmp_path) as process:
-        time.sleep(4)
+        trading(tmp_path, messages=200)
         _exchange, engine = sorted(children(process.pid))
         os.kill(engine, signal.SIGKILL)
         _, problems = process.communicate(timeout=20)

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from decimal import Decimal
 from pathlib import Path
@@ -18,8 +17,8 @@ import pytest
 
 from hft.persistence.reader import RunDatabase
 from tests import data
-from tests.exchange.test_replay import record
-from tests.live.processes import alive, children, exchange, hft, started, summary
+from tests.exchange.sessions import record
+from tests.live.processes import alive, children, until, exchange, hft, started, summary, trading
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 QUICK = ("--headless", "--json", "--no-monitor")
@@ -88,7 +87,7 @@ def test_a_folder_that_holds_modules_of_the_same_names_is_no_trap(tmp_path: Path
 
 def test_ctrl_c_is_a_clean_end(tmp_path: Path) -> None:
     with started("live", *QUICK, cwd=tmp_path) as process:
-        time.sleep(4)
+        trading(tmp_path, messages=200)
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=20)
     assert process.returncode == 130
@@ -108,19 +107,23 @@ def test_the_engine_s_process_imports_only_what_trades(tmp_path: Path) -> None:
 @LINUX
 def test_no_process_outlives_a_parent_that_is_killed(tmp_path: Path) -> None:
     with started("live", "--headless", "--json", "--set", "monitoring.port=0", cwd=tmp_path) as process:
-        deadline = time.monotonic() + 20
-        while len(family := children(process.pid)) < 3 and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert len(family) == 3     # exchange, engine, monitor
-        time.sleep(1)
+        trading(tmp_path, messages=200)
+        until(lambda: len(children(process.pid)) == 3, "exchange, engine and monitor")
+        family = children(process.pid)
         process.kill()
         process.wait()
-        deadline = time.monotonic() + 15
-        while any(map(alive, family)) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert not any(map(alive, family))
+        until(lambda: not any(map(alive, family)), "no process is left")
     run = RunDatabase(tmp_path / "data" / "strategy.db").runs()[0]
     assert run.ended_ns is not None
+
+
+def healthy(port: int) -> bool:
+    """Whether the monitor there says that the engine is well."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health") as answer:
+            return answer.status == 200
+    except OSError:
+        return False
 
 
 def test_viewers_see_the_run_and_stop_it(tmp_path: Path) -> None:
@@ -128,16 +131,7 @@ def test_viewers_see_the_run_and_stop_it(tmp_path: Path) -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with started("live", "--headless", "--json", "--monitor-port", str(port), cwd=tmp_path) as process:
-        for _ in range(100):
-            time.sleep(0.1)
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/health") as answer:
-                    if answer.status == 200:
-                        break
-            except OSError:
-                continue
-        else:
-            pytest.fail("the monitor never said that the engine is well")
+        until(lambda: healthy(port), "a monitor that says that the engine is well")
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
             metrics = answer.read().decode()
         assert "strategy_market_updates_total" in metrics
@@ -243,8 +237,5 @@ def test_a_capture_that_is_damaged(tmp_path: Path) -> None:
 
 def test_two_engines_on_one_database(tmp_path: Path) -> None:
     with started("live", *QUICK, cwd=tmp_path):
-        deadline = time.monotonic() + 15
-        while not (tmp_path / "data" / "strategy.state").exists() and time.monotonic() < deadline:
-            time.sleep(0.1)
-        time.sleep(0.5)
+        trading(tmp_path, messages=1)
         refused("live", *QUICK, cwd=tmp_path, code=2, says=("strategy",))

@@ -21,7 +21,7 @@ from hft.feed.captures import Capture, Kind
 from hft.feed.recording import mark
 from hft.feed.tape import load
 from tests import data
-from tests.live.processes import children, exchange, hft, started, summary
+from tests.live.processes import children, exchange, hft, recorded, started, summary
 
 QUICK = ("--headless", "--json", "--no-monitor")
 SECOND = 10**9
@@ -64,10 +64,7 @@ def test_a_kill_costs_at_most_the_last_second(tmp_path: Path, name: str) -> None
     with exchange(cwd=tmp_path) as at, started(
         "record", name, "--rest-url", at["rest"], "--ws-url", at["ws"], cwd=tmp_path
     ) as process:
-        deadline = time.monotonic() + 20
-        while not (tmp_path / name).exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        time.sleep(4)
+        recorded(tmp_path / name)
         killed_ns = time.time_ns()
         process.kill()
         process.wait()
@@ -82,7 +79,7 @@ def test_a_kill_costs_at_most_the_last_second(tmp_path: Path, name: str) -> None
 
 def test_ctrl_c_closes_the_file(tmp_path: Path) -> None:
     with started("record", "r.gz", "--json", cwd=tmp_path) as process:
-        time.sleep(4)
+        recorded(tmp_path / "r.gz", size=20_000)
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=20)
     assert process.returncode == 130
@@ -93,7 +90,7 @@ def test_ctrl_c_closes_the_file(tmp_path: Path) -> None:
 @pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="looks into /proc")
 def test_a_recording_is_closed_although_its_exchange_is_gone(tmp_path: Path) -> None:
     with started("record", "r.gz", cwd=tmp_path) as process:
-        time.sleep(4)
+        recorded(tmp_path / "r.gz", size=20_000)
         embedded, = children(process.pid)
         os.kill(embedded, signal.SIGKILL)
         _, err = process.communicate(timeout=20)
@@ -140,7 +137,7 @@ def test_nothing_to_record_leaves_no_file(tmp_path: Path) -> None:
 
 def test_a_venue_that_goes_leaves_a_file_that_is_closed(tmp_path: Path) -> None:
     with started("record", "r.gz", "--json", cwd=tmp_path) as process:
-        time.sleep(4)
+        recorded(tmp_path / "r.gz", size=20_000)
         exchange_, = children(process.pid)
         os.kill(exchange_, signal.SIGKILL)
         out, err = process.communicate(timeout=20)
@@ -196,9 +193,7 @@ def test_a_run_goes_on_where_its_recording_can_t(tmp_path: Path) -> None:
         "live", "--duration", "7", *QUICK, "--record", "run.jsonl", "--set", "recording.rotate_mb=1", "--rest-url", at["rest"],
         "--ws-url", at["ws"], cwd=tmp_path,
     ) as process:
-        deadline = time.monotonic() + 20
-        while not (tmp_path / "run.part0001.jsonl").exists() and time.monotonic() < deadline:
-            time.sleep(0.005)
+        recorded(tmp_path / "run.part0001.jsonl", size=1)
         (tmp_path / "run.part0002.jsonl").touch()
         out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
@@ -215,10 +210,7 @@ def test_an_engine_that_is_killed_leaves_a_recording_up_to_the_last_second(tmp_p
     with exchange(cwd=tmp_path) as at, started(
         "live", *QUICK, "--record", "run.gz", "--rest-url", at["rest"], "--ws-url", at["ws"], cwd=tmp_path
     ) as process:
-        deadline = time.monotonic() + 20
-        while not (tmp_path / "run.gz").exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        time.sleep(4)
+        recorded(tmp_path / "run.gz", size=50_000)
         killed_ns = time.time_ns()
         engine, = children(process.pid)
         os.kill(engine, signal.SIGKILL)

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,8 @@ import apsw
 import pytest
 
 from hft.feed.captures import Capture, Kind
-from tests.live.processes import children, exchange, hft, started, summary
+from hft.monitoring.page import PageReader, PageState
+from tests.live.processes import children, until, exchange, hft, recorded, started, summary, trading
 
 QUICK = ("--headless", "--json", "--no-monitor")
 OFTEN = ("--set", "strategy.persistence.snapshot_interval_ms=500")
@@ -60,23 +60,27 @@ def test_a_run_is_identical(run: Path) -> None:
     assert done.stdout.startswith(f"identical: {found['orders']} orders, {found['fills']} fills")
 
 
+def switched(folder: Path, *, on: bool) -> PageState:
+    """Waits until the engine in that folder has turned its kill switch so, and returns its page."""
+    page = PageReader(folder / "data" / "strategy.state")
+    return until(lambda: found if (found := page.read()).kill.on == on else None, f"a kill switch that is {on}")
+
+
 @pytest.mark.long
 def test_the_kill_switch_symbols_and_a_run_that_starts_killed(tmp_path: Path) -> None:
     """Tripped and released from outside while it trades; and the next run, on which it is latched."""
     arguments = ("live", *QUICK, *OFTEN, *EAGER, "--symbols", "BTCUSDT,ETHUSDT", "--record")
     for name in ("first.zst", "second.gz"):
         with started(*arguments, name, cwd=tmp_path) as process:
-            deadline = time.monotonic() + 20
-            while not (tmp_path / "data" / "strategy.state").exists() and time.monotonic() < deadline:
-                time.sleep(0.1)
-            time.sleep(3)
+            trading(tmp_path, run=1 if name == "first.zst" else 2)
             hft("kill", *(["--release"] if name == "second.gz" else []), cwd=tmp_path)
-            time.sleep(2)
+            switched(tmp_path, on=name == "first.zst")
             if name == "first.zst":
                 hft("kill", "--release", cwd=tmp_path)
-                time.sleep(2)
+                trading = switched(tmp_path, on=False)
+                trading(tmp_path, messages=sum(trading.messages.values()) + 200)
                 hft("kill", cwd=tmp_path)
-                time.sleep(1)
+                switched(tmp_path, on=True)
             process.send_signal(signal.SIGINT)
             out, _ = process.communicate(timeout=20)
         assert json.loads(out)["kill_switch"] == ("kill_requested" if name == "first.zst" else None)
@@ -92,10 +96,7 @@ def test_a_killed_engine_is_verified_up_to_the_tear(tmp_path: Path) -> None:
     with exchange(cwd=tmp_path) as at, started(
         "live", *QUICK, *OFTEN, *EAGER, "--record", "run.zst", "--rest-url", at["rest"], "--ws-url", at["ws"], cwd=tmp_path
     ) as process:
-        deadline = time.monotonic() + 20
-        while not (tmp_path / "run.zst").exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        time.sleep(5)
+        recorded(tmp_path / "run.zst", size=50_000)
         engine, = children(process.pid)
         os.kill(engine, signal.SIGKILL)
         process.communicate(timeout=20)
