@@ -58,6 +58,11 @@ def whole(name: str) -> bool:
     return (folder() / name).exists()
 
 
+def figure(name: str, of_whole: int, of_first: int) -> int:
+    """What is to be found in a file: in the whole of it, or in its first seconds where that is all there is."""
+    return of_whole if whole(name) else of_first
+
+
 def find(name: str) -> Path:
     """The path of a file of the captures, whole or its first seconds; skips the test where there is neither."""
     for path in (folder() / name, SHIPPED / name):

@@ -110,7 +110,9 @@ class Performance(Section, frozen=True):
         int, _says("snapshots in the feature ring of a symbol; a window that outgrows it is shortened and counted",
                    ge=16, le=10_000_000)
     ] = 10_000
-    market_channel_size: Annotated[int, _says("updates under way in pipeline mode, which is not built yet", ge=16, le=10_000_000)] = 10_000
+    market_channel_size: Annotated[
+        int, _says("updates under way in pipeline mode, which is not built yet", ge=16, le=10_000_000)
+    ] = 10_000
     order_channel_size: Annotated[int, _says("commands under way to the exchange", ge=16, le=1_000_000)] = 1_000
     persist_channel_size: Annotated[int, _says("records under way to the database", ge=64, le=10_000_000)] = 10_000
 

@@ -42,7 +42,10 @@ def engine() -> Engine:
 # --- on real captures
 
 
-@pytest.mark.parametrize(("name", "events"), [(data.USDM_BTC, 6547), (data.SPOT_BTC, 3449)])
+@pytest.mark.parametrize(
+    ("name", "events"),
+    [(data.USDM_BTC, data.figure(data.USDM_BTC, 6547, 246)), (data.SPOT_BTC, data.figure(data.SPOT_BTC, 3449, 198))],
+)
 def test_the_base_has_the_touch_of_the_newest_ticker_after_every_depth_event(name: str, events: int) -> None:
     """An oracle that nobody here wrote: the bookTicker with the greatest u at or below the event's."""
     records = list(Capture(data.find(name)))

@@ -330,7 +330,7 @@ def test_a_real_session_compared_again_and_again_never_differs(name, every):
             held = None
         if n % every == 0:
             assert engine.touch(spec.name) == plain.touch(spec.name)
-    assert taken >= 20
+    assert taken >= data.figure(name, 20, 1)
     assert engine.counters()["rejects"].get("book_mismatch", 0) == 0
     assert engine.counters()["resyncs"] == plain.counters()["resyncs"] == 0
     assert engine.generation(spec.name) == 1

@@ -48,9 +48,10 @@ def test_a_folder_that_is_not_there(path):
 
 def test_a_disk_that_is_full_is_one_line_and_leaves_nothing(path):
     """A limit on the size of files does as well as a full disk."""
+    limit = data.figure(data.USDM_BTC, 1_000_000, 100_000)
     done = subprocess.run(
         [sys.executable, "-m", "hft", "convert", str(data.find(data.USDM_BTC)), str(path)], cwd=ROOT, capture_output=True,
-        text=True, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000)),
+        text=True, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert f"{path}: can't be written: File too large" in done.stderr

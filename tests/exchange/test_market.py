@@ -194,5 +194,6 @@ def test_the_default_strategy_finds_entries_at_the_real_pace(session):
 )
 def test_the_measures_give_the_published_figures_on_real_captures(capture, dialect, published):
     measured = measure(read_capture(data.find(capture), dialect=dialect))
-    for name, value in published.items():
-        assert measured[name] == pytest.approx(value, rel=0.06), name
+    for name, value in published.items():       # of the whole session; seconds of it have none but its spread
+        if data.whole(capture) or name == "one_tick_spread":
+            assert measured[name] == pytest.approx(value, rel=0.06), name

@@ -133,7 +133,10 @@ def test_a_capture_that_is_not_there_is_a_usage_error(tmp_path):
 
 @pytest.mark.parametrize(
     ("capture", "stream", "dropped", "depths"),
-    [(data.USDM_BTC, "depth@0ms", 4, 6551), (data.SPOT_BTC, "depth@100ms", 2, 3451)],
+    [
+        (data.USDM_BTC, "depth@0ms", 4, data.figure(data.USDM_BTC, 6551, 250)),
+        (data.SPOT_BTC, "depth@100ms", 2, data.figure(data.SPOT_BTC, 3451, 200)),
+    ],
 )
 async def test_a_real_capture_is_followed_to_its_last_update(capture, stream, dropped, depths):
     async with exchange(capture=data.find(capture), speed=0.0) as said:

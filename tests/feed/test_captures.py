@@ -172,12 +172,15 @@ def test_no_bytes_make_the_reader_raise_anything_else(tmp_path_factory, content)
 @pytest.mark.parametrize(
     ("name", "frames", "snapshots", "dialect", "symbols"),
     [
-        (data.SPOT_BTC, 41_248, 1, "spot", {"BTCUSDT"}),
-        (data.USDM_BTC, 93_953, 1, "usdm", {"BTCUSDT"}),
+        (data.SPOT_BTC, data.figure(data.SPOT_BTC, 41_248, 2_147), 1, "spot", {"BTCUSDT"}),
+        (data.USDM_BTC, data.figure(data.USDM_BTC, 93_953, 3_449), 1, "usdm", {"BTCUSDT"}),
         (data.SPOT_NEXO, 1_803, 1, "spot", {"NEXOUSDT"}),
         (data.USDM_BTC_2026, 78, 1, "usdm", {"BTCUSDT"}),
         (data.SPOT_FOUR, 265, 4, "spot", {"NKNUSDT", "BLZETH", "LRCBTC", "RUNEEUR"}),
-        (data.USDM_FOUR_REST, 1_535, 4, "usdm", {"SUSHIUSDT", "AKROUSDT", "KEEPUSDT", "CTKUSDT"}),
+        (
+            data.USDM_FOUR_REST, data.figure(data.USDM_FOUR, 1_535, 399), 4, "usdm",
+            {"SUSHIUSDT", "AKROUSDT", "KEEPUSDT", "CTKUSDT"},
+        ),
     ],
 )
 def test_real_captures_are_read_whole_and_recognised(name, frames, snapshots, dialect, symbols):

@@ -11,7 +11,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -211,9 +210,8 @@ def test_a_recording_served_faster_is_told_of_at_both_ends(tmp_path: Path) -> No
 def test_a_monitor_that_ends_is_told_and_the_run_goes_on(tmp_path: Path) -> None:
     arguments = ("--headless", "--json", "--monitor-port", "0", "--duration", "6")
     with started("live", *arguments, cwd=tmp_path) as process:
-        while len(children(process.pid)) < 3:
-            time.sleep(0.01)
-        time.sleep(2)           # up, and said so
+        under_way(tmp_path)
+        eventually(lambda: len(children(process.pid)) == 3)
         os.kill(max(children(process.pid)), signal.SIGKILL)
         out, problems = process.communicate(timeout=30)
     assert process.returncode == 0
