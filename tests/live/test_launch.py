@@ -20,7 +20,7 @@ import pytest
 from hft.child import Child
 from hft.config.sections import MONITOR_PORT
 from tests.exchange.sessions import record
-from tests.live.processes import ENVIRONMENT, alive, children, until, exchange, hft, started, summary, trading
+from tests.live.processes import ENVIRONMENT, alive, children, exchange, hft, started, summary, trading, until
 
 QUICK = ("--headless", "--json", "--no-monitor")
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")

@@ -18,7 +18,7 @@ import pytest
 from hft.persistence.reader import RunDatabase
 from tests import data
 from tests.exchange.sessions import record
-from tests.live.processes import alive, children, until, exchange, hft, started, summary, trading
+from tests.live.processes import alive, children, exchange, hft, started, summary, trading, until
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 QUICK = ("--headless", "--json", "--no-monitor")

@@ -14,7 +14,7 @@ import pytest
 
 from hft.feed.captures import Capture, Kind
 from hft.monitoring.page import PageReader, PageState
-from tests.live.processes import children, until, exchange, hft, recorded, started, summary, trading
+from tests.live.processes import children, exchange, hft, recorded, started, summary, trading, until
 
 QUICK = ("--headless", "--json", "--no-monitor")
 OFTEN = ("--set", "strategy.persistence.snapshot_interval_ms=500")
@@ -72,13 +72,13 @@ def test_the_kill_switch_symbols_and_a_run_that_starts_killed(tmp_path: Path) ->
     arguments = ("live", *QUICK, *OFTEN, *EAGER, "--symbols", "BTCUSDT,ETHUSDT", "--record")
     for name in ("first.zst", "second.gz"):
         with started(*arguments, name, cwd=tmp_path) as process:
-            trading(tmp_path, run=1 if name == "first.zst" else 2)
+            trading(tmp_path, messages=200, run=1 if name == "first.zst" else 2)
             hft("kill", *(["--release"] if name == "second.gz" else []), cwd=tmp_path)
             switched(tmp_path, on=name == "first.zst")
             if name == "first.zst":
                 hft("kill", "--release", cwd=tmp_path)
-                trading = switched(tmp_path, on=False)
-                trading(tmp_path, messages=sum(trading.messages.values()) + 200)
+                released = switched(tmp_path, on=False)
+                trading(tmp_path, messages=sum(released.messages.values()) + 200)
                 hft("kill", cwd=tmp_path)
                 switched(tmp_path, on=True)
             process.send_signal(signal.SIGINT)
