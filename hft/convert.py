@@ -75,7 +75,7 @@ def convert(
     writer: EventWriter | NpzWriter
     if output.suffix == events.SUFFIX:
         names = [path.name for path in inputs]
-        writer = EventWriter(output, data.specs, trades=data.trades, sources=names)
+        writer = EventWriter(output, data.specs, trades=data.trades, sources=names, exchange=data.exchange)
     else:
         if len(data.specs) > 1:
             raise UsageError(

@@ -90,6 +90,8 @@ class Header(msgspec.Struct, frozen=True):
     """A record's `symbol` is an index into these."""
     sources: tuple[str, ...] = ()
     """Names of the files that it was made from."""
+    exchange: str = ""
+    """Whose data it is, as Tardis names exchanges; empty where that is not known."""
 
 
 class EventWriter(Output):
@@ -104,6 +106,8 @@ class EventWriter(Output):
         The one source of traded volume (SEMANTICS 10).
     sources : sequence of str
         Names of the files that it is made from.
+    exchange : str
+        Whose data it is.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp(), "one.events")
@@ -115,13 +119,14 @@ class EventWriter(Output):
     """
 
     def __init__(
-        self, path: str | Path, symbols: Sequence[Spec], *, trades: str = "trade", sources: Sequence[str] = ()
+        self, path: str | Path, symbols: Sequence[Spec], *, trades: str = "trade", sources: Sequence[str] = (),
+        exchange: str = "",
     ) -> None:
         self.count = 0
         dialects = {spec.dialect for spec in symbols}
         if len(dialects) != 1:
             raise ValueError(f"an event file is of one dialect, not of {' and '.join(sorted(dialects)) or 'none'}")
-        header = Header(dialects.pop(), trades, tuple(map(Scales.of, symbols)), tuple(sources))
+        header = Header(dialects.pop(), trades, tuple(map(Scales.of, symbols)), tuple(sources), exchange)
         self._symbols = len(header.symbols)
         self._last_ns = 0
         self._header = _packed(header)

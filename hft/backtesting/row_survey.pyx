@@ -1,13 +1,12 @@
 """What a Tardis CSV file holds, from a look at all of its rows, in compiled code."""
 
 from libc.stdint cimport int64_t, uint64_t
-from libc.string cimport memchr, memcmp, memcpy
+from libc.string cimport memchr
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 
-from hft._core.types cimport MAX_SYMBOLS
 from hft.backtesting.fields cimport (
-    INCREMENTAL, MAX_FIELDS, QUOTES, SHALLOW, TRADES, Field, field_is, field_number, row_end, row_split)
+    INCREMENTAL, MAX_FIELDS, QUOTES, SHALLOW, TRADES, Field, field_is, field_number, field_stamp, row_end, row_split)
 
 LAYOUTS = {"incremental_book_L2": INCREMENTAL, "trades": TRADES, "quotes": QUOTES, "book_snapshot": SHALLOW}
 
@@ -18,6 +17,19 @@ class RowError(ValueError):
     def __init__(self, int64_t line, str what):
         super().__init__(what)
         self.line = line
+
+
+cdef class _Symbol:
+    cdef bytes name             # as printed
+    cdef readonly int price, amount
+    cdef readonly bint snapshot
+    cdef readonly int64_t first_ns, last_ns
+
+    def __cinit__(self, bytes name):
+        self.name = name
+
+    def text(self) -> str:
+        return self.name.decode("utf-8", "replace")
 
 
 cdef class RowSurvey:
@@ -35,18 +47,15 @@ cdef class RowSurvey:
     >>> survey.exchange, survey.symbols
     ('bitmex', {'XBTUSD': (1, 0)})
     """
-    cdef int layout, n_fields, n_symbols
+    cdef int layout, n_fields
     cdef readonly int64_t line
     cdef bytes _exchange
-    cdef list names
+    cdef dict _by_name          # bytes: _Symbol, in the order of their first row
+    cdef _Symbol _last
     cdef Field fields[405]
-    cdef char name[64][64]
-    cdef int64_t length[64]
-    cdef int decimals[64][2]
-    cdef bint snapshot[64]
 
     def __cinit__(self, layout, int fields):
-        self.layout, self.n_fields, self.line, self.names = LAYOUTS[layout], fields, 1, []
+        self.layout, self.n_fields, self.line, self._by_name = LAYOUTS[layout], fields, 1, {}
         if not 8 <= fields <= MAX_FIELDS or fields % 4 or (fields != 8 and self.layout != SHALLOW):
             raise ValueError(f"no row of {layout} has {fields} fields")
 
@@ -58,43 +67,45 @@ cdef class RowSurvey:
     @property
     def symbols(self) -> dict:
         """By name as printed: the most decimals of a price and of an amount, trailing zeros aside."""
-        return {name: (self.decimals[i][0], self.decimals[i][1]) for i, name in enumerate(self.names)}
+        return {each.text(): (each.price, each.amount) for each in self._by_name.values()}
 
     @property
     def opened(self) -> set:
         """Names of the symbols that there is a snapshot of."""
-        return {name for i, name in enumerate(self.names) if self.snapshot[i]}
+        return {each.text() for each in self._by_name.values() if each.snapshot}
 
-    cdef int _symbol(self, const Field* f) except -1:
-        cdef int i
-        cdef int64_t n = f.end - f.p
-        for i in range(self.n_symbols):
-            if self.length[i] == n and memcmp(self.name[i], f.p, n) == 0:
-                return i
-        i = self.n_symbols
-        if not 0 < n < 64:
-            raise RowError(self.line, "the symbol is empty or longer than 63 characters")
-        if self.n_symbols == MAX_SYMBOLS:
-            raise RowError(self.line, f"a symbol beyond the {MAX_SYMBOLS} that one run has room for")
-        memcpy(self.name[i], f.p, n)
-        self.length[i] = n
-        self.decimals[i][0] = self.decimals[i][1] = 0
-        self.snapshot[i] = self.layout == SHALLOW
-        self.names.append(f.p[:n].decode("ascii", "replace"))
-        self.n_symbols += 1
-        return i
+    @property
+    def times(self) -> dict:
+        """By name: `local_timestamp` of the first and of the last row that has one, nanoseconds."""
+        return {each.text(): (each.first_ns, each.last_ns) for each in self._by_name.values()}
 
-    cdef int _see(self, int symbol, int which, const Field* f) noexcept nogil:
+    cdef _Symbol _symbol(self, const Field* f):
+        """The symbol of a row; all of them are kept, since a file of a group of symbols holds more than one run has room for."""
+        cdef Py_ssize_t n = f.end - f.p
+        cdef bytes name
+        if self._last is not None and field_is(f, PyBytes_AS_STRING(self._last.name), PyBytes_GET_SIZE(self._last.name)):
+            return self._last
+        if n == 0:
+            raise RowError(self.line, "the symbol is empty")
+        name = PyBytes_FromStringAndSize(f.p, n)
+        self._last = self._by_name.get(name)
+        if self._last is None:
+            self._last = _Symbol(name)
+            self._last.snapshot = self.layout == SHALLOW
+            self._by_name[name] = self._last
+        return self._last
+
+    cdef int _see(self, int* most, const Field* f) noexcept nogil:
         """A number that is none is passed over: reading for good says what is wrong with it."""
         cdef uint64_t digits
         cdef int decimals
         if f.p == f.end or not field_number(f, &digits, &decimals):
             return 0
-        while decimals > self.decimals[symbol][which] and digits % 10 == 0:
+        while decimals > most[0] and digits % 10 == 0:
             digits //= 10
             decimals -= 1
-        if decimals > self.decimals[symbol][which]:
-            self.decimals[symbol][which] = decimals
+        if decimals > most[0]:
+            most[0] = decimals
         return 0
 
     def feed(self, bytes rows not None) -> None:
@@ -102,7 +113,9 @@ cdef class RowSurvey:
         cdef const char* p = PyBytes_AS_STRING(rows)
         cdef const char* end = p + PyBytes_GET_SIZE(rows)
         cdef const char* newline
-        cdef int i, symbol
+        cdef int i
+        cdef int64_t now
+        cdef _Symbol symbol
         cdef Field* f = self.fields
         while p < end:
             self.line += 1
@@ -116,17 +129,21 @@ cdef class RowSurvey:
             elif not field_is(&f[0], PyBytes_AS_STRING(self._exchange), PyBytes_GET_SIZE(self._exchange)):
                 raise RowError(self.line, f"a row of another exchange than {self.exchange}")
             symbol = self._symbol(&f[1])
+            now = field_stamp(&f[3])
+            if now > 0:
+                symbol.first_ns = symbol.first_ns or now
+                symbol.last_ns = now
             if self.layout == QUOTES:
-                self._see(symbol, 0, &f[5])
-                self._see(symbol, 0, &f[6])
-                self._see(symbol, 1, &f[4])
-                self._see(symbol, 1, &f[7])
+                self._see(&symbol.price, &f[5])
+                self._see(&symbol.price, &f[6])
+                self._see(&symbol.amount, &f[4])
+                self._see(&symbol.amount, &f[7])
             elif self.layout == SHALLOW:
                 for i in range(4, self.n_fields):
-                    self._see(symbol, i & 1, &f[i])
+                    self._see(&symbol.amount if i & 1 else &symbol.price, &f[i])
             else:
-                if self.layout == INCREMENTAL and not self.snapshot[symbol]:
-                    self.snapshot[symbol] = field_is(&f[4], b"true", 4)
-                self._see(symbol, 0, &f[6])
-                self._see(symbol, 1, &f[7])
+                if self.layout == INCREMENTAL and not symbol.snapshot:
+                    symbol.snapshot = field_is(&f[4], b"true", 4)
+                self._see(&symbol.price, &f[6])
+                self._see(&symbol.amount, &f[7])
             p = newline + 1

@@ -195,7 +195,7 @@ cdef class RowReader:
             return b"amount is no number on the quantum"
         if price == 0 or qty == 0:
             flags |= EVENT_NOT_MARKET
-        if self.integer_ids:
+        if self.integer_ids and f[4].p != f[4].end:     # an older file may have none: then it is counted
             id = field_integer(&f[4])
             if unlikely(id <= 0):
                 return b"id is no integer above 0"
@@ -306,12 +306,12 @@ cdef class RowReader:
         s = self._symbol(&f[1])
         venue_ns = field_stamp(&f[2])
         now = field_stamp(&f[3])
+        if s == NULL:
+            return NULL
         if unlikely(venue_ns < 0) or unlikely(now <= 0):
             return b"timestamp or local_timestamp is no stamp in microseconds"
         if unlikely(now < self.now):
             return b"local_timestamp goes back"
-        if s == NULL:
-            return NULL
         if now != self.now:
             self._end_group()
             self.now = now

@@ -31,7 +31,7 @@ from hft.backtesting.tardis import TardisFile
 from hft.config import Config
 from hft.errors import DamagedData, UsageError
 from hft.feed import messages, tape
-from hft.feed.files import GUNZIP_ERRORS, gunzipped, parts
+from hft.feed.files import GUNZIP_ERRORS, gunzipped, parts, unmarked
 from hft.feed.sessions import Session
 from hft.feed.specs import ResolvedSpec, resolve
 from hft.feed.survey import Survey, together
@@ -89,7 +89,7 @@ class EventSource(Source):
     def survey(self, wanted: Sequence[str]) -> Survey:
         header = self.file.header
         names = [scales.name for scales in header.symbols]
-        return Survey(header.dialect, names, traded={header.trades}, opened=set(names))
+        return Survey(header.dialect, names, traded={header.trades}, opened=set(names), exchange=header.exchange)
 
     def specs(self, config: Config) -> list[ResolvedSpec]:
         written = self.file.header.dialect
@@ -151,7 +151,7 @@ def kind_of(path: Path) -> str:
     path = parts(path)[0]       # a recording in parts may be named as a whole
     try:
         with path.open("rb") as file:
-            head = gunzipped(file).read(_HEAD)
+            head = unmarked(gunzipped(file).read(_HEAD))
     except GUNZIP_ERRORS:
         head = b""              # torn or damaged: whoever reads it says how
     except OSError as error:
@@ -177,8 +177,9 @@ class Data:
     Attributes
     ----------
     sources : list of Source
-    dialect, trades : str
-        The venue's dialect, and the stream that traded volume is told by.
+    dialect, exchange, trades : str
+        The venue's dialect, whose data it is (as Tardis names exchanges; empty where nothing tells), and the stream that traded
+        volume is told by.
     resolved : list of ResolvedSpec
         The symbols' specifications and where each came from.
 
@@ -191,9 +192,10 @@ class Data:
         whole = together(surveys, config.feed.dialect, symbols or ())
         said = config.feed.venue != "embedded" or not any(source.tells_dialect for source in self.sources)
         whole.require(self.where, config.dialect if said else "")
-        self.dialect = whole.dialect
+        self.dialect, self.exchange = whole.dialect, whole.exchange
         self.trades = config.feed.trade_source or whole.trades
         self.resolved = self._resolve(whole, config, list(symbols or whole.symbols))
+        self._doubled = _told_twice(self.sources)
         self._unopened = [i for i, spec in enumerate(self.specs) if spec.name not in whole.opened]
 
     @property
@@ -217,7 +219,7 @@ class Data:
 
     @property
     def torn(self) -> list[str]:
-        return [line for source in self.sources for line in source.torn]
+        return [*self._doubled, *(line for source in self.sources for line in source.torn)]
 
     @property
     def rejects(self) -> dict[str, int]:
@@ -229,7 +231,7 @@ class Data:
             raise UsageError(f"{len(wanted)} symbols, {MOST_SYMBOLS} is the most", where=self.where, do="choose with --symbols")
         missing = [name for name in wanted if name not in seen.symbols]
         if missing:
-            raise UsageError(f"{missing[0]} is not in the data", where=self.where, do=f"it holds {', '.join(seen.symbols)}")
+            raise UsageError(f"{missing[0]} is not in the data", where=self.where, do=f"it holds {_listed(seen.symbols)}")
         own: dict[str, ResolvedSpec] = {}
         for source in self.sources:
             for each in source.specs(config):
@@ -251,6 +253,26 @@ class Data:
         """All records, merged by (stamp, source, place in it), each message whole and with an id."""
         parts = merged([source.batches(self.specs) for source in self.sources])
         return numbered(begun(timed(parts), self._unopened), self.specs)
+
+
+def _listed(names: Sequence[str], most: int = 12) -> str:
+    """Names for a line: all of them, or the first and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _told_twice(sources: Iterable[Source]) -> list[str]:
+    """A line for each Tardis file of trades whose symbol another one tells at the same time: its volume would count twice."""
+    before: list[tuple[str, str, int, int]] = []
+    found = []
+    for source in sources:
+        for name, (first, last) in (source.trades if isinstance(source, TardisFile) else {}).items():
+            other = next((where for known, where, began, ended in before if known == name and began <= last and first <= ended), "")
+            if other:
+                found.append(f"{source.where}: trades of {name} from the same time as in {other}: their volume counts twice; "
+                             "leave out liquidations, whose rows look like trades, and copies")
+            before.append((name, source.where, first, last))
+    return found
 
 
 def _open(paths: list[Path], dialect: str) -> list[Source]:

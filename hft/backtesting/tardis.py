@@ -6,6 +6,7 @@ since the decimals that its numbers are printed with, and its symbols, are known
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -16,7 +17,7 @@ from hft.backtesting.row_survey import RowError, RowSurvey
 from hft.backtesting.rows import RowReader
 from hft.backtesting.source import Source
 from hft.errors import DamagedData, UsageError
-from hft.feed.files import GUNZIP_ERRORS, gunzipped
+from hft.feed.files import GUNZIP_ERRORS, gunzipped, unmarked
 from hft.feed.survey import Printed, Survey
 
 _BLOCK = 1 << 22
@@ -27,6 +28,16 @@ _HEADERS = {
     _KEYS + "id,side,price,amount": "trades",
     _KEYS + "ask_amount,ask_price,bid_price,bid_amount": "quotes",
 }
+_OTHERS = {
+    _KEYS + "funding_timestamp,funding_rate,": "derivative_ticker",
+    _KEYS + "type,strike_price,expiration,": "options_chain",
+}
+_NOT_READ = {
+    "liquidations": ("forced orders, which the trades hold already", "leave it out, and name the trades file"),
+    "derivative_ticker": ("funding, open interest and mark prices, which nothing here trades on", "leave it out"),
+    "options_chain": ("tickers of options and no book", "leave it out, and name incremental_book_L2 or quotes"),
+}
+"""Tardis' data types that are not read: what one holds, and what to do."""
 _LEVEL = "asks[{0}].price,asks[{0}].amount,bids[{0}].price,bids[{0}].amount"
 _MOST_LEVELS = 100
 
@@ -51,6 +62,30 @@ def layout_of(header: bytes) -> str | None:
     return "book_snapshot" if 0 < levels <= _MOST_LEVELS and text == shallow else None
 
 
+def type_of(path: Path, header: bytes) -> str | None:
+    """Which of Tardis' data types a file is of that has no layout of its own here, by its header or by Tardis' own name for it.
+
+    Liquidations have the header of trades: Tardis' name tells them, ``bitmex_liquidations_2020-04-01_XBTUSD.csv.gz``, or a folder
+    of its own layout, ``bitmex/liquidations/2020/04/01/XBTUSD.csv.gz``.
+
+    >>> type_of(Path("bitmex_liquidations_2020-04-01_XBTUSD.csv.gz"), b"")
+    'liquidations'
+    >>> type_of(Path("trades.csv"), b"") is None
+    True
+    """
+    text = header.decode("utf-8", "replace").strip()
+    for begins, name in _OTHERS.items():
+        if text.startswith(begins):
+            return name
+    if layout_of(header) != "trades":
+        return None
+    own = re.search(r"(?:^|[_.-])(trades|liquidations)(?:[_.-]|$)", path.name.lower())
+    if own is not None:
+        return "liquidations" if own[1] == "liquidations" else None
+    folders = [part.lower() for part in path.absolute().parent.parts[-5:] if part.lower() in ("trades", "liquidations")]
+    return "liquidations" if folders[-1:] == ["liquidations"] else None
+
+
 class TardisFile(Source):
     """One CSV file.
 
@@ -69,15 +104,25 @@ class TardisFile(Source):
         self._line = 1
         self._seen: RowSurvey | None = None
         with self._open() as raw, gunzipped(raw) as file:
-            header = self._guarded(lambda: file.readline(_HEADER))
+            header = unmarked(self._guarded(lambda: file.readline(_HEADER)))
+        if other := type_of(self.path, header):
+            what, do = _NOT_READ[other]
+            raise DamagedData(f"holds Tardis' {other}: {what}", where=self.where, do=do)
         self.layout = layout_of(header) or ""
         if not self.layout:
-            raise self._damaged("is no header of Tardis'", "name a file of incremental_book_L2, trades, quotes or book_snapshot")
+            shown = header.decode("utf-8", "replace").strip()[:80]
+            what = f"is no header of those that are read: {shown}"
+            raise self._damaged(what, "name a file of incremental_book_L2, trades, quotes or book_snapshot")
         self._fields = header.count(b",") + 1
 
     @property
     def progress(self) -> float:
         return self._progress
+
+    @property
+    def trades(self) -> dict[str, tuple[int, int]]:
+        """Of a file of trades, after `survey`: by symbol when its first and its last row were received."""
+        return self._seen.times if self.layout == "trades" and self._seen is not None else {}
 
     def survey(self, wanted: Sequence[str]) -> Survey:
         """Dialect, symbols and decimals, from a look at every row."""

@@ -7,6 +7,7 @@ names them all.
 
 from __future__ import annotations
 
+import codecs
 import glob
 import gzip
 import re
@@ -91,6 +92,11 @@ def _plain(file: BinaryIO) -> Iterator[bytes]:
         if len(line) > MAX_LINE:
             raise ValueError(_TOO_LONG)
         yield line
+
+
+def unmarked(head: bytes) -> bytes:
+    """The beginning of a file without the byte order mark that some programs put before UTF-8 text."""
+    return head.removeprefix(codecs.BOM_UTF8)
 
 
 def gunzipped(file: BinaryIO) -> BinaryIO:

@@ -199,3 +199,90 @@ def test_a_quote_asset_that_nothing_tells_is_asked_for(tmp_path: Path, symbol: s
     assert (given["quote"], given["spec_sources"]) == ("GYEN", {symbol: "settings"})
     # Tick and step alone do not make it dollars.
     assert command("backtest", case, "--set", f"{key}.tick=0.1", "--set", f"{key}.step=0.001").returncode == 2
+
+
+# -- Tardis ----------------------------------------------------------------------------------------------------------------
+
+
+def test_11_tardis_grouped_symbols(tmp_path: Path) -> None:
+    case = data.find("cases/11_tardis_grouped_symbols/binance-futures_trades_2024-07-03_PERPETUALS.csv")
+    rows = [row.split(",") for row in case.read_text().splitlines()[1:]]
+    found = converted(case, tmp_path / "x.events", "--symbols", "BTCUSDT")
+    assert found["messages"] == {"trade": sum(row[1] == "BTCUSDT" for row in rows)}
+    last = rows[-1][1]
+    assert converted(case, tmp_path / "x.events", "--symbols", f"{last},BTCUSDT")["symbols"].keys() == {last, "BTCUSDT"}
+    # All of them are more than one run has room for: nothing is wrong with the file.
+    done = command("convert", case, tmp_path / "y.events")
+    assert done.returncode == 2
+    assert f"{len({row[1] for row in rows})} symbols, 64 is the most; choose with --symbols" in done.stderr
+
+
+def test_what_is_wrong_with_other_symbols_is_none_of_ours(tmp_path: Path) -> None:
+    case = data.find("cases/11_tardis_grouped_symbols/binance-futures_trades_2024-07-03_PERPETUALS.csv")
+    path = tmp_path / "x.csv"
+    path.write_text(case.read_text() + f"binance-futures,{'X' * 80},never,ever,,,zero,none\n")
+    assert converted(path, tmp_path / "x.events", "--symbols", "BTCUSDT")["messages"] == {"trade": 1}
+
+
+def test_a_capture_of_many_symbols_gives_those_asked_for(tmp_path: Path) -> None:
+    case = data.find("cases/01_ps_is_not_coinm/usdm_2026.txt.gz")
+    ticker = b'1680652700423000 {"e":"bookTicker","u":1,"s":"A%dUSDT","b":"1.1","B":"1","a":"1.2","A":"1","T":1680652700430,"E":1}\n'
+    path = tmp_path / "many"
+    lines = [ticker % n for n in range(300)] + gzip.decompress(case.read_bytes()).splitlines(keepends=True)
+    path.write_bytes(b"".join(line for line in lines if b"lastUpdateId" not in line))     # a book does not say whose it is
+    assert command("backtest", path).returncode == 2
+    found = converted(path, tmp_path / "x.events", "--symbols", "BTCUSDT")
+    assert found["symbols"].keys() == {"BTCUSDT"}
+    assert found["rejects"] == {}
+
+
+def test_13_two_exchanges_one_book(tmp_path: Path) -> None:
+    bitget, bybit = (data.find(f"cases/13_two_exchanges_one_book/{name}_book.csv") for name in ("bitget", "bybit"))
+    done = command("backtest", bitget, bybit)
+    assert done.returncode == 2
+    assert f"{bybit}: is data of bybit, {bitget} of bitget-futures; run files of one exchange at a time" in done.stderr
+    for each in (bitget, bybit):
+        assert summary(each)["symbols"] == ["BTCUSDT"]
+    # An event file remembers; a setting that says how to read both does not make them one.
+    converted(bitget, tmp_path / "bitget.events")
+    for settings in ((), ("--set", "feed.dialect=usdm")):
+        done = command("backtest", tmp_path / "bitget.events", bybit, *settings)
+        assert done.returncode == 2
+        assert "run files of one exchange at a time" in done.stderr
+    # Nor is a capture of Binance data of Bybit.
+    done = command("backtest", data.find("cases/01_ps_is_not_coinm/usdm_2026.txt.gz"), bybit)
+    assert done.returncode == 2
+    assert "is data of bybit" in done.stderr
+
+
+def test_14_liquidations_read_as_trades(tmp_path: Path) -> None:
+    case = data.find("cases/14_liquidations_read_as_trades/bitmex_liquidations_2020-04-01_XBTUSD.csv")
+    folder = tmp_path / "bitmex" / "liquidations" / "2020" / "04" / "01"
+    folder.mkdir(parents=True)
+    (folder / "XBTUSD.csv").write_bytes(case.read_bytes())
+    for path in (case, folder / "XBTUSD.csv"):
+        done = command("convert", path, tmp_path / "x.events")
+        assert done.returncode == 4
+        assert f"{path}: holds Tardis' liquidations" in done.stderr
+        assert not (tmp_path / "x.events").exists()
+    # By another name nothing tells them from trades; beside the trades their volume would count twice, which is told.
+    trades, other = tmp_path / "bitmex_trades_2020-04-01_XBTUSD.csv", tmp_path / "other.csv"
+    for path in (trades, other):
+        path.write_bytes(case.read_bytes())
+    done = command("convert", trades, other, tmp_path / "x.events")
+    assert done.returncode == 0
+    assert f"{other}: trades of XBTUSD from the same time as in {trades}: their volume counts twice" in done.stderr
+    assert command("convert", trades, tmp_path / "y.events").stderr == ""
+
+
+@pytest.mark.parametrize(("header", "name"), [
+    ("exchange,symbol,timestamp,local_timestamp,funding_timestamp,funding_rate,predicted_funding_rate,open_interest,last_price,"
+     "index_price,mark_price", "derivative_ticker"),
+    ("exchange,symbol,timestamp,local_timestamp,type,strike_price,expiration,open_interest,last_price,bid_price,bid_amount,bid_iv",
+     "options_chain"),
+])  # fmt: skip
+def test_other_types_of_tardis_are_answered_by_name(tmp_path: Path, header: str, name: str) -> None:
+    (tmp_path / "x.csv").write_text(header + "\n")
+    done = command("backtest", tmp_path / "x.csv")
+    assert done.returncode == 4
+    assert f"holds Tardis' {name}: " in done.stderr
