@@ -20,6 +20,7 @@ from hft.backtesting.events import Events
 from hft.backtesting.npz_rows import BBO, BEST_ASK, BEST_BID, CLEAR, DEPTH, KIND, ROW, SNAPSHOT, TRADE, Messages, Rows
 from hft.backtesting.source import Source
 from hft.errors import DamagedData, UsageError
+from hft.feed.identify import RECORD, dump_of, told, venue_of
 from hft.feed.survey import Printed, Survey
 
 _LARGEST_HEADER = 1 << 16
@@ -85,6 +86,7 @@ class NpzFile(Source):
                 archive = stack.enter_context(zipfile.ZipFile(file))
                 names = archive.namelist()
                 name = "data.npy" if "data.npy" in names or len(names) != 1 else names[0]
+                self._refuse_others(archive, names, name)
                 file = stack.enter_context(archive.open(name))
             else:
                 file.seek(0)
@@ -96,6 +98,23 @@ class NpzFile(Source):
         if dtype != ROW or len(shape) != 1:
             raise self._damaged("holds other fields than hftbacktest's events (version 2): ev, exch_ts, local_ts, px, qty, …")
         return file, shape[0]
+
+    def _refuse_others(self, archive: zipfile.ZipFile, names: list[str], name: str) -> None:
+        """Raise `DamagedData` for an archive that holds something else than arrays, and say what."""
+        if not names:
+            raise self._damaged("is an empty ZIP archive", RECORD)
+        if name in names and name.endswith(".npy"):
+            return
+        inner = names[0]
+        with archive.open(inner) as file:
+            head = file.readline(4096)
+        what = dump_of(self.path.name, head.decode("utf-8", "replace")) or dump_of(inner)
+        if not what and (venue := venue_of(head.strip())):
+            what = f"is a ZIP archive of {inner}, messages of {venue}"
+        if not what:
+            known = told(head.strip(), inner)
+            what = f"is a ZIP archive of {inner}, which {known[0]}" if known else f"is a ZIP archive of {inner}, and of no .npy"
+        raise self._damaged(what, RECORD)
 
     def _chunks(self) -> Iterator[tuple[int, Rows]]:
         """All rows, in parts, each with the index of its first."""

@@ -31,6 +31,7 @@ from hft.backtesting.tardis import TardisFile
 from hft.config import Config
 from hft.errors import DamagedData, UsageError
 from hft.feed import messages, tape
+from hft.feed.captures import files_of
 from hft.feed.files import GUNZIP_ERRORS, gunzipped, parts, unmarked
 from hft.feed.sessions import Session
 from hft.feed.specs import ResolvedSpec, resolve
@@ -148,14 +149,16 @@ READERS = {
 
 def kind_of(path: Path) -> str:
     """Which row of `READERS` a file is of. Raises `UsageError` where there is no such file."""
-    path = parts(path)[0]       # a recording in parts may be named as a whole
+    path = files_of(path)[0]    # a recording in parts may be named as a whole
     try:
         with path.open("rb") as file:
             head = unmarked(gunzipped(file).read(_HEAD))
     except GUNZIP_ERRORS:
         head = b""              # torn or damaged: whoever reads it says how
     except OSError as error:
-        raise UsageError(f"can't be read: {error.strerror}", where=str(path), do="name an existing file") from None
+        cut = [part.name for part in parts(path) if part != path]
+        do = f"name its parts, {_listed(cut, 2)}" if cut else "name an existing file"
+        raise UsageError(f"can't be read: {error.strerror}", where=str(path), do=do) from None
     return next(kind for kind, reader in READERS.items() if reader.begins(head))
 
 

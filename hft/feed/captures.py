@@ -27,9 +27,10 @@ import msgspec
 
 from hft.errors import NOT_JSON, DamagedData, UsageError
 from hft.feed import files
+from hft.feed.identify import told
 from hft.feed.recording import Kind, Reader, Record, is_recording
 
-__all__ = ["Capture", "Kind", "Record", "stamp_ns"]
+__all__ = ["Capture", "Kind", "Record", "files_of", "is_paired", "stamp_ns"]
 
 
 Parse = Callable[[bytes], "Record | None"]
@@ -52,6 +53,35 @@ def stamp_ns(text: bytes | str) -> int:
         if _FIRST_NS <= int(whole) * unit < _LAST_NS:
             return int(whole) * unit + int(fraction.ljust(9, "0")[:9]) * unit // 10**9
     raise ValueError(f"{whole} is not a stamp between the years 2000 and 2100")
+
+
+# -- which files -------------------------------------------------------------------------------------------------------
+
+
+def first_line(path: Path) -> bytes:
+    """Unpacked; empty where it can't be read: whoever reads the file says why."""
+    try:
+        with path.open("rb") as file:
+            return files.unmarked(next(iter(files.lines(file)), b""))
+    except (OSError, ValueError, files.Torn):
+        return b""
+
+
+def files_of(path: Path) -> list[Path]:
+    """The files that a path names: itself, or all parts of a recording of our own, named by any of them or as a whole.
+
+    What others cut into files of such names is read as it is named: only a recording's first line says that it is one.
+    """
+    found = files.parts(path)
+    if found == [path]:
+        return found
+    ours = [part for part in found if is_recording(first_line(part))]
+    return ours if ours and (path in ours or not path.exists()) else [path]
+
+
+def is_paired(path: Path) -> bool:
+    """Whether it is a file of a pair, REST answers or frames."""
+    return _parser(first_line(path).strip()) is _parse_paired
 
 
 # -- one line ------------------------------------------------------------------------------------------------------
@@ -147,6 +177,21 @@ def _parser(line: bytes) -> Parse | None:
     return _parse_stamped if re.match(rb"\d{9,19} ", line) else None
 
 
+_BLANK = b" \t\r\n\v\f\0"       # zeros are what a system that lost power leaves of lines
+_ANEW = re.compile(rb'\d{9,19} \{|\{"ts_local"|\d{9,19}(?:\.\d+)?: ?\{|https?://')
+
+
+def _after_tear(line: bytes, parse: Parse) -> Record | None:
+    """The record that begins in the middle of a line: one recorder was killed within it, and another went on at the end of its
+    file. None where no record begins there."""
+    for match in _ANEW.finditer(line, 1):
+        try:
+            return parse(line[match.start():])
+        except NOT_JSON:
+            continue
+    return None
+
+
 # -- one file ------------------------------------------------------------------------------------------------------
 
 
@@ -156,14 +201,16 @@ class Capture:
     Parameters
     ----------
     path : str or Path
-        The file; gzip and zstandard are known by the first bytes, not by the name. Of a recording in parts any of them, or the
-        name that was given to the recorder: it is read whole.
+        The file; gzip and zstandard are known by the first bytes, not by the name. Of a recording of our own in parts any of
+        them, or the name that was given to the recorder: it is read whole. Other files are read alone, whatever their name.
 
     Attributes
     ----------
     torn : str
         After iteration: empty, or where the file breaks off. A recorder that is killed leaves such a file; what comes before
         the tear is sound.
+    tears : list of str
+        After iteration: where it breaks off within and goes on, as a recorder leaves it that was killed and appended to it.
     headless : str
         After iteration: empty, or that the first parts of a recording are not there.
     dialect : str
@@ -176,9 +223,10 @@ class Capture:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.parts = files.parts(Path(path))
+        self.parts = files_of(Path(path))
         self.path = self.parts[0]
         self.torn = ""
+        self.tears: list[str] = []
         self.headless = ""
         self.dialect = ""
         self.lost = 0
@@ -198,7 +246,7 @@ class Capture:
         return self._before if self._raw is None or self._raw.closed else self._before + self._raw.tell()
 
     def __iter__(self) -> Iterator[Record]:
-        self.torn, self.headless, self.lost, self._before = "", "", 0, 0
+        self.torn, self.headless, self.lost, self._before, self.tears = "", "", 0, 0, []
         with closing(self._lines(self.path)) as rest:
             first = next(rest, b"")
             lines = chain([first], rest) if first else rest
@@ -222,29 +270,38 @@ class Capture:
     def _records(self, lines: Iterable[bytes]) -> Iterator[Record]:
         parse: Parse | None = None
         for line in lines:
-            body = line.strip()
+            body = line.strip(_BLANK)
             if not body:
                 continue
             parse = parse or _parser(body)
             try:
                 if parse is None:
-                    raise ValueError("not a capture of a known kind")
+                    what, do = told(body, self.path.name) or ("not a capture of a known kind", _WAY_OUT)
+                    raise DamagedData(what, where=f"{self._at}, line {self.lines}", do=do)
                 record = parse(body)
             except NOT_JSON as error:
-                if line.endswith(b"\n") or parse is None:
-                    raise self._damaged(str(error)) from None
-                self.torn = f"{self.path} breaks off within line {self.lines}; read up to there"
-                return
+                after = _after_tear(body, parse) if parse is not None else None
+                if after is None:
+                    if line.endswith(b"\n"):
+                        raise self._damaged(str(error)) from None
+                    self.torn = f"{self.path} breaks off within line {self.lines}; read up to there"
+                    return
+                self.tears.append(f"{self.path} breaks off within line {self.lines} and goes on there with another record")
+                record = after
             if parse is _parse_paired and not self.dialect:
                 self.dialect = _dialect_of(body)
             if record is not None:
                 yield record
         if parse is None and not self.torn:
-            raise DamagedData("holds no record", where=str(self.path), do=_WAY_OUT)
+            what = "holds no record" if self.lines else "is empty"
+            raise DamagedData(what, where=str(self.path), do="name a file that holds something")
 
     def _part(self, reader: Reader, lines: Iterable[bytes]) -> Iterator[Record]:
         """A recording of our own, or a part of one."""
         for line in lines:
+            if self.tears:
+                self.torn = self.tears.pop()
+                return
             if not line.endswith(b"\n"):
                 self.torn = f"{self._at} breaks off within line {self.lines}; read up to there"
                 return
@@ -262,9 +319,9 @@ class Capture:
             file = path.open("rb")
             with file:
                 self._raw = file
-                for line in files.lines(file):
+                for line in files.lines(file, self._tear):
                     self.lines += 1
-                    yield line
+                    yield files.unmarked(line) if self.lines == 1 else line
                 self._before += file.tell()
         except files.Torn:
             self.torn = f"{path} breaks off after line {self.lines}; read up to there"
@@ -272,6 +329,9 @@ class Capture:
             raise UsageError(f"can't be read: {error.strerror}", where=str(path), do="name an existing capture file") from None
         except ValueError as error:
             raise DamagedData(str(error), where=f"{path}, after line {self.lines}", do=_WAY_OUT) from None
+
+    def _tear(self) -> None:
+        self.tears.append(f"{self._at} breaks off after line {self.lines} and goes on with another member")
 
     def _damaged(self, what: str) -> DamagedData:
         return DamagedData(what, where=f"{self._at}, line {self.lines}", do=_WAY_OUT)

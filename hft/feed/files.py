@@ -17,13 +17,10 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from hft.errors import UsageError
+from hft.feed.members import GZIP, READ, Torn, unpacked, zstandard_packing
 
-READ = 1 << 16
-"""Bytes of a packed file that are read at a time."""
-UNPACKED = 1 << 20
-"""Bytes that are unpacked at a time, at most: of zeros a thousandth is read."""
-_ZSTANDARD_READ = 1 << 10
-"""zstandard gives all that its input holds, at most 128 KiB for every 4 bytes."""
+__all__ = ["GUNZIP_ERRORS", "READ", "Packer", "Torn", "gunzipped", "lines", "part_path", "parts", "unmarked"]
+
 MAX_LINE = 65 << 20
 """Bytes of the longest line that is read: REST bodies, of which there is one a line, have 64 MiB at most."""
 GUNZIP_ERRORS = (EOFError, zlib.error, gzip.BadGzipFile)
@@ -32,10 +29,6 @@ _TOO_LONG = f"a line of more than {MAX_LINE >> 20} MiB: not a capture"
 _GZIP, _ZSTANDARD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _ENDING = re.compile(r"(.*?)((?:\.[A-Za-z]\w*){0,2})")
 _PART = re.compile(r"(.+)\.part(\d{4,})((?:\.\w+)*)")
-
-
-class Torn(Exception):
-    """A packed file breaks off; everything before the tear was given out."""
 
 
 # -- packing -----------------------------------------------------------------------------------------------------------
@@ -74,16 +67,18 @@ class Packer:
             self.flush = self.finish = bytes
 
 
-def lines(file: BinaryIO) -> Iterator[bytes]:
+def lines(file: BinaryIO, on_tear: Callable[[], None] | None = None) -> Iterator[bytes]:
     """The lines of a file, unpacked, each with its newline; the last one may be without.
 
-    Raises `Torn` after the last whole line of a packed file that breaks off, `ValueError` for one that can't be unpacked, and for
-    a line of more than `MAX_LINE` bytes.
+    Where a packed file breaks off in the middle and goes on with another member, `on_tear` is called, what there is of the line
+    at the tear is left out, and the next line is the first of that member. Raises `Torn` after the last whole line of a packed
+    file that breaks off at its end, `ValueError` for one that can't be unpacked, and for a line of more
+    than `MAX_LINE` bytes.
     """
     if _begins(file, _GZIP):
-        return _split(_gunzip(file))
+        return _split(unpacked(file, GZIP), on_tear)
     if _begins(file, _ZSTANDARD):
-        return _split(_unzstd(file))
+        return _split(unpacked(file, zstandard_packing()), on_tear)
     return _plain(file)
 
 
@@ -111,48 +106,15 @@ def _begins(file: BinaryIO, magic: bytes) -> bool:
     return found == magic
 
 
-def _gunzip(file: BinaryIO) -> Iterator[bytes]:
-    """A packed file may be several, one after the other."""
-    unpacker = zlib.decompressobj(31)
-    try:
-        while data := file.read(READ):
-            while data:
-                if unpacker.eof:
-                    unpacker = zlib.decompressobj(31)
-                yield unpacker.decompress(data, UNPACKED)
-                data = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail
-        while not unpacker.eof and (rest := unpacker.decompress(b"", UNPACKED)):    # what did not fit the last time
-            yield rest
-    except zlib.error as error:
-        raise ValueError(f"can't be unpacked: {error}") from None
-    if not unpacker.eof:
-        raise Torn
-
-
-def _unzstd(file: BinaryIO) -> Iterator[bytes]:
-    """As `_gunzip`."""
-    import zstandard
-
-    unpacker = zstandard.ZstdDecompressor().decompressobj()
-    try:
-        while data := file.read(_ZSTANDARD_READ):
-            while data:
-                if unpacker.eof:
-                    unpacker = zstandard.ZstdDecompressor().decompressobj()
-                unpacked = unpacker.decompress(data)
-                for at in range(0, len(unpacked), UNPACKED):
-                    yield unpacked[at : at + UNPACKED]
-                data = unpacker.unused_data if unpacker.eof else b""
-    except zstandard.ZstdError as error:
-        raise ValueError(f"can't be unpacked: {error}") from None
-    if not unpacker.eof:
-        raise Torn
-
-
-def _split(chunks: Iterator[bytes]) -> Iterator[bytes]:
+def _split(chunks: Iterator[bytes | None], on_tear: Callable[[], None] | None) -> Iterator[bytes]:
     pieces: list[bytes] = []        # of a line that is longer than a chunk
     size = 0
     for chunk in chunks:
+        if chunk is None:
+            pieces = []
+            if on_tear is not None:
+                on_tear()
+            continue
         head, newline, tail = chunk.partition(b"\n")
         pieces.append(head)
         size += len(head)
@@ -182,7 +144,8 @@ def part_path(path: Path, part: int) -> Path:
 
 
 def parts(path: Path) -> list[Path]:
-    """The files of a recording, in order, named by any of its parts or by the name that it was given; else the path itself."""
+    """The files that are named like the parts of one recording, in order, by any of them or by the name that it was given; else
+    the path itself. Others name parts so too: `hft.feed.captures.files_of` looks at what they hold."""
     match = _PART.fullmatch(path.name)
     if match is None and path.exists():
         return [path]

@@ -13,8 +13,7 @@ import msgspec
 from hft.config import Config
 from hft.errors import NOT_JSON, DamagedData, UsageError
 from hft.feed import specs
-from hft.feed.captures import Capture, Kind, Record
-from hft.feed.files import parts
+from hft.feed.captures import Capture, Kind, Record, files_of, is_paired
 from hft.feed.recording import OF_A_SYMBOL, mark
 from hft.feed.survey import NAMED, Survey, survey, together, told_by
 
@@ -56,7 +55,7 @@ class Session:
     @property
     def torn(self) -> list[str]:
         """After iteration: what is missing at the beginning of each file, and where it breaks off."""
-        return [line for capture in self.captures for line in (capture.headless, capture.torn) if line]
+        return [line for capture in self.captures for line in (capture.headless, *capture.tears, capture.torn) if line]
 
     @cached_property
     def surveys(self) -> list[Survey]:
@@ -157,7 +156,7 @@ def _of_another(line: Record, wanted: Sequence[str]) -> bool:
 def _with_pairs(paths: Iterable[Path]) -> list[Path]:
     found: dict[Path, None] = {}
     for path in paths:
-        match = re.fullmatch(r"(.+)\.(http|ws)\.[\d.]+", path.name)
+        match = re.fullmatch(r"(.+)\.(http|ws)\.[\d.]+", path.name) if is_paired(path) else None
         mates = [mate for kind in ("http", "ws") for mate in sorted(path.parent.glob(f"{match[1]}.{kind}.*"))] if match else []
-        found.update(dict.fromkeys(mates or parts(path)[:1]))       # a recording in parts is one, whichever are named
+        found.update(dict.fromkeys(mates or files_of(path)[:1]))       # a recording in parts is one, whichever are named
     return list(found)

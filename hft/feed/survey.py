@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from hft.errors import NOT_JSON, DamagedData, UsageError
 from hft.feed import scan
 from hft.feed.captures import Kind, Record
+from hft.feed.identify import foreign
 
 
 class Printed(msgspec.Struct):
@@ -43,7 +44,7 @@ class Survey(msgspec.Struct):
     hints: dict[str, int] = {}
     """Bits of `hft.feed.scan` by symbol, those of no symbol under an empty name: what the messages tell of their dialect."""
     sample: bytes = b""
-    """The first message that names neither a dialect nor a symbol, for what is said of a file where none does."""
+    """The first message that tells nothing of a dialect, for what is said of a file where none does."""
 
     @property
     def trades(self) -> str:
@@ -57,6 +58,8 @@ class Survey(msgspec.Struct):
 
     def require(self, where: str, dialect: str = "") -> Survey:
         """Itself, of this `dialect` where no message tells one. DamagedData when dialect or symbols can't be told."""
+        if not (self.symbols and self.dialect) and self.sample and (other := foreign(self.sample)):
+            raise DamagedData(other[0], where=where, do=other[1])
         self.dialect = self.dialect or dialect
         if not self.dialect:
             raise DamagedData("no message tells the dialect", where=where, do="name it, --set feed.dialect=usdm say")
@@ -246,7 +249,7 @@ def survey(records: Iterable[Record]) -> Survey:
             else:
                 _see(found, seen, record)
         except NOT_JSON:
-            continue
+            found.sample = found.sample or (record.data if record.kind == Kind.FRAME else b"")
     every = 0
     for name, symbol in seen.symbols.items():
         found.hints[name] = symbol.bits
@@ -280,7 +283,7 @@ def _see(found: Survey, seen: scan.Scan, record: Record) -> None:
     bits = _bits(data)
     book = data.lastUpdateId is not None
     name = (data.s or record.symbol or data.symbol or (frame.stream.partition("@")[0] if book else "")).upper()
-    if not name and not bits and not book and not found.sample:
+    if not bits and not book and not data.e and not found.sample and record.kind == Kind.FRAME:
         found.sample = record.data
     symbol = seen.symbol(name) if name or bits or book else scan.Seen()
     symbol.bits |= bits

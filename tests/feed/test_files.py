@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import io
+import random
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,49 @@ def test_files_one_after_the_other_are_one() -> None:
     assert read(gzip.compress(b"a\nb") + gzip.compress(b"c\nd\n")) == ([b"a\n", b"bc\n", b"d\n"], False)
     packed = [zstandard.ZstdCompressor().compress(part) for part in (b"a\nb", b"c\nd\n")]
     assert read(b"".join(packed)) == ([b"a\n", b"bc\n", b"d\n"], False)
+
+
+PACK = {"gz": gzip.compress, "zst": zstandard.ZstdCompressor(write_checksum=True).compress}
+
+
+@pytest.mark.parametrize("pack", PACK.values(), ids=PACK)
+@given(parts=st.lists(LINES, min_size=1, max_size=5), cuts=st.lists(st.floats(0, 1), min_size=5, max_size=5),
+       zeros=st.lists(st.sampled_from([0, 0, 1, 7, 600, 70_000]), min_size=5, max_size=5))  # fmt: skip
+def test_what_is_appended_after_a_tear_is_read(pack, parts: list[list[bytes]], cuts: list[float], zeros: list[int]) -> None:
+    """Each part a member: a killed recorder's, cut somewhere, with what a crash may leave behind it, and the last one whole."""
+    data, whole = b"", []
+    for n, (part, cut, padding) in enumerate(zip(parts, cuts, zeros, strict=False)):
+        own = [b"%d " % n + line for line in part]
+        packed = pack(b"".join(own))
+        end = len(packed) if n == len(parts) - 1 or cut > 0.9 else max(round(cut * len(packed)) - 13, 12)
+        whole.append((own, end == len(packed)))
+        data += packed[:end] + bytes(padding if end == len(packed) or padding > 100 else 0)
+    tears = []
+    found = list(lines(io.BytesIO(data), lambda: tears.append(1)))
+    assert len(tears) == sum(not each for _, each in whole)
+    # Of every member the beginning, of whole ones all.
+    left = found
+    for part, complete in whole:
+        n = len(part) if complete else next((i for i, line in enumerate(part) if i >= len(left) or left[i] != line), len(part))
+        assert left[:n] == part[:n]
+        left = left[n:]
+    assert left == []
+
+
+@pytest.mark.parametrize("pack", PACK.values(), ids=PACK)
+@pytest.mark.parametrize("zeros", [1, 15, 16, 100_000, 3_000_000])
+def test_zeros_behind_the_last_member_are_passed_over(pack, zeros: int) -> None:
+    assert read(pack(b"a\nb\n") + bytes(zeros)) == ([b"a\n", b"b\n"], False)
+    assert read(pack(b"a\nb\n" * 9999)[:-5] + bytes(zeros if zeros > 15 else 0))[1]
+
+
+def test_a_member_that_looks_like_one_inside_another_is_no_tear() -> None:
+    """Stored uncompressed, the bytes of one file lie within another."""
+    inner = gzip.compress(b"inner\n")[:14]
+    deflate = zlib.compressobj(0, zlib.DEFLATED, 31)
+    content = b"a\n" + inner + b"b\n" + random.Random(7).randbytes(100_000)
+    data = deflate.compress(content) + deflate.flush()
+    assert b"".join(lines(io.BytesIO(data))) == content
 
 
 def test_a_line_longer_than_any_buffer() -> None:

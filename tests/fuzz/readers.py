@@ -44,6 +44,8 @@ class Captures:
             line(mistake)
         if data[:1] in (b"n", b"e") or content[:2] == b"\x1f\x8b" or content[:4] == b"\x28\xb5\x2f\xfd" or is_recording(content):
             return len(records)
+        if capture.tears:               # a record in the middle of a line, after one that breaks off
+            return len(records)
         if torn and capture.torn:       # somewhere: it holds a part of the lines
             content = b"\n".join(content.split(b"\n")[: capture.lines]) + b"\n"
         want = oracle.read(content, bool(capture.torn))

@@ -2,11 +2,9 @@
 
 import json
 from decimal import Decimal, localcontext
-from itertools import takewhile
-from string import ascii_letters, digits
 from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
 
-NAME = {*ascii_letters, *digits, "_"}
 FRAME, SNAPSHOT, EXCHANGE_INFO, LOG = range(4)
 
 
@@ -54,7 +52,7 @@ def parse(line: bytes, wrapped: bool) -> Line | None:
     if line.startswith((b"http://", b"https://")):
         url, _, line = line.partition(b" -> ")
         asked = url.replace(b"?", b"&").split(b"&symbol=")
-        symbol = "".join(takewhile(NAME.__contains__, asked[1].decode(errors="replace"))) if asked[1:] else ""
+        symbol = unquote_to_bytes(asked[1].split(b"&")[0]).decode(errors="replace") if asked[1:] else ""
     stamp, _, body = line.partition(b":" if b":" in line[: line.index(b"{")] else b" ")
     fields = value(body)
     return Line(nanoseconds(stamp.decode()), kind(fields), fields, symbol.upper())
@@ -62,7 +60,8 @@ def parse(line: bytes, wrapped: bool) -> Line | None:
 
 def read(content: bytes, torn: bool = False) -> list[Line]:
     """The lines of a file, REST answers before the first line after them that is not earlier; of a torn one, all but the last."""
-    lines = [body for line in content.split(b"\n")[: -1 if torn else None] if (body := line.strip())]
+    content = content.removeprefix("\ufeff".encode())
+    lines = [body for line in content.split(b"\n")[: -1 if torn else None] if (body := line.strip(b" \t\r\v\f\0"))]
     rows = [row for line in lines if (row := parse(line, lines[0].startswith(b'{"ts_local"')))]     # a file is of one kind
 
     def place(n: int) -> tuple[int, ...]:

@@ -1,0 +1,215 @@
+"""Packed files, member by member: gzip and zstandard files may be several, one after the other, and any of them may be torn.
+
+A recorder that is killed leaves a member without an end; where its next run appends to the same file, another member follows
+in the middle of it. What comes before such a tear is sound, and so is what comes after it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import zlib
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, NamedTuple, Protocol
+
+READ = 1 << 16
+"""Bytes of a packed file that are read at a time."""
+UNPACKED = 1 << 20
+"""Bytes that are unpacked at a time, at most: of zeros a thousandth is read."""
+_ZSTANDARD_READ = 1 << 10
+"""zstandard gives all that its input holds, at most 128 KiB for every 4 bytes."""
+_HEADER = 10
+"""Bytes by which the beginning of a member is known."""
+_PADDING = 16
+"""So many zero bytes are no end of a member: a system that lost power wrote the length of a file and not its contents."""
+_TRAILER_ZEROS = 12
+"""What a member ends with, its length for instance, may be zero bytes: at most so many."""
+_MOST_ZEROS = 1 << 20
+_GZIP_SYSTEMS = frozenset((*range(14), 255))
+
+
+class Torn(Exception):
+    """A packed file breaks off; everything before the tear was given out."""
+
+
+class _Member(Protocol):
+    """One member, unpacked as its bytes come."""
+
+    eof: bool
+    unused: int
+    """Of the bytes that were fed last, how many stand behind its end."""
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """What these bytes unpack to, in pieces of at most `UNPACKED`."""
+
+
+class _GzipMember:
+    def __init__(self) -> None:
+        self.eof, self.unused = False, 0
+        self._unpacker = zlib.decompressobj(31)
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        unpacker = self._unpacker
+        while data:
+            yield unpacker.decompress(data, UNPACKED)
+            if unpacker.eof:
+                self.eof, self.unused = True, len(unpacker.unused_data)
+                return
+            data = unpacker.unconsumed_tail
+        while rest := unpacker.decompress(b"", UNPACKED):      # what did not fit the last time
+            yield rest
+        self.eof = unpacker.eof
+
+
+class _ZstandardMember:
+    def __init__(self) -> None:
+        import zstandard
+
+        self.eof, self.unused = False, 0
+        self._unpacker = zstandard.ZstdDecompressor().decompressobj()
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        for at in range(0, len(data), _ZSTANDARD_READ):
+            out = self._unpacker.decompress(data[at : at + _ZSTANDARD_READ])
+            for start in range(0, len(out), UNPACKED):
+                yield out[start : start + UNPACKED]
+            if self._unpacker.eof:
+                behind = len(data) - at - _ZSTANDARD_READ
+                self.eof, self.unused = True, len(self._unpacker.unused_data) + max(behind, 0)
+                return
+
+
+class Packing(NamedTuple):
+    """A format of packed files."""
+
+    magic: bytes
+    begins: Callable[[bytes, int], bool]
+    """Whether a member may begin at this place, where `magic` stands."""
+    new: Callable[[], _Member]
+    failure: type[Exception]
+
+
+def _gzip_begins(data: bytes, at: int) -> bool:
+    return data[at + 3] < 0x20 and data[at + 8] in (0, 2, 4) and data[at + 9] in _GZIP_SYSTEMS
+
+
+GZIP = Packing(b"\x1f\x8b\x08", _gzip_begins, _GzipMember, zlib.error)
+
+
+def zstandard_packing() -> Packing:
+    """Zstandard's; imported here, so that who reads none is spared it."""
+    import zstandard
+
+    return Packing(b"\x28\xb5\x2f\xfd", lambda data, at: True, _ZstandardMember, zstandard.ZstdError)
+
+
+def unpacked(file: BinaryIO, packing: Packing) -> Iterator[bytes | None]:
+    """What is packed in a file, in pieces; None where a member breaks off and another one follows.
+
+    Zero bytes behind the last member are passed over. Raises `Torn` at the end of a file whose last member breaks off, and
+    `ValueError` for one that can't be unpacked.
+    """
+    members = _Members(packing)
+    zeros = 0
+    try:
+        while block := file.read(READ):
+            body = block.rstrip(b"\0")
+            if body:
+                yield from members.take(bytes(min(zeros, _MOST_ZEROS)) + body)
+                zeros = 0
+            zeros += len(block) - len(body)
+        yield from members.finish(zeros)
+    except packing.failure as error:
+        raise ValueError(f"can't be unpacked: {error}") from None
+    if not members.member.eof:
+        raise Torn
+
+
+class _Members:
+    """Unpacks bytes as they come; looks out for a member that begins before the one before it has ended."""
+
+    def __init__(self, packing: Packing) -> None:
+        self.packing = packing
+        self.member = packing.new()
+        self._fed = False           # the member has begun
+        self._held = b""            # read, and not unpacked: more is needed to tell what it is
+
+    def take(self, data: bytes, last: bool = False) -> Iterator[bytes | None]:
+        """The next bytes of the file."""
+        data, self._held = self._held + data, b""
+        at = 0
+        while at < len(data):
+            if self.member.eof:
+                while at < len(data) and data[at] == 0:     # padding between members
+                    at += 1
+                if at == len(data):
+                    return
+                self.member, self._fed = self.packing.new(), False
+            following = self._following(data, at if self._fed else at + 1)
+            if following < 0:
+                end = len(data) if last else max(len(data) - _HEADER + 1, at)
+                yield from self._feed(data[at:end])
+                at = end - self.member.unused if self.member.eof else end
+                if not self.member.eof:
+                    break
+                continue
+            yield from self._up_to(data[at:following])
+            if self.member.eof:
+                at = following - self.member.unused
+                continue
+            at = following
+            if len(data) - at < READ and not last:
+                break
+            if self._is_member(data, at):
+                yield None
+                self.member, self._fed = self.packing.new(), False
+            else:
+                yield from self._feed(data[at:at + 1])           # it only looked like one
+                at += 1
+        self._held = data[at:]
+
+    def finish(self, zeros: int) -> Iterator[bytes | None]:
+        """No more bytes but zeros follow."""
+        if zeros < _PADDING:
+            yield from self.take(bytes(zeros), last=True)
+            return
+        yield from self.take(b"", last=True)
+        if not self.member.eof:
+            with contextlib.suppress(self.packing.failure):
+                yield from self._feed(bytes(_TRAILER_ZEROS))
+
+    def _feed(self, data: bytes) -> Iterator[bytes]:
+        self._fed = self._fed or bool(data)
+        yield from self.member.feed(data)
+
+    def _up_to(self, data: bytes) -> Iterator[bytes]:
+        """What comes before a place where a member may begin: the end of this one, or of what there is of it."""
+        if not data:
+            return
+        body = data.rstrip(b"\0")
+        if len(data) - len(body) < _PADDING:
+            yield from self._feed(data)
+            return
+        yield from self._feed(body)
+        if not self.member.eof:
+            with contextlib.suppress(self.packing.failure):
+                yield from self._feed(data[len(body):len(body) + _TRAILER_ZEROS])
+
+    def _following(self, data: bytes, start: int) -> int:
+        """Where a member may begin, with its header whole; -1 for nowhere."""
+        at = data.find(self.packing.magic, start)
+        while at >= 0 and len(data) - at >= _HEADER:
+            if self.packing.begins(data, at):
+                return at
+            at = data.find(self.packing.magic, at + 1)
+        return -1
+
+    def _is_member(self, data: bytes, at: int) -> bool:
+        """Whether bytes that begin like a member can be unpacked as one, up to the next that do: others as good as never can."""
+        following = self._following(data, at + 1)
+        body = data[at:following if following > 0 else at + READ]
+        try:
+            for _ in self.packing.new().feed(body.rstrip(b"\0") if body.endswith(bytes(_PADDING)) else body):
+                pass
+        except self.packing.failure:
+            return False
+        return True
