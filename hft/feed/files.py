@@ -111,7 +111,7 @@ def _split(chunks: Iterator[bytes | None], on_tear: Callable[[], None] | None) -
     size = 0
     for chunk in chunks:
         if chunk is None:
-            pieces = []
+            pieces, size = [], 0
             if on_tear is not None:
                 on_tear()
             continue
