@@ -20,7 +20,7 @@ from hft.backtesting.progress import Meter, on_terminal
 from hft.backtesting.sources import Data
 from hft.config import Config
 from hft.diagnosis import InSync, in_sync, lines, warnings
-from hft.errors import ExitCode, UsageError
+from hft.errors import ExitCode, UsageError, printable, printable_lines
 
 _NAMES = {value: name for name, value in words.KINDS.items()}
 
@@ -97,13 +97,13 @@ def convert(
         meter.tell(messages.total, at_once=True)
     found = in_sync(follower.engine)
     for line in [*data.torn, *(f"hft: {warning}" for warning in warnings(found))]:
-        print(line, file=sys.stderr)
+        print(printable(line), file=sys.stderr)
     report = Report(
         str(output), [str(path) for path in inputs], data.dialect, data.trades,
         {each.spec.name: Symbol(f"{each.spec.tick:f}", f"{each.spec.quantum:f}", each.source) for each in data.resolved},
         writer.count, dict(messages), data.rejects, data.torn, round(time.monotonic() - began, 3), found,
     )
-    print(msgspec.json.encode(report).decode() if json else as_text(report))
+    print(msgspec.json.encode(report).decode() if json else printable_lines(as_text(report)))
     return int(ExitCode.OK)
 
 

@@ -17,6 +17,10 @@ NOT_JSON = (ValueError, RecursionError)
 UTF-8, are ValueErrors; nesting without end is a RecursionError."""
 
 
+LONGEST = 2000
+"""Characters of a text of somebody else's, or of an error, at most."""
+
+
 class ExitCode(enum.IntEnum):
     """How a command of `hft` ends.
 
@@ -39,6 +43,29 @@ class ExitCode(enum.IntEnum):
     """Stopped by Ctrl-C; everything was written."""
     SIGTERM = 143
     """Stopped by SIGTERM; everything was written."""
+
+
+def printable(text: str, limit: int = 0) -> str:
+    """The same text, fit for a terminal and for one line of a log, whoever it came from.
+
+    What is no printable character (controls, escapes, line breaks, marks that turn the direction of writing) is spelled out;
+    beyond `limit` characters, where there is one, it is cut.
+
+    >>> print(printable("up\\x1b[2J\\n12:00:00 info all is well"))
+    up\\x1b[2J\\n12:00:00 info all is well
+    >>> print(printable("x" * 9, limit=4))
+    xxxx… (5 more)
+    """
+    more = f"… ({len(text) - limit} more)" if 0 < limit < len(text) else ""
+    text = text[:limit] if more else text
+    if not text.isprintable():
+        text = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+    return text + more
+
+
+def printable_lines(text: str) -> str:
+    """A text of ours that somebody else's names may stand in: each of its lines `printable`."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 class HftError(Exception):
@@ -64,7 +91,7 @@ class HftError(Exception):
         self.where = where
         self.do = do
         line = f"{where}: {what}" if where else what
-        super().__init__(" ".join((f"{line}; {do}" if do else line).split()))
+        super().__init__(printable(" ".join((f"{line}; {do}" if do else line).split()), LONGEST))
 
 
 class UsageError(HftError):

@@ -29,7 +29,16 @@ import msgspec
 from hft.child import Child, embedded_exchange, stdout_of_children
 from hft.config import Config, LiveOptions
 from hft.config.sections import MONITOR_PORT
-from hft.errors import ExitCode, HftError, Interrupted, Terminated, TradingHalted, VenueUnreachable, cannot_listen
+from hft.errors import (
+    ExitCode,
+    HftError,
+    Interrupted,
+    Terminated,
+    TradingHalted,
+    VenueUnreachable,
+    cannot_listen,
+    printable_lines,
+)
 from hft.job import Job, MonitorJob
 from hft.signals import stopping
 from hft.summary import Summary, as_text, read_json, warn
@@ -218,7 +227,7 @@ def _end(engine: Child, options: LiveOptions, stop: _Stop) -> int:
         problem = said.get("error", problem)
     code = engine.code()
     if summary is not None:
-        print(summary.to_json() if options.json else as_text(summary), flush=True)
+        print(summary.to_json() if options.json else printable_lines(as_text(summary)), flush=True)
         warn(summary)
     if problem:
         raise _error(problem, code)

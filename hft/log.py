@@ -2,7 +2,8 @@
 
 A call only puts the event on a bounded queue. One thread formats and writes, so that a slow disk never holds up the event
 loop; when it falls behind by the whole queue, lines are dropped and the number of them is logged as soon as there is room.
-Nothing is logged per message of the market.
+Nothing is logged per message of the market. Of one event so many lines a minute are written, and the file is rotated by its
+size: see `hft.logfile`. Whatever text a line is made of, it is made `printable` first.
 
 Without `open_log` (hft used as a library) events go to the standard library's logging, as from any other library.
 """
@@ -10,10 +11,9 @@ Without `open_log` (hft used as a library) events go to the standard library's l
 from __future__ import annotations
 
 import atexit
+import contextlib
 import logging
-import os
 import queue
-import stat
 import sys
 import threading
 import time
@@ -24,7 +24,8 @@ from typing import Any, TextIO
 import msgspec
 
 from hft.config import Logging
-from hft.errors import UsageError
+from hft.errors import LONGEST, printable
+from hft.logfile import WINDOW_S, EventLimit, LogFile
 
 # structlog's own `__init__` imports its development renderer, which imports rich where it is installed: 20 ms and several
 # megabytes that the engine's process must not carry. A None in `sys.modules` makes `import rich` fail for exactly the time
@@ -39,6 +40,13 @@ finally:
         del sys.modules["rich"]
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
+
+CLOSE_S = 10.0
+"""How long the end of a process waits for the disk to take what is queued."""
+LONGEST_TRACE = 200
+"""Lines of a traceback."""
+MOST_DEPTH = 3
+"""Of lists and dictionaries in each other."""
 
 Event = Mapping[str, Any]
 
@@ -64,7 +72,8 @@ class LogWriter:
         # SimpleQueue: its put never waits and may run inside a signal handler.
         self._queue: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._stream = stream
-        self._file = None if path is None else _open(path)
+        self._file = None if path is None else LogFile(path, settings.rotate_mb * 1_000_000, settings.keep)
+        self._limit = EventLimit(settings.event_limit, time.monotonic)
         self._reported = 0
         self._closing = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="hft-log", daemon=True)
@@ -87,30 +96,43 @@ class LogWriter:
         with self._closing:
             if self._thread.is_alive():
                 self._queue.put(None)
-                self._thread.join()
-            if self._file is not None:
-                os.close(self._file)
+                self._thread.join(CLOSE_S)      # a disk that hangs must not keep the process
+            if self._file is not None and not self._thread.is_alive():
+                self._file.close()
                 self._file = None
 
     def _run(self) -> None:
-        while (event := self._queue.get()) is not None:
-            self._write(event)
-            if self.dropped > self._reported and self._queue.empty():
+        going_on = True
+        while going_on:
+            with contextlib.suppress(queue.Empty):
+                event = self._queue.get(timeout=WINDOW_S)
+                going_on = event is not None
+                if event is not None and self._limit.passes((event["logger"], event["event"])):
+                    self._write(event)
+            if self.dropped > self._reported and (self._queue.empty() or not going_on):
                 self._report_dropped()
-        if self.dropped > self._reported:
-            self._report_dropped()
+            for of, count in self._limit.left_out(end=not going_on):
+                logger, name = of if isinstance(of, tuple) else ("", "of other kinds")
+                self._report("log lines left out", of=f"{logger}: {name}" if logger else name, count=count)
 
     def _report_dropped(self) -> None:
         count, self._reported = self.dropped - self._reported, self.dropped
-        self._write(_stamped({"event": "log lines dropped", "level": "warning", "logger": "hft.log", "count": count}))
+        self._report("log lines dropped", count=count)
+
+    def _report(self, what: str, **values: object) -> None:
+        self._write(_stamped({"event": what, "level": "warning", "logger": "hft.log", **values}))
 
     def _write(self, event: Event) -> None:
         level = LEVELS[event["level"]]
+        event = clean(event)
         if self._file is not None and level >= self._levels[0]:
             try:
-                _write_all(self._file, as_json(event))
+                self._file.write(as_json(event))
             except OSError as error:
                 self._fail(error)
+            if self._file.stuck:
+                why, self._file.stuck = self._file.stuck, ""
+                self._report("the log can't be rotated", why=why)
         if self._stream is not None and level >= self._levels[1]:
             try:
                 self._stream.write(as_text(event))
@@ -156,6 +178,32 @@ def get_logger(name: str) -> Any:
     return bare.bind(logger=name)
 
 
+def clean(event: Event) -> Event:
+    """The same event, fit for a terminal and for one line, whatever text it was given.
+
+    >>> clean({"event": "refused", "text": "no\\x1b[2J", "level": "info"})
+    {'event': 'refused', 'text': 'no\\\\x1b[2J', 'level': 'info'}
+    """
+    return {
+        printable(str(key), LONGEST): _trace(str(value)) if key == "exception" else _clean(value) for key, value in event.items()
+    }
+
+
+def _clean(value: Any, depth: int = 0) -> Any:
+    if value is None or isinstance(value, bool | float) or (isinstance(value, int) and -(2**63) <= value < 2**63):
+        return value
+    if isinstance(value, dict) and depth < MOST_DEPTH:
+        return {printable(str(key), LONGEST): _clean(each, depth + 1) for key, each in value.items()}
+    if isinstance(value, list | tuple) and depth < MOST_DEPTH:
+        return [_clean(each, depth + 1) for each in value]
+    return printable(str(value), LONGEST)
+
+
+def _trace(text: str) -> str:
+    """A traceback keeps its lines, the last ones of a long one; what is raised by whom may have its own in it."""
+    return "\n".join(printable(line, LONGEST) for line in text.split("\n")[-LONGEST_TRACE:])
+
+
 def as_json(event: Event) -> bytes:
     """One line of the log file.
 
@@ -173,27 +221,9 @@ def as_text(event: Event) -> str:
     """
     rest = {key: value for key, value in event.items() if key not in ("timestamp", "level", "event", "logger", "exception")}
     said = " ".join([str(event["event"]), *(f"{key}={value}" for key, value in rest.items())])
-    trace = "\n" + event["exception"] if "exception" in event else ""
+    # Indented, so that no line of it looks like one of the log's own.
+    trace = "".join(f"\n    {line}" for line in event["exception"].split("\n")) if "exception" in event else ""
     return f"{event['timestamp'][11:23]} {event['level']:<8} {said}{trace}\n"
-
-
-def _open(path: Path) -> int:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if stat.S_ISREG(os.fstat(file).st_mode):  # one of an earlier umask; a device keeps its own mode
-            os.fchmod(file, 0o600)
-    except OSError as error:
-        raise UsageError(
-            f"the log can't be written: {error.strerror}", where=str(path), do="change [strategy.persistence] database_path"
-        ) from None
-    return file
-
-
-def _write_all(file: int, data: bytes) -> None:
-    # Unbuffered and append-only: several processes may share the file, and a killed one loses no line it had written.
-    while data:
-        data = data[os.write(file, data) :]
 
 
 def _stamped(event: dict[str, Any]) -> dict[str, Any]:
@@ -214,7 +244,7 @@ class _Outlet:
     def msg(self, event: Event) -> None:
         level = LEVELS[event["level"]]
         if _writer is None:
-            logging.getLogger(event["logger"]).log(level, "%s", as_text(event)[22:].rstrip("\n"))
+            logging.getLogger(event["logger"]).log(level, "%s", as_text(clean(event))[22:].rstrip("\n"))
         elif level >= _writer.level:
             _writer.put(event)
 

@@ -22,7 +22,7 @@ from hft._core.engine import Engine
 from hft._core.runclock import RunClock
 from hft.child import Child, embedded_exchange, stdout_of_children
 from hft.config import Config
-from hft.errors import DamagedData, ExitCode, VenueUnreachable
+from hft.errors import DamagedData, ExitCode, VenueUnreachable, printable_lines
 from hft.feed import specs
 from hft.feed.feed import FeedEvent
 from hft.feed.find import find_venue
@@ -193,7 +193,7 @@ def record(config: Config, path: Path, *, duration_s: float | None = None, json:
                 return job.exchange.code() or int(ExitCode.UNREACHABLE)
         result = uvloop.run(job.run(duration_s, at["rest"], at["ws"], at["dialect"]))
         if result is not None:
-            print(msgspec.json.encode(result).decode() if json else as_text(result), flush=True)
+            print(msgspec.json.encode(result).decode() if json else printable_lines(as_text(result)), flush=True)
             warn(result)
         job.check()
         return int(exit_code(job.stopped_by))

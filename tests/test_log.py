@@ -1,18 +1,23 @@
 """Structured logging: complete, ordered, off the caller's thread, and without rich."""
 
+import contextlib
 import json
 import logging
 import os
+import select
 import stat
 import subprocess
 import sys
 import threading
+import tty
 from io import StringIO
+from pathlib import Path
 
 import pytest
 
+from hft import logfile
 from hft.config import Logging
-from hft.errors import UsageError
+from hft.errors import UsageError, VenueUnreachable
 from hft.log import close_log, get_logger, open_log
 
 
@@ -41,7 +46,7 @@ def test_a_line_has_time_level_event_logger_and_fields(tmp_path):
 
 def test_events_keep_their_order_and_none_is_lost(tmp_path):
     path = tmp_path / "strategy.log"
-    open_log(path, stream=None)
+    open_log(path, Logging(event_limit=0), stream=None)
     log = get_logger("hft")
     for n in range(2000):
         log.info("n", n=n)
@@ -60,41 +65,143 @@ def test_levels_are_chosen_per_destination(tmp_path):
     assert [line.split()[2] for line in stream.getvalue().splitlines()] == ["error"]
 
 
-def test_a_slow_disk_holds_up_nobody_and_dropped_lines_are_counted(tmp_path):
-    """The disk is a pipe that nobody reads: the writer stands still, the caller does not."""
-    path = tmp_path / "strategy.log"
-    os.mkfifo(path)
-    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    writer = open_log(path, Logging(queue_size=64), stream=None)
+def test_a_slow_disk_holds_up_nobody_and_dropped_lines_are_counted():
+    """The disk is a terminal that nobody reads: the writer stands still, the caller does not."""
+    reader, terminal = os.openpty()
+    tty.setraw(terminal)
+    writer = open_log(Path(os.ttyname(terminal)), Logging(queue_size=64, event_limit=0), stream=None)
     log = get_logger("hft")
     for n in range(1000):
-        log.info("x" * 4000, n=n)  # a pipe holds 64 KB: the writer is stuck after 16 lines
+        log.info("x" * 1000, n=n)       # a terminal holds some KB: the writer is stuck after a few lines
     assert writer.dropped >= 1000 - 64 - 32
 
     text = bytearray()
-    os.set_blocking(reader, True)
     closer = threading.Thread(target=close_log)
     closer.start()
-    while chunk := os.read(reader, 1 << 16):
-        text += chunk
+    os.set_blocking(reader, False)
+    while closer.is_alive() or select.select([reader], [], [], 0.1)[0]:
+        with contextlib.suppress(BlockingIOError):
+            text += os.read(reader, 1 << 16)
     closer.join()
+    os.close(terminal)
     os.close(reader)
     last = json.loads(text.splitlines()[-1])
     assert (last["event"], last["count"]) == ("log lines dropped", writer.dropped)
     assert len(text.splitlines()) + writer.dropped == 1001
 
 
-def test_a_full_disk_is_said_once_and_trading_goes_on(tmp_path):
+def test_a_full_disk_is_said_once_and_trading_goes_on():
     if not os.path.exists("/dev/full"):
         pytest.skip("no /dev/full on this system")
-    path, stream = tmp_path / "strategy.log", StringIO()
-    path.symlink_to("/dev/full")
-    writer = open_log(path, Logging(console_level="error"), stream)
+    stream = StringIO()
+    writer = open_log(Path("/dev/full"), Logging(console_level="error"), stream)
     get_logger("hft").info("one")
     get_logger("hft").info("two")
     close_log()
     assert writer.failed == 2
     assert stream.getvalue() == "log file: can't be written: No space left on device; trading goes on without it\n"
+
+
+HOSTILE = "gone\x1b[2J\x9b1m\r\n2026-01-01 12:00:00.000 info     all is well\u2028\u202e\udc80"
+
+
+def test_a_text_of_somebody_else_s_stays_one_printable_line(tmp_path):
+    """No escape reaches the terminal, no line of it looks like one of ours, and a text that has no end is cut."""
+    path, stream = tmp_path / "strategy.log", StringIO()
+    open_log(path, stream=stream)
+    log = get_logger("hft.feed")
+    log.warning("refused", text=HOSTILE, symbols=[HOSTILE], more={HOSTILE: HOSTILE}, long="x" * 10_000, number=1 << 70)
+    log.warning(HOSTILE)
+    logging.getLogger("picows").warning("closed: %s", HOSTILE[:-1])      # pytest, too, keeps it, and takes no half of a pair
+    try:
+        raise ValueError(HOSTILE)
+    except ValueError:
+        log.exception("strategy raised")
+    close_log()
+    shown = stream.getvalue()
+    assert all(each.isprintable() for each in shown.replace("\n", ""))
+    assert sum(not line.startswith("    ") for line in shown.splitlines()) == 4
+    events = [json.loads(line) for line in path.read_bytes().splitlines()]
+    assert len(events) == 4
+    assert events[0]["long"] == "x" * 2000 + "… (8000 more)"
+    assert events[0]["text"].startswith(r"gone\x1b[2J\x9b1m\r\n2026")
+    assert all(each.isprintable() for each in path.read_text("utf-8").replace("\n", ""))
+
+
+def test_an_error_of_the_venue_s_words_is_one_printable_line():
+    said = str(VenueUnreachable(f"answers 400: {HOSTILE}", where="ws://x\x07", do="y" * 10_000))
+    assert said.isprintable()
+    assert len(said) < 2100
+
+
+def test_of_a_flood_a_limited_number_of_lines_is_written_and_the_others_are_counted(tmp_path):
+    path, stream = tmp_path / "strategy.log", StringIO()
+    open_log(path, Logging(event_limit=50, queue_size=10_000), stream=stream)
+    log = get_logger("hft.feed")
+    for n in range(5000):
+        log.warning("snapshot failed", n=n)
+    log.warning("another")
+    close_log()
+    events = lines(path)
+    assert [event["n"] for event in events if event["event"] == "snapshot failed"] == list(range(50))
+    (left_out,) = [event for event in events if event["event"] == "log lines left out"]
+    assert (left_out["of"], left_out["count"]) == ("hft.feed: snapshot failed", 4950)
+    assert sum(event["event"] == "another" for event in events) == 1
+    assert len(stream.getvalue().splitlines()) == 52
+
+
+def test_kinds_of_events_without_end_are_limited_together(tmp_path):
+    """A library that puts its text into the message is one flood, whatever it says."""
+    path = tmp_path / "strategy.log"
+    open_log(path, Logging(event_limit=50), stream=None)
+    for n in range(9000):
+        logging.getLogger("library").warning(f"message {n}")
+    close_log()
+    events = lines(path)
+    assert len(events) == logfile.MOST_EVENTS + 50 + 1
+    assert (events[-1]["of"], events[-1]["count"]) == ("of other kinds", 9000 - logfile.MOST_EVENTS - 50)
+
+
+def test_the_file_is_rotated_by_its_size_and_so_many_are_kept(tmp_path):
+    path = tmp_path / "strategy.log"
+    path.write_text('{"n":-1}\n' * 100_000)
+    open_log(path, Logging(event_limit=0, rotate_mb=1, keep=2, queue_size=100_000), stream=None)
+    log = get_logger("hft")
+    for n in range(40_000):
+        log.info("n", n=n)
+    close_log()
+    files = sorted(tmp_path.iterdir())
+    assert [each.name for each in files] == ["strategy.log", "strategy.log.1", "strategy.log.2"]
+    assert all(each.stat().st_size <= 1_000_000 and stat.S_IMODE(each.stat().st_mode) == 0o600 for each in files)
+    kept = [event["n"] for each in reversed(files) for event in lines(each)]
+    assert kept == list(range(kept[0], 40_000))
+    assert kept[0] > 0
+
+
+def test_a_link_or_a_pipe_in_the_place_of_the_log_is_refused(tmp_path):
+    """What a link leads to is another's; a pipe that nobody reads would hold up the run."""
+    victim = tmp_path / "victim"
+    victim.write_text("mine\n")
+    victim.chmod(0o644)
+    (tmp_path / "link").symlink_to(victim)
+    os.mkfifo(tmp_path / "pipe")
+    for name, why in (("link", "a symbolic link"), ("pipe", "No such device|a pipe")):
+        with pytest.raises(UsageError, match=f"the log can't be written: .*({why})"):
+            open_log(tmp_path / name)
+    assert victim.read_text() == "mine\n"
+    assert stat.S_IMODE(victim.stat().st_mode) == 0o644
+
+
+def test_a_log_that_can_t_be_rotated_says_so_and_goes_on(tmp_path):
+    path = tmp_path / "strategy.log"
+    (tmp_path / "strategy.log.1" / "in the way").mkdir(parents=True)
+    open_log(path, Logging(event_limit=0, rotate_mb=1, keep=1, queue_size=100_000), stream=None)
+    for n in range(15_000):
+        get_logger("hft").info("n", n=n)
+    close_log()
+    events = lines(path)
+    assert [event["n"] for event in events if event["event"] == "n"] == list(range(15_000))
+    assert [event["why"] for event in events if event["event"] == "the log can't be rotated"] == ["Is a directory"]
 
 
 def test_an_exception_is_kept_with_its_traceback(tmp_path):

@@ -10,7 +10,7 @@ from hft.backtesting.progress import on_terminal
 from hft.backtesting.run import backtest as run
 from hft.config import Config, misnamed
 from hft.diagnosis import missing, never
-from hft.errors import DamagedData, ExitCode
+from hft.errors import DamagedData, ExitCode, printable, printable_lines
 from hft.summary import warn, way_out
 
 
@@ -23,8 +23,8 @@ def backtest(data: Sequence[Path], config: Config, *, symbols: Sequence[str] | N
         result = run(data, config, symbols=symbols, progress=progress)
     for line in [*result.torn, misnamed(config)]:
         if line:
-            print(line, file=sys.stderr)
-    print(result.summary.to_json() if json else result, flush=True)
+            print(printable(line), file=sys.stderr)
+    print(result.summary.to_json() if json else printable_lines(str(result)), flush=True)
     if advice := way_out(result.summary.fault, result.summary.spec_sources):
         print(f"halted: {result.summary.fault}; {advice}", file=sys.stderr)
     if never(result.summary.in_sync):

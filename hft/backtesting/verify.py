@@ -22,7 +22,7 @@ from hft._core.page import StatePage
 from hft._core.types import Spec
 from hft.backtesting.compare import Difference, compare, run_in
 from hft.config import Config
-from hft.errors import DamagedData, ExitCode, HftError, UsageError
+from hft.errors import DamagedData, ExitCode, HftError, UsageError, printable_lines
 from hft.feed.captures import Capture, Kind, Record
 from hft.feed.recording import OF_A_SYMBOL, mark
 from hft.feed.tape import Tape, batches
@@ -292,5 +292,5 @@ def _number_from(database: Path, run: int) -> None:
 def report(path: Path, database: Path | None, *, json: bool) -> int:
     """What `hft verify` prints; its exit code."""
     verdict = verify(path, database)
-    print(msgspec.json.encode(verdict).decode() if json else verdict.to_text(), flush=True)
+    print(msgspec.json.encode(verdict).decode() if json else printable_lines(verdict.to_text()), flush=True)
     return int(ExitCode.OK if verdict.identical else ExitCode.DAMAGED)

@@ -16,7 +16,7 @@ import typer
 
 from hft.cli import backtest, bench, config, convert, kill, live, record, sim, verify, watch
 from hft.cli.options import common
-from hft.errors import ExitCode, HftError, Terminated
+from hft.errors import ExitCode, HftError, Terminated, printable
 from hft.signals import stopping
 
 # Plain help, no panels: it pipes, it greps, and it does not load rich.
@@ -75,5 +75,5 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _tell(line: str, code: int, prefix: str = "hft: ") -> int:
-    print(prefix + " ".join(line.split()), file=sys.stderr)
+    print(printable(prefix + " ".join(line.split())), file=sys.stderr)
     return int(code)

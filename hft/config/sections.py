@@ -291,6 +291,13 @@ class Logging(Section, frozen=True):
         int,
         _says("lines under way to the disk; beyond it lines are dropped, and the number of them is logged", ge=64, le=1_000_000),
     ] = 10_000
+    event_limit: Annotated[
+        int, _says("lines a minute of one event; the others are counted, and the number is logged; 0: no limit", ge=0, le=1_000_000)
+    ] = 500
+    rotate_mb: Annotated[
+        int, _says("strategy.log becomes strategy.log.1 at this size, that strategy.log.2 and so on; 0: never", ge=0, le=100_000)
+    ] = 16
+    keep: Annotated[int, _says("so many older log files are kept", ge=0, le=1000)] = 4
 
 
 class Recording(Section, frozen=True):

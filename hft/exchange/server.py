@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hft.errors import ExitCode, HftError, cannot_listen
+from hft.errors import LONGEST, ExitCode, HftError, cannot_listen, printable
 from hft.exchange.settings import ExchangeSettings, from_config
 from hft.feed.venues import END_OF_RECORDING, PACE_HEADER, pace_warning
 from hft.signals import stopping
@@ -117,7 +117,7 @@ def _is_ours(record: logging.LogRecord) -> bool:
 
 
 def _tell(line: str) -> None:
-    sys.stderr.write(f"hft sim: {line}\n")
+    sys.stderr.write(f"hft sim: {printable(line, LONGEST)}\n")
     sys.stderr.flush()
 
 

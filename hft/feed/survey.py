@@ -217,7 +217,7 @@ def _bits(data: _Data) -> int:
     if data.e == "depthUpdate":
         if data.pu is None:
             return bits | scan.SPOT_DEPTH
-        return bits | (scan.FUTURES_DEPTH if data.U == data.pu + 1 else scan.CHAINED_DEPTH)
+        return bits | (scan.FUTURES_DEPTH if data.pu + 1 == data.U else scan.CHAINED_DEPTH)
     if data.e == "bookTicker":
         return bits | (scan.FUTURES_TICKER if data.E is not None else 0)
     if data.e in _TRADES:

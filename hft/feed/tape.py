@@ -14,7 +14,7 @@ from hft._core.histogram import Histogram
 from hft._core.replay import replay
 from hft._core.types import Spec
 from hft.config import Config
-from hft.errors import NOT_JSON, DamagedData
+from hft.errors import NOT_JSON, DamagedData, printable
 from hft.feed import recording
 from hft.feed.captures import Kind, Record
 from hft.feed.messages import DepthSnapshot, Rejected, decode
@@ -240,5 +240,5 @@ def load(paths: Iterable[str | Path], config: Config) -> tuple[Tape, list[Spec],
     resolved = session.specs(config)
     tape = Tape(session.inputs())
     for torn in session.torn:
-        print(torn, file=sys.stderr)
+        print(printable(torn), file=sys.stderr)
     return tape, [each.spec for each in resolved], session.survey.trades

@@ -1,0 +1,149 @@
+"""What bounds a log: a file that is rotated by its size, and a limit on the lines of one event."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Callable, Hashable, Iterator
+from pathlib import Path
+
+from hft.errors import UsageError
+
+WINDOW_S = 60.0
+"""The time that `EventLimit` counts over."""
+MOST_EVENTS = 1000
+"""Kinds of events that are counted apart; those beyond it share one count."""
+
+
+class LogFile:
+    """A file that lines are appended to, mode 0600; when it is full it becomes ``.1``, that ``.2`` and so on.
+
+    Parameters
+    ----------
+    path : Path
+        Made, with its folder, where there is none. A symbolic link is not followed: what it leads to is another's.
+    full : int
+        Bytes; 0: it is never rotated.
+    keep : int
+        Older files that are kept; of 0 the full one is removed.
+
+    Attributes
+    ----------
+    stuck : str
+        Why it could not be rotated when that was last due; empty: it was.
+
+    Raises `UsageError` where it can't be opened.
+    """
+
+    def __init__(self, path: Path, full: int = 0, keep: int = 0) -> None:
+        self.path = path
+        self._full = full
+        self._keep = keep
+        self._file = -1
+        self.stuck = ""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._open()
+        except OSError as error:
+            why = "it is a symbolic link" if error.errno == errno.ELOOP else error.strerror
+            raise UsageError(
+                f"the log can't be written: {why}", where=str(path), do="change [strategy.persistence] database_path"
+            ) from None
+
+    def _open(self) -> None:
+        # Without waiting: a pipe without a reader would hold up the start of a run.
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+        self._file = os.open(self.path, flags, 0o600)
+        info = os.fstat(self._file)
+        if stat.S_ISFIFO(info.st_mode):
+            self.close()
+            raise OSError(errno.EINVAL, "it is a pipe")
+        os.set_blocking(self._file, True)
+        self._rotates = self._full > 0 and stat.S_ISREG(info.st_mode)
+        self._size = info.st_size
+        if stat.S_ISREG(info.st_mode):      # one of an earlier umask; a device keeps its own mode
+            os.fchmod(self._file, 0o600)
+
+    def write(self, data: bytes) -> None:
+        """Append lines. `OSError` where the disk takes them not."""
+        if self._file < 0:
+            self._open()
+        if self._rotates and self._size > 0 and self._size + len(data) > self._full:
+            self._rotate()
+        self._size += len(data)
+        while data:     # unbuffered: a killed process loses no line that it had written
+            data = data[os.write(self._file, data) :]
+
+    def _rotate(self) -> None:
+        """Rename what there is, and begin anew; where the name is no longer ours, begin anew at once."""
+        self.stuck = ""
+        try:
+            found, ours = os.stat(self.path, follow_symlinks=False), os.fstat(self._file)
+            if (found.st_dev, found.st_ino) == (ours.st_dev, ours.st_ino):
+                self._shift()
+        except FileNotFoundError:
+            pass
+        except OSError as error:        # it goes on growing, and the next attempt comes when it has grown by as much again
+            self.stuck, self._size = error.strerror or str(error), 0
+            return
+        self.close()
+        self._open()
+
+    def _shift(self) -> None:
+        names = [self.path, *(self.path.with_name(f"{self.path.name}.{n}") for n in range(1, self._keep + 1))]
+        if len(names) == 1:
+            self.path.unlink()
+        for older, newer in zip(reversed(names[1:]), reversed(names[:-1]), strict=True):
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(newer, older)
+
+    def close(self) -> None:
+        file, self._file = self._file, -1       # its number may soon be another file's
+        if file >= 0:
+            os.close(file)
+
+
+class EventLimit:
+    """Lets so many lines of each event pass in a minute, and counts the others.
+
+    Parameters
+    ----------
+    limit : int
+        0: all pass.
+    clock : callable
+        Seconds.
+
+    >>> now = 0.0
+    >>> limit = EventLimit(2, lambda: now)
+    >>> [limit.passes("flood") for _ in range(5)], limit.passes("another")
+    ([True, True, False, False, False], True)
+    >>> now = 61.0
+    >>> list(limit.left_out()), list(limit.left_out())
+    ([('flood', 3)], [])
+    """
+
+    def __init__(self, limit: int, clock: Callable[[], float]) -> None:
+        self._limit = limit
+        self._clock = clock
+        self._counts: dict[Hashable, int] = {}
+        self._began = clock()
+
+    def passes(self, event: Hashable) -> bool:
+        if not self._limit:
+            return True
+        if event not in self._counts and len(self._counts) >= MOST_EVENTS:
+            event = None
+        count = self._counts[event] = self._counts.get(event, 0) + 1
+        return count <= self._limit
+
+    def left_out(self, *, end: bool = False) -> Iterator[tuple[Hashable, int]]:
+        """Once a minute, and at the end: which events were cut short, and by how many lines. Then all begin anew."""
+        if self._clock() - self._began < WINDOW_S and not end:
+            return
+        self._began = self._clock()
+        counts, self._counts = self._counts, {}
+        for event, count in counts.items():
+            if count > self._limit:
+                yield event, count - self._limit
