@@ -24,7 +24,7 @@ def main(seconds: float) -> None:
         run = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(seconds)
         console = Console(record=True, width=120, file=io.StringIO())
-        console.print(render(PageReader(Path(folder) / "data" / "strategy.state").read()))
+        console.print(render(PageReader(Path(folder) / "data" / "strategy.state").read(), console.width))
         run.wait()
     PICTURE.parent.mkdir(exist_ok=True)
     PICTURE.write_text(console.export_svg(title="hft live"), encoding="utf-8")

@@ -86,7 +86,10 @@ class Event(msgspec.Struct, frozen=True):
     order_id: int
     symbol: str
     side: str
+    type: str
+    """Of the order, ``limit`` or ``market``; empty for a fill."""
     price: Decimal
+    """Of a fill, what was paid; of an order its limit, of a market order the collar that bounds it."""
     qty: Decimal
     leaves: Decimal
     status: str
@@ -310,6 +313,7 @@ def _event(r: dict[str, Any], specs: list[Spec]) -> Event:
         order_id=r["order_id"],
         symbol=spec.name,
         side=names.SIDE.get(r["side"], "?"),
+        type=names.TYPE.get(r["type"], "?") if kind == "order" else "",
         price=spec.price(r["price"]),
         qty=spec.qty(r["qty"]),
         leaves=spec.qty(r["leaves"]),

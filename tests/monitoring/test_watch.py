@@ -13,7 +13,7 @@ from tests.monitoring.conftest import busy
 
 def drawn(path, width=150):
     console = Console(width=width, file=io.StringIO(), record=True)
-    console.print(render(PageReader(path).read()))
+    console.print(render(PageReader(path).read(), width))
     return console.export_text()
 
 
@@ -24,7 +24,7 @@ def test_everything_that_matters_is_in_the_picture(engine, path):
         *("imbalance_v1", "sim-usdm", "running", "kill switch off"),
         *("BTCUSDT", "synced", "61,800.1", "61,800.2", "2.500", "momentum"),
         *("+0.62 at 80%", "+0.250", "-2.25", "tick to trade", "market channel", "25%", "9,802"),
-        *("7.41", "taker fill", "rejected rate_limit", "rate_limit"),
+        *("7.41", "pending new", "rejected rate_limit", "rate_limit", "00:00:00.000"),
     ):
         assert word in text, word
 
@@ -83,5 +83,5 @@ def test_no_page_says_what_to_do(tmp_path):
 def test_the_view_exports_as_a_picture(engine, path):
     busy(engine)
     console = Console(width=150, file=io.StringIO(), record=True)
-    console.print(render(PageReader(path).read()))
+    console.print(render(PageReader(path).read(), 150))
     assert console.export_svg(title="hft").startswith("<svg")
