@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from hft.config import Config
+from hft.config.secret import to_child
 from hft.errors import TradingHalted
 
 STARTUP_S = 30.0
@@ -35,7 +36,7 @@ class Child:
     arguments : list of str
         What Python runs; the descriptors of the two pipes come as one more.
     job : object
-        The first line that it reads, as JSON.
+        The first line that it reads, as JSON; with its secrets, which stand nowhere else.
     stdout : int, optional
         Where its standard output goes; default: where ours goes.
     """
@@ -63,7 +64,7 @@ class Child:
         self._send({"stop": why})
 
     def _send(self, message: Any) -> None:
-        data = msgspec.json.encode(message) + b"\n"
+        data = to_child(message)
         with contextlib.suppress(BrokenPipeError):      # it is gone already, and has said why on stderr
             while data and self._requests >= 0:
                 data = data[os.write(self._requests, data) :]

@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from hft.config.secret import from_parent
+
 T = TypeVar("T")
 
 
@@ -49,7 +51,7 @@ class Parent:
                 raise EOFError("the parent ended before it gave a job")
             self._buffer += data
         line, _, self._buffer = self._buffer.partition(b"\n")
-        return msgspec.json.decode(line, type=kind)
+        return from_parent(line, kind)
 
     def report(self, **message: Any) -> None:
         """One line of JSON to the parent, if it is still there."""

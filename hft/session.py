@@ -26,6 +26,7 @@ from hft._core.journal import Journal
 from hft._core.page import PageError, StatePage
 from hft._core.runclock import RunClock
 from hft.config import misnamed
+from hft.config.secret import public
 from hft.errors import DamagedData, ExitCode, HftError, Interrupted, Terminated, TradingHalted, UsageError
 from hft.feed import specs
 from hft.feed.feed import FeedEvent
@@ -97,7 +98,7 @@ class Session:
             latched = self.writer.latched()
             self.opened = self.writer.open_run(
                 strategy_id=strategy.strategy_id, version=VERSION, venue=self.venue.name,
-                settings=msgspec.to_builtins(self.config), started_ns=self.started_ns,
+                settings=public(self.config), started_ns=self.started_ns,
             )
         self.page.set_run(self.opened.run, self.opened.run_id)
         self.files.watch(persistence.beside(".state"))
@@ -119,7 +120,7 @@ class Session:
                 "run": self.opened.run, "run_id": self.opened.run_id, "strategy": self.config.strategy.strategy_id,
                 "venue": self.venue.name, "dialect": self.venue.dialect.name, "trades": self.trades,
                 "database": os.path.abspath(self.writer.path), "started_ns": self.started_ns, "kill": self.engine.kill_reason,
-                "settings": msgspec.to_builtins(self.config), "symbols": scales(self.specs),
+                "settings": public(self.config), "symbols": scales(self.specs),
             }, self.clock.now())
 
     async def _resolve(self) -> list[specs.ResolvedSpec]:

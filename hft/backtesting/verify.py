@@ -22,6 +22,7 @@ from hft._core.page import StatePage
 from hft._core.types import Spec
 from hft.backtesting.compare import Difference, compare, run_in
 from hft.config import Config
+from hft.config.secret import from_public, public
 from hft.errors import DamagedData, ExitCode, HftError, UsageError, printable_lines
 from hft.feed.captures import Capture, Kind, Record
 from hft.feed.recording import OF_A_SYMBOL, mark
@@ -171,7 +172,7 @@ def _run_of(records: Iterator[Record], where: str) -> Run:
 def _understood(line: Any, where: str) -> Run:
     """What the `run` line says. Settings and codes are those of the version that wrote it."""
     try:
-        run = msgspec.convert(line, Run)
+        run = from_public(line, Run)
         if run.kill is not None and run.kill not in status.NAMES.values():
             raise ValueError(f"a kill switch that is on for {run.kill!r}")
         _ = run.specs
@@ -197,7 +198,7 @@ class _Replay:
         _number_from(database, run.run)
         self.writer = Writer(database, journal, list(specs), batch_size=10_000, interval_ms=2, queue_size=PERIODIC)
         self.writer.open_run(
-            strategy_id=run.strategy, version="", venue=run.venue, settings=msgspec.to_builtins(run.settings),
+            strategy_id=run.strategy, version="", venue=run.venue, settings=public(run.settings),
             started_ns=run.started_ns,
         )
         self.engine: Engine = build_engine(

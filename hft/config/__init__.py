@@ -5,6 +5,7 @@ What holds, first to last: the built-in defaults, the file, `--set key=value`, t
 
 from hft.config.check import misnamed
 from hft.config.loader import load, parse_assignment, read_section, read_toml
+from hft.config.secret import Secret
 from hft.config.sections import (
     Broker,
     Config,
@@ -40,6 +41,7 @@ __all__ = [
     "Persistence",
     "Recording",
     "RiskLimits",
+    "Secret",
     "Section",
     "SignalSettings",
     "Strategy",

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import inspect
 
 from hft.config.check import check
+from hft.config.secret import Secret
 from hft.config.sections import Config, Section
 from hft.config.shape import Shape, shapes, walk
 from hft.config.toml import literal
@@ -155,6 +156,8 @@ class _Reader:
             }
         if isinstance(shape.kind, (inspect.DecimalType, inspect.FloatType)):
             return self._number(shape, value, path)
+        if shape.secret:
+            return self._secret(shape, value, path)
         try:
             return msgspec.convert(value, shape.type)
         except msgspec.ValidationError:
@@ -167,6 +170,14 @@ class _Reader:
         if not shape.within(number):
             self._refuse(shape, value, path)
         return float(number) if isinstance(shape.kind, inspect.FloatType) else number
+
+    def _secret(self, shape: Shape, value: Any, path: Path_) -> Secret:
+        if self._source(path) == COMMAND_LINE:
+            do = "give it in a settings file"
+            raise ConfigError("is a secret, which others would see there", where=self.where(*path), do=do)
+        if not isinstance(value, str):
+            raise ConfigError("that is not allowed", where=self.where(*path), do=f"give {shape.allowed}")
+        return Secret(value)
 
     def _table(self, shape: Shape, value: Any, path: Path_) -> Mapping[str, Any]:
         if not isinstance(value, dict):

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import inspect
 
+from hft.config.secret import Secret
 from hft.config.sections import Section
 
 _BOUNDS = {"gt": "above", "ge": "from", "lt": "below", "le": "up to"}
@@ -42,6 +43,11 @@ class Shape(NamedTuple):
         return value.cls if isinstance(value, inspect.StructType) else None
 
     @property
+    def secret(self) -> bool:
+        """Whether it is a text that is never shown."""
+        return isinstance(self.kind, inspect.CustomType) and self.kind.cls is Secret
+
+    @property
     def allowed(self) -> str:
         """What the value may be, in words.
 
@@ -60,6 +66,8 @@ class Shape(NamedTuple):
                 return "a number" + self._range()
             case inspect.StrType():
                 return self.title or "text, not empty"
+            case inspect.CustomType():
+                return "text, which is not shown again"
             case inspect.VarTupleType(item_type=item, max_length=most):
                 return f"a list of 1 to {most} {_unwrap(item, self.key).title}"
             case _:

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from hft.config.secret import Secret
 from hft.config.sections import Config, Section
 from hft.config.shape import Shape, shapes, walk
 from hft.errors import UsageError
@@ -27,7 +28,7 @@ def to_toml(config: Config) -> str:
     """
     blocks = []
     for path, table in _tables(config.resolved(), ()):
-        lines = [f"{key} = {literal(value)}" for key, value in table.items()]
+        lines = [_line(key, value) for key, value in table.items()]
         blocks.append("\n".join([f"[{'.'.join(map(toml_key, path))}]", *lines]))
     return "\n\n".join(blocks) + "\n"
 
@@ -102,6 +103,10 @@ def _tables(section: Section, path: tuple[str, ...]) -> Iterator[tuple[tuple[str
         yield path, plain
     for below, table in inner:
         yield from _tables(table, below)
+
+
+def _line(key: str, value: Any) -> str:
+    return f"# {key} is set, and a secret" if isinstance(value, Secret) and value else f"{key} = {literal(value)}"
 
 
 def literal(value: Any) -> str:
