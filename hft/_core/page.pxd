@@ -292,4 +292,5 @@ cdef class StatePage:
     cdef Page* _mine(self) except NULL
     cdef PageSymbol* _symbol(self, int i) except NULL
     cdef dict _header(self, Page* p)
+    cdef int _n_symbols(self, Page* p)
     cdef void _unlock(self) noexcept

@@ -10,7 +10,7 @@ from hft._core.histogram cimport Histogram
 from hft._core.snapshot cimport Snapshot, snapshot_write
 from hft._core.types cimport Spec
 from hft._core import names, status
-from hft._core.pagefile import PageError, own_file
+from hft._core.pagefile import PageError, PageInSetup, own_file
 
 assert sizeof(PageHeader) == 512 and sizeof(Snapshot) == 64 and sizeof(FeatureValues) == 96
 assert sizeof(PageCounters) % 64 == 0 and sizeof(Page) % 64 == 0 and sizeof(PageSymbol) % 64 == 0
@@ -115,6 +115,8 @@ cdef class StatePage:
         fd = os.open(self.path, (os.O_RDWR if writable else os.O_RDONLY) | os.O_CLOEXEC)
         try:
             size = os.fstat(fd).st_size
+            if size == 0:
+                raise PageInSetup(f"{self.path}: a state page that is being set up")
             if size < <Py_ssize_t>sizeof(Page):
                 raise PageError(f"{self.path}: {size} bytes are too few for a state page")
             self.memory = mmap.mmap(fd, size, access=mmap.ACCESS_WRITE if writable else mmap.ACCESS_READ)
@@ -122,12 +124,16 @@ cdef class StatePage:
             os.close(fd)
         self.c = <Page*>buffer_address(self.memory, sizeof(Page), writable)
         cdef PageHeader* h = &self.c.header
-        if load_acquire(&h.magic) != PAGE_MAGIC:
-            raise PageError(f"{self.path}: not a state page of hft, or one that is being set up")
-        if h.version != PAGE_VERSION or h.layout != page_layout():
+        cdef uint64_t magic = load_acquire(&h.magic)
+        cdef PageHeader seen = h[0]
+        if magic in (0, PAGE_SETUP) or load_fenced(&h.magic) != magic:     # what was seen is of no one engine
+            raise PageInSetup(f"{self.path}: a state page that is being set up")
+        if magic != PAGE_MAGIC:
+            raise PageError(f"{self.path}: not a state page of hft")
+        if seen.version != PAGE_VERSION or seen.layout != page_layout():
             raise PageError(f"{self.path}: written by another version of hft; read it with that one")
-        if h.size > <uint64_t>size or h.size != page_size(h.n_symbols):
-            raise PageError(f"{self.path}: cut short: {size} bytes of {h.size}")
+        if seen.size > <uint64_t>size or seen.size != page_size(seen.n_symbols):
+            raise PageError(f"{self.path}: cut short: {size} bytes of {seen.size}")
         return self
 
     def close(self) -> None:
@@ -143,6 +149,11 @@ cdef class StatePage:
         if self.lock >= 0:
             close_descriptor(self.lock)
             self.lock = -1
+
+    cdef int _n_symbols(self, Page* p):
+        """Those that are mapped: a new engine on this file may have more."""
+        cdef size_t mapped = (<size_t>len(self.memory) - sizeof(Page)) // sizeof(PageSymbol)
+        return <int>min(<size_t>max(0, p.header.n_symbols), mapped)
 
     cdef Page* _page(self) except NULL:
         if self.c == NULL:
@@ -172,7 +183,7 @@ cdef class StatePage:
             "totals": _totals(p),
             "channels": _channels(p),
             "recent": _recent(p),
-            "symbols": [_symbol(page_symbol(p, i)) for i in range(p.header.n_symbols)],
+            "symbols": [_symbol(page_symbol(p, i)) for i in range(self._n_symbols(p))],
         }
 
     def request_kill(self, bint on, int64_t ns) -> None:

@@ -9,7 +9,8 @@ import os
 import stat
 import time
 
-MAGICS = (b"HFTPAGE\x00", b"HFTPAGE\x01")
+SETTING_UP = b"HFTPAGE\x01"
+MAGICS = (b"HFTPAGE\x00", SETTING_UP)
 """How a page's file begins: complete, and while it is being set up (PAGE_MAGIC and PAGE_SETUP of page.pxd)."""
 
 
@@ -19,6 +20,10 @@ TRIES, PAUSE_S = 10, 0.01
 
 class PageError(ValueError):
     """A file that is not a state page this version can read, or one that another engine uses."""
+
+
+class PageInSetup(PageError):
+    """A page that an engine, as it starts, has in its hands: it is there in a moment."""
 
 
 def own_file(path: str, size: int) -> tuple[int, mmap.mmap]:

@@ -14,11 +14,15 @@ import msgspec
 from hft._core import names, status
 from hft._core.histogram import Histogram
 from hft._core.page import PageError, StatePage
+from hft._core.pagefile import PageInSetup
 from hft._core.types import Spec
 from hft.errors import UsageError
 
 SILENT_AFTER_NS = 1_000_000_000
 """The engine beats every 10 ms; a hundred beats missed, and it is taken for dead or stuck."""
+
+SETUP_S = 2.0
+"""How long a page may be in the hands of an engine that starts: it takes microseconds, on a busy machine longer."""
 
 SYNC_STATES = ("connecting", "buffering", "bridging", "synced")
 """By number, as `hft/_core/sync.pxd` has them."""
@@ -158,35 +162,66 @@ class PageState(msgspec.Struct, frozen=True):
     """The engine died or was suspended in the middle of a write: figures of one panel may not belong together."""
 
 
+class InSetup(UsageError):
+    """A page that is there in a moment."""
+
+
 class PageReader:
-    """Reads one engine's page again and again; follows a new engine that takes the file over.
+    """Reads one engine's page again and again; follows a new engine that takes the file over, or puts another in its place.
 
     Raises `UsageError` where the file is missing, can't be read, or is not a state page of this version.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
-        self._page = open_page(path)
+        self._open(SETUP_S)
+
+    def read(self, wait_s: float = 0.05) -> PageState:
+        """The page now. UsageError while a new engine is setting it up, for longer than `wait_s`; the next read tries again.
+
+        Where the file is gone, what is shown is the page that was there.
+        """
+        until = time.monotonic() + wait_s
+        while True:
+            if self._replaced():
+                self._open(max(0.0, until - time.monotonic()))
+            raw = self._page.read()
+            if self._page.started == self._started:     # a page that was set up anew meanwhile is neither the old nor the new
+                return view(raw, time.monotonic_ns())
+
+    def _replaced(self) -> bool:
+        return self._page.started != self._started or _identity(self.path) not in (None, self._file)
+
+    def _open(self, wait_s: float) -> None:
+        self._file = _identity(self.path)
+        self._page = open_page(self.path, wait_s=wait_s)
         self._started = self._page.started
 
-    def read(self) -> PageState:
-        """The page now. UsageError while a new engine is setting it up; the next read tries again."""
-        if self._page.started != self._started:
-            successor = open_page(self.path)  # may fail while it is being set up: then the next read tries again
-            self._page.close()
-            self._page, self._started = successor, successor.started
-        return view(self._page.read(), time.monotonic_ns())
 
-
-def open_page(path: str | os.PathLike[str], *, writable: bool = False) -> StatePage:
-    """`StatePage.open`, its failures as a `UsageError` that says the way out."""
+def _identity(path: str) -> tuple[int, int] | None:
     try:
-        return StatePage.open(path, writable=writable)
-    except PageError as error:
-        raise UsageError(str(error)) from None
-    except OSError as error:
-        do = "start `hft live` first, or name its state page" if isinstance(error, FileNotFoundError) else "check its permissions"
-        raise UsageError(f"can't be read: {error.strerror}", where=os.fspath(path), do=do) from None
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def open_page(path: str | os.PathLike[str], *, writable: bool = False, wait_s: float = SETUP_S) -> StatePage:
+    """`StatePage.open`, its failures as a `UsageError` that says the way out; one in setup is waited for."""
+    until = time.monotonic() + wait_s
+    while True:
+        try:
+            return StatePage.open(path, writable=writable)
+        except PageInSetup as error:
+            if time.monotonic() >= until:
+                raise InSetup(str(error)) from None
+            time.sleep(0.002)
+        except PageError as error:
+            raise UsageError(str(error)) from None
+        except OSError as error:
+            missing = isinstance(error, FileNotFoundError)
+            do = "start `hft live` first, or name its state page" if missing else "check its permissions"
+            raise UsageError(f"can't be read: {error.strerror}", where=os.fspath(path), do=do) from None
 
 
 def view(raw: dict[str, Any], monotonic_ns: int) -> PageState:

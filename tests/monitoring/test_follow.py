@@ -1,0 +1,76 @@
+"""A reader of the state page while engines come and go: one is followed by the next, whatever it does to the page."""
+
+import io
+import subprocess
+import sys
+
+import pytest
+from rich.console import Console
+
+from hft._core.pagefile import SETTING_UP
+from hft.errors import UsageError
+from hft.monitoring.page import PageReader
+from hft.monitoring.watch import _draw
+from tests.live.processes import ENVIRONMENT, ROOT
+from tests.monitoring.conftest import BTC, Engine
+
+SUCCEED = """
+import sys
+from tests.monitoring.conftest import BTC, ETH, Engine
+from hft._core.types import Spec
+start, more = 1_790_000_000_000_000_000, [Spec(f"A{i}USDT", tick="0.1", step="0.001") for i in range(60)]
+for i in range(1, 400):
+    Engine(sys.argv[1], more if i % 2 else [BTC], start_ns=start + i).page.close()
+"""
+
+
+def test_one_engine_after_another_is_followed(engine, path):
+    """With more symbols and with fewer, while the page is read: no read sees one that is half set up, or past its end."""
+    engine.page.close()
+    reader = PageReader(path)
+    seen = set()
+    with subprocess.Popen([sys.executable, "-c", SUCCEED, path], cwd=ROOT, env=ENVIRONMENT) as engines:
+        while engines.poll() is None:
+            state = reader.read(wait_s=30)
+            seen.add(len(state.symbols))
+            assert all(each.name for each in state.symbols)
+            assert len(state.symbols) in (1, 2, 60)
+    assert engines.returncode == 0
+    assert {1, 60} <= seen
+
+
+def test_a_page_in_another_s_place_is_followed(engine, path):
+    reader = PageReader(path)
+    path.unlink()
+    assert reader.read().run_id == "20260921T141320Z-7"      # what it left
+    second = Engine(path, [BTC], start_ns=engine.start_ns + 1)
+    assert len(reader.read().symbols) == 1
+    second.page.close()
+
+
+def test_a_page_that_an_engine_is_setting_up_is_said_and_tried_again(engine, path):
+    reader = PageReader(path)
+    whole = path.read_bytes()
+    with open(path, "r+b") as file:
+        file.write(SETTING_UP)
+    with pytest.raises(UsageError, match="being set up"):
+        reader.read()
+    with open(path, "r+b") as file:
+        file.write(whole[:8])
+    assert reader.read().strategy == "imbalance_v1"
+
+
+def test_the_view_lives_on_while_a_page_is_set_up(engine, path):
+    looks = []
+
+    def running():
+        looks.append(len(looks))
+        if len(looks) == 2:
+            with open(path, "r+b") as file:
+                file.write(SETTING_UP)
+        return len(looks) < 4
+
+    console = Console(file=io.StringIO(), force_terminal=True, width=100, height=30)
+    _draw(PageReader(path), console, running)
+    assert len(looks) == 4
+    assert "imbalance_v1" in console.file.getvalue()
