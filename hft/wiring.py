@@ -67,7 +67,8 @@ def together(specs: Sequence[Spec]) -> Symbols:
 
 def untraded(spec: Spec) -> Spec:
     """The same symbol for nobody: whatever it is quoted in, all are of one currency, since there are no profits to add."""
-    return Spec(spec.name, tick=spec.tick, step=spec.step, dialect=spec.dialect, quantum=spec.quantum, contract=spec.contract)
+    return Spec(spec.name, tick=spec.tick, step=spec.step, dialect=spec.dialect, quantum=spec.quantum, contract=spec.contract,
+                price_unit=spec.price_unit, min_qty=spec.min_qty, max_qty=spec.max_qty, min_notional=spec.min_notional)
 
 
 def build_engine(config: Config, specs: Sequence[Spec] | Symbols, **wiring: Any) -> Engine:

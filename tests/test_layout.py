@@ -42,11 +42,11 @@ CORE = """
     position
     orders
     risk
-    broker broker_state latency queue taking resting matching
+    broker broker_state latency queue taking resting matching rescale
     journal names
     page pagefile
     runlog
-    engine delivery outlet market refresh lane digest params assembly panel events replay diagnosis
+    engine delivery outlet market refresh lane digest params assembly panel rules events replay diagnosis
 """
 ROWS = [row.split() for row in CORE.strip().splitlines()]
 

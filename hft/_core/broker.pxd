@@ -14,8 +14,8 @@ from libc.stdint cimport INT64_MAX, int32_t, int64_t
 
 from hft._core.book cimport Book, OrderBook, book_qty
 from hft._core.broker_state cimport (
-    Broker, BrokerParams, BrokerSymbol, broker_add, broker_command, broker_drop, broker_fill, broker_front, broker_init,
-    broker_report, broker_reports, broker_resting, broker_room, broker_size, broker_sweep, broker_symbol,
+    Broker, BrokerParams, BrokerSymbol, broker_add, broker_command, broker_drop, broker_fill, broker_fits,
+    broker_front, broker_init, broker_report, broker_reports, broker_resting, broker_room, broker_size, broker_sweep, broker_symbol,
 )
 from hft._core.latency cimport latency_due, latency_timer, latency_told
 from hft._core.matching cimport broker_on_book, broker_on_desync, broker_on_resync, broker_on_trade
@@ -24,8 +24,8 @@ from hft._core.resting cimport (
     NO_SLOT, RestingOrder, resting_add, resting_find, resting_has_room, resting_level, resting_order,
 )
 from hft._core.status cimport (
-    OK, RISK_BAD_PRICE, RISK_BAD_QTY, RISK_CHANNEL_FULL, VENUE_BOOK_FULL, VENUE_FOK, VENUE_IOC_REST, VENUE_NO_LIQUIDITY,
-    VENUE_POST_ONLY, VENUE_REDUCE_ONLY, VENUE_UNKNOWN_ORDER, VENUE_USER_CANCEL,
+    OK, RISK_BAD_PRICE, RISK_BAD_QTY, RISK_CHANNEL_FULL, RISK_NOT_TRADING, VENUE_BOOK_FULL, VENUE_FOK, VENUE_IOC_REST,
+    VENUE_NO_LIQUIDITY, VENUE_POST_ONLY, VENUE_REDUCE_ONLY, VENUE_RULES, VENUE_UNKNOWN_ORDER, VENUE_USER_CANCEL,
 )
 from hft._core.taking cimport TAKE_LEVELS, take_commit, take_plan
 from hft._core.types cimport (
@@ -103,12 +103,17 @@ cdef inline void broker_rest(BrokerSymbol* s, const Book* book, const Command* c
         s.n_reduce_only += 1
 
 
-cdef inline int broker_refusal(BrokerSymbol* s, const Command* c, int64_t want, int64_t reachable) noexcept nogil:
+cdef inline int broker_refusal(BrokerSymbol* s, const SymbolSpec* spec, const Command* c, int64_t want,
+                               int64_t reachable) noexcept nogil:
     """Why an order is not accepted; OK where it is. `reachable`: what it would take now."""
     if c.qty <= 0:
         return RISK_BAD_QTY
     if c.type == LIMIT and c.price <= 0:
         return RISK_BAD_PRICE
+    if s.closed:
+        return RISK_NOT_TRADING
+    if not broker_fits(spec, c.type, c.price, c.qty):
+        return VENUE_RULES
     if want == 0:
         return VENUE_REDUCE_ONLY
     if c.tif == GTX and reachable:
@@ -131,7 +136,7 @@ cdef inline void broker_new(Broker* b, BrokerSymbol* s, const SymbolSpec* spec, 
     cdef int reason
     if s.synced:                # a book that is not in sync offers nothing
         reachable = take_plan(&s.used, book, opposite, c.price, 1 if c.tif == GTX else spec.lot, want, plan, &n)
-    reason = broker_refusal(s, c, want, reachable)
+    reason = broker_refusal(s, spec, c, want, reachable)
     if reason != OK:
         broker_report(b, s, REPORT_REJECTED, reason, c.order_id, c.side, c.qty, c.due_ns)
         return

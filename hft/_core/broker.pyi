@@ -77,6 +77,18 @@ class PaperBroker:
     def book_changed(self, v_ns: int, *, venue_ns: int = 0) -> list[OrderReport]: ...
     def desync(self) -> None: ...
     def resync(self, v_ns: int) -> list[OrderReport]: ...
+    def set_rules(
+        self,
+        book: OrderBook,
+        *,
+        tick: _Number,
+        step: _Number,
+        quantum: _Number | None = None,
+        min_qty: _Number = 0,
+        max_qty: _Number = 0,
+        min_notional: _Number = 0,
+        v_ns: int,
+    ) -> list[OrderReport]: ...
     def drive_trades(self, price: _Number, qty: _Number, n: int, *, buyer_is_maker: bool, v_ns: int) -> int: ...
     def drive_tickers(
         self, bid: _Number, ask: _Number, qty: _Number, n: int, *, v_ns: int, match: bool = True

@@ -10,6 +10,7 @@ from hft._core.memory cimport hft_alloc, hft_free
 from hft._core.queue cimport (
     LEDGER_ENTRIES, PROB_LOG, PROB_LOG2, PROB_POWER, PROB_POWER2, PROB_POWER3, RISK_AVERSE, Ledger, LedgerEntry, QueuePosition,
 )
+from hft._core.rescale cimport broker_expire_misfits, broker_rescale
 from hft._core.resting cimport OwnLevel, Resting, resting_rank
 from hft._core.taking cimport USED_LEVELS, Used, UsedLevel, used_find
 from hft._core.types cimport (
@@ -285,6 +286,24 @@ cdef class PaperBroker:
     def resync(self, int64_t v_ns) -> list:
         """The book is in sync again."""
         broker_on_resync(self.broker, 0, &self.spec.c, self.book.book, v_ns)
+        return self._drain(v_ns)
+
+    def set_rules(self, OrderBook book not None, *, tick, step, quantum=None, min_qty=0, max_qty=0, min_notional=0,
+                  int64_t v_ns) -> list:
+        """The venue's rules from now on, arguments as of `Spec` (SEMANTICS 28). Orders and their places in the queues are carried
+        over exactly; those that don't fit expire (``venue_rules``). `book` takes the place of the one before, in the units of
+        `Spec.ruled`; while these are finer than before, nothing is in sync until `resync`.
+        """
+        cdef Spec new = self.spec.ruled(tick=tick, step=step, quantum=quantum, min_qty=min_qty, max_qty=max_qty,
+                                        min_notional=min_notional)
+        cdef int64_t price_factor = int(self.spec.price_unit / new.price_unit)
+        cdef int64_t qty_factor = int(self.spec.quantum / new.quantum)
+        if price_factor != 1 or qty_factor != 1:
+            broker_on_desync(self.broker, 0)
+            if not broker_rescale(self.broker, 0, &new.c, price_factor, qty_factor):
+                raise OverflowError("a price or quantity leaves 64 bits in the new units")
+        self.spec, self.book = new, book
+        broker_expire_misfits(self.broker, 0, &new.c, v_ns)
         return self._drain(v_ns)
 
     # ---- without a Python call for each event, for benchmarks and for counting allocations

@@ -15,7 +15,7 @@ from hft._core.resting cimport (
 from hft._core.status cimport FAULT_REPORTS_FULL, VENUE_REDUCE_ONLY
 from hft._core.taking cimport TAKE_LEVELS, Used, fill_fee
 from hft._core.types cimport (
-    NO_PRICE, REDUCE_ONLY, REPORT_EXPIRED, REPORT_FILL, TRUST_SUSPECT, TRUST_SYNCED, Command, Report, SymbolSpec, pow10,
+    LIMIT, NO_PRICE, REDUCE_ONLY, REPORT_EXPIRED, REPORT_FILL, TRUST_SUSPECT, TRUST_SYNCED, Command, Report, SymbolSpec, pow10,
 )
 
 cdef struct BrokerParams:
@@ -45,7 +45,7 @@ cdef struct BrokerSymbol:
     int32_t synced
     int32_t quoted              # both sides of its book, as last seen
     int32_t index               # of the symbol
-    int32_t reserved
+    int32_t closed              # 1: the venue does not trade it now
     Used used
 
 cdef struct Broker:
@@ -213,6 +213,12 @@ cdef inline void broker_sweep(Broker* b, BrokerSymbol* s, int64_t exch_ns) noexc
                 slot = next
             if r.levels[own] == levels:     # else the level is gone, and the next one stands in its place
                 at += 1
+
+
+cdef inline bint broker_fits(const SymbolSpec* spec, int type, int64_t price, int64_t qty) noexcept nogil:
+    """Whether an order is on the tick and the lot, and not above the largest."""
+    return ((spec.tick == 1 or type != LIMIT or price % spec.tick == 0) and (spec.lot == 1 or qty % spec.lot == 0)
+            and not 0 < spec.max_qty < qty)
 
 
 cdef inline int64_t broker_front(const Book* book, int own, int64_t price) noexcept nogil:

@@ -5,7 +5,7 @@
 
 from hft._core.memory cimport align64
 from hft._core.status cimport FAULT_REPORTS_FULL, OK
-from hft._core.types cimport Report, int32_t, int64_t
+from hft._core.types cimport Report, int32_t, int64_t, multiply
 
 cdef extern from "<stdint.h>" nogil:
     int64_t INT64_MAX
@@ -54,6 +54,19 @@ cdef inline int delivery_push(Delivery* d, const Report* report, int64_t due_ns)
     d.next_seq += 1
     d.tail += 1
     return OK
+
+
+cdef inline bint delivery_rescale(Delivery* d, int32_t symbol, int64_t price_factor, int64_t qty_factor) noexcept nogil:
+    """A symbol's reports in finer units; 0 where a number leaves 64 bits."""
+    cdef Report* report
+    cdef int64_t i
+    cdef bint fits = True
+    for i in range(d.head, d.tail):
+        report = delivery_slot(d, i)
+        if report.symbol == symbol:
+            fits = (multiply(&report.price, price_factor) and multiply(&report.qty, qty_factor)
+                    and multiply(&report.leaves, qty_factor) and fits)
+    return fits
 
 
 cdef inline int64_t delivery_next_due(Delivery* d) noexcept nogil:

@@ -288,6 +288,7 @@ cdef class Engine(FrameSink):
     cdef readonly object decoder
     cdef readonly object page, journal, log     # keep what `c.out` and `c.log` point to
     cdef readonly object fallback
+    cdef dict settings          # as given, over the defaults: what a change of rules makes limits of anew
 
     cdef int _outlet(self, bint has_writer) except -1
     cdef int _apply(self, int kind, int arg, int64_t now_ns, bytes body, uint64_t cycles)

@@ -44,6 +44,21 @@ class Engine(FrameSink):
         **settings: Unpack[_Settings],
     ) -> Self: ...
     def on_frame(self, frame: bytes, now_ns: int) -> bool: ...
+    def set_rules(
+        self,
+        symbol: str | Spec,
+        now_ns: int,
+        *,
+        tick: str | Decimal,
+        step: str | Decimal,
+        quantum: str | Decimal | None = None,
+        min_qty: str | Decimal | int = 0,
+        max_qty: str | Decimal | int = 0,
+        min_notional: str | Decimal | int = 0,
+        trading: bool = True,
+    ) -> bool: ...
+    def counted(self, reason: str) -> int: ...
+    def trading(self, symbol: str | Spec) -> bool: ...
     def on_snapshot(
         self,
         symbol: str | Spec,

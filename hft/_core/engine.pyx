@@ -1,5 +1,8 @@
 """The engine: every stage composed, one compiled call per message."""
 
+import json
+
+from libc.string cimport memcmp
 from posix.unistd cimport usleep
 
 from hft._core.assembly cimport assembly_bind, assembly_memory
@@ -16,12 +19,14 @@ from hft._core.memory cimport hft_alloc, hft_free
 from hft._core.outlet cimport fill_from
 from hft._core.page cimport PAGE_WRITER_FAILED, Page, StatePage
 from hft._core.panel cimport panel_counters, panel_show
-from hft._core.position cimport Pnl, pnl_of, position_at
-from hft._core.runlog cimport LOG_DEPTH, LOG_FRAME, LOG_JOURNAL_FULL, LOG_KILL, LOG_TIMER, RunLog
+from hft._core.params cimport lot_quanta
+from hft._core.position cimport Pnl, PositionManager, pnl_of, position_at
+from hft._core.rules cimport Rules, rules_apply
+from hft._core.runlog cimport LOG_DEPTH, LOG_FRAME, LOG_JOURNAL_FULL, LOG_KILL, LOG_MARK, LOG_TIMER, RunLog
 from hft._core.status cimport KILL_LATCHED
 from hft._core.sync cimport SYNC_SYNCED
 from hft._core.symbols cimport Symbols
-from hft._core.types cimport ASK, BID, Spec
+from hft._core.types cimport ASK, BID, Spec, SymbolSpec
 
 from hft._core import names
 from hft._core import status as status_table
@@ -93,10 +98,10 @@ cdef class Engine(FrameSink):
         unknown = set(settings) - set(DEFAULTS)
         if unknown:
             raise TypeError(f"unknown settings {', '.join(sorted(unknown))}; known: {', '.join(DEFAULTS)}")
-        self.symbols = specs if isinstance(specs, Symbols) else Symbols(specs)
+        self.symbols = Symbols(specs)       # its own: rules may change
         self.fallback = fallback
         self.page = page if page is not None else _StatePage.create(None, list(self.symbols))
-        s = {**DEFAULTS, **settings}
+        self.settings = s = {**DEFAULTS, **settings}
         self.journal = journal if journal is not None else _Journal(10_000)
         self.c = <EngineState*>hft_alloc(sizeof(EngineState))
         if self.c == NULL:
@@ -202,6 +207,43 @@ cdef class Engine(FrameSink):
     def disconnect(self, symbol, int64_t now_ns):
         """The stream of a symbol is gone; its book with it."""
         engine_connect(self.c, self.symbols.index(symbol), False, now_ns)
+
+    def set_rules(self, symbol, int64_t now_ns, *, tick, step, quantum=None, min_qty=0, max_qty=0, min_notional=0,
+                  bint trading=True) -> bool:
+        """The venue's rules of a symbol from now on; the arguments are those of `Spec` (SEMANTICS 28).
+
+        Units become finer where the new tick or quantum needs it; orders, queue positions and money are carried over exactly, and
+        the book is built anew. Resting orders that don't fit expire (``venue_rules``). With `trading` false new orders are
+        refused (``not_trading``). Returns whether anything is other than it was. ValueError, and nothing happens, for rules that
+        make no sense, or units that can't be accounted for.
+        """
+        cdef int i = self.symbols.index(symbol)
+        cdef Spec old = self.symbols.all[i]
+        cdef Spec new = old.ruled(tick=tick, step=step, quantum=quantum, min_qty=min_qty, max_qty=max_qty,
+                                  min_notional=min_notional)
+        cdef Rules to
+        to.price_factor, to.qty_factor = int(old.price_unit / new.price_unit), int(old.quantum / new.quantum)
+        to.spec = new.c
+        to.trading = trading
+        to.entry_qty = lot_quanta(new, self.settings["entry_qty"])
+        to.max_order = lot_quanta(new, self.settings["max_order"])
+        to.max_position = lot_quanta(new, self.settings["max_position"])
+        symbols = Symbols([*self.symbols.all[:i], new, *self.symbols.all[i + 1:]])
+        PositionManager(symbols)            # raises where their money can't be added exactly
+        if memcmp(&old.c, &new.c, sizeof(SymbolSpec)) == 0 and trading == (self.c.markets[i].closed == 0):
+            return False
+        rules = dict(symbol=new.name, tick=f"{new.tick:f}", step=f"{new.step:f}", quantum=f"{new.quantum:f}",
+                     min_qty=f"{new.min_qty:f}", max_qty=f"{new.max_qty:f}", min_notional=f"{new.min_notional:f}",
+                     trading=trading)
+        cdef bytes line = b'{"hft":{"rules":%b}}' % json.dumps(rules, separators=(",", ":")).encode()
+        cdef int64_t now = engine_input(self.c, LOG_MARK, 0, now_ns, line, len(line))
+        self.symbols = symbols
+        rules_apply(self.c, i, &to, now)
+        return True
+
+    def trading(self, symbol) -> bool:
+        """Whether the venue trades it now, as far as `set_rules` was told."""
+        return self.c.markets[self.symbols.index(symbol)].closed == 0
 
     def resync(self, symbol, int64_t now_ns):
         """Give the book of a symbol up, from outside: it is not in sync until it was built anew on a snapshot."""
@@ -363,6 +405,10 @@ cdef class Engine(FrameSink):
     def latency(self, which="tick_to_trade") -> Histogram:
         """A histogram of the state page: tick_to_trade, tick or features."""
         return self.page.histogram(which)
+
+    def counted(self, str reason not None) -> int:
+        """Times that a reject, skip or drop of this reason (its name in docs/status.md) was counted."""
+        return self.c.out.page.counters.status[status_table.CODES[reason]]
 
     def counters(self) -> dict:
         """Everything that is counted, as `StatePage` reads it."""

@@ -9,6 +9,10 @@
 # message without a level is one EMPTY record, and so is a connection that opens or goes. What belongs to the message stands
 # in each of its records. `rest` counts the records of the message that follow, so that a reader can step over it.
 #
+# Rules that change are one record, in the file's units, which fit all rules of the session: price and qty are the tick and the
+# lot, first_id and last_id the smallest and the largest order in quanta, venue_ns the least notional in 1e-8 of the quote asset,
+# the flag NOT_MARKET says that the symbol is not traded. (SEMANTICS 28)
+#
 # A file may hold anything: `event_message` looks at all that the stages below rely on before it says that it is a message.
 
 from libc.stdlib cimport realloc
@@ -31,6 +35,7 @@ cdef enum EventKind:            # beside MessageKind
     EVENT_CONNECT = 8           # the symbol's stream is open
     EVENT_DISCONNECT = 9        # and gone
     EVENT_RESYNC = 10           # its book was given up, and is built anew
+    EVENT_RULES = 11            # its rules are others from here on, see `event_rules`
 
 cdef enum EventFlag:
     EVENT_BID = 1
@@ -210,5 +215,5 @@ cdef inline int64_t event_message(const EventRecord* r, int64_t available, Messa
     elif r.kind == MSG_SNAPSHOT:
         good = _levels(r, n, m, levels)
     else:
-        good = EVENT_CONNECT <= r.kind <= EVENT_RESYNC and n == 1
+        good = EVENT_CONNECT <= r.kind <= EVENT_RULES and n == 1
     return n if likely(good) else 0

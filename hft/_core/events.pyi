@@ -1,5 +1,6 @@
 from array import array
 from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
 from typing import Any
 
 from numpy.typing import NDArray
@@ -38,6 +39,19 @@ class EventEncoder:
     def connect(self, symbol: str | Spec, now_ns: int) -> None: ...
     def disconnect(self, symbol: str | Spec, now_ns: int) -> None: ...
     def resync(self, symbol: str | Spec, now_ns: int) -> None: ...
+    def set_rules(
+        self,
+        symbol: str | Spec,
+        now_ns: int,
+        *,
+        tick: str | Decimal,
+        step: str | Decimal,
+        quantum: str | Decimal | None = None,
+        min_qty: str | Decimal | int = 0,
+        max_qty: str | Decimal | int = 0,
+        min_notional: str | Decimal | int = 0,
+        trading: bool = True,
+    ) -> None: ...
     def take(self) -> bytes: ...
     @property
     def rejects(self) -> dict[str, int]: ...

@@ -1,5 +1,7 @@
 """Event records: messages encoded once, and run through an engine in C, without a Python object for any of them."""
 
+from decimal import Decimal
+
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.list cimport PyList_GET_ITEM
@@ -12,6 +14,7 @@ from hft._core.decode cimport Decoder, decode_frame, decoder_clear, decoder_leve
 from hft._core.engine cimport Engine, EngineState, engine_connect, engine_message, engine_resync
 from hft._core.journal cimport journal_room
 from hft._core.status cimport DECODE_FALLBACK, OK, STATUS_CODES
+from hft._core.types cimport Spec
 
 from hft._core import status as status_table
 
@@ -26,7 +29,7 @@ NOT_A_MARKET_TRADE, BUYER_MAKER, EMPTY = EVENT_NOT_MARKET, EVENT_BUYER_MAKER, EV
 
 KINDS = {
     "depth": MSG_DEPTH, "bookTicker": MSG_TICKER, "trade": MSG_TRADE, "aggTrade": MSG_AGG_TRADE, "snapshot": MSG_SNAPSHOT,
-    "connect": EVENT_CONNECT, "disconnect": EVENT_DISCONNECT, "resync": EVENT_RESYNC,
+    "connect": EVENT_CONNECT, "disconnect": EVENT_DISCONNECT, "resync": EVENT_RESYNC, "rules": EVENT_RULES,
 }
 """Values of `kind`."""
 
@@ -55,8 +58,11 @@ cdef class EventEncoder:
     cdef int64_t refused[96]    # by status code (STATUS_CODES)
     cdef readonly Decoder decoder
     cdef readonly object fallback
+    cdef dict specs             # by name
 
     def __init__(self, specs, fallback=None):
+        specs = list(specs)
+        self.specs = {spec.name: spec for spec in specs}
         self.decoder = Decoder(specs)
         self.fallback = fallback
 
@@ -118,6 +124,23 @@ cdef class EventEncoder:
         """The book of a symbol was given up."""
         self._connection(symbol, EVENT_RESYNC, now_ns)
 
+    def set_rules(self, symbol, int64_t now_ns, *, tick, step, quantum=None, min_qty=0, max_qty=0, min_notional=0,
+                  bint trading=True) -> None:
+        """A symbol's rules are others from here on; arguments as of `Engine.set_rules`. ValueError where its units don't hold
+        them."""
+        cdef Spec spec = self.specs[getattr(symbol, "name", symbol)]
+        cdef Spec new = spec.ruled(tick=tick, step=step, quantum=quantum, min_qty=min_qty, max_qty=max_qty,
+                                   min_notional=min_notional)
+        cdef EventRecord* r
+        if (new.price_unit, new.quantum) != (spec.price_unit, spec.quantum):
+            raise ValueError(f"{spec.name}: tick {new.tick} and quantum {new.quantum} are finer than the units of the file")
+        self._connection(symbol, EVENT_RULES, now_ns)
+        r = &self.records.at[self.records.n - 1]
+        r.price, r.qty = new.c.tick, new.c.lot
+        r.first_id, r.last_id, r.venue_ns = new.c.min_qty, new.c.max_qty, new.c.min_notional
+        if not trading:
+            r.flags |= EVENT_NOT_MARKET
+
     def _connection(self, symbol, int kind, int64_t now_ns):
         cdef EventRecord* r
         cdef int index = self.decoder.symbols.index(getattr(symbol, "name", symbol))
@@ -168,6 +191,8 @@ cdef int64_t _replay(EngineState* e, const EventRecord* records, int64_t n, int6
         m.symbol = index[m.symbol]
         if m.symbol < 0:
             continue
+        if unlikely(m.kind == EVENT_RULES):
+            return at - taken           # Python's
         if likely(m.kind < EVENT_CONNECT):
             engine_message(e, m, levels, cycles_now())
         elif m.kind == EVENT_RESYNC:
@@ -175,6 +200,22 @@ cdef int64_t _replay(EngineState* e, const EventRecord* records, int64_t n, int6
         else:
             engine_connect(e, m.symbol, m.kind == EVENT_CONNECT, m.recv_ns)
     return at
+
+
+cdef bint _is_rules(const EventRecord* r, EngineState* e, int64_t until_ns, int64_t room) noexcept:
+    """Whether the loop stopped for rules, which it leaves to Python, and for nothing else."""
+    return r.kind == EVENT_RULES and r.recv_ns < until_ns and not e.attention and _makes_room(e, room)
+
+
+cdef int _set_rules(Engine engine, const EventRecord* r, int32_t i) except -1:
+    cdef Spec spec = engine.symbols.all[i]
+    try:
+        engine.set_rules(
+            spec.name, r.recv_ns, tick=spec.price(r.price), step=spec.qty(r.qty), quantum=spec.quantum,
+            min_qty=spec.qty(r.first_id), max_qty=spec.qty(r.last_id), min_notional=Decimal(r.venue_ns).scaleb(-8), trading=not r.flags & EVENT_NOT_MARKET)
+    except ValueError as error:
+        raise ValueError(f"rules of {spec.name} at {r.recv_ns} that can't be applied: {error}") from None
+    return 0
 
 
 def replay_events(Engine engine not None, records, *, int64_t start=0, symbols=None, until_ns=None, int64_t room=0) -> int:
@@ -214,8 +255,14 @@ def replay_events(Engine engine not None, records, *, int64_t start=0, symbols=N
             raise ValueError(f"records are of {sizeof(EventRecord)} bytes, on a boundary of 8; not {view.len} bytes")
         if not 0 <= start <= n:
             raise ValueError(f"record {start} is none of {n}")
-        with nogil:
-            at = _replay(engine.c, <const EventRecord*>view.buf, n, start, stop, room, index, n_index)
+        at = start
+        while True:
+            with nogil:
+                at = _replay(engine.c, <const EventRecord*>view.buf, n, at, stop, room, index, n_index)
+            if at < 0 or at >= n or not _is_rules(<const EventRecord*>view.buf + at, engine.c, stop, room):
+                break
+            _set_rules(engine, <const EventRecord*>view.buf + at, index[(<const EventRecord*>view.buf + at).symbol])
+            at += 1
     finally:
         PyBuffer_Release(&view)
     decoder_clear(engine.c.decoder)

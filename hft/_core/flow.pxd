@@ -7,7 +7,7 @@ from libc.stdint cimport int64_t, uint64_t
 
 from hft._core.memory cimport align64
 from hft._core.status cimport DUPLICATE_TRADE, OK, OTHER_TRADE_SOURCE
-from hft._core.types cimport BUYER_IS_MAKER, MSG_TRADE, NOT_MARKET, Message, i128, unlikely
+from hft._core.types cimport BUYER_IS_MAKER, MSG_TRADE, NOT_MARKET, Message, i128, multiply, unlikely
 
 cdef struct FlowEntry:
     int64_t ts_ns               # `now` of the read
@@ -71,6 +71,16 @@ cdef inline void flow_evict(Flow* f, int64_t now) noexcept nogil:
         f.orders = 0
     while f.tail != f.head and _entry(f, f.tail).ts_ns <= limit:
         _evict_oldest(f)
+
+
+cdef inline bint flow_rescale(Flow* f, int64_t factor) noexcept nogil:
+    """The window's trades in finer quanta; 0 where a number leaves 64 bits."""
+    cdef uint64_t n
+    cdef bint fits = True
+    f.volume *= factor
+    for n in range(f.tail, f.head):
+        fits = multiply(&_entry(f, n).qty, factor) and fits
+    return fits
 
 
 cdef inline void _push_trade(Flow* f, const Message* m, int64_t now) noexcept nogil:

@@ -59,6 +59,7 @@ cdef inline int imbalance_leave(Imbalance* s, const SymbolSpec* spec, int64_t po
         qty = s.params.max_order
     if spec.max_qty > 0 and qty > spec.max_qty:
         qty = spec.max_qty
+    qty -= qty % spec.lot                           # a lot that grew: what is left can't be sold
     out.price = 0
     out.qty = qty
     out.symbol = s.params.symbol
@@ -67,6 +68,13 @@ cdef inline int imbalance_leave(Imbalance* s, const SymbolSpec* spec, int64_t po
     out.tif = IOC
     out.flags = REDUCE_ONLY
     return 1
+
+
+cdef inline int64_t imbalance_through(int64_t touch, bint buy, int64_t tick) noexcept nogil:
+    """The first price on the tick that is beyond the touch; the book may hold prices of a finer tick, see SEMANTICS 28."""
+    if tick == 1:
+        return touch + 1 if buy else touch - 1
+    return (touch // tick + 1) * tick if buy else ((touch + tick - 1) // tick - 1) * tick
 
 
 cdef inline int imbalance_enter(Imbalance* s, const SignalRecord* signal, int64_t best_bid, int64_t best_ask,
@@ -79,7 +87,7 @@ cdef inline int imbalance_enter(Imbalance* s, const SignalRecord* signal, int64_
     s.holding_ns = signal.holding_period_ns
     out.price = NO_PRICE                            # the side is empty: risk refuses the order for that
     if touch != NO_PRICE:
-        out.price = touch + 1 if buy else touch - 1
+        out.price = imbalance_through(touch, buy, spec.tick)
     out.qty = s.params.entry_qty
     out.symbol = s.params.symbol
     out.side = BUY if buy else SELL
@@ -96,7 +104,7 @@ cdef inline int imbalance_decide(Imbalance* s, const SignalRecord* signal, bint 
 
     `in_flight`: own orders of this symbol not told to be final. `best_bid`, `best_ask`: the view's touch in ticks.
     """
-    if told_position == 0:
+    if -spec.lot < told_position < spec.lot:        # flat, but for what is less than the venue takes
         s.hold_until_ns = IMBALANCE_NO_HOLD
         s.leaving = 0
         if in_flight or not has_signal:

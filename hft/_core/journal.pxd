@@ -20,6 +20,8 @@
 #   RECORD_POSITION  a symbol after a fill: qty (signed position), cash, cost, realised (gross), fee (fees in quote, 1e-8),
 #                    leaves (fees in base, 1e-8)
 #   RECORD_KILL      status (1 on, 0 off), reason (status code of what tripped it); symbol is -1
+#   RECORD_RULES     symbol, price and leaves (price_mant, price_exp), qty and fee (qty_mant, qty_exp), cash (tick), cost (lot),
+#                    sent_ns (min_qty), realised (max_qty), due_ns (min_notional), status (1: it is traded): as of SymbolSpec
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from hft._core.atomic cimport load_acquire, load_relaxed, store_release

@@ -75,6 +75,7 @@ cdef struct Market:
     int64_t cause               # SyncCause, as of
     int64_t cause_ns            # 0: before the first input
     SyncTimes times
+    int64_t closed              # 1: the venue does not trade it now
     int64_t has_book            # 1: the book holds a snapshot, in sync or not yet
     int64_t book_at             # byte offsets from this struct
     int64_t features_at

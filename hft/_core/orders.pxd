@@ -12,7 +12,7 @@ from hft._core.memory cimport align64
 from hft._core.status cimport FAULT_ILLEGAL_MOVE, FAULT_UNKNOWN_ORDER, OK, RISK_NO_ORDER_SLOT
 from hft._core.types cimport (
     CANCELED, EXPIRED, FILLED, OPEN, PARTIALLY_FILLED, PENDING_CANCEL, PENDING_NEW, REJECTED, REPORT_ACCEPTED, REPORT_CANCELED,
-    REPORT_CANCEL_REJECTED, REPORT_EXPIRED, REPORT_FILL, REPORT_REJECTED, Command, Intent, Report, unlikely,
+    REPORT_CANCEL_REJECTED, REPORT_EXPIRED, REPORT_FILL, REPORT_REJECTED, Command, Intent, Report, multiply, unlikely,
 )
 
 cdef extern from *:
@@ -131,6 +131,21 @@ cdef inline void orders_init(Orders* s, const OrderParams* params) noexcept nogi
         orders_slot(s, i).next = i + 1 if i + 1 < s.capacity else NO_SLOT
     for j in range(s.mask + 1):
         orders_index(s)[j] = NO_SLOT
+
+
+cdef inline bint orders_rescale(Orders* s, int32_t symbol, int64_t price_factor, int64_t qty_factor) noexcept nogil:
+    """A symbol's open orders in finer units; 0 where a number leaves 64 bits."""
+    cdef SymbolOrders* own = orders_of(s, symbol)
+    cdef bint fits = multiply(&own.leaves[0], qty_factor) and multiply(&own.leaves[1], qty_factor)
+    cdef int32_t slot = s.first
+    cdef Order* order
+    while slot != NO_SLOT:
+        order = orders_slot(s, slot)
+        if order.symbol == symbol:
+            fits = (multiply(&order.price, price_factor) and multiply(&order.qty, qty_factor)
+                    and multiply(&order.leaves, qty_factor) and fits)
+        slot = order.next
+    return fits and own.leaves[0] < MAX_LEAVES and own.leaves[1] < MAX_LEAVES
 
 
 # --- reads

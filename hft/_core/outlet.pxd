@@ -3,12 +3,13 @@
 
 from hft._core.journal cimport FILL_FEE_IN_BASE, JournalState, journal_append, journal_room
 from hft._core.orders cimport Order
-from hft._core.page cimport Page, page_recent
+from hft._core.page cimport PAGE_RECENT, Page, page_recent
 from hft._core.position cimport Position
 from hft._core.status cimport FAULT_JOURNAL_FULL, OK
 from hft._core.symbols cimport Symbols
 from hft._core.types cimport (
-    RECORD_FILL, RECORD_KILL, RECORD_ORDER, RECORD_POSITION, JournalRecord, Report, Spec, int32_t, int64_t, uint64_t,
+    RECORD_FILL, RECORD_KILL, RECORD_ORDER, RECORD_POSITION, RECORD_RULES, JournalRecord, Report, Spec, SymbolSpec, int32_t,
+    int64_t, multiply, uint64_t,
 )
 from libc.string cimport memset
 
@@ -103,6 +104,40 @@ cdef inline int outlet_position(Outlet* out, int32_t symbol, const Position* p, 
     r.fee = p.fees_quote
     r.leaves = p.fees_base
     return outlet_append(out, &r)
+
+
+cdef inline int outlet_rules(Outlet* out, int32_t symbol, const SymbolSpec* spec, bint trading, int64_t now) noexcept nogil:
+    """A symbol's rules as they are from here on: what follows is in these units."""
+    cdef JournalRecord r
+    memset(&r, 0, sizeof(r))
+    r.kind = RECORD_RULES
+    r.ts_ns = now
+    r.symbol = symbol
+    r.price = spec.price_mant
+    r.leaves = spec.price_exp
+    r.qty = spec.qty_mant
+    r.fee = spec.qty_exp
+    r.cash = spec.tick
+    r.cost = spec.lot
+    r.sent_ns = spec.min_qty
+    r.realised = spec.max_qty
+    r.due_ns = spec.min_notional
+    r.status = trading
+    return outlet_append(out, &r)
+
+
+cdef inline bint outlet_rescale(Outlet* out, int32_t symbol, int64_t price_factor, int64_t qty_factor) noexcept nogil:
+    """What is kept of a symbol's fills and orders for those who look, in finer units; 0 where a number leaves 64 bits."""
+    cdef int64_t n = min(out.fills.count, out.fills.capacity)
+    cdef int64_t i
+    cdef JournalRecord* r
+    cdef bint fits = True
+    for i in range(n + PAGE_RECENT):
+        r = &out.fills.records[i] if i < n else &out.page.recent[i - n]
+        if r.symbol == symbol and (r.kind == RECORD_FILL or r.kind == RECORD_ORDER):
+            fits = (multiply(&r.price, price_factor) and multiply(&r.qty, qty_factor)
+                    and multiply(&r.leaves, qty_factor) and fits)
+    return fits
 
 
 cdef inline int outlet_kill(Outlet* out, bint on, int reason, int64_t now) noexcept nogil:

@@ -105,7 +105,8 @@ cdef struct PageCounters:
     uint64_t journal_waits      # input held back because the journal was full
     uint64_t shortened          # feature windows that outgrew their ring
     uint64_t levels_dropped
-    uint64_t reserved[5]
+    uint64_t rules_changed      # times that the venue's rules of a symbol became others
+    uint64_t reserved[4]
 
 cdef struct PageTotals:         # across symbols; money in 1e-8 of the quote asset
     int64_t timestamp_ns
@@ -163,10 +164,10 @@ cdef struct PagePanel:          # one symbol, as the timer last saw it
 
 cdef struct PageSymbol:
     SymbolSpec spec
-    uint64_t panel_sequence
     Snapshot market             # a cache line of its own
+    uint64_t panel_sequence
     PagePanel panel
-    uint64_t reserved[4]
+    uint64_t reserved[3]
 
 cdef struct Page:
     PageHeader header

@@ -19,7 +19,9 @@ from libc.stdint cimport int32_t, int64_t, INT64_MAX, INT64_MIN
 
 from hft._core.memory cimport align64
 from hft._core.status cimport FAULT_OVERFLOW, OK
-from hft._core.types cimport BUY, FEE_SCALE, Report, Spec, SymbolSpec, i128, money, pow10, round_half_even, unlikely
+from hft._core.types cimport (
+    BUY, FEE_SCALE, Report, Spec, SymbolSpec, i128, money, multiply, pow10, round_half_even, unlikely,
+)
 
 cdef enum:
     POSITION_MAX_SCALE = 24
@@ -99,6 +101,52 @@ cdef inline int position_bind(Positions* s, int32_t symbol, const SymbolSpec* sp
     p.unit = <int64_t>unit
     p.base_unit = <int64_t>base_unit
     return OK
+
+
+cdef inline int position_widen(Positions* s, int32_t scale) noexcept nogil:
+    """The same values in finer parts, where a symbol needs them. FAULT_OVERFLOW: they don't fit; all is as it was."""
+    cdef i128 limit = <i128>1 << 55
+    cdef i128 factor
+    cdef Position* p
+    cdef int32_t i
+    if scale <= s.scale:
+        return OK
+    if scale > POSITION_MAX_SCALE:
+        return FAULT_OVERFLOW
+    factor = pow10(scale - s.scale)
+    if s.money_unit * factor >= limit:
+        return FAULT_OVERFLOW
+    for i in range(s.n_symbols):
+        if position_at(s, i).unit * factor >= limit or position_at(s, i).base_unit * factor >= limit:
+            return FAULT_OVERFLOW
+    for i in range(s.n_symbols):
+        p = position_at(s, i)
+        p.unit *= <int64_t>factor
+        p.base_unit *= <int64_t>factor
+        p.value *= factor
+    s.money_unit *= <int64_t>factor
+    s.equity *= factor
+    s.peak *= factor
+    s.scale = scale
+    return OK
+
+
+cdef inline int position_rescale(Positions* s, int32_t symbol, const SymbolSpec* spec, int64_t price_factor,
+                                 int64_t qty_factor) noexcept nogil:
+    """The same position in the finer units of `spec`: every amount of it stays what it is. FAULT_OVERFLOW: it does not fit."""
+    cdef Position* p = position_at(s, symbol)
+    cdef Position after = p[0]
+    cdef int64_t gross_factor = price_factor
+    if (not multiply(&gross_factor, qty_factor) or not multiply(&after.qty, qty_factor)
+            or not multiply(&after.bought, qty_factor) or not multiply(&after.sold, qty_factor)
+            or not multiply(&after.cash, gross_factor) or not multiply(&after.cost, gross_factor)
+            or not multiply(&after.realised, gross_factor) or not multiply(&after.mid2, price_factor)
+            or not -(<int64_t>1 << 61) < after.qty < <int64_t>1 << 61
+            or position_widen(s, position_scale(spec, 1)) != OK):
+        return FAULT_OVERFLOW
+    after.value = p.value
+    p[0] = after
+    return position_bind(s, symbol, spec)
 
 
 cdef inline bint position_fits(i128 x) noexcept nogil:

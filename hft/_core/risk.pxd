@@ -5,7 +5,7 @@
 # Checks run in this order and the first that fails is the reason:
 #
 #   the engine    kill switch, stopping, journal low on room
-#   the market    book in sync, data fresh, a mid to judge by
+#   the market    traded at the venue, book in sync, data fresh, a mid to judge by
 #   the order     price, quantity, venue minimums, reduce-only, order size, collar, no short on spot
 #   the account   position, exposure, loss, drawdown, orders in the last second     (reduce-only orders pass these)
 #
@@ -18,7 +18,7 @@ from hft._core.orders cimport MAX_LEAVES, Orders, orders_leaves
 from hft._core.position cimport Position, Positions, position_at, position_bound, position_fits
 from hft._core.status cimport (
     FAULT_OVERFLOW, OK, RISK_BAD_PRICE, RISK_BAD_QTY, RISK_BELOW_MIN, RISK_DRAWDOWN, RISK_JOURNAL_FULL, RISK_KILL_SWITCH,
-    RISK_LOSS, RISK_NO_PRICE, RISK_NO_SHORT, RISK_NOT_SYNCED, RISK_NOTIONAL, RISK_ORDER_SIZE, RISK_POSITION, RISK_PRICE_COLLAR,
+    RISK_LOSS, RISK_NO_PRICE, RISK_NO_SHORT, RISK_NOT_SYNCED, RISK_NOT_TRADING, RISK_NOTIONAL, RISK_ORDER_SIZE, RISK_POSITION, RISK_PRICE_COLLAR,
     RISK_RATE, RISK_REDUCE_ONLY, RISK_STALE_DATA, RISK_STOPPING, STATUS_CODES,
 )
 from hft._core.types cimport BUY, MARKET, REDUCE_ONLY, SPOT, Intent, SymbolSpec, divide, i128, unlikely
@@ -66,7 +66,7 @@ cdef struct RiskInputs:         # what the engine knows at this moment, of the o
     int64_t data_ns             # `now` of its newest market data
     int64_t mid2                # half ticks; 0: a side is empty
     int32_t synced              # 1: its book is in sync
-    int32_t reserved
+    int32_t closed              # 1: the venue does not trade it now
 
 
 cdef inline size_t risk_size(const RiskLimits* limits) noexcept nogil:
@@ -162,6 +162,8 @@ cdef inline int risk_form(const Risk* s, const Intent* intent, const Orders* ord
                           int64_t mid2) noexcept nogil:
     """Would the venue take an order of this shape?"""
     if intent.price < 0 or (intent.price == 0 and intent.type != MARKET):
+        return RISK_BAD_PRICE
+    if unlikely(spec.tick != 1) and intent.type != MARKET and intent.price % spec.tick != 0:
         return RISK_BAD_PRICE
     if (intent.qty < 0 or (spec.lot != 1 and intent.qty % spec.lot != 0) or (0 < spec.max_qty < intent.qty)
             or intent.qty > MAX_LEAVES - orders_leaves(orders, intent.symbol, intent.side)):
@@ -267,6 +269,8 @@ cdef inline int risk_judge(const Risk* s, Intent* intent, const Orders* orders, 
     cdef int status
     if unlikely(s.halted != 0):
         return risk_halted(s)
+    if unlikely(at.closed != 0):
+        return RISK_NOT_TRADING
     if unlikely(not at.synced):
         return RISK_NOT_SYNCED
     if unlikely(s.limits.stale_ns > 0 and at.now - at.data_ns > s.limits.stale_ns):

@@ -127,7 +127,7 @@ cdef class RiskValidator:
         at.data_ns = now if data_ns is None else data_ns
         at.mid2 = 0 if bid is None or ask is None else intent.spec.ticks(bid) + intent.spec.ticks(ask)
         at.synced = synced
-        at.reserved = 0
+        at.closed = 0
         return status_name(risk_check(self.c, wanted, (<OrderManager>self.orders).c, (<PositionManager>self.positions).c,
                                       &symbols.specs[wanted.symbol], &at))
 

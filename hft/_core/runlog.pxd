@@ -30,7 +30,7 @@ cdef enum LogKind:              # what `arg` and the payload are
     LOG_JOURNAL_FULL = 8        # arg: 1 on, 0 off
     LOG_RESYNC = 9              # arg: symbol
     LOG_STOP = 10
-    LOG_MARK = 11               # JSON: nothing that the engine acts upon
+    LOG_MARK = 11               # a line of JSON as it stands: rules that changed, and what the engine does not act upon
     LOG_BROKEN = 12             # uint64: entries that are missing here
     LOG_KINDS = 13
 

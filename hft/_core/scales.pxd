@@ -44,11 +44,21 @@ cdef inline int symbols_find(const ScaledSymbols* t, const char* name, size_t n)
         slot = (slot + 1) & (SYMBOL_SLOTS - 1)
 
 
+cdef inline void symbols_scale(ScaledSymbol* s, const SymbolSpec* spec) noexcept nogil:
+    """Work out how a symbol's numbers are read."""
+    cdef int decimals
+    s.spec = spec[0]
+    for decimals in range(SCALES):
+        scale_init(&s.price[decimals], spec.price_mant, spec.price_exp, decimals)
+        scale_init(&s.qty[decimals], spec.qty_mant, spec.qty_exp, decimals)
+    form_init(&s.price_form, spec.price_exp)
+    form_init(&s.qty_form, spec.qty_exp)
+
+
 cdef inline int symbols_add(ScaledSymbols* t, const SymbolSpec* spec) noexcept nogil:
     """Add a symbol; its index, or -1 when the table is full or the name is there already."""
     cdef uint64_t key[3]
-    cdef int i = <int>t.count, decimals
-    cdef ScaledSymbol* s
+    cdef int i = <int>t.count
     cdef uint32_t slot
     memcpy(key, spec.name, NAME_BYTES)
     slot = _slot(key)
@@ -58,13 +68,7 @@ cdef inline int symbols_add(ScaledSymbols* t, const SymbolSpec* spec) noexcept n
         slot = (slot + 1) & (SYMBOL_SLOTS - 1)
     if i >= MAX_SYMBOLS:
         return -1
-    s = &t.table[i]
-    s.spec = spec[0]
-    for decimals in range(SCALES):
-        scale_init(&s.price[decimals], spec.price_mant, spec.price_exp, decimals)
-        scale_init(&s.qty[decimals], spec.qty_mant, spec.qty_exp, decimals)
-    form_init(&s.price_form, spec.price_exp)
-    form_init(&s.qty_form, spec.qty_exp)
+    symbols_scale(&t.table[i], spec)
     t.slots[slot] = <int8_t>(i + 1)
     t.count = i + 1
     return i

@@ -50,6 +50,7 @@ cdef enum Status:
     RISK_REDUCE_ONLY = 49       # would not reduce
     RISK_NO_PRICE = 50          # the side it needs is empty
     RISK_CHANNEL_FULL = 51      # order channel
+    RISK_NOT_TRADING = 52       # the venue says that the symbol is not traded now
 
     # broker: why the exchange refused or ended an order
     VENUE_POST_ONLY = 64        # would have crossed (spot -2010, USD-M -5022)
@@ -60,6 +61,7 @@ cdef enum Status:
     VENUE_NO_LIQUIDITY = 69     # market order, nothing to take
     VENUE_USER_CANCEL = 70
     VENUE_BOOK_FULL = 71        # no slot for another resting order
+    VENUE_RULES = 72            # does not fit the symbol's rules as they are now (-1013, -4014)
 
     # why the kill switch is on
     KILL_REQUEST = 80           # somebody asked: `hft kill`, a signal

@@ -4,7 +4,8 @@
 # sizes at import, so a compiler that lays one out otherwise is found before the first message.
 #
 # Units: prices are ticks, quantities are quanta (the book's own, SEMANTICS 29), times are nanoseconds, `gross` is
-# ticks x quanta x contract size, money is 1e-8 of the quote asset.
+# ticks x quanta x contract size, money is 1e-8 of the quote asset. Where a session's tick changes, prices are counted in the
+# finest: the venue's tick is then `SymbolSpec.tick` of those.
 
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
@@ -109,6 +110,7 @@ cdef struct SymbolSpec:         # one traded symbol, exact scales
     int64_t qty_mant            # one quantum = qty_mant x 10^-qty_exp
     int64_t contract            # contract size in whole units; 1 on spot and USD-M
     int64_t lot                 # order step, in quanta
+    int64_t tick                # price step of orders, in ticks of the book: 1, unless it was or will be a finer one
     int64_t min_qty             # of an order, quanta
     int64_t max_qty
     int64_t min_notional        # of an order, money (1e-8 quote); 0: no rule
@@ -181,6 +183,7 @@ cdef enum RecordKind:           # what a JournalRecord holds
     RECORD_FILL = 2
     RECORD_POSITION = 3         # a symbol's position after a fill was told
     RECORD_KILL = 4             # the kill switch changed
+    RECORD_RULES = 5            # a symbol's rules changed; later records are in its units
 
 cdef struct JournalRecord:      # 128 bytes, one cache-line pair; meaning of a..h by kind, see `journal`
     uint64_t seq                # 1, 2, 3 … within a run
@@ -252,6 +255,15 @@ cdef inline int64_t notional(const SymbolSpec* spec, int64_t price, int64_t qty)
     if e > 0:
         return round_half_even(value, pow10(e))
     return <int64_t>(value * pow10(-e))
+
+
+cdef inline bint multiply(int64_t* x, int64_t factor) noexcept nogil:
+    """x *= factor; 0, and x as it was, where that leaves 64 bits."""
+    cdef i128 product = <i128>x[0] * factor
+    if unlikely(product != <int64_t>product):
+        return 0
+    x[0] = <int64_t>product
+    return 1
 
 
 cdef class Spec:

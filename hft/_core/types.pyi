@@ -2,6 +2,8 @@ from decimal import Decimal
 
 DIALECTS: dict[str, int]
 
+def common_unit(a: Decimal, b: Decimal) -> Decimal: ...
+
 class Spec:
     def __init__(
         self,
@@ -19,6 +21,7 @@ class Spec:
         maker_fee: str | Decimal = "0.0002",
         taker_fee: str | Decimal = "0.0005",
         fee_asset: str = "quote",
+        price_unit: str | Decimal | None = None,
     ) -> None: ...
     @property
     def name(self) -> str: ...
@@ -32,6 +35,8 @@ class Spec:
     def contract(self) -> int: ...
     @property
     def tick(self) -> Decimal: ...
+    @property
+    def price_unit(self) -> Decimal: ...
     @property
     def step(self) -> Decimal: ...
     @property
@@ -53,3 +58,13 @@ class Spec:
     def price(self, ticks: int) -> Decimal: ...
     def qty(self, quanta: int) -> Decimal: ...
     def value(self, gross: int) -> Decimal: ...
+    def ruled(
+        self,
+        *,
+        tick: str | Decimal,
+        step: str | Decimal,
+        quantum: str | Decimal | None = None,
+        min_qty: str | Decimal | int = 0,
+        max_qty: str | Decimal | int = 0,
+        min_notional: str | Decimal | int = 0,
+    ) -> Spec: ...

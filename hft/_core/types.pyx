@@ -1,11 +1,13 @@
 """Symbol specifications: exact conversion between decimal text and integer ticks and quanta."""
 
 from decimal import Context, Decimal, Inexact, InvalidOperation
+from math import gcd
+
 from libc.string cimport memcpy, memset
 
 DIALECTS = {"spot": SPOT, "usdm": USDM, "coinm": COINM}
 
-assert sizeof(SymbolSpec) == 120 and sizeof(Message) == 96 and sizeof(Intent) == 24
+assert sizeof(SymbolSpec) == 128 and sizeof(Message) == 96 and sizeof(Intent) == 24
 assert sizeof(Command) == 56 and sizeof(Report) == 80 and sizeof(JournalRecord) == 128
 
 
@@ -55,6 +57,16 @@ def _scale(text, what):
     return int(mantissa) * 10**max(exponent, 0), max(-exponent, 0)
 
 
+def common_unit(a, b):
+    """The largest decimal that both are whole multiples of.
+
+    >>> str(common_unit(Decimal("0.10"), Decimal("0.25"))), str(common_unit(Decimal("0.01"), Decimal("0.1")))
+    ('0.05', '0.01')
+    """
+    exp = min(a.as_tuple().exponent, b.as_tuple().exponent, 0)
+    return Decimal(gcd(int(a.scaleb(-exp, _EXACT)), int(b.scaleb(-exp, _EXACT)))).scaleb(exp, _EXACT)
+
+
 cdef class Spec:
     """What a venue says about one symbol, in exact integers.
 
@@ -68,6 +80,9 @@ cdef class Spec:
     quantum : str or Decimal, optional
         The unit that book quantities are kept in. Default: the step, and a thousandth of it on spot, where books hold
         quantities off the step (SEMANTICS 29). The step must be a multiple of it.
+    price_unit : str or Decimal, optional
+        The unit that prices are kept in. Default: the tick, which must be a multiple of it. Finer where the tick changes within
+        a session (SEMANTICS 28).
     quote : str
         The quote asset.
     min_qty, max_qty, min_notional : str or Decimal, optional
@@ -88,7 +103,7 @@ cdef class Spec:
     """
 
     def __init__(self, name, *, tick, step, dialect="usdm", quantum=None, quote="USDT", min_qty=0, max_qty=0,
-                 min_notional=0, contract=1, maker_fee="0.0002", taker_fee="0.0005", fee_asset="quote"):
+                 min_notional=0, contract=1, maker_fee="0.0002", taker_fee="0.0005", fee_asset="quote", price_unit=None):
         memset(&self.c, 0, sizeof(SymbolSpec))
         for label, value, room in (("symbol", name, NAME_BYTES - 1), ("quote asset", quote, 7)):
             if not value or not value.isascii() or not value.isprintable() or len(value) > room:
@@ -103,7 +118,10 @@ cdef class Spec:
             raise ValueError(f"fee_asset {fee_asset!r} must be 'quote' or 'received'")
         self.c.dialect = DIALECTS[dialect]
         self.c.fee_received = fee_asset == "received"
-        self.c.price_mant, self.c.price_exp = _scale(tick, "tick")
+        _scale(tick, "tick")
+        price_unit = tick if price_unit is None else price_unit
+        self.c.price_mant, self.c.price_exp = _scale(price_unit, "price unit")
+        self.c.tick = _count(tick, self.c.price_mant, self.c.price_exp, "tick", f"is not a multiple of the unit {price_unit}")
         _scale(step, "step")
         if quantum is None:
             quantum = _number(step, "step") / 1000 if dialect == "spot" else step
@@ -140,6 +158,10 @@ cdef class Spec:
 
     @property
     def tick(self) -> Decimal:
+        return self.price(self.c.tick)
+
+    @property
+    def price_unit(self) -> Decimal:
         return self.price(1)
 
     @property
@@ -195,12 +217,27 @@ cdef class Spec:
         """Gross (ticks x quanta x contract) as an exact decimal of the quote asset."""
         return (Decimal(int(gross)) * self.c.price_mant * self.c.qty_mant).scaleb(-self.c.price_exp - self.c.qty_exp)
 
+    def ruled(self, *, tick, step, quantum=None, min_qty=0, max_qty=0, min_notional=0) -> Spec:
+        """The same symbol under other rules, in units that hold what this one's hold as well (SEMANTICS 28).
+
+        >>> spec = Spec("BTCUSDT", tick="0.10", step="0.001").ruled(tick="0.25", step="0.01")
+        >>> str(spec.tick), str(spec.price_unit), str(spec.step), str(spec.quantum)
+        ('0.25', '0.05', '0.01', '0.001')
+        """
+        new = Spec(self.name, tick=tick, step=step, dialect=self.dialect, quantum=quantum, quote=self.quote, min_qty=min_qty,
+                   max_qty=max_qty, min_notional=min_notional, contract=self.contract, fee_asset=self.fee_asset)
+        return Spec(
+            self.name, tick=tick, step=step, dialect=self.dialect, quantum=common_unit(self.quantum, new.quantum),
+            price_unit=common_unit(self.price_unit, new.tick), quote=self.quote, min_qty=min_qty, max_qty=max_qty,
+            min_notional=min_notional, contract=self.contract, maker_fee=self.maker_fee, taker_fee=self.taker_fee,
+            fee_asset=self.fee_asset)
+
     def __repr__(self):
         return f"Spec({self.name!r}, tick={self.tick}, step={self.step}, dialect={self.dialect!r})"
 
     def __reduce__(self):
         return _rebuild, (dict(
-            name=self.name, tick=str(self.tick), step=str(self.step), dialect=self.dialect, quantum=str(self.quantum),
+            name=self.name, tick=str(self.tick), price_unit=str(self.price_unit), step=str(self.step), dialect=self.dialect, quantum=str(self.quantum),
             quote=self.quote, min_qty=str(self.min_qty), max_qty=str(self.max_qty), contract=self.contract,
             min_notional=str(self.min_notional), maker_fee=str(self.maker_fee), taker_fee=str(self.taker_fee),
             fee_asset=self.fee_asset),)

@@ -70,13 +70,16 @@ class Scales(msgspec.Struct, frozen=True):
     max_qty: str = "0"
     min_notional: str = "0"
     contract: int = 1
+    price_unit: str | None = None
+    """What a record's prices count, where that is finer than the tick at the file's beginning."""
 
     @staticmethod
     def of(spec: Spec) -> Scales:
         """Those of a specification."""
         decimals = (spec.tick, spec.step, spec.quantum, spec.min_qty, spec.max_qty, spec.min_notional)
         tick, step, quantum, min_qty, max_qty, min_notional = (format(each, "f") for each in decimals)
-        return Scales(spec.name, tick, step, quantum, spec.quote, min_qty, max_qty, min_notional, spec.contract)
+        unit = format(spec.price_unit, "f") if spec.price_unit != spec.tick else None
+        return Scales(spec.name, tick, step, quantum, spec.quote, min_qty, max_qty, min_notional, spec.contract, unit)
 
 
 class Header(msgspec.Struct, frozen=True):

@@ -159,7 +159,7 @@ class Messages:
         group = np.cumsum(begins)
         price, qty = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
         told = np.flatnonzero(kinds != CLEAR)
-        for out, name, unit in ((price, "px", self.spec.tick), (qty, "qty", self.spec.quantum)):
+        for out, name, unit in ((price, "px", self.spec.price_unit), (qty, "qty", self.spec.quantum)):
             out[told], bad = to_units(rows[name][told], unit)
             if bad >= 0:
                 self._refuse(told == told[bad], index[told], f"has a {name} off the {unit} that {self.spec.name} is kept in")

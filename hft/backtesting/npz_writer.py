@@ -60,7 +60,7 @@ def rows_of(records: Events, spec: Spec, *, trades: str = "trade", tickers: bool
     ev[ticker] = np.where(bid[ticker], BEST_BID, BEST_ASK)
     rows = np.zeros(len(records), ROW)
     rows["ev"], rows["exch_ts"], rows["local_ts"] = ev, records["venue_ns"], records["recv_ns"]
-    rows["px"], rows["qty"] = to_floats(records["price"], spec.tick), to_floats(records["qty"], spec.quantum)
+    rows["px"], rows["qty"] = to_floats(records["price"], spec.price_unit), to_floats(records["qty"], spec.quantum)
     return _cleared(rows, records, snapshot, bid)
 
 

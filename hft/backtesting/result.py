@@ -223,7 +223,7 @@ def _name_type(specs: list[Spec]) -> str:
 
 
 def _tick(spec: Spec) -> Any:
-    return spec.tick
+    return spec.price_unit
 
 
 def _quantum(spec: Spec) -> Any:

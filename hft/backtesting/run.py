@@ -183,7 +183,7 @@ class _Run:
         sources = self.data.sources
         names = [spec.name for spec in self.engine.symbols]
         if len(sources) == 1 and isinstance(sources[0], Captures):
-            return batches(sources[0].session.inputs(names))
+            return batches(sources[0].session.inputs(names, changes=sources[0].changes(self.data.specs)))
         if len(sources) == 1 and isinstance(sources[0], EventSource):
             return self._records(sources[0].parts(), sources[0].index(self.data.specs))
         return self._records(self.data.batches(), None)

@@ -33,6 +33,7 @@ from hft.errors import DamagedData, UsageError
 from hft.feed import messages, tape
 from hft.feed.captures import files_of
 from hft.feed.files import GUNZIP_ERRORS, gunzipped, parts, unmarked
+from hft.feed.rules import Changes
 from hft.feed.sessions import Session
 from hft.feed.specs import ResolvedSpec, resolve
 from hft.feed.survey import Survey, together
@@ -49,6 +50,7 @@ class Captures(Source):
     def __init__(self, paths: Sequence[Path], dialect: str = "") -> None:
         self.session = Session(paths, dialect)
         self._encoder: EventEncoder | None = None
+        self._fixed: frozenset[str] = frozenset()       # symbols whose rules are the settings'
         super().__init__([part for capture in self.session.captures for part in capture.parts])
 
     @property
@@ -68,9 +70,18 @@ class Captures(Source):
         seen = self.session.of(wanted)
         return replace(seen, opened=set(seen.symbols))
 
+    def changes(self, specs: Sequence[Spec]) -> Changes:
+        """What the session's exchangeInfo answers change, each from its place on."""
+        return Changes(specs, self._fixed)
+
+    def specs(self, config: Config) -> list[ResolvedSpec]:
+        self._fixed = frozenset(config.feed.symbols)
+        return []
+
     def batches(self, specs: Sequence[Spec]) -> Iterator[Events]:
         encoder = self._encoder = EventEncoder(specs, messages.load)
-        for batch in tape.batches(self.session.inputs([spec.name for spec in specs], opening=False)):
+        inputs = self.session.inputs([spec.name for spec in specs], opening=False, changes=self.changes(specs))
+        for batch in tape.batches(inputs):
             batch.encode(encoder)
             yield as_events(encoder.take())
 
@@ -239,7 +250,7 @@ class Data:
         for source in self.sources:
             for each in source.specs(config):
                 known = own.setdefault(each.spec.name, each)
-                if (known.spec.tick, known.spec.quantum) != (each.spec.tick, each.spec.quantum):
+                if (known.spec.price_unit, known.spec.quantum) != (each.spec.price_unit, each.spec.quantum):
                     raise UsageError(
                         f"{each.spec.name} is of another tick or quantum than in the files before it", where=source.where,
                         do="make the event files again, with the same settings",
@@ -247,7 +258,7 @@ class Data:
         others = resolve(
             [name for name in wanted if name not in own], self.dialect, fees=config.fees_of(self.dialect),
             fee_asset=config.broker.fee_asset, settings=config.feed.symbols, exchange_info=seen.exchange_info,
-            printed=seen.printed, exchange=seen.exchange,
+            printed=seen.printed, exchange=seen.exchange, leads=seen.info_leads,
         )
         own |= {each.spec.name: each for each in others}
         return [own[name] for name in wanted]

@@ -225,6 +225,8 @@ class _Replay:
     def _known(self, name: str, value: Any, record: Record) -> None:
         """Nothing is said of a symbol that the run does not have."""
         said = [value] if name in OF_A_SYMBOL else list(value) if name == "state" else [record.symbol] if record.symbol else []
+        if name == "rules":
+            said = [value.symbol]
         for symbol in said:
             if symbol not in self._names:
                 raise DamagedData(

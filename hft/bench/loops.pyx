@@ -186,7 +186,7 @@ cdef inline RiskInputs _inputs(int64_t now, int64_t mid2) noexcept nogil:
     at.now = at.data_ns = now
     at.mid2 = mid2
     at.synced = 1
-    at.reserved = 0
+    at.closed = 0
     return at
 
 

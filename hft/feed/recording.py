@@ -71,6 +71,19 @@ class Link(TypedDict):
     symbols: list[str]
 
 
+class RulesLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The rules of a symbol from here on, as decimal text; see `hft.Engine.set_rules`."""
+
+    symbol: str
+    tick: str
+    step: str
+    quantum: str
+    min_qty: str = "0"
+    max_qty: str = "0"
+    min_notional: str = "0"
+    trading: bool = True
+
+
 _line = msgspec.json.Decoder(_Line).decode
 _FIRST = re.compile(rb'\d+ \{"hft":\{"recording":')
 _REST_KINDS = {"depth": Kind.SNAPSHOT, "exchangeInfo": Kind.EXCHANGE_INFO}
@@ -88,7 +101,7 @@ def opening(part: int, session: str, version: str, now_ns: int) -> bytes:
 
 _VALUES: dict[str, Any] = {
     "connect": str, "disconnect": str, "resync": str, "timer": bool, "kill": bool, "journal_full": bool, "stop": bool,
-    "end": bool, "state": dict[str, str], "link": Link,
+    "end": bool, "state": dict[str, str], "link": Link, "rules": RulesLine,
 }  # fmt: skip
 OF_A_SYMBOL = ("connect", "disconnect", "resync")
 

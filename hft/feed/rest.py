@@ -73,8 +73,8 @@ class RestClient:
         Of one request, in seconds.
     clock, sleep : callables
         Seconds of a monotonic clock, and how to wait; for tests.
-    warn : callable
-        Gets a line about what the venue says and can't mean.
+    warn : callable, optional
+        Gets a line about what the venue says and can't mean. Default: the log.
 
     Every request raises `VenueUnreachable` (no connection, no answer in time, 5xx), `RateLimited` or `Refused`.
     """
@@ -86,10 +86,10 @@ class RestClient:
         timeout_s: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
-        warn: Callable[[str], object] = logging.getLogger("hft").warning,
+        warn: Callable[[str], object] | None = None,
     ) -> None:
         self.venue = venue
-        self._warn = warn
+        self._warn = warn or logging.getLogger("hft").warning
         self.used_weight = 0
         """Of the current minute, of all clients at our address, as the venue's last answer had it."""
         self.requests = 0

@@ -15,6 +15,7 @@ from hft.errors import NOT_JSON, DamagedData, UsageError
 from hft.feed import specs
 from hft.feed.captures import Capture, Kind, Record, files_of, is_paired
 from hft.feed.recording import OF_A_SYMBOL, mark
+from hft.feed.rules import Changes, applied
 from hft.feed.survey import NAMED, Survey, survey, together, told_by
 
 _SYMBOL = re.compile(rb'"s":"([^"]+)"')
@@ -82,7 +83,7 @@ class Session:
         seen = self.of(symbols or ()).require(self.where, config.dialect if config.feed.venue != "embedded" else "")
         return specs.resolve(
             list(symbols or seen.symbols), seen.dialect, fees=config.fees_of(seen.dialect), fee_asset=config.broker.fee_asset,
-            settings=config.feed.symbols, exchange_info=seen.exchange_info, printed=seen.printed,
+            settings=config.feed.symbols, exchange_info=seen.exchange_info, printed=seen.printed, leads=seen.info_leads,
         )
 
     def __iter__(self) -> Iterator[Record]:
@@ -99,18 +100,21 @@ class Session:
             else:
                 yield record
 
-    def inputs(self, symbols: Sequence[str] | None = None, *, opening: bool = True) -> Iterator[Record]:
+    def inputs(
+        self, symbols: Sequence[str] | None = None, *, opening: bool = True, changes: Changes | None = None
+    ) -> Iterator[Record]:
         """What an engine of these symbols (default: all) is given: what is of others left out, and the streams opened.
 
         A recording says when each stream was opened; where nothing does, it is open from the first record on: such lines are
-        made here, unless not `opening`. Raises `DamagedData` for a REST book that could be of several symbols.
+        made here, unless not `opening`. With `changes` an exchangeInfo becomes the rules that it changes, from its place on.
+        Raises `DamagedData` for a REST book that could be of several symbols.
         """
         every = list(dict.fromkeys(name for seen in self.surveys for name in seen.symbols))
         wanted = list(symbols or every)
         opened = set[str]().union(*(seen.opened for seen in self.surveys))
         keep = None if set(wanted) >= set(every) else frozenset(name.encode() for name in wanted)
         first = opening
-        for record in self:
+        for record in self if changes is None else applied(self, changes):
             if record.kind is Kind.EXCHANGE_INFO:
                 continue
             if first:
@@ -150,7 +154,8 @@ def _of_another(line: Record, wanted: Sequence[str]) -> bool:
         name, value = mark(line)
     except NOT_JSON:
         return False            # whoever reads it says so
-    return name in OF_A_SYMBOL and value not in wanted
+    of = value.symbol if name == "rules" else value
+    return name in (*OF_A_SYMBOL, "rules") and of not in wanted
 
 
 def _with_pairs(paths: Iterable[Path]) -> list[Path]:

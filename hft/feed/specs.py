@@ -12,13 +12,13 @@ from typing import Protocol, Required, TypedDict
 
 import msgspec
 
-from hft._core.types import Spec
+from hft._core.types import Spec, common_unit
 from hft.config.toml import toml_key
 from hft.errors import NOT_JSON, UsageError
 from hft.feed.messages import ExchangeInfo, Filter, SymbolInfo
 from hft.feed.quotes import AS_OF, quote_of
 from hft.feed.survey import Printed
-from hft.feed.symbol_table import TABLE, Row
+from hft.feed.symbol_table import TABLE
 
 Text = str | Decimal
 
@@ -46,6 +46,7 @@ class SpecRules(TypedDict, total=False):
     tick: Required[Text]
     step: Required[Text]
     quantum: Text
+    price_unit: Text
     quote: Required[str]
     min_qty: Text
     max_qty: Text
@@ -117,6 +118,7 @@ def resolve(
     exchange_info: Iterable[bytes] = (),
     printed: Mapping[str, Printed] | None = None,
     exchange: str = "",
+    leads: bool = True,
 ) -> list[ResolvedSpec]:
     """The specification of each symbol, from the first source that knows it.
 
@@ -131,7 +133,10 @@ def resolve(
     settings : mapping, optional
         ``[feed.symbols.*]``, by symbol.
     exchange_info : iterable of bytes
-        exchangeInfo bodies, recorded or fetched; a later one wins.
+        exchangeInfo bodies, recorded or fetched, oldest first. The first one holds from the beginning, unless it comes later and
+        the numbers seen don't fit it; what later ones change is `hft.feed.rules`' business, units are fine enough for all.
+    leads : bool
+        The first exchangeInfo stands before all messages: it holds whatever numbers come later.
     printed : mapping, optional
         Decimals seen in a recording, see `hft.feed.survey`; the last resort.
     exchange : str
@@ -142,63 +147,97 @@ def resolve(
     >>> resolve(["BTCUSDT"], "usdm", fees=("0.0002", "0.0005"))[0].source
     'table of 2024-08-08'
     """
-    known: dict[str, SpecRules] = {}
-    for body in exchange_info:
-        try:
-            known.update(listed(body))
-        except NOT_JSON as error:
-            raise UsageError(f"exchangeInfo can't be read: {error}", do="set [feed.symbols.<symbol>] tick and step") from None
+    known = _by_symbol(exchange_info)
     found = []
     for symbol in symbols:
         key = f"[feed.symbols.{toml_key(symbol)}]"
-        quote = known[symbol]["quote"] if symbol in known else quote_of(symbol, dialect, exchange)
-        rules, source = _first(symbol, dialect, settings or {}, known, printed or {}, quote)
+        seen, infos = (printed or {}).get(symbol), known.get(symbol, [])
+        quote = infos[0]["quote"] if infos else quote_of(symbol, dialect, exchange)
+        rules, source = _first(symbol, dialect, settings or {}, infos, seen, quote, leads=leads)
         if not rules["quote"]:
             what = f"its quote asset can't be told by its name (list of {AS_OF})"
             raise UsageError(what, where=symbol, do=f"set {key} tick, step and quote, or record exchangeInfo beside it")
         try:
             spec = Spec(symbol, dialect=dialect, maker_fee=fees[0], taker_fee=fees[1], fee_asset=fee_asset, **rules)
+            spec = _fine_enough(spec, rules, infos if source != "settings" else (), seen)
         except ValueError as error:
-            raise UsageError(f"{error} ({source})", where=symbol, do=f"set {key} tick and step") from None
+            raise UsageError(f"{error} ({source})"[:300], where=symbol, do=f"set {key} tick and step") from None
         found.append(ResolvedSpec(spec, source))
     return found
+
+
+def _by_symbol(exchange_info: Iterable[bytes]) -> dict[str, list[SpecRules]]:
+    """What all bodies say of each symbol, oldest first."""
+    known: dict[str, list[SpecRules]] = {}
+    for body in exchange_info:
+        try:
+            rules = listed(body)
+        except NOT_JSON as error:
+            raise UsageError(f"exchangeInfo can't be read: {error}", do="set [feed.symbols.<symbol>] tick and step") from None
+        for symbol, each in rules.items():
+            known.setdefault(symbol, []).append(each)
+    return known
+
+
+def _fine_enough(spec: Spec, rules: SpecRules, later: Iterable[SpecRules], seen: Printed | None) -> Spec:
+    """The same, in units that hold what later rules need, and all the decimals that were seen."""
+    unit, quantum = spec.price_unit, spec.quantum
+    for each in later:
+        other = spec.ruled(tick=each["tick"], step=each["step"])
+        unit, quantum = common_unit(unit, other.price_unit), common_unit(quantum, other.quantum)
+    if seen is not None and seen.price > _decimals(unit):
+        unit = common_unit(unit, Decimal(1).scaleb(-seen.price))
+    if seen is not None and seen.qty > _decimals(quantum):
+        quantum = common_unit(quantum, Decimal(1).scaleb(-seen.qty))
+    if (unit, quantum) == (spec.price_unit, spec.quantum):
+        return spec
+    own = {"dialect": spec.dialect, "maker_fee": spec.maker_fee, "taker_fee": spec.taker_fee, "fee_asset": spec.fee_asset}
+    return Spec(spec.name, **own, **{**rules, "price_unit": unit, "quantum": quantum})     # type: ignore[arg-type]
+
+
+def _decimals(number: Text) -> int:
+    """Those that a tick or quantum needs, zeros at the end aside."""
+    return max(-int(Decimal(number).normalize().as_tuple().exponent), 0)
 
 
 def _first(
     symbol: str,
     dialect: str,
     settings: Mapping[str, Rules],
-    known: Mapping[str, SpecRules],
-    printed: Mapping[str, Printed],
+    known: Sequence[SpecRules],
+    seen: Printed | None,
     quote: str,
+    *,
+    leads: bool,
 ) -> tuple[SpecRules, str]:
     """What the first source that knows a symbol says of it, and that source."""
     if symbol in settings:
-        rules = settings[symbol]
+        given = settings[symbol]
         return {
-            "tick": rules.tick, "step": rules.step, "quote": rules.quote or quote, "min_qty": rules.min_qty,
-            "max_qty": rules.max_qty, "min_notional": rules.min_notional,
+            "tick": given.tick, "step": given.step, "quote": given.quote or quote, "min_qty": given.min_qty,
+            "max_qty": given.max_qty, "min_notional": given.min_notional,
         }, "settings"
-    if symbol in known:
-        return known[symbol], "exchangeInfo"
+    for rules in known[:1] if leads else known:
+        if leads or _holds(rules["tick"], rules["step"], dialect, seen):
+            return rules, "exchangeInfo"
     row = TABLE.get((dialect, symbol))
-    if row and _holds(row, dialect, printed.get(symbol)):
+    if row and _holds(row.tick, row.step, dialect, seen):
         return {
             "tick": row.tick, "step": row.step, "quote": row.quote, "min_qty": row.min_qty, "max_qty": row.max_qty,
             "min_notional": row.min_notional, "contract": row.contract,
         }, f"table of {row.as_of}"
-    if decimals := printed.get(symbol):
-        tick, step = Decimal(1).scaleb(-decimals.price), Decimal(1).scaleb(-decimals.qty)
+    if seen:
+        tick, step = Decimal(1).scaleb(-seen.price), Decimal(1).scaleb(-seen.qty)
         return {"tick": tick, "step": step, "quantum": step, "quote": quote}, "printed decimals"
     key = f"[feed.symbols.{toml_key(symbol)}]"
     raise UsageError("no source knows its tick and step", where=symbol, do=f"set {key} tick and step")
 
 
-def _holds(row: Row, dialect: str, seen: Printed | None) -> bool:
-    """Whether a row of the table holds for the numbers seen: a recording of another year may be of another tick."""
+def _holds(tick: Text, step: Text, dialect: str, seen: Printed | None) -> bool:
+    """Whether tick and step hold for the numbers seen: a recording of another year may be of another tick."""
     if seen is None:
         return True
-    price, qty = (max(-int(Decimal(text).normalize().as_tuple().exponent), 0) for text in (row.tick, row.step))
+    price, qty = _decimals(tick), _decimals(step)
     if dialect == "spot":
         qty += 3                # a spot book holds quantities of a thousandth of the step (SEMANTICS 29)
     return seen.price <= price and seen.qty <= qty

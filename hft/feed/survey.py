@@ -45,6 +45,8 @@ class Survey(msgspec.Struct):
     """Bits of `hft.feed.scan` by symbol, those of no symbol under an empty name: what the messages tell of their dialect."""
     sample: bytes = b""
     """The first message that tells nothing of a dialect, for what is said of a file where none does."""
+    info_leads: bool = False
+    """The first exchangeInfo stands before all messages of a market."""
 
     @property
     def trades(self) -> str:
@@ -92,6 +94,7 @@ def together(parts: Iterable[tuple[str, Survey]], dialect: str = "", wanted: Seq
         whole.dialect = whole.dialect or part.dialect
         whole.exchange = whole.exchange or part.exchange
         whole.symbols += [name for name in part.symbols if name not in whole.symbols]
+        whole.info_leads |= part.info_leads and not whole.exchange_info and not whole.printed
         for name, printed in part.printed.items():
             whole.printed.setdefault(name, Printed()).add(printed)
         whole.exchange_info += part.exchange_info
@@ -277,6 +280,7 @@ def _see_line(found: Survey, seen: scan.Scan, line: bytes) -> None:
 def _see(found: Survey, seen: scan.Scan, record: Record) -> None:
     """A message that the scan left alone: REST answers, and frames that are printed otherwise."""
     if record.kind == Kind.EXCHANGE_INFO:
+        found.info_leads |= not found.exchange_info and not seen.symbols
         found.exchange_info.append(record.data)
     frame = _decode(record.data)
     data = frame.data or frame

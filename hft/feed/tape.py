@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from msgspec.structs import asdict
+
 from hft._core.engine import Engine
 from hft._core.events import EventEncoder
 from hft._core.histogram import Histogram
@@ -18,13 +20,14 @@ from hft.errors import NOT_JSON, DamagedData, printable
 from hft.feed import recording
 from hft.feed.captures import Kind, Record
 from hft.feed.messages import DepthSnapshot, Rejected, decode
+from hft.feed.rules import Changes
 from hft.feed.sessions import Session
 
 BATCH_RECORDS = 20_000
 BATCH_BYTES = 8 << 20
 
-MARKET = frozenset({"connect", "disconnect", "resync", "timer"})
-"""Lines of a run log that say what became of the market's streams."""
+MARKET = frozenset({"connect", "disconnect", "resync", "timer", "rules"})
+"""Lines of a run log that say what became of the market's streams, and of its rules."""
 COMMANDS = frozenset({"kill", "journal_full", "stop"})
 """Those that are the doings of whoever ran it. What is neither is no input at all: a state, what became of a connection."""
 
@@ -187,6 +190,17 @@ def _of_a_stream(to: Engine | EventEncoder, mark: Mark) -> None:
             to.disconnect(mark.value, mark.ns)
         case "resync":
             to.resync(mark.value, mark.ns)
+        case "rules":
+            _rule(to, mark)
+
+
+def _rule(to: Engine | EventEncoder, mark: Mark) -> None:
+    rules = asdict(mark.value)
+    try:
+        to.set_rules(rules.pop("symbol"), mark.ns, **rules)
+    except ValueError as error:
+        raise DamagedData(f"rules of {mark.value.symbol} at {mark.ns} that can't be applied: {error}"[:300],
+                          do=f"set [feed.symbols.{mark.value.symbol}] tick and step") from None
 
 
 def _apply(engine: Engine, mark: Mark) -> None:
@@ -238,7 +252,8 @@ def load(paths: Iterable[str | Path], config: Config) -> tuple[Tape, list[Spec],
     """
     session = Session(paths, config.feed.dialect)
     resolved = session.specs(config)
-    tape = Tape(session.inputs())
+    specs = [each.spec for each in resolved]
+    tape = Tape(session.inputs(changes=Changes(specs, config.feed.symbols)))
     for torn in session.torn:
         print(printable(torn), file=sys.stderr)
-    return tape, [each.spec for each in resolved], session.survey.trades
+    return tape, specs, session.survey.trades

@@ -328,7 +328,7 @@ _FLOW_FEATURES = ("signed_volume", "intensity")
 
 
 def _features(raw: dict[str, Any], spec: Spec) -> dict[str, float | None]:
-    tick, quantum = float(spec.tick), float(spec.quantum)
+    tick, quantum = float(spec.price_unit), float(spec.quantum)
     units = {"mid": tick, "microprice": tick, "ofi": quantum, "signed_volume": quantum}
     out: dict[str, float | None] = {}
     for name, value in raw.items():

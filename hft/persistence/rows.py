@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from hft._core import names, status
 from hft._core.types import Spec
 
@@ -57,6 +59,13 @@ SNAPSHOT = """
 """
 
 
+RULES = "UPDATE runs SET symbols = :symbols WHERE run = :run"
+
+
+def _scaled(mantissa: int, exponent: int) -> Decimal:
+    return Decimal(mantissa).scaleb(-exponent)
+
+
 def text(value: Decimal) -> str:
     """A decimal as plain digits, never with an exponent.
 
@@ -84,8 +93,9 @@ def scales(specs: Sequence[Spec]) -> list[dict[str, Any]]:
     """What the integers beside the decimals mean, for `runs.symbols`."""
     return [
         {
-            "symbol": s.name, "quote": s.quote, "dialect": s.dialect, "tick": text(s.tick), "step": text(s.step),
-            "quantum": text(s.quantum), "contract": s.contract, "min_qty": text(s.min_qty), "max_qty": text(s.max_qty),
+            "symbol": s.name, "quote": s.quote, "dialect": s.dialect, "tick": text(s.tick),
+            "price_unit": text(s.price_unit), "step": text(s.step), "quantum": text(s.quantum), "contract": s.contract,
+            "min_qty": text(s.min_qty), "max_qty": text(s.max_qty),
             "min_notional": text(s.min_notional), "maker_fee": text(s.maker_fee), "taker_fee": text(s.taker_fee),
             "fee_asset": s.fee_asset,
         }
@@ -111,7 +121,9 @@ class Rows:
             "fill": (FILL, self._fill),
             "position": (POSITION, self._position),
             "kill": (KILL, self._kill),
+            "rules": (RULES, self._rules),
         }
+        self._scales = scales(specs)
 
     def of(self, record: Row) -> tuple[str, Row]:
         """The statement for one record and what it binds. KeyError or IndexError: not a record of these symbols."""
@@ -164,6 +176,19 @@ class Rows:
             "cost_gross": r["cost"],
             "realised_gross": r["realised"],
         }
+
+    def _rules(self, r: Row) -> Row:
+        """From this record on the symbol's integers are in other units: `runs.symbols` says so, and keeps what was before."""
+        old = self._specs[r["symbol"]]
+        unit, quantum = _scaled(r["price"], r["leaves"]), _scaled(r["qty"], r["fee"])
+        new = Spec(
+            old.name, tick=unit * r["cash"], step=quantum * r["cost"], quantum=quantum, price_unit=unit, quote=old.quote,
+            dialect=old.dialect, contract=old.contract, min_qty=quantum * r["sent_ns"], max_qty=quantum * r["realised"],
+            min_notional=_scaled(r["due_ns"], 8), maker_fee=old.maker_fee, taker_fee=old.taker_fee, fee_asset=old.fee_asset,
+        )
+        self._specs[r["symbol"]] = new
+        self._scales.append({**scales([new])[0], "from_seq": r["seq"], "trading": bool(r["status"])})
+        return {"symbols": msgspec.json.encode(self._scales).decode(), "run": r["run"]}
 
     def _kill(self, r: Row) -> Row:
         return {

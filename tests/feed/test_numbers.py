@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from hft.feed.numbers import LONGEST_STAY_S, STAY_S, stay_away_s, whole
 
-NONSENSE = ["9" * 400, "9" * 5000, "²", "٣", "-1", "1e9", "inf", "nan", "0x10", "1_000", "+5", "", "Wed, 21 Oct 2026 07:28:00 GMT"]
+NONSENSE = ["9" * 400, "9" * 5000, "²", "٣", "-1", "1e9", "inf", "nan", "0x10", "1_000", "+5", "",
+            "Wed, 21 Oct 2026 07:28:00 GMT"]
 
 
 @given(number=st.integers(-(10**20), 10**20), least=st.integers(0, 10), most=st.integers(10, 10**17))

@@ -231,8 +231,8 @@ async def test_a_redirect_is_one_clear_error_and_nobody_is_asked_elsewhere(statu
             with pytest.raises(VenueUnreachable) as error:
                 await rest.ping()
         assert (other.asked, len(server.asked)) == ([], 1)
-    assert str(error.value) == (f"{server.url}/fapi/v1/ping: answers {status} and sends us to '{to}'; redirects are not followed; "
-                                "give the venue's own address")
+    said = f"{server.url}/fapi/v1/ping: answers {status} and sends us to '{to}'; redirects are not followed"
+    assert str(error.value) == f"{said}; give the venue's own address"
 
 
 async def test_a_refusal_keeps_the_venues_code_and_words():

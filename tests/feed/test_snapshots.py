@@ -94,9 +94,12 @@ async def test_an_id_beyond_64_bits_is_a_book_that_is_refused_with_the_way_out(n
 
 async def test_what_the_engine_refuses_again_and_again_is_a_warning():
     market = Market(wants=5)
-    async with WireServer(quiet) as server, RestServer({"/fapi/v1/depth": BOOK}) as rest:
-        async with Running(server.url, market, rest=rest.url) as running:
-            await eventually(lambda: len(market.snapshots) == 5)
+    async with (
+        WireServer(quiet) as server,
+        RestServer({"/fapi/v1/depth": BOOK}) as rest,
+        Running(server.url, market, rest=rest.url) as running,
+    ):
+        await eventually(lambda: len(market.snapshots) == 5 and "snapshot" in running.kinds()[-1])
     kinds = [kind for kind in running.kinds() if kind.startswith("snapshot")]
     assert kinds == ["snapshot", "snapshot", "snapshot_refused", "snapshot_refused", "snapshot"]
     assert "snapshot_refused" in ALERTS
@@ -105,9 +108,12 @@ async def test_what_the_engine_refuses_again_and_again_is_a_warning():
 async def test_a_request_that_waits_for_weight_is_told():
     """The venue counts all of its weight as used by others."""
     answers = {"/fapi/v1/depth": lambda _: web.Response(body=b"no book", headers={"X-MBX-USED-WEIGHT-1M": "2399"})}
-    async with WireServer(quiet) as server, RestServer(answers) as rest:
-        async with Running(server.url, Market(wants=2), rest=rest.url) as running:
-            await eventually(lambda: running.feed.counts["waiting"])
+    async with (
+        WireServer(quiet) as server,
+        RestServer(answers) as rest,
+        Running(server.url, Market(wants=2), rest=rest.url) as running,
+    ):
+        await eventually(lambda: running.feed.counts["waiting"])
     assert len(rest.asked) == 1
 
 

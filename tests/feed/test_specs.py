@@ -90,9 +90,11 @@ def test_what_is_no_exchange_info_says_so_in_one_way():
         assert survey([Record(1, Kind.FRAME, body)]).symbols == []
 
 
-def test_a_later_exchange_info_wins():
-    later = USDM_INFO.replace(b'"tickSize":"0.10"', b'"tickSize":"0.20"')
-    assert one("BTCUSDT", "usdm", exchange_info=[USDM_INFO, later])[0].tick == Decimal("0.2")
+@pytest.mark.parametrize(("later", "unit"), [("0.20", "0.1"), ("0.25", "0.05"), ("0.01", "0.01")])
+def test_the_first_exchange_info_holds_from_the_beginning_in_units_that_fit_the_later_ones(later, unit):
+    body = USDM_INFO.replace(b'"tickSize":"0.10"', b'"tickSize":"%s"' % later.encode())
+    spec, source = one("BTCUSDT", "usdm", exchange_info=[USDM_INFO, body])
+    assert (spec.tick, spec.price_unit, source) == (Decimal("0.1"), Decimal(unit), "exchangeInfo")
 
 
 def test_the_short_form_of_another_recorder_is_read():

@@ -8,8 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hft._core.journal import Journal
+from hft._core.engine import Engine
+from hft._core.journal import Journal, records
+from hft._core.types import Spec
 from hft.errors import UsageError
+from hft.persistence import rows
 from hft.persistence.reader import RunDatabase
 from tests.persistence.conftest import SPECS, STARTED, finished, opened
 
@@ -166,3 +169,21 @@ def test_settings_are_stored_as_json(path):
     db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     assert json.loads(db.execute("SELECT settings FROM runs").get) == {"a": {"b": 1}}
     db.close()
+
+
+def test_rows_after_a_change_of_rules_are_in_its_units_and_the_run_says_so():
+    """The same price before and after a finer tick: other integers, one decimal."""
+    spec = Spec("BTCUSDT", tick="0.1", step="0.001")
+    journal = Journal(100, run=1)
+    engine = Engine(spec, journal=journal)
+    made = rows.Rows([spec])
+    journal.append_fill(side=1, price=618002, qty=500)
+    engine.set_rules("BTCUSDT", 5, tick="0.01", step="0.0001", max_qty="100", min_notional="5")
+    journal.append_fill(side=1, price=6180020, qty=5000)
+    (_, before), (sql, changed), (_, after) = map(made.of, records(journal.drain(10)))
+    assert sql == rows.RULES
+    assert (before["price"], before["qty"]) == ("61800.2", "0.500")
+    assert (after["price"], after["qty"]) == ("61800.20", "0.5000")
+    first, second = json.loads(changed["symbols"])
+    assert (first["tick"], second["tick"], second["price_unit"], second["quantum"]) == ("0.1", "0.01", "0.01", "0.0001")
+    assert (second["max_qty"], second["min_notional"], second["trading"], second["from_seq"]) == ("100.0000", "5", True, 2)

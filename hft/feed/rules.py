@@ -1,0 +1,133 @@
+"""The rules of symbols as they change within a session (SEMANTICS 28): what an exchangeInfo says, and what is new in it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import TypedDict
+
+import msgspec
+
+from hft._core.types import Spec
+from hft.errors import NOT_JSON, DamagedData
+from hft.feed import specs
+from hft.feed.captures import Kind, Record
+
+TRADING = "TRADING"
+
+
+class Ruling(TypedDict):
+    """Keyword arguments of `hft.Engine.set_rules`, as decimal text, and whose they are: a `rules` line of a run log."""
+
+    symbol: str
+    tick: str
+    step: str
+    quantum: str
+    min_qty: str
+    max_qty: str
+    min_notional: str
+    trading: bool
+
+
+def statuses(body: bytes) -> dict[str, str]:
+    """What an exchangeInfo says of each symbol: TRADING, BREAK, HALT, SETTLING …; empty where it says nothing.
+
+    >>> statuses(b'{"symbols":[{"symbol":"A","status":"BREAK"},{"symbol":"B","contractStatus":"TRADING"},{"symbol":"C"}]}')
+    {'A': 'BREAK', 'B': 'TRADING', 'C': ''}
+    """
+    try:
+        return {each.symbol: each.status or each.contract_status or "" for each in _statuses(body).symbols}
+    except NOT_JSON:
+        return {}
+
+
+def is_trading(status: str) -> bool:
+    """Whether orders are taken. A source that has no status speaks of symbols that are traded."""
+    return status in ("", TRADING)
+
+
+def ruling(spec: Spec, *, trading: bool = True) -> Ruling:
+    """The rules that a specification stands for.
+
+    >>> ruling(Spec("BTCUSDT", tick="0.10", step="0.001"))["tick"]
+    '0.1'
+    """
+    def text(number: Decimal) -> str:
+        return f"{number.normalize():f}"
+
+    return Ruling(
+        symbol=spec.name, tick=text(spec.tick), step=text(spec.step), quantum=text(spec.quantum), min_qty=text(spec.min_qty),
+        max_qty=text(spec.max_qty), min_notional=text(spec.min_notional), trading=trading,
+    )
+
+
+class _Status(msgspec.Struct, rename="camel"):
+    symbol: str
+    status: str | None = None
+    contract_status: str | None = None
+
+
+class _Statuses(msgspec.Struct):
+    symbols: list[_Status]
+
+
+_statuses = msgspec.json.Decoder(_Statuses).decode
+
+
+class Changes:
+    """Remembers the rules of some symbols, and says what an exchangeInfo changes.
+
+    Parameters
+    ----------
+    known : iterable of Spec
+        As they are now.
+    fixed : collection of str
+        Symbols whose tick and lot the settings say: what a venue says of those is not taken.
+    """
+
+    def __init__(self, known: Iterable[Spec], fixed: Collection[str] = ()) -> None:
+        self._specs = {spec.name: spec for spec in known}
+        self._now = {name: ruling(spec) for name, spec in self._specs.items()}
+        self._fixed = fixed
+
+    def of(self, body: bytes) -> Iterator[Ruling]:
+        """The rules that are others than before; one of `hft.errors.NOT_JSON` for a body that is no exchangeInfo, or whose
+        numbers make no sense."""
+        listed, status = specs.listed(body), statuses(body)
+        for name, spec in self._specs.items():
+            if name not in listed:
+                continue
+            trading = is_trading(status.get(name, ""))
+            found = self._now[name].copy()
+            found["trading"] = trading
+            if name not in self._fixed:
+                found = ruling(ruled(spec, listed[name]), trading=trading)
+                found["quantum"] = self._quantum(name, found["quantum"])
+            if found != self._now[name]:
+                self._now[name] = found
+                yield found
+
+    def _quantum(self, name: str, quantum: str) -> str:
+        """Book quantities stay as fine as they were: what was written in the old quantum is not forgotten."""
+        return min(self._now[name]["quantum"], quantum, key=Decimal)
+
+
+def ruled(spec: Spec, rules: Mapping[str, object]) -> Spec:
+    """The specification of a symbol under other rules, those of an exchangeInfo."""
+    names = ("tick", "step", "quantum", "min_qty", "max_qty", "min_notional")
+    return spec.ruled(**{name: rules[name] for name in names if name in rules})     # type: ignore[arg-type]
+
+
+def applied(records: Iterable[Record], changes: Changes) -> Iterator[Record]:
+    """The same records, each exchangeInfo as the lines of a run log that it makes: from its place on other rules apply."""
+    for record in records:
+        if record.kind is not Kind.EXCHANGE_INFO:
+            yield record
+            continue
+        try:
+            found = list(changes.of(record.data))
+        except NOT_JSON as error:
+            raise DamagedData(f"the exchangeInfo received at {record.ns} can't be read: {error}"[:300],
+                              do="set [feed.symbols.<symbol>] tick and step") from None
+        for each in found:
+            yield Record(record.ns, Kind.LOG, msgspec.json.encode({"hft": {"rules": each}}))
