@@ -10,7 +10,9 @@ from hft._core.runclock import RunClock
 from hft.config import Config
 from hft.feed.feed import ALERTS, Feed, FeedEvent
 from hft.feed.line import Timing
+from hft.feed.recorder import Recorder
 from hft.feed.rest import RestClient
+from hft.feed.rulewatch import RulesWatch
 from hft.feed.venues import Trades, Venue
 
 
@@ -20,14 +22,24 @@ def stream_of_trades(config: Config, venue: Venue) -> Trades:
 
 
 def build_feed(
-    config: Config, venue: Venue, engine: Engine, *, clock: RunClock, rest: RestClient, on_event: Callable[[FeedEvent], None]
+    config: Config,
+    venue: Venue,
+    engine: Engine,
+    *,
+    clock: RunClock,
+    rest: RestClient,
+    on_event: Callable[[FeedEvent], None],
+    info: bytes = b"",
+    recorder: Recorder | None = None,
 ) -> Feed:
-    """The feed of an engine's symbols."""
+    """The feed of an engine's symbols; `info` is the exchangeInfo that it was built from."""
     settings = config.feed
+    record = (lambda _: None) if recorder is None else (lambda body: recorder.exchange_info(body, clock.now()))
     return Feed(
         venue, [spec.name for spec in engine.symbols], engine, clock=clock, rest=rest, transport=settings.transport,
         depth_ms=settings.depth_speed_ms, trades=stream_of_trades(config, venue), snapshot_limit=settings.snapshot_limit,
         timing=Timing(silent_after_s=settings.silence_ms / 1000), on_event=on_event,
+        rules=RulesWatch(rest, engine, clock, fixed=frozenset(settings.symbols), info=info, on_info=record),
     )
 
 

@@ -107,9 +107,11 @@ class Job:
     async def _record(self, rest_url: str, ws_url: str, dialect: str) -> None:
         self.venue = await find_venue(self.config.feed, rest_url=rest_url, ws_url=ws_url, dialect=dialect)
         async with RestClient(self.venue, warn=log.warning) as rest:
-            self.engine = await self._follow(rest)
+            info = await rest.exchange_info(self.config.strategy.symbols)
+            self.engine = self._follow(info)
             self.feed = build_feed(
-                self.config, self.venue, self.engine, clock=self.clock, rest=rest, on_event=self._event
+                self.config, self.venue, self.engine, clock=self.clock, rest=rest, on_event=self._event, info=info,
+                recorder=self.recorder,
             )
             await self._until_one_ends(self.feed.run(), self._watch())
 
@@ -125,10 +127,9 @@ class Job:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _follow(self, rest: RestClient) -> Engine:
+    def _follow(self, body: bytes) -> Engine:
         """The engine that says which snapshots are wanted."""
         names = self.config.strategy.symbols
-        body = await rest.exchange_info(names)
         self.recorder.exchange_info(body, self.clock.now())
         resolved = specs.resolve(
             names, self.venue.dialect.name, fees=self.config.fees_of(self.venue.dialect.name), settings=self.config.feed.symbols,

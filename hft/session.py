@@ -110,7 +110,8 @@ class Session:
         self._record_run()
         self.writer.start()
         self.feed = build_feed(                                                         # 5. the market
-            self.config, self.venue, self.engine, clock=self.clock, rest=self.rest, on_event=self._feed_event
+            self.config, self.venue, self.engine, clock=self.clock, rest=self.rest, on_event=self._feed_event, info=self.info,
+            recorder=self.recorder,
         )
 
     def _record_run(self) -> None:
@@ -126,13 +127,13 @@ class Session:
     async def _resolve(self) -> list[specs.ResolvedSpec]:
         names = self.config.strategy.symbols
         given = self.config.feed.symbols
-        bodies = [] if all(name in given for name in names) else [await self.rest.exchange_info(names)]
-        if self.recorder is not None and bodies:
-            self.recorder.exchange_info(bodies[0], self.clock.now())
+        self.info = b"" if all(name in given for name in names) else await self.rest.exchange_info(names)
+        if self.recorder is not None and self.info:
+            self.recorder.exchange_info(self.info, self.clock.now())
         dialect = self.venue.dialect.name
         return specs.resolve(
             names, dialect, fees=self.config.fees_of(dialect), fee_asset=self.config.broker.fee_asset, settings=given,
-            exchange_info=bodies,
+            exchange_info=[self.info] if self.info else [],
         )
 
     def _writer(self) -> Writer:

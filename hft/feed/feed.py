@@ -22,12 +22,14 @@ from hft.feed.handover import HELD_BYTES, Books
 from hft.feed.line import Timing
 from hft.feed.pacing import Backoff, SlidingWindow
 from hft.feed.rest import RestClient
+from hft.feed.rulewatch import RulesWatch
 from hft.feed.snapshots import Snapshots, SnapshotSink
 from hft.feed.venues import Trades, Venue
 
 ALERTS = frozenset({
     "disconnected", "connect_failed", "silent", "refused", "snapshot_failed", "snapshot_refused", "rate_limited", "waiting",
-    "book_mismatch", "behind", "handover_failed", "handover_full", "handover_late",
+    "book_mismatch", "behind", "handover_failed", "handover_full", "handover_late", "rules_failed", "rules_unfit",
+    "rules_changed", "not_trading", "trading",
 })
 """Events that are worth a warning."""
 LOOK_S = 1.0
@@ -55,7 +57,9 @@ class FeedEvent(msgspec.Struct, frozen=True):
     """Of a connection: `connected`, `disconnected`, `connect_failed`, `silent` (asked), `quiet` (and lives), `refused`,
     `server_shutdown`, `renewing`, `handover`, `handover_failed`, `handover_full` (too much was held) and `handover_late` (both
     switched nevertheless). Of a symbol: `snapshot`, `refresh` (of a book in sync), `book_mismatch`, `snapshot_failed`,
-    `snapshot_refused` (the engine can't use it, and what to do), `rate_limited`, `waiting` (for REST weight), and `behind` (messages wait for us; the venue's side is held back by TCP)."""
+    `snapshot_refused` (the engine can't use it, and what to do), `rate_limited`, `waiting` (for REST weight), `behind` (messages
+    wait for us; the venue's side is held back by TCP), `rules_changed` (tick, lot or limits of orders),
+    `rules_failed`, `rules_unfit` (numbers don't fit the rules, and the venue says no others), `not_trading` and `trading`."""
     text: str
     now_ns: int
     connection: str = ""
@@ -91,6 +95,8 @@ class Feed:
         Gets each `FeedEvent`.
     rest : RestClient, optional
         Shared with others; default: one of its own, closed at the end.
+    rules : RulesWatch, optional
+        Keeps the sink's rules those of the venue.
     rng : random.Random, optional
         For the jitter of backoffs.
     """
@@ -111,6 +117,7 @@ class Feed:
         held_bytes: int = HELD_BYTES,
         on_event: Callable[[FeedEvent], None] | None = None,
         rest: RestClient | None = None,
+        rules: RulesWatch | None = None,
         rng: Random | None = None,
     ) -> None:
         self.venue = venue
@@ -123,6 +130,7 @@ class Feed:
         self._on_event = on_event
         self._rest = rest or RestClient(venue)
         self._own_rest = rest is None
+        self._rules = rules
         rng = rng or Random()
         # Half of what the venue allows: another client at the same address lives too.
         limits = venue.dialect.limits
@@ -157,7 +165,10 @@ class Feed:
                 ending.push_async_callback(self._rest.close)
             # After the connections: their last frames may begin another one.
             ending.push_async_callback(lambda: _cancelled(self.snapshots.tasks.values()))
-            works = (self._look(), *(each.run() for each in self.connections))
+            works = [self._look(), *(each.run() for each in self.connections)]
+            if self._rules is not None:
+                self._rules.begin(self.tell)
+                works.append(self._rules.run())
             ending.push_async_callback(_cancelled, [self._spawn(work) for work in works])
             await self._end
 
@@ -205,6 +216,8 @@ class Feed:
 
     def tell(self, kind: str, text: str, connection: Connection | None = None, symbols: Sequence[str] = ()) -> None:
         self.counts[kind] += 1
+        if self._rules is not None:
+            self._rules.heard(kind, connection.name if connection is not None else "")
         if self._on_event is not None:
             name = connection.name if connection is not None else ""
             self._on_event(FeedEvent(kind, text, self.clock.now(), name, tuple(symbols)))

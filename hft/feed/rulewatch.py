@@ -1,0 +1,168 @@
+"""Reads the venue's rules again when there is reason to, and hands the engine what is new in them (SEMANTICS 28)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from hft._core.engine import Engine
+from hft._core.runclock import RunClock
+from hft.errors import NOT_JSON, HftError
+from hft.feed.pacing import Backoff
+from hft.feed.rest import RestClient
+from hft.feed.rules import Changes, Ruling, statuses
+
+LOOK_S = 0.5
+LEAST_S = 5.0
+"""Between two readings, at least; one that brought nothing new is followed by ever longer pauses."""
+MOST_S = 300.0
+CLOSED_S = 30.0
+"""How often it is read again while a symbol is not traded."""
+REASONS = {
+    "connected": "the connection was made again", "silent": "a connection is silent", "refused": "a subscription was refused",
+    "snapshot_failed": "no book is to be had",
+}
+"""Events of the feed after which rules may be others."""
+OFF = "prices or quantities are off the tick or quantum"
+
+
+class RulesWatch:
+    """Keeps an engine's rules those of the venue.
+
+    Parameters
+    ----------
+    rest : RestClient
+    engine : Engine
+    clock : RunClock
+    fixed : collection of str
+        Symbols whose tick and lot are the settings': for those only whether they are traded is taken from the venue.
+    info : bytes
+        The exchangeInfo that the engine was built from; empty where the settings said it all, and nothing is ever asked.
+    on_info : callable, optional
+        Gets each body that brought something new, before the engine does.
+    """
+
+    def __init__(
+        self,
+        rest: RestClient,
+        engine: Engine,
+        clock: RunClock,
+        *,
+        fixed: Collection[str] = (),
+        info: bytes = b"",
+        on_info: Callable[[bytes], object] = lambda _: None,
+    ) -> None:
+        self.reads = 0
+        """Times that it was asked again."""
+        self._rest = rest
+        self._engine = engine
+        self._clock = clock
+        self._fixed = fixed
+        self._info = info
+        self._on_info = on_info
+        self._names = [spec.name for spec in engine.symbols]
+        self._changes = Changes(engine.symbols, fixed)
+        self._backoff = Backoff(2 * LEAST_S, MOST_S)
+        self._seen: set[str] = set()
+        self._why = ""
+        self._off = 0
+        self._next = time.monotonic() + LEAST_S
+        self._closed_until = 0.0
+        self._tell: Callable[..., None] = lambda *_, **__: None
+
+    def begin(self, tell: Callable[..., None]) -> None:
+        """Takes over what was known at the start: ``tell(kind, text, symbols=…)`` hears of symbols that are not traded."""
+        self._tell = tell
+        if self._info:
+            self._take(self._info)
+
+    def heard(self, kind: str, connection: str) -> None:
+        """Something became of the feed."""
+        first = kind == "connected" and connection not in self._seen
+        if kind == "connected":
+            self._seen.add(connection)
+        if kind in REASONS and not first:
+            self._why = self._why or REASONS[kind]
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            self._look()
+            if self._why and time.monotonic() >= self._next:
+                await self._read()
+
+    def _look(self) -> None:
+        off = self._engine.counted("bad_number")
+        if off != self._off:
+            self._off, self._why = off, OFF
+        closed = not all(map(self._engine.trading, self._names))
+        if closed and time.monotonic() >= self._closed_until:
+            self._closed_until = time.monotonic() + CLOSED_S
+            self._why = self._why or "a symbol is not traded"
+
+    async def _read(self) -> None:
+        why, self._why = self._why, ""
+        if not self._info:
+            self._next = time.monotonic() + self._backoff.next()
+            return self._advise(why)
+        self.reads += 1
+        try:
+            body = await self._rest.exchange_info(self._names)
+            changed = self._take(body)
+        except (HftError, *NOT_JSON) as error:
+            self._why = self._why or why        # again, later
+            self._next = time.monotonic() + self._backoff.next()
+            self._tell("rules_failed", f"exchangeInfo, which is wanted since {why}, can't be had: {error}"[:400])
+            return None
+        if changed:
+            self._backoff.reset()
+            self._next = time.monotonic() + LEAST_S
+            return None
+        self._next = time.monotonic() + self._backoff.next()
+        return self._advise(why)
+
+    def _advise(self, why: str) -> None:
+        """Nothing is new, and numbers don't fit all the same."""
+        if why != OFF:
+            return
+        said = "; ".join(f"{each.name} tick {each.tick:f}, quantum {each.quantum:f}" for each in self._engine.symbols)
+        do = "set [feed.symbols.<symbol>] tick and step"
+        if self._fixed:
+            do = f"correct or remove [feed.symbols.{next(iter(self._fixed))}]"
+        self._tell("rules_unfit", f"{OFF} ({said}), and the venue says no other rules; {do}", symbols=self._names)
+
+    def _take(self, body: bytes) -> bool:
+        """Hands over what is new; whether anything was."""
+        found = list(self._changes.of(body))
+        if found and body is not self._info:
+            self._on_info(body)
+        for each in found:
+            self._apply(each, statuses(body).get(each["symbol"], ""))
+        return bool(found)
+
+    def _apply(self, new: Ruling, status: str) -> None:
+        name = new["symbol"]
+        old, was_trading = self._engine.symbols[name], self._engine.trading(name)
+        rules: dict[str, Any] = {key: value for key, value in new.items() if key != "symbol"}
+        try:
+            self._engine.set_rules(name, self._clock.now(), **rules)
+        except ValueError as error:
+            text = f"the rules of {name} changed to what can't be taken over: {error}"[:300]
+            self._tell("rules_failed", f"{text}; stop the run, and start it again for the new rules", symbols=[name])
+            return
+        now = self._engine.symbols[name]
+        parts = [f"{what} {before:f} -> {after:f}" for what, before, after in _pairs(old, now) if before != after]
+        if parts:
+            self._tell("rules_changed", f"{name}: {', '.join(parts)}; orders that don't fit expire", symbols=[name])
+        if was_trading and not new["trading"]:
+            self._tell("not_trading", f"the venue says {status[:40]}: orders are refused until it says TRADING", symbols=[name])
+        if not was_trading and new["trading"]:
+            self._tell("trading", "the venue trades it again", symbols=[name])
+
+
+def _pairs(old: Any, new: Any) -> Sequence[tuple[str, Any, Any]]:
+    return [(name.replace("_", " "), getattr(old, name), getattr(new, name)) for name in
+            ("tick", "step", "min_qty", "max_qty", "min_notional")]
