@@ -59,7 +59,8 @@ def stamp_ns(text: bytes | str) -> int:
 
 
 def first_line(path: Path) -> bytes:
-    """Unpacked; empty where it can't be read: whoever reads the file says why."""
+    """Unpacked; empty where it can't be read: whoever reads the file says why. Raises `UsageError` for a pipe."""
+    files.require_no_pipe(path)
     try:
         with path.open("rb") as file:
             return files.unmarked(next(iter(files.lines(file)), b""))
@@ -71,7 +72,9 @@ def files_of(path: Path) -> list[Path]:
     """The files that a path names: itself, or all parts of a recording of our own, named by any of them or as a whole.
 
     What others cut into files of such names is read as it is named: only a recording's first line says that it is one.
+    Raises `UsageError` for a pipe.
     """
+    files.require_no_pipe(path)
     found = files.parts(path)
     if found == [path]:
         return found

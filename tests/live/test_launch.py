@@ -210,8 +210,8 @@ def test_a_recording_served_faster_is_told_of_at_both_ends(tmp_path: Path) -> No
 def test_a_monitor_that_ends_is_told_and_the_run_goes_on(tmp_path: Path) -> None:
     arguments = ("--headless", "--json", "--monitor-port", "0", "--duration", "6")
     with started("live", *arguments, cwd=tmp_path) as process:
-        under_way(tmp_path)
-        eventually(lambda: len(children(process.pid)) == 3)
+        trading(tmp_path)
+        until(lambda: len(children(process.pid)) == 3, "exchange, engine and monitor")
         os.kill(max(children(process.pid)), signal.SIGKILL)
         out, problems = process.communicate(timeout=30)
     assert process.returncode == 0
