@@ -73,7 +73,7 @@ def _as_recorded(body: str, _unit: int) -> str:
 
 
 def _require_frames(path: Path) -> None:
-    """Raise `UsageError` for recorded data that is read elsewhere and has no frames to serve: event files, hftbacktest's events."""
+    """Raise `UsageError` for recorded data that has no frames to serve: event files, hftbacktest's events."""
     try:
         require_no_pipe(path)
         with path.open("rb") as file:
