@@ -208,12 +208,22 @@ def test_a_recording_served_faster_is_told_of_at_both_ends(tmp_path: Path) -> No
 
 @LINUX
 def test_a_monitor_that_ends_is_told_and_the_run_goes_on(tmp_path: Path) -> None:
-    arguments = ("--headless", "--json", "--monitor-port", "0", "--duration", "6")
-    with started("live", *arguments, cwd=tmp_path) as process:
-        trading(tmp_path)
-        until(lambda: len(children(process.pid)) == 3, "exchange, engine and monitor")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+
+    def answers() -> bool:
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10):
+            return True
+        return False
+
+    with started("live", "--headless", "--json", "--monitor-port", str(port), cwd=tmp_path) as process:
+        until(answers, "a monitor that is up")
         os.kill(max(children(process.pid)), signal.SIGKILL)
-        out, problems = process.communicate(timeout=30)
-    assert process.returncode == 0
-    assert "the monitor ended" in problems
-    assert json.loads(out)["stopped_by"] == "duration"
+        assert process.stderr is not None
+        told = next(line for line in process.stderr if "the monitor ended" in line)
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=60)
+    assert "the run goes on" in told
+    assert process.returncode == 143
+    assert json.loads(out)["stopped_by"] == "SIGTERM"
