@@ -186,6 +186,8 @@ class Session:
         self.page.flag("stopping")
         self.engine.stop(self.clock.now())      # before the feed goes: a book that is let go is no resync
         self.ended_ns = self.clock.now()
+        if self.engine.held:
+            log.warning("messages were read and not handled: the journal had no room for them", messages=self.engine.held)
         for task in tasks:
             task.cancel()
         self._put_rows()
@@ -242,7 +244,6 @@ class Session:
         """What is worth a look now and then: the writer's health, faults, channels, and what became of the kill switch."""
         was_killed = self.engine.killed
         trouble = None
-        waits = 0
         heard = False
         capacity = self.config.strategy.performance
         pauses = Pauses(HOUSEKEEPING_S)
@@ -254,9 +255,6 @@ class Session:
                 await self._halt_without(missing)
             heard = heard or self._heard_trades()
             self.page.channel(0, "persist", self.journal.capacity, self.journal.used, self.engine.journal_waits)
-            if self.engine.journal_waits != waits:
-                waits = self.engine.journal_waits
-                log.warning("input waited for the database", times=waits)
             self.page.channel(1, "order", capacity.order_channel_size, self.engine.commands_under_way)
             self.page.channel(2, "market", capacity.market_channel_size, 0)     # inline: nothing ever waits there
             if self.recorder is not None:
@@ -380,7 +378,7 @@ class Session:
     @property
     def exit_code(self) -> ExitCode:
         if self.failure is not None:
-            return getattr(self.failure, "exit_code", ExitCode.HALTED)
+            return getattr(self.failure, "exit_code", ExitCode.INTERNAL)
         if self.engine.halted or self.engine.kill_reason == "kill_bankrupt":
             return ExitCode.HALTED
         return exit_code(self.stopped_by)
@@ -434,6 +432,10 @@ def main() -> int:
     except HftError as error:
         parent.report(error=str(error))
         return int(error.exit_code)
+    except Exception as error:
+        log.error("the engine failed", exc_info=error)
+        parent.report(error=f"{type(error).__name__}: {error}; its traceback is in {path}")
+        return int(ExitCode.INTERNAL)
     finally:
         for number in (*STOPPING, *WITHOUT_MEANING):
             signal.signal(number, signal.SIG_IGN)       # the loop that heard them is gone; what the log still holds is written

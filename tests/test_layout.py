@@ -30,7 +30,7 @@ LAYERS = [
 # and from rows above. What serves every stage comes first. `position` and `orders` stand before `risk`, which counts what they
 # hold.
 CORE = """
-    types status memory text atomic buffer crc32c symbols intent runclock cycles sink ring histogram
+    checks types status memory text atomic buffer crc32c symbols intent runclock cycles sink ring histogram
     decode form scales
     sync
     clock
@@ -42,7 +42,7 @@ CORE = """
     position
     orders
     risk
-    broker broker_state latency queue taking resting matching
+    broker broker_state latency queue taking resting matching capacity
     journal names
     page pagefile
     runlog

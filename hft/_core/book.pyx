@@ -29,6 +29,8 @@ FAULTS = {
 LIMIT = 10**18
 SIDES = {"bid": BID, "ask": ASK}
 
+from hft._core.checks import power_of_two, whole
+
 assert sizeof(Book) == 64 and sizeof(Ladder) % 8 == 0
 
 
@@ -145,16 +147,12 @@ cdef class OrderBook:
     def __cinit__(self):
         self.book = NULL
 
-    def __init__(self, Spec spec not None, *, int window_ticks=65536, int far_levels=8192):
-        if window_ticks < MIN_WINDOW or window_ticks > MAX_WINDOW or window_ticks & (window_ticks - 1):
-            raise ValueError(f"window_ticks {window_ticks} must be a power of two from {MIN_WINDOW} to {MAX_WINDOW}")
-        if far_levels < 2 or far_levels > 1 << 24:
-            raise ValueError(f"far_levels {far_levels} must be from 2 to {1 << 24}")
+    def __init__(self, Spec spec not None, *, window_ticks=65536, far_levels=8192):
         if self.book != NULL:
             raise RuntimeError("an OrderBook is initialised once")
         cdef BookParams params
-        params.window_ticks = window_ticks
-        params.far_levels = far_levels
+        params.window_ticks = power_of_two("window_ticks", window_ticks, MIN_WINDOW, MAX_WINDOW)
+        params.far_levels = whole("far_levels", far_levels, 2, 1 << 24)
         self.book = <Book*>hft_alloc(book_size(&params))
         if self.book == NULL:
             raise MemoryError

@@ -5,6 +5,7 @@
 from libc.stdint cimport int32_t, int64_t
 
 from hft._core.book cimport Book, book_best, book_next, book_qty
+from hft._core.capacity cimport capacity_of
 from hft._core.latency cimport Latency
 from hft._core.memory cimport align64
 from hft._core.queue cimport FRONT_UNKNOWN, QueueModel
@@ -13,7 +14,7 @@ from hft._core.resting cimport (
     resting_size,
 )
 from hft._core.status cimport FAULT_REPORTS_FULL, VENUE_REDUCE_ONLY
-from hft._core.taking cimport TAKE_LEVELS, Used, fill_fee
+from hft._core.taking cimport Used, fill_fee
 from hft._core.types cimport (
     NO_PRICE, REDUCE_ONLY, REPORT_EXPIRED, REPORT_FILL, TRUST_SUSPECT, TRUST_SYNCED, Command, Report, SymbolSpec, pow10,
 )
@@ -70,8 +71,7 @@ cdef inline size_t broker_symbol_stride(const BrokerParams* p) noexcept nogil:
 
 
 cdef inline int32_t broker_report_capacity(const BrokerParams* p) noexcept nogil:
-    """An event can fill and expire every resting order; an arrival adds its own reports to an expiry of each."""
-    return 2 * p.max_orders + TAKE_LEVELS + 8
+    return <int32_t>capacity_of(p.symbols, p.max_orders, p.max_commands).event_reports
 
 
 cdef inline size_t broker_size(const BrokerParams* p) noexcept nogil:

@@ -56,6 +56,15 @@ cdef inline int delivery_push(Delivery* d, const Report* report, int64_t due_ns)
     return OK
 
 
+cdef inline int64_t delivery_count(const Delivery* d) noexcept nogil:
+    """Reports under way."""
+    return d.tail - d.head
+
+
+cdef inline bint delivery_full(const Delivery* d) noexcept nogil:
+    return d.tail - d.head == d.capacity
+
+
 cdef inline int64_t delivery_next_due(Delivery* d) noexcept nogil:
     """When the next report is to be told; INT64_MAX when none is under way."""
     return INT64_MAX if d.head == d.tail else delivery_slot(d, d.head).due_ns

@@ -9,8 +9,7 @@ from libc.string cimport memset
 
 from hft._core.cycles cimport cycles_now
 from hft._core.decode cimport Decoder, decode_frame, decoder_clear, decoder_levels, decoder_message
-from hft._core.engine cimport Engine, EngineState, engine_connect, engine_message, engine_resync
-from hft._core.journal cimport journal_room
+from hft._core.engine cimport Engine, EngineState, engine_connect, engine_makes_room, engine_message, engine_resync
 from hft._core.status cimport DECODE_FALLBACK, OK, STATUS_CODES
 
 from hft._core import status as status_table
@@ -143,24 +142,13 @@ cdef class EventEncoder:
         return {status_table.name(code): self.refused[code] for code in range(<int>STATUS_CODES) if self.refused[code]}
 
 
-cdef inline bint _makes_room(EngineState* e, int64_t room) noexcept nogil:
-    """Is there journal room for another input? What nobody drains is overwritten, as everywhere in the engine."""
-    cdef int64_t free_records = journal_room(e.out.journal)
-    if likely(free_records >= e.hard_reserve and free_records >= room):
-        return True
-    if e.has_writer:
-        return False
-    e.out.journal.tail = e.out.journal.head
-    return True
-
-
 cdef int64_t _replay(EngineState* e, const EventRecord* records, int64_t n, int64_t at, int64_t until_ns, int64_t room,
                      const int32_t* index, int64_t n_index) noexcept nogil:
     """The loop: the next record to be handled, or -1 - its number where no message begins."""
     cdef Message* m = decoder_message(e.decoder)
     cdef Level* levels = decoder_levels(e.decoder)
     cdef int64_t taken
-    while at < n and records[at].recv_ns < until_ns and not e.attention and _makes_room(e, room):
+    while at < n and records[at].recv_ns < until_ns and not e.attention and engine_makes_room(e, room):
         taken = event_message(&records[at], n - at, m, levels)
         if unlikely(taken == 0) or unlikely(m.symbol >= n_index):
             return -1 - at
@@ -191,7 +179,8 @@ def replay_events(Engine engine not None, records, *, int64_t start=0, symbols=N
     until_ns : int, optional
         Stop before the first message received at this time or later.
     room : int
-        Stop while the journal has room for fewer records than this: whoever drains it does so, and goes on.
+        Stop while the journal has room for fewer records than this, or than an input may cause: whoever drains it does so, and
+        goes on.
 
     Returns the number of the next record. That is short of the end, and of `until_ns`, after `on_attention` was called, and
     where the journal is to be drained. ValueError, with its number, for a record where no message begins.

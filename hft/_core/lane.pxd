@@ -20,7 +20,7 @@ from hft._core.broker cimport (
 )
 from hft._core.broker_state cimport Broker, BrokerParams, broker_init, broker_reports, broker_size
 from hft._core.delivery cimport (
-    INT64_MAX, Delivery, delivery_init, delivery_next_due, delivery_pop, delivery_push, delivery_size,
+    INT64_MAX, Delivery, delivery_full, delivery_init, delivery_next_due, delivery_pop, delivery_push, delivery_size,
 )
 from hft._core.imbalance cimport (
     Imbalance, ImbalanceParams, imbalance_decide, imbalance_init, imbalance_next_due, imbalance_on_fill,
@@ -41,7 +41,7 @@ from hft._core.risk cimport Risk, RiskInputs, RiskLimits, risk_check, risk_init,
 from hft._core.signal cimport (
     SignalParams, SignalRecord, SignalState, signal_eval, signal_init, signal_on_imbalance, signal_size,
 )
-from hft._core.status cimport OK
+from hft._core.status cimport FAULT_REPORTS_FULL, OK
 from hft._core.types cimport (
     ASK, BID, CMD_CANCEL, CMD_NEW, REPORT_FILL, Command, Intent, Message, Report, int32_t, int64_t, unlikely,
 )
@@ -163,16 +163,18 @@ cdef inline void lane_collect(Lane* lane, Outlet* out, int64_t now) noexcept nog
     cdef Broker* broker = lane_broker(lane)
     cdef Report* report
     cdef int32_t i
-    cdef int code
     if broker.n_reports == 0:
         return
     for i in range(broker.n_reports):
         report = broker_reports(broker) + i
         report.due_ns = broker_told(broker, report.symbol, report.exch_ns, now)
-        code = outlet_fill(out, report, now) if report.kind == REPORT_FILL else OK
-        if code == OK:
-            code = delivery_push(lane_delivery(lane), report, report.due_ns)
-        lane_fail(lane, code)
+        if unlikely(delivery_full(lane_delivery(lane))):
+            # Makers can fill in any number of parts while the first is on its way: it halts trading, but none is lost.
+            lane_fail(lane, FAULT_REPORTS_FULL)
+            lane_told(lane, out, delivery_pop(lane_delivery(lane)))
+        if report.kind == REPORT_FILL:
+            lane_fail(lane, outlet_fill(out, report, now))
+        lane_fail(lane, delivery_push(lane_delivery(lane), report, report.due_ns))
     broker.n_reports = 0
     lane_fail(lane, broker.fault)
     lane_schedule(lane)

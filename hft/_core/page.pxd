@@ -49,6 +49,7 @@ cdef enum PageFlag:             # bits of `flags`
     PAGE_WRITER_FAILED = 8
     PAGE_RECORDING_BROKEN = 16  # something is missing in the recording; trading goes on
     PAGE_FILES_GONE = 32        # a file of the run was deleted or replaced
+    PAGE_INPUT_HELD = 64        # the journal has no room: messages are held, and no more are read
 
 cdef enum PageHistogram:
     HIST_TICK_TO_TRADE = 0      # read of the frame to the order accepted by the broker's entry (SEMANTICS 31)
@@ -264,6 +265,14 @@ cdef inline void page_beat(Page* p, int64_t now) noexcept nogil:
 cdef inline void page_flag(Page* p, uint64_t flag, bint on) noexcept nogil:
     cdef uint64_t flags = p.header.flags
     store_release(&p.header.flags, flags | flag if on else flags & ~flag)
+
+
+cdef inline int page_kill_request(const Page* p) noexcept nogil:
+    """The request that `page_kill_poll` would report."""
+    cdef uint64_t request = load_acquire(&p.header.kill_request)
+    if request == p.header.kill_seen:
+        return 0
+    return 1 if request & 1 else 2
 
 
 cdef inline int page_kill_poll(Page* p) noexcept nogil:

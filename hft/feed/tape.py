@@ -116,7 +116,7 @@ class Tape:
         until_ns : int, optional
             Stop before the first input with this stamp or a later one.
         room : int
-            Stop while the journal has room for fewer records than this.
+            Stop while the journal has room for fewer records than this, or than an input may cause.
         commands : bool
             Apply the run log's commands as well: kill switch, journal full, stop. To verify a run, not to trade anew on what it
             saw.
@@ -126,7 +126,7 @@ class Tape:
             Get the time of each frame, from its bytes to the end of its work; see `hft._core.replay.replay`.
         """
         while (next_ns := self.next_ns) is not None and (until_ns is None or next_ns < until_ns):
-            if engine.journal_room < room:
+            if not engine.makes_room(room):
                 return
             mark = self.marks[self._mark] if self._mark < len(self.marks) else None
             if mark is None or mark.before > self._frame:

@@ -71,6 +71,8 @@ def _reasons(state: PageState) -> Iterator[str]:
         yield f"writer_behind: a record has waited {state.writer_lag_ns / 1e9:.1f} s for the database"
     elif state.journal_used > JOURNAL_SHARE * state.journal_capacity:
         yield f"writer_behind: {state.journal_used} of {state.journal_capacity} journal records wait for the database"
+    if state.input_held:
+        yield "input_held: the journal has no room, so market data waits for the database"
     if state.recording_broken:
         yield "recording_broken: something is missing in the recording"
     if state.files_gone:
