@@ -230,7 +230,7 @@ class Engine(Section, frozen=True):
         Literal["inline", "pipeline"], _says("inline: one thread runs the whole tick; pipeline is not built yet")
     ] = "inline"
     book_window_ticks: Annotated[
-        int, _says("ticks around the touch in the dense part of the book; a power of two", ge=1024, le=1 << 22)
+        int, _says("ticks around the touch in the dense part of the book; a power of two", ge=1024, le=1 << 18)
     ] = 65_536
     far_levels: Annotated[int, _says("levels per side beyond the dense part", ge=64, le=1 << 20)] = 8_192
     sync_buffer_levels: Annotated[
@@ -258,7 +258,7 @@ class Broker(Section, frozen=True):
         Literal["quote", "received"], _says("received: taken from what a fill brings in, as on spot")
     ] = "quote"
     initial_cash: Annotated[
-        Quantity, _says("equity at the start, in quote units; at or below zero the kill switch trips (rule 26)")
+        Decimal, _range(gt=0, le=46_116_860_184), _says("equity at the start, in quote units; at or below zero the kill switch trips (rule 26)")
     ] = Decimal("100000.0")
 
 
