@@ -168,7 +168,7 @@ def resolve(
 def _check_name(symbol: str) -> None:
     """Raise `UsageError` for a name that an engine can't hold."""
     try:
-        Spec(symbol, tick=1, step=1)
+        Spec(symbol, tick="1", step="1")
     except ValueError as error:
         raise UsageError(str(error), do="leave it out: choose others with --symbols") from None
 
