@@ -312,6 +312,18 @@ def _market(s: Summary | RecordSummary) -> list[tuple[str, str]]:
     ]
 
 
+def _sources(of: dict[str, str]) -> str:
+    """Where the rules of each symbol are from (SEMANTICS 28).
+
+    >>> _sources({"BTCUSDT": "exchangeInfo", "ETHUSDT": "exchangeInfo", "SOLUSDT": "printed decimals"})
+    'BTCUSDT, ETHUSDT from exchangeInfo; SOLUSDT from printed decimals'
+    """
+    names: dict[str, list[str]] = {}
+    for name, source in of.items():
+        names.setdefault(source, []).append(name)
+    return "; ".join(f"{', '.join(found)} from {source}" for source, found in names.items()) or "none"
+
+
 def _traded(s: Summary) -> list[tuple[str, str]]:
     rejects = ", ".join(f"{count:,} {name}" for name, count in s.rejects.items()) or "none"
     position = ", ".join(f"{format(qty, 'f')} {name}" for name, qty in s.position.items())
@@ -320,6 +332,7 @@ def _traded(s: Summary) -> list[tuple[str, str]]:
     lines = [
         ("run", f"{s.run_id} on {s.venue}, {s.duration_s:.1f} s, stopped by {s.stopped_by}"),
         ("strategy", f"{s.strategy_kind}, named {s.strategy}"),
+        ("tick and step", _sources(s.spec_sources)),
         *_market(s),
         ("signals", f"{s.signals:,}"),
         ("orders", f"{s.orders:,}, {s.fills:,} fills; rejects: {rejects}"),

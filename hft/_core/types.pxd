@@ -24,7 +24,8 @@ cdef extern from *:
 
 cdef enum:
     CACHE_LINE = 64
-    NAME_BYTES = 24             # a symbol's name, zero padded
+    NAME_BYTES = 64             # a symbol's name, UTF-8, zero padded: an option's has 25 letters, one in Chinese 3 bytes a letter
+    QUOTE_BYTES = 32            # a quote asset's
     MAX_SYMBOLS = 64            # per engine
     MAX_LEVELS = 16384          # levels in one message: two sides of a 5,000-level snapshot, with room
     NO_PRICE = 0                # "this side is empty"; a venue never quotes price 0
@@ -103,8 +104,8 @@ cdef struct Level:
     int64_t qty                 # quanta; 0 deletes
 
 cdef struct SymbolSpec:         # one traded symbol, exact scales
-    char name[24]               # upper case, zero padded
-    char quote[8]
+    char name[64]               # NAME_BYTES: upper case, zero padded
+    char quote[32]              # QUOTE_BYTES
     int64_t price_mant          # one tick = price_mant x 10^-price_exp
     int64_t qty_mant            # one quantum = qty_mant x 10^-qty_exp
     int64_t contract            # contract size in whole units; 1 on spot and USD-M

@@ -10,8 +10,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from hft._core.capacity import worst_cases
-from hft.config.sections import Config
-from hft.errors import ConfigError, NotBuiltError, UsageError
+from hft.config.sections import MAX_NAME, Config
+from hft.errors import MAX_NAME, ConfigError, NotBuiltError, UsageError
 
 
 def check(config: Config, where: Callable[..., str]) -> None:
@@ -59,6 +59,10 @@ def _check_built(config: Config, where: Callable[..., str]) -> None:
 
 def _check_symbols(config: Config, where: Callable[..., str]) -> None:
     symbols = config.strategy.symbols
+    long = next((name for name in symbols if len(name.encode(errors="replace")) > MAX_NAME), None)
+    if long is not None:
+        what = f"{long} has {len(long.encode(errors='replace'))} bytes of UTF-8; {MAX_NAME} is the most"
+        raise ConfigError(what, where=where("strategy", "symbols"), do="name other symbols")
     twice = next((name for name in symbols if symbols.count(name) > 1), None)
     if twice is not None:
         raise ConfigError(f"{twice} stands there twice", where=where("strategy", "symbols"), do="name each symbol once")

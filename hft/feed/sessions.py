@@ -131,9 +131,19 @@ class Session:
                     continue
             elif keep is not None and record.kind is Kind.FRAME:
                 named = _SYMBOL.search(record.data)
-                if named is not None and named[1] not in keep:
+                if named is not None and _unescaped(named[1]) not in keep:
                     continue
             yield record
+
+
+def _unescaped(name: bytes) -> bytes:
+    """A name as UTF-8, however JSON prints it."""
+    if b"\\" not in name:
+        return name
+    try:
+        return msgspec.json.decode(b'"%b"' % name, type=str).encode()
+    except NOT_JSON:
+        return name
 
 
 def _surveyed(capture: Capture) -> Survey:

@@ -150,6 +150,7 @@ def resolve(
             raise UsageError(f"exchangeInfo can't be read: {error}", do="set [feed.symbols.<symbol>] tick and step") from None
     found = []
     for symbol in symbols:
+        _check_name(symbol)
         key = f"[feed.symbols.{toml_key(symbol)}]"
         quote = known[symbol]["quote"] if symbol in known else quote_of(symbol, dialect, exchange)
         rules, source = _first(symbol, dialect, settings or {}, known, printed or {}, quote)
@@ -162,6 +163,14 @@ def resolve(
             raise UsageError(f"{error} ({source})", where=symbol, do=f"set {key} tick and step") from None
         found.append(ResolvedSpec(spec, source))
     return found
+
+
+def _check_name(symbol: str) -> None:
+    """Raise `UsageError` for a name that an engine can't hold."""
+    try:
+        Spec(symbol, tick="1", step="1")
+    except ValueError as error:
+        raise UsageError(str(error), do="leave it out: choose others with --symbols") from None
 
 
 def _first(
