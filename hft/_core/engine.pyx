@@ -14,7 +14,7 @@ from hft._core.lane cimport lane_broker
 from hft._core.market cimport market_book, market_trust
 from hft._core.memory cimport hft_alloc, hft_free
 from hft._core.outlet cimport fill_from
-from hft._core.page cimport PAGE_WRITER_FAILED, Page, StatePage
+from hft._core.page cimport PAGE_WRITER_FAILED, Page, StatePage, page_flags
 from hft._core.panel cimport panel_counters, panel_show
 from hft._core.position cimport Pnl, pnl_of, position_at
 from hft._core.runlog cimport LOG_DEPTH, LOG_FRAME, LOG_JOURNAL_FULL, LOG_KILL, LOG_TIMER, RunLog
@@ -46,7 +46,7 @@ cdef void _wait_for_room(EngineState* e) noexcept nogil:
     outlet_count(&e.out.page.counters.journal_waits)
     with gil:
         with nogil:
-            while journal_room(e.out.journal) < e.hard_reserve and not e.out.page.header.flags & PAGE_WRITER_FAILED:
+            while journal_room(e.out.journal) < e.hard_reserve and not page_flags(e.out.page) & PAGE_WRITER_FAILED:
                 usleep(200)
 
 
