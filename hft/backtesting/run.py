@@ -155,7 +155,8 @@ class _Run:
         except UsageError as error:
             raise UsageError(error.what, where=data.where, do="or choose some with --symbols") from None
         self.engine = build_engine(config, traded, run=1, journal=self.journal, trade_source=data.trades, replayed=True)
-        self.collector = Collector(self.engine, self.journal)
+        every_ms = config.strategy.persistence.snapshot_interval_ms
+        self.collector = Collector(self.engine, self.journal, every_ms * 1_000_000)
         self.first_ns = 0
 
     def run(self) -> Result:
@@ -174,10 +175,10 @@ class _Run:
                     self.collector.drain()
                 meter.tell(self._events)
         end_ns = self.engine.stop(self.engine.now_ns)
-        self.collector.sample(end_ns)
+        self.collector.sample(end_ns, last=True)
         seconds = meter.seconds
         meter.tell(self._events, at_once=True)
-        return self.collector.result(self._summary(), seconds=seconds, torn=self.data.torn)
+        return self.collector.result(self._summary(), seconds=seconds, torn=self.data.torn, steps=self.data.steps)
 
     def _parts(self) -> Iterator[_Part]:
         sources = self.data.sources
