@@ -21,7 +21,7 @@ FINAL = {"filled", "canceled", "rejected", "expired"}
 PRICE = st.integers(996, 1004)
 QTY = st.integers(1, 9)
 BEHIND = st.sampled_from([0, 0, 1, 8, 40, 300, 5_000])     # ms by which the venue's stamp lies behind the wall clock
-STEP = st.sampled_from([0, 1, 3, 20, 80])
+STEP = st.sampled_from([0, 1, 3, 6, 20, 80])
 ACTION = st.one_of(
     st.tuples(st.just("submit"), STEP, st.sampled_from([1, -1]), PRICE, QTY),
     st.tuples(st.just("touch"), STEP, PRICE, QTY, QTY, BEHIND),
@@ -39,10 +39,13 @@ class Session:
     def __init__(self, verbs: ModuleType) -> None:
         self.verbs = verbs
         self.journal = Journal(1 << 14)
-        self.engine = Engine(SPEC, journal=self.journal, fallback=messages.load, max_orders_per_second=1000)
+        self.engine = Engine(SPEC, journal=self.journal, fallback=messages.load, max_orders_per_second=1000,
+                             entry_latency_ms=5, response_latency_ms=60)  # fmt: skip
         self.ms, self.u, self.trades, self.bid = START_MS, 100, 0, 1000
         self.engine.connect("BTCUSDT", self.now)
         self.book(0, 1000, 5, 5, 0)
+        for _ in range(8):                                  # the offset between the clocks is known then
+            self.touch(1, 1000, 5, 5, 0)
 
     @property
     def now(self) -> int:

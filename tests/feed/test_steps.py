@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hft
+from hft.convert import convert
 from hft.feed.captures import Capture
 from hft.feed.recording import Kind, Record
 from hft.feed.steps import Steps, venue_ns
@@ -168,6 +169,16 @@ def test_a_recording_that_was_set_back_ten_minutes_trades_to_its_end():
     middle = stamps[6000]
     assert (result.orders["created_ns"] > middle).any()     # after the step as before it
     assert (result.orders["created_ns"] < middle).any()
+
+
+def test_it_converts_to_records_in_order_that_trade_the_same(tmp_path, capsys):
+    path, out = data.find(CASE), tmp_path / "steady.events"
+    assert convert(hft.Config(), [path], out) == 0
+    assert f"{path}, line 6001: the clock was set 600.0 s back" in capsys.readouterr().err
+    again, direct = hft.backtest(out), hft.backtest(path)
+    assert len(direct.orders) > 0
+    assert again.orders.tobytes() == direct.orders.tobytes()
+    assert again.fills.tobytes() == direct.fills.tobytes()
 
 
 def test_captures_whose_clock_was_not_set_are_untouched():
