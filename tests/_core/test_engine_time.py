@@ -46,6 +46,7 @@ class Session:
         self.book(0, 1000, 5, 5, 0)
         for _ in range(8):                                  # the offset between the clocks is known then
             self.touch(1, 1000, 5, 5, 0)
+        assert self.engine.synced("BTCUSDT")
 
     @property
     def now(self) -> int:
@@ -56,7 +57,7 @@ class Session:
         self.ms += step
         self.u += 1
         self.bid = bid
-        stamp = (self.ms - behind) * MS
+        stamp = self.ms - behind
         self.engine.on_snapshot("BTCUSDT", self.u, [level(bid, bid_qty)], [level(bid + 1, ask_qty)], self.now, stamp)
         self.update([], [], behind)
 
@@ -102,6 +103,20 @@ class Session:
 
 def level(price: int, qty: int) -> list[str]:
     return [str(SPEC.price(price)), str(SPEC.qty(qty))]
+
+
+@pytest.mark.long
+def test_a_fill_by_an_older_event_is_heard_after_the_acceptance_of_its_order(verbs: ModuleType) -> None:
+    session = Session(verbs)
+    session.submit(1, 1, 1000, 5)
+    session.touch(6, 1000, 5, 5, 0)                         # the order is there, and that is 60 ms from being heard
+    session.touch(1, 998, 5, 5, 5_000)                      # an older event sells to it
+    session.timer(100)
+    session.engine.stop(session.now)
+    assert session.engine.fault is None
+    rows = records(session.journal.drain(session.journal.used))
+    heard = [names.ORDER_STATUS[row["status"]] for row in rows if names.RECORD_KIND[row["kind"]] == "order"]
+    assert heard == ["pending_new", "open", "filled"]
 
 
 @pytest.mark.long
