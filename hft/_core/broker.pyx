@@ -32,10 +32,10 @@ REPORT_NAMES = {
 }
 
 assert sizeof(RestingOrder) == 64 and sizeof(QueuePosition) == 16 and sizeof(LedgerEntry) == 24
-assert sizeof(UsedLevel) == 32 and sizeof(Used) == 16 + USED_LEVELS * sizeof(UsedLevel)
+assert sizeof(UsedLevel) == 24 and sizeof(Used) == 16 + USED_LEVELS * sizeof(UsedLevel)
 assert sizeof(Ledger) == 16 + LEDGER_ENTRIES * sizeof(LedgerEntry) and sizeof(OwnLevel) == 64 + 2 * sizeof(Ledger)
 assert sizeof(Resting) == 64 and sizeof(BrokerParams) == 48 and sizeof(Broker) == 48 + 7 * 8 + 4 * 4
-assert sizeof(BrokerSymbol) == 32 + 24 + 7 * 8 + 8 * 4 + sizeof(Used)
+assert sizeof(BrokerSymbol) == 40 + 24 + 7 * 8 + 8 * 4 + sizeof(Used)
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,7 +372,7 @@ cdef class PaperBroker:
         return self.spec.qty(front) if front != FRONT_UNKNOWN else None
 
     def used(self, str side, price):
-        """What own takers used up at a price of side ``"bid"`` or ``"ask"``, not yet shown anew."""
+        """How much of what a price of side ``"bid"`` or ``"ask"`` shows own takers used up (rule 9)."""
         cdef UsedLevel* e = used_find(&broker_symbol(self.broker, 0).used, {"bid": BID, "ask": ASK}[side], self.spec.ticks(price))
         return self.spec.qty(e.used if e != NULL else 0)
 

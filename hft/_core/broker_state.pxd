@@ -183,10 +183,10 @@ cdef inline void broker_drop(BrokerSymbol* s, int32_t slot) noexcept nogil:
 
 cdef inline void broker_fill_resting(Broker* b, BrokerSymbol* s, const SymbolSpec* spec, int32_t slot, int64_t qty,
                                      int64_t exch_ns) noexcept nogil:
-    """A resting order fills at its own price."""
+    """A resting order fills at its own price: never before it took effect, also where `exch_ns` is an older stamp (rule 5)."""
     cdef RestingOrder* order = resting_order(broker_resting(s), slot)
     order.leaves -= qty
-    broker_fill(b, s, spec, order.order_id, order.side, order.price, qty, order.leaves, True, exch_ns)
+    broker_fill(b, s, spec, order.order_id, order.side, order.price, qty, order.leaves, True, max(exch_ns, order.arrived_ns))
     if order.leaves == 0:
         broker_drop(s, slot)
 
@@ -208,7 +208,8 @@ cdef inline void broker_sweep(Broker* b, BrokerSymbol* s, int64_t exch_ns) noexc
                 order = resting_order(r, slot)
                 next = order.next
                 if order.flags & REDUCE_ONLY and broker_room(s, order.side, order.flags, order.leaves) == 0:
-                    broker_report(b, s, REPORT_EXPIRED, VENUE_REDUCE_ONLY, order.order_id, order.side, order.leaves, exch_ns)
+                    broker_report(b, s, REPORT_EXPIRED, VENUE_REDUCE_ONLY, order.order_id, order.side, order.leaves,
+                                  max(exch_ns, order.arrived_ns))
                     broker_drop(s, slot)
                 slot = next
             if r.levels[own] == levels:     # else the level is gone, and the next one stands in its place

@@ -394,7 +394,8 @@ cdef class Engine(FrameSink):
 
     def state_hash(self, symbol) -> int:
         """64 bits over book, position, orders (the resting ones as the exchange has them) and strategy of a symbol: two runs
-        that differ in one differ here."""
+        that differ in one differ here. What is not in it, commands and reports under way for one, rule 34 says. It walks
+        every level of the book."""
         cdef int i = self.symbols.index(symbol)
         return state_hash(self.c.lane, i, market_book(self.c.markets[i]))
 

@@ -13,7 +13,7 @@ from hft._core.resting cimport (
     NO_SLOT, OwnLevel, Resting, RestingOrder, better, resting_level, resting_level_at, resting_order, resting_rank,
 )
 from hft._core.status cimport DUPLICATE_TRADE, OK, OTHER_TRADE_SOURCE
-from hft._core.taking cimport TAKE_LEVELS, floor_lot, take_commit, take_plan, take_reaches, used_clear, used_on_book
+from hft._core.taking cimport TAKE_LEVELS, floor_lot, take_commit, take_plan, take_reaches, used_on_book
 from hft._core.types cimport (
     ASK, BID, BUYER_IS_MAKER, MSG_AGG_TRADE, MSG_TRADE, NO_PRICE, NOT_MARKET, Level, Message, SymbolSpec,
 )
@@ -150,7 +150,7 @@ cdef inline void broker_cross(Broker* b, BrokerSymbol* s, const SymbolSpec* spec
             qty = take_plan(&s.used, book, opposite, order.price, spec.lot,
                             broker_room(s, order.side, order.flags, order.leaves), plan, &n)
             if qty > 0:
-                take_commit(&s.used, book, opposite, plan, n)
+                take_commit(&s.used, opposite, plan, n)
                 broker_fill_resting(b, s, spec, slot, qty, v)
             slot = next
         if r.levels[own] == levels:
@@ -260,7 +260,7 @@ cdef inline int broker_on_resync(Broker* b, int32_t symbol, const SymbolSpec* sp
     s.clock_ns = max(s.clock_ns, v)
     s.synced = 1
     s.quoted = book_mid2(book) != 0
-    used_clear(&s.used)
+    used_on_book(&s.used, book)
     for own in range(2):
         broker_cross(b, s, spec, book, own, v)
         for i in range(r.levels[own]):

@@ -21,8 +21,8 @@
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 from hft._core.atomic cimport (
-    add_relaxed, fence_release, load_acquire, load_fenced, load_relaxed, seqlock_read, seqlock_write, store_relaxed,
-    store_release, words_load, words_store)
+    add_relaxed, and_release, fence_release, load_acquire, load_fenced, load_relaxed, or_release, seqlock_read, seqlock_write,
+    store_relaxed, store_release, words_load, words_store)
 from hft._core.features cimport FeatureValues
 from hft._core.histogram cimport HistogramState
 from hft._core.snapshot cimport Snapshot
@@ -263,8 +263,16 @@ cdef inline void page_beat(Page* p, int64_t now) noexcept nogil:
 
 
 cdef inline void page_flag(Page* p, uint64_t flag, bint on) noexcept nogil:
-    cdef uint64_t flags = p.header.flags
-    store_release(&p.header.flags, flags | flag if on else flags & ~flag)
+    """Set or clear one bit of `flags`: the engine, its timer and the writer's thread each have bits of their own there."""
+    if on:
+        or_release(&p.header.flags, flag)
+    else:
+        and_release(&p.header.flags, ~flag)
+
+
+cdef inline uint64_t page_flags(const Page* p) noexcept nogil:
+    """All bits of `flags`, as they are now."""
+    return load_acquire(&p.header.flags)
 
 
 cdef inline int page_kill_request(const Page* p) noexcept nogil:

@@ -285,12 +285,13 @@ cdef class StatePage:
 
     cdef dict _header(self, Page* p):
         cdef PageHeader h = p.header
+        cdef uint64_t flags = page_flags(p)
         request = load_acquire(&p.header.kill_request)
         return {
             "path": self.path, "pid": h.pid, "start_ns": h.start_ns, "clock_offset_ns": h.clock_offset_ns,
             "heartbeat_ns": load_acquire(&p.header.heartbeat_ns), "run": h.run,
             "run_id": _str(h.run_id), "strategy": _str(h.strategy), "venue": _str(h.venue), "build": _str(h.build),
-            "flags": {name for name, bit in FLAGS.items() if h.flags & <uint64_t>bit},
+            "flags": {name for name, bit in FLAGS.items() if flags & <uint64_t>bit},
             "kill_on": bool(h.kill_on), "kill_reason": status.name(h.kill_reason) if h.kill_reason else "",
             "kill_since_ns": h.kill_since_ns,
             "kill_requested": None if request == h.kill_seen else bool(request & 1),

@@ -28,6 +28,7 @@ cdef enum Status:
     BOOK_MISMATCH = 26          # the fresh snapshot took the book's place
     SNAPSHOT_AHEAD = 27
     REFRESH_DROPPED = 28
+    CLOCK_OUTLIER = 30          # the message was applied, its stamp passed over
 
     # risk: why an order was not sent
     RISK_KILL_SWITCH = 32

@@ -23,6 +23,7 @@ _TEXT = {
     BOOK_MISMATCH: ("book_mismatch", "the book differed from a fresh snapshot, which took its place"),
     SNAPSHOT_AHEAD: ("snapshot_ahead", "a fresh snapshot came before the book had reached it; it is handed in again"),
     REFRESH_DROPPED: ("refresh_dropped", "more updates than the buffer holds before the fresh snapshot; tried again later"),
+    CLOCK_OUTLIER: ("clock_outlier", "a stamp of the venue's that no other agreed with; its message counts as the one before it"),
     RISK_KILL_SWITCH: ("kill_switch", "the kill switch is on"),
     RISK_NOT_SYNCED: ("not_synced", "the book is not in sync"),
     RISK_STALE_DATA: ("stale_data", "the newest market data is older than allowed"),

@@ -152,7 +152,8 @@ class _Run:
         # Drained before an input could lack room for whatever it may cause: new orders are never refused for want of it.
         self.journal = Journal(max(1 << 15, journal_most(config, len(traded))), run=1)
         self.engine = build_engine(config, traded, run=1, journal=self.journal, trade_source=data.trades, replayed=True)
-        self.collector = Collector(self.engine, self.journal)
+        every_ms = config.strategy.persistence.snapshot_interval_ms
+        self.collector = Collector(self.engine, self.journal, every_ms * 1_000_000)
         self.first_ns = 0
 
     def run(self) -> Result:
@@ -171,10 +172,10 @@ class _Run:
                     self.collector.drain()
                 meter.tell(self._events)
         end_ns = self.engine.stop(self.engine.now_ns)
-        self.collector.sample(end_ns)
+        self.collector.sample(end_ns, last=True)
         seconds = meter.seconds
         meter.tell(self._events, at_once=True)
-        return self.collector.result(self._summary(), seconds=seconds, torn=self.data.torn)
+        return self.collector.result(self._summary(), seconds=seconds, torn=self.data.torn, steps=self.data.steps)
 
     def _parts(self) -> Iterator[_Part]:
         sources = self.data.sources

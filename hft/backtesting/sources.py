@@ -60,6 +60,10 @@ class Captures(Source):
         return self.session.torn
 
     @property
+    def steps(self) -> list[str]:
+        return self.session.steps
+
+    @property
     def rejects(self) -> dict[str, int]:
         return self._encoder.rejects if self._encoder is not None else {}
 
@@ -223,6 +227,10 @@ class Data:
     @property
     def torn(self) -> list[str]:
         return [*self._doubled, *(line for source in self.sources for line in source.torn)]
+
+    @property
+    def steps(self) -> list[str]:
+        return [line for source in self.sources for line in source.steps]
 
     @property
     def rejects(self) -> dict[str, int]:

@@ -57,6 +57,11 @@ class Session:
         """After iteration: what is missing at the beginning of each file, and where it breaks off."""
         return [line for capture in self.captures for line in (capture.headless, *capture.tears, capture.torn) if line]
 
+    @property
+    def steps(self) -> list[str]:
+        """After iteration: where the clock that stamped a file was set (SEMANTICS 33)."""
+        return [line for capture in self.captures for line in capture.steps]
+
     @cached_property
     def surveys(self) -> list[Survey]:
         """What each file holds, all of it: a first reading, which takes less than the run that follows."""

@@ -239,6 +239,6 @@ def load(paths: Iterable[str | Path], config: Config) -> tuple[Tape, list[Spec],
     session = Session(paths, config.feed.dialect)
     resolved = session.specs(config)
     tape = Tape(session.inputs())
-    for torn in session.torn:
-        print(printable(torn), file=sys.stderr)
+    for line in [*session.torn, *session.steps]:
+        print(printable(line), file=sys.stderr)
     return tape, [each.spec for each in resolved], session.survey.trades

@@ -27,6 +27,7 @@ class BrokerPair:
             self.view, lot=spec.lot, tick_size=spec.tick, quantum=spec.quantum, maker_fee=spec.maker_fee,
             taker_fee=spec.taker_fee, fee_received=spec.fee_asset == "received",
             entry_ns=self.options.get("entry_latency_ms", 20) * MS,
+            response_ns=self.options.get("response_latency_ms", 5) * MS,
             max_feed_delay_ns=self.options.get("max_feed_delay_ms", 50) * MS,
             model=model, exponent=self.options.get("queue_exponent", 3.0),
         )
@@ -102,7 +103,7 @@ class BrokerPair:
     def _plain(self, r):
         side = None if r.kind == "cancel_rejected" else r.side
         return (r.kind, r.order_id, side, self.spec.ticks(r.price), self.spec.quanta(r.qty), self.spec.quanta(r.leaves),
-                int(r.fee * 10**8), r.fee_asset, r.maker, r.suspect, r.reason, r.exch_ns)
+                int(r.fee * 10**8), r.fee_asset, r.maker, r.suspect, r.reason, r.exch_ns, r.told_ns)
 
     def _agree(self, fast, slow):
         assert [self._plain(r) for r in fast] == slow

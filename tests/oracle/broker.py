@@ -54,17 +54,18 @@ def half_even(fraction):
 
 class OracleBroker:
     def __init__(self, view, *, lot=1, tick_size=1, quantum=1, maker_fee=0, taker_fee=0, fee_received=False, entry_ns=20_000_000,
-                 max_feed_delay_ns=50_000_000, model="risk_averse", exponent=3.0):
+                 response_ns=5_000_000, max_feed_delay_ns=50_000_000, model="risk_averse", exponent=3.0):
         self.view = view
         self.lot, self.tick_size, self.quantum = lot, Fraction(tick_size), Fraction(quantum)
         self.maker_fee, self.taker_fee, self.fee_received = Fraction(maker_fee), Fraction(taker_fee), fee_received
-        self.entry_ns, self.max_feed_delay_ns = entry_ns, max_feed_delay_ns
+        self.entry_ns, self.response_ns, self.max_feed_delay_ns = entry_ns, response_ns, max_feed_delay_ns
         self.model = QueueModel(model, exponent, float(self.quantum))
         self.orders = []            # in the order in which they came to rest
         self.levels = {}            # (book side, price) -> Ledgers, while an own order rests there
         self.used = {}              # (book side, price) -> [used, displayed]
         self.commands = []
         self.last_due = 0
+        self.last_told = 0
         self.clock = 0
         self.position = 0
         self.synced = True
@@ -89,15 +90,19 @@ class OracleBroker:
     def arrivals(self, v):
         while self.commands and self.commands[0]["due"] < v:
             self._effect(self.commands.pop(0))
-        return self._drain()
+        return self._drain(v)
 
     def timers(self, now):
         while self.commands and self.commands[0]["due"] + self.max_feed_delay_ns <= now:
             self._effect(self.commands.pop(0))
-        return self._drain()
+        return self._drain(now)
 
-    def _drain(self):
+    def _drain(self, now):
+        """The reports so far, each with the time at which the trader hears of it: in their order, whatever their stamps say."""
         out, self.reports = self.reports, []
+        for n, (*report, when) in enumerate(out):
+            self.last_told = max(self.last_told, now, when + self.response_ns)
+            out[n] = (*report, when, self.last_told)
         return out
 
     def _report(self, kind, order_id, side, leaves, when, reason="", price=0, qty=0, fee=0, base=False, maker=False):
@@ -219,7 +224,7 @@ class OracleBroker:
 
     def _fill_resting(self, order, qty, when):
         order.leaves -= qty
-        self._fill(order.order_id, order.side, order.price, qty, order.leaves, True, when)
+        self._fill(order.order_id, order.side, order.price, qty, order.leaves, True, max(when, order.arrived))
         if order.leaves == 0:
             self._remove(order)
 
@@ -228,7 +233,7 @@ class OracleBroker:
         for order in self._ranked("buy") + self._ranked("sell"):
             if not order.reduce_only or self._room(order.side, True, order.leaves):
                 continue
-            self._report("expired", order.order_id, order.side, order.leaves, when, "venue_reduce_only")
+            self._report("expired", order.order_id, order.side, order.leaves, max(when, order.arrived), "venue_reduce_only")
             self._remove(order)
 
     def _new_volume(self, trade_id, aggregate, venue_ns):
@@ -258,7 +263,7 @@ class OracleBroker:
             if self.synced and qty and (OWN[side], price) in self.levels:
                 self._queue((OWN[side], price), qty, v, venue_ns)
             self._sweep(v)
-        return out + self._drain()
+        return out + self._drain(v)
 
     def _queue(self, key, r0, v, venue_ns):
         """Rule 16, what becomes of the orders: first come, first served."""
@@ -285,11 +290,9 @@ class OracleBroker:
         self.quoted = self.view.mid() is not None
         for (side, price), entry in list(self.used.items()):
             shown = self.view.qty(side, price)
-            d = shown - entry[1]
-            entry[0] = max(0, entry[0] - d) if d > 0 else min(entry[0], shown)
+            if shown < entry[1]:
+                entry[0] = min(entry[0], shown)
             entry[1] = shown
-            if entry[0] == 0:
-                del self.used[side, price]
         self._cross("buy", v)
         self._cross("sell", v)
         for key in list(self.levels):
@@ -298,7 +301,7 @@ class OracleBroker:
             if new != self.levels[key].displayed:
                 self.levels[key].on_change(new, self._at(key), self.clock, venue_ns, self.model)
         self._sweep(v)
-        return self._drain()
+        return self._drain(v)
 
     def _cross(self, side, v):
         """Rule 12."""
@@ -324,7 +327,9 @@ class OracleBroker:
         self.clock = max(self.clock, v)
         self.synced = True
         self.quoted = self.view.mid() is not None
-        self.used.clear()
+        for (side, price), entry in self.used.items():
+            entry[1] = self.view.qty(side, price)
+            entry[0] = min(entry[0], entry[1])
         self._cross("buy", v)
         self._cross("sell", v)
         for key, level in self.levels.items():
@@ -335,4 +340,4 @@ class OracleBroker:
                 order.credited = 0
                 order.front = min(order.front, self._front(order.side, order.price))
         self._sweep(v)
-        return self._drain()
+        return self._drain(v)
