@@ -97,6 +97,8 @@ class Summary(msgspec.Struct, frozen=True):
     pnl: Pnl
     tick_to_trade_ns: Latency
     tick_ns: Latency
+    longest_pause_ms: float
+    """For so long the event loop of a live run did not come round, at worst; 0 of a backtest, which has none."""
     rss_mb: float
     engine_memory_mb: float
     stopped_by: str
@@ -244,6 +246,7 @@ def summarise(
         pnl=totals(engine),
         tick_to_trade_ns=latency(engine.latency("tick_to_trade")),
         tick_ns=latency(engine.latency("tick")),
+        longest_pause_ms=round(counters["longest_pause_ns"] / 1e6, 3),
         rss_mb=round(rss_mb(), 1),
         engine_memory_mb=round(engine.memory_bytes / 1e6, 2),
         stopped_by=stopped_by,
@@ -342,6 +345,7 @@ def _traded(s: Summary) -> list[tuple[str, str]]:
                 f"(funding: {s.funding})"),
         ("tick to trade", f"p50 {t.p50 / 1e3:.2f} µs, p99 {t.p99 / 1e3:.2f} µs, max {t.max / 1e3:.2f} µs, {t.count:,} orders"
                           if t.count else "no orders"),
+        *([("longest pause", f"{s.longest_pause_ms:.1f} ms")] if s.longest_pause_ms else []),
         ("memory", f"{s.rss_mb:.1f} MB, {s.engine_memory_mb:.2f} MB of it the engine's own"),
     ]
     if s.recording:

@@ -18,7 +18,7 @@ HFT = Path(__file__).parent.parent / "hft"
 LAYERS = [
     {"_core"},
     {"errors", "version"},
-    {"config", "diagnosis", "logfile"},
+    {"alerts", "config", "diagnosis", "logfile"},
     {"log", "job", "summary", "child", "parent", "signals", "pauses"},
     {"feed", "persistence"},
     {"wiring", "periodic", "marketdata"},

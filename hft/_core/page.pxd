@@ -50,6 +50,7 @@ cdef enum PageFlag:             # bits of `flags`
     PAGE_RECORDING_BROKEN = 16  # something is missing in the recording; trading goes on
     PAGE_FILES_GONE = 32        # a file of the run was deleted or replaced
     PAGE_INPUT_HELD = 64        # the journal has no room: messages are held, and no more are read
+    PAGE_RISK_ALERT = 128       # orders were refused by a limit lately
 
 cdef enum PageHistogram:
     HIST_TICK_TO_TRADE = 0      # read of the frame to the order accepted by the broker's entry (SEMANTICS 31)
@@ -106,7 +107,8 @@ cdef struct PageCounters:
     uint64_t journal_waits      # input held back because the journal was full
     uint64_t shortened          # feature windows that outgrew their ring
     uint64_t levels_dropped
-    uint64_t reserved[5]
+    uint64_t longest_pause_ns   # for so long the event loop did not come round, at worst
+    uint64_t reserved[4]
 
 cdef struct PageTotals:         # across symbols; money in 1e-8 of the quote asset
     int64_t timestamp_ns

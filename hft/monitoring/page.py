@@ -140,6 +140,8 @@ class PageState(msgspec.Struct, frozen=True):
     recording_broken: bool
     files_gone: bool
     input_held: bool
+    risk_alert: bool
+    """Orders were refused by a limit within the last minute."""
     kill: Kill
     counters: dict[str, int]
     messages: dict[str, int]
@@ -248,6 +250,7 @@ def view(raw: dict[str, Any], monotonic_ns: int) -> PageState:
         recording_broken="recording_broken" in flags,
         files_gone="files_gone" in flags,
         input_held="input_held" in flags,
+        risk_alert="risk_alert" in flags,
         kill=Kill(header["kill_on"], header["kill_reason"], header["kill_since_ns"], header["kill_requested"]),
         messages=counters.pop("messages"),
         rejects=counters.pop("rejects"),
