@@ -8,7 +8,7 @@
 
 from libc.stdint cimport int32_t, int64_t
 
-from hft._core.book cimport Book, book_next, book_qty
+from hft._core.book cimport Book, book_known, book_next, book_qty
 from hft._core.types cimport ASK, BUY, NO_PRICE, Level, SymbolSpec, i128, pow10, round_half_even
 
 cdef enum:
@@ -76,6 +76,9 @@ cdef inline void used_on_book(Used* u, const Book* book) noexcept nogil:
     while i < u.count:
         e = &u.level[i]
         shown = book_qty(book, e.side, e.price)
+        if shown == 0 and not book_known(book, e.side, e.price):
+            i += 1              # unknown, not empty: it waits (rule 7c)
+            continue
         if shown > e.displayed:
             e.used = max(0, e.used - (shown - e.displayed))
         else:

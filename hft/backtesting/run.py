@@ -154,7 +154,9 @@ class _Run:
             traded = together(data.specs)
         except UsageError as error:
             raise UsageError(error.what, where=data.where, do="or choose some with --symbols") from None
-        self.engine = build_engine(config, traded, run=1, journal=self.journal, trade_source=data.trades, replayed=True)
+        self.engine = build_engine(
+            config, traded, run=1, journal=self.journal, trade_source=data.trades, replayed=True, snapshots=False
+        )
         self.collector = Collector(self.engine, self.journal)
         self.first_ns = 0
 
