@@ -36,7 +36,7 @@ CORE = """
     decode form scales
     sync
     clock
-    book far ladder ladder_check
+    book far ladder ladder_check whole
     snapshot
     features flow
     signal

@@ -129,7 +129,7 @@ cdef inline void broker_new(Broker* b, BrokerSymbol* s, const SymbolSpec* spec, 
     cdef int64_t reachable = 0
     cdef int64_t leaves = c.qty
     cdef int reason
-    if s.synced:                # a book that is not in sync offers nothing
+    if s.synced and s.quoted:   # a book that is not in sync, or has an empty side, offers nothing (rules 7a, 13)
         reachable = take_plan(&s.used, book, opposite, c.price, 1 if c.tif == GTX else spec.lot, want, plan, &n)
     reason = broker_refusal(s, c, want, reachable)
     if reason != OK:

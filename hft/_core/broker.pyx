@@ -35,7 +35,7 @@ assert sizeof(RestingOrder) == 64 and sizeof(QueuePosition) == 16 and sizeof(Led
 assert sizeof(UsedLevel) == 24 and sizeof(Used) == 16 + USED_LEVELS * sizeof(UsedLevel)
 assert sizeof(Ledger) == 16 + LEDGER_ENTRIES * sizeof(LedgerEntry) and sizeof(OwnLevel) == 64 + 2 * sizeof(Ledger)
 assert sizeof(Resting) == 64 and sizeof(BrokerParams) == 48 and sizeof(Broker) == 48 + 7 * 8 + 4 * 4
-assert sizeof(BrokerSymbol) == 40 + 24 + 7 * 8 + 8 * 4 + sizeof(Used)
+assert sizeof(BrokerSymbol) == 40 + 24 + 8 * 8 + 8 * 4 + sizeof(Used)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,8 +252,8 @@ cdef class PaperBroker:
         broker_on_trade(self.broker, &self.spec.c, &m, v_ns)
         return out + self._drain(v_ns)
 
-    def book_changed(self, int64_t v_ns, *, int64_t venue_ns=0) -> list:
-        """The book was changed by one whole message, stamped as in `trade`.
+    def book_changed(self, int64_t v_ns, *, int64_t venue_ns=0, bint crossed=False) -> list:
+        """The book was changed by one whole message, stamped as in `trade`; `crossed`: the message crossed it (rule 7b).
 
         RuntimeError: a command was due before that; `arrivals` comes before the book is changed.
         """
@@ -264,7 +264,7 @@ cdef class PaperBroker:
         memset(&m, 0, sizeof(Message))
         m.kind = MSG_DEPTH
         m.venue_ns = venue_ns
-        broker_on_book(self.broker, &self.spec.c, self.book.book, &m, v_ns)
+        broker_on_book(self.broker, &self.spec.c, self.book.book, &m, v_ns, crossed)
         return self._drain(v_ns)
 
     def desync(self) -> None:

@@ -4,7 +4,7 @@
 
 from libc.stdint cimport int32_t, int64_t
 
-from hft._core.book cimport Book, book_best, book_next, book_qty
+from hft._core.book cimport Book, book_best, book_known, book_next, book_qty, book_tells_all
 from hft._core.capacity cimport capacity_of
 from hft._core.latency cimport Latency
 from hft._core.memory cimport align64
@@ -37,6 +37,7 @@ cdef struct BrokerSymbol:
     int64_t last_trade_id
     int64_t last_agg_id
     int64_t agg_until_ns        # stamp up to which aggTrades told the volume
+    int64_t suspect_until       # the book crossed; fills made before this time say so
     int64_t commands_at         # byte offsets from this header
     int64_t resting_at
     int32_t command_head
@@ -148,7 +149,7 @@ cdef inline Report* broker_report(Broker* b, const BrokerSymbol* s, int kind, in
     r.reason = reason
     r.side = side
     r.maker = 0
-    r.trust = TRUST_SYNCED if s.synced and s.quoted else TRUST_SUSPECT
+    r.trust = TRUST_SYNCED if s.synced and s.quoted and exch_ns >= s.suspect_until else TRUST_SUSPECT
     r.fee_in_base = 0
     return r
 
@@ -220,6 +221,10 @@ cdef inline int64_t broker_front(const Book* book, int own, int64_t price) noexc
     """Rule 14: what stands before a newcomer. 0 inside the spread; unknown where no level as far out is known."""
     cdef int64_t ahead = book_qty(book, own, price)
     cdef int64_t best = book_best(book, own)
-    if ahead > 0 or best == NO_PRICE or better(own, price, best) or book_next(book, own, price) != NO_PRICE:
+    if ahead == 0 and not book_known(book, own, price):
+        return FRONT_UNKNOWN
+    if ahead > 0 or book_tells_all(book, own) or best == NO_PRICE or better(own, price, best):
+        return ahead
+    if book_next(book, own, price) != NO_PRICE:
         return ahead
     return FRONT_UNKNOWN

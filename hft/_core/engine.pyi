@@ -54,6 +54,16 @@ class Engine(FrameSink):
         stamp: int = 0,
         body: bytes = b"",
     ) -> int: ...
+    def on_book(
+        self,
+        symbol: str | Spec,
+        update_id: int,
+        bids: Sequence[tuple[str, str]],
+        asks: Sequence[tuple[str, str]],
+        now_ns: int,
+        stamp: int = 0,
+        levels: int = 0,
+    ) -> int: ...
     def connect(self, symbol: str | Spec, now_ns: int) -> None: ...
     def disconnect(self, symbol: str | Spec, now_ns: int) -> None: ...
     def resync(self, symbol: str | Spec, now_ns: int) -> None: ...

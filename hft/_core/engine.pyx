@@ -237,6 +237,19 @@ cdef class Engine(FrameSink):
             outlet_count(&self.c.out.page.counters.status[code])
         return code
 
+    def on_book(self, symbol, int64_t update_id, bids, asks, int64_t now_ns, stamp=0, int levels=0) -> int:
+        """A whole book of a feed that sends nothing else (rule 7c), `levels` a side at the most; 0: not known. The status code.
+
+        Live they come as frames: where a run log is kept, ValueError.
+        """
+        if self.log is not None:
+            raise ValueError("the run log takes a whole book as the frame that it came in")
+        cdef int code = self.decoder.load_book(self._name(symbol), update_id, bids, asks, levels, stamp, now_ns)
+        if code == OK:
+            return self._apply(LOG_FRAME, 0, now_ns, b"", cycles_now())
+        outlet_count(&self.c.out.page.counters.status[code])
+        return code
+
     def connect(self, symbol, int64_t now_ns):
         """The stream of a symbol is open: updates count from here."""
         self._stream("connect", self.symbols.index(symbol), now_ns)
@@ -312,7 +325,7 @@ cdef class Engine(FrameSink):
 
     def trust(self, symbol) -> str:
         """``synced`` (in sync, both sides quoted), ``suspect`` (was so, is not now) or ``syncing`` (never was)."""
-        return names.TRUST[market_trust(self.c.markets[self.symbols.index(symbol)])]
+        return names.TRUST[market_trust(self.c.markets[self.symbols.index(symbol)], self.c.now)]
 
     def synced(self, symbol) -> bool:
         return market_sync(self.c.markets[self.symbols.index(symbol)]).state == SYNC_SYNCED

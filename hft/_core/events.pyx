@@ -21,10 +21,12 @@ cdef enum:
 
 BID, ASK, LAST = EVENT_BID, EVENT_ASK, EVENT_LAST
 NOT_A_MARKET_TRADE, BUYER_MAKER, EMPTY = EVENT_NOT_MARKET, EVENT_BUYER_MAKER, EVENT_EMPTY
+BOOK_STREAM_ONLY, ONE_SIDE_ONLY = EVENT_BOOK_STREAM, EVENT_ONE_SIDE
 """Bits of `flags`."""
 
 KINDS = {
     "depth": MSG_DEPTH, "bookTicker": MSG_TICKER, "trade": MSG_TRADE, "aggTrade": MSG_AGG_TRADE, "snapshot": MSG_SNAPSHOT,
+    "book": MSG_BOOK,
     "connect": EVENT_CONNECT, "disconnect": EVENT_DISCONNECT, "resync": EVENT_RESYNC,
 }
 """Values of `kind`."""
@@ -104,6 +106,11 @@ cdef class EventEncoder:
         """A REST book; arguments as of `Engine.on_snapshot`. Its status code."""
         name = getattr(symbol, "name", symbol)
         return self._keep(self.decoder.load_snapshot(name, last_update_id, bids, asks, stamp, now_ns))
+
+    def book(self, symbol, int64_t update_id, bids, asks, int64_t now_ns, stamp=0, int levels=0) -> int:
+        """A whole book; arguments as of `Engine.on_book`. Its status code."""
+        name = getattr(symbol, "name", symbol)
+        return self._keep(self.decoder.load_book(name, update_id, bids, asks, levels, stamp, now_ns))
 
     def connect(self, symbol, int64_t now_ns) -> None:
         """The stream of a symbol is open."""

@@ -25,8 +25,10 @@ from hft._core.delivery cimport (
 from hft._core.imbalance cimport (
     Imbalance, ImbalanceParams, imbalance_decide, imbalance_init, imbalance_next_due, imbalance_on_fill,
 )
-from hft._core.market cimport FX_LOST, FX_SYNCED, FX_TRADE, FX_VIEW, Market, market_book, market_features, market_ready
-from hft._core.matching cimport broker_on_book, broker_on_desync, broker_on_resync, broker_on_trade
+from hft._core.market cimport (
+    FX_CROSSED, FX_LOST, FX_SYNCED, FX_TRADE, FX_VIEW, Market, market_book, market_features, market_ready, market_trusted,
+)
+from hft._core.matching cimport broker_on_book, broker_on_desync, broker_on_resync, broker_on_trade, broker_suspect
 from hft._core.memory cimport align64
 from hft._core.orders cimport (
     Order, OrderParams, Orders, order_can_cancel, order_command, orders_cancel_sent, orders_create, orders_first,
@@ -43,7 +45,7 @@ from hft._core.signal cimport (
 )
 from hft._core.status cimport FAULT_REPORTS_FULL, OK
 from hft._core.types cimport (
-    ASK, BID, CMD_CANCEL, CMD_NEW, REPORT_FILL, Command, Intent, Message, Report, int32_t, int64_t, unlikely,
+    ASK, BID, CMD_CANCEL, CMD_NEW, REPORT_FILL, Command, Intent, Message, Report, int32_t, int64_t, likely, unlikely,
 )
 
 cdef struct LaneParams:
@@ -270,7 +272,7 @@ cdef inline void lane_act(Lane* lane, Outlet* out, Market* market, int32_t i, in
     cdef LaneSymbol* own = lane_symbol(lane, i)
     cdef Intent intent
     cdef int code
-    own.has_signal = market_ready(market) and signal_eval(lane_signal(lane, i), now, &own.signal)
+    own.has_signal = market_trusted(market, now) and signal_eval(lane_signal(lane, i), now, &own.signal)
     if own.has_signal:
         outlet_count(&out.page.counters.signals)
     if lane.stopping:
@@ -310,22 +312,33 @@ cdef inline void lane_arrivals(Lane* lane, Outlet* out, Market* market, int32_t 
     lane_collect(lane, out, now)
 
 
+cdef inline void lane_view(Lane* lane, Market* market, int32_t i, int64_t now) noexcept nogil:
+    """Mark and signal see the view. Where a side of it is empty the mark is the last one, and no imbalance is held: no signal
+    stands, and the time counts for neither side (rule 7a)."""
+    if likely(market_ready(market)):
+        lane_fail(lane, position_mark(lane_positions(lane), i, market.mid2))
+        signal_on_imbalance(lane_signal(lane, i), market_features(market).imbalance, now)
+    elif market_features(market).synced:
+        signal_on_imbalance(lane_signal(lane, i), 0.0, now)
+        position_mark_lost(lane_positions(lane), i)
+
+
 cdef inline void lane_match(Lane* lane, Outlet* out, Market* market, const Message* msg, int32_t i, int fx, int64_t v,
                             int64_t now) noexcept nogil:
     """The broker and the signal meet what a message did to its market."""
     cdef Broker* broker = lane_broker(lane)
-    cdef bint ready = market_ready(market)
     if fx & FX_LOST:
         broker_on_desync(broker, i)
         signal_on_imbalance(lane_signal(lane, i), NAN, now)
         position_mark_lost(lane_positions(lane), i)
+    if unlikely(fx & (FX_CROSSED | FX_LOST)):
+        broker_suspect(broker, i, market.suspect_until)
     if fx & FX_SYNCED:
         broker_on_resync(broker, i, &market.spec, market_book(market), v)
     elif fx & FX_VIEW:
-        broker_on_book(broker, &market.spec, market_book(market), msg, v)
+        broker_on_book(broker, &market.spec, market_book(market), msg, v, fx & FX_CROSSED)
     if fx & FX_TRADE:
         broker_on_trade(broker, &market.spec, msg, v)
     lane_collect(lane, out, now)
-    if fx & FX_VIEW and ready:
-        lane_fail(lane, position_mark(lane_positions(lane), i, market.mid2))
-        signal_on_imbalance(lane_signal(lane, i), market_features(market).imbalance, now)
+    if fx & FX_VIEW:
+        lane_view(lane, market, i, now)

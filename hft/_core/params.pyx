@@ -25,6 +25,8 @@ DEFAULTS = {
     "book_window_ticks": 65_536, "far_levels": 8_192, "sync_buffer_levels": 65_536, "fill_log": 4096,
     # comparison of books in sync with a fresh snapshot; 0: none
     "compare_ms": 0,
+    # whether who sends the messages sends a REST book when asked; files can't
+    "snapshots": True,
 }
 
 MOST_MONEY = 1 << 62
@@ -104,6 +106,7 @@ cdef int fill_market(MarketParams* p, dict s) except -1:
     p.features.depth_levels = s["depth_levels"]
     p.sync.capacity_levels = s["sync_buffer_levels"]
     p.compare_ns = _ns(s["compare_ms"])
+    p.answers = bool(s["snapshots"])
     p.trade_kind = _TRADES[s["trade_source"]]
     return 0
 

@@ -38,7 +38,7 @@ def replay(Engine engine not None, list frames not None, const int64_t[::1] stam
     Returns the index after the last frame handled. That is short of `stop`, and of `until_ns`, after `on_attention` was called,
     and where the journal is to be drained.
     """
-    cdef HistogramState* kinds[6]
+    cdef HistogramState* kinds[7]     # MSG_KINDS
     cdef HistogramState* all_kinds = histogram.c if histogram is not None else NULL
     cdef Py_ssize_t i, n = len(frames), end = n if stop is None else stop
     cdef int64_t until = INT64_MAX if until_ns is None else until_ns

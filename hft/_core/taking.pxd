@@ -9,7 +9,7 @@
 
 from libc.stdint cimport int32_t, int64_t
 
-from hft._core.book cimport Book, book_next, book_qty
+from hft._core.book cimport Book, book_known, book_next, book_qty
 from hft._core.types cimport ASK, BUY, NO_PRICE, Level, SymbolSpec, i128, pow10, round_half_even
 
 cdef enum:
@@ -66,10 +66,15 @@ cdef inline void used_on_book(Used* u, const Book* book) noexcept nogil:
     """Rule 9, after any change of the view and after a resync. What was used is at most what was shown, so that a rise or the same
     quantity restated leaves it, and a fall bounds it by what is left."""
     cdef UsedLevel* e
+    cdef int64_t shown
     cdef int32_t i = 0
     while i < u.count:
         e = &u.level[i]
-        e.used = min(e.used, book_qty(book, e.side, e.price))
+        shown = book_qty(book, e.side, e.price)
+        if shown == 0 and not book_known(book, e.side, e.price):
+            i += 1              # unknown, not empty: it waits (rule 7c)
+            continue
+        e.used = min(e.used, shown)
         if e.used == 0:
             u.count -= 1
             e[0] = u.level[u.count]

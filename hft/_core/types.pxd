@@ -51,11 +51,14 @@ cdef enum MessageKind:
     MSG_TRADE = 3
     MSG_AGG_TRADE = 4
     MSG_SNAPSHOT = 5            # the REST book
-    MSG_KINDS = 6
+    MSG_BOOK = 6                # a whole book that a feed sends: takes the place of the last, without an update between
+    MSG_KINDS = 7
 
 cdef enum MessageFlag:
     BUYER_IS_MAKER = 1          # `m`: a sell hit the bid
     NOT_MARKET = 2              # `X` is there and is not MARKET: fills nobody
+    BOOK_STREAM = 4             # of a stream of whole books: passed over where a stream of updates is the book
+    ONE_SIDE = 8                # a whole book of the side that it has levels of; the other side stays
 
 cdef enum OrderType:
     LIMIT = 0
@@ -123,8 +126,8 @@ cdef struct SymbolSpec:         # one traded symbol, exact scales
 cdef struct Message:            # one decoded market-data message; `levels` follow it in the decoder's memory
     int64_t recv_ns             # `now` of the read that held it
     int64_t venue_ns            # x: `T`, else `E`, else 0 (no stamp)
-    int64_t first_id            # depth `U`; trade `t`; aggTrade `a`
-    int64_t last_id             # depth and ticker `u`; snapshot `lastUpdateId`; trade `t`; aggTrade `a`
+    int64_t first_id            # depth `U`; trade `t`; aggTrade `a`; of a whole book, the most levels a side; 0: not told
+    int64_t last_id             # depth, ticker, whole book `u`; snapshot `lastUpdateId`; trade `t`; aggTrade `a`
     int64_t prev_id             # depth `pu`; -1 where there is none
     int64_t price               # trade price; ticker best bid
     int64_t qty                 # trade quantity; ticker best bid quantity

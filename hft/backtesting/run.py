@@ -151,7 +151,9 @@ class _Run:
             raise UsageError(error.what, where=data.where, do="or choose some with --symbols") from None
         # Drained before an input could lack room for whatever it may cause: new orders are never refused for want of it.
         self.journal = Journal(max(1 << 15, journal_most(config, len(traded))), run=1)
-        self.engine = build_engine(config, traded, run=1, journal=self.journal, trade_source=data.trades, replayed=True)
+        self.engine = build_engine(
+            config, traded, run=1, journal=self.journal, trade_source=data.trades, replayed=True, snapshots=False
+        )
         every_ms = config.strategy.persistence.snapshot_interval_ms
         self.collector = Collector(self.engine, self.journal, every_ms * 1_000_000)
         self.first_ns = 0

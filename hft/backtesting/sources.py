@@ -65,7 +65,10 @@ class Captures(Source):
 
     @property
     def rejects(self) -> dict[str, int]:
-        return self._encoder.rejects if self._encoder is not None else {}
+        found = dict(self._encoder.rejects) if self._encoder is not None else {}
+        if self.session.passed_over:
+            found["other_book_source"] = found.get("other_book_source", 0) + self.session.passed_over
+        return found
 
     def survey(self, wanted: Sequence[str]) -> Survey:
         """Every book has its beginning: a REST answer, or it waits for one."""

@@ -36,7 +36,7 @@ class Mark(NamedTuple):
     """Frames before it."""
     ns: int
     name: str
-    """``book``, or what the run log calls it: ``connect``, ``timer``, ``kill`` …"""
+    """``book``, ``whole`` (a book that answers no request), or what the run log calls it: ``connect``, ``timer``, ``kill`` …"""
     value: Any
     """Of a book its symbol and itself, else what stands in the run log."""
 
@@ -65,8 +65,9 @@ class Tape:
         if record.kind is Kind.FRAME:
             self.frames.append(record.data)
             self.stamps.append(record.ns)
-        elif record.kind is Kind.SNAPSHOT:
-            self._put(record.ns, "book", (record.symbol or symbol, _book(record.data)))
+        elif record.kind is Kind.SNAPSHOT or record.kind is Kind.BOOK:
+            name = "book" if record.kind is Kind.SNAPSHOT else "whole"
+            self._put(record.ns, name, (record.symbol or symbol, _book(record.data)))
         elif record.kind is Kind.LOG:
             try:
                 name, value = recording.mark(record)
@@ -137,7 +138,7 @@ class Tape:
                 )
                 continue
             self._mark += 1
-            if mark.name == "book" or mark.name in MARKET or (commands and mark.name in COMMANDS):
+            if mark.name in ("book", "whole") or mark.name in MARKET or (commands and mark.name in COMMANDS):
                 _apply(engine, mark)
             elif on_mark is not None and mark.name not in COMMANDS:
                 on_mark(mark.ns, mark.name, mark.value)
@@ -166,6 +167,9 @@ class Tape:
             if mark.name == "book":
                 symbol, book = mark.value
                 encoder.snapshot(symbol, book.last_update_id, book.bids, book.asks, mark.ns, book.stamp)
+            elif mark.name == "whole":
+                symbol, book = mark.value
+                encoder.book(symbol, book.last_update_id, book.bids, book.asks, mark.ns, book.stamp)
             else:
                 _of_a_stream(encoder, mark)
         self._encode(encoder, done, len(self.frames))
@@ -194,6 +198,9 @@ def _apply(engine: Engine, mark: Mark) -> None:
         case "book":
             symbol, book = mark.value
             engine.on_snapshot(symbol, book.last_update_id, book.bids, book.asks, mark.ns, book.stamp)
+        case "whole":
+            symbol, book = mark.value
+            engine.on_book(symbol, book.last_update_id, book.bids, book.asks, mark.ns, book.stamp)
         case "timer":
             engine.advance(mark.ns)
         case "kill":

@@ -312,6 +312,22 @@ def test_rule_13_a_fill_while_a_side_is_empty_is_suspect():
     assert not p.trade(99, 3, 5, buyer_is_maker=True)[0].suspect
 
 
+@pytest.mark.parametrize("side", ["buy", "sell"])
+@pytest.mark.parametrize("gone", ["bid", "ask"])
+def test_rule_7a_where_a_side_is_empty_takers_expire_and_others_rest(side, gone):
+    p = pair()
+    levels = [(price, 0) for price, _ in p.view.base_levels(gone)]
+    p.depth(*((levels, []) if gone == "bid" else ([], levels)), 2)
+    for how in ({"tif": "ioc"}, {"tif": "fok"}, {"tif": "gtc"}, {"tif": "post_only"}):
+        p.submit(side, 1, 100, sent=3, **how)
+    p.submit(side, 1, market=True, sent=3)
+    assert kinds(p.arrivals(4 + 20 * MS)) == [
+        ("accepted", ""), ("expired", "ioc_rest"), ("accepted", ""), ("expired", "fok_unfilled"), ("accepted", ""),
+        ("accepted", ""), ("accepted", ""), ("expired", "no_liquidity"),
+    ]
+    assert len(p.fast.open_orders) == 2
+
+
 def test_rule_13_on_resync_the_touch_fills_and_the_front_is_bounded():
     p = pair()
     crossed, queued = resting(p, "buy", 9, 100), resting(p, "buy", 9, 98)

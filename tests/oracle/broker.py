@@ -24,6 +24,10 @@ class View(NaiveBook):
         self.ordered = None
         return super().apply(bids, asks, update_id)
 
+    def whole(self, bids, asks, update_id, levels=0):
+        self.ordered = None
+        return super().whole(bids, asks, update_id, levels)
+
     def prices(self, side):
         """Occupied prices, best first."""
         if self.ordered is None:
@@ -166,10 +170,10 @@ class OracleBroker:
         if want == 0:
             self._report("rejected", order_id, side, qty, due, "venue_reduce_only")
             return
-        if c["tif"] == "post_only" and self._reachable(OPPOSITE[side], c["price"], 1, 1):
+        if c["tif"] == "post_only" and self.quoted and self._reachable(OPPOSITE[side], c["price"], 1, 1):
             self._report("rejected", order_id, side, qty, due, "post_only_would_cross")
             return
-        taken = self._reachable(OPPOSITE[side], c["price"], want, self.lot)
+        taken = self._reachable(OPPOSITE[side], c["price"], want, self.lot) if self.quoted else []      # rule 7a
         total = sum(q for _, q in taken)
         self._report("accepted", order_id, side, qty, due)
         if c["tif"] == "fok" and total < qty:
@@ -199,6 +203,10 @@ class OracleBroker:
             return math.inf
         book_side = OWN[side]
         if self.view.qty(book_side, price) == 0:
+            if not self.view.known(book_side, price):
+                return math.inf
+            if book_side in self.view.edge:
+                return 0
             worst = ([price] + list(self.view.prices(book_side)))[-1]
             if price < worst if side == "buy" else price > worst:
                 return math.inf
@@ -283,22 +291,29 @@ class OracleBroker:
 
     # ---- the view: rules 9, 12, 13
 
-    def book_changed(self, v, venue_ns=0):
+    def book_changed(self, v, venue_ns=0, crossed=False):
         self.clock = max(self.clock, v)
         if not self.synced:
             return []
         self.quoted = self.view.mid() is not None
         for (side, price), entry in list(self.used.items()):
             shown = self.view.qty(side, price)
+            if not shown and not self.view.known(side, price):
+                continue
             if shown < entry[1]:
                 entry[0] = min(entry[0], shown)
             entry[1] = shown
-        self._cross("buy", v)
-        self._cross("sell", v)
+        if not crossed:
+            self._cross("buy", v)
+            self._cross("sell", v)
         for key in list(self.levels):
             new = self.view.qty(*key)
             self._reveal(key, new)
-            if new != self.levels[key].displayed:
+            if not new and not self.view.known(*key):
+                self.levels[key].waits = True
+            elif self.levels[key].waits:
+                self.levels[key].shown_again(new, self._at(key))
+            elif new != self.levels[key].displayed:
                 self.levels[key].on_change(new, self._at(key), self.clock, venue_ns, self.model)
         self._sweep(v)
         return self._drain(v)
@@ -316,7 +331,8 @@ class OracleBroker:
         side, price = key
         best = next(self.view.prices(side), None)
         inside = best is not None and (price > best if side == BID else price < best)
-        if new or inside:
+        empty = self.view.known(side, price) and (inside or side in self.view.edge)
+        if new or empty:
             for order in self._at(key):
                 order.front = new if order.front == math.inf else order.front
 
@@ -334,6 +350,7 @@ class OracleBroker:
         self._cross("sell", v)
         for key, level in self.levels.items():
             level.displayed = self.view.qty(*key)
+            level.waits = False
             level.traded.clear()
             level.shown.clear()
             for order in self._at(key):
