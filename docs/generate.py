@@ -99,6 +99,7 @@ EXIT_TEXTS = {
     ExitCode.DAMAGED: "a database, journal or capture is damaged",
     ExitCode.STRATEGY: "a strategy of yours raised (not yet: this version runs none but its own)",
     ExitCode.HALTED: "trading halted by itself",
+    ExitCode.INTERNAL: "a bug of hft; the line names the file that its traceback is in",
     ExitCode.SIGINT: "stopped by Ctrl-C; everything was written, the summary printed",
     ExitCode.SIGTERM: "stopped by SIGTERM, likewise",
 }

@@ -1,12 +1,13 @@
 """The exceptions that leave hft, and the exit codes they end a command with.
 
 Every message is one line: where, what, what to do about it. Code that meets a failure raises the class that names its kind;
-`hft.cli` prints the line on stderr and exits with the class's code. A failure of any other class is a bug and keeps its
-traceback.
+`hft.cli` prints the line on stderr and exits with the class's code. A failure of any other class is a bug: one line as well,
+with exit code 70, and its traceback in a file that the line names.
 """
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import errno
 import os
@@ -39,6 +40,8 @@ class ExitCode(enum.IntEnum):
     """The strategy raised."""
     HALTED = 6
     """Trading halted by itself: kill switch, loss of all equity, a fault in the core."""
+    INTERNAL = 70
+    """A bug of hft: told as one line, which names the file that its traceback is in."""
     SIGINT = 130
     """Stopped by Ctrl-C; everything was written."""
     SIGTERM = 143
@@ -177,3 +180,27 @@ class Terminated(HftError):
     """SIGTERM was handled: exit code 143."""
 
     exit_code = ExitCode.SIGTERM
+
+
+def keep_traceback(error: BaseException) -> str:
+    """The file that the traceback of a bug was written to, in the folder of temporary files; empty where that can't be done."""
+    import tempfile
+    import traceback
+
+    with contextlib.suppress(OSError):
+        descriptor, path = tempfile.mkstemp(prefix="hft-bug-", suffix=".log")      # new, and nobody else may read it
+        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write("".join(traceback.format_exception(error)))
+        return path
+    return ""
+
+
+def bug(error: BaseException) -> str:
+    """One line about a failure that is none of the user's making.
+
+    >>> bug(KeyError("x")).startswith("a bug in hft: KeyError: 'x'; its traceback is in ")
+    True
+    """
+    path = keep_traceback(error)
+    said = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"a bug in hft: {said[:200]}; " + (f"its traceback is in {path}" if path else "its traceback could not be written")

@@ -28,6 +28,8 @@ import msgspec
 
 from hft.child import Child, embedded_exchange, stdout_of_children
 from hft.config import Config, LiveOptions
+from hft.config.check import check_places
+from hft.config.objects import validated
 from hft.config.sections import MONITOR_PORT
 from hft.errors import (
     ExitCode,
@@ -57,7 +59,8 @@ def live(config: Config | None = None, options: LiveOptions | None = None) -> in
     May be called from any thread, also one that runs an event loop (a notebook's), and returns when the run is over. In the
     main thread SIGINT, SIGTERM and SIGHUP stop the run meanwhile; before it returns their handlers are what they were.
     """
-    config, options = config or Config(), options or LiveOptions()
+    config, options = validated(config or Config()), options or LiveOptions()
+    check_places(config, *([] if options.record is None else [options.record]))
     tradable(config.dialect, f"[feed] venue: {config.feed.venue}", "use binance-usdm")
     if config.monitoring.enabled and config.monitoring.port is not None:
         _free(config.monitoring.host, config.monitoring.port)

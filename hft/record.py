@@ -33,7 +33,7 @@ from hft.marketdata import build_feed, log_event, stream_of_trades
 from hft.periodic import Links
 from hft.signals import exit_code
 from hft.signals import stopping as stopping_signals
-from hft.summary import RecordSummary, as_text, counted, skipped, warn
+from hft.summary import Recorded, RecordSummary, as_text, counted, skipped, warn
 from hft.wiring import build_engine, untraded
 
 LOOK_S = 0.5
@@ -56,6 +56,8 @@ class Job:
         self.stopped_by = "duration"
         self.stopping = asyncio.Event()
         self.failure: BaseException | None = None
+        self.recorded: Recorded | None = None
+        """How the recording stood when it was closed."""
         self._links = Links()
         self._counts: Counter[str] = Counter()
 
@@ -73,6 +75,7 @@ class Job:
         summary = None
         if self.began:              # before the connections go: that we let them go is no news of the venue's
             self.recorder.close(self.clock.now())
+            self.recorded = self.recorder.result        # what the connections still bring is not of it, and nobody writes it
             summary = self._summary()
         work.cancel()
         stopping.cancel()
@@ -93,10 +96,10 @@ class Job:
 
     def check(self) -> None:
         """Raise what ended it before its time: a failure of its own, or `DamagedData` for a recording that is not whole."""
-        found = self.recorder.result
+        found = self.recorded or self.recorder.result
         if self.failure is not None:
             raise self.failure
-        if self.recorder.broken:
+        if found.failed or found.lost:
             raise DamagedData(
                 f"the recording is broken: {found.failed or f'{found.lost} entries are missing'}", where=found.path,
                 do="free the disk" if found.failed else "raise [recording] buffer_mb, or lower its level",

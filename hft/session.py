@@ -25,6 +25,7 @@ import uvloop
 from hft._core.journal import Journal
 from hft._core.page import PageError, StatePage
 from hft._core.runclock import RunClock
+from hft.alerts import Alerts
 from hft.config import misnamed
 from hft.config.secret import public
 from hft.errors import DamagedData, ExitCode, HftError, Interrupted, Terminated, TradingHalted, UsageError
@@ -38,7 +39,7 @@ from hft.job import Job
 from hft.log import close_log, get_logger, open_log
 from hft.marketdata import build_feed, log_event, stream_of_trades
 from hft.parent import Parent
-from hft.pauses import Pauses
+from hft.pauses import LoopPauses, Pauses
 from hft.periodic import Links, put_rows
 from hft.persistence.files import RunFiles, rescue_path
 from hft.persistence.rows import scales
@@ -73,6 +74,8 @@ class Session:
         self.stopping = asyncio.Event()
         self.failure: BaseException | None = None
         self.recorder: Recorder | None = None
+        self.alerts = Alerts(log, time.monotonic)
+        self.pauses_of_loop = LoopPauses(TICK_S)
         self._links = Links()
         self._played: set[str] = set()
 
@@ -183,13 +186,18 @@ class Session:
                 ("rows", self._rows()), ("duration", self._duration()),
             )
         ]
+        self.pauses_of_loop.begin()
         await self.stopping.wait()
+        self.pauses_of_loop.end()
         self.page.flag("stopping")
         self.engine.stop(self.clock.now())      # before the feed goes: a book that is let go is no resync
         self.ended_ns = self.clock.now()
+        if self.engine.held:
+            log.warning("messages were read and not handled: the journal had no room for them", messages=self.engine.held)
         for task in tasks:
             task.cancel()
         self._put_rows()
+        self._look_after_rejects(end=True)
         self.summary = self._summarise()
         p99_ns = self.summary.tick_to_trade_ns.p99
         if p99_ns > float(self.config.broker.entry_latency_ms) * 1e6:       # it is not added to what is modelled (rule 6)
@@ -237,13 +245,18 @@ class Session:
     async def _timer(self) -> None:
         while True:
             self.engine.advance(self.clock.now())
+            if longer_ns := self.pauses_of_loop.longer_ns():
+                self.page.count("longest_pause_ns", longer_ns)
             await asyncio.sleep(TICK_S)
+
+    def _look_after_rejects(self, *, end: bool = False) -> None:
+        self.alerts.look(self.engine.counters()["rejects"], end=end)
+        self.page.flag("risk_alert", self.alerts.risk)
 
     async def _housekeeping(self) -> None:
         """What is worth a look now and then: the writer's health, faults, channels, and what became of the kill switch."""
         was_killed = self.engine.killed
         trouble = None
-        waits = 0
         heard = False
         capacity = self.config.strategy.performance
         pauses = Pauses(HOUSEKEEPING_S)
@@ -251,13 +264,12 @@ class Session:
             await asyncio.sleep(HOUSEKEEPING_S)
             if lost_s := pauses.lost_s():
                 log.warning("the engine did not run: stopped, suspended, or short of processor time", seconds=round(lost_s, 1))
+            self._look_after_rejects()
+            self.pauses_of_loop.tidy()
             if missing := self.files.missing():
                 await self._halt_without(missing)
             heard = heard or self._heard_trades()
             self.page.channel(0, "persist", self.journal.capacity, self.journal.used, self.engine.journal_waits)
-            if self.engine.journal_waits != waits:
-                waits = self.engine.journal_waits
-                log.warning("input waited for the database", times=waits)
             self.page.channel(1, "order", capacity.order_channel_size, self.engine.commands_under_way)
             self.page.channel(2, "market", capacity.market_channel_size, 0)     # inline: nothing ever waits there
             if self.recorder is not None:
@@ -381,7 +393,7 @@ class Session:
     @property
     def exit_code(self) -> ExitCode:
         if self.failure is not None:
-            return getattr(self.failure, "exit_code", ExitCode.HALTED)
+            return getattr(self.failure, "exit_code", ExitCode.INTERNAL)
         if self.engine.halted or self.engine.kill_reason == "kill_bankrupt":
             return ExitCode.HALTED
         return exit_code(self.stopped_by)
@@ -435,6 +447,10 @@ def main() -> int:
     except HftError as error:
         parent.report(error=str(error))
         return int(error.exit_code)
+    except Exception as error:
+        log.error("the engine failed", exc_info=error)
+        parent.report(error=f"{type(error).__name__}: {error}; its traceback is in {path}")
+        return int(ExitCode.INTERNAL)
     finally:
         for number in (*STOPPING, *WITHOUT_MEANING):
             signal.signal(number, signal.SIG_IGN)       # the loop that heard them is gone; what the log still holds is written

@@ -97,6 +97,8 @@ class Summary(msgspec.Struct, frozen=True):
     pnl: Pnl
     tick_to_trade_ns: Latency
     tick_ns: Latency
+    longest_pause_ms: float
+    """For so long the event loop of a live run did not come round, at worst; 0 of a backtest, which has none."""
     rss_mb: float
     engine_memory_mb: float
     stopped_by: str
@@ -244,6 +246,7 @@ def summarise(
         pnl=totals(engine),
         tick_to_trade_ns=latency(engine.latency("tick_to_trade")),
         tick_ns=latency(engine.latency("tick")),
+        longest_pause_ms=round(counters["longest_pause_ns"] / 1e6, 3),
         rss_mb=round(rss_mb(), 1),
         engine_memory_mb=round(engine.memory_bytes / 1e6, 2),
         stopped_by=stopped_by,
@@ -312,6 +315,18 @@ def _market(s: Summary | RecordSummary) -> list[tuple[str, str]]:
     ]
 
 
+def _sources(of: dict[str, str]) -> str:
+    """Where the rules of each symbol are from (SEMANTICS 28).
+
+    >>> _sources({"BTCUSDT": "exchangeInfo", "ETHUSDT": "exchangeInfo", "SOLUSDT": "printed decimals"})
+    'BTCUSDT, ETHUSDT from exchangeInfo; SOLUSDT from printed decimals'
+    """
+    names: dict[str, list[str]] = {}
+    for name, source in of.items():
+        names.setdefault(source, []).append(name)
+    return "; ".join(f"{', '.join(found)} from {source}" for source, found in names.items()) or "none"
+
+
 def _traded(s: Summary) -> list[tuple[str, str]]:
     rejects = ", ".join(f"{count:,} {name}" for name, count in s.rejects.items()) or "none"
     position = ", ".join(f"{format(qty, 'f')} {name}" for name, qty in s.position.items())
@@ -320,6 +335,7 @@ def _traded(s: Summary) -> list[tuple[str, str]]:
     lines = [
         ("run", f"{s.run_id} on {s.venue}, {s.duration_s:.1f} s, stopped by {s.stopped_by}"),
         ("strategy", f"{s.strategy_kind}, named {s.strategy}"),
+        ("tick and step", _sources(s.spec_sources)),
         *_market(s),
         ("signals", f"{s.signals:,}"),
         ("orders", f"{s.orders:,}, {s.fills:,} fills; rejects: {rejects}"),
@@ -329,6 +345,7 @@ def _traded(s: Summary) -> list[tuple[str, str]]:
                 f"(funding: {s.funding})"),
         ("tick to trade", f"p50 {t.p50 / 1e3:.2f} µs, p99 {t.p99 / 1e3:.2f} µs, max {t.max / 1e3:.2f} µs, {t.count:,} orders"
                           if t.count else "no orders"),
+        *([("longest pause", f"{s.longest_pause_ms:.1f} ms")] if s.longest_pause_ms else []),
         ("memory", f"{s.rss_mb:.1f} MB, {s.engine_memory_mb:.2f} MB of it the engine's own"),
     ]
     if s.recording:

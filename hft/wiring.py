@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+from hft._core.capacity import worst_cases
 from hft._core.engine import Engine
 from hft._core.symbols import Symbols
 from hft._core.types import Spec
@@ -51,6 +52,12 @@ def engine_settings(config: Config) -> dict[str, Any]:
     }
 
 
+def journal_most(config: Config, n_symbols: int) -> int:
+    """Records of a journal in which an input finds room whatever is under way: where inputs can wait for whoever drains it."""
+    orders, commands = config.engine.max_open_orders, config.strategy.performance.order_channel_size
+    return worst_cases(n_symbols, max_open_orders=orders, order_channel_size=commands)["journal_most"]
+
+
 def tradable(dialect: str, where: str, do: str) -> None:
     """Raise `NotBuiltError` for a dialect whose symbols can be followed and recorded, and not yet traded (SEMANTICS 24)."""
     if dialect == "coinm":
@@ -74,9 +81,49 @@ def untraded(spec: Spec) -> Spec:
 def build_engine(config: Config, specs: Sequence[Spec] | Symbols, **wiring: Any) -> Engine:
     """An engine as the settings describe it; `wiring` is its page, journal and run number, where there are any.
 
-    Raises `UsageError` for symbols whose money can't be added exactly.
+    Raises `UsageError` for symbols whose money can't be added exactly, and, naming the key, for a setting that does not fit them.
     """
     try:
         return Engine(specs, fallback=messages.load, **{**engine_settings(config), **wiring})
     except ValueError as error:
-        raise UsageError(str(error), where="[strategy] symbols") from None
+        name, _, why = str(error).partition(" ")
+        where = KEYS.get(name.rstrip(":"))
+        raise UsageError(why if where else str(error), where=where or "[strategy] symbols") from None
+    except MemoryError:
+        raise UsageError(
+            "there is not enough memory for these settings", where="[engine]", do="lower the capacities, or trade fewer symbols"
+        ) from None
+
+
+KEYS = {
+    "window_ms": "[strategy.params] feature_window_ms",
+    "buffer_capacity": "[strategy.performance] buffer_capacity",
+    "imbalance_levels": "[strategy.params] imbalance_levels",
+    "depth_levels": "[strategy.params] depth_levels",
+    "threshold": "[strategy.params] imbalance_threshold",
+    "min_confidence": "[strategy.params] min_confidence",
+    "decay_ms": "[strategy.params] signal_decay_ms",
+    "holding_ms": "[strategy.params] holding_period_ms",
+    "entry_qty": "[strategy.params] order_size_fraction",
+    "max_position": "[strategy.risk_limits] max_position_size",
+    "max_order": "[strategy.risk_limits] max_order_size",
+    "max_notional": "[strategy.risk_limits] max_notional_exposure",
+    "max_orders_per_second": "[strategy.risk_limits] max_orders_per_second",
+    "max_loss": "[strategy.risk_limits] max_loss",
+    "max_drawdown": "[strategy.risk_limits] max_drawdown",
+    "capital": "[broker] initial_cash",
+    "price_collar_bps": "[strategy.risk_limits] price_collar_bps",
+    "stale_data_ms": "[strategy.risk_limits] stale_data_ms",
+    "entry_latency_ms": "[broker] entry_latency_ms",
+    "response_latency_ms": "[broker] response_latency_ms",
+    "max_feed_delay_ms": "[broker] max_feed_delay_ms",
+    "max_open_orders": "[engine] max_open_orders",
+    "order_channel_size": "[strategy.performance] order_channel_size",
+    "trade_source": "[feed] trade_source",
+    "book_window_ticks": "[engine] book_window_ticks",
+    "far_levels": "[engine] far_levels",
+    "sync_buffer_levels": "[engine] sync_buffer_levels",
+    "compare_ms": "[feed] compare_ms",
+    "journal": "[strategy.performance] persist_channel_size",
+}
+"""The setting that each of an engine's comes from."""

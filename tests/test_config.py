@@ -79,7 +79,7 @@ def test_the_design_s_file_is_the_defaults(settings_file):
 
 def test_every_key_of_the_design_s_file_is_read(settings_file):
     """Each value is changed in turn; the settings must change with it, or the key would not be honoured."""
-    other = {"params": 2, "risk_limits": 2, "performance": 200, "persistence": 150}
+    other = {"params": 2, "risk_limits": 2, "performance": 500, "persistence": 150}
     for section, value in other.items():
         for key in tomllib.loads(DESIGN)["strategy"][section]:
             changed = f'"elsewhere/{key}.db"' if key == "database_path" else (0.125 if section == "params" else value)

@@ -19,7 +19,9 @@ BTC = Spec("BTCUSDT", tick="0.1", step="0.001", min_notional="5")
 
 
 def told(engine: Engine) -> Summary:
-    return summarise(engine, run_id="x", run=1, venue="here", strategy="mine", spec_sources={}, duration_s=1, stopped_by="duration")
+    return summarise(
+        engine, run_id="x", run=1, venue="here", strategy="mine", spec_sources={}, duration_s=1, stopped_by="duration"
+    )
 
 
 def no_order(engine: Engine) -> str:

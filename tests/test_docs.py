@@ -121,3 +121,23 @@ def test_cited_rules_exist():
             cited |= {int(n) for n in re.findall(r"(?:SEMANTICS|[Rr]ule) (\d+)", path.read_text("utf-8"))}
     assert cited
     assert cited <= {int(n) for n in re.findall(r"^(\d+)\. ", (ROOT / "docs" / "semantics.md").read_text("utf-8"), flags=re.M)}
+
+
+READS = {"backtest": 0, "verify": 0, "check": 0, "convert": 0, "--capture": 1, "--config": 1, "--input": 1, "--faults": 1}
+"""Where the README's commands name a file that must be there: 0, as what follows the command, 1, as the option's value."""
+
+
+def test_what_the_readme_reads_it_has_made_before():
+    """So that each of its commands runs as it is written."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    made: set[str] = set()
+    lines = [each.partition("#")[0] for block in fences(ROOT / "README.md", "sh") for each in block.splitlines()]
+    for words in map(shlex.split, lines):
+        if not words or words[0] != "hft":
+            continue
+        for i, word in enumerate(words[:-1]):
+            if word in READS:
+                assert words[i + 1] in made, f"{' '.join(words)}: nothing makes {words[i + 1]}"
+        made |= {words[i + 1] for i, word in enumerate(words[:-1]) if word in ("--record", "record", "init")}
+        made |= {words[-1]} if words[1] == "convert" else set()
+    assert "hft backtest" in text

@@ -5,6 +5,8 @@ Python modules are read by their syntax tree, Cython ones by their `cimport` and
 
 import ast
 import re
+import subprocess
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +18,7 @@ HFT = Path(__file__).parent.parent / "hft"
 LAYERS = [
     {"_core"},
     {"errors", "version"},
-    {"config", "diagnosis", "logfile"},
+    {"alerts", "config", "diagnosis", "logfile"},
     {"log", "job", "summary", "child", "parent", "signals", "pauses"},
     {"feed", "persistence"},
     {"wiring", "periodic", "marketdata"},
@@ -30,11 +32,11 @@ LAYERS = [
 # and from rows above. What serves every stage comes first. `position` and `orders` stand before `risk`, which counts what they
 # hold.
 CORE = """
-    types status memory text atomic buffer crc32c symbols intent runclock cycles sink ring histogram
+    checks types status memory text atomic buffer crc32c elementary symbols intent runclock cycles sink ring histogram
     decode form scales
     sync
     clock
-    book far ladder ladder_check
+    book far ladder ladder_check whole
     snapshot
     features flow
     signal
@@ -42,7 +44,7 @@ CORE = """
     position
     orders
     risk
-    broker broker_state latency queue taking resting matching rescale
+    broker broker_state latency queue taking resting matching rescale capacity
     journal names
     page pagefile
     runlog
@@ -136,6 +138,26 @@ def test_a_stage_cimports_only_what_stands_above_it(path):
 def test_the_core_needs_no_numpy_header(path):
     """Views go through the buffer protocol, so that neither the build nor the engine's process needs NumPy."""
     assert not any(source.split(".")[0] == "numpy" for source, _ in statements(path))
+
+
+INEXACT = {
+    name + suffix
+    for name in (
+        "exp exp2 exp10 expm1 log log2 log10 log1p pow sin cos sincos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh "
+        "cbrt hypot erf erfc tgamma lgamma"
+    ).split()
+    for suffix in ("", "f", "l")
+}
+
+
+def test_no_compiled_module_takes_from_libm_what_machines_differ_in():
+    """Bit identity (rule 35): what IEEE 754 does not fix is `_core/elementary`'s; sqrt, floor, rint and their like are fixed."""
+    modules = sorted(HFT.rglob(f"*{sysconfig.get_config_var('EXT_SUFFIX')}"))
+    assert len(modules) == len(list(HFT.rglob("*.pyx")))
+    for module in modules:
+        needs = subprocess.run(["nm", "-D", "-u", module], check=True, capture_output=True, text=True).stdout
+        found = {line.split()[-1].partition("@")[0].lstrip("_") for line in needs.splitlines() if line.strip()}
+        assert not found & INEXACT, module.name
 
 
 def test_every_compiled_module_has_a_stub():

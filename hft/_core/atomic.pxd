@@ -28,6 +28,10 @@ cdef extern from *:
 
     static inline void hft_fence_release(void) { __atomic_thread_fence(__ATOMIC_RELEASE); }
 
+    /* Any number of writers, each with bits of its own. */
+    static inline void hft_or_release(uint64_t *p, uint64_t bits) { __atomic_fetch_or(p, bits, __ATOMIC_RELEASE); }
+    static inline void hft_and_release(uint64_t *p, uint64_t bits) { __atomic_fetch_and(p, bits, __ATOMIC_RELEASE); }
+
     /* One writer: a load and a store, not a locked instruction. */
     static inline void hft_add_relaxed(uint64_t *p, uint64_t n) { hft_store_relaxed(p, hft_load_relaxed(p) + n); }
 
@@ -62,6 +66,8 @@ cdef extern from *:
     uint64_t load_fenced "hft_load_fenced"(const uint64_t* p) noexcept nogil
     void store_relaxed "hft_store_relaxed"(uint64_t* p, uint64_t v) noexcept nogil
     void store_release "hft_store_release"(uint64_t* p, uint64_t v) noexcept nogil
+    void or_release "hft_or_release"(uint64_t* p, uint64_t bits) noexcept nogil
+    void and_release "hft_and_release"(uint64_t* p, uint64_t bits) noexcept nogil
     void add_relaxed "hft_add_relaxed"(uint64_t* p, uint64_t n) noexcept nogil
     void fence_release "hft_fence_release"() noexcept nogil
     void words_store "hft_words_store"(void* to, const void* words, size_t n) noexcept nogil

@@ -4,6 +4,9 @@
 #   overlay  the newest bookTicker with an update id above the base's
 #   view     bids above the overlay's bid are 0, at it stands its quantity, below it the base; asks mirrored
 #
+# A price without a level is empty, or unknown: one beyond the worst level of a whole book that was cut (`edge`), and one whose
+# level was taken out because a newer one of the other side crossed it (`hole`; rules 7b, 7c).
+#
 # Everything downstream reads the view, after a whole message. Prices are ticks, quantities quanta, a side is BID or ASK.
 # Reads are constant-time where they say so: the touch, and sums over the first levels, come from a list that each message
 # brings up to date (see `ladder`).
@@ -33,7 +36,18 @@ cdef struct Book:
     int64_t dropped             # levels beyond capacity, both sides, ever
     int64_t side_at[2]          # byte offsets of the ladders from this struct
     int64_t bytes
-    int64_t reserved[2]
+    int64_t edge[2]             # by side: the worst key that a whole book knows; EDGE_NONE: no whole book
+    int64_t hole[2]             # keys up to this one are unknown unless there is a level; KEY_FIRST: none are
+    int64_t reserved[6]
+
+
+cdef extern from *:
+    """
+    #define HFT_EDGE_NONE INT64_MAX             /* what lies beyond the last level is judged by the levels alone */
+    #define HFT_EDGE_ALL (INT64_MAX - 1)        /* a whole book that was not cut: every price is known */
+    """
+    const int64_t EDGE_NONE "HFT_EDGE_NONE"
+    const int64_t EDGE_ALL "HFT_EDGE_ALL"
 
 
 cdef inline size_t book_size(const BookParams* p) noexcept nogil:
@@ -51,12 +65,16 @@ cdef inline void book_init(Book* b, const BookParams* p) noexcept nogil:
     b.bytes = book_size(p)
     ladder_init(book_side(b, BID), -1, p.window_ticks, p.far_levels)
     ladder_init(book_side(b, ASK), 0, p.window_ticks, p.far_levels)
+    b.edge[0] = b.edge[1] = EDGE_NONE
+    b.hole[0] = b.hole[1] = KEY_FIRST
 
 
 cdef inline void book_clear(Book* b) noexcept nogil:
     """Drop base and overlay; the count of dropped levels stays."""
     b.base_id = 0
     b.overlay_id = 0
+    b.edge[0] = b.edge[1] = EDGE_NONE
+    b.hole[0] = b.hole[1] = KEY_FIRST
     ladder_clear(book_side(b, BID))
     ladder_clear(book_side(b, ASK))
 
@@ -74,6 +92,27 @@ cdef inline void _debug_check(const Book* b) noexcept nogil:
 
 # ---- writes ----------------------------------------------------------------------------------------------------------
 
+cdef inline bint book_crossed(const Book* b) noexcept nogil:
+    """The base's best bid is at or above its best ask."""
+    cdef int64_t bid = ladder_best(book_side(b, BID)), ask = ladder_best(book_side(b, ASK))
+    return bid != KEY_NONE and ask != KEY_NONE and ~bid >= ask
+
+
+cdef inline void _settled(Book* b, int64_t id) noexcept nogil:
+    """The levels of a message are in place."""
+    cdef Ladder* bids = book_side(b, BID)
+    cdef Ladder* asks = book_side(b, ASK)
+    b.base_id = id
+    ladder_settle(bids)
+    ladder_settle(asks)
+    if b.overlay_id and b.base_id >= b.overlay_id:
+        b.overlay_id = 0
+        ladder_veil(bids, KEY_FIRST, 0)
+        ladder_veil(asks, KEY_FIRST, 0)
+    b.dropped = bids.far.dropped + asks.far.dropped
+    _debug_check(b)
+
+
 cdef inline int book_apply(Book* b, const Message* m, const Level* levels) noexcept nogil:
     """A depth message, or a snapshot after book_clear: absolute quantities, bids first; of a price told twice the last holds.
 
@@ -87,18 +126,8 @@ cdef inline int book_apply(Book* b, const Message* m, const Level* levels) noexc
     levels += m.n_bids
     for i in range(m.n_asks):
         ladder_set(asks, levels[i].price, levels[i].qty)
-    b.base_id = m.last_id
-    ladder_settle(bids)
-    ladder_settle(asks)
-    if b.overlay_id and b.base_id >= b.overlay_id:
-        b.overlay_id = 0
-        ladder_veil(bids, KEY_FIRST, 0)
-        ladder_veil(asks, KEY_FIRST, 0)
-    b.dropped = bids.far.dropped + asks.far.dropped
-    _debug_check(b)
-    if ladder_best(bids) != KEY_NONE and ladder_best(asks) != KEY_NONE and ~ladder_best(bids) >= ladder_best(asks):
-        return CROSSED_BOOK
-    return OK
+    _settled(b, m.last_id)
+    return CROSSED_BOOK if book_crossed(b) else OK
 
 
 cdef inline int book_ticker(Book* b, const Message* m) noexcept nogil:
@@ -117,6 +146,20 @@ cdef inline int book_ticker(Book* b, const Message* m) noexcept nogil:
                 m.ask_qty if m.ask_price != NO_PRICE else 0)
     _debug_check(b)
     return OK
+
+
+# ---- whole books, and what crosses (out of line: see `whole`) ----------------------------------------------------------
+
+cdef inline bint book_known(const Book* b, int side, int64_t price) noexcept nogil:
+    """Whether N(p) is known: where it is not, that there is no level says nothing (rule 7c)."""
+    cdef const Ladder* l = book_side(b, side)
+    cdef int64_t key = price ^ l.flip
+    return b.hole[side] < key <= b.edge[side] or key <= l.veil or ladder_qty(l, key) != 0
+
+
+cdef inline bint book_tells_all(const Book* b, int side) noexcept nogil:
+    """A whole book says of every price whether it knows it; else a price beyond the last level is taken as unknown."""
+    return b.edge[side] != EDGE_NONE
 
 
 # ---- the view --------------------------------------------------------------------------------------------------------
@@ -240,6 +283,7 @@ cdef inline uint64_t book_hash(const Book* b) noexcept nogil:
     for side in range(2):
         l = book_side(b, side)
         h = _mix(_mix(h, l.veil), l.veil_qty)
+        h = _mix(_mix(h, b.edge[side]), b.hole[side])
         key = ladder_after(l, KEY_FIRST)
         while key != KEY_NONE:
             h = _mix(_mix(h, key), ladder_qty(l, key))
@@ -253,6 +297,7 @@ cdef class OrderBook:
     cdef Book* book
     cdef object owner
     cdef readonly Spec spec
+    cdef int64_t longest        # levels a side of the longest whole book
 
     @staticmethod
     cdef OrderBook wrap(Book* book, Spec spec, object owner)

@@ -7,7 +7,8 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.string cimport memset
 
 from hft._core.memory cimport hft_alloc, hft_free
-from hft._core.types cimport MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER
+from hft._core.types cimport MSG_BOOK, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER
+from hft._core.whole cimport whole_read, whole_take, whole_uncross
 from hft._core.ladder cimport MAX_WINDOW, MIN_WINDOW
 from hft._core.ladder_check cimport (
     LADDER_FAR_ORDER, LADDER_FAR_ROOM, LADDER_HIDDEN, LADDER_LIST, LADDER_LIST_SHORT, LADDER_SLOT, LADDER_SUMMARY,
@@ -29,7 +30,9 @@ FAULTS = {
 LIMIT = 10**18
 SIDES = {"bid": BID, "ask": ASK}
 
-assert sizeof(Book) == 64 and sizeof(Ladder) % 8 == 0
+from hft._core.checks import power_of_two, whole
+
+assert sizeof(Book) == 128 and sizeof(Ladder) % 8 == 0
 
 
 class PriceLevel(NamedTuple):
@@ -46,13 +49,30 @@ cdef int64_t _number(value, int64_t least, what, told) except -1:
     return value
 
 
-cdef int _load(OrderBook self, bids, asks, int64_t update_id, int kind) except -1:
+cdef int _applied(OrderBook self, const Message* m, const Level* levels, int64_t* gone) except -1:
+    """As its kind says; where `gone` is given, what a newer level crosses goes, and is counted there."""
+    cdef OrderBook aside
+    cdef int code
+    if m.kind == MSG_BOOK:
+        aside = OrderBook(self.spec, window_ticks=256)
+        code = whole_read(aside.book, m, levels)
+        if code == OK:
+            whole_take(self.book, aside.book, m, &self.longest)
+        return code
+    code = book_apply(self.book, m, levels)
+    if code == CROSSED_BOOK and gone != NULL:
+        return whole_uncross(self.book, m, levels, gone)
+    return code
+
+
+cdef int _load(OrderBook self, bids, asks, int64_t update_id, int kind, int64_t most=0, int64_t* gone=NULL) except -1:
     """All of a message's levels, or none."""
     bids, asks = list(bids), list(asks)
     cdef Message m
     memset(&m, 0, sizeof(Message))
     m.kind = kind
     m.last_id = update_id
+    m.first_id = most
     m.n_bids = len(bids)
     m.n_asks = len(asks)
     cdef Level* levels = <Level*>PyMem_Malloc((len(bids) + len(asks) + 1) * sizeof(Level))
@@ -66,7 +86,7 @@ cdef int _load(OrderBook self, bids, asks, int64_t update_id, int kind) except -
             i += 1
         if kind == MSG_SNAPSHOT:
             book_clear(self.book)
-        return book_apply(self.book, &m, levels)
+        return _applied(self, &m, levels, gone)
     finally:
         PyMem_Free(levels)
 
@@ -145,16 +165,12 @@ cdef class OrderBook:
     def __cinit__(self):
         self.book = NULL
 
-    def __init__(self, Spec spec not None, *, int window_ticks=65536, int far_levels=8192):
-        if window_ticks < MIN_WINDOW or window_ticks > MAX_WINDOW or window_ticks & (window_ticks - 1):
-            raise ValueError(f"window_ticks {window_ticks} must be a power of two from {MIN_WINDOW} to {MAX_WINDOW}")
-        if far_levels < 2 or far_levels > 1 << 24:
-            raise ValueError(f"far_levels {far_levels} must be from 2 to {1 << 24}")
+    def __init__(self, Spec spec not None, *, window_ticks=65536, far_levels=8192):
         if self.book != NULL:
             raise RuntimeError("an OrderBook is initialised once")
         cdef BookParams params
-        params.window_ticks = window_ticks
-        params.far_levels = far_levels
+        params.window_ticks = power_of_two("window_ticks", window_ticks, MIN_WINDOW, MAX_WINDOW)
+        params.far_levels = whole("far_levels", far_levels, 2, 1 << 24)
         self.book = <Book*>hft_alloc(book_size(&params))
         if self.book == NULL:
             raise MemoryError
@@ -187,6 +203,24 @@ cdef class OrderBook:
         number off the tick or quantum, or not positive; nothing is applied then.
         """
         return _load(self, bids, asks, update_id, MSG_DEPTH)
+
+    def apply_newest(self, bids, asks, int64_t update_id) -> tuple:
+        """As `apply`; where the book crosses, the levels go that a newer one of the other side crosses, and are unknown from
+        there on (rule 7b). Returns how many, and whose newer level it was: 0 nobody's, 1 a bid, 2 an ask, 3 both sides'."""
+        cdef int64_t gone = 0
+        cdef int newer = _load(self, bids, asks, update_id, MSG_DEPTH, 0, &gone)
+        return gone, newer
+
+    def whole(self, bids, asks, int64_t update_id, int64_t levels=0) -> int:
+        """A whole book takes the place of the last one (rule 7c); `levels` a side at the most, 0 where that is not known.
+
+        Returns 0, or the code of CROSSED_BOOK for one that crosses itself: nothing changes then.
+        """
+        return _load(self, bids, asks, update_id, MSG_BOOK, levels)
+
+    def known(self, side, price) -> bool:
+        """Whether the quantity at a price is known: where it is not, that there is none says nothing (rule 7c)."""
+        return book_known(self.book, SIDES[side], self.spec.ticks(price))
 
     def apply_ticks(self, levels, Py_ssize_t n_bids, int64_t update_id) -> int:
         """`apply` for integers: a buffer of int64 (`array('q')`, a NumPy array) holding ticks and quanta by turns.

@@ -42,7 +42,7 @@ cdef inline int64_t broker_due(Broker* b, int32_t symbol, int64_t sent_ns) noexc
 
 
 cdef inline int64_t broker_told(Broker* b, int32_t symbol, int64_t exch_ns, int64_t now) noexcept nogil:
-    """When the strategy hears of what happened at `exch_ns` (rule 5)."""
+    """When the strategy hears of the next report, of what happened at `exch_ns` (rule 5). Once a report, in their order."""
     return latency_told(&broker_symbol(b, symbol).latency, exch_ns, now)
 
 
@@ -134,7 +134,7 @@ cdef inline void broker_new(Broker* b, BrokerSymbol* s, const SymbolSpec* spec, 
     cdef int64_t reachable = 0
     cdef int64_t leaves = c.qty
     cdef int reason
-    if s.synced:                # a book that is not in sync offers nothing
+    if s.synced and s.quoted:   # a book that is not in sync, or has an empty side, offers nothing (rules 7a, 13)
         reachable = take_plan(&s.used, book, opposite, c.price, 1 if c.tif == GTX else spec.lot, want, plan, &n)
     reason = broker_refusal(s, spec, c, want, reachable)
     if reason != OK:
@@ -144,7 +144,7 @@ cdef inline void broker_new(Broker* b, BrokerSymbol* s, const SymbolSpec* spec, 
     if c.tif == FOK and reachable < c.qty:
         broker_report(b, s, REPORT_EXPIRED, VENUE_FOK, c.order_id, c.side, c.qty, c.due_ns)
         return
-    take_commit(&s.used, book, opposite, plan, n)
+    take_commit(&s.used, opposite, plan, n)
     for i in range(n):
         leaves -= plan[i].qty
         broker_fill(b, s, spec, c.order_id, c.side, plan[i].price, plan[i].qty, leaves, False, c.due_ns)

@@ -19,6 +19,7 @@ from hft._core.types cimport (
 )
 
 from hft._core.status import NAMES
+from hft._core.checks import DAY_MS, above, choice, nanoseconds, whole
 
 QUEUE_MODELS = {
     "risk_averse": RISK_AVERSE, "log": PROB_LOG, "log2": PROB_LOG2, "power": PROB_POWER, "power2": PROB_POWER2,
@@ -30,13 +31,12 @@ REPORT_NAMES = {
     REPORT_ACCEPTED: "accepted", REPORT_FILL: "fill", REPORT_CANCELED: "canceled", REPORT_REJECTED: "rejected",
     REPORT_EXPIRED: "expired", REPORT_CANCEL_REJECTED: "cancel_rejected",
 }
-MS = 1_000_000
 
 assert sizeof(RestingOrder) == 64 and sizeof(QueuePosition) == 16 and sizeof(LedgerEntry) == 24
-assert sizeof(UsedLevel) == 32 and sizeof(Used) == 16 + USED_LEVELS * sizeof(UsedLevel)
+assert sizeof(UsedLevel) == 24 and sizeof(Used) == 16 + USED_LEVELS * sizeof(UsedLevel)
 assert sizeof(Ledger) == 16 + LEDGER_ENTRIES * sizeof(LedgerEntry) and sizeof(OwnLevel) == 64 + 2 * sizeof(Ledger)
 assert sizeof(Resting) == 64 and sizeof(BrokerParams) == 48 and sizeof(Broker) == 48 + 7 * 8 + 4 * 4
-assert sizeof(BrokerSymbol) == 32 + 24 + 7 * 8 + 8 * 4 + sizeof(Used)
+assert sizeof(BrokerSymbol) == 40 + 24 + 8 * 8 + 8 * 4 + sizeof(Used)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,29 +122,18 @@ cdef class PaperBroker:
     """
 
     def __init__(self, Spec spec not None, OrderBook book not None, *, entry_latency_ms=20, response_latency_ms=5,
-                 max_feed_delay_ms=50, queue_model="risk_averse", queue_exponent=3.0, int max_orders=64, int max_commands=1000):
+                 max_feed_delay_ms=50, queue_model="risk_averse", queue_exponent=3.0, max_orders=64, max_commands=1000):
         if self.broker != NULL:
             raise RuntimeError("a PaperBroker is initialised once")
-        for name, value in (("entry_latency_ms", entry_latency_ms), ("response_latency_ms", response_latency_ms),
-                            ("max_feed_delay_ms", max_feed_delay_ms)):
-            if not 0 <= value <= 86_400_000:
-                raise ValueError(f"{name} {value} must be from 0 to a day")
-        if queue_model not in QUEUE_MODELS:
-            raise ValueError(f"queue_model {queue_model!r} must be one of {', '.join(QUEUE_MODELS)}")
-        if not 0 < queue_exponent < 100:
-            raise ValueError(f"queue_exponent {queue_exponent} must be above 0 and below 100")
-        for name, value in (("max_orders", max_orders), ("max_commands", max_commands)):
-            if not 1 <= value <= 65_536:
-                raise ValueError(f"{name} {value} must be from 1 to 65536")
         cdef BrokerParams params
-        params.entry_latency_ns = round(entry_latency_ms * MS)
-        params.response_latency_ns = round(response_latency_ms * MS)
-        params.max_feed_delay_ns = round(max_feed_delay_ms * MS)
-        params.queue_kind = QUEUE_MODELS[queue_model]
-        params.queue_exponent = queue_exponent
+        params.entry_latency_ns = nanoseconds("entry_latency_ms", entry_latency_ms, 0, DAY_MS)
+        params.response_latency_ns = nanoseconds("response_latency_ms", response_latency_ms, 0, DAY_MS)
+        params.max_feed_delay_ns = nanoseconds("max_feed_delay_ms", max_feed_delay_ms, 0, DAY_MS)
+        params.queue_kind = QUEUE_MODELS[choice("queue_model", queue_model, QUEUE_MODELS)]
+        params.queue_exponent = float(above("queue_exponent", queue_exponent, 100))
         params.symbols = 1
-        params.max_orders = max_orders
-        params.max_commands = max_commands
+        params.max_orders = whole("max_orders", max_orders, 1, 65_536)
+        params.max_commands = whole("max_commands", max_commands, 1, 65_536)
         self.broker = <Broker*>hft_alloc(broker_size(&params))
         if self.broker == NULL:
             raise MemoryError
@@ -264,8 +253,8 @@ cdef class PaperBroker:
         broker_on_trade(self.broker, &self.spec.c, &m, v_ns)
         return out + self._drain(v_ns)
 
-    def book_changed(self, int64_t v_ns, *, int64_t venue_ns=0) -> list:
-        """The book was changed by one whole message, stamped as in `trade`.
+    def book_changed(self, int64_t v_ns, *, int64_t venue_ns=0, bint crossed=False) -> list:
+        """The book was changed by one whole message, stamped as in `trade`; `crossed`: the message crossed it (rule 7b).
 
         RuntimeError: a command was due before that; `arrivals` comes before the book is changed.
         """
@@ -276,7 +265,7 @@ cdef class PaperBroker:
         memset(&m, 0, sizeof(Message))
         m.kind = MSG_DEPTH
         m.venue_ns = venue_ns
-        broker_on_book(self.broker, &self.spec.c, self.book.book, &m, v_ns)
+        broker_on_book(self.broker, &self.spec.c, self.book.book, &m, v_ns, crossed)
         return self._drain(v_ns)
 
     def desync(self) -> None:
@@ -402,7 +391,7 @@ cdef class PaperBroker:
         return self.spec.qty(front) if front != FRONT_UNKNOWN else None
 
     def used(self, str side, price):
-        """What own takers used up at a price of side ``"bid"`` or ``"ask"``, not yet shown anew."""
+        """How much of what a price of side ``"bid"`` or ``"ask"`` shows own takers used up (rule 9)."""
         cdef UsedLevel* e = used_find(&broker_symbol(self.broker, 0).used, {"bid": BID, "ask": ASK}[side], self.spec.ticks(price))
         return self.spec.qty(e.used if e != NULL else 0)
 

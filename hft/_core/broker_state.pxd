@@ -4,7 +4,8 @@
 
 from libc.stdint cimport int32_t, int64_t
 
-from hft._core.book cimport Book, book_best, book_next, book_qty
+from hft._core.book cimport Book, book_best, book_known, book_next, book_qty, book_tells_all
+from hft._core.capacity cimport capacity_of
 from hft._core.latency cimport Latency
 from hft._core.memory cimport align64
 from hft._core.queue cimport FRONT_UNKNOWN, QueueModel
@@ -13,7 +14,7 @@ from hft._core.resting cimport (
     resting_size,
 )
 from hft._core.status cimport FAULT_REPORTS_FULL, VENUE_REDUCE_ONLY
-from hft._core.taking cimport TAKE_LEVELS, Used, fill_fee
+from hft._core.taking cimport Used, fill_fee
 from hft._core.types cimport (
     LIMIT, NO_PRICE, REDUCE_ONLY, REPORT_EXPIRED, REPORT_FILL, TRUST_SUSPECT, TRUST_SYNCED, Command, Report, SymbolSpec, pow10,
 )
@@ -36,6 +37,7 @@ cdef struct BrokerSymbol:
     int64_t last_trade_id
     int64_t last_agg_id
     int64_t agg_until_ns        # stamp up to which aggTrades told the volume
+    int64_t suspect_until       # the book crossed; fills made before this time say so
     int64_t commands_at         # byte offsets from this header
     int64_t resting_at
     int32_t command_head
@@ -70,8 +72,7 @@ cdef inline size_t broker_symbol_stride(const BrokerParams* p) noexcept nogil:
 
 
 cdef inline int32_t broker_report_capacity(const BrokerParams* p) noexcept nogil:
-    """An event can fill and expire every resting order; an arrival adds its own reports to an expiry of each."""
-    return 2 * p.max_orders + TAKE_LEVELS + 8
+    return <int32_t>capacity_of(p.symbols, p.max_orders, p.max_commands).event_reports
 
 
 cdef inline size_t broker_size(const BrokerParams* p) noexcept nogil:
@@ -148,7 +149,7 @@ cdef inline Report* broker_report(Broker* b, const BrokerSymbol* s, int kind, in
     r.reason = reason
     r.side = side
     r.maker = 0
-    r.trust = TRUST_SYNCED if s.synced and s.quoted else TRUST_SUSPECT
+    r.trust = TRUST_SYNCED if s.synced and s.quoted and exch_ns >= s.suspect_until else TRUST_SUSPECT
     r.fee_in_base = 0
     return r
 
@@ -183,10 +184,10 @@ cdef inline void broker_drop(BrokerSymbol* s, int32_t slot) noexcept nogil:
 
 cdef inline void broker_fill_resting(Broker* b, BrokerSymbol* s, const SymbolSpec* spec, int32_t slot, int64_t qty,
                                      int64_t exch_ns) noexcept nogil:
-    """A resting order fills at its own price."""
+    """A resting order fills at its own price: never before it took effect, also where `exch_ns` is an older stamp (rule 5)."""
     cdef RestingOrder* order = resting_order(broker_resting(s), slot)
     order.leaves -= qty
-    broker_fill(b, s, spec, order.order_id, order.side, order.price, qty, order.leaves, True, exch_ns)
+    broker_fill(b, s, spec, order.order_id, order.side, order.price, qty, order.leaves, True, max(exch_ns, order.arrived_ns))
     if order.leaves == 0:
         broker_drop(s, slot)
 
@@ -208,7 +209,8 @@ cdef inline void broker_sweep(Broker* b, BrokerSymbol* s, int64_t exch_ns) noexc
                 order = resting_order(r, slot)
                 next = order.next
                 if order.flags & REDUCE_ONLY and broker_room(s, order.side, order.flags, order.leaves) == 0:
-                    broker_report(b, s, REPORT_EXPIRED, VENUE_REDUCE_ONLY, order.order_id, order.side, order.leaves, exch_ns)
+                    broker_report(b, s, REPORT_EXPIRED, VENUE_REDUCE_ONLY, order.order_id, order.side, order.leaves,
+                                  max(exch_ns, order.arrived_ns))
                     broker_drop(s, slot)
                 slot = next
             if r.levels[own] == levels:     # else the level is gone, and the next one stands in its place
@@ -225,6 +227,10 @@ cdef inline int64_t broker_front(const Book* book, int own, int64_t price) noexc
     """Rule 14: what stands before a newcomer. 0 inside the spread; unknown where no level as far out is known."""
     cdef int64_t ahead = book_qty(book, own, price)
     cdef int64_t best = book_best(book, own)
-    if ahead > 0 or best == NO_PRICE or better(own, price, best) or book_next(book, own, price) != NO_PRICE:
+    if ahead == 0 and not book_known(book, own, price):
+        return FRONT_UNKNOWN
+    if ahead > 0 or book_tells_all(book, own) or best == NO_PRICE or better(own, price, best):
+        return ahead
+    if book_next(book, own, price) != NO_PRICE:
         return ahead
     return FRONT_UNKNOWN

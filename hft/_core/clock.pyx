@@ -6,19 +6,25 @@ from hft._core.memory cimport hft_alloc, hft_free
 cdef class VenueClock:
     """When an event would have arrived without the jitter of its way: v = x + θ (SEMANTICS 2), for one symbol.
 
-    θ is the least difference between receive time and the venue's stamp over ten minutes. It falls at once, and rises
-    only when the old minimum has left the window and everything of at least ten seconds was above it: a stall of the
-    connection is not a step of the clock.
+    θ is the least difference between receive time and the venue's stamp over ten minutes. It follows a fall of up to 50 ms at
+    once. A larger one, and the first of all, is believed when five stamps that came in two reads or more agree within 50 ms.
+    It rises only when the old minimum has left the window and everything of at least ten seconds was above it, since a stall
+    of the connection is not a step of the clock; where all of ten seconds lay more than a second above it, the clock was
+    set, and the window forgets what was lower.
 
     >>> clock = VenueClock()
-    >>> clock.observe(1_000_000_000, 990_000_000)           # 10 ms on the way
-    1000000000
+    >>> for n in range(5):                                  # 10 ms on the way
+    ...     v = clock.observe(1_000_000_000 + n, 990_000_000 + n)
     >>> clock.observe(1_500_000_000, 1_450_000_000)         # 50 ms: 40 of them are delay
     1460000000
     >>> clock.theta, clock.now
     (10000000, 1460000000)
     >>> clock.observe(1_600_000_000, 0)                     # no stamp
     1460000000
+    >>> clock.observe(1_700_000_000, 9_000_000_000)         # a stamp in the future moves nothing
+    1460000000
+    >>> clock.outliers
+    1
     """
 
     def __cinit__(self):
@@ -39,6 +45,11 @@ cdef class VenueClock:
     def theta(self) -> int:
         """θ in ns: the clocks' offset and the least delay together."""
         return self.c.theta
+
+    @property
+    def outliers(self) -> int:
+        """Stamps that no other agreed with: their events have the v of the stamp before."""
+        return self.c.outliers
 
     @property
     def now(self) -> int:

@@ -57,6 +57,16 @@ class Decoder:
         stamp: int = 0,
         recv_ns: int = 0,
     ) -> int: ...
+    def load_book(
+        self,
+        symbol: str,
+        update_id: int,
+        bids: Sequence[tuple[str, str]],
+        asks: Sequence[tuple[str, str]],
+        levels: int = 0,
+        stamp: int = 0,
+        recv_ns: int = 0,
+    ) -> int: ...
     def load_ticker(
         self,
         symbol: str,

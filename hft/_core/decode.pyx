@@ -8,7 +8,8 @@ from hft._core.memory cimport hft_alloc, hft_free
 from hft._core.status cimport BAD_SHAPE, UNKNOWN_SYMBOL
 from hft._core.types cimport MSG_SNAPSHOT, Spec
 
-KINDS = {MSG_DEPTH: "depth", MSG_TICKER: "ticker", MSG_TRADE: "trade", MSG_AGG_TRADE: "agg_trade", MSG_SNAPSHOT: "snapshot"}
+KINDS = {MSG_DEPTH: "depth", MSG_TICKER: "ticker", MSG_TRADE: "trade", MSG_AGG_TRADE: "agg_trade", MSG_SNAPSHOT: "snapshot",
+         MSG_BOOK: "book"}
 LARGEST_FRAME = MAX_FRAME
 LARGEST_ID = 10**18 - 1
 
@@ -219,6 +220,18 @@ cdef class Decoder:
         if code == OK:
             code = _levels_of(self.d, bids, asks)
         return _end(self.d, code, MSG_SNAPSHOT)
+
+    def load_book(self, str symbol not None, update_id, bids, asks, int levels=0, stamp=0, recv_ns=0) -> int:
+        """A whole book of a stream of them; `levels` a side at the most, 0 where that is not known. The rest as for
+        `load_depth`."""
+        cdef int code = _begin(self.d, symbol, stamp, recv_ns)
+        if code == OK:
+            code = _id(update_id, &self.d.message.last_id)
+        if code == OK:
+            code = _levels_of(self.d, bids, asks)
+        self.d.message.first_id = levels
+        self.d.message.flags = BOOK_STREAM
+        return _end(self.d, code, MSG_BOOK)
 
     def load_ticker(self, str symbol not None, update_id, bid, bid_qty, ask, ask_qty, stamp=0, recv_ns=0) -> int:
         """A bookTicker; a side that is empty has price and quantity 0. `stamp` 0 where it has none (spot)."""

@@ -69,6 +69,15 @@ cdef inline bint delivery_rescale(Delivery* d, int32_t symbol, int64_t price_fac
     return fits
 
 
+cdef inline int64_t delivery_count(const Delivery* d) noexcept nogil:
+    """Reports under way."""
+    return d.tail - d.head
+
+
+cdef inline bint delivery_full(const Delivery* d) noexcept nogil:
+    return d.tail - d.head == d.capacity
+
+
 cdef inline int64_t delivery_next_due(Delivery* d) noexcept nogil:
     """When the next report is to be told; INT64_MAX when none is under way."""
     return INT64_MAX if d.head == d.tail else delivery_slot(d, d.head).due_ns

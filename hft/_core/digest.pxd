@@ -1,4 +1,5 @@
-# The digest of a symbol's state: two runs that differ in one differ in the other. Read between inputs, never on the path.
+# The digest of the most of a symbol's state, SEMANTICS 34 says of what: two runs that differ in that differ here. It walks
+# every level of the book, so it is read between inputs and at snapshot intervals, never on the path.
 
 from libc.stdint cimport int32_t, uint64_t
 

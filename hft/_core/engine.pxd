@@ -10,32 +10,38 @@
 # in order of `now`; an input with an earlier one counts as simultaneous with the newest.
 #
 # What is not told by an input of its own, a full journal and a request for the kill switch through the state page, is looked
-# at once at the start of each input and counts, and is logged, as an input before it. So the run log has everything: the same
-# log gives the same orders and the same state.
+# at once at the start of each input and counts, and is logged, as an input before it; the journal even before what
+# is due by then. So the run log has everything: the same log gives the same orders and the same state.
+#
+# Backpressure: a message is taken only where the journal has room for all that it may cause. Where it has not, messages are held
+# in order (`Engine.held`), and the feed stops reading. Timers and the kill switch go on: there is room for what they cause.
 
 from hft._core.book cimport Book
+from hft._core.capacity cimport Capacity, capacity_message, capacity_orders
 from hft._core.cycles cimport cycles_now
 from hft._core.decode cimport DecoderState, decode_frame, decoder_levels, decoder_message
-from hft._core.delivery cimport INT64_MAX
+from hft._core.delivery cimport INT64_MAX, delivery_count
 from hft._core.histogram cimport histogram_add
+from hft._core.journal cimport journal_room
 from hft._core.lane cimport (
-    Lane, lane_act, lane_advance, lane_arrivals, lane_cancel_all, lane_deliver, lane_match, lane_positions, lane_risk,
+    Lane, lane_act, lane_advance, lane_arrivals, lane_cancel_all, lane_deliver, lane_delivery, lane_fail, lane_match, lane_orders,
+    lane_positions, lane_risk,
 )
 from hft._core.market cimport (
     FX_LOST, Market, market_apply, market_begin, market_clock, market_connected, market_disconnected, market_evaluate, market_publish,
     market_resync, market_sync,
 )
-from hft._core.outlet cimport Outlet, outlet_count, outlet_kill, outlet_room
+from hft._core.outlet cimport Outlet, outlet_count, outlet_kill
 from hft._core.page cimport (
-    HIST_FEATURES, HIST_TICK, HIST_TICK_TO_TRADE, page_flag, page_histogram, page_kill_poll, page_kill_set, page_market,
-    PAGE_HALTED,
+    HIST_FEATURES, HIST_TICK, HIST_TICK_TO_TRADE, page_flag, page_histogram, page_kill_poll, page_kill_request, page_kill_set,
+    page_market, PAGE_HALTED, StatePage,
 )
 from hft._core.risk cimport HALT_JOURNAL, HALT_KILL, HALT_STOPPING, risk_bankrupt, risk_halt
 from hft._core.runlog cimport (
     LOG_CONNECT, LOG_DISCONNECT, LOG_FRAME, LOG_JOURNAL_FULL, LOG_KILL, LOG_RESYNC, LOG_STOP, RunLogState, runlog_push,
 )
 from hft._core.sink cimport FRAME_ATTENTION, FRAME_HANDLED, FRAME_NEEDS_PYTHON, FrameSink
-from hft._core.status cimport DECODE_FALLBACK, KILL_BANKRUPT, KILL_FAULT, KILL_REQUEST, OK
+from hft._core.status cimport CLOCK_OUTLIER, DECODE_FALLBACK, KILL_BANKRUPT, KILL_FAULT, KILL_REQUEST, OK
 from hft._core.symbols cimport Symbols
 from hft._core.types cimport Level, Message, int32_t, int64_t, likely, uint64_t, unlikely
 
@@ -53,8 +59,8 @@ cdef struct EngineState:
     int64_t attention           # 1: Python is to look: a snapshot is wanted, or trading halted
     double ns_per_cycle
     int64_t processed           # messages, of every kind and outcome
-    int64_t hard_reserve        # below this much journal room, inputs wait
-    int64_t has_writer          # 0: nobody drains the journal; it is overwritten
+    int64_t new_orders          # that one input can send at most (`capacity`)
+    int64_t held                # messages that wait, in Python's hands, until the journal has room for what they may cause
     int64_t faulted             # 1: the lane's fault was told
     int64_t journal_full        # 1: new orders are refused until the writer has made room
     int64_t replayed            # 1: journal_full and the kill switch come as inputs, as they are in a run log
@@ -76,7 +82,7 @@ cdef inline void engine_kill(EngineState* e, bint on, int reason, int64_t now) n
     e.attention = 1
     risk_halt(lane_risk(e.lane), HALT_KILL, on)
     page_kill_set(e.out.page, on, reason, now)
-    outlet_kill(&e.out, on, reason, now)
+    lane_fail(e.lane, outlet_kill(&e.out, on, reason, now))
     if on:
         lane_cancel_all(e.lane, &e.out, now)
 
@@ -124,18 +130,41 @@ cdef inline void engine_journal_full(EngineState* e, bint full) noexcept nogil:
     risk_halt(lane_risk(e.lane), HALT_JOURNAL, full)
 
 
-cdef inline void engine_look(EngineState* e, int64_t given) noexcept nogil:
-    """At what nobody tells: journal room, and the kill switch on the state page. A change is an input of its own."""
-    cdef bint full = not outlet_room(&e.out)
-    cdef int request
+cdef inline int64_t engine_wants(const EngineState* e) noexcept nogil:
+    """Records that the next input may cause, new orders among it."""
+    return capacity_orders(lane_orders(e.lane).open, delivery_count(lane_delivery(e.lane)), e.new_orders)
+
+
+cdef inline bint engine_has_room(const EngineState* e) noexcept nogil:
+    """Does the journal hold what the next message may cause while new orders are refused? What needs no message, timers and
+    the kill switch, always finds room, since a message is taken only where it leaves that much."""
+    return e.out.overwrites or journal_room(e.out.journal) >= capacity_message(
+        lane_orders(e.lane).open, delivery_count(lane_delivery(e.lane)))
+
+
+cdef inline bint engine_makes_room(const EngineState* e, int64_t room) noexcept nogil:
+    """For who drives it from memory and drains the journal himself: `room` records, and what the next input may cause."""
+    cdef int64_t free = journal_room(e.out.journal)
+    return e.out.overwrites or (free >= room and free >= engine_wants(e))
+
+
+cdef inline void engine_look_journal(EngineState* e, int64_t given) noexcept nogil:
+    """Is there room for new orders? Seen before anything happens at this input, so that what is due already knows."""
+    cdef bint full = not e.out.overwrites and journal_room(e.out.journal) < engine_wants(e)
     if unlikely(full != e.journal_full):
-        engine_log(e, LOG_JOURNAL_FULL, full, given, NULL, 0)
+        engine_log(e, LOG_JOURNAL_FULL, full, e.now if e.now else given, NULL, 0)
         engine_journal_full(e, full)
-    request = page_kill_poll(e.out.page)
-    if unlikely(request != 0):
-        engine_log(e, LOG_KILL, request == 1, given, NULL, 0)
-        engine_asked(e, request == 1, e.now)
-        engine_due(e, e.now)
+
+
+cdef inline void engine_look_kill(EngineState* e, int64_t given) noexcept nogil:
+    """At a request for the kill switch on the state page. A release waits until there is room to write it down."""
+    cdef int request = page_kill_request(e.out.page)
+    if likely(request == 0) or (request == 2 and not engine_has_room(e)):
+        return
+    page_kill_poll(e.out.page)
+    engine_log(e, LOG_KILL, request == 1, given, NULL, 0)
+    engine_asked(e, request == 1, e.now)
+    engine_due(e, e.now)
 
 
 cdef inline void engine_begin(EngineState* e, int64_t now) noexcept nogil:
@@ -149,6 +178,8 @@ cdef inline int64_t engine_enter(EngineState* e, int64_t now) noexcept nogil:
     """Every input begins here: time never goes back, what is due by now happens first, and then somebody may have asked for
     the kill switch."""
     cdef int64_t given = now
+    if likely(not e.replayed):
+        engine_look_journal(e, given)
     if unlikely(now < e.now):
         now = e.now
     if unlikely(e.now == 0):
@@ -156,7 +187,7 @@ cdef inline int64_t engine_enter(EngineState* e, int64_t now) noexcept nogil:
     e.now = now
     engine_due(e, now)
     if likely(not e.replayed):
-        engine_look(e, given)
+        engine_look_kill(e, given)
     return now
 
 
@@ -192,11 +223,14 @@ cdef inline int engine_apply(EngineState* e, Message* msg, const Level* levels, 
     cdef int32_t i = msg.symbol
     cdef Market* market = e.markets[i]
     cdef int64_t submitted = e.lane.submitted       # what was due anyway is not this message's doing
+    cdef int64_t outliers = market.clock.outliers
     cdef int64_t v
     cdef int fx = 0
     cdef int code
     msg.recv_ns = now
     v = market_clock(market, msg)
+    if unlikely(market.clock.outliers != outliers):
+        outlet_count(&e.out.page.counters.status[<int>CLOCK_OUTLIER])
     lane_arrivals(e.lane, &e.out, market, i, v, now)
     code = market_apply(market, e.spare, msg, levels, &fx)
     lane_match(e.lane, &e.out, market, msg, i, fx, v, now)
@@ -289,8 +323,14 @@ cdef class Engine(FrameSink):
     cdef readonly object page, journal, log     # keep what `c.out` and `c.log` point to
     cdef readonly object fallback
     cdef dict settings          # as given, over the defaults: what a change of rules makes limits of anew
+    cdef object _held           # deque of (name of the input, its symbol or frame); `c.held` of them
+    cdef readonly Py_ssize_t held_bytes
+    cdef object _page_memory    # of `page`, which may be closed before this engine is gone
 
-    cdef int _outlet(self, bint has_writer) except -1
+    cdef int _outlet(self, bint has_writer, Capacity capacity) except -1
+    cdef int _show_on(self, StatePage page) except -1
+    cdef int _other(self, bytes frame, int64_t now_ns) except -1
+    cdef int _hold(self, item, Py_ssize_t size) except -1
     cdef int _apply(self, int kind, int arg, int64_t now_ns, bytes body, uint64_t cycles)
     cdef int _start(self, str kill, bint trading) except -1
     cdef _latched(self, bint elsewhere)

@@ -3,10 +3,10 @@
 import json
 
 from libc.string cimport memcmp
-from posix.unistd cimport usleep
 
 from hft._core.assembly cimport assembly_bind, assembly_memory
 from hft._core.book cimport Book, book_base_best, book_base_best_qty, book_best, book_best_qty, book_hash
+from hft._core.capacity cimport capacity_of
 from hft._core.cycles cimport cycles_per_ns
 from hft._core.decode cimport Decoder
 from hft._core.digest cimport state_hash
@@ -17,42 +17,36 @@ from hft._core.lane cimport lane_broker
 from hft._core.market cimport market_book, market_trust
 from hft._core.memory cimport hft_alloc, hft_free
 from hft._core.outlet cimport fill_from
-from hft._core.page cimport PAGE_WRITER_FAILED, Page, StatePage
+from hft._core.page cimport PAGE_INPUT_HELD, Page, StatePage, page_flag
 from hft._core.panel cimport panel_counters, panel_show
 from hft._core.params cimport lot_quanta
 from hft._core.position cimport Pnl, PositionManager, pnl_of, position_at
 from hft._core.rules cimport Rules, rules_apply
 from hft._core.runlog cimport LOG_DEPTH, LOG_FRAME, LOG_JOURNAL_FULL, LOG_KILL, LOG_MARK, LOG_TIMER, RunLog
+from hft._core.sink cimport FRAME_HELD
 from hft._core.status cimport KILL_LATCHED
 from hft._core.sync cimport SYNC_SYNCED
 from hft._core.symbols cimport Symbols
 from hft._core.types cimport ASK, BID, Spec, SymbolSpec
 
+from collections import deque
+
 from hft._core import names
 from hft._core import status as status_table
-from hft._core.params import DEFAULTS
+from hft._core.checks import choice, whole
+from hft._core.params import DEFAULTS, checked
 from hft._core.journal import Journal as _Journal
 from hft._core.page import StatePage as _StatePage
 
+HELD_BYTES = 64 << 20
+"""What an engine holds at most while its journal has no room. Whoever feeds it stops at the first `FrameSink.HELD`; what one read
+of each connection still holds is far less."""
+
 cdef int _on_frame(void* ctx, const char* p, size_t n, int64_t now, uint64_t cycles) noexcept nogil:
     cdef EngineState* e = <EngineState*>ctx
-    if unlikely(journal_room(e.out.journal) < e.hard_reserve):
-        _wait_for_room(e)
+    if unlikely(e.held or not (engine_has_room(e) or e.replayed)):      # who replays sees to room himself
+        return FRAME_NEEDS_PYTHON
     return engine_frame(ctx, p, n, now, cycles)
-
-
-cdef void _wait_for_room(EngineState* e) noexcept nogil:
-    """Backpressure: the input waits, with the GIL given back, until the writer has made room (or has failed)."""
-    if not e.has_writer:
-        e.out.journal.tail = e.out.journal.head
-        return
-    if e.replayed:              # whoever drives it drains it
-        return
-    outlet_count(&e.out.page.counters.journal_waits)
-    with gil:
-        with nogil:
-            while journal_room(e.out.journal) < e.hard_reserve and not e.out.page.header.flags & PAGE_WRITER_FAILED:
-                usleep(200)
 
 
 cdef class Engine(FrameSink):
@@ -67,7 +61,8 @@ cdef class Engine(FrameSink):
     page : StatePage, optional
         Where the engine shows itself. Default: memory of its own.
     journal : Journal, optional
-        Where records go; somebody must drain it. Default: a ring of its own whose records are overwritten.
+        Where records go; somebody must drain it: while it has no room, messages are held (`held`). Default: a ring of its own
+        whose records are overwritten.
     fallback : callable, optional
         ``fallback(decoder, frame, now_ns) -> status code`` for frames that the scanner does not know
         (`hft.feed.messages.load`). Default: they count as rejects.
@@ -95,18 +90,19 @@ cdef class Engine(FrameSink):
 
     def __cinit__(self, specs, *, run=1, page=None, journal=None, fallback=None, log=None, replayed=False, kill=None,
                   trading=True, **settings):
-        unknown = set(settings) - set(DEFAULTS)
-        if unknown:
-            raise TypeError(f"unknown settings {', '.join(sorted(unknown))}; known: {', '.join(DEFAULTS)}")
         self.symbols = Symbols(specs)       # its own: rules may change
         self.fallback = fallback
-        self.page = page if page is not None else _StatePage.create(None, list(self.symbols))
-        self.settings = s = {**DEFAULTS, **settings}
-        self.journal = journal if journal is not None else _Journal(10_000)
+        self.settings = s = checked(settings, self.symbols if trading else ())
+        run = whole("run", run, 1, 2**31 - 1)
         self.c = <EngineState*>hft_alloc(sizeof(EngineState))
         if self.c == NULL:
             raise MemoryError
-        self._outlet(journal is not None)
+        if kill is not None:
+            choice("kill", kill, status_table.CODES)
+        self._show_on(page if page is not None else _StatePage.create(None, list(self.symbols)))
+        self.journal = journal if journal is not None else _Journal(10_000)
+        self._held = deque()
+        self._outlet(journal is not None, capacity_of(self.symbols.count, s["max_open_orders"], s["order_channel_size"]))
         self.memory = assembly_memory(self.c, self.symbols, s, run, &self.memory_size)
         assembly_bind(self.c, self.symbols, s)
         self.decoder = Decoder(self.symbols)
@@ -124,14 +120,23 @@ cdef class Engine(FrameSink):
         hft_free(self.c)
         hft_free(self.memory)
 
-    cdef int _outlet(self, bint has_writer) except -1:
+    cdef int _show_on(self, StatePage page) except -1:
+        """Where it shows itself: a page of its symbols, whose memory stays while this engine may write to it."""
+        cdef Page* p = page._mine()
+        if p.header.n_symbols != self.symbols.count:
+            raise ValueError(f"page: it is of {p.header.n_symbols} symbols, the engine of {self.symbols.count}")
+        self.page, self._page_memory = page, page.memory
+        self.c.out.page = p
+        return 0
+
+    cdef int _outlet(self, bint has_writer, Capacity capacity) except -1:
         cdef JournalState* journal = (<Journal?>self.journal).c
+        if has_writer and journal.capacity < capacity.journal_least:
+            raise ValueError(f"journal: {journal.capacity} records can't hold what one input may cause with "
+                             f"{self.symbols.count} symbol(s); at least {capacity.journal_least} are needed (persist_channel_size)")
+        self.c.new_orders = capacity.new_orders
         self.c.out.journal = journal
-        self.c.out.page = (<StatePage?>self.page).c
-        self.c.out.reserve = journal.capacity // 4
-        # What nobody drains has to be overwritten before it is low on room, else new orders would be refused for ever.
-        self.c.hard_reserve = journal.capacity // (16 if has_writer else 2)
-        self.c.has_writer = has_writer
+        self.c.out.overwrites = not has_writer
         self.c.ns_per_cycle = 1.0 / cycles_per_ns()
         return 0
 
@@ -158,7 +163,14 @@ cdef class Engine(FrameSink):
     # --- inputs
 
     cpdef int on_other(self, bytes frame, int64_t now_ns) except -1:
-        """A frame that the scanner left: decoded by `fallback`, then handled like any other. FrameResult bits."""
+        """A frame that the scanner left: decoded by `fallback`, then handled like any other. FrameResult bits; among them
+        `FrameSink.HELD` where the journal has no room and the frame is kept until it has."""
+        if not self.c.replayed and (self.c.held or not engine_has_room(self.c)):
+            self._hold(("frame", frame), len(frame))
+            return FRAME_HELD if not self.release(now_ns) else (FRAME_ATTENTION if self.c.attention else FRAME_HANDLED)
+        return self._other(frame, now_ns)
+
+    cdef int _other(self, bytes frame, int64_t now_ns) except -1:
         cdef int code = DECODE_FALLBACK
         cdef uint64_t cycles = cycles_now()
         if self.fallback is not None:
@@ -174,6 +186,35 @@ cdef class Engine(FrameSink):
         """Something wants a look from outside the path; see `wants_snapshot` and `halted`."""
         self.c.attention = 0
 
+    cdef int _hold(self, item, Py_ssize_t size) except -1:
+        if self.held_bytes + size > HELD_BYTES:
+            raise OverflowError(f"{HELD_BYTES >> 20} MiB of messages wait for the journal: stop at the first that is held")
+        if self.c.held == 0:
+            outlet_count(&self.c.out.page.counters.journal_waits)
+            page_flag(self.c.out.page, PAGE_INPUT_HELD, True)
+        self._held.append((item, size))
+        self.held_bytes += size
+        self.c.held += 1
+        return 0
+
+    def release(self, int64_t now_ns) -> bool:
+        """Take what is held, in order and as of `now_ns`, while the journal has room for it. True once nothing is held.
+
+        `advance` and every frame begin with it.
+        """
+        cdef Py_ssize_t size
+        while self.c.held and engine_has_room(self.c):
+            (name, what), size = self._held.popleft()
+            self.held_bytes -= size
+            self.c.held -= 1
+            if name != "frame":
+                engine_connect(self.c, what, name == "connect", now_ns)
+            elif engine_frame(self.c, <bytes>what, len(<bytes>what), now_ns, cycles_now()) & FRAME_NEEDS_PYTHON:
+                self._other(what, now_ns)
+            if self.c.held == 0:
+                page_flag(self.c.out.page, PAGE_INPUT_HELD, False)
+        return self.c.held == 0
+
     def on_frame(self, bytes frame not None, int64_t now_ns) -> bool:
         """One websocket frame, whole. True when `wants_snapshot` or `halted` should be looked at."""
         cdef int result = _on_frame(self.c, frame, len(frame), now_ns, cycles_now())
@@ -188,10 +229,12 @@ cdef class Engine(FrameSink):
 
     def on_snapshot(self, symbol, last_update_id, bids, asks, int64_t now_ns, stamp=0, bytes body not None=b"") -> int:
         """A REST book: (price, quantity) as decimal text, and for the run log its body as received. The status code; 0 when
-        the book stands on it now."""
+        the book stands on it now. Not while messages are `held`: BufferError."""
         cdef int i = self.symbols.index(symbol)
         if self.log is not None and not body:
             raise ValueError("the run log takes a snapshot as received: its body is missing")
+        if self.c.held or not (self.c.replayed or engine_has_room(self.c)):
+            raise BufferError("the journal has no room for what a snapshot may cause; wait until nothing is held")
         cdef int code = self.decoder.load_snapshot(self._name(symbol), last_update_id, bids, asks, stamp, now_ns)
         if code == OK:
             code = self._apply(LOG_DEPTH, i, now_ns, body, cycles_now())
@@ -200,13 +243,33 @@ cdef class Engine(FrameSink):
             outlet_count(&self.c.out.page.counters.status[code])
         return code
 
+    def on_book(self, symbol, int64_t update_id, bids, asks, int64_t now_ns, stamp=0, int levels=0) -> int:
+        """A whole book of a feed that sends nothing else (rule 7c), `levels` a side at the most; 0: not known. The status code.
+
+        Live they come as frames: where a run log is kept, ValueError.
+        """
+        if self.log is not None:
+            raise ValueError("the run log takes a whole book as the frame that it came in")
+        cdef int code = self.decoder.load_book(self._name(symbol), update_id, bids, asks, levels, stamp, now_ns)
+        if code == OK:
+            return self._apply(LOG_FRAME, 0, now_ns, b"", cycles_now())
+        outlet_count(&self.c.out.page.counters.status[code])
+        return code
+
     def connect(self, symbol, int64_t now_ns):
         """The stream of a symbol is open: updates count from here."""
-        engine_connect(self.c, self.symbols.index(symbol), True, now_ns)
+        self._stream("connect", self.symbols.index(symbol), now_ns)
 
     def disconnect(self, symbol, int64_t now_ns):
         """The stream of a symbol is gone; its book with it."""
-        engine_connect(self.c, self.symbols.index(symbol), False, now_ns)
+        self._stream("disconnect", self.symbols.index(symbol), now_ns)
+
+    def _stream(self, str name, int i, int64_t now_ns):
+        """After the messages that are held, if any are."""
+        if self.c.held:
+            self._hold((name, i), 0)
+        else:
+            engine_connect(self.c, i, name == "connect", now_ns)
 
     def set_rules(self, symbol, int64_t now_ns, *, tick, step, quantum=None, min_qty=0, max_qty=0, min_notional=0,
                   bint trading=True) -> bool:
@@ -215,7 +278,7 @@ cdef class Engine(FrameSink):
         Units become finer where the new tick or quantum needs it; orders, queue positions and money are carried over exactly, and
         the book is built anew. Resting orders that don't fit expire (``venue_rules``). With `trading` false new orders are
         refused (``not_trading``). Returns whether anything is other than it was. ValueError, and nothing happens, for rules that
-        make no sense, or units that can't be accounted for.
+        make no sense, or units that can't be accounted for. Not while messages are `held`: BufferError.
         """
         cdef int i = self.symbols.index(symbol)
         cdef Spec old = self.symbols.all[i]
@@ -232,6 +295,8 @@ cdef class Engine(FrameSink):
         PositionManager(symbols)            # raises where their money can't be added exactly
         if memcmp(&old.c, &new.c, sizeof(SymbolSpec)) == 0 and trading == (self.c.markets[i].closed == 0):
             return False
+        if self.c.held or not (self.c.replayed or engine_has_room(self.c)):
+            raise BufferError("the journal has no room for what a change of rules may cause; wait until nothing is held")
         rules = dict(symbol=new.name, tick=f"{new.tick:f}", step=f"{new.step:f}", quantum=f"{new.quantum:f}",
                      min_qty=f"{new.min_qty:f}", max_qty=f"{new.max_qty:f}", min_notional=f"{new.min_notional:f}",
                      trading=trading)
@@ -251,11 +316,15 @@ cdef class Engine(FrameSink):
 
     def advance(self, int64_t now_ns):
         """Run what is due by `now_ns`, look at the kill switch, show state and heartbeat. The 10 ms timer."""
+        if self.c.held:
+            self.release(now_ns)
         engine_input(self.c, LOG_TIMER, 0, now_ns, NULL, 0)
         panel_show(self.c, self.c.now)
 
     def kill(self, bint on, int64_t now_ns):
-        """Trip (or release) the kill switch."""
+        """Trip (or release) the kill switch. BufferError for a release while the journal has no room."""
+        if not on and not self.c.replayed and not engine_has_room(self.c):
+            raise BufferError("the journal has no room to write down a release; wait until it has")
         engine_input(self.c, LOG_KILL, on, now_ns, NULL, 0)
         engine_asked(self.c, on, self.c.now)
         engine_due(self.c, self.c.now)
@@ -301,7 +370,7 @@ cdef class Engine(FrameSink):
 
     def trust(self, symbol) -> str:
         """``synced`` (in sync, both sides quoted), ``suspect`` (was so, is not now) or ``syncing`` (never was)."""
-        return names.TRUST[market_trust(self.c.markets[self.symbols.index(symbol)])]
+        return names.TRUST[market_trust(self.c.markets[self.symbols.index(symbol)], self.c.now)]
 
     def synced(self, symbol) -> bool:
         return market_sync(self.c.markets[self.symbols.index(symbol)]).state == SYNC_SYNCED
@@ -347,7 +416,18 @@ cdef class Engine(FrameSink):
 
     @property
     def journal_room(self) -> int:
+        """Records that fit in the journal now."""
         return journal_room(self.c.out.journal)
+
+    def makes_room(self, int64_t room=0) -> bool:
+        """Has the journal room for all that the next input may cause, and for `room` records? Without it new orders are refused;
+        who drives an engine from memory drains the journal then."""
+        return engine_makes_room(self.c, room)
+
+    @property
+    def held(self) -> int:
+        """Messages that wait for room in the journal; see `release`."""
+        return self.c.held
 
     @property
     def trades(self) -> list:
@@ -372,13 +452,14 @@ cdef class Engine(FrameSink):
 
     def state_hash(self, symbol) -> int:
         """64 bits over book, position, orders (the resting ones as the exchange has them) and strategy of a symbol: two runs
-        that differ in one differ here."""
+        that differ in one differ here. What is not in it, commands and reports under way for one, rule 34 says. It walks
+        every level of the book."""
         cdef int i = self.symbols.index(symbol)
         return state_hash(self.c.lane, i, market_book(self.c.markets[i]))
 
     @property
     def journal_waits(self) -> int:
-        """Times an input was held back because the journal was full."""
+        """Times messages began to be held because the journal had no room."""
         return self.c.out.page.counters.journal_waits
 
     @property

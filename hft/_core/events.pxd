@@ -5,9 +5,10 @@
 #     | recv_ns | venue_ns | first_id | last_id | prev_id | price | qty  | symbol | kind | flags | rest |
 #     +---------+----------+----------+---------+---------+-------+------+--------+------+-------+------+
 #
-# A depth message or a snapshot is a record a level, bids first, as printed; a ticker is two, bid and ask; a trade is one; a
-# message without a level is one EMPTY record, and so is a connection that opens or goes. What belongs to the message stands
-# in each of its records. `rest` counts the records of the message that follow, so that a reader can step over it.
+# A depth message, a snapshot or a whole book is a record a level, bids first, as printed; a ticker is two, bid and ask; a
+# trade is one; a message without a level is one EMPTY record, and so is a connection that opens or goes. What belongs to the
+# message stands in each of its records. `rest` counts the records of the message that follow, so that a reader can step
+# over it.
 #
 # Rules that change are one record, in the file's units, which fit all rules of the session: price and qty are the tick and the
 # lot, first_id and last_id the smallest and the largest order in quanta, venue_ns the least notional in 1e-8 of the quote asset,
@@ -19,8 +20,8 @@ from libc.stdlib cimport realloc
 from libc.string cimport memset
 
 from hft._core.types cimport (
-    BUYER_IS_MAKER, MAX_LEVELS, MSG_AGG_TRADE, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE, NOT_MARKET, Level, Message,
-    int32_t, int64_t, likely, uint8_t, uint16_t, uint32_t, unlikely,
+    BOOK_STREAM, BUYER_IS_MAKER, MAX_LEVELS, MSG_AGG_TRADE, MSG_BOOK, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE,
+    NOT_MARKET, ONE_SIDE, Level, Message, int32_t, int64_t, likely, uint8_t, uint16_t, uint32_t, unlikely,
 )
 
 cdef extern from *:
@@ -44,6 +45,8 @@ cdef enum EventFlag:
     EVENT_NOT_MARKET = 8
     EVENT_BUYER_MAKER = 16
     EVENT_EMPTY = 32            # no level here
+    EVENT_BOOK_STREAM = 64      # as BOOK_STREAM
+    EVENT_ONE_SIDE = 128        # as ONE_SIDE
 
 cdef struct EventRecord:        # 64 bytes, a cache line
     int64_t recv_ns             # `now`; never goes back within a file
@@ -104,11 +107,15 @@ cdef inline void event_encode(const Message* m, const Level* levels, EventRecord
         r.flags |= EVENT_NOT_MARKET
     if m.flags & BUYER_IS_MAKER:
         r.flags |= EVENT_BUYER_MAKER
+    if m.flags & BOOK_STREAM:
+        r.flags |= EVENT_BOOK_STREAM
+    if m.flags & ONE_SIDE:
+        r.flags |= EVENT_ONE_SIDE
     for i in range(n):
         out[i] = r
         out[i].rest = <uint32_t>(n - 1 - i)
     out[n - 1].flags |= EVENT_LAST
-    if m.kind == MSG_DEPTH or m.kind == MSG_SNAPSHOT:
+    if m.kind == MSG_DEPTH or m.kind == MSG_SNAPSHOT or m.kind == MSG_BOOK:
         for i in range(<int64_t>m.n_bids + m.n_asks):
             out[i].flags |= EVENT_BID if i < m.n_bids else EVENT_ASK
             out[i].price = levels[i].price
@@ -212,8 +219,12 @@ cdef inline int64_t event_message(const EventRecord* r, int64_t available, Messa
         good = _levels(r, n, m, levels) and r.first_id <= r.last_id
     elif r.kind == MSG_TRADE or r.kind == MSG_AGG_TRADE:
         good = _trade(r, n, m)
-    elif r.kind == MSG_SNAPSHOT:
+    elif r.kind == MSG_SNAPSHOT or r.kind == MSG_BOOK:
         good = _levels(r, n, m, levels)
+        if r.flags & EVENT_BOOK_STREAM:
+            m.flags |= BOOK_STREAM
+        if r.flags & EVENT_ONE_SIDE:
+            m.flags |= ONE_SIDE
     else:
         good = EVENT_CONNECT <= r.kind <= EVENT_RULES and n == 1
     return n if likely(good) else 0

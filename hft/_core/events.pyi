@@ -16,6 +16,8 @@ LAST: int
 NOT_A_MARKET_TRADE: int
 BUYER_MAKER: int
 EMPTY: int
+BOOK_STREAM_ONLY: int
+ONE_SIDE_ONLY: int
 KINDS: dict[str, int]
 
 class EventEncoder:
@@ -35,6 +37,16 @@ class EventEncoder:
         asks: Sequence[tuple[str, str]],
         now_ns: int,
         stamp: int = 0,
+    ) -> int: ...
+    def book(
+        self,
+        symbol: str | Spec,
+        update_id: int,
+        bids: Sequence[tuple[str, str]],
+        asks: Sequence[tuple[str, str]],
+        now_ns: int,
+        stamp: int = 0,
+        levels: int = 0,
     ) -> int: ...
     def connect(self, symbol: str | Spec, now_ns: int) -> None: ...
     def disconnect(self, symbol: str | Spec, now_ns: int) -> None: ...

@@ -11,8 +11,7 @@ from libc.string cimport memset
 
 from hft._core.cycles cimport cycles_now
 from hft._core.decode cimport Decoder, decode_frame, decoder_clear, decoder_levels, decoder_message
-from hft._core.engine cimport Engine, EngineState, engine_connect, engine_message, engine_resync
-from hft._core.journal cimport journal_room
+from hft._core.engine cimport Engine, EngineState, engine_connect, engine_makes_room, engine_message, engine_resync
 from hft._core.status cimport DECODE_FALLBACK, OK, STATUS_CODES
 from hft._core.types cimport Spec
 
@@ -25,10 +24,12 @@ cdef enum:
 
 BID, ASK, LAST = EVENT_BID, EVENT_ASK, EVENT_LAST
 NOT_A_MARKET_TRADE, BUYER_MAKER, EMPTY = EVENT_NOT_MARKET, EVENT_BUYER_MAKER, EVENT_EMPTY
+BOOK_STREAM_ONLY, ONE_SIDE_ONLY = EVENT_BOOK_STREAM, EVENT_ONE_SIDE
 """Bits of `flags`."""
 
 KINDS = {
     "depth": MSG_DEPTH, "bookTicker": MSG_TICKER, "trade": MSG_TRADE, "aggTrade": MSG_AGG_TRADE, "snapshot": MSG_SNAPSHOT,
+    "book": MSG_BOOK,
     "connect": EVENT_CONNECT, "disconnect": EVENT_DISCONNECT, "resync": EVENT_RESYNC, "rules": EVENT_RULES,
 }
 """Values of `kind`."""
@@ -112,6 +113,11 @@ cdef class EventEncoder:
         name = getattr(symbol, "name", symbol)
         return self._keep(self.decoder.load_snapshot(name, last_update_id, bids, asks, stamp, now_ns))
 
+    def book(self, symbol, int64_t update_id, bids, asks, int64_t now_ns, stamp=0, int levels=0) -> int:
+        """A whole book; arguments as of `Engine.on_book`. Its status code."""
+        name = getattr(symbol, "name", symbol)
+        return self._keep(self.decoder.load_book(name, update_id, bids, asks, levels, stamp, now_ns))
+
     def connect(self, symbol, int64_t now_ns) -> None:
         """The stream of a symbol is open."""
         self._connection(symbol, EVENT_CONNECT, now_ns)
@@ -166,24 +172,13 @@ cdef class EventEncoder:
         return {status_table.name(code): self.refused[code] for code in range(<int>STATUS_CODES) if self.refused[code]}
 
 
-cdef inline bint _makes_room(EngineState* e, int64_t room) noexcept nogil:
-    """Is there journal room for another input? What nobody drains is overwritten, as everywhere in the engine."""
-    cdef int64_t free_records = journal_room(e.out.journal)
-    if likely(free_records >= e.hard_reserve and free_records >= room):
-        return True
-    if e.has_writer:
-        return False
-    e.out.journal.tail = e.out.journal.head
-    return True
-
-
 cdef int64_t _replay(EngineState* e, const EventRecord* records, int64_t n, int64_t at, int64_t until_ns, int64_t room,
                      const int32_t* index, int64_t n_index) noexcept nogil:
     """The loop: the next record to be handled, or -1 - its number where no message begins."""
     cdef Message* m = decoder_message(e.decoder)
     cdef Level* levels = decoder_levels(e.decoder)
     cdef int64_t taken
-    while at < n and records[at].recv_ns < until_ns and not e.attention and _makes_room(e, room):
+    while at < n and records[at].recv_ns < until_ns and not e.attention and engine_makes_room(e, room):
         taken = event_message(&records[at], n - at, m, levels)
         if unlikely(taken == 0) or unlikely(m.symbol >= n_index):
             return -1 - at
@@ -204,7 +199,7 @@ cdef int64_t _replay(EngineState* e, const EventRecord* records, int64_t n, int6
 
 cdef bint _is_rules(const EventRecord* r, EngineState* e, int64_t until_ns, int64_t room) noexcept:
     """Whether the loop stopped for rules, which it leaves to Python, and for nothing else."""
-    return r.kind == EVENT_RULES and r.recv_ns < until_ns and not e.attention and _makes_room(e, room)
+    return r.kind == EVENT_RULES and r.recv_ns < until_ns and not e.attention and engine_makes_room(e, room)
 
 
 cdef int _set_rules(Engine engine, const EventRecord* r, int32_t i) except -1:
@@ -212,7 +207,9 @@ cdef int _set_rules(Engine engine, const EventRecord* r, int32_t i) except -1:
     try:
         engine.set_rules(
             spec.name, r.recv_ns, tick=spec.price(r.price), step=spec.qty(r.qty), quantum=spec.quantum,
-            min_qty=spec.qty(r.first_id), max_qty=spec.qty(r.last_id), min_notional=Decimal(r.venue_ns).scaleb(-8), trading=not r.flags & EVENT_NOT_MARKET)
+            min_qty=spec.qty(r.first_id), max_qty=spec.qty(r.last_id), min_notional=Decimal(r.venue_ns).scaleb(-8),
+            trading=not r.flags & EVENT_NOT_MARKET,
+        )
     except ValueError as error:
         raise ValueError(f"rules of {spec.name} at {r.recv_ns} that can't be applied: {error}") from None
     return 0
@@ -232,7 +229,8 @@ def replay_events(Engine engine not None, records, *, int64_t start=0, symbols=N
     until_ns : int, optional
         Stop before the first message received at this time or later.
     room : int
-        Stop while the journal has room for fewer records than this: whoever drains it does so, and goes on.
+        Stop while the journal has room for fewer records than this, or than an input may cause: whoever drains it does so, and
+        goes on.
 
     Returns the number of the next record. That is short of the end, and of `until_ns`, after `on_attention` was called, and
     where the journal is to be drained. ValueError, with its number, for a record where no message begins.

@@ -177,7 +177,8 @@ cdef inline void _push_touch(Features* f, int64_t bid, int64_t bid_qty, int64_t 
 
 
 cdef inline void features_on_book(Features* f, const Book* b, int64_t now) noexcept nogil:
-    """The view may have changed: after each whole message. While a side is empty there is nothing to push."""
+    """The view may have changed: after each whole message. While a side is empty there is nothing to push, and no feature has
+    a value (rule 7a); the sums go on from where they were."""
     cdef int64_t bid = book_best(b, BID), ask = book_best(b, ASK), bid_qty, ask_qty
     if not f.synced:
         return
@@ -227,10 +228,10 @@ cdef inline void features_eval(Features* f, const Book* b, int64_t now, FeatureV
     out.imbalance = out.depth_ratio = out.ofi = out.signed_volume = out.intensity = NAN
     out.valid = 0
     out.reserved = 0
-    if not f.synced or now - f.since_ns < f.window_ns:
+    if not f.synced or not f.two_sided or now - f.since_ns < f.window_ns:
         return
     features_evict(f, now)
-    if f.two_sided and f.before.mid2 != 0:
+    if f.before.mid2 != 0:
         out.valid = FEATURES_BOOK
         _book_features(f, b, out)
     if now >= flow.void_until:

@@ -3,7 +3,9 @@
 from libc.string cimport memset
 
 from hft._core.memory cimport hft_alloc, hft_free
-from hft._core.types cimport BUYER_IS_MAKER, MSG_AGG_TRADE, MSG_TRADE, NOT_MARKET
+from hft._core.types cimport BUYER_IS_MAKER, MAX_LEVELS, MSG_AGG_TRADE, MSG_TRADE, NOT_MARKET
+
+from hft._core.checks import DAY_MS, nanoseconds, whole
 
 assert sizeof(TouchEntry) == 48 and sizeof(Features) == 240 and sizeof(Flow) == 128 and sizeof(FeatureValues) == 96
 
@@ -162,22 +164,15 @@ cdef class FeatureBuffer:
     def __cinit__(self):
         self.features = NULL
 
-    def __init__(self, Spec spec not None, *, int64_t window_ms=1000, int capacity=10000, int imbalance_levels=5,
-                 int depth_levels=20):
-        if not 1 <= window_ms <= 86_400_000:
-            raise ValueError(f"window_ms {window_ms} must be from 1 to 86400000")
-        if not 1 <= capacity <= MAX_CAPACITY:
-            raise ValueError(f"capacity {capacity} must be from 1 to {MAX_CAPACITY}")
-        if imbalance_levels < 1 or depth_levels < 1:
-            raise ValueError("imbalance_levels and depth_levels must be at least 1")
+    def __init__(self, Spec spec not None, *, window_ms=1000, capacity=10000, imbalance_levels=5, depth_levels=20):
         if self.features != NULL:
             raise RuntimeError("a FeatureBuffer is initialised once")
         cdef FeatureParams params
         memset(&params, 0, sizeof(FeatureParams))
-        params.window_ns = window_ms * 1_000_000
-        params.capacity = capacity
-        params.imbalance_levels = imbalance_levels
-        params.depth_levels = depth_levels
+        params.window_ns = nanoseconds("window_ms", window_ms, 1, DAY_MS)
+        params.capacity = whole("capacity", capacity, 1, MAX_CAPACITY)
+        params.imbalance_levels = whole("imbalance_levels", imbalance_levels, 1, MAX_LEVELS)
+        params.depth_levels = whole("depth_levels", depth_levels, 1, MAX_LEVELS)
         self.features = <Features*>hft_alloc(features_size(&params))
         if self.features == NULL:
             raise MemoryError

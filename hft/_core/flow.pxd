@@ -86,7 +86,7 @@ cdef inline bint flow_rescale(Flow* f, int64_t factor) noexcept nogil:
 cdef inline void _push_trade(Flow* f, const Message* m, int64_t now) noexcept nogil:
     cdef bint sold = m.flags & BUYER_IS_MAKER != 0
     cdef int64_t qty = -m.qty if sold else m.qty
-    cdef FlowEntry* e
+    cdef FlowEntry* e = NULL
     cdef bint same = False
     if f.last[sold] > f.tail:
         e = _entry(f, f.last[sold] - 1)
@@ -95,11 +95,12 @@ cdef inline void _push_trade(Flow* f, const Message* m, int64_t now) noexcept no
             e.qty += qty
             f.volume += qty
             return
-        e.continued = same
     if unlikely(f.head - f.tail == f.capacity):
         _evict_oldest(f)
         f.shortened += 1
-        same = same and f.last[sold] > f.tail
+        same = same and f.last[sold] > f.tail       # else its order went with it, and this trade begins one anew
+    if same:
+        e.continued = 1
     e = _entry(f, f.head)
     e.ts_ns = now
     e.venue_ns = m.venue_ns

@@ -8,6 +8,10 @@ from hft._core.intent cimport intent_from, side_from
 from hft._core.signal cimport Signal
 from hft._core.types cimport Intent, Spec
 
+from hft._core.checks import DAY_MS, above, nanoseconds
+
+_MOST = 1 << 60        # quanta
+
 assert sizeof(ImbalanceParams) == 32 and sizeof(Imbalance) == 64
 
 
@@ -64,16 +68,12 @@ cdef class ImbalanceStrategy:
                  holding_ms=1000):
         cdef ImbalanceParams params
         memset(&params, 0, sizeof(ImbalanceParams))
-        fraction = Decimal(str(order_size_fraction))
-        if not 0 < fraction <= 1:
-            raise ValueError(f"order_size_fraction {fraction} must be above 0, at most 1")
-        if Decimal(str(max_position_size)) <= 0:
-            raise ValueError(f"max_position_size {max_position_size} must be above 0")
-        params.entry_qty = entry_qty(spec, max_position_size, fraction, max_order_size)
-        params.max_order = 0 if max_order_size is None else entry_qty(spec, max_order_size, 1)
-        params.holding_ns = round(holding_ms * 1_000_000)
-        if params.holding_ns <= 0:
-            raise ValueError(f"holding_ms {holding_ms} must be above 0")
+        fraction = above("order_size_fraction", order_size_fraction, 1)
+        most = above("max_position_size", max_position_size, spec.qty(_MOST))
+        largest = None if max_order_size is None else above("max_order_size", max_order_size, spec.qty(_MOST))
+        params.entry_qty = entry_qty(spec, most, fraction, largest)
+        params.max_order = 0 if largest is None else entry_qty(spec, largest, 1)
+        params.holding_ns = max(1, nanoseconds("holding_ms", above("holding_ms", holding_ms, DAY_MS), 0, DAY_MS))
         memset(&self.c, 0, sizeof(Imbalance))
         imbalance_init(&self.c, &params)
         self.spec = spec

@@ -3,12 +3,17 @@
 #
 #     0        64          128         192                                           192 + capacity x 128
 #     +--------+-----------+-----------+----------+----------+--   --+----------+
-#     | magic  | head, seq | tail      | record 0 | record 1 |  ...  | capacity-1 |
+#     | magic  | head      | tail      | record 0 | record 1 |  ...  | capacity-1 |
 #     | layout | producer  | consumer  |          |          |       |            |
 #     +--------+-----------+-----------+----------+----------+--   --+----------+
 #
 # `head` and `tail` count records ever appended and ever committed; record n lies in slot n % capacity. A record counts
 # once `head` is past it. The memory has no pointers, so that it may as well be a mapped file.
+#
+# `head` alone says what was appended: the store of it is the one moment at which a record comes into being. Of what else the
+# header holds, `base` and `run` change when a run begins, and the rest is computed anew on opening. So memory that was copied, or
+# left by a killed process, in the middle of an append is opened as it was before the append, or as it is after it; where the
+# machine died and pages reached the disk in another order, the checksums say how far the records are whole.
 #
 # What a record's fields hold (prices in ticks, quantities in quanta, see `types`); those not named are 0:
 #
@@ -35,7 +40,7 @@ cdef extern from *:
     const uint64_t JOURNAL_MAGIC "HFT_JOURNAL_MAGIC"
 
 cdef enum:
-    JOURNAL_VERSION = 1
+    JOURNAL_VERSION = 2
     JOURNAL_RECORD = 128
     FILL_FEE_IN_BASE = 1        # in `flags` of a RECORD_FILL
 
@@ -49,9 +54,9 @@ cdef struct JournalState:
     uint64_t capacity
     uint64_t reserved0[5]
     uint64_t head               # producer's line
-    uint64_t slot               # head % capacity, kept so that nothing divides on the path
-    uint64_t seq                # of the newest record in this run
+    uint64_t base               # head when this run began
     int64_t run
+    uint64_t slot               # head % capacity, kept so that nothing divides on the path; computed anew on opening
     uint64_t reserved1[4]
     uint64_t tail               # consumer's line
     uint64_t reserved2[7]
@@ -80,15 +85,15 @@ cdef inline JournalRecord* journal_claim(JournalState* j) noexcept nogil:
 
 cdef inline void journal_publish(JournalState* j) noexcept nogil:
     """Numbers, seals and hands over the record that `journal_claim` gave."""
+    cdef uint64_t head = j.head
     cdef JournalRecord* r = &journal_slots(j)[j.slot]
-    j.seq += 1
-    r.seq = j.seq
+    r.seq = head + 1 - j.base
     r.run = <int32_t>j.run
     r.crc = crc32c(r, JOURNAL_RECORD - sizeof(uint32_t))
+    store_release(&j.head, head + 1)
     j.slot += 1
     if j.slot == j.capacity:
         j.slot = 0
-    store_release(&j.head, j.head + 1)
 
 
 cdef inline bint journal_append(JournalState* j, const JournalRecord* record) noexcept nogil:
@@ -111,6 +116,7 @@ cdef inline int64_t journal_lag_ns(const JournalState* j, int64_t now) noexcept 
 
 cdef size_t journal_size(const JournalParams* params) noexcept nogil
 cdef void journal_init(JournalState* j, const JournalParams* params) noexcept nogil
+cdef int64_t journal_open(JournalState* j) noexcept nogil                     # memory that holds one: records left out, -1: none
 cdef void journal_begin(JournalState* j, int64_t run) noexcept nogil          # a new run: seq starts at 1
 
 
@@ -118,3 +124,4 @@ cdef class Journal:
     cdef JournalState* c
     cdef bint owned             # allocated here, freed here (not told by `memory`: the collector may clear that one first)
     cdef object memory          # else: the buffer that holds it
+    cdef readonly int64_t left_out

@@ -7,6 +7,8 @@ from hft._core.crc32c cimport crc32c_soft
 from hft._core.memory cimport hft_alloc, hft_free
 from hft._core.types cimport RECORD_FILL, RECORD_KILL, RECORD_ORDER, RECORD_POSITION
 
+from hft._core.checks import whole
+
 assert sizeof(JournalState) == 192 and sizeof(JournalRecord) == JOURNAL_RECORD
 
 cdef JournalRecord _EMPTY
@@ -27,8 +29,37 @@ cdef void journal_init(JournalState* j, const JournalParams* params) noexcept no
 
 cdef void journal_begin(JournalState* j, int64_t run) noexcept nogil:
     """Records from here on belong to `run`, numbered from 1."""
-    j.run = run
-    j.seq = 0
+    j.run = run                 # first: were the second store lost, numbers would go on, and none would be given twice
+    store_release(&j.base, j.head)
+
+
+cdef bint _follows(const JournalState* j, uint64_t n, const JournalRecord* r, const JournalRecord* before) noexcept nogil:
+    """Is this the record that was appended as number n? An old one that lies in its slot is whole as well."""
+    if r.crc != crc32c(r, JOURNAL_RECORD - sizeof(uint32_t)):
+        return False
+    if n >= j.base:
+        return r.seq == n + 1 - j.base
+    return before == NULL or r.seq == (before.seq + 1 if r.run == before.run else 1)
+
+
+cdef int64_t journal_open(JournalState* j) noexcept nogil:
+    """Brings memory that holds a journal to the state before, or after, the append that it was left in: `head` goes back to the
+    first record that is not whole. How many it counted beyond; -1 where head and tail make no sense."""
+    cdef uint64_t n
+    cdef uint64_t head = j.head
+    cdef JournalRecord* r
+    cdef JournalRecord* before = NULL
+    if j.capacity == 0 or head - j.tail > j.capacity or j.base > head:
+        return -1
+    for n in range(j.tail, head):
+        r = &journal_slots(j)[n % j.capacity]
+        if not _follows(j, n, r, before):
+            store_release(&j.head, n)
+            break
+        before = r
+    j.base = min(j.base, j.head)
+    j.slot = j.head % j.capacity
+    return <int64_t>(head - j.head)
 
 
 cdef class Journal:
@@ -39,11 +70,17 @@ cdef class Journal:
     Parameters
     ----------
     capacity : int
-        Records that fit, 1 to 2**24 (`persist_channel_size`).
+        Records that fit, 1 to 2**25 (`persist_channel_size`).
     run : int
         Row of `runs` that the records belong to.
     memory : writable buffer, optional
-        Zeroed memory to lie in, or one that holds such a journal: what was not committed is still there.
+        Zeroed memory to lie in, or one that holds such a journal, in whatever state its process left it: what was appended and
+        not committed is still there. Nobody else may append meanwhile.
+
+    Attributes
+    ----------
+    left_out : int
+        Records that such memory counted and that are not whole, as after a power failure: the newest, from the first such on.
 
     >>> journal = Journal(1000, run=7)
     >>> journal.append_fill(ts_ns=1, order_id=(7 << 32) + 1, side=1, price=618002, qty=500, fee=154933)
@@ -56,13 +93,12 @@ cdef class Journal:
     (0, 1000)
     """
 
-    def __init__(self, int64_t capacity=10000, *, int64_t run=0, memory=None):
+    def __init__(self, capacity=10000, *, run=0, memory=None):
         if self.c != NULL:
             raise RuntimeError("a Journal is initialised once")
-        if not 1 <= capacity <= 2**24:
-            raise ValueError(f"capacity {capacity} must be from 1 to 2**24")
         cdef JournalParams params
-        params.capacity = capacity
+        params.capacity = whole("capacity", capacity, 1, 2**25)
+        run = whole("run", run, 0, 2**31 - 1)
         cdef JournalState* c
         if memory is None:
             c = <JournalState*>hft_alloc(journal_size(&params))
@@ -72,8 +108,12 @@ cdef class Journal:
             c = <JournalState*>buffer_address(memory, journal_size(&params), True)
             if c.magic not in (0, JOURNAL_MAGIC):
                 raise ValueError("the memory is neither zeroed nor a journal")
-            if c.magic and (c.version, c.capacity) != (JOURNAL_VERSION, capacity):
+            if c.magic and (c.version, c.record_size, c.capacity) != (JOURNAL_VERSION, sizeof(JournalRecord), capacity):
                 raise ValueError(f"the memory holds a journal of version {c.version} with {c.capacity} records")
+            if c.magic:
+                self.left_out = journal_open(c)
+                if self.left_out < 0:
+                    raise ValueError("the memory holds a journal whose head and tail can't be: it is damaged")
             self.memory = memoryview(memory)
         if c.magic == 0:
             journal_init(c, &params)
@@ -87,15 +127,15 @@ cdef class Journal:
             hft_free(self.c)
 
     @staticmethod
-    def size(int64_t capacity) -> int:
+    def size(capacity) -> int:
         """Bytes of memory that such a journal needs."""
         cdef JournalParams params
-        params.capacity = capacity
+        params.capacity = whole("capacity", capacity, 1, 2**25)
         return journal_size(&params)
 
-    def begin(self, int64_t run) -> None:
+    def begin(self, run) -> None:
         """Records from here on belong to `run`, numbered from 1."""
-        journal_begin(self.c, run)
+        journal_begin(self.c, whole("run", run, 0, 2**31 - 1))
 
     def append_order(self, **fields) -> bool:
         """An order as it is after a change; the fields are those of `JournalRecord`, see `journal.pxd`."""

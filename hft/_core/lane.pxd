@@ -20,13 +20,15 @@ from hft._core.broker cimport (
 )
 from hft._core.broker_state cimport Broker, BrokerParams, broker_init, broker_reports, broker_size
 from hft._core.delivery cimport (
-    INT64_MAX, Delivery, delivery_init, delivery_next_due, delivery_pop, delivery_push, delivery_size,
+    INT64_MAX, Delivery, delivery_full, delivery_init, delivery_next_due, delivery_pop, delivery_push, delivery_size,
 )
 from hft._core.imbalance cimport (
     Imbalance, ImbalanceParams, imbalance_decide, imbalance_init, imbalance_next_due, imbalance_on_fill,
 )
-from hft._core.market cimport FX_LOST, FX_SYNCED, FX_TRADE, FX_VIEW, Market, market_book, market_features, market_ready
-from hft._core.matching cimport broker_on_book, broker_on_desync, broker_on_resync, broker_on_trade
+from hft._core.market cimport (
+    FX_CROSSED, FX_LOST, FX_SYNCED, FX_TRADE, FX_VIEW, Market, market_book, market_features, market_ready, market_trusted,
+)
+from hft._core.matching cimport broker_on_book, broker_on_desync, broker_on_resync, broker_on_trade, broker_suspect
 from hft._core.memory cimport align64
 from hft._core.orders cimport (
     Order, OrderParams, Orders, order_can_cancel, order_command, orders_cancel_sent, orders_create, orders_first,
@@ -41,9 +43,9 @@ from hft._core.risk cimport Risk, RiskInputs, RiskLimits, risk_check, risk_init,
 from hft._core.signal cimport (
     SignalParams, SignalRecord, SignalState, signal_eval, signal_init, signal_on_imbalance, signal_size,
 )
-from hft._core.status cimport OK
+from hft._core.status cimport FAULT_REPORTS_FULL, OK
 from hft._core.types cimport (
-    ASK, BID, CMD_CANCEL, CMD_NEW, REPORT_FILL, Command, Intent, Message, Report, int32_t, int64_t, unlikely,
+    ASK, BID, CMD_CANCEL, CMD_NEW, REPORT_FILL, Command, Intent, Message, Report, int32_t, int64_t, likely, unlikely,
 )
 
 cdef struct LaneParams:
@@ -163,16 +165,18 @@ cdef inline void lane_collect(Lane* lane, Outlet* out, int64_t now) noexcept nog
     cdef Broker* broker = lane_broker(lane)
     cdef Report* report
     cdef int32_t i
-    cdef int code
     if broker.n_reports == 0:
         return
     for i in range(broker.n_reports):
         report = broker_reports(broker) + i
         report.due_ns = broker_told(broker, report.symbol, report.exch_ns, now)
-        code = outlet_fill(out, report, now) if report.kind == REPORT_FILL else OK
-        if code == OK:
-            code = delivery_push(lane_delivery(lane), report, report.due_ns)
-        lane_fail(lane, code)
+        if unlikely(delivery_full(lane_delivery(lane))):
+            # Makers can fill in any number of parts while the first is on its way: it halts trading, but none is lost.
+            lane_fail(lane, FAULT_REPORTS_FULL)
+            lane_told(lane, out, delivery_pop(lane_delivery(lane)))
+        if report.kind == REPORT_FILL:
+            lane_fail(lane, outlet_fill(out, report, now))
+        lane_fail(lane, delivery_push(lane_delivery(lane), report, report.due_ns))
     broker.n_reports = 0
     lane_fail(lane, broker.fault)
     lane_schedule(lane)
@@ -269,7 +273,7 @@ cdef inline void lane_act(Lane* lane, Outlet* out, Market* market, int32_t i, in
     cdef LaneSymbol* own = lane_symbol(lane, i)
     cdef Intent intent
     cdef int code
-    own.has_signal = market_ready(market) and signal_eval(lane_signal(lane, i), now, &own.signal)
+    own.has_signal = market_trusted(market, now) and signal_eval(lane_signal(lane, i), now, &own.signal)
     if own.has_signal:
         outlet_count(&out.page.counters.signals)
     if lane.stopping:
@@ -309,22 +313,33 @@ cdef inline void lane_arrivals(Lane* lane, Outlet* out, Market* market, int32_t 
     lane_collect(lane, out, now)
 
 
+cdef inline void lane_view(Lane* lane, Market* market, int32_t i, int64_t now) noexcept nogil:
+    """Mark and signal see the view. Where a side of it is empty the mark is the last one, and no imbalance is held: no signal
+    stands, and the time counts for neither side (rule 7a)."""
+    if likely(market_ready(market)):
+        lane_fail(lane, position_mark(lane_positions(lane), i, market.mid2))
+        signal_on_imbalance(lane_signal(lane, i), market_features(market).imbalance, now)
+    elif market_features(market).synced:
+        signal_on_imbalance(lane_signal(lane, i), 0.0, now)
+        position_mark_lost(lane_positions(lane), i)
+
+
 cdef inline void lane_match(Lane* lane, Outlet* out, Market* market, const Message* msg, int32_t i, int fx, int64_t v,
                             int64_t now) noexcept nogil:
     """The broker and the signal meet what a message did to its market."""
     cdef Broker* broker = lane_broker(lane)
-    cdef bint ready = market_ready(market)
     if fx & FX_LOST:
         broker_on_desync(broker, i)
         signal_on_imbalance(lane_signal(lane, i), NAN, now)
         position_mark_lost(lane_positions(lane), i)
+    if unlikely(fx & (FX_CROSSED | FX_LOST)):
+        broker_suspect(broker, i, market.suspect_until)
     if fx & FX_SYNCED:
         broker_on_resync(broker, i, &market.spec, market_book(market), v)
     elif fx & FX_VIEW:
-        broker_on_book(broker, &market.spec, market_book(market), msg, v)
+        broker_on_book(broker, &market.spec, market_book(market), msg, v, fx & FX_CROSSED)
     if fx & FX_TRADE:
         broker_on_trade(broker, &market.spec, msg, v)
     lane_collect(lane, out, now)
-    if fx & FX_VIEW and ready:
-        lane_fail(lane, position_mark(lane_positions(lane), i, market.mid2))
-        signal_on_imbalance(lane_signal(lane, i), market_features(market).imbalance, now)
+    if fx & FX_VIEW:
+        lane_view(lane, market, i, now)

@@ -4,36 +4,42 @@
 # message take effect between them, on the book as it was (SEMANTICS 4).
 
 from hft._core.book cimport (
-    Book, BookParams, book_apply, book_clear, book_init, book_mid2, book_size, book_ticker,
+    Book, BookParams, book_apply, book_clear, book_crossed, book_init, book_mid2, book_size, book_ticker,
 )
 from hft._core.clock cimport ClockState, clock_observe
 from hft._core.features cimport (
     FeatureParams, Features, FeatureValues, features_eval, features_init, features_on_book, features_on_desync,
     features_on_sync, features_on_trade, features_size,
 )
+from hft._core.far cimport KEY_NONE
+from hft._core.ladder cimport KEY_FIRST
 from hft._core.memory cimport align64
 from hft._core.refresh cimport (
     Refresh, refresh_adopt, refresh_agrees, refresh_began, refresh_due, refresh_edges, refresh_replace, refresh_watch,
 )
 from hft._core.snapshot cimport SNAPSHOT_IMBALANCE, SNAPSHOT_SYNCED, Snapshot, snapshot_take, snapshot_write
 from hft._core.status cimport (
-    BOOK_MISMATCH, BUFFERED, BUFFER_FULL, CROSSED_BOOK, DUPLICATE_TRADE, NOT_CONNECTED, OK, OTHER_TRADE_SOURCE,
+    BOOK_MISMATCH, BUFFERED, BUFFER_FULL, CROSSED_BOOK, DUPLICATE_TRADE, NOT_CONNECTED, OK, OTHER_BOOK_SOURCE,
+    OTHER_TRADE_SOURCE,
     SEQUENCE_GAP, SNAPSHOT_TOO_OLD,
 )
 from hft._core.sync cimport (
     SYNC_BRIDGING, SYNC_CONNECTING, SYNC_SYNCED, Sync, SyncParams, sync_connected, sync_disconnected, sync_init, sync_lost,
-    sync_mismatch, sync_next, sync_next_since, sync_on_depth, sync_on_snapshot, sync_refresh, sync_size,
+    sync_mismatch, sync_next, sync_next_since, sync_on_book, sync_on_depth, sync_on_snapshot, sync_pause, sync_refresh,
+    sync_size, sync_whole,
 )
 from hft._core.types cimport (
-    MSG_AGG_TRADE, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE, TRUST_SUSPECT, TRUST_SYNCED, TRUST_SYNCING, Level, Message,
-    SymbolSpec, int32_t, int64_t, uint32_t, unlikely,
+    BOOK_STREAM, MSG_AGG_TRADE, MSG_BOOK, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE, TRUST_SUSPECT, TRUST_SYNCED,
+    TRUST_SYNCING, Level, Message, SymbolSpec, int32_t, int64_t, likely, uint32_t, unlikely,
 )
+from hft._core.whole cimport NEWER_ASKS, NEWER_BIDS, whole_read, whole_take, whole_uncross
 
 cdef enum MarketEffect:         # what a message did, as bits
     FX_VIEW = 1                 # the book as seen changed
     FX_TRADE = 2                # a trade that may fill
     FX_SYNCED = 4               # in sync from now on
     FX_LOST = 8                 # no longer in sync; the book is gone
+    FX_CROSSED = 16             # the message crossed the book, and what it crossed is unknown now
 
 cdef enum SyncCause:            # why a book is not in sync
     CAUSE_NONE = 0              # it is
@@ -58,7 +64,7 @@ cdef struct MarketParams:
     SyncParams sync             # its dialect is taken from the symbol
     int64_t compare_ns          # between comparisons with a fresh snapshot; 0: none
     int32_t trade_kind          # MSG_TRADE or MSG_AGG_TRADE: the one source of volume (SEMANTICS 10)
-    int32_t reserved
+    int32_t answers             # 1: who sends the messages sends a REST book when asked; files don't (rule 7b)
 
 cdef struct Market:
     SymbolSpec spec
@@ -69,7 +75,12 @@ cdef struct Market:
     int64_t delay_ns            # by how much the newest stamped one came later than the least delay lets it: now - v
     int64_t trade_id            # newest trade; 0 before the first
     int64_t missing_trades      # ids never seen
-    int64_t crossed             # books thrown away because they crossed
+    int64_t crossed             # messages that crossed the book
+    int64_t crossed_levels      # levels taken out since a newer one crossed them
+    int64_t suspect_until       # of the last such crossing: the book is in sync, and not trusted yet; 0: it is
+    int64_t longest             # levels a side of the longest whole book
+    int64_t window_ns           # of the features
+    int64_t answers
     int64_t trade_kind
     int64_t mid2                # of the newest synced view; kept when it goes (mark, SEMANTICS 24)
     int64_t cause               # SyncCause, as of
@@ -104,6 +115,8 @@ cdef inline void market_init(Market* m, const SymbolSpec* spec, const MarketPara
     sync.dialect = spec.dialect
     m.spec = spec[0]
     m.trade_kind = p.trade_kind
+    m.answers = p.answers
+    m.window_ns = p.features.window_ns
     m.refresh.compare_ns = p.compare_ns
     m.cause = CAUSE_DISCONNECTED
     m.book_at = align64(sizeof(Market))
@@ -119,15 +132,20 @@ cdef inline bint market_ready(Market* m) noexcept nogil:
     return market_sync(m).state == SYNC_SYNCED and book_mid2(market_book(m)) != 0
 
 
-cdef inline int market_trust(Market* m) noexcept nogil:
+cdef inline bint market_trusted(Market* m, int64_t now) noexcept nogil:
+    """Ready, and no crossing within the window: signals may happen."""
+    return market_ready(m) and (likely(m.suspect_until == 0) or now >= m.suspect_until)
+
+
+cdef inline int market_trust(Market* m, int64_t now) noexcept nogil:
     """Trust: whether the book is the exchange's, was, or never was."""
-    if market_ready(m):
+    if market_trusted(m, now):
         return TRUST_SYNCED
     return TRUST_SUSPECT if m.mid2 != 0 else TRUST_SYNCING
 
 
 cdef inline int64_t market_clock(Market* m, const Message* msg) noexcept nogil:
-    """v of the message (SEMANTICS 2)."""
+    """v of the message (SEMANTICS 2). Where its stamp is passed over, `clock.outliers` goes up."""
     cdef int64_t v = clock_observe(&m.clock, msg.recv_ns, msg.venue_ns)
     if msg.venue_ns != 0:
         m.delay_ns = msg.recv_ns - v
@@ -155,9 +173,10 @@ cdef inline void _account(Market* m, int cause, int64_t now) noexcept nogil:
     t.count[cause] += 1
 
 
-cdef inline int market_turn(Market* m, int cause, int64_t now) noexcept nogil:
+cdef inline int market_turn(Market* m, int cause, int64_t now, bint kept=False) noexcept nogil:
     """The one way into sync (CAUSE_NONE) and out of it: tells every stage of the market; the effects that it returns tell
-    the traders' side. Without a book there is none to lose, and only the cause is new."""
+    the traders' side. Without a book there is none to lose, and only the cause is new. `kept`: the next update goes on from
+    the levels that are there."""
     cdef int fx = 0
     _account(m, cause, now)
     m.cause = cause
@@ -167,10 +186,11 @@ cdef inline int market_turn(Market* m, int cause, int64_t now) noexcept nogil:
         refresh_watch(&m.refresh, market_book(m), now)
         return FX_SYNCED
     if m.has_book:
-        m.has_book = 0
-        book_clear(market_book(m))
         features_on_desync(market_features(m))
         fx = FX_LOST
+        if not kept:
+            m.has_book = 0
+            book_clear(market_book(m))
     return fx
 
 
@@ -181,16 +201,37 @@ cdef inline int _crossed(Market* m, int64_t now) noexcept nogil:
     return market_turn(m, CAUSE_CROSSED, now)
 
 
+cdef inline int _uncross(Market* m, const Message* msg, const Level* levels, int64_t now, int* fx) noexcept nogil:
+    """Rule 7b where no snapshot will heal it: the newer level is right, and the book lives on, suspect for a while. Where the
+    message crosses itself nobody can tell, and the book is out of sync until the next one."""
+    cdef Sync* sync = market_sync(m)
+    cdef int newer = whole_uncross(market_book(m), msg, levels, &m.crossed_levels)
+    m.crossed += 1
+    m.suspect_until = now + m.window_ns
+    if newer == NEWER_BIDS or newer == NEWER_ASKS:
+        sync_refresh(sync)      # should the data hold a snapshot after all, it is looked at
+        fx[0] |= FX_VIEW | FX_CROSSED
+        return OK
+    sync_pause(sync)
+    fx[0] |= market_turn(m, CAUSE_CROSSED, now, True)
+    return CROSSED_BOOK
+
+
 cdef inline int _apply_levels(Market* m, const Message* msg, const Level* levels, int64_t now, int* fx) noexcept nogil:
     """An update that sync has passed."""
     cdef int code = book_apply(market_book(m), msg, levels)
-    fx[0] |= _crossed(m, now) if code == CROSSED_BOOK else FX_VIEW
+    if likely(code == OK):
+        fx[0] |= FX_VIEW
+    elif m.answers or msg.kind != MSG_DEPTH:
+        fx[0] |= _crossed(m, now)
+    else:
+        code = _uncross(m, msg, levels, now, fx)
     return code
 
 
 cdef inline int _not_applied(Market* m, int code, int64_t now) noexcept nogil:
     """What it means for the book that sync did not pass an update."""
-    if code == BUFFER_FULL or code == SNAPSHOT_TOO_OLD:
+    if code == BUFFER_FULL or code == SNAPSHOT_TOO_OLD or code == OTHER_BOOK_SOURCE:
         return market_turn(m, CAUSE_NO_SNAPSHOT, now)
     if code == SEQUENCE_GAP and m.has_book:     # else it is still waited for, for the same cause
         return market_turn(m, CAUSE_GAP, now)
@@ -226,6 +267,8 @@ cdef inline int _fresh(Market* m, Book* spare, const Message* msg, const Level* 
     code = book_apply(spare, msg, levels)
     while sync_next_since(market_sync(m), msg.last_id, &update, &update_levels):
         code = book_apply(spare, update, update_levels)
+    if code == CROSSED_BOOK and not m.answers:
+        return code
     if code == CROSSED_BOOK:            # two that contradict each other, and one itself: begin anew
         fx[0] |= _crossed(m, msg.recv_ns)
         return code
@@ -233,6 +276,7 @@ cdef inline int _fresh(Market* m, Book* spare, const Message* msg, const Level* 
     if refresh_agrees(&m.refresh, book, spare, edge):
         if refresh_adopt(&m.refresh, book, spare, edge):
             fx[0] |= FX_VIEW
+        book.hole[0] = book.hole[1] = KEY_FIRST     # what was unknown has been told
         refresh_watch(&m.refresh, book, msg.recv_ns)
         return OK
     sync_mismatch(market_sync(m))
@@ -265,6 +309,32 @@ cdef inline int _snapshot(Market* m, Book* spare, const Message* msg, const Leve
     return code
 
 
+cdef inline int _whole(Market* m, Book* spare, const Message* msg, const Level* levels, int* fx) noexcept nogil:
+    """A whole book (rule 7c): its difference from the last one is what happens to the view. One that crosses itself, in an
+    auction say, is none: out of sync until the next."""
+    cdef Sync* sync = market_sync(m)
+    cdef Book* book = market_book(m)
+    cdef bint was_synced = sync.state == SYNC_SYNCED
+    cdef int code = sync_on_book(sync, msg.last_id, msg.flags & BOOK_STREAM)
+    if code != OK:
+        return code
+    code = whole_read(spare, msg, levels)
+    if code == OK:
+        whole_take(book, spare, msg, &m.longest)
+        m.has_book = 1
+        if book_crossed(book):          # with the side that it does not tell
+            code = CROSSED_BOOK
+    if code != OK:
+        fx[0] |= _crossed(m, msg.recv_ns)
+        return code
+    m.refresh.known[0] = m.refresh.known[1] = KEY_NONE
+    sync_whole(sync, msg.last_id, msg.flags & BOOK_STREAM, book_mid2(book) != 0)
+    fx[0] |= FX_VIEW
+    if not was_synced and sync.state == SYNC_SYNCED:
+        fx[0] |= market_turn(m, CAUSE_NONE, msg.recv_ns)
+    return OK
+
+
 cdef inline int _trade(Market* m, const Message* msg, int* fx) noexcept nogil:
     if msg.kind != m.trade_kind:
         return OTHER_TRADE_SOURCE
@@ -289,6 +359,13 @@ cdef inline int _ticker(Market* m, const Message* msg, int* fx) noexcept nogil:
     return code
 
 
+cdef inline void _trust_again(Market* m) noexcept nogil:
+    """The window after the last crossing is over: what was taken out and not shown since is gone."""
+    cdef Book* book = market_book(m)
+    m.suspect_until = 0
+    book.hole[0] = book.hole[1] = KEY_FIRST
+
+
 cdef inline int market_apply(Market* m, Book* spare, const Message* msg, const Level* levels, int* fx) noexcept nogil:
     """Apply one decoded message whole; `fx` gets the effects, the answer is a status code. `spare` is scratch.
 
@@ -296,19 +373,24 @@ cdef inline int market_apply(Market* m, Book* spare, const Message* msg, const L
     """
     cdef int code
     fx[0] = 0
+    if unlikely(m.suspect_until != 0) and msg.recv_ns >= m.suspect_until:
+        _trust_again(m)
     if msg.kind == MSG_TICKER:
         code = _ticker(m, msg, fx)
     elif msg.kind == MSG_DEPTH:
         code = _depth(m, msg, levels, fx)
     elif msg.kind == MSG_SNAPSHOT:
         code = _snapshot(m, spare, msg, levels, fx)
+    elif msg.kind == MSG_BOOK:
+        code = _whole(m, spare, msg, levels, fx)
     else:
         code = _trade(m, msg, fx)
     if (code == OK and fx[0]) or fx[0] & FX_SYNCED:
         m.update_ns = msg.recv_ns
-        if fx[0] & FX_VIEW and market_ready(m):
-            m.mid2 = book_mid2(market_book(m))
+        if fx[0] & FX_VIEW:
             features_on_book(market_features(m), market_book(m), msg.recv_ns)
+            if likely(market_ready(m)):
+                m.mid2 = book_mid2(market_book(m))
     return code
 
 

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int32_t, int64_t
 
-from hft._core.book cimport Book, book_best, book_mid2, book_qty
+from hft._core.book cimport Book, book_best, book_known, book_mid2, book_qty, book_tells_all
 from hft._core.broker_state cimport (
     Broker, BrokerSymbol, broker_fill_resting, broker_front, broker_resting, broker_room, broker_sweep, broker_symbol,
 )
@@ -13,9 +13,9 @@ from hft._core.resting cimport (
     NO_SLOT, OwnLevel, Resting, RestingOrder, better, resting_level, resting_level_at, resting_order, resting_rank,
 )
 from hft._core.status cimport DUPLICATE_TRADE, OK, OTHER_TRADE_SOURCE
-from hft._core.taking cimport TAKE_LEVELS, floor_lot, take_commit, take_plan, take_reaches, used_clear, used_on_book
+from hft._core.taking cimport TAKE_LEVELS, floor_lot, take_commit, take_plan, take_reaches, used_on_book
 from hft._core.types cimport (
-    ASK, BID, BUYER_IS_MAKER, MSG_AGG_TRADE, MSG_TRADE, NO_PRICE, NOT_MARKET, Level, Message, SymbolSpec,
+    ASK, BID, BUYER_IS_MAKER, MSG_AGG_TRADE, MSG_TRADE, NO_PRICE, NOT_MARKET, Level, Message, SymbolSpec, unlikely,
 )
 
 
@@ -150,7 +150,7 @@ cdef inline void broker_cross(Broker* b, BrokerSymbol* s, const SymbolSpec* spec
             qty = take_plan(&s.used, book, opposite, order.price, spec.lot,
                             broker_room(s, order.side, order.flags, order.leaves), plan, &n)
             if qty > 0:
-                take_commit(&s.used, book, opposite, plan, n)
+                take_commit(&s.used, opposite, plan, n)
                 broker_fill_resting(b, s, spec, slot, qty, v)
             slot = next
         if r.levels[own] == levels:
@@ -163,7 +163,10 @@ cdef inline void broker_reveal(BrokerSymbol* s, OwnLevel* level, const Book* boo
     cdef RestingOrder* order
     cdef int64_t best = book_best(book, level.side)
     cdef int32_t slot = level.first
-    if shown == 0 and (best == NO_PRICE or not better(level.side, level.price, best)):
+    if shown == 0 and not book_known(book, level.side, level.price):
+        return
+    if shown == 0 and not book_tells_all(book, level.side) and (
+            best == NO_PRICE or not better(level.side, level.price, best)):
         return
     level.unknown = 0
     while slot != NO_SLOT:
@@ -198,8 +201,23 @@ cdef inline void broker_level(Broker* b, BrokerSymbol* s, OwnLevel* level, int64
     level.displayed = shown
 
 
-cdef inline int broker_on_book(Broker* b, const SymbolSpec* spec, const Book* book, const Message* m, int64_t v) noexcept nogil:
-    """The view after a whole depth message or bookTicker: rules 9, 12, 17. OK or a fault."""
+cdef inline void broker_shown(BrokerSymbol* s, OwnLevel* level, int64_t shown) noexcept nogil:
+    """Rule 7c: what was unknown is shown again. What was traded meanwhile is in it."""
+    cdef Resting* r = broker_resting(s)
+    cdef int32_t slot = level.first
+    level.waits = 0
+    level.displayed = shown
+    ledger_clear(&level.traded)
+    while slot != NO_SLOT:
+        if resting_order(r, slot).queue.front != FRONT_UNKNOWN:
+            queue_on_increase(&resting_order(r, slot).queue, shown)
+        slot = resting_order(r, slot).next
+
+
+cdef inline int broker_on_book(Broker* b, const SymbolSpec* spec, const Book* book, const Message* m, int64_t v,
+                               bint crossed=False) noexcept nogil:
+    """The view after a whole depth message or bookTicker: rules 9, 12, 17. OK or a fault. `crossed`: the message crossed the
+    book, and rule 12 does not look at it (rule 7b)."""
     cdef BrokerSymbol* s = broker_symbol(b, m.symbol)
     cdef Resting* r = broker_resting(s)
     cdef OwnLevel* level
@@ -214,7 +232,7 @@ cdef inline int broker_on_book(Broker* b, const SymbolSpec* spec, const Book* bo
         used_on_book(&s.used, book)
     if r.count == 0:
         return OK
-    for own in range(2):
+    for own in range(0 if crossed else 2):
         broker_cross(b, s, spec, book, own, v)
     for own in range(2):
         for i in range(r.levels[own]):
@@ -222,10 +240,19 @@ cdef inline int broker_on_book(Broker* b, const SymbolSpec* spec, const Book* bo
             shown = book_qty(book, own, level.price)
             if level.unknown:
                 broker_reveal(s, level, book, shown)
-            if shown != level.displayed:
+            if unlikely(shown == 0) and not book_known(book, own, level.price):
+                level.waits = 1
+            elif unlikely(level.waits):
+                broker_shown(s, level, shown)
+            elif shown != level.displayed:
                 broker_level(b, s, level, shown, m.venue_ns)
     broker_sweep(b, s, v)
     return b.fault
+
+
+cdef inline void broker_suspect(Broker* b, int32_t symbol, int64_t until_ns) noexcept nogil:
+    """The book crossed: until then fills are made on one that is in doubt (rule 7b)."""
+    broker_symbol(b, symbol).suspect_until = until_ns
 
 
 cdef inline void broker_on_desync(Broker* b, int32_t symbol) noexcept nogil:
@@ -241,6 +268,7 @@ cdef inline void broker_restate(BrokerSymbol* s, OwnLevel* level, const Book* bo
     cdef int32_t slot = level.first
     ledger_clear(&level.traded)
     ledger_clear(&level.shown)
+    level.waits = 0
     level.displayed = max(0, front)
     level.unknown = front == FRONT_UNKNOWN
     while slot != NO_SLOT:
@@ -260,7 +288,7 @@ cdef inline int broker_on_resync(Broker* b, int32_t symbol, const SymbolSpec* sp
     s.clock_ns = max(s.clock_ns, v)
     s.synced = 1
     s.quoted = book_mid2(book) != 0
-    used_clear(&s.used)
+    used_on_book(&s.used, book)
     for own in range(2):
         broker_cross(b, s, spec, book, own, v)
         for i in range(r.levels[own]):

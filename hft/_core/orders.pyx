@@ -8,6 +8,7 @@ from hft._core.intent cimport OrderIntent, side_from
 from hft._core.memory cimport hft_alloc, hft_free
 from hft._core.symbols cimport Symbols
 from hft._core.types cimport BUY, MARKET, REDUCE_ONLY
+from hft._core.checks import whole
 from hft._core.intent import TIFS, _named
 from hft._core.position import _money
 from hft._core.status import name as status_name, text as status_text
@@ -140,16 +141,12 @@ cdef class OrderManager:
     ('PENDING_CANCEL', 'CANCELED', 0)
     """
 
-    def __cinit__(self, specs, *, run=1, int capacity=1000):
+    def __cinit__(self, specs, *, run=1, capacity=1000):
         cdef OrderParams params
         self.symbols = Symbols(specs)
-        if not 1 <= run < 1 << 31:
-            raise ValueError(f"run {run} must be from 1 to 2^31 - 1")
-        if not 1 <= capacity <= MAX_CAPACITY:
-            raise ValueError(f"capacity {capacity} must be from 1 to {MAX_CAPACITY}")
         params.n_symbols = (<Symbols>self.symbols).count
-        params.capacity = capacity
-        params.run = run
+        params.capacity = whole("capacity", capacity, 1, MAX_CAPACITY)
+        params.run = whole("run", run, 1, 2**31 - 1)
         self.c = <Orders*>hft_alloc(orders_size(&params))
         if self.c == NULL:
             raise MemoryError

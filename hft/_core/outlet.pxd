@@ -1,7 +1,7 @@
 # Where a lane's doings go out: the journal, the state page, the log of fills in memory. Borrowed pointers; the engine keeps
-# their owners. Nothing here flows back into a decision; whether there is room the engine asks, once an input.
+# their owners. Nothing here flows back into a decision; whether there is room the engine sees to, once an input (`capacity`).
 
-from hft._core.journal cimport FILL_FEE_IN_BASE, JournalState, journal_append, journal_room
+from hft._core.journal cimport FILL_FEE_IN_BASE, JournalState, journal_append
 from hft._core.orders cimport Order
 from hft._core.page cimport PAGE_RECENT, Page, page_recent
 from hft._core.position cimport Position
@@ -9,7 +9,7 @@ from hft._core.status cimport FAULT_JOURNAL_FULL, OK
 from hft._core.symbols cimport Symbols
 from hft._core.types cimport (
     RECORD_FILL, RECORD_KILL, RECORD_ORDER, RECORD_POSITION, RECORD_RULES, JournalRecord, Report, Spec, SymbolSpec, int32_t,
-    int64_t, multiply, uint64_t,
+    int64_t, likely, multiply, uint64_t,
 )
 from libc.string cimport memset
 
@@ -22,7 +22,7 @@ cdef struct Outlet:
     JournalState* journal
     Page* page
     FillLog fills
-    int64_t reserve             # records that stay free for what open orders may still cause
+    int64_t overwrites          # 1: nobody drains the journal, its oldest records make room
 
 
 cdef inline void outlet_count(uint64_t* counter) noexcept nogil:
@@ -30,12 +30,12 @@ cdef inline void outlet_count(uint64_t* counter) noexcept nogil:
     counter[0] += 1
 
 
-cdef inline bint outlet_room(Outlet* out) noexcept nogil:
-    """Is there journal room for new orders and all that may come of those open?"""
-    return journal_room(out.journal) > out.reserve
-
-
 cdef inline int outlet_append(Outlet* out, const JournalRecord* record) noexcept nogil:
+    if likely(journal_append(out.journal, record)):
+        return OK
+    if not out.overwrites:
+        return FAULT_JOURNAL_FULL
+    out.journal.tail = out.journal.head
     return OK if journal_append(out.journal, record) else FAULT_JOURNAL_FULL
 
 

@@ -21,8 +21,8 @@
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 from hft._core.atomic cimport (
-    add_relaxed, fence_release, load_acquire, load_fenced, load_relaxed, seqlock_read, seqlock_write, store_relaxed,
-    store_release, words_load, words_store)
+    add_relaxed, and_release, fence_release, load_acquire, load_fenced, load_relaxed, or_release, seqlock_read, seqlock_write,
+    store_relaxed, store_release, words_load, words_store)
 from hft._core.features cimport FeatureValues
 from hft._core.histogram cimport HistogramState
 from hft._core.snapshot cimport Snapshot
@@ -49,6 +49,8 @@ cdef enum PageFlag:             # bits of `flags`
     PAGE_WRITER_FAILED = 8
     PAGE_RECORDING_BROKEN = 16  # something is missing in the recording; trading goes on
     PAGE_FILES_GONE = 32        # a file of the run was deleted or replaced
+    PAGE_INPUT_HELD = 64        # the journal has no room: messages are held, and no more are read
+    PAGE_RISK_ALERT = 128       # orders were refused by a limit lately
 
 cdef enum PageHistogram:
     HIST_TICK_TO_TRADE = 0      # read of the frame to the order accepted by the broker's entry (SEMANTICS 31)
@@ -106,6 +108,7 @@ cdef struct PageCounters:
     uint64_t shortened          # feature windows that outgrew their ring
     uint64_t levels_dropped
     uint64_t rules_changed      # times that the venue's rules of a symbol became others
+    uint64_t longest_pause_ns   # for so long the event loop did not come round, at worst
     uint64_t reserved[4]
 
 cdef struct PageTotals:         # across symbols; money in 1e-8 of the quote asset
@@ -263,8 +266,24 @@ cdef inline void page_beat(Page* p, int64_t now) noexcept nogil:
 
 
 cdef inline void page_flag(Page* p, uint64_t flag, bint on) noexcept nogil:
-    cdef uint64_t flags = p.header.flags
-    store_release(&p.header.flags, flags | flag if on else flags & ~flag)
+    """Set or clear one bit of `flags`: the engine, its timer and the writer's thread each have bits of their own there."""
+    if on:
+        or_release(&p.header.flags, flag)
+    else:
+        and_release(&p.header.flags, ~flag)
+
+
+cdef inline uint64_t page_flags(const Page* p) noexcept nogil:
+    """All bits of `flags`, as they are now."""
+    return load_acquire(&p.header.flags)
+
+
+cdef inline int page_kill_request(const Page* p) noexcept nogil:
+    """The request that `page_kill_poll` would report."""
+    cdef uint64_t request = load_acquire(&p.header.kill_request)
+    if request == p.header.kill_seen:
+        return 0
+    return 1 if request & 1 else 2
 
 
 cdef inline int page_kill_poll(Page* p) noexcept nogil:

@@ -18,7 +18,8 @@ assert sizeof(JournalRecord) == 128
 
 HISTOGRAMS = {"tick_to_trade": HIST_TICK_TO_TRADE, "tick": HIST_TICK, "features": HIST_FEATURES}
 FLAGS = {"running": PAGE_RUNNING, "stopping": PAGE_STOPPING, "halted": PAGE_HALTED, "writer_failed": PAGE_WRITER_FAILED,
-         "recording_broken": PAGE_RECORDING_BROKEN, "files_gone": PAGE_FILES_GONE}
+         "recording_broken": PAGE_RECORDING_BROKEN, "files_gone": PAGE_FILES_GONE, "input_held": PAGE_INPUT_HELD,
+         "risk_alert": PAGE_RISK_ALERT}
 
 cdef enum:
     TRIES = 100                 # at one go: a writer on its processor is done in nanoseconds
@@ -285,12 +286,13 @@ cdef class StatePage:
 
     cdef dict _header(self, Page* p):
         cdef PageHeader h = p.header
+        cdef uint64_t flags = page_flags(p)
         request = load_acquire(&p.header.kill_request)
         return {
             "path": self.path, "pid": h.pid, "start_ns": h.start_ns, "clock_offset_ns": h.clock_offset_ns,
             "heartbeat_ns": load_acquire(&p.header.heartbeat_ns), "run": h.run,
             "run_id": _str(h.run_id), "strategy": _str(h.strategy), "venue": _str(h.venue), "build": _str(h.build),
-            "flags": {name for name, bit in FLAGS.items() if h.flags & <uint64_t>bit},
+            "flags": {name for name, bit in FLAGS.items() if flags & <uint64_t>bit},
             "kill_on": bool(h.kill_on), "kill_reason": status.name(h.kill_reason) if h.kill_reason else "",
             "kill_since_ns": h.kill_since_ns,
             "kill_requested": None if request == h.kill_seen else bool(request & 1),

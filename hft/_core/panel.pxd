@@ -11,7 +11,7 @@ from hft._core.position cimport (
     Position, Positions, position_at, position_fees, position_money, position_realised, position_unrealised,
 )
 from hft._core.risk cimport risk_exposure
-from hft._core.status cimport LEVEL_DROPPED, REFRESH_DROPPED
+from hft._core.status cimport CROSSED_LEVELS, LEVEL_DROPPED, REFRESH_DROPPED
 from hft._core.sync cimport SYNC_CONNECTING
 from hft._core.types cimport ASK, BID, BUY, SELL, i128, int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memset
@@ -27,7 +27,7 @@ cdef inline void panel_market(EngineState* e, int32_t i, PagePanel* out) noexcep
     out.theta_ns = m.clock.theta
     out.sync_state = market_sync(m).state
     out.connected = market_sync(m).state != SYNC_CONNECTING
-    out.trust = market_trust(m)
+    out.trust = market_trust(m, e.now)
     out.n_bids = book_top(market_book(m), BID, PAGE_LEVELS, out.bids)
     out.n_asks = book_top(market_book(m), ASK, PAGE_LEVELS, out.asks)
     memcpy(&out.features, &m.features, sizeof(m.features))
@@ -77,18 +77,20 @@ cdef inline void panel_totals(EngineState* e, int64_t now, PageTotals* out) noex
 
 cdef inline void panel_counters(EngineState* e) noexcept nogil:
     """What the markets count for themselves, summed."""
-    cdef uint64_t resyncs = 0, gaps = 0, dropped = 0, shortened = 0, refreshes_dropped = 0
+    cdef uint64_t resyncs = 0, gaps = 0, dropped = 0, crossed_levels = 0, shortened = 0, refreshes_dropped = 0
     cdef int32_t i
     for i in range(e.n_symbols):
         resyncs += market_sync(e.markets[i]).resyncs
         gaps += market_sync(e.markets[i]).gaps
         refreshes_dropped += market_sync(e.markets[i]).refreshes_dropped
+        crossed_levels += e.markets[i].crossed_levels
         dropped += market_book(e.markets[i]).dropped
         shortened += market_features(e.markets[i]).shortened
     e.out.page.counters.resyncs = resyncs
     e.out.page.counters.gaps = gaps
     e.out.page.counters.levels_dropped = e.out.page.counters.status[<int>LEVEL_DROPPED] = dropped
     e.out.page.counters.status[<int>REFRESH_DROPPED] = refreshes_dropped
+    e.out.page.counters.status[<int>CROSSED_LEVELS] = crossed_levels
     e.out.page.counters.shortened = shortened
 
 

@@ -1,9 +1,15 @@
 from decimal import Decimal
 from typing import Any, Literal, TypeAlias, TypedDict, type_check_only
 
+from hft._core.symbols import Symbols
+
 _Number: TypeAlias = str | int | float | Decimal
 
 DEFAULTS: dict[str, Any]
+MOST_MONEY: int
+MOST_CAPITAL: Decimal
+
+def checked(given: dict[str, Any], symbols: Symbols | tuple[()]) -> dict[str, Any]: ...
 
 @type_check_only
 class _Settings(TypedDict, total=False):

@@ -9,8 +9,10 @@
 # `front` (F) is the quantity ahead of an order. `credited` (g) is the part of `shown` by which F has already been lowered:
 # when the trade behind that decrease prints, only what exceeds g moves the queue once more.
 
-from libc.math cimport log1p, pow as power, rint
+from libc.math cimport rint
 from libc.stdint cimport int32_t, int64_t
+
+from hft._core.elementary cimport log1p, power
 
 cdef enum:
     LEDGER_ENTRIES = 64                 # distinct stamps a ledger keeps apart; a power of two

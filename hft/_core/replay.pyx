@@ -6,9 +6,8 @@ from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 
 from hft._core.cycles cimport cycles_now
 from hft._core.decode cimport decoder_message
-from hft._core.engine cimport Engine, engine_since
+from hft._core.engine cimport Engine, engine_makes_room, engine_since
 from hft._core.histogram cimport Histogram, HistogramState, histogram_add
-from hft._core.journal cimport journal_room
 from hft._core.sink cimport FRAME_ATTENTION, FRAME_NEEDS_PYTHON
 from hft._core.types cimport MSG_AGG_TRADE, MSG_DEPTH, MSG_KINDS, MSG_TICKER, MSG_TRADE
 
@@ -29,7 +28,8 @@ def replay(Engine engine not None, list frames not None, const int64_t[::1] stam
     until_ns : int, optional
         Stop before the first frame whose stamp is this or later.
     room : int
-        Stop while the journal has room for fewer records than this: whoever drains it does so, and goes on.
+        Stop while the journal has room for fewer records than this, or than an input may cause: whoever drains it does so, and
+        goes on.
     histogram : Histogram, optional
         Gets the time of each frame, from its bytes to the end of its work.
     by_kind : dict of str to Histogram, optional
@@ -38,7 +38,7 @@ def replay(Engine engine not None, list frames not None, const int64_t[::1] stam
     Returns the index after the last frame handled. That is short of `stop`, and of `until_ns`, after `on_attention` was called,
     and where the journal is to be drained.
     """
-    cdef HistogramState* kinds[6]
+    cdef HistogramState* kinds[7]     # MSG_KINDS
     cdef HistogramState* all_kinds = histogram.c if histogram is not None else NULL
     cdef Py_ssize_t i, n = len(frames), end = n if stop is None else stop
     cdef int64_t until = INT64_MAX if until_ns is None else until_ns
@@ -55,7 +55,7 @@ def replay(Engine engine not None, list frames not None, const int64_t[::1] stam
     for name, each in (by_kind or {}).items():
         kinds[KINDS[name]] = (<Histogram?>each).c
     for i in range(start, end):
-        if stamps[i] >= until or journal_room(engine.c.out.journal) < room:
+        if stamps[i] >= until or not engine_makes_room(engine.c, room):
             return i
         frame = <object>PyList_GET_ITEM(frames, i)
         cycles = cycles_now()

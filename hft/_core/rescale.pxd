@@ -47,8 +47,7 @@ cdef inline bint broker_rescale(Broker* b, int32_t symbol, const SymbolSpec* spe
         fits = (multiply(&broker_command(b, s, i).price, price_factor)
                 and multiply(&broker_command(b, s, i).qty, qty_factor) and fits)
     for i in range(s.used.count):
-        fits = (multiply(&s.used.level[i].price, price_factor) and multiply(&s.used.level[i].used, qty_factor)
-                and multiply(&s.used.level[i].displayed, qty_factor) and fits)
+        fits = multiply(&s.used.level[i].price, price_factor) and multiply(&s.used.level[i].used, qty_factor) and fits
     for own in range(2):
         for i in range(r.levels[own]):
             fits = _level_rescale(r, resting_level(r, resting_rank(r, own)[i]), price_factor, qty_factor) and fits

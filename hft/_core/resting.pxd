@@ -36,7 +36,8 @@ cdef struct OwnLevel:
     int32_t last
     int32_t next                # next free slot
     int32_t unknown             # 1: an order here has no known front
-    int32_t reserved[6]         # to the cache line: an update reads no further unless the level changed
+    int32_t waits               # 1: the quantity here is unknown, F waits for it (rule 7c)
+    int32_t reserved[5]         # to the cache line: an update reads no further unless the level changed
     Ledger traded               # C
     Ledger shown                # S
 
@@ -128,6 +129,7 @@ cdef inline int32_t resting_open_level(Resting* r, int side, int64_t price, int6
     level.first = NO_SLOT
     level.last = NO_SLOT
     level.unknown = 0
+    level.waits = 0
     ledger_clear(&level.traded)
     ledger_clear(&level.shown)
     while i > 0 and better(side, price, resting_level(r, rank[i - 1]).price):

@@ -4,6 +4,8 @@ from cpython.bytes cimport PyBytes_FromStringAndSize
 from hft._core.buffer cimport buffer_address
 from hft._core.memory cimport hft_alloc, hft_free
 
+from hft._core.checks import whole
+
 cdef extern from *:
     """
     #ifdef HFT_DEBUG
@@ -60,16 +62,14 @@ cdef class Ring:
     (b'bid 100.', 1)
     """
 
-    def __init__(self, int64_t capacity, int64_t slot_size, *, memory=None):
+    def __init__(self, capacity, slot_size, *, memory=None):
         if self.c != NULL:
             raise RuntimeError("a Ring is initialised once")
-        if not 1 <= capacity <= 2**30:
-            raise ValueError(f"capacity {capacity} must be from 1 to 2**30")
-        if slot_size < 8 or slot_size > 65536 or slot_size % 8:
-            raise ValueError(f"slot_size {slot_size} must be a multiple of 8 from 8 to 65536")
         cdef RingParams params
-        params.capacity = capacity
-        params.slot_size = slot_size
+        params.capacity = whole("capacity", capacity, 1, 2**30)
+        params.slot_size = whole("slot_size", slot_size, 8, 65536)
+        if params.slot_size % 8:
+            raise ValueError(f"slot_size {slot_size} must be a multiple of 8 from 8 to 65536")
         cdef RingState* c
         if memory is None:
             c = <RingState*>hft_alloc(ring_size(&params))

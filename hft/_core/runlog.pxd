@@ -56,7 +56,7 @@ cdef struct RunLogState:
     uint64_t reserved1[3]
     uint64_t tail               # consumer's line
     uint64_t reserved2[7]
-    char symbols[64][24]
+    char symbols[64][64]        # MAX_SYMBOLS, NAME_BYTES
 
 
 cdef inline LogEntry* runlog_at(const RunLogState* r, uint64_t n) noexcept nogil:

@@ -7,6 +7,8 @@ from hft._core.atomic cimport load_relaxed
 from hft._core.memory cimport hft_alloc, hft_free
 from hft._core.symbols cimport Symbols
 
+from hft._core.checks import whole
+
 assert sizeof(LogEntry) == LOG_ENTRY and sizeof(RunLogState) % 64 == 0
 
 KINDS = {
@@ -180,11 +182,10 @@ cdef class RunLog:
     3 {"hft":{"raw":"bm8gSlNPTg=="}}
     """
 
-    def __cinit__(self, int64_t capacity):
+    def __cinit__(self, capacity):
         cdef uint64_t size = 4096
-        if not 4096 <= capacity <= 2**30:
-            raise ValueError(f"capacity {capacity} must be from 4096 to 2**30")
-        while size < <uint64_t>capacity:
+        cdef uint64_t least = whole("capacity", capacity, 4096, 2**30)
+        while size < least:
             size *= 2
         self.c = <RunLogState*>hft_alloc(sizeof(RunLogState) + size)
         if self.c == NULL:

@@ -3,8 +3,11 @@
 from libc.stdint cimport int8_t, int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
 from hft._core.form cimport Form, form_init
-from hft._core.text cimport SCALES, Scale, scale_init
+from hft._core.text cimport SCALES, Scale, load8, scale_init
 from hft._core.types cimport MAX_SYMBOLS, NAME_BYTES, SymbolSpec, likely, unlikely
+
+cdef extern from "string.h" nogil:
+    size_t strnlen(const char* text, size_t most)
 
 cdef enum:
     SYMBOL_SLOTS = 256          # of the hash table: well above MAX_SYMBOLS, so that there is always an empty one
@@ -22,24 +25,27 @@ cdef struct ScaledSymbols:
     ScaledSymbol table[64]      # MAX_SYMBOLS
 
 
-cdef inline uint32_t _slot(const uint64_t* key) noexcept nogil:
-    cdef uint64_t h = (key[0] ^ (key[1] * 0x9E3779B97F4A7C15ULL) ^ (key[2] << 7)) * 0xD6E8FEB86659FD93ULL
+cdef inline uint32_t _slot(const char* name, size_t n) noexcept nogil:
+    """By the name's first and last eight bytes and its length; those of a short name overlap, or are all that there is of it."""
+    cdef uint64_t head = 0, tail = 0, h
+    if likely(n >= 8):
+        head, tail = load8(name), load8(name + n - 8)
+    else:
+        memcpy(&head, name, n)
+    h = (head ^ (tail * 0x9E3779B97F4A7C15ULL) ^ (<uint64_t>n << 7)) * 0xD6E8FEB86659FD93ULL
     return <uint32_t>(h >> 56)
 
 
 cdef inline int symbols_find(const ScaledSymbols* t, const char* name, size_t n) noexcept nogil:
     """The index of a symbol by its name, or -1."""
-    cdef uint64_t key[3]
     cdef uint32_t slot
     cdef int i
     if unlikely(n >= NAME_BYTES) or unlikely(n == 0) or unlikely(name[n - 1] == 0):     # a zero would pass for padding
         return -1
-    key[0] = key[1] = key[2] = 0
-    memcpy(key, name, n)
-    slot = _slot(key)
+    slot = _slot(name, n)
     while True:
         i = t.slots[slot] - 1
-        if i < 0 or likely(memcmp(t.table[i].spec.name, key, NAME_BYTES) == 0):
+        if i < 0 or likely(memcmp(t.table[i].spec.name, name, n) == 0 and t.table[i].spec.name[n] == 0):
             return i
         slot = (slot + 1) & (SYMBOL_SLOTS - 1)
 
@@ -57,13 +63,11 @@ cdef inline void symbols_scale(ScaledSymbol* s, const SymbolSpec* spec) noexcept
 
 cdef inline int symbols_add(ScaledSymbols* t, const SymbolSpec* spec) noexcept nogil:
     """Add a symbol; its index, or -1 when the table is full or the name is there already."""
-    cdef uint64_t key[3]
+    cdef size_t n = strnlen(spec.name, NAME_BYTES)
     cdef int i = <int>t.count
-    cdef uint32_t slot
-    memcpy(key, spec.name, NAME_BYTES)
-    slot = _slot(key)
+    cdef uint32_t slot = _slot(spec.name, n)
     while t.slots[slot]:
-        if memcmp(t.table[t.slots[slot] - 1].spec.name, key, NAME_BYTES) == 0:
+        if memcmp(t.table[t.slots[slot] - 1].spec.name, spec.name, NAME_BYTES) == 0:
             return -1
         slot = (slot + 1) & (SYMBOL_SLOTS - 1)
     if i >= MAX_SYMBOLS:

@@ -11,9 +11,10 @@
 # `held[class + 1]` is the time of the closed segments right of the edge: an integer running sum, so nothing drifts, and
 # one update costs one addition whatever W is. Adjacent segments differ in class and none is empty.
 
-from libc.math cimport exp, fabs
+from libc.math cimport fabs
 from libc.stdint cimport int32_t, int64_t
 
+from hft._core.elementary cimport exp
 from hft._core.memory cimport align64
 from hft._core.types cimport unlikely
 

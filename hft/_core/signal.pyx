@@ -4,6 +4,8 @@ from libc.math cimport NAN
 
 from hft._core.memory cimport hft_alloc, hft_free
 
+from hft._core.checks import DAY_MS, above, nanoseconds, whole, within
+
 assert sizeof(SignalRecord) == 24 and sizeof(SignalParams) == 48 and sizeof(SignalState) == 136
 
 
@@ -24,16 +26,10 @@ cdef class Signal:
     ('sell', -0.4, Signal(strength=-0.4, confidence=0.9, holding_period_ns=1000000000))
     """
 
-    def __init__(self, double strength, double confidence, holding_period_ns):
-        if not -1 <= strength <= 1:
-            raise ValueError(f"strength {strength} must be from -1 to 1")
-        if not 0 <= confidence <= 1:
-            raise ValueError(f"confidence {confidence} must be from 0 to 1")
-        if holding_period_ns <= 0:
-            raise ValueError(f"holding_period_ns {holding_period_ns} must be above 0")
-        self.c.strength = strength
-        self.c.confidence = confidence
-        self.c.holding_period_ns = holding_period_ns
+    def __init__(self, strength, confidence, holding_period_ns):
+        self.c.strength = float(within("strength", strength, -1, 1))
+        self.c.confidence = float(within("confidence", confidence, 0, 1))
+        self.c.holding_period_ns = whole("holding_period_ns", holding_period_ns, 1, 2**62)
 
     @property
     def strength(self) -> float:
@@ -97,21 +93,15 @@ cdef class ImbalanceSignal:
     Signal(strength=0.6, confidence=0.8, holding_period_ns=1000000000)
     """
 
-    def __cinit__(self, *, double threshold=0.3, double min_confidence=0.7, window_ms=1000, decay_ms=500, holding_ms=None,
-                  int capacity=10000):
+    def __cinit__(self, *, threshold=0.3, min_confidence=0.7, window_ms=1000, decay_ms=500, holding_ms=None, capacity=10000):
         cdef SignalParams params
-        if not 0 < threshold <= 1:
-            raise ValueError(f"threshold {threshold} must be above 0, at most 1")
-        if not 0 <= min_confidence <= 1:
-            raise ValueError(f"min_confidence {min_confidence} must be from 0 to 1")
-        if capacity < 2:
-            raise ValueError(f"capacity {capacity} must be at least 2")
-        params.threshold = threshold
-        params.min_confidence = min_confidence
-        params.window_ns = _ns("window_ms", window_ms)
-        params.decay_ns = _ns("decay_ms", decay_ms)
-        params.holding_ns = _ns("holding_ms", window_ms if holding_ms is None else holding_ms)
-        params.capacity = capacity
+        params.threshold = float(above("threshold", threshold, 1))
+        params.min_confidence = float(within("min_confidence", min_confidence, 0, 1))
+        params.window_ns = max(1, nanoseconds("window_ms", above("window_ms", window_ms, DAY_MS), 0, DAY_MS))
+        params.decay_ns = max(1, nanoseconds("decay_ms", above("decay_ms", decay_ms, DAY_MS), 0, DAY_MS))
+        holding = window_ms if holding_ms is None else holding_ms
+        params.holding_ns = max(1, nanoseconds("holding_ms", above("holding_ms", holding, DAY_MS), 0, DAY_MS))
+        params.capacity = whole("capacity", capacity, 2, 1 << 24)
         params.reserved = 0
         self.c = <SignalState*>hft_alloc(signal_size(&params))
         if self.c == NULL:
@@ -154,10 +144,3 @@ cdef class ImbalanceSignal:
                 self.c, signal_segment(self.c, i), signal_segment(self.c, i + 1).start_ns)
         for i in range(3):
             assert held[i] == self.c.held[i], (i, held[i], self.c.held[i])
-
-
-def _ns(name, ms):
-    ns = round(ms * 1_000_000)
-    if not 0 < ns < 1 << 62:
-        raise ValueError(f"{name} {ms} must be above 0")
-    return ns

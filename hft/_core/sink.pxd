@@ -11,6 +11,7 @@ cdef enum FrameResult:
     FRAME_HANDLED = 0
     FRAME_NEEDS_PYTHON = 1      # not understood by `fn`, nothing applied: call `on_other` with the bytes
     FRAME_ATTENTION = 2         # call `on_attention` when this read is done
+    FRAME_HELD = 4              # kept until there is room for what it may cause: stop reading until the sink has handled it
 
 
 cdef class FrameSink:

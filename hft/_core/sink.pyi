@@ -1,6 +1,7 @@
 class FrameSink:
     NEEDS_PYTHON: int
     ATTENTION: int
+    HELD: int
     def on_other(self, frame: bytes, now_ns: int) -> int: ...
     def on_attention(self) -> None: ...
 

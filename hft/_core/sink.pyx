@@ -12,7 +12,7 @@ cdef class FrameSink:
     them one by one in :meth:`on_other`, which is slower but needs no compiler.
 
     Bits that ``fn`` and ``on_other`` may return: ``FrameSink.ATTENTION`` asks for :meth:`on_attention` once the read that
-    held the frame is done.
+    held the frame is done; ``FrameSink.HELD`` says that it is kept for later, and that no more should be read until then.
 
     >>> class Seen(FrameSink):
     ...     def __init__(self):
@@ -27,6 +27,7 @@ cdef class FrameSink:
 
     NEEDS_PYTHON = FRAME_NEEDS_PYTHON
     ATTENTION = FRAME_ATTENTION
+    HELD = FRAME_HELD
 
     def __cinit__(self, *args, **kwargs):
         self.fn = _to_python

@@ -63,7 +63,7 @@ cdef class MarketSnapshot:
         PyObject_GetBuffer(buffer, &self.view, PyBUF_WRITABLE)
         self.held = True
         cdef size_t address = <size_t>self.view.buf + offset
-        if offset < 0 or offset + <Py_ssize_t>sizeof(Snapshot) > self.view.len:
+        if not 0 <= offset <= self.view.len - <Py_ssize_t>sizeof(Snapshot):
             raise ValueError(f"a snapshot at {offset} does not fit into {self.view.len} bytes")
         if address % 8:
             raise ValueError(f"offset {offset} is not a multiple of 8")

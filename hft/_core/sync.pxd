@@ -23,7 +23,7 @@ from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memmove
 from hft._core.memory cimport align64
 from hft._core.status cimport (
-    BUFFERED, BUFFER_FULL, NOT_CONNECTED, OK, SEQUENCE_GAP, SNAPSHOT_AHEAD, SNAPSHOT_TOO_OLD, STALE_UPDATE,
+    BUFFERED, BUFFER_FULL, NOT_CONNECTED, OK, OTHER_BOOK_SOURCE, SEQUENCE_GAP, SNAPSHOT_AHEAD, SNAPSHOT_TOO_OLD, STALE_UPDATE,
 )
 from hft._core.types cimport SPOT, Level, Message, likely, unlikely
 
@@ -51,6 +51,8 @@ cdef struct Sync:
     int32_t state               # SyncState
     int32_t wants_snapshot      # 1: a REST snapshot is to be fetched
     int32_t refreshing          # 1: one is wanted although the book is in sync; the buffer follows the book
+    int32_t whole               # 1: a stream of whole books is the book, as long as no update comes
+    int32_t updates             # 1: there is a stream of updates
     int32_t reserved
     int64_t id                  # of the book: lastUpdateId, then `u` of the last update applied
     int64_t refresh_id          # of the book when the refresh began: all that came after it is in the buffer
@@ -154,7 +156,7 @@ cdef inline void _restart(Sync* s) noexcept nogil:
     s.lost = 0
     s.refreshing = 0
     s.state = SYNC_BUFFERING
-    s.wants_snapshot = 1
+    s.wants_snapshot = not s.whole
     s.generation += 1
     _empty(s)
 
@@ -231,12 +233,24 @@ cdef inline int _on_buffering(Sync* s, const Message* m, const Level* levels) no
     return _keep(s, m, levels)
 
 
+cdef inline int _first_update(Sync* s, const Message* m, const Level* levels) noexcept nogil:
+    """There is a stream of updates after all: it is the book, not that of whole books beside it."""
+    s.whole = 0
+    _restart(s)
+    _keep(s, m, levels)
+    return OTHER_BOOK_SOURCE
+
+
 cdef inline int sync_on_depth(Sync* s, const Message* m, const Level* levels) noexcept nogil:
     """An update arrived.
 
     OK: apply it now. BUFFERED, STALE_UPDATE: leave the book as it is. SEQUENCE_GAP, SNAPSHOT_TOO_OLD, BUFFER_FULL:
-    clear the book; the update is kept for the next one. NOT_CONNECTED: nobody asked.
+    clear the book; the update is kept for the next one, and so with OTHER_BOOK_SOURCE. NOT_CONNECTED: nobody asked.
     """
+    if unlikely(not s.updates) and s.state != SYNC_CONNECTING:
+        s.updates = 1
+        if s.whole:
+            return _first_update(s, m, levels)
     if likely(s.state == SYNC_SYNCED and (s.buffered == 0 or s.refreshing)):
         if unlikely(m.last_id <= s.id):
             s.stale += 1
@@ -300,6 +314,39 @@ cdef inline int sync_on_snapshot(Sync* s, int64_t last_update_id) noexcept nogil
     s.wants_snapshot = 0
     s.state = SYNC_BRIDGING
     return OK
+
+
+cdef inline int sync_on_book(Sync* s, int64_t id, bint of_stream) noexcept nogil:
+    """A whole book arrived. OK: it takes the place of what there is, then `sync_whole`. `of_stream`: of a stream of its own,
+    not in its place between updates. OTHER_BOOK_SOURCE: updates are the book. STALE_UPDATE: older than the last one."""
+    if s.state == SYNC_CONNECTING:
+        return NOT_CONNECTED
+    if of_stream and s.updates:
+        return OTHER_BOOK_SOURCE
+    if s.whole and s.state >= SYNC_BRIDGING and id < s.id:
+        s.stale += 1
+        return STALE_UPDATE
+    return OK
+
+
+cdef inline void sync_whole(Sync* s, int64_t id, bint of_stream, bint quoted) noexcept nogil:
+    """A whole book is in place: in sync at once when both sides are quoted, whatever came before."""
+    s.whole = of_stream
+    s.id = id
+    s.wants_snapshot = 0
+    s.refreshing = 0
+    _empty(s)
+    if s.state != SYNC_SYNCED:
+        s.lost = 0
+        s.state = SYNC_SYNCED if quoted else SYNC_BRIDGING
+
+
+cdef inline void sync_pause(Sync* s) noexcept nogil:
+    """The last update contradicts itself: out of sync until the next one."""
+    s.resyncs += s.state == SYNC_SYNCED
+    s.refreshing = 0
+    s.state = SYNC_BRIDGING
+    _empty(s)
 
 
 cdef inline int sync_next(Sync* s, Message** m, Level** levels) noexcept nogil:

@@ -3,6 +3,7 @@
 from hft._core.decode cimport Decoder
 from hft._core.memory cimport hft_alloc, hft_free
 from hft._core.types cimport MAX_LEVELS, MSG_DEPTH
+from hft._core.checks import choice, whole
 from hft._core.types import DIALECTS
 
 STATES = {SYNC_CONNECTING: "connecting", SYNC_BUFFERING: "buffering", SYNC_BRIDGING: "bridging", SYNC_SYNCED: "synced"}
@@ -42,12 +43,11 @@ cdef class Synchronizer:
     (17, 'buffering')
     """
 
-    def __cinit__(self, str dialect not None="usdm", int capacity_levels=SYNC_CAPACITY):
-        if dialect not in DIALECTS:
-            raise ValueError(f"dialect {dialect!r} must be one of {', '.join(DIALECTS)}")
-        if capacity_levels < MAX_LEVELS + MESSAGE_UNITS:
-            raise ValueError(f"capacity_levels {capacity_levels} must be at least {MAX_LEVELS + MESSAGE_UNITS}")
-        cdef SyncParams params = SyncParams(DIALECTS[dialect], capacity_levels)
+    def __cinit__(self, dialect="usdm", capacity_levels=SYNC_CAPACITY):
+        cdef SyncParams params = SyncParams(
+            DIALECTS[choice("dialect", dialect, DIALECTS)],
+            whole("capacity_levels", capacity_levels, MAX_LEVELS + MESSAGE_UNITS, 1 << 24),
+        )
         self.s = <Sync*>hft_alloc(sync_size(&params))
         if self.s == NULL:
             raise MemoryError

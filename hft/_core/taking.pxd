@@ -1,14 +1,15 @@
 # Taking displayed liquidity (SEMANTICS 8 and 9).
 #
-# A simulated taker leaves no mark on the venue's book, so what it took is remembered here, per side and price, until the
-# venue shows that level anew. Available = max(0, N - used), N the quantity in the view. The strategy's own view is untouched.
+# A simulated taker leaves no mark on the venue's book, so what it took is remembered here, per side and price. Available =
+# max(0, N - used), N the quantity in the view: what N rises by is available, and a fall leaves no more used than is there. The
+# strategy's own view is untouched.
 #
 # Capacity: USED_LEVELS levels over both sides. When it is used up, the entry with the least used is forgotten (that much could
 # be taken twice) and counted in `evicted`.
 
 from libc.stdint cimport int32_t, int64_t
 
-from hft._core.book cimport Book, book_next, book_qty
+from hft._core.book cimport Book, book_known, book_next, book_qty
 from hft._core.types cimport ASK, BUY, NO_PRICE, Level, SymbolSpec, i128, pow10, round_half_even
 
 cdef enum:
@@ -18,8 +19,7 @@ cdef enum:
 
 cdef struct UsedLevel:
     int64_t price
-    int64_t used                # quanta taken and not yet shown anew
-    int64_t displayed           # N when last looked at
+    int64_t used                # quanta taken; at most N
     int32_t side                # BookSide that was taken from
     int32_t reserved
 
@@ -28,11 +28,6 @@ cdef struct Used:
     int32_t count
     int32_t reserved
     UsedLevel level[USED_LEVELS]
-
-
-cdef inline void used_clear(Used* u) noexcept nogil:
-    """A resync states every level anew."""
-    u.count = 0
 
 
 cdef inline UsedLevel* used_find(Used* u, int side, int64_t price) noexcept nogil:
@@ -57,30 +52,29 @@ cdef inline UsedLevel* used_slot(Used* u) noexcept nogil:
     return &u.level[least]
 
 
-cdef inline void used_add(Used* u, int side, int64_t price, int64_t displayed, int64_t qty) noexcept nogil:
+cdef inline void used_add(Used* u, int side, int64_t price, int64_t qty) noexcept nogil:
     cdef UsedLevel* e = used_find(u, side, price)
     if e == NULL:
         e = used_slot(u)
         e.side = side
         e.price = price
         e.used = 0
-    e.displayed = displayed
     e.used += qty
 
 
 cdef inline void used_on_book(Used* u, const Book* book) noexcept nogil:
-    """Rule 9: a rise refreshes as much, a fall bounds what is used by what is left, the same quantity restated does nothing."""
+    """Rule 9, after any change of the view and after a resync. What was used is at most what was shown, so that a rise or the same
+    quantity restated leaves it, and a fall bounds it by what is left."""
     cdef UsedLevel* e
     cdef int64_t shown
     cdef int32_t i = 0
     while i < u.count:
         e = &u.level[i]
         shown = book_qty(book, e.side, e.price)
-        if shown > e.displayed:
-            e.used = max(0, e.used - (shown - e.displayed))
-        else:
-            e.used = min(e.used, shown)
-        e.displayed = shown
+        if shown == 0 and not book_known(book, e.side, e.price):
+            i += 1              # unknown, not empty: it waits (rule 7c)
+            continue
+        e.used = min(e.used, shown)
         if e.used == 0:
             u.count -= 1
             e[0] = u.level[u.count]
@@ -124,11 +118,11 @@ cdef inline int64_t take_plan(Used* u, const Book* book, int side, int64_t limit
     return total
 
 
-cdef inline void take_commit(Used* u, const Book* book, int side, const Level* plan, int32_t n) noexcept nogil:
+cdef inline void take_commit(Used* u, int side, const Level* plan, int32_t n) noexcept nogil:
     """Use up what a plan takes."""
     cdef int32_t i
     for i in range(n):
-        used_add(u, side, plan[i].price, book_qty(book, side, plan[i].price), plan[i].qty)
+        used_add(u, side, plan[i].price, plan[i].qty)
 
 
 cdef inline int64_t fill_fee(const SymbolSpec* spec, int side, int64_t price, int64_t qty, bint maker,

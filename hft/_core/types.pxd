@@ -25,7 +25,8 @@ cdef extern from *:
 
 cdef enum:
     CACHE_LINE = 64
-    NAME_BYTES = 24             # a symbol's name, zero padded
+    NAME_BYTES = 64             # a symbol's name, UTF-8, zero padded: an option's has 25 letters, one in Chinese 3 bytes a letter
+    QUOTE_BYTES = 32            # a quote asset's
     MAX_SYMBOLS = 64            # per engine
     MAX_LEVELS = 16384          # levels in one message: two sides of a 5,000-level snapshot, with room
     NO_PRICE = 0                # "this side is empty"; a venue never quotes price 0
@@ -51,11 +52,14 @@ cdef enum MessageKind:
     MSG_TRADE = 3
     MSG_AGG_TRADE = 4
     MSG_SNAPSHOT = 5            # the REST book
-    MSG_KINDS = 6
+    MSG_BOOK = 6                # a whole book that a feed sends: takes the place of the last, without an update between
+    MSG_KINDS = 7
 
 cdef enum MessageFlag:
     BUYER_IS_MAKER = 1          # `m`: a sell hit the bid
     NOT_MARKET = 2              # `X` is there and is not MARKET: fills nobody
+    BOOK_STREAM = 4             # of a stream of whole books: passed over where a stream of updates is the book
+    ONE_SIDE = 8                # a whole book of the side that it has levels of; the other side stays
 
 cdef enum OrderType:
     LIMIT = 0
@@ -104,8 +108,8 @@ cdef struct Level:
     int64_t qty                 # quanta; 0 deletes
 
 cdef struct SymbolSpec:         # one traded symbol, exact scales
-    char name[24]               # upper case, zero padded
-    char quote[8]
+    char name[64]               # NAME_BYTES: upper case, zero padded
+    char quote[32]              # QUOTE_BYTES
     int64_t price_mant          # one tick = price_mant x 10^-price_exp
     int64_t qty_mant            # one quantum = qty_mant x 10^-qty_exp
     int64_t contract            # contract size in whole units; 1 on spot and USD-M
@@ -124,8 +128,8 @@ cdef struct SymbolSpec:         # one traded symbol, exact scales
 cdef struct Message:            # one decoded market-data message; `levels` follow it in the decoder's memory
     int64_t recv_ns             # `now` of the read that held it
     int64_t venue_ns            # x: `T`, else `E`, else 0 (no stamp)
-    int64_t first_id            # depth `U`; trade `t`; aggTrade `a`
-    int64_t last_id             # depth and ticker `u`; snapshot `lastUpdateId`; trade `t`; aggTrade `a`
+    int64_t first_id            # depth `U`; trade `t`; aggTrade `a`; of a whole book, the most levels a side; 0: not told
+    int64_t last_id             # depth, ticker, whole book `u`; snapshot `lastUpdateId`; trade `t`; aggTrade `a`
     int64_t prev_id             # depth `pu`; -1 where there is none
     int64_t price               # trade price; ticker best bid
     int64_t qty                 # trade quantity; ticker best bid quantity

@@ -7,7 +7,7 @@ from libc.string cimport memcpy, memset
 
 DIALECTS = {"spot": SPOT, "usdm": USDM, "coinm": COINM}
 
-assert sizeof(SymbolSpec) == 128 and sizeof(Message) == 96 and sizeof(Intent) == 24
+assert sizeof(SymbolSpec) == 192 and sizeof(Message) == 96 and sizeof(Intent) == 24
 assert sizeof(Command) == 56 and sizeof(Report) == 80 and sizeof(JournalRecord) == 128
 
 
@@ -67,13 +67,28 @@ def common_unit(a, b):
     return Decimal(gcd(int(a.scaleb(-exp, _EXACT)), int(b.scaleb(-exp, _EXACT)))).scaleb(exp, _EXACT)
 
 
+cdef bytes _name(value, what, int most):
+    """A name as its bytes, upper case. Quotes and backslashes would have to be escaped wherever it is written."""
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{what} {value!r} must be text of 1 to {most} bytes")
+    if not value.isprintable() or any(c.isspace() or c in "\"'\\" for c in value):
+        raise ValueError(f"{what} {value!r} must have no white space, quotes, backslashes or control characters")
+    try:
+        raw = value.upper().encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{what} {value!r} is not text") from None
+    if len(raw) > most:
+        raise ValueError(f"{what} {value!r} has {len(raw)} bytes of UTF-8; {most} is the most")
+    return raw
+
+
 cdef class Spec:
     """What a venue says about one symbol, in exact integers.
 
     Parameters
     ----------
     name : str
-        The venue's name, e.g. ``"BTCUSDT"``; at most 23 ASCII characters.
+        The venue's name, e.g. ``"BTCUSDT"``; at most 63 bytes of UTF-8, no white space, quotes or backslashes.
     tick, step : str or Decimal
         Price tick and order step (``PRICE_FILTER.tickSize``, ``LOT_SIZE.stepSize``).
     dialect : ``"spot"``, ``"usdm"`` or ``"coinm"``
@@ -105,12 +120,9 @@ cdef class Spec:
     def __init__(self, name, *, tick, step, dialect="usdm", quantum=None, quote="USDT", min_qty=0, max_qty=0,
                  min_notional=0, contract=1, maker_fee="0.0002", taker_fee="0.0005", fee_asset="quote", price_unit=None):
         memset(&self.c, 0, sizeof(SymbolSpec))
-        for label, value, room in (("symbol", name, NAME_BYTES - 1), ("quote asset", quote, 7)):
-            if not value or not value.isascii() or not value.isprintable() or len(value) > room:
-                raise ValueError(f"{label} {value!r} must be 1 to {room} ASCII characters")
-        cdef bytes raw = name.upper().encode()
+        cdef bytes raw = _name(name, "symbol", NAME_BYTES - 1)
         memcpy(self.c.name, <const char*>raw, len(raw))
-        raw = quote.upper().encode()
+        raw = _name(quote, "quote asset", QUOTE_BYTES - 1)
         memcpy(self.c.quote, <const char*>raw, len(raw))
         if dialect not in DIALECTS:
             raise ValueError(f"dialect {dialect!r} must be one of {', '.join(DIALECTS)}")

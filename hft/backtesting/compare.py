@@ -24,7 +24,7 @@ KEYS = {
     "performance_metrics": ("ts_ns", "name"),
 }
 """The tables, causes first, each with what tells its rows apart within a run."""
-MEASURED = ("tick_to_trade.", "tick.", "rss_mb", "journal_waits")
+MEASURED = ("tick_to_trade.", "tick.", "rss_mb", "journal_waits", "longest_pause_ns")
 """How the names of figures begin that are the machine's and the moment's."""
 REPRODUCED = (
     "run_id", "run", "strategy", "symbols", "quote", "messages", "messages_by_kind", "resyncs", "gaps", "reconnects",

@@ -73,6 +73,7 @@ class NpzFile(Source):
         super().__init__([self.path])
         self._progress = 0.0
         self._rows_done = 0
+        self._updated = True
         with ExitStack() as stack:
             self._data(stack)
 
@@ -146,12 +147,17 @@ class NpzFile(Source):
         """Its symbol, of the `wanted` ones: the only one, or the one that the file is named after; and its decimals."""
         name = self._symbol(wanted)
         seen, opened = Printed(), set[str]()
+        updated, stamps = False, set[int]()
         for at, rows in self._chunks():
+            updated |= bool(np.any(rows["ev"] & KIND == DEPTH))
+            if not updated:
+                stamps.update(np.unique(rows["local_ts"][rows["ev"] & KIND == SNAPSHOT])[:2].tolist())
             if np.any(np.isin(rows["ev"] & KIND, (CLEAR, SNAPSHOT))):
                 opened = {name}
             rows = rows[np.isin(rows["ev"] & KIND, _NUMBERED)]
             seen.price = self._decimals(rows["px"], seen.price, at)
             seen.qty = self._decimals(rows["qty"], seen.qty, at)
+        self._updated = updated or len(stamps) < 2      # one alone is where updates of another file begin
         return Survey("", [name], {name: seen}, [], {"trade"}, opened)
 
     def _symbol(self, wanted: Sequence[str]) -> str:
@@ -183,7 +189,7 @@ class NpzFile(Source):
         """Records, in parts of whole messages; a record's `symbol` is an index into `specs`. There are no ids: 0."""
         name = self._symbol([spec.name for spec in specs])
         symbol = next(i for i, spec in enumerate(specs) if spec.name == name)
-        messages = Messages(symbol, specs[symbol], self.where)
+        messages = Messages(symbol, specs[symbol], self.where, whole=not self._updated)
         for at, rows in self._chunks():
             yield messages.take(rows, at)
         yield messages.finish()

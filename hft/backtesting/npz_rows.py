@@ -96,10 +96,13 @@ class Messages:
     spec : Spec
     where : str
         The file, for what is said of it.
+    whole : bool
+        There are snapshots and no updates: each of them is the whole book.
     """
 
-    def __init__(self, symbol: int, spec: Spec, where: str) -> None:
-        self.symbol, self.spec, self.where = symbol, spec, where
+    def __init__(self, symbol: int, spec: Spec, where: str, whole: bool = False) -> None:
+        self.symbol, self.spec, self.where, self.whole = symbol, spec, where, whole
+        self._opened = False
         self._held: Rows = np.empty(0, ROW)
         self._held_at: NDArray[np.int64] = np.empty(0, np.int64)
         self._touch: NDArray[np.int64] = np.zeros((2, 2), np.int64)    # newest best bid and ask: price, quantity
@@ -169,11 +172,15 @@ class Messages:
         level = (classes == _DEPTH) | (kinds == SNAPSHOT)
         self._refuse(level & (price == 0), index, "has a level without a price")
         row = np.arange(len(rows))
+        one_side = self._one_sided(classes == _SNAPSHOT, group, ask)
+        books = one_side | ((classes == _SNAPSHOT) & self.whole)
+        cleared = self._clears_alone(one_side, kinds, group)
+        price[cleared], qty[cleared] = self._clear_price(rows[cleared]), 0
         parts = [
-            self._levels(rows, level, group, ask, price, qty, row),
+            self._levels(rows, level | cleared, group, ask, price, qty, row, books, one_side),
             self._trades(rows, classes == _TRADE, group, bid, ask, price, qty, row),
             self._tickers(rows, classes == _TICKER, group, ask, price, qty),
-            self._snapshots(rows, starts[classes[starts] == _SNAPSHOT], group, kinds, row),
+            self._snapshots(rows, starts[classes[starts] == _SNAPSHOT], group, kinds, books, one_side),
         ]
         records = np.concatenate([part[0] for part in parts])
         keys = [np.concatenate([part[1][key] for part in parts]) for key in range(4)]
@@ -186,14 +193,39 @@ class Messages:
         out["symbol"], out["kind"] = self.symbol, kind
         return out
 
-    def _levels(self, rows: Rows, mask: Any, group: Any, ask: Any, price: Any, qty: Any, row: Any) -> tuple[Events, list[Any]]:
+    def _one_sided(self, snapshot: Any, group: Any, ask: Any) -> NDArray[np.bool_]:
+        """Rows of a snapshot that restates one side of the book, and leaves the other one as it is."""
+        sides = [np.isin(group, group[snapshot & (ask == side)]) for side in (False, True)]
+        found = np.asarray(snapshot & (sides[0] != sides[1]), bool)
+        if not self.whole and not self._opened and np.any(snapshot):
+            found &= group != group[np.argmax(snapshot)]        # the first one begins the book
+            self._opened = True
+        return found
+
+    @staticmethod
+    def _clears_alone(one_side: Any, kinds: Any, group: Any) -> NDArray[np.bool_]:
+        """Rows that clear a side of which no level follows: a level of no quantity says that it is empty."""
+        return np.asarray(one_side & (kinds == CLEAR) & ~np.isin(group, group[kinds == SNAPSHOT]), bool)
+
+    def _clear_price(self, rows: Rows) -> NDArray[np.int64]:
+        """Up to which price they clear; any price will do, of a level that is not there."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            ticks = np.rint(rows["px"] / float(self.spec.tick))
+        return np.where(np.isfinite(ticks) & (ticks >= 1) & (ticks < _EXACT), ticks, 1).astype(np.int64)
+
+    def _levels(
+        self, rows: Rows, mask: Any, group: Any, ask: Any, price: Any, qty: Any, row: Any, books: Any, one_side: Any
+    ) -> tuple[Events, list[Any]]:
         """A record each. What is too much for one message, or for one snapshot, goes on in a depth message."""
-        rows, group, ask = rows[mask], group[mask], ask[mask]
+        rows, group, ask, books, one_side = rows[mask], group[mask], ask[mask], books[mask], one_side[mask]
         first = np.searchsorted(group, group)
         part = (np.arange(len(rows)) - first) // LARGEST_MESSAGE
         out = self._made(rows, words.KINDS["depth"])
         out["kind"][(rows["ev"] & KIND == SNAPSHOT) & (part == 0)] = words.KINDS["snapshot"]
+        out["kind"][books & (part == 0)] = words.KINDS["book"]
         out["flags"] = np.where(ask, words.ASK, words.BID)
+        out["flags"] |= np.where(one_side, words.ONE_SIDE_ONLY, 0).astype(np.uint8)
+        out["flags"] |= np.where(books & self.whole, words.BOOK_STREAM_ONLY, 0).astype(np.uint8)
         out["price"], out["qty"] = price[mask], qty[mask]
         return out, [group, part, ask, row[mask]]
 
@@ -228,14 +260,21 @@ class Messages:
         keys = [np.tile(group[at[last]], 2), np.tile(zero, 2), np.concatenate((zero, zero + 1)), np.tile(zero, 2)]
         return np.concatenate(sides), keys
 
-    def _snapshots(self, rows: Rows, starts: Any, group: Any, kinds: Any, row: Any) -> tuple[Events, list[Any]]:
-        """What a snapshot needs besides its levels: a connection before it, and a record where it has no level."""
-        connect = self._made(rows[starts], words.KINDS["connect"])
+    def _snapshots(
+        self, rows: Rows, starts: Any, group: Any, kinds: Any, books: Any, one_side: Any
+    ) -> tuple[Events, list[Any]]:
+        """What a snapshot needs besides its levels: a connection before it, and a record where it has no level. A whole book
+        follows from the one before, so that a stream of them is opened once."""
+        begins = starts[~books[starts]]
+        if self.whole and not self._opened and len(starts):
+            begins, self._opened = starts[:1], True
+        connect = self._made(rows[begins], words.KINDS["connect"])
         connect["venue_ns"], connect["flags"] = 0, words.EMPTY
-        filled = np.isin(group[starts], group[kinds == SNAPSHOT])
-        empty = self._made(rows[starts[~filled]], words.KINDS["snapshot"])
-        empty["flags"] = words.EMPTY
-        groups = np.concatenate((group[starts], group[starts[~filled]]))
+        filled = np.isin(group[starts], group[kinds == SNAPSHOT]) | one_side[starts]
+        bare = starts[~filled]
+        empty = self._made(rows[bare], words.KINDS["book" if self.whole else "snapshot"])
+        empty["flags"] = words.EMPTY | (words.BOOK_STREAM_ONLY if self.whole else 0)
+        groups = np.concatenate((group[begins], group[bare]))
         part = np.concatenate((np.full(len(connect), -1), np.zeros(len(empty), np.int64)))
         return np.concatenate((connect, empty)), [groups, part, 0 * groups, 0 * groups]
 

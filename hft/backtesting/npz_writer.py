@@ -44,14 +44,14 @@ def rows_of(records: Events, spec: Spec, *, trades: str = "trade", tickers: bool
     """Records of one symbol, whole messages, as rows in the same order: without flags for exchange and local side, and with the
     stamps as they are."""
     kind, flags = records["kind"], records["flags"]
-    level = np.isin(kind, (_KINDS["depth"], _KINDS["snapshot"])) & (flags & words.EMPTY == 0)
+    level = np.isin(kind, (_KINDS["depth"], _KINDS["snapshot"], _KINDS["book"])) & (flags & words.EMPTY == 0)
     trade = (kind == _KINDS[trades]) & (flags & words.NOT_A_MARKET_TRADE == 0)
     taken = level | trade
     if tickers:
         taken |= kind == _KINDS["bookTicker"]
     records, level, trade = records[taken], level[taken], trade[taken]
     kind, flags = records["kind"], records["flags"]
-    snapshot = kind == _KINDS["snapshot"]
+    snapshot = np.isin(kind, (_KINDS["snapshot"], _KINDS["book"]))
     bid = flags & words.BID > 0
     ev = np.select([level & snapshot, level, trade], [SNAPSHOT, DEPTH, TRADE], 0).astype(np.uint64)
     buys = np.where(trade, flags & words.BUYER_MAKER == 0, bid)         # of a trade, the side that took

@@ -5,7 +5,7 @@ from libc.stdint cimport int64_t, uint8_t
 from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 
 from hft._core.events cimport EventRecord
-from hft._core.types cimport MAX_LEVELS, MAX_SYMBOLS, MSG_AGG_TRADE, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE
+from hft._core.types cimport MAX_LEVELS, MAX_SYMBOLS, MSG_AGG_TRADE, MSG_BOOK, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE
 
 LARGEST_MESSAGE = MAX_LEVELS
 """Levels of one message."""
@@ -70,7 +70,7 @@ cdef class Numbering:
             if made:
                 first = last = c.trade + 1 if c.trade else r.recv_ns // 1000
             c.trade = max(c.trade, last)
-        elif r.kind == MSG_DEPTH or r.kind == MSG_SNAPSHOT or r.kind == MSG_TICKER:
+        elif r.kind == MSG_DEPTH or r.kind == MSG_SNAPSHOT or r.kind == MSG_BOOK or r.kind == MSG_TICKER:
             if made:
                 if c.book == 0:
                     c.book = c.depth = r.recv_ns // 1000

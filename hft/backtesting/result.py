@@ -62,20 +62,25 @@ class Result:
     series : structured array
         A row a symbol and interval of `series_ms` in which anything was received, and a last one at the end: `ts_ns` (the
         interval's end, exclusive), `symbol`, `mid` (NaN before the first), `position`, `cash`, `realised`, `unrealised`, `fees`,
-        `total`, `synced`, `state_hash`.
+        `total`, `synced`, `state_hash` (at the first row of each snapshot interval of the settings and at the end, else 0: it
+        walks every level of the book).
     summary : BacktestSummary
     torn : list of str
         Where each file that breaks off does so.
+    steps : list of str
+        Where the clock of a recording was set while it ran: file, line, and what was made of it (SEMANTICS 33).
 
     Prices, quantities and money are the nearest float64 to the exact decimal, in quote units.
     """
 
-    def __init__(self, fills: Array, orders: Array, series: Array, summary: BacktestSummary, torn: Sequence[str] = ()) -> None:
+    def __init__(self, fills: Array, orders: Array, series: Array, summary: BacktestSummary, torn: Sequence[str] = (),
+                 steps: Sequence[str] = ()) -> None:
         self.fills = fills
         self.orders = orders
         self.series = series
         self.summary = summary
         self.torn = list(torn)
+        self.steps = list(steps)
 
     def __repr__(self) -> str:
         s = self.summary
@@ -91,9 +96,10 @@ class Result:
 class Collector:
     """Takes what an engine writes down, while it runs."""
 
-    def __init__(self, engine: Engine, journal: Journal) -> None:
+    def __init__(self, engine: Engine, journal: Journal, hash_every_ns: int) -> None:
         self.engine = engine
         self.journal = journal
+        self._hash_every_ns, self._hash_at = hash_every_ns, 0
         self._specs = list(engine.symbols)
         self._fills: list[Array] = []
         self._orders: list[Array] = []
@@ -114,15 +120,19 @@ class Collector:
                 kept.append(found)
         self.journal.commit(len(records))
 
-    def sample(self, ts_ns: int) -> None:
+    def sample(self, ts_ns: int, *, last: bool = False) -> None:
         """A row of the series for each symbol. Looks, and changes nothing."""
         engine = self.engine
+        hashed = last or ts_ns >= self._hash_at
+        if hashed:
+            self._hash_at = (ts_ns // self._hash_every_ns + 1) * self._hash_every_ns
         for spec in self._specs:
             pnl, name = engine.pnl(spec.name), spec.name
             mid = float("nan") if pnl.mark is None else float(pnl.mark)
             self._samples.append((
                 ts_ns, name, mid, float(engine.position(name)), float(pnl.cash), float(pnl.realised), float(pnl.unrealised),
-                float(pnl.fees), float(pnl.total), engine.synced(name), engine.state_hash(name),
+                float(pnl.fees), float(pnl.total), engine.synced(name),
+                engine.state_hash(name) if hashed else 0,
             ))
         if len(self._samples) >= SAMPLES:
             self._settle()
@@ -131,7 +141,7 @@ class Collector:
         self._series.append(np.array(self._samples, self._row))
         self._samples.clear()
 
-    def result(self, summary: Summary, *, seconds: float, torn: Sequence[str]) -> Result:
+    def result(self, summary: Summary, *, seconds: float, torn: Sequence[str], steps: Sequence[str] = ()) -> Result:
         """All of it; the run is over."""
         self.drain()
         self._settle()
@@ -143,7 +153,8 @@ class Collector:
         )
         none = [np.empty(0, JOURNAL)]
         fills, orders = np.concatenate(self._fills or none), np.concatenate(self._orders or none)
-        return Result(_fills(fills, self._specs), _orders(orders, self._specs), np.concatenate(self._series), extended, torn)
+        series = np.concatenate(self._series)
+        return Result(_fills(fills, self._specs), _orders(orders, self._specs), series, extended, torn, steps)
 
 
 # -- journal records to rows -----------------------------------------------------------------------------------------------

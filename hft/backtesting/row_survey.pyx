@@ -22,7 +22,9 @@ class RowError(ValueError):
 cdef class _Symbol:
     cdef bytes name             # as printed
     cdef readonly int price, amount
-    cdef readonly bint snapshot
+    cdef readonly bint snapshot, update
+    cdef readonly bint again            # snapshots of more than one stamp
+    cdef int64_t snapshot_ns
     cdef readonly int64_t first_ns, last_ns
 
     def __cinit__(self, bytes name):
@@ -78,6 +80,11 @@ cdef class RowSurvey:
     def times(self) -> dict:
         """By name: `local_timestamp` of the first and of the last row that has one, nanoseconds."""
         return {each.text(): (each.first_ns, each.last_ns) for each in self._by_name.values()}
+
+    @property
+    def whole(self) -> set:
+        """Names of the symbols whose rows are snapshots, every one, and several: each of them is the whole book."""
+        return {each.text() for each in self._by_name.values() if each.again and not each.update}
 
     cdef _Symbol _symbol(self, const Field* f):
         """The symbol of a row; all of them are kept, since a file of a group of symbols holds more than one run has room for."""
@@ -142,8 +149,12 @@ cdef class RowSurvey:
                 for i in range(4, self.n_fields):
                     self._see(&symbol.amount if i & 1 else &symbol.price, &f[i])
             else:
-                if self.layout == INCREMENTAL and not symbol.snapshot:
-                    symbol.snapshot = field_is(&f[4], b"true", 4)
+                if self.layout == INCREMENTAL and not field_is(&f[4], b"true", 4):
+                    symbol.update = True
+                elif self.layout == INCREMENTAL:
+                    symbol.again = symbol.again or (symbol.snapshot and now != symbol.snapshot_ns)
+                    symbol.snapshot = True
+                    symbol.snapshot_ns = now
                 self._see(&symbol.price, &f[6])
                 self._see(&symbol.amount, &f[7])
             p = newline + 1

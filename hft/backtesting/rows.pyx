@@ -7,28 +7,26 @@ from libc.string cimport memchr, memcmp, memcpy, memmove, memset
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 
 from hft._core.events cimport (
-    EVENT_ASK, EVENT_BID, EVENT_BUYER_MAKER, EVENT_CONNECT, EVENT_EMPTY, EVENT_LAST, EVENT_NOT_MARKET, EventArray,
-    EventRecord, events_reserve)
+    EVENT_ASK, EVENT_BID, EVENT_BOOK_STREAM, EVENT_BUYER_MAKER, EVENT_CONNECT, EVENT_EMPTY, EVENT_LAST, EVENT_NOT_MARKET,
+    EventArray, EventRecord, events_reserve)
 from hft._core.memory cimport hft_alloc, hft_free
 from hft._core.text cimport SCALES, Scale, scale_init
 from hft._core.types cimport (
-    BID, MAX_LEVELS, MAX_SYMBOLS, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE, Level, Spec, likely, unlikely)
+    ASK, BID, MAX_LEVELS, MAX_SYMBOLS, MSG_BOOK, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE, Spec, likely, unlikely)
 from hft.backtesting.fields cimport (
     INCREMENTAL, MAX_FIELDS, MAX_SHALLOW, QUOTES, SHALLOW, TRADES, Field, field_integer, field_is, field_stamp, field_units,
     row_end, row_split)
 
 from hft.backtesting.row_survey import LAYOUTS, RowError
 
-cdef enum:
-    KNOWN = 1024                # levels of a side that are remembered behind a shallow book
-
 cdef struct Instrument:         # a symbol of the file
     char name[64]               # as the file prints it
     int64_t length
     int32_t index               # of the record; -1: rows of this symbol are left out
-    int32_t snapshot            # 1: the newest rows were a snapshot's; 2 (SHALLOW): a first one was told
-    int64_t known[2]            # levels, by side
-    Level levels[2][1024]       # SHALLOW: what the book holds by now, best first
+    int32_t snapshot            # 1: the newest rows were a snapshot's
+    int32_t whole               # 1: every snapshot of it is the whole book, and there is nothing else
+    int32_t opened              # 1: its stream was opened
+    int32_t reserved
     Scale price[19]
     Scale qty[19]
 
@@ -46,6 +44,8 @@ cdef class RowReader:
         By name as the file prints it: the `symbol` of its records, and its scales. Rows of other symbols are left out.
     integer_ids : bool
         Trade ids are the venue's own integers, and kept.
+    whole : set of str, optional
+        Names of the symbols whose rows are snapshots, every one.
 
     >>> from hft._core.types import Spec
     >>> reader = RowReader("trades", 8, {"XBTUSD": (0, Spec("XBTUSD", tick="0.5", step="1"))}, False)
@@ -63,7 +63,7 @@ cdef class RowReader:
     cdef EventRecord* spare     # as many asks as a message can hold
     cdef int64_t group          # INCREMENTAL: first record of the message that may go on; -1: none
 
-    def __cinit__(self, layout, int fields, symbols, bint integer_ids):
+    def __cinit__(self, layout, int fields, symbols, bint integer_ids, whole=frozenset()):
         cdef Instrument* s
         cdef bytes raw
         cdef Spec spec
@@ -82,7 +82,8 @@ cdef class RowReader:
             s = &self.instruments[self.n_symbols]
             raw = name.encode()
             memcpy(s.name, PyBytes_AS_STRING(raw), len(raw))
-            s.length, s.index = len(raw), index
+            s.length, s.index, s.whole = len(raw), index, name in whole
+            s.snapshot = s.whole
             for decimals in range(SCALES):
                 scale_init(&s.price[decimals], spec.c.price_mant, spec.c.price_exp, decimals)
                 scale_init(&s.qty[decimals], spec.c.qty_mant, spec.c.qty_exp, decimals)
@@ -141,6 +142,18 @@ cdef class RowReader:
         """No row follows: the last message is whole."""
         self._end_group()
 
+    cdef void _open(self, Instrument* s) noexcept nogil:
+        """A stream of whole books begins once; each book then follows from the one before."""
+        if not s.opened:
+            self._add(s, EVENT_CONNECT, 0, EVENT_EMPTY | EVENT_LAST)
+        s.opened = 1
+
+    cdef EventRecord* _book(self, const Instrument* s, int64_t venue_ns, int flags) noexcept nogil:
+        """A record of a whole book; book_snapshot says how many levels that is at the most."""
+        cdef EventRecord* r = self._add(s, MSG_BOOK, venue_ns, flags | EVENT_BOOK_STREAM)
+        r.first_id = (self.n_fields - 4) // 4 if self.layout == SHALLOW else 0
+        return r
+
     cdef const char* _incremental(self, Instrument* s, int64_t venue_ns) noexcept nogil:
         """Rows of equal stamps are one message; NULL, or what is wrong."""
         cdef Field* f = self.fields
@@ -165,7 +178,12 @@ cdef class RowReader:
             if (r.recv_ns != self.now or r.venue_ns != venue_ns or r.symbol != s.index or s.snapshot != snapshot
                     or self.records.n - self.group == MAX_LEVELS):
                 self._end_group()
-        if self.group < 0:
+        if s.whole:
+            self._open(s)
+            if self.group < 0:
+                self.group = self.records.n
+            r = self._book(s, venue_ns, flags)
+        elif self.group < 0:
             # A snapshot's rows are one snapshot as long as no update comes between, whatever their stamps; what does not fit
             # one message, or comes later, is an update on top of it.
             if snapshot and not s.snapshot:
@@ -221,69 +239,39 @@ cdef class RowReader:
         return NULL
 
     cdef const char* _shallow(self, Instrument* s, int64_t venue_ns) noexcept nogil:
-        """The first row is a snapshot; each that follows, what changed since."""
+        """Every row is the whole book."""
         cdef int64_t first
-        cdef int side, kind = MSG_DEPTH
         cdef const char* wrong
-        if not s.snapshot:
-            self._add(s, EVENT_CONNECT, 0, EVENT_EMPTY | EVENT_LAST)
-            s.snapshot, kind = 2, MSG_SNAPSHOT
+        self._open(s)
         first = self.records.n
-        for side in range(2):
-            wrong = self._shallow_side(s, side, kind, venue_ns)
-            if wrong != NULL:
-                return wrong
+        wrong = self._shallow_side(s, BID, venue_ns)
+        if wrong == NULL:
+            wrong = self._shallow_side(s, ASK, venue_ns)
+        if wrong != NULL:
+            return wrong
         if self.records.n == first:
-            self._add(s, kind, venue_ns, EVENT_EMPTY)
+            self._book(s, venue_ns, EVENT_EMPTY)
         self._close(first)
         return NULL
 
-    cdef const char* _shallow_side(self, Instrument* s, int side, int kind, int64_t venue_ns) noexcept nogil:
-        """Merges a side of the row with what the book holds, both best first.
-
-        A level that the row passes over is gone. One beyond the row's last is not known any more: it stays as it was last seen,
-        as behind any venue's snapshot, so that an own order's queue there is not taken for empty.
-        """
-        cdef Level row[100]
-        cdef Level merged[1024]
-        cdef Level* old = s.levels[side]
+    cdef const char* _shallow_side(self, Instrument* s, int side, int64_t venue_ns) noexcept nogil:
         cdef EventRecord* r
         cdef Field* f
-        cdef int64_t n = 0, i = 0, j = 0, kept = 0, sign = -1 if side == BID else 1
-        cdef int levels = (self.n_fields - 4) // 4, k, flags = EVENT_BID if side == BID else EVENT_ASK
-        cdef bint whole, same
-        for k in range(levels):
+        cdef int64_t price, qty, before = 0, sign = -1 if side == BID else 1
+        cdef int k, flags = EVENT_BID if side == BID else EVENT_ASK
+        for k in range((self.n_fields - 4) // 4):
             f = &self.fields[4 + 4 * k + (2 if side == BID else 0)]
             if f[0].p == f[0].end and f[1].p == f[1].end:
                 break
-            if not field_units(&f[0], s.price, &row[n].price) or row[n].price <= 0:
+            if not field_units(&f[0], s.price, &price) or price <= 0:
                 return b"a price is no number above 0 on the tick"
-            if not field_units(&f[1], s.qty, &row[n].qty):
+            if not field_units(&f[1], s.qty, &qty):
                 return b"an amount is no number on the quantum"
-            if n and sign * row[n].price <= sign * row[n - 1].price:
+            if before and sign * price <= sign * before:
                 return b"levels are not in order of price"
-            n += 1
-        whole = n < levels                              # the side has no more levels than these
-        while i < s.known[side] or j < n:
-            if j < n and (i == s.known[side] or sign * row[j].price <= sign * old[i].price):
-                same = i < s.known[side] and old[i].price == row[j].price
-                if not same or old[i].qty != row[j].qty:
-                    r = self._add(s, kind, venue_ns, flags)
-                    r.price, r.qty = row[j].price, row[j].qty
-                i += same
-                merged[kept] = row[j]
-                kept += 1
-                j += 1
-            elif j == n and not whole and kept < KNOWN:
-                merged[kept] = old[i]
-                kept += 1
-                i += 1
-            else:
-                r = self._add(s, kind, venue_ns, flags)
-                r.price = old[i].price
-                i += 1
-        memcpy(old, merged, kept * sizeof(Level))
-        s.known[side] = kept
+            before = price
+            r = self._book(s, venue_ns, flags)
+            r.price, r.qty = price, qty
         return NULL
 
     # -- rows
@@ -329,7 +317,7 @@ cdef class RowReader:
         cdef const char* end = p + PyBytes_GET_SIZE(rows)
         cdef const char* newline
         cdef const char* wrong
-        cdef int64_t most = 2 if self.layout != SHALLOW else 2 * (MAX_SHALLOW + KNOWN) + 2
+        cdef int64_t most = 2 if self.layout != SHALLOW else 2 * MAX_SHALLOW + 2
         while p < end:
             self.line += 1
             newline = <const char*>memchr(p, c'\n', end - p)

@@ -27,7 +27,7 @@ from hft.config import Config
 from hft.errors import DamagedData, UsageError
 from hft.feed.tape import batches
 from hft.summary import REJECTED_MESSAGES, Summary, summarise
-from hft.wiring import build_engine, together, tradable
+from hft.wiring import build_engine, journal_most, together, tradable
 
 StrPath = str | os.PathLike[str]
 
@@ -107,7 +107,7 @@ class _Part(Protocol):
     def next_ns(self) -> int | None:
         """When what comes next was received; None at its end."""
 
-    def advance(self, engine: Engine, *, until_ns: int, room: int) -> None:
+    def advance(self, engine: Engine, *, until_ns: int) -> None:
         """Give the engine what comes next, up to a time, or until the journal is low on room."""
 
 
@@ -125,11 +125,9 @@ class _Records:
     def next_ns(self) -> int | None:
         return int(self.records["recv_ns"][self._at]) if self._at < len(self.records) else None
 
-    def advance(self, engine: Engine, *, until_ns: int, room: int) -> None:
+    def advance(self, engine: Engine, *, until_ns: int) -> None:
         try:
-            self._at = replay_events(
-                engine, self.records, start=self._at, symbols=self._index, until_ns=until_ns, room=room
-            )
+            self._at = replay_events(engine, self.records, start=self._at, symbols=self._index, until_ns=until_ns)
         except ValueError as error:
             raise DamagedData(
                 f"{error} (records from {self._first} on)", where=self._where, do="make it again with `hft convert`"
@@ -146,16 +144,18 @@ class _Run:
         self.config = config
         self.interval_ns = series_ms * 1_000_000
         self.progress = progress
-        # Drained when half full: an input finds room for whatever it may cause, and new orders are never refused for want of it.
-        self.journal = Journal(min(max(1 << 15, 16 * config.engine.max_open_orders), 1 << 24), run=1)
-        self.room = self.journal.capacity // 2
         tradable(data.dialect, data.where, "use spot or USD-M data")
         try:
             traded = together(data.specs)
         except UsageError as error:
             raise UsageError(error.what, where=data.where, do="or choose some with --symbols") from None
-        self.engine = build_engine(config, traded, run=1, journal=self.journal, trade_source=data.trades, replayed=True)
-        self.collector = Collector(self.engine, self.journal)
+        # Drained before an input could lack room for whatever it may cause: new orders are never refused for want of it.
+        self.journal = Journal(max(1 << 15, journal_most(config, len(traded))), run=1)
+        self.engine = build_engine(
+            config, traded, run=1, journal=self.journal, trade_source=data.trades, replayed=True, snapshots=False
+        )
+        every_ms = config.strategy.persistence.snapshot_interval_ms
+        self.collector = Collector(self.engine, self.journal, every_ms * 1_000_000)
         self.first_ns = 0
 
     def run(self) -> Result:
@@ -169,15 +169,15 @@ class _Run:
                     sample_at = None
                 if sample_at is None:
                     sample_at = (next_ns // self.interval_ns + 1) * self.interval_ns
-                part.advance(self.engine, until_ns=sample_at, room=self.room)
-                if self.engine.journal_room < self.room:
+                part.advance(self.engine, until_ns=sample_at)
+                if not self.engine.makes_room():
                     self.collector.drain()
                 meter.tell(self._events)
         end_ns = self.engine.stop(self.engine.now_ns)
-        self.collector.sample(end_ns)
+        self.collector.sample(end_ns, last=True)
         seconds = meter.seconds
         meter.tell(self._events, at_once=True)
-        return self.collector.result(self._summary(), seconds=seconds, torn=self.data.torn)
+        return self.collector.result(self._summary(), seconds=seconds, torn=self.data.torn, steps=self.data.steps)
 
     def _parts(self) -> Iterator[_Part]:
         sources = self.data.sources

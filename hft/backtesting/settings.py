@@ -7,10 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from msgspec.structs import asdict
-
 from hft.config import Config, load
-from hft.config.sections import Section
+from hft.config.objects import flat, validated
 from hft.config.shape import shapes, walk
 from hft.errors import ConfigError
 
@@ -30,7 +28,7 @@ def settled(config: Config | str | os.PathLike[str] | None, settings: Mapping[st
     """
     chosen = {_dotted(key): value for key, value in settings.items()}
     if isinstance(config, Config):
-        return load(None, {**_flat(config), **chosen}, origin_of_overrides=_ARGUMENTS) if chosen else config
+        return load(None, {**flat(validated(config)), **chosen}, origin_of_overrides=_ARGUMENTS)
     return load(None if config is None else Path(config), chosen, origin_of_overrides=_ARGUMENTS)
 
 
@@ -42,17 +40,3 @@ def _dotted(key: str) -> str:
         said = " and in ".join(f"[{'.'.join(place[:-1])}]" for place in places)
         raise ConfigError(f"stands in {said}", where=key, do="name it in full")
     return ".".join(places[0]) if places else key
-
-
-def _flat(section: Section, path: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Every setting by its dotted key; what is not set is left out."""
-    found: dict[str, Any] = {}
-    for name, value in asdict(section).items():
-        place = (*path, name)
-        if isinstance(value, Section):
-            found |= _flat(value, place)
-        elif isinstance(value, dict):
-            found[".".join(place)] = {key: asdict(each) for key, each in value.items()}
-        elif value is not None:
-            found[".".join(place)] = value
-    return found

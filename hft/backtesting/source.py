@@ -51,6 +51,11 @@ class Source(ABC):
         return []
 
     @property
+    def steps(self) -> list[str]:
+        """After iteration: where the clock that stamped it was set, and what was made of it, as lines (SEMANTICS 33)."""
+        return []
+
+    @property
     def rejects(self) -> dict[str, int]:
         """After iteration: how many frames of it were no message, by reason."""
         return {}

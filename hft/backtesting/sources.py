@@ -62,8 +62,15 @@ class Captures(Source):
         return self.session.torn
 
     @property
+    def steps(self) -> list[str]:
+        return self.session.steps
+
+    @property
     def rejects(self) -> dict[str, int]:
-        return self._encoder.rejects if self._encoder is not None else {}
+        found = dict(self._encoder.rejects) if self._encoder is not None else {}
+        if self.session.passed_over:
+            found["other_book_source"] = found.get("other_book_source", 0) + self.session.passed_over
+        return found
 
     def survey(self, wanted: Sequence[str]) -> Survey:
         """Every book has its beginning: a REST answer, or it waits for one."""
@@ -234,6 +241,10 @@ class Data:
     @property
     def torn(self) -> list[str]:
         return [*self._doubled, *(line for source in self.sources for line in source.torn)]
+
+    @property
+    def steps(self) -> list[str]:
+        return [line for source in self.sources for line in source.steps]
 
     @property
     def rejects(self) -> dict[str, int]:

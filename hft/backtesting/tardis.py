@@ -146,7 +146,7 @@ class TardisFile(Source):
         seen = cast(RowSurvey, self._seen)
         index = {spec.name: (i, spec) for i, spec in enumerate(specs)}
         symbols = {name: index[name.upper()] for name in seen.symbols if name.upper() in index}
-        reader = RowReader(self.layout, self._fields, symbols, seen.exchange in DIALECTS)
+        reader = RowReader(self.layout, self._fields, symbols, seen.exchange in DIALECTS, seen.whole)
         for block in self._blocks():
             self._take(reader, block)
             yield as_events(reader.take())

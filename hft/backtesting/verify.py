@@ -31,12 +31,8 @@ from hft.periodic import Links, put_rows
 from hft.persistence import schema
 from hft.persistence.writer import Writer
 from hft.summary import Summary, summarise
-from hft.wiring import build_engine, together
+from hft.wiring import build_engine, journal_most, together
 
-CAPACITY = 1 << 16
-"""Of the journal, in records."""
-ROOM = CAPACITY // 2
-"""What an input may cause finds room."""
 PERIODIC = 1_000_000
 ASIDE = frozenset({"recording", "run", "link", "broken", "end"})
 """Lines that the engine does not act upon."""
@@ -193,7 +189,7 @@ class _Replay:
         self._same_ns = run.started_ns
         self._links = Links()
         specs = together(run.specs)
-        journal = Journal(CAPACITY)
+        journal = Journal(max(1 << 16, journal_most(run.settings, len(specs))))
         self.page = StatePage.create(None, list(specs), start_ns=run.started_ns)
         _number_from(database, run.run)
         self.writer = Writer(database, journal, list(specs), batch_size=10_000, interval_ms=2, queue_size=PERIODIC)
@@ -236,8 +232,8 @@ class _Replay:
 
     def _advance(self, tape: Tape) -> None:
         while tape.next_ns is not None:
-            tape.advance(self.engine, room=ROOM, commands=True, on_mark=self._look)
-            while tape.next_ns is not None and self.engine.journal_room < ROOM:
+            tape.advance(self.engine, commands=True, on_mark=self._look)
+            while tape.next_ns is not None and not self.engine.makes_room():
                 self._alive()
                 time.sleep(0.001)
 

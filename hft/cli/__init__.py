@@ -16,7 +16,7 @@ import typer
 
 from hft.cli import backtest, bench, config, convert, kill, live, record, sim, verify, watch
 from hft.cli.options import common
-from hft.errors import ExitCode, HftError, Terminated, printable
+from hft.errors import ExitCode, HftError, Terminated, bug, printable
 from hft.signals import stopping
 
 # Plain help, no panels: it pipes, it greps, and it does not load rich.
@@ -53,6 +53,13 @@ def run(argv: Sequence[str]) -> int:
     >>> run(["config", "show", "--set", "strategy.params.min_confidence=2"])  # the line goes to stderr
     2
     """
+    try:
+        return _run(argv)
+    except Exception as error:
+        return _tell(bug(error), ExitCode.INTERNAL)
+
+
+def _run(argv: Sequence[str]) -> int:
     try:
         return int(app(list(argv) or ["--help"], prog_name="hft", standalone_mode=False) or 0)
     except HftError as error:

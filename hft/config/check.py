@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
 
-from hft.config.sections import Config
-from hft.errors import ConfigError, NotBuiltError
+from hft._core.capacity import worst_cases
+from hft.config.sections import MAX_NAME, Config
+from hft.errors import MAX_NAME, ConfigError, NotBuiltError, UsageError
 
 
 def check(config: Config, where: Callable[..., str]) -> None:
@@ -15,6 +20,9 @@ def check(config: Config, where: Callable[..., str]) -> None:
     _check_symbols(config, where)
     _check_feed(config, where)
     _check_memory(config, where)
+    _check_capacity(config, where)
+    _check_addresses(config, where)
+    _check_names(config, where)
 
 
 def misnamed(config: Config) -> str | None:
@@ -51,6 +59,10 @@ def _check_built(config: Config, where: Callable[..., str]) -> None:
 
 def _check_symbols(config: Config, where: Callable[..., str]) -> None:
     symbols = config.strategy.symbols
+    long = next((name for name in symbols if len(name.encode(errors="replace")) > MAX_NAME), None)
+    if long is not None:
+        what = f"{long} has {len(long.encode(errors='replace'))} bytes of UTF-8; {MAX_NAME} is the most"
+        raise ConfigError(what, where=where("strategy", "symbols"), do="name other symbols")
     twice = next((name for name in symbols if symbols.count(name) > 1), None)
     if twice is not None:
         raise ConfigError(f"{twice} stands there twice", where=where("strategy", "symbols"), do="name each symbol once")
@@ -87,3 +99,79 @@ def _check_memory(config: Config, where: Callable[..., str]) -> None:
             where=where("strategy", "persistence", "database_path"),
             do="give a file such as ./data/strategy.db",
         )
+
+
+def _check_capacity(config: Config, where: Callable[..., str]) -> None:
+    """The journal must hold what one input may cause, else no order could ever be sent."""
+    symbols, performance = len(config.strategy.symbols), config.strategy.performance
+    least = worst_cases(
+        symbols, max_open_orders=config.engine.max_open_orders, order_channel_size=performance.order_channel_size
+    )["journal_least"]
+    if performance.persist_channel_size < least:
+        raise ConfigError(
+            f"{performance.persist_channel_size} records can't hold what one input may cause with {_counted(symbols, 'symbol')}",
+            where=where("strategy", "performance", "persist_channel_size"),
+            do=f"give at least {least}",
+        )
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}" + ("s" if n != 1 else "")
+
+
+def _check_addresses(config: Config, where: Callable[..., str]) -> None:
+    """What a pattern does not see in an address: a bad IPv6 host, a port that is none, a character that no address holds."""
+    for section, key, value in (("feed", "rest_url", config.feed.rest_url), ("feed", "ws_url", config.feed.ws_url)):
+        try:
+            parts = urlsplit(value)
+            usable = not value or (bool(parts.hostname) and _is_host(parts.hostname or "") and (parts.port or 1) > 0)
+        except ValueError:
+            usable = False
+        if not usable or not value.isprintable():
+            raise ConfigError(f"{value!r} is no address", where=where(section, key), do="give one such as https://127.0.0.1:9443")
+    for section, host in (("exchange", config.exchange.host), ("monitoring", config.monitoring.host)):
+        if not _is_host(host):
+            raise ConfigError(f"{host[:60]!r} is no host", where=where(section, "host"), do="give one such as 127.0.0.1 or ::1")
+
+
+def _is_host(name: str) -> bool:
+    """Whether a name or address can be looked up at all."""
+    try:
+        return name.isprintable() and " " not in name and bool(name.encode("idna")) and len(name) <= 253
+    except UnicodeError:        # a label of more than 63 characters, or an empty one
+        return False
+
+
+def _check_names(config: Config, where: Callable[..., str]) -> None:
+    for path, value in (
+        (("strategy", "persistence", "database_path"), config.strategy.persistence.database_path),
+        (("exchange", "faults"), config.exchange.faults),
+    ):
+        if any(ord(each) < 32 or ord(each) == 127 for each in value):
+            raise ConfigError(f"{value[:60]!r} holds a control character", where=where(*path), do="give a plain file name")
+
+
+_KINDS = {
+    stat.S_ISDIR: "a folder", stat.S_ISFIFO: "a pipe", stat.S_ISSOCK: "a socket", stat.S_ISCHR: "a device",
+    stat.S_ISBLK: "a device",
+}
+
+
+def check_places(config: Config, *others: str | Path) -> None:
+    """Raise for a place where a run keeps a file and something else stands: opening a pipe would wait for ever."""
+    database = Path(config.strategy.persistence.database_path)
+    beside = [Path(f"{database}{suffix}") for suffix in ("", "-wal", "-shm", "-journal")]
+    beside += [config.strategy.persistence.beside(suffix) for suffix in (".state", ".log")]
+    for path in (*beside, *map(Path, others)):
+        try:
+            mode = os.stat(path).st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except (OSError, ValueError) as error:
+            raise UsageError(f"can't be used: {getattr(error, 'strerror', None) or error}", where=str(path)) from None
+        kind = next((kind for test, kind in _KINDS.items() if test(mode)), None)
+        if kind is not None:
+            raise UsageError(
+                f"is {kind}, where a file belongs", where=str(path),
+                do="move it away, or change [strategy.persistence] database_path",
+            )

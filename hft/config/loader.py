@@ -12,7 +12,9 @@ from typing import Any, NoReturn, TypeVar
 import msgspec
 from msgspec import inspect
 
+from hft._core.checks import decimal, plain, shown
 from hft.config.check import check
+from hft.config.files import read_limited
 from hft.config.secret import Secret
 from hft.config.sections import Config, Section
 from hft.config.shape import Shape, shapes, walk
@@ -23,6 +25,8 @@ S = TypeVar("S", bound=Section)
 Path_ = tuple[str, ...]
 
 COMMAND_LINE = "command line"
+DEEPEST = 8
+"""Tables in tables; settings lie four deep at most."""
 
 
 def load(
@@ -55,7 +59,7 @@ def load(
     table = {} if path is None else read_toml(Path(path))
     origin = {leaf: str(path) for leaf in _leaves(table)}
     for dotted, value in (overrides or {}).items():
-        place = tuple(dotted.split("."))
+        place = split_key(dotted)
         _put(table, place, value, origin_of_overrides)
         origin[place] = origin_of_overrides
     reader = _Reader(origin, "settings" if path is None else str(path))
@@ -80,22 +84,42 @@ def parse_assignment(text: str) -> tuple[str, Any]:
         return key, tomllib.loads(f"x = {value}", parse_float=Decimal)["x"]
     except tomllib.TOMLDecodeError:
         return key, value
+    except _UNREADABLE as error:
+        raise ConfigError(_unreadable(error), where=f"--set {_short(key)}") from None
+
+
+def split_key(dotted: str) -> tuple[str, ...]:
+    """The parts of a dotted key, of which any may be quoted as in TOML.
+
+    >>> split_key('feed.symbols."BTC.PERP".tick')
+    ('feed', 'symbols', 'BTC.PERP', 'tick')
+    """
+    if '"' not in dotted and "'" not in dotted:
+        return tuple(part.strip() for part in dotted.split("."))
+    try:
+        found: Any = tomllib.loads(f"{dotted} = 0")
+    except (tomllib.TOMLDecodeError, *_UNREADABLE):
+        raise ConfigError(f"{_short(dotted)} is no key", where="--set", do="e.g. strategy.params.min_confidence") from None
+    place: list[str] = []
+    while isinstance(found, dict) and len(found) == 1:
+        (key, found), = found.items()
+        place.append(key)
+    return tuple(place)
 
 
 def read_toml(path: Path, *, missing: str = "`hft config init` writes one") -> dict[str, Any]:
     """A TOML file as tables, its decimals exact; ConfigError where it can't be read. `missing` is the way out where there is no
     such file. A byte order mark, which some editors put first, is no part of the text.
     """
+    body = read_limited(path, missing=missing)
     try:
-        return tomllib.loads(path.read_text("utf-8-sig"), parse_float=Decimal)
-    except FileNotFoundError:
-        raise ConfigError("no such file", where=str(path), do=missing) from None
-    except OSError as error:
-        raise ConfigError(f"can't be read: {error.strerror}", where=str(path)) from None
+        return tomllib.loads(body.decode("utf-8-sig"), parse_float=Decimal)
     except UnicodeDecodeError as error:
         raise ConfigError(f"not UTF-8 at byte {error.start}", where=str(path), do="save it as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"not valid TOML: {error}", where=str(path)) from None
+    except _UNREADABLE as error:
+        raise ConfigError(_unreadable(error), where=str(path)) from None
 
 
 def read_section(kind: type[S], table: Mapping[str, Any], source: str, *path: str) -> S:
@@ -103,10 +127,25 @@ def read_section(kind: type[S], table: Mapping[str, Any], source: str, *path: st
     return _Reader({}, source, root=kind).section(kind, table, path)
 
 
+# What tomllib raises besides its own error: for an integer of more than 4,300 digits, a decimal whose exponent is beyond what
+# decimals hold, and arrays that nest without end.
+_UNREADABLE = (ValueError, ArithmeticError, RecursionError)
+
+
+def _unreadable(error: BaseException) -> str:
+    return "is nested too deep" if isinstance(error, RecursionError) else "holds a number of too many digits"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
 def _leaves(table: Mapping[str, Any], path: Path_ = ()) -> list[Path_]:
+    """Every key, with its place; deeper than any setting lies, a table counts as a key."""
     found = []
     for key, value in table.items():
-        found += _leaves(value, (*path, key)) if isinstance(value, dict) else [(*path, key)]
+        deeper = isinstance(value, dict) and len(path) < DEEPEST
+        found += _leaves(value, (*path, key)) if deeper else [(*path, key)]
     return found
 
 
@@ -115,9 +154,9 @@ def _put(table: dict[str, Any], place: Path_, value: Any, origin: str) -> None:
     for parent in parents:
         inner = table.setdefault(parent, {})
         if not isinstance(inner, dict):
-            raise ConfigError(f"{parent} is not a table", where=f"{origin}: {'.'.join(place)}")
+            raise ConfigError(f"{_short(parent)} is not a table", where=f"{origin}: {_short('.'.join(place))}")
         table = inner
-    table[key] = value
+    table[key] = plain(value)
 
 
 class _Reader:
@@ -147,6 +186,9 @@ class _Reader:
         return kind(**{key: self._value(known[key], table[key], (*path, key)) for key in table})
 
     def _value(self, shape: Shape, value: Any, path: Path_) -> Any:
+        value = plain(value)
+        if isinstance(value, str) and not _is_text(value):
+            raise ConfigError(f"{ascii(value)[:60]} is no UTF-8", where=self.where(*path), do="write it as UTF-8")
         if shape.section is not None:
             return self.section(shape.section, self._table(shape, value, path), path)
         if shape.named_section is not None:
@@ -160,13 +202,16 @@ class _Reader:
             return self._secret(shape, value, path)
         try:
             return msgspec.convert(value, shape.type)
-        except msgspec.ValidationError:
+        except (msgspec.ValidationError, OverflowError, RecursionError):
             self._refuse(shape, value, path)
 
     def _number(self, shape: Shape, value: Any, path: Path_) -> Decimal | float:
         if type(value) not in (int, float, Decimal):
             self._refuse(shape, value, path)
-        number = Decimal(repr(value)) if type(value) is float else Decimal(value)
+        try:
+            number = decimal("", value)
+        except ValueError:
+            self._refuse(shape, value, path)
         if not shape.within(number):
             self._refuse(shape, value, path)
         return float(number) if isinstance(shape.kind, inspect.FloatType) else number
@@ -185,9 +230,7 @@ class _Reader:
         return value
 
     def _refuse(self, shape: Shape, value: Any, path: Path_) -> NoReturn:
-        shown = literal(value)
-        shown = shown if len(shown) <= 60 else shown[:57] + "..."
-        raise ConfigError(f"{shown} is not allowed", where=self.where(*path), do=f"give {shape.allowed}")
+        raise ConfigError(f"{_shown(value)} is not allowed", where=self.where(*path), do=f"give {shape.allowed}")
 
     def _unknown(self, key: str, known: list[str], path: Path_) -> NoReturn:
         source = self._source((*path, key))
@@ -199,4 +242,25 @@ class _Reader:
             do = f"did you mean {near[0]} in [{elsewhere[near[0]]}]?"
         else:
             do = "known here: " + ", ".join(known)
-        raise ConfigError(f"unknown key {key}", where=where, do=do)
+        raise ConfigError(f"unknown key {_short(key)}", where=_short(where) if len(where) > 300 else where, do=do)
+
+
+def _is_text(value: str) -> bool:
+    """Whether it can be written: what the shell gave may hold bytes that are not UTF-8."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _shown(value: Any) -> str:
+    """A value as it would stand in the file, in a few characters."""
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, Decimal) and value.is_finite() and abs(value.adjusted()) > 60:
+        return str(value)
+    try:
+        return _short(literal(value))
+    except (ValueError, RecursionError, TypeError):     # an integer of more than 4,300 digits, a list in itself
+        return shown(value)

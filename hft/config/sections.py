@@ -35,7 +35,11 @@ Millis = Annotated[Decimal, _range(ge=0, le=60_000)]
 FeeRate = Annotated[Decimal, _range(gt=-1, lt=1)]
 Port = Annotated[int, Meta(ge=0, le=65_535)]
 Level = Literal["debug", "info", "warning", "error"]
-SymbolName = Annotated[str, Meta(pattern="^[A-Z0-9_-]{1,23}$", title="upper-case names such as BTCUSDT")]
+MAX_NAME = 63
+"""Bytes of a symbol's name in UTF-8."""
+SymbolName = Annotated[
+    str, Meta(pattern=r"""^[^\sa-z"'\\,\x00-\x1f\x7f]{1,63}$""", title="upper-case names such as BTCUSDT, at most 63 bytes of UTF-8")
+]
 
 Venue = Literal[
     "embedded",
@@ -165,8 +169,8 @@ class SymbolRules(Section, frozen=True):
     tick: Annotated[Quantity, _says("price step")]
     step: Annotated[Quantity, _says("order quantity step")]
     quote: Annotated[
-        str, _says("quote asset; empty: as exchangeInfo or the symbol's name tells", pattern="^[A-Z0-9]{0,7}$",
-                   title="up to 7 upper-case letters or digits"),
+        str, _says("quote asset; empty: as exchangeInfo or the symbol's name tells", pattern="^[A-Z0-9]{0,31}$",
+                   title="up to 31 upper-case letters or digits"),
     ] = ""
     min_qty: Annotated[Limit, _says("smallest order; 0: no rule")] = Decimal(0)
     max_qty: Annotated[Limit, _says("largest order; 0: no rule")] = Decimal(0)
@@ -230,7 +234,7 @@ class Engine(Section, frozen=True):
         Literal["inline", "pipeline"], _says("inline: one thread runs the whole tick; pipeline is not built yet")
     ] = "inline"
     book_window_ticks: Annotated[
-        int, _says("ticks around the touch in the dense part of the book; a power of two", ge=1024, le=1 << 22)
+        int, _says("ticks around the touch in the dense part of the book; a power of two", ge=1024, le=1 << 18)
     ] = 65_536
     far_levels: Annotated[int, _says("levels per side beyond the dense part", ge=64, le=1 << 20)] = 8_192
     sync_buffer_levels: Annotated[
@@ -258,7 +262,7 @@ class Broker(Section, frozen=True):
         Literal["quote", "received"], _says("received: taken from what a fill brings in, as on spot")
     ] = "quote"
     initial_cash: Annotated[
-        Quantity, _says("equity at the start, in quote units; at or below zero the kill switch trips (rule 26)")
+        Decimal, _range(gt=0, le=46_116_860_184), _says("equity at the start, in quote units; at or below zero the kill switch trips (rule 26)")
     ] = Decimal("100000.0")
 
 

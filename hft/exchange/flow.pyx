@@ -1,8 +1,9 @@
 """The bodies of `flow.pxd`."""
 
-from libc.math cimport exp, floor, log10, pow, sqrt
+from libc.math cimport sqrt
 from libc.stdlib cimport labs
 
+from hft._core.elementary cimport exp, power
 from hft._core.types cimport ASK, BID, BUY, GTC, IOC, LIMIT, SELL
 from hft.exchange.ladder cimport PriceLevel, ladder_find, ladder_levels, ladder_next, ladder_orders
 from hft.exchange.ladder cimport ladder_qty
@@ -151,8 +152,8 @@ cdef int64_t _deep_distance(Flow* f) noexcept nogil:
     if u < 0.86:
         return 1 + <int64_t>random_lognormal(&f.random, f.params.deep_ticks, 1.3)
     if u < 0.97:
-        return <int64_t>(near * pow(far / near, random_unit(&f.random)))
-    return <int64_t>(far * pow(ends / far, random_unit(&f.random)))
+        return <int64_t>(near * power(far / near, random_unit(&f.random)))
+    return <int64_t>(far * power(ends / far, random_unit(&f.random)))
 
 
 cdef int64_t _deep_price(Flow* f, int side, int64_t d) noexcept nogil:
@@ -160,7 +161,9 @@ cdef int64_t _deep_price(Flow* f, int side, int64_t d) noexcept nogil:
     cdef int64_t price = f.bid - d if side == BID else f.bid + 1 + d
     cdef int64_t grid
     if d > 5 * f.params.deep_ticks:
-        grid = <int64_t>pow(10.0, floor(log10(<double>d)) - 1.0)
+        grid = 1
+        while grid <= d // 100:                     # two digits of the distance
+            grid *= 10
         price = price // grid * grid
     if side == BID and price < f.bid // 110:
         return 0                # the venue's lowest: about 0.9 % of the mid
@@ -208,7 +211,7 @@ cdef void _move(Flow* f, MatchingState* m, Tape* t) noexcept nogil:
     """Everything up to a new price is swept by a taker, or withdrawn."""
     cdef double up = _logistic(2.0 * f.params.move_lean * f.x - f.params.move_revert * f.moved)
     cdef int side = ASK if random_chance(&f.random, up) else BID
-    cdef double ticks = random_lognormal(&f.random, f.params.move_ticks, f.params.move_sigma) * pow(1.0 + f.activity, 0.4)
+    cdef double ticks = random_lognormal(&f.random, f.params.move_ticks, f.params.move_sigma) * power(1.0 + f.activity, 0.4)
     cdef int64_t reach = min(<int64_t>ticks, f.bid // 500)
     cdef int64_t limit, price
     cdef int64_t qty = 0

@@ -177,7 +177,8 @@ def throughput(int64_t events=1_000_000, uint64_t seed=1) -> int:
     cdef Matching book = Matching(max_price=1 << 16, orders=8192, levels=4096)
     cdef Random random
     cdef int64_t ring[4096]
-    cdef int64_t i, mid = 1 << 15
+    cdef int64_t i, price, mid = 1 << 15
+    cdef int side
     cdef Execution e
     memset(ring, 0, sizeof(ring))
     random_init(&random, seed)
@@ -187,8 +188,9 @@ def throughput(int64_t events=1_000_000, uint64_t seed=1) -> int:
                 matching_cancel(book.m, ring[i & 4095])
                 ring[i & 4095] = 0
                 continue
-            e = matching_submit(book.m, BUY if random_bits(&random) & 1 else SELL, mid - 20 + random_below(&random, 41),
-                                1 + random_below(&random, 50), LIMIT, GTC)
+            side = BUY if random_bits(&random) & 1 else SELL       # one by one: C may evaluate arguments in any order
+            price = mid - 20 + random_below(&random, 41)
+            e = matching_submit(book.m, side, price, 1 + random_below(&random, 50), LIMIT, GTC)
             matching_cancel(book.m, ring[(i * 7) & 4095])
             ring[(i * 7) & 4095] = e.order_id
             if book.m.n_dirty > 2048:

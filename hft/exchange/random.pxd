@@ -1,8 +1,10 @@
 # A seeded generator as plain memory: xoshiro256++ (Blackman, Vigna 2019), seeded by splitmix64 as its authors advise.
 # It is a field of whatever uses it, so a copy of the state is a copy of the future.
 
-from libc.math cimport M_PI, cos, exp, log, sqrt
+from libc.math cimport sqrt
 from libc.stdint cimport int64_t, uint64_t
+
+from hft._core.elementary cimport cos_turn, exp, log
 
 cdef struct Random:
     uint64_t s[4]
@@ -52,7 +54,8 @@ cdef inline double random_exponential(Random* r, double mean) noexcept nogil:
 
 cdef inline double random_normal(Random* r) noexcept nogil:
     """Box and Muller's cosine half; the sine half is let go, so that the state stays the four words."""
-    return sqrt(-2.0 * log(1.0 - random_unit(r))) * cos(2.0 * M_PI * random_unit(r))
+    cdef double size = sqrt(-2.0 * log(1.0 - random_unit(r)))   # by itself: in one expression C may draw either number first
+    return size * cos_turn(random_unit(r))
 
 
 cdef inline double random_lognormal(Random* r, double median, double sigma) noexcept nogil:

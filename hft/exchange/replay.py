@@ -23,6 +23,7 @@ from hft.exchange.rest import Refused
 from hft.exchange.streams import channel_of
 from hft.exchange.symbols import SymbolSettings
 from hft.feed.captures import Kind, Record
+from hft.feed.files import require_no_pipe
 from hft.feed.sessions import Session
 from hft.feed.specs import resolve
 from hft.feed.survey import Survey
@@ -71,6 +72,19 @@ def _as_recorded(body: str, _unit: int) -> str:
     return body
 
 
+def _require_frames(path: Path) -> None:
+    """Raise `UsageError` for recorded data that has no frames to serve: event files, hftbacktest's events."""
+    try:
+        require_no_pipe(path)
+        with path.open("rb") as file:
+            head = file.read(8)
+    except OSError:
+        return              # whoever reads it says why
+    if head == b"HFTEVNT1" or head.startswith(b"\x93NUMPY") or (head.startswith(b"PK") and path.suffix == ".npz"):
+        do = "run it with `hft backtest`, or serve the capture that it was made from"
+        raise UsageError("holds events, and only a venue's own messages can be served", where=str(path), do=do)
+
+
 class Contents:
     """What a capture holds, known before the first client comes.
 
@@ -78,6 +92,7 @@ class Contents:
     """
 
     def __init__(self, path: Path, only: Sequence[str] = ()) -> None:
+        _require_frames(path)
         self.session = Session([path])
         self.where = str(path)
         self._books: list[Record] = []

@@ -171,8 +171,10 @@ async def _until_end(venue: Simulation | Replay, ended: asyncio.Future[ExitCode]
 
     session = asyncio.ensure_future(venue.run())
     injecting = asyncio.ensure_future(venue.hub.faults.run()) if venue.hub.faults is not None else None
-    waited: set[asyncio.Future[Any]] = {session, ended}
+    waited: set[asyncio.Future[Any]] = {session, ended, *([injecting] if injecting is not None else [])}
     await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+    if injecting is not None and injecting.done():
+        injecting.result()          # it never ends but by raising: faults that no longer come would pass for a well exchange
     if injecting is not None:
         injecting.cancel()
     if session.done():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Protocol
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import msgspec
 
@@ -68,7 +68,7 @@ def endpoint(target: str) -> Endpoint | None:
     if path.rstrip("/") == "/stream":
         return Endpoint(True, [s for names in query.get("streams", []) for s in names.split("/") if s], unit, faults)
     if path == "/ws" or path.startswith("/ws/"):
-        return Endpoint(False, [s for s in path[4:].split("/") if s], unit, faults)
+        return Endpoint(False, [s for s in unquote(path[4:]).split("/") if s], unit, faults)
     return None
 
 

@@ -29,6 +29,7 @@ from hft.errors import NOT_JSON, DamagedData, UsageError
 from hft.feed import files
 from hft.feed.identify import told
 from hft.feed.recording import Kind, Reader, Record, is_recording
+from hft.feed.steps import Steps
 
 __all__ = ["Capture", "Kind", "Record", "files_of", "is_paired", "stamp_ns"]
 
@@ -59,7 +60,8 @@ def stamp_ns(text: bytes | str) -> int:
 
 
 def first_line(path: Path) -> bytes:
-    """Unpacked; empty where it can't be read: whoever reads the file says why."""
+    """Unpacked; empty where it can't be read: whoever reads the file says why. Raises `UsageError` for a pipe."""
+    files.require_no_pipe(path)
     try:
         with path.open("rb") as file:
             return files.unmarked(next(iter(files.lines(file)), b""))
@@ -71,7 +73,9 @@ def files_of(path: Path) -> list[Path]:
     """The files that a path names: itself, or all parts of a recording of our own, named by any of them or as a whole.
 
     What others cut into files of such names is read as it is named: only a recording's first line says that it is one.
+    Raises `UsageError` for a pipe.
     """
+    files.require_no_pipe(path)
     found = files.parts(path)
     if found == [path]:
         return found
@@ -217,6 +221,8 @@ class Capture:
         After iteration: what the addresses say that the lines of a pair begin with; empty where there are none.
     lost : int
         After iteration: inputs that are missing in a recording, because its recorder could not keep up.
+    steps : list of str
+        After iteration: where the clock of a capture was set while it ran, and what was made of it, see `hft.feed.steps`.
 
     Raises `UsageError` where there is no such file, and `DamagedData`, with file and line, for anything in it that is neither
     a record nor a torn end.
@@ -230,6 +236,7 @@ class Capture:
         self.headless = ""
         self.dialect = ""
         self.lost = 0
+        self.steps: list[str] = []
         self.lines = 0
         self._raw: BinaryIO | None = None
         self._before = 0
@@ -246,12 +253,12 @@ class Capture:
         return self._before if self._raw is None or self._raw.closed else self._before + self._raw.tell()
 
     def __iter__(self) -> Iterator[Record]:
-        self.torn, self.headless, self.lost, self._before, self.tears = "", "", 0, 0, []
+        self.torn, self.headless, self.lost, self._before, self.tears, self.steps = "", "", 0, 0, [], []
         with closing(self._lines(self.path)) as rest:
             first = next(rest, b"")
             lines = chain([first], rest) if first else rest
             if not is_recording(first):
-                yield from _in_stamp_order(self._records(lines))
+                yield from _in_stamp_order(self._steady(self._records(lines)))
                 return
             reader = Reader()
             yield from self._part(reader, lines)
@@ -295,6 +302,17 @@ class Capture:
         if parse is None and not self.torn:
             what = "holds no record" if self.lines else "is empty"
             raise DamagedData(what, where=str(self.path), do="name a file that holds something")
+
+    def _steady(self, records: Iterable[Record]) -> Iterator[Record]:
+        """The same, as a clock that was never set would have stamped them. Our own recordings have such a one."""
+        steps = Steps(lambda: f"{self._at}, line {self.lines}")
+        self.steps = steps.told
+        for record in records:
+            if steps.passes(record):
+                yield record
+            else:
+                yield from steps.take(record)
+        yield from steps.finish()
 
     def _part(self, reader: Reader, lines: Iterable[bytes]) -> Iterator[Record]:
         """A recording of our own, or a part of one."""

@@ -36,6 +36,8 @@ class Watcher(Protocol):
 
     def attention(self) -> None: ...
 
+    def held(self) -> None: ...
+
     def failed(self, error: BaseException) -> None: ...
 
     def tell(self, kind: str, text: str, connection: Connection | None = None) -> None: ...
@@ -263,6 +265,8 @@ class Connection:
         count = len(handover.held)
         asked = handover.release(self._sink, self.clock.now())
         self.tell("handover", f"{why}: {count} frames were held")
+        if asked & FrameSink.HELD:
+            new.on_held()
         if asked & FrameSink.ATTENTION:
             self.attention()
 
@@ -280,6 +284,20 @@ class Connection:
         else:
             self._line = None
             self._watcher.connection_down(self, why)
+
+    def line_held(self) -> None:
+        self._watcher.held()
+
+    def pause(self) -> None:
+        """Stops reading; `resume` goes on."""
+        for line in (self._line, self._next):
+            if line is not None:
+                line.pause()
+
+    def resume(self) -> None:
+        for line in (self._line, self._next):
+            if line is not None:
+                line.resume()
 
     def attention(self) -> None:
         self._watcher.attention()

@@ -28,12 +28,16 @@ from hft.feed.venues import Trades, Venue
 
 ALERTS = frozenset({
     "disconnected", "connect_failed", "silent", "refused", "snapshot_failed", "snapshot_refused", "rate_limited", "waiting",
-    "book_mismatch", "behind", "handover_failed", "handover_full", "handover_late", "rules_failed", "rules_unfit",
+    "book_mismatch", "behind", "handover_failed", "handover_full", "handover_late", "held", "rules_failed", "rules_unfit",
     "rules_changed", "not_trading", "trading",
 })
 """Events that are worth a warning."""
 LOOK_S = 1.0
 """How often the engine is asked for wanted snapshots besides when it draws attention."""
+ROOM_LOOK_S = 0.01
+"""How often the engine is asked, while it holds messages, whether there is room for them."""
+HELD_TOLD_S = 1.0
+"""The least time between two lines about messages that are held."""
 BEHIND_NS = 1_000_000_000
 """What is handled so long after its time waited for us, in the sockets: the engine is too slow for its market."""
 
@@ -47,6 +51,8 @@ class MarketSink(Books, SnapshotSink, Protocol):
 
     def delay_ns(self, symbol: str) -> int: ...
 
+    def release(self, now_ns: int) -> bool: ...
+
     def on_attention(self) -> None: ...
 
 
@@ -57,9 +63,11 @@ class FeedEvent(msgspec.Struct, frozen=True):
     """Of a connection: `connected`, `disconnected`, `connect_failed`, `silent` (asked), `quiet` (and lives), `refused`,
     `server_shutdown`, `renewing`, `handover`, `handover_failed`, `handover_full` (too much was held) and `handover_late` (both
     switched nevertheless). Of a symbol: `snapshot`, `refresh` (of a book in sync), `book_mismatch`, `snapshot_failed`,
-    `snapshot_refused` (the engine can't use it, and what to do), `rate_limited`, `waiting` (for REST weight), `behind` (messages
-    wait for us; the venue's side is held back by TCP), `rules_changed` (tick, lot or limits of orders),
-    `rules_failed`, `rules_unfit` (numbers don't fit the rules, and the venue says no others), `not_trading` and `trading`."""
+    `snapshot_refused` (the engine can't use it, and what to do), `rate_limited`, `waiting` (for REST weight), `behind`
+    (messages wait for us; the venue's side is held back by TCP), `rules_changed` (tick, lot or limits of orders),
+    `rules_failed`, `rules_unfit` (numbers don't fit the rules, and the venue says no others), `not_trading` and `trading`.
+    Of the feed: `held` (the journal has no room for what messages may cause: those that were read wait, and no more are read)
+    and `resumed`."""
     text: str
     now_ns: int
     connection: str = ""
@@ -148,6 +156,8 @@ class Feed:
             self._market, self._rest, clock, self.symbols, limit=snapshot_limit, rng=rng, spawn=self._spawn, tell=self.tell
         )
         self._behind: set[str] = set()
+        self._resuming: asyncio.Task[None] | None = None
+        self._held_told = float("-inf")
         self._end: asyncio.Future[None] | None = None
         self._ended = asyncio.Event()
 
@@ -165,6 +175,7 @@ class Feed:
                 ending.push_async_callback(self._rest.close)
             # After the connections: their last frames may begin another one.
             ending.push_async_callback(lambda: _cancelled(self.snapshots.tasks.values()))
+            ending.push_async_callback(lambda: _cancelled([self._resuming] if self._resuming is not None else []))
             works = [self._look(), *(each.run() for each in self.connections)]
             if self._rules is not None:
                 self._rules.begin(self.tell)
@@ -208,6 +219,28 @@ class Feed:
         """The engine wants a look: raises what a user's callback raised, fetches the snapshots that are wanted."""
         self._market.on_attention()
         self.snapshots.look()
+
+    def held(self) -> None:
+        """The engine keeps what it was given until its journal has room: nothing more is read before that."""
+        for each in self.connections:
+            each.pause()
+        if self._resuming is None:
+            self._resuming = self._spawn(self._resume())
+
+    async def _resume(self) -> None:
+        """Waits beside the loop's other work, its timer and signals, until all that is held was handled; then reads on."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        while not self._market.release(self.clock.now()):
+            if loop.time() - self._held_told >= HELD_TOLD_S:
+                self._held_told = loop.time()
+                self.tell("held", f"the journal has no room; nothing was read for {loop.time() - began:.1f} s")
+            await asyncio.sleep(ROOM_LOOK_S)
+        self._resuming = None
+        self.tell("resumed", f"nothing was read for {loop.time() - began:.1f} s")
+        for each in self.connections:
+            each.resume()
+        self.attention()
 
     def failed(self, error: BaseException) -> None:
         """Sink or engine raised: `run` ends with it."""

@@ -11,6 +11,7 @@ import codecs
 import glob
 import gzip
 import re
+import stat
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -156,6 +157,19 @@ def parts(path: Path) -> list[Path]:
         if (part := _PART.fullmatch(each.name)) and part_path(whole, int(part[2])) == each:
             found[int(part[2])] = each
     return [found[n] for n in sorted(found)] or [path]
+
+
+def require_no_pipe(path: Path) -> None:
+    """Raise `UsageError` for what can be read only once: a pipe, a socket, a device. Whatever else is wrong with a path is found
+    where it is opened."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return
+    kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
+    if kind := kinds.get(stat.S_IFMT(mode)):
+        do = "write it to a file, and name that; .gz and .zst are read as they are"
+        raise UsageError(f"is {kind}, and recorded data is read more than once", where=str(path), do=do)
 
 
 def _cut(path: Path) -> tuple[str, str]:

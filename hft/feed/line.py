@@ -18,6 +18,7 @@ from hft.feed.transports import Link, connect
 STREAMS_PER_MESSAGE = 100
 LOOKS = 10
 """Looks for an answer, spread over the time that it may take."""
+PAUSED_LOOK_S = 0.5
 
 
 class Timing(msgspec.Struct, frozen=True):
@@ -55,6 +56,8 @@ class Owner(Protocol):
 
     def failed(self, error: BaseException) -> None: ...
 
+    def line_held(self) -> None: ...
+
     def tell(self, kind: str, text: str) -> None: ...
 
 
@@ -82,6 +85,7 @@ class Line:
         self.pongs = 0
         self._owner = owner
         self._link: Link | None = None      # None until the websocket is open
+        self._paused = False
         self._messages = SlidingWindow(owner.messages_per_second, 1.0)
         self._asked: dict[int, tuple[str, float]] = {}
         self._last_id = 0
@@ -91,7 +95,23 @@ class Line:
         """Opens the websocket, or leaves nothing behind; `ConnectFailed`. Without streams in its address, `subscribe` is next."""
         owner = self._owner
         self._link = await connect(owner.transport, owner.url, self.listener, timeout_s=owner.timing.connect_s)
+        if self._paused:            # held already by what came with the handshake
+            self._link.pause()
         self.opened = owner.monotonic()
+
+    def pause(self) -> None:
+        """Stops reading: what is read can't be handled now."""
+        self._paused = True
+        if self._link is not None:
+            self._link.pause()
+
+    def resume(self) -> None:
+        """Reads on. Its silence meanwhile was ours."""
+        if self._paused:
+            self._paused = False
+            self.listener.heard()
+            if self._link is not None:
+                self._link.resume()
 
     @property
     def is_open(self) -> bool:
@@ -131,6 +151,9 @@ class Line:
         """Returns when the connection is gone, or has to go."""
         timing = self._owner.timing
         while not self.gone.is_set():
+            if self._paused:
+                await self._wait(PAUSED_LOOK_S)
+                continue
             silent_s = (self._owner.clock.now() - self.listener.last_ns) / 1e9
             if silent_s >= timing.silent_after_s:
                 if not await self._is_alive():
@@ -152,6 +175,8 @@ class Line:
             await self._wait(timing.answer_s / LOOKS)
             if self.gone.is_set():
                 return False
+            if self._paused:
+                return True
             if self.listener.last_ns > asked_ns:
                 self._owner.tell("quiet", "answers; its symbols are quiet")
                 return True
@@ -201,6 +226,10 @@ class Line:
 
     def on_attention(self) -> None:
         self._owner.attention()
+
+    def on_held(self) -> None:
+        self.pause()
+        self._owner.line_held()
 
     def on_pong(self) -> None:
         self.pongs += 1

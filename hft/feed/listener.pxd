@@ -42,6 +42,7 @@ cdef class Listener(WSListener):
     cpdef opened(self)
     cpdef closed(self, str why)
     cpdef pong(self)
+    cpdef heard(self)
     cpdef feed(self, bytes message)
 
     cdef bint message(self, const char* p, size_t n) except -1

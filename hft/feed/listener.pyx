@@ -9,7 +9,7 @@ from libc.string cimport memcpy
 
 from hft._core.cycles cimport cycles_now
 from hft._core.runclock cimport clock_now
-from hft._core.sink cimport FRAME_ATTENTION, FRAME_NEEDS_PYTHON, sink_frame
+from hft._core.sink cimport FRAME_ATTENTION, FRAME_HELD, FRAME_NEEDS_PYTHON, sink_frame
 
 from picows import WSCloseCode, WSProtocolError
 
@@ -31,7 +31,8 @@ cdef class Listener(WSListener):
     clock : RunClock
         Stamps each read of the socket, once: all frames of one read share one `now` (SEMANTICS 1).
     owner : object
-        Told of what is rare: ``on_open(listener)``, ``on_closed(why)``, ``on_attention()`` (a read asked for it),
+        Told of what is rare: ``on_open(listener)``, ``on_closed(why)``, ``on_attention()`` (a read asked for it), ``on_held()``
+        (the sink keeps what it was given and has no room for more: reading is to stop),
         ``on_other(frame, now_ns) -> int`` (a message that the sink's compiled path left alone), ``on_pong()`` and
         ``on_error(exception)`` (the sink or the owner raised; the connection is being closed).
     max_message : int
@@ -139,6 +140,10 @@ cdef class Listener(WSListener):
         self.last_ns = clock_now(self.clock)
         self.owner.on_pong()
 
+    cpdef heard(self):
+        """Counts as a sign of life: it was silent because nobody read."""
+        self.last_ns = clock_now(self.clock)
+
     cpdef feed(self, bytes message):
         """One whole message from another transport, as a read of its own."""
         if self.stopped:
@@ -159,9 +164,12 @@ cdef class Listener(WSListener):
         self.reads += 1
 
     cdef end(self):
+        cdef int asked = self.asked
         self.now_ns = 0
-        if self.asked & FRAME_ATTENTION:
-            self.asked = 0
+        self.asked = 0
+        if asked & FRAME_HELD:
+            self.owner.on_held()
+        if asked & FRAME_ATTENTION:
             self.owner.on_attention()
 
     cdef bint message(self, const char* p, size_t n) except -1:

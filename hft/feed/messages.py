@@ -7,6 +7,7 @@ beside them. Unknown fields are ignored; a number that is needed and not there, 
 Prices and quantities stay text here: they become ticks and quanta in the decoder, exactly, or not at all.
 """
 
+import re
 from typing import Annotated
 
 import msgspec
@@ -111,7 +112,20 @@ class DepthSnapshot(Struct, frozen=True, gc=False, rename="camel"):
         return self.transaction_time or self.event_time or 0
 
 
-MarketData = DepthUpdate | BookTicker | Trade | AggTrade
+class WholeBook(Struct, frozen=True, gc=False):
+    """What a stream of whole books sends (`@depth5`, `@depth10`, `@depth20`): known by the stream's name alone, since USD-M's
+    message calls itself a depthUpdate and spot's names nothing."""
+
+    symbol: str
+    levels: int
+    """A side, at the most."""
+    update_id: int
+    bids: Levels
+    asks: Levels
+    stamp: int = 0
+
+
+MarketData = WholeBook | DepthUpdate | BookTicker | Trade | AggTrade
 
 
 # -- control -----------------------------------------------------------------------------------------------------------
@@ -203,8 +217,8 @@ class ExchangeInfo(Struct, frozen=True, rename="camel"):
 
 
 Message = (
-    DepthUpdate | BookTicker | Trade | AggTrade | DepthSnapshot | Answer | VenueError | ServerShutdown | Ignored | ServerTime
-    | ExchangeInfo
+    WholeBook | DepthUpdate | BookTicker | Trade | AggTrade | DepthSnapshot | Answer | VenueError | ServerShutdown | Ignored
+    | ServerTime | ExchangeInfo
 )  # fmt: skip
 
 
@@ -215,6 +229,7 @@ class _Head(Struct, frozen=True, rename="camel"):
     """The fields that tell messages apart; empty where there is none."""
 
     e: str | None = None
+    stream: str = ""
     data: Raw = Raw()
     event: Raw = Raw()
     error: Raw = Raw()
@@ -252,10 +267,34 @@ _SHAPES = (  # in this order: an exchangeInfo has a serverTime as well
     ("code", _decoder(VenueError)),
     ("id", _decoder(Answer)),
 )
+_SHAPES_BY_NAME = dict(_SHAPES)
+_WHOLE = re.compile(r"([^@]+)@depth(\d{1,4})(?:@.*)?")
+
+
+def whole_books(stream: str) -> tuple[str, int] | None:
+    """Symbol and levels of a stream of whole books, by its name; None for any other.
+
+    >>> whole_books("btcusdt@depth20@100ms"), whole_books("btcusdt@depth@100ms")
+    (('BTCUSDT', 20), None)
+    """
+    match = _WHOLE.fullmatch(stream)
+    return (match[1].upper(), int(match[2])) if match else None
+
+
+def _whole(symbol: str, levels: int, inner: Raw, event: str | None) -> WholeBook:
+    found = (_SHAPES_BY_NAME["last_update_id"] if event is None else _EVENTS["depthUpdate"]).decode(inner)
+    if isinstance(found, DepthSnapshot):
+        return WholeBook(symbol, levels, found.last_update_id, found.bids, found.asks, found.stamp)
+    assert isinstance(found, DepthUpdate)
+    return WholeBook(
+        found.symbol, levels, found.last_id, found.bids, found.asks, _stamp(found.transaction_time, found.event_time)
+    )
 
 
 def _decode(body: bytes | Raw) -> Message:
     head = _HEAD.decode(body)
+    if head.stream and (whole := whole_books(head.stream)) is not None and head.data:
+        return _whole(*whole, head.data, _HEAD.decode(head.data).e)
     inner = head.data or head.event  # {"stream": …, "data": …}; the WebSocket API's envelope
     if inner:
         body, head = inner, _HEAD.decode(inner)
@@ -312,6 +351,8 @@ def fill(decoder: Decoder, message: Message, recv_ns: int = 0) -> int:
         case DepthUpdate(symbol=s, first_id=first, last_id=last, prev_id=prev, bids=bids, asks=asks):
             stamp = _stamp(message.transaction_time, message.event_time)
             return decoder.load_depth(s, first, last, prev, stamp, bids, asks, recv_ns)
+        case WholeBook(symbol=s, levels=levels, update_id=u, bids=bids, asks=asks):
+            return decoder.load_book(s, u, bids, asks, levels, message.stamp, recv_ns)
         case BookTicker(symbol=s, update_id=u, bid=bid, bid_qty=bid_qty, ask=ask, ask_qty=ask_qty):
             stamp = _stamp(message.transaction_time, message.event_time)
             return decoder.load_ticker(s, u, bid, bid_qty, ask, ask_qty, stamp, recv_ns)

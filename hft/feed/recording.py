@@ -24,6 +24,8 @@ class Kind(enum.IntEnum):
     """The REST answer that gives the symbols' rules, the venue's own or another recorder's short form."""
     LOG = 3
     """A line of our run log, ``{"hft": …}``: a connection, a timer, a command."""
+    BOOK = 4
+    """The same body as SNAPSHOT's, of a session that has no stream of updates: each one is the whole book."""
 
 
 class Record(NamedTuple):

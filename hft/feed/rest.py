@@ -173,7 +173,7 @@ class RestClient:
     async def _exchange_info(self, symbols: Sequence[str]) -> bytes:
         url = self.venue.rest_url("exchangeInfo")
         if self.venue.dialect.name == "spot":       # the others know no such parameter, and give all
-            url += "?symbols=" + quote(json.dumps(list(symbols), separators=(",", ":")), safe="")
+            url += "?symbols=" + quote(json.dumps(list(symbols), separators=(",", ":"), ensure_ascii=False), safe="")
         return await self._get(url, self.venue.dialect.info_weight)
 
     async def _which(self, symbols: Sequence[str]) -> UsageError:

@@ -18,6 +18,8 @@ LOOK_S = 0.5
 LEAST_S = 5.0
 """Between two readings, at least; one that brought nothing new is followed by ever longer pauses."""
 MOST_S = 300.0
+HELD_LOOK_S = 0.05
+"""How often it is tried again while the journal has no room."""
 CLOSED_S = 30.0
 """How often it is read again while a symbol is not traded."""
 REASONS = {
@@ -76,7 +78,8 @@ class RulesWatch:
         """Takes over what was known at the start: ``tell(kind, text, symbols=…)`` hears of symbols that are not traded."""
         self._tell = tell
         if self._info:
-            self._take(self._info)
+            for new, status in self._new(self._info):
+                self._apply(new, status)
 
     def heard(self, kind: str, connection: str) -> None:
         """Something became of the feed."""
@@ -111,7 +114,7 @@ class RulesWatch:
         self.reads += 1
         try:
             body = await self._rest.exchange_info(self._names)
-            changed = self._take(body)
+            changed = await self._take(body)
         except (HftError, *NOT_JSON) as error:
             self._why = self._why or why        # again, later
             self._next = time.monotonic() + self._backoff.next()
@@ -134,14 +137,27 @@ class RulesWatch:
             do = f"correct or remove [feed.symbols.{next(iter(self._fixed))}]"
         self._tell("rules_unfit", f"{OFF} ({said}), and the venue says no other rules; {do}", symbols=self._names)
 
-    def _take(self, body: bytes) -> bool:
-        """Hands over what is new; whether anything was."""
+    def _new(self, body: bytes) -> list[tuple[Ruling, str]]:
+        """What is new in it, and the status that the venue gives with it."""
         found = list(self._changes.of(body))
-        if found and body is not self._info:
+        status = statuses(body) if found else {}
+        return [(each, status.get(each["symbol"], "")) for each in found]
+
+    async def _take(self, body: bytes) -> bool:
+        """Hands over what is new, after the messages that the engine holds; whether anything was."""
+        found = self._new(body)
+        if found:
             self._on_info(body)
-        for each in found:
-            self._apply(each, statuses(body).get(each["symbol"], ""))
+        for new, status in found:
+            await self._apply_in_turn(new, status)
         return bool(found)
+
+    async def _apply_in_turn(self, new: Ruling, status: str) -> None:
+        while True:
+            try:
+                return self._apply(new, status)
+            except BufferError:
+                await asyncio.sleep(HELD_LOOK_S)
 
     def _apply(self, new: Ruling, status: str) -> None:
         name = new["symbol"]

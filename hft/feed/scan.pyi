@@ -10,6 +10,7 @@ NAMED_USDM: int
 NAMED_COINM: int
 TRADES: int
 AGG_TRADES: int
+WHOLE_BOOKS: int
 
 class Seen:
     bits: int

@@ -9,6 +9,8 @@ from libc.string cimport memchr, memcmp
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 
+from hft._core.decode cimport stream_levels
+
 # What a message tells of its venue's dialect: bits, the certain ones first. A venue adds fields and takes none away, so a field
 # that is missing tells more than one that is there.
 SPOT_DEPTH = 1          # a depth update without `pu`, which futures' books can't do without
@@ -20,6 +22,7 @@ SPOT_TRADE = 32         # a trade with `M`
 FUTURES_BOOK = 64       # a REST book with its time
 NAMED_SPOT, NAMED_USDM, NAMED_COINM = 128, 256, 512     # an address, a field or a name says so
 TRADES, AGG_TRADES = 1024, 2048                         # streams of traded volume
+WHOLE_BOOKS = 4096      # a stream of whole books, by its name
 
 cdef enum:
     MOST_DECIMALS = 18
@@ -187,6 +190,8 @@ cdef class Scan:
         if end - p > 11 and memcmp(p, b'{"stream":"', 11) == 0:
             p = _closing(p + 11, end)
             if p == NULL or end - p < 9 or memcmp(p, b'","data":', 9) != 0:
+                return False
+            if stream_levels(PyBytes_AS_STRING(data) + 11, p):
                 return False
             p += 9
         if p == end or p[0] != c'{':

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +20,7 @@ from hft.feed.rules import Changes, applied
 from hft.feed.survey import NAMED, Survey, survey, together, told_by
 
 _SYMBOL = re.compile(rb'"s":"([^"]+)"')
+_WHOLE = re.compile(rb'\{"stream": ?"([^"@]+)@depth\d+[@"]')
 
 EXCHANGES = {"spot": "binance", "usdm": "binance-futures", "coinm": "binance-delivery"}
 """Whose messages a capture holds, by its dialect, as Tardis names exchanges."""
@@ -40,6 +42,8 @@ class Session:
     ----------
     captures : list of Capture
         In the order of the merge.
+    passed_over : int
+        After iteration: whole books beside a stream of updates, which is the book (SEMANTICS 7c).
     """
 
     def __init__(self, paths: Iterable[str | Path], dialect: str = "") -> None:
@@ -47,6 +51,7 @@ class Session:
         if not self.captures:
             raise UsageError("no capture named", do="name at least one file")
         self._dialect = dialect
+        self.passed_over = 0
 
     @property
     def where(self) -> str:
@@ -57,6 +62,11 @@ class Session:
     def torn(self) -> list[str]:
         """After iteration: what is missing at the beginning of each file, and where it breaks off."""
         return [line for capture in self.captures for line in (capture.headless, *capture.tears, capture.torn) if line]
+
+    @property
+    def steps(self) -> list[str]:
+        """After iteration: where the clock that stamped a file was set (SEMANTICS 33)."""
+        return [line for capture in self.captures for line in capture.steps]
 
     @cached_property
     def surveys(self) -> list[Survey]:
@@ -114,6 +124,11 @@ class Session:
         opened = set[str]().union(*(seen.opened for seen in self.surveys))
         keep = None if set(wanted) >= set(every) else frozenset(name.encode() for name in wanted)
         first = opening
+        self.passed_over = 0
+        updated = set[str]().union(*(seen.updated for seen in self.surveys))
+        streamed = set[str]().union(*(seen.whole for seen in self.surveys))
+        alone = self._alone() - updated - opened - streamed
+        beside = updated & streamed
         for record in self if changes is None else applied(self, changes):
             if record.kind is Kind.EXCHANGE_INFO:
                 continue
@@ -130,14 +145,40 @@ class Session:
                     )
                 if record.symbol not in wanted:
                     continue
+                if record.symbol in alone:
+                    record = record._replace(kind=Kind.BOOK)
             elif record.kind is Kind.LOG:
                 if _of_another(record, wanted):
                     continue
-            elif keep is not None and record.kind is Kind.FRAME:
-                named = _SYMBOL.search(record.data)
-                if named is not None and named[1] not in keep:
+            elif record.kind is Kind.FRAME:
+                whole = _WHOLE.match(record.data) if beside or keep is not None else None
+                if whole is not None and _unescaped(whole[1]).decode("utf-8", "replace").upper() in beside:
+                    self.passed_over += 1
                     continue
+                if keep is not None:
+                    named = whole or _SYMBOL.search(record.data)
+                    name = b"" if named is None else _unescaped(named[1])
+                    if named is not None and (name.upper() if whole else name) not in keep:     # stream names are in lower case
+                        continue
             yield record
+
+    def _alone(self) -> set[str]:
+        """Symbols of which there are several REST books: where there is nothing else, each of them is the whole book."""
+        counts = Counter[str]()
+        for n, seen in enumerate(self.surveys):
+            for name, count in seen.snapshots.items():
+                counts[name or (self.surveys[n].symbols[0] if len(self.surveys[n].symbols) == 1 else "")] += count
+        return {name for name, count in counts.items() if count > 1}
+
+
+def _unescaped(name: bytes) -> bytes:
+    """A name as UTF-8, however JSON prints it."""
+    if b"\\" not in name:
+        return name
+    try:
+        return msgspec.json.decode(b'"%b"' % name, type=str).encode()
+    except NOT_JSON:
+        return name
 
 
 def _surveyed(capture: Capture) -> Survey:

@@ -138,7 +138,7 @@ class Snapshots:
             self._tell("snapshot_failed", str(error), symbols=[symbol])
             return
         if await self._reached(symbol, book.last_update_id) and symbol in self._sink.wants_snapshot():
-            self._hand_in(symbol, book, body)
+            await self._hand_in(symbol, book, body)
 
     async def _reached(self, symbol: str, last_update_id: int) -> bool:
         """A book in sync takes a fresh snapshot once its own updates have come as far; one that is not takes it at once."""
@@ -150,7 +150,15 @@ class Snapshots:
             await asyncio.sleep(REACH_LOOK_S)
         return True
 
-    def _hand_in(self, symbol: str, book: DepthSnapshot, body: bytes) -> None:
+    async def _hand_in(self, symbol: str, book: DepthSnapshot, body: bytes) -> None:
+        """At once; or, while the engine holds messages that came before it, after them."""
+        while True:
+            try:
+                return self._hand_in_now(symbol, book, body)
+            except BufferError:
+                await asyncio.sleep(REACH_LOOK_S)
+
+    def _hand_in_now(self, symbol: str, book: DepthSnapshot, body: bytes) -> None:
         kind = "refresh" if self._sink.refreshing(symbol) else "snapshot"
         now_ns = self._clock.now()
         code = self._sink.on_snapshot(symbol, book.last_update_id, book.bids, book.asks, now_ns, book.stamp, body)

@@ -150,6 +150,7 @@ def resolve(
     known = _by_symbol(exchange_info)
     found = []
     for symbol in symbols:
+        _check_name(symbol)
         key = f"[feed.symbols.{toml_key(symbol)}]"
         seen, infos = (printed or {}).get(symbol), known.get(symbol, [])
         quote = infos[0]["quote"] if infos else quote_of(symbol, dialect, exchange)
@@ -198,6 +199,14 @@ def _fine_enough(spec: Spec, rules: SpecRules, later: Iterable[SpecRules], seen:
 def _decimals(number: Text) -> int:
     """Those that a tick or quantum needs, zeros at the end aside."""
     return max(-int(Decimal(number).normalize().as_tuple().exponent), 0)
+
+
+def _check_name(symbol: str) -> None:
+    """Raise `UsageError` for a name that an engine can't hold."""
+    try:
+        Spec(symbol, tick="1", step="1")
+    except ValueError as error:
+        raise UsageError(str(error), do="leave it out: choose others with --symbols") from None
 
 
 def _first(

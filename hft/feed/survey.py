@@ -12,6 +12,7 @@ from hft.errors import NOT_JSON, DamagedData, UsageError
 from hft.feed import scan
 from hft.feed.captures import Kind, Record
 from hft.feed.identify import foreign
+from hft.feed.messages import whole_books
 
 
 class Printed(msgspec.Struct):
@@ -47,6 +48,12 @@ class Survey(msgspec.Struct):
     """The first message that tells nothing of a dialect, for what is said of a file where none does."""
     info_leads: bool = False
     """The first exchangeInfo stands before all messages of a market."""
+    updated: set[str] = set()
+    """Symbols of which there is a stream of updates."""
+    whole: set[str] = set()
+    """Symbols of which there is a stream of whole books."""
+    snapshots: dict[str, int] = {}
+    """REST books, by symbol."""
 
     @property
     def trades(self) -> str:
@@ -77,7 +84,7 @@ def together(parts: Iterable[tuple[str, Survey]], dialect: str = "", wanted: Seq
     Raises `UsageError` where the messages of the `wanted` symbols (none: of all) tell different dialects and none is given, and
     for data of different exchanges: two of them are never one book.
     """
-    whole = Survey(dialect, symbols=[], printed={}, exchange_info=[], traded=set(), opened=set(), hints={})
+    whole = Survey(dialect)
     first_dialect = first_exchange = ""
     for where, each in parts:
         part = each.of(wanted)
@@ -101,6 +108,10 @@ def together(parts: Iterable[tuple[str, Survey]], dialect: str = "", wanted: Seq
         whole.traded |= part.traded
         whole.opened |= part.opened
         whole.sample = whole.sample or part.sample
+        whole.updated |= part.updated
+        whole.whole |= part.whole
+        for name, count in part.snapshots.items():
+            whole.snapshots[name] = whole.snapshots.get(name, 0) + count
     return whole
 
 
@@ -209,6 +220,7 @@ _VENUES = {"BINANCE": scan.NAMED_SPOT, "BINANCE_SPOT": scan.NAMED_SPOT, "BINANCE
            "BINANCE_COINM": scan.NAMED_COINM, "U_MARGINED": scan.NAMED_USDM, "COIN_MARGINED": scan.NAMED_COINM}  # fmt: skip
 """What another recorder calls a venue, and exchangeInfo's `futuresType`."""
 _TRADES = {"trade": scan.TRADES, "aggTrade": scan.AGG_TRADES}
+_UPDATES = scan.SPOT_DEPTH | scan.CHAINED_DEPTH | scan.FUTURES_DEPTH
 _TRADED_ON = ("depthUpdate", "bookTicker", "trade", "aggTrade", "")
 
 
@@ -230,6 +242,11 @@ def _bits(data: _Data) -> int:
     return bits | (scan.FUTURES_BOOK if data.lastUpdateId is not None and data.E is not None else 0)
 
 
+def _whole_bits(data: _Data) -> int:
+    """What a message of a stream of whole books tells: only spot's has no `e`."""
+    return scan.WHOLE_BOOKS | (scan.FUTURES_BOOK if data.e else scan.SPOT_TICKER)
+
+
 def survey(records: Iterable[Record]) -> Survey:
     """Looks at all records: a symbol may speak late, and a finer price may come last.
 
@@ -241,7 +258,7 @@ def survey(records: Iterable[Record]) -> Survey:
     >>> found.dialect, found.symbols, found.printed["BTCUSDT"]
     ('usdm', ['BTCUSDT'], Printed(price=1, qty=3))
     """
-    found = Survey(symbols=[], printed={}, exchange_info=[], traded=set(), opened=set(), hints={})
+    found = Survey()
     seen = scan.Scan()
     for record in records:
         try:
@@ -264,6 +281,8 @@ def survey(records: Iterable[Record]) -> Survey:
         bare = seen.symbol("")
         found.printed[found.symbols[0]].add(Printed(bare.price, bare.qty))
     found.traded = {name for name, bit in _TRADES.items() if every & bit}
+    found.updated = {name for name, bits in found.hints.items() if bits & _UPDATES}
+    found.whole = {name for name, bits in found.hints.items() if bits & scan.WHOLE_BOOKS}
     if found.opened:        # a recording: whatever else was heard, nobody had asked for it
         found.symbols = [name for name in found.symbols if name in found.opened]
     found.dialect = told_by(found.hints, found.hints)
@@ -284,13 +303,16 @@ def _see(found: Survey, seen: scan.Scan, record: Record) -> None:
         found.exchange_info.append(record.data)
     frame = _decode(record.data)
     data = frame.data or frame
-    bits = _bits(data)
+    whole = frame.data is not None and whole_books(frame.stream) is not None
+    bits = _whole_bits(data) if whole else _bits(data)
     book = data.lastUpdateId is not None
     name = (data.s or record.symbol or data.symbol or (frame.stream.partition("@")[0] if book else "")).upper()
     if not bits and not book and not data.e and not found.sample and record.kind == Kind.FRAME:
         found.sample = record.data
     symbol = seen.symbol(name) if name or bits or book else scan.Seen()
     symbol.bits |= bits
+    if record.kind == Kind.SNAPSHOT:
+        found.snapshots[name] = found.snapshots.get(name, 0) + 1
     if data.e in _TRADED_ON and data.X == "MARKET":
         _numbers(symbol, data)
 

@@ -39,7 +39,7 @@ class Mark(NamedTuple):
     """Frames before it."""
     ns: int
     name: str
-    """``book``, or what the run log calls it: ``connect``, ``timer``, ``kill`` …"""
+    """``book``, ``whole`` (a book that answers no request), or what the run log calls it: ``connect``, ``timer``, ``kill`` …"""
     value: Any
     """Of a book its symbol and itself, else what stands in the run log."""
 
@@ -68,8 +68,9 @@ class Tape:
         if record.kind is Kind.FRAME:
             self.frames.append(record.data)
             self.stamps.append(record.ns)
-        elif record.kind is Kind.SNAPSHOT:
-            self._put(record.ns, "book", (record.symbol or symbol, _book(record.data)))
+        elif record.kind is Kind.SNAPSHOT or record.kind is Kind.BOOK:
+            name = "book" if record.kind is Kind.SNAPSHOT else "whole"
+            self._put(record.ns, name, (record.symbol or symbol, _book(record.data)))
         elif record.kind is Kind.LOG:
             try:
                 name, value = recording.mark(record)
@@ -119,7 +120,7 @@ class Tape:
         until_ns : int, optional
             Stop before the first input with this stamp or a later one.
         room : int
-            Stop while the journal has room for fewer records than this.
+            Stop while the journal has room for fewer records than this, or than an input may cause.
         commands : bool
             Apply the run log's commands as well: kill switch, journal full, stop. To verify a run, not to trade anew on what it
             saw.
@@ -129,7 +130,7 @@ class Tape:
             Get the time of each frame, from its bytes to the end of its work; see `hft._core.replay.replay`.
         """
         while (next_ns := self.next_ns) is not None and (until_ns is None or next_ns < until_ns):
-            if engine.journal_room < room:
+            if not engine.makes_room(room):
                 return
             mark = self.marks[self._mark] if self._mark < len(self.marks) else None
             if mark is None or mark.before > self._frame:
@@ -140,7 +141,7 @@ class Tape:
                 )
                 continue
             self._mark += 1
-            if mark.name == "book" or mark.name in MARKET or (commands and mark.name in COMMANDS):
+            if mark.name in ("book", "whole") or mark.name in MARKET or (commands and mark.name in COMMANDS):
                 _apply(engine, mark)
             elif on_mark is not None and mark.name not in COMMANDS:
                 on_mark(mark.ns, mark.name, mark.value)
@@ -169,6 +170,9 @@ class Tape:
             if mark.name == "book":
                 symbol, book = mark.value
                 encoder.snapshot(symbol, book.last_update_id, book.bids, book.asks, mark.ns, book.stamp)
+            elif mark.name == "whole":
+                symbol, book = mark.value
+                encoder.book(symbol, book.last_update_id, book.bids, book.asks, mark.ns, book.stamp)
             else:
                 _of_a_stream(encoder, mark)
         self._encode(encoder, done, len(self.frames))
@@ -208,6 +212,9 @@ def _apply(engine: Engine, mark: Mark) -> None:
         case "book":
             symbol, book = mark.value
             engine.on_snapshot(symbol, book.last_update_id, book.bids, book.asks, mark.ns, book.stamp)
+        case "whole":
+            symbol, book = mark.value
+            engine.on_book(symbol, book.last_update_id, book.bids, book.asks, mark.ns, book.stamp)
         case "timer":
             engine.advance(mark.ns)
         case "kill":
@@ -254,6 +261,6 @@ def load(paths: Iterable[str | Path], config: Config) -> tuple[Tape, list[Spec],
     resolved = session.specs(config)
     specs = [each.spec for each in resolved]
     tape = Tape(session.inputs(changes=Changes(specs, config.feed.symbols)))
-    for torn in session.torn:
-        print(printable(torn), file=sys.stderr)
+    for line in [*session.torn, *session.steps]:
+        print(printable(line), file=sys.stderr)
     return tape, specs, session.survey.trades

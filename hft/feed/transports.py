@@ -47,6 +47,12 @@ class Link(Protocol):
     def ping(self) -> None:
         """Sends a ping; the answer is `owner.on_pong()`."""
 
+    def pause(self) -> None:
+        """Stops reading from the socket; TCP holds the venue back."""
+
+    def resume(self) -> None:
+        """Reads on."""
+
     def cut(self) -> None:
         """Ends it at once, without a closing handshake. No frame reaches the listener's sink any more."""
 
@@ -100,6 +106,7 @@ class _PicowsLink:
     def __init__(self, transport: picows.WSTransport, listener: Listener) -> None:
         self._transport = transport
         self._listener = listener
+        self._paused = False
 
     def send(self, text: str) -> None:
         self._transport.send(picows.WSMsgType.TEXT, text)
@@ -107,13 +114,26 @@ class _PicowsLink:
     def ping(self) -> None:
         self._transport.send_ping()
 
+    def pause(self) -> None:
+        self._paused = True
+        with contextlib.suppress(RuntimeError):         # it is closing
+            self._transport.underlying_transport.pause_reading()
+
+    def resume(self) -> None:
+        self._paused = False
+        with contextlib.suppress(RuntimeError):
+            self._transport.underlying_transport.resume_reading()
+
     def cut(self) -> None:
         self._listener.stop()
         self._transport.disconnect(False)
 
     async def close(self) -> None:
         self._listener.stop()
-        self._transport.send_close(picows.WSCloseCode.OK)
+        if self._paused:                                # the venue's goodbye would not be read
+            self._transport.disconnect(False)
+        else:
+            self._transport.send_close(picows.WSCloseCode.OK)
         try:
             async with asyncio.timeout(CLOSE_S):
                 await self._gone()
@@ -208,6 +228,8 @@ class _WebsocketsLink:
         self._connection = connection
         self._listener = listener
         self._sending: set[asyncio.Task[None]] = set()
+        self._reading = asyncio.Event()
+        self._reading.set()
         listener.opened()
         self._pump = asyncio.create_task(self._receive())
 
@@ -217,12 +239,22 @@ class _WebsocketsLink:
     def ping(self) -> None:
         self._spawn(self._ping())
 
+    def pause(self) -> None:
+        self._reading.clear()       # the library reads a few messages more, and then no further
+
+    def resume(self) -> None:
+        self._reading.set()
+
     def cut(self) -> None:
         self._listener.stop()
+        self._reading.set()
         self._connection.transport.abort()
 
     async def close(self) -> None:
         self._listener.stop()
+        if not self._reading.is_set():                  # the venue's goodbye would not be read
+            self._connection.transport.abort()
+            self._reading.set()
         try:
             async with asyncio.timeout(CLOSE_S):        # the library waits without end for a peer that does not read
                 await self._connection.close()
@@ -256,7 +288,9 @@ class _WebsocketsLink:
         why = ""
         try:
             while True:
-                self._listener.feed(await self._connection.recv(decode=False))
+                message = await self._connection.recv(decode=False)
+                await self._reading.wait()
+                self._listener.feed(message)
         except ConnectionClosed as closed:
             why = _why(closed)
         except Exception as error:              # the owner was told by the listener

@@ -9,7 +9,7 @@ Source: the venue's public API documentation, state of 2026-07.
 from __future__ import annotations
 
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import msgspec
 
@@ -133,14 +133,14 @@ class Venue(msgspec.Struct, frozen=True):
 
     def stream_url(self, streams: list[str], route: str = "") -> str:
         """The combined endpoint with these streams subscribed to; bare, to SUBSCRIBE on, without any."""
-        return f"{self.ws}{route}/stream" + (f"?streams={'/'.join(streams)}" if streams else "")
+        return f"{self.ws}{route}/stream" + (f"?streams={quote('/'.join(streams), safe='/@!')}" if streams else "")
 
     def rest_url(self, path: str) -> str:
         return f"{self.rest}{self.dialect.api}/{path}"
 
     def depth_url(self, symbol: str, limit: int = 0) -> str:
         """Where the book is; `limit` levels a side, 0 for the most there is."""
-        return self.rest_url(f"depth?symbol={symbol.upper()}&limit={limit or self.dialect.depth_limit}")
+        return self.rest_url(f"depth?symbol={quote(symbol.upper())}&limit={limit or self.dialect.depth_limit}")
 
 
 def depth_stream(dialect: Dialect, depth_ms: int) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from hft.alerts import LIMITS
 from hft.monitoring.page import PageState
 
 WRITER_LAG_NS = 1_000_000_000
@@ -21,7 +22,8 @@ class Health(msgspec.Struct, frozen=True):
     status: str
     """``ok`` or ``unhealthy``."""
     reasons: list[str]
-    """Each ``code: detail``; empty when all is well."""
+    """Each ``code: detail``; empty when all is well. Alerts stand here too, and don't make a healthy engine unhealthy: a limit
+    that refuses orders does what it is for."""
     run_id: str
     venue: str
     life: str
@@ -34,7 +36,7 @@ class Health(msgspec.Struct, frozen=True):
 
     @property
     def ok(self) -> bool:
-        return not self.reasons
+        return self.status == "ok"
 
 
 def assess(state: PageState) -> Health:
@@ -43,7 +45,7 @@ def assess(state: PageState) -> Health:
     reasons = list(_reasons(state))
     return Health(
         status="unhealthy" if reasons else "ok",
-        reasons=reasons,
+        reasons=reasons + list(_alerts(state)),
         run_id=state.run_id,
         venue=state.venue,
         life=state.life,
@@ -53,6 +55,12 @@ def assess(state: PageState) -> Health:
         journal_used=state.journal_used,
         writer_lag_ms=round(state.writer_lag_ns / 1e6, 3),
     )
+
+
+def _alerts(state: PageState) -> Iterator[str]:
+    if state.risk_alert:
+        counts = ", ".join(f"{name} {state.rejects[name]}" for name in LIMITS if state.rejects.get(name))
+        yield f"risk_alert: orders were refused by a limit within the last minute (in this run: {counts})"
 
 
 def _reasons(state: PageState) -> Iterator[str]:
@@ -71,6 +79,8 @@ def _reasons(state: PageState) -> Iterator[str]:
         yield f"writer_behind: a record has waited {state.writer_lag_ns / 1e9:.1f} s for the database"
     elif state.journal_used > JOURNAL_SHARE * state.journal_capacity:
         yield f"writer_behind: {state.journal_used} of {state.journal_capacity} journal records wait for the database"
+    if state.input_held:
+        yield "input_held: the journal has no room, so market data waits for the database"
     if state.recording_broken:
         yield "recording_broken: something is missing in the recording"
     if state.files_gone:

@@ -139,6 +139,9 @@ class PageState(msgspec.Struct, frozen=True):
     writer_failed: bool
     recording_broken: bool
     files_gone: bool
+    input_held: bool
+    risk_alert: bool
+    """Orders were refused by a limit within the last minute."""
     kill: Kill
     counters: dict[str, int]
     messages: dict[str, int]
@@ -246,6 +249,8 @@ def view(raw: dict[str, Any], monotonic_ns: int) -> PageState:
         writer_failed="writer_failed" in flags,
         recording_broken="recording_broken" in flags,
         files_gone="files_gone" in flags,
+        input_held="input_held" in flags,
+        risk_alert="risk_alert" in flags,
         kill=Kill(header["kill_on"], header["kill_reason"], header["kill_since_ns"], header["kill_requested"]),
         messages=counters.pop("messages"),
         rejects=counters.pop("rejects"),

@@ -266,6 +266,7 @@ def _counts(state: PageState) -> list[str]:
         ("messages", sum(state.messages.values())), ("signals", counters["signals"]), ("orders", counters["orders"]),
         ("fills", counters["fills"]), ("reconnects", counters["reconnects"]), ("to the database", state.journal_used),
     )]
+    counts.append(f"longest pause {_duration(counters['longest_pause_ns'])}")
     return counts + [f"{channel.name} channel {channel.used / channel.capacity:.0%}" for channel in state.channels]
 
 

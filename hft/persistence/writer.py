@@ -176,8 +176,9 @@ class Writer:
         self._db.execute("VACUUM INTO ?", (os.fspath(path),))
 
     def close(self) -> None:
-        """Closes the database. After `stop`; safe to call again."""
-        self._db.close()
+        """Closes the database. After `stop`; safe to call again. A thread that hangs in a call to the disk keeps it open."""
+        if self._thread is None or not self._thread.is_alive():
+            self._db.close()
 
     @property
     def lag(self) -> int:

@@ -27,6 +27,7 @@ class BrokerPair:
             self.view, lot=spec.lot, tick_size=spec.tick, quantum=spec.quantum, maker_fee=spec.maker_fee,
             taker_fee=spec.taker_fee, fee_received=spec.fee_asset == "received",
             entry_ns=self.options.get("entry_latency_ms", 20) * MS,
+            response_ns=self.options.get("response_latency_ms", 5) * MS,
             max_feed_delay_ns=self.options.get("max_feed_delay_ms", 50) * MS,
             model=model, exponent=self.options.get("queue_exponent", 3.0),
         )
@@ -49,6 +50,22 @@ class BrokerPair:
         self.view.apply(bids, asks, update_id)
         return before + self.book_changed(v, venue_ns)
 
+    def whole(self, bids, asks, v, levels=0):
+        """A whole book, one that does not cross itself."""
+        before = self.arrivals(v)
+        update_id = self.view.base_id + 1
+        assert self.book.whole(self._decimals(bids), self._decimals(asks), update_id, levels) == 0
+        assert not self.view.whole(bids, asks, update_id, levels)
+        return before + self.book_changed(v)
+
+    def newest(self, bids, asks, v):
+        """A depth message; the newer side of what crosses stays."""
+        before = self.arrivals(v)
+        update_id = self.view.base_id + 1
+        found = self.book.apply_newest(self._decimals(bids), self._decimals(asks), update_id)
+        assert found == self.view.apply_newest(bids, asks, update_id)
+        return before + self.book_changed(v, crossed=found[1] != 0)
+
     def ticker(self, bid, bid_qty, ask, ask_qty, v, venue_ns=0, update_id=None):
         """A bookTicker; by default newer than everything before."""
         if update_id is None:
@@ -59,8 +76,9 @@ class BrokerPair:
         self.view.ticker(bid, bid_qty, ask, ask_qty, update_id)
         return before + self.book_changed(v, venue_ns)
 
-    def book_changed(self, v, venue_ns=0):
-        return self._agree(self.fast.book_changed(v, venue_ns=venue_ns), self.slow.book_changed(v, venue_ns))
+    def book_changed(self, v, venue_ns=0, crossed=False):
+        fast = self.fast.book_changed(v, venue_ns=venue_ns, crossed=crossed)
+        return self._agree(fast, self.slow.book_changed(v, venue_ns, crossed))
 
     # ---- commands and events
 
@@ -102,7 +120,7 @@ class BrokerPair:
     def _plain(self, r):
         side = None if r.kind == "cancel_rejected" else r.side
         return (r.kind, r.order_id, side, self.spec.ticks(r.price), self.spec.quanta(r.qty), self.spec.quanta(r.leaves),
-                int(r.fee * 10**8), r.fee_asset, r.maker, r.suspect, r.reason, r.exch_ns)
+                int(r.fee * 10**8), r.fee_asset, r.maker, r.suspect, r.reason, r.exch_ns, r.told_ns)
 
     def _agree(self, fast, slow):
         assert [self._plain(r) for r in fast] == slow

@@ -82,6 +82,38 @@ def test_rule_5_the_trader_hears_after_the_response_latency_and_never_in_the_pas
     assert [r.told_ns for r in p.timers(80 * MS)] == [80 * MS]
 
 
+def test_rule_5_a_fill_by_an_older_event_happens_when_the_order_took_effect_and_is_heard_after_its_acceptance():
+    p = pair(entry_latency_ms=20, response_latency_ms=5)
+    order_id = p.submit("buy", 3, 100, sent=0)
+    accepted, = p.timers(70 * MS)
+    assert (accepted.exch_ns, accepted.told_ns) == (20 * MS, 70 * MS)
+    p.desync()
+    p.snapshot(BIDS, [(100, 2)], 2)
+    fill, = p.resync(1 * MS)                                # a REST book, stamped before the order took effect
+    assert (fill.order_id, fill.exch_ns, fill.told_ns) == (order_id, 20 * MS, 70 * MS)
+    second, = p.depth([], [(100, 3)], 90 * MS)
+    assert (second.exch_ns, second.told_ns) == (90 * MS, 95 * MS)
+
+
+def test_rule_5_reports_are_heard_in_the_order_in_which_they_happened():
+    p = pair(response_latency_ms=5)
+    resting(p, "buy", 4, 100)
+    first, = p.depth([], [(100, 1)], 50 * MS)
+    second, = p.depth([], [(100, 2)], 30 * MS)              # v went back
+    assert (first.leaves, second.leaves) == (3, 2)
+    assert (second.exch_ns, first.told_ns, second.told_ns) == (30 * MS, 55 * MS, 55 * MS)
+
+
+def test_rule_5_a_reduce_only_order_never_expires_before_it_took_effect():
+    p = pair(entry_latency_ms=20)
+    p.submit("buy", 5, 101, tif="ioc", sent=0)
+    for price in (100, 103):
+        p.submit("sell", 5, price, reduce_only=True, sent=0)
+    p.arrivals(21 * MS)
+    reports = p.depth([(100, 5)], [(101, 0)], 1 * MS)       # fills the one, and leaves the other nothing to reduce
+    assert [(r.kind, r.order_id, r.exch_ns) for r in reports] == [("fill", 2, 20 * MS), ("expired", 3, 20 * MS)]
+
+
 # ---- taking
 
 
@@ -150,32 +182,36 @@ def test_rule_8_the_rest_of_a_crossing_limit_order_rests_with_nothing_ahead():
     assert fills(p.trade(101, 2, 2, buyer_is_maker=True)) == [(order_id, 101, 2)]
 
 
-def test_rule_9_what_was_taken_is_gone_until_the_venue_shows_it_anew():
+def test_rule_9_a_rise_brings_exactly_what_it_adds_and_a_fall_leaves_no_more_used_than_is_there():
     p = pair()
     p.submit("buy", 7, 101, tif="ioc")
     p.arrivals(1)
     assert p.fast.used("ask", 101) == 7
     for shown, used in (
         (10, 7),  # the same quantity restated refreshes nothing
-        (14, 3),  # a rise by 4 refreshes 4
+        (14, 7),  # a rise by 4: 3 were left, 7 are available now
+        (8, 7),
         (2, 2),  # a fall below what is used: min(used, N)
         (1, 1),
-        (3, 0),
+        (3, 1),
     ):
         p.depth([], [(101, shown)], 2)
         assert p.fast.used("ask", 101) == used
-    p.depth([], [(101, 2)], 2)
     order_id = p.submit("buy", 50, 101, tif="ioc", sent=2)
     assert fills(p.arrivals(3)) == [(order_id, 101, 2)]
 
 
-def test_rule_9_a_resync_clears_it():
+@pytest.mark.parametrize(("restated", "used"), [(10, 7), (30, 7), (4, 4), (0, 0)])
+def test_rule_9_a_resync_that_restates_a_level_gives_nothing_back(restated, used):
     p = pair()
-    p.submit("buy", 10, 101, tif="ioc")
+    p.submit("buy", 7, 101, tif="ioc")
     p.arrivals(1)
     p.desync()
+    p.snapshot(BIDS, [(101, restated), *ASKS[1:]], 2)
     p.resync(2)
-    assert p.fast.used("ask", 101) == 0
+    assert p.fast.used("ask", 101) == used
+    order_id = p.submit("buy", 50, 101, tif="ioc", sent=2)
+    assert fills(p.arrivals(3)) == ([(order_id, 101, restated - used)] if restated > used else [])
 
 
 # ---- resting
@@ -241,7 +277,7 @@ def test_rule_12_the_opposite_touch_at_the_own_price_fills_as_maker_and_is_used_
     assert all(r.maker for r in reports)
     assert p.fast.used("ask", 100) == 8
     assert p.depth([], [(102, 1)], 3) == []  # nothing new at the touch
-    assert fills(p.depth([], [(100, 9)], 4)) == [(second, 100, 2)]  # N - used = 9 - 7
+    assert fills(p.depth([], [(100, 9)], 4)) == [(second, 100, 1)]  # N - used = 9 - 8
 
 
 def test_rule_12_the_fill_is_at_the_own_price_however_far_the_touch_went_through():
@@ -274,6 +310,22 @@ def test_rule_13_a_fill_while_a_side_is_empty_is_suspect():
     assert reports[0].suspect
     p.depth([], asks, 4)
     assert not p.trade(99, 3, 5, buyer_is_maker=True)[0].suspect
+
+
+@pytest.mark.parametrize("side", ["buy", "sell"])
+@pytest.mark.parametrize("gone", ["bid", "ask"])
+def test_rule_7a_where_a_side_is_empty_takers_expire_and_others_rest(side, gone):
+    p = pair()
+    levels = [(price, 0) for price, _ in p.view.base_levels(gone)]
+    p.depth(*((levels, []) if gone == "bid" else ([], levels)), 2)
+    for how in ({"tif": "ioc"}, {"tif": "fok"}, {"tif": "gtc"}, {"tif": "post_only"}):
+        p.submit(side, 1, 100, sent=3, **how)
+    p.submit(side, 1, market=True, sent=3)
+    assert kinds(p.arrivals(4 + 20 * MS)) == [
+        ("accepted", ""), ("expired", "ioc_rest"), ("accepted", ""), ("expired", "fok_unfilled"), ("accepted", ""),
+        ("accepted", ""), ("accepted", ""), ("expired", "no_liquidity"),
+    ]
+    assert len(p.fast.open_orders) == 2
 
 
 def test_rule_13_on_resync_the_touch_fills_and_the_front_is_bounded():

@@ -75,3 +75,62 @@ def test_after_any_loss_the_window_of_the_features_begins_anew(engine: Engine, h
     assert engine.synced("BTCUSDT") and not engine.features("BTCUSDT").book_valid
     market.lean("5", "5", 200)
     assert engine.features("BTCUSDT").book_valid
+
+
+# --- rule 7a: a side without a level
+
+
+def values(engine: Engine) -> list[float]:
+    return list(engine.features("BTCUSDT").as_dict().values())
+
+
+def panel(engine: Engine) -> dict[str, object]:
+    engine.advance(engine.now_ns)
+    return engine.page.read()["symbols"][0]["panel"]
+
+
+@pytest.mark.parametrize(("bids", "asks"), [([], [["100.1", "0"]]), ([["100.0", "0"]], [])])
+def test_rule_7a_without_a_level_on_one_side_nothing_has_a_value(engine: Engine, bids: list, asks: list) -> None:
+    market = Market(engine)
+    for _ in range(1100):
+        market.trade("100.0", "0.1", buyer_maker=True)
+        market.depth([["100.0", "9"]], [["100.1", "1"]])
+    assert not any(math.isnan(value) for value in values(engine))
+    mark = engine.pnl("BTCUSDT").mark
+    market.depth(bids, asks)
+    assert engine.synced("BTCUSDT") and engine.trust("BTCUSDT") == "suspect"
+    assert all(math.isnan(value) for value in values(engine))
+    shown = panel(engine)
+    assert (shown["mark_stale"], shown["has_signal"], shown["features"]["valid"]) == (1, 0, 0)
+    glance = engine.page.read()["symbols"][0]["market"]
+    assert (glance["mid2"], glance["flags"] & 2) == (0, 0)
+    assert engine.pnl("BTCUSDT").mark == mark
+    market.depth([["100.0", "9"]], [["100.1", "1"]])        # both are there again: so is everything
+    assert not any(math.isnan(value) for value in values(engine))
+    assert (panel(engine)["mark_stale"], panel(engine)["has_signal"]) == (0, 1)
+    assert engine.trust("BTCUSDT") == "synced"
+
+
+@pytest.mark.parametrize(("bids", "asks"), [([], [["100.1", "0"]]), ([["100.0", "0"]], [])])
+def test_rule_7a_what_arrives_where_a_side_is_empty_expires(engine: Engine, bids: list, asks: list) -> None:
+    market = Market(engine)
+    while engine.commands_under_way == 0:
+        market.lean("9", "1", 1)
+    market.depth(bids, asks)
+    engine.advance(market.now + 200 * MS)
+    assert engine.trades == []
+    assert engine.counters()["rejects"]["ioc_rest"] == 1
+
+
+def test_rule_7a_time_without_a_side_counts_for_no_signal(engine: Engine) -> None:
+    """Of the window's second the imbalance was held for 0.6: less than the share that a signal wants."""
+    market = Market(engine)
+    engine.kill(True, market.now)
+    market.lean("9", "1", 1100)
+    assert panel(engine)["has_signal"] == 1
+    market.depth([], [["100.1", "0"]])
+    market.depth([["100.0", "9"]], [["100.1", "1"]], after_ms=400)
+    assert panel(engine)["has_signal"] == 0
+    market.lean("9", "1", 750)
+    assert panel(engine)["has_signal"] == 1
+    assert panel(engine)["signal_confidence"] < 0.85

@@ -177,7 +177,7 @@ def test_symbols_are_mapped_and_left_out(session):
 
 def test_it_stops_for_a_journal_that_is_to_be_drained(session):
     records, expected = session
-    journal = Journal(400, run=1)
+    journal = Journal(600, run=1)
     engine = Engine(SPECS[0], window_ms=100, threshold=0.1, min_confidence=0.1, journal=journal)
     at = drained = 0
     while at < len(records):

@@ -13,6 +13,7 @@ from hft._core.features import FeatureBuffer, FeatureVector
 from hft._core.types import Spec
 from tests.oracle.book import NaiveBook
 from tests.oracle.features import NaiveFeatures
+from tests.oracle.flow import NaiveFlow
 
 UNIT = Spec("UNIT", tick=1, step=1)
 MS = 1_000_000
@@ -221,6 +222,29 @@ def test_a_window_that_outgrows_the_ring_is_shortened_and_counted():
     vector = pair.features.vector(pair.book, WINDOW)
     assert (vector.ofi, vector.signed_volume) == (4, 4)
     assert vector.intensity == 4 / (WINDOW_MS / 1000)
+
+
+TRADES = st.lists(
+    st.tuples(st.sampled_from([0, 0, 0, 1, MS, 4 * MS, 11 * MS]), QTY, st.sampled_from([1, -1]), st.sampled_from([0, 0, 1])),
+    max_size=60,
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.integers(1, 5), TRADES)
+def test_flow_does_not_drift_however_small_its_ring_is(capacity, trades):
+    """An entry that is evicted to make room may be the one that the new trade continues."""
+    pair = Pair(capacity=capacity)
+    naive = NaiveFlow(WINDOW, capacity)
+    now, venue = 100 * MS, 1
+    pair.sync(now - 2 * WINDOW)
+    for trade_id, (wait, qty, side, step) in enumerate(trades, 1):
+        now, venue = now + wait, venue + step
+        pair.features.on_trade(qty, buyer_is_maker=side < 0, trade_id=trade_id, venue_ns=venue, now_ns=now)
+        naive.on_trade(qty, side, venue, now)
+        vector = pair.features.vector(pair.book, now)
+        assert (vector.signed_volume, round(vector.intensity * WINDOW / 1e9)) == naive.at(now)
+        assert pair.features.shortened == naive.shortened
 
 
 def test_sums_beyond_64_bits():

@@ -5,6 +5,7 @@ import signal
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -320,3 +321,12 @@ def test_names_that_do_not_exist_are_refused():
         page.panel(1)
     with pytest.raises(ValueError, match="1 to 64"):
         StatePage.create(None, [])
+
+
+@pytest.mark.long
+def test_flags_that_two_threads_set_at_once_do_not_undo_each_other(path, verbs):
+    page = StatePage.create(path, [BTC])
+    with ThreadPoolExecutor(2) as pool:
+        lost = [pool.submit(verbs.toggle, page, 1 << bit, 300_000) for bit in (0, 3)]
+        assert [each.result() for each in lost] == [0, 0]
+    assert page.read()["header"]["flags"] == set()

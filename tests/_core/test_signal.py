@@ -73,7 +73,7 @@ def test_strength_decays_until_refreshed_and_is_void_below_the_threshold():
     signal = make()
     signal.update(0.6, 0)
     signal.update(0.6, 100 * MS)
-    assert signal.at(130 * MS).strength == 0.6 * math.exp(-30 / 50)
+    assert signal.at(130 * MS).strength == pytest.approx(0.6 * math.exp(-30 / 50), rel=5e-16)
     gone = 100 * MS + math.ceil(50 * MS * math.log(2))
     assert signal.at(gone - 2).strength > 0.3
     assert signal.at(gone + 2) is None

@@ -55,9 +55,9 @@ def book(found):
     """Both sides after the messages of one symbol, by price."""
     sides = ({}, {})
     for message in found:
-        if message.kind == "snapshot":
+        if message.kind in ("snapshot", "book"):
             sides = ({}, {})
-        if message.kind in ("snapshot", "depth"):
+        if message.kind in ("snapshot", "book", "depth"):
             for side, levels in zip(sides, (message.bids, message.asks), strict=True):
                 for price, qty in levels:
                     if qty:

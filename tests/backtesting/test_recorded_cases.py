@@ -145,6 +145,7 @@ def test_03_spot_prints_eight_decimals(tmp_path: Path) -> None:
     case = data.find("cases/03_spot_prints_eight_decimals/solusdt.txt.gz")
     found = summary(case)
     assert (found["fault"], found["spec_sources"]) == (None, {"SOLUSDT": "printed decimals"})
+    assert "tick and step  SOLUSDT from printed decimals" in command("backtest", case).stdout
     assert converted(case, tmp_path / "x.events")["symbols"]["SOLUSDT"]["tick"] == "0.01"
     # The session was one of ETHUSDT, whose true tick the shipped table has.
     true = hft.backtest(edited(case, tmp_path / "eth", (b"SOLUSDT", b"ETHUSDT"), (b"solusdt", b"ethusdt")))
@@ -421,3 +422,47 @@ def test_a_refusal_says_what_the_file_is(tmp_path: Path, name: str, content: byt
     assert said in str(refused.value)
     assert "copy it again" not in str(refused.value)
     assert refused.value.exit_code == 4
+
+
+# -- names -----------------------------------------------------------------------------------------------------------------
+
+
+def test_12_non_ascii_symbol(tmp_path: Path) -> None:
+    case = data.find("cases/12_non_ascii_symbol/zh.txt.gz")
+    name = "币安人生USDT"
+    found = summary(case)
+    assert (found["symbols"], found["quote"], found["rejected_messages"]) == ([name], "USDT", 0)
+    easy = {"min_confidence": 0.0, "imbalance_threshold": 0.05}
+    latin = hft.backtest(edited(case, tmp_path / "latin", (name.encode(), b"NEWUSDT")), **easy)
+    same = hft.backtest(case, **easy)
+    assert np.array_equal(same.fills[["price", "qty"]], latin.fills[["price", "qty"]])
+    assert same.summary.pnl == latin.summary.pnl
+    assert same.summary.orders > 0
+    # As JSON may print it, too; through an event file; and chosen, and set, by name.
+    escaped = edited(case, tmp_path / "escaped", (name.encode(), json.dumps(name)[1:-1].encode()))
+    assert hft.backtest(escaped, symbols=name, **easy).summary.pnl == same.summary.pnl
+    assert converted(case, tmp_path / "zh.events", "--symbols", name)["symbols"].keys() == {name}
+    assert hft.backtest(tmp_path / "zh.events", **easy).summary.pnl == same.summary.pnl
+    key = f"feed.symbols.{name}"
+    assert summary(case, "--set", f"{key}.tick=0.1", "--set", f"{key}.step=0.001")["spec_sources"] == {name: "settings"}
+
+
+def test_a_name_of_25_letters(tmp_path: Path) -> None:
+    case = data.find("cases/12_non_ascii_symbol/bybit_option_of_25_letters.csv")
+    found = converted(case, tmp_path / "x.events")
+    assert found["symbols"].keys() == {"BTC-27DEC24-100000-C-USDT"}
+    assert converted(tmp_path / "x.events", tmp_path / "y.events")["symbols"] == found["symbols"] | {
+        "BTC-27DEC24-100000-C-USDT": {**found["symbols"]["BTC-27DEC24-100000-C-USDT"], "source": "event file"}
+    }
+
+
+def test_a_name_beyond_the_limit_is_refused_with_a_true_line(tmp_path: Path) -> None:
+    case = data.find("cases/12_non_ascii_symbol/zh.txt.gz")
+    longest = "币" * 19 + "AAUSDT"             # 63 bytes
+    path = edited(case, tmp_path / "longest", ("币安人生USDT".encode(), longest.encode()))
+    assert summary(path)["symbols"] == [longest]
+    path = edited(case, tmp_path / "longer", ("币安人生USDT".encode(), b"A" + longest.encode()))
+    done = command("backtest", path)
+    assert done.returncode == 2
+    assert "has 64 bytes of UTF-8; 63 is the most" in done.stderr
+    assert "tick and step" not in done.stderr

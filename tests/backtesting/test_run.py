@@ -303,6 +303,17 @@ def test_the_series_has_a_row_for_each_interval(capture, series_ms):
     same(hft.backtest(capture, series_ms=series_ms, **EASY), result)
 
 
+def test_the_state_hash_is_taken_at_snapshot_intervals_and_at_the_end(capture):
+    """It walks the whole book: too much for every row of a fine series."""
+    series = hft.backtest(capture, series_ms=20, snapshot_interval_ms=100, **EASY).series
+    taken = series["state_hash"] != 0
+    intervals = series["ts_ns"] // 100_000_000
+    first = np.concatenate(([True], intervals[1:] != intervals[:-1]))
+    assert len(series) > 20
+    assert taken[:-1].tolist() == first[:-1].tolist()
+    assert taken[-1]
+
+
 def test_a_long_series_is_one_array(capture, monkeypatch):
     whole = hft.backtest(capture, series_ms=5, **EASY).series
     monkeypatch.setattr(result_module, "SAMPLES", 7)

@@ -139,9 +139,9 @@ SIDE = st.dictionaries(st.integers(1, 12), st.integers(1, 3), max_size=8)
 
 
 @given(st.lists(st.tuples(SIDE, SIDE), min_size=1, max_size=12))
-def test_a_shallow_book_holds_each_row_and_what_was_last_seen_behind_it(tmp_path_factory, sides):
+def test_each_row_of_a_shallow_book_is_the_whole_book(tmp_path_factory, sides):
     levels = 3
-    rows, expected = [], ({}, {})
+    rows = []
     for t, (bids, asks) in enumerate(sides):
         shown = [sorted(bids.items(), reverse=True)[:levels], sorted((price + 20, qty) for price, qty in asks.items())[:levels]]
         fields = [""] * (4 * levels)
@@ -149,16 +149,22 @@ def test_a_shallow_book_holds_each_row_and_what_was_last_seen_behind_it(tmp_path
             for i, (price, qty) in enumerate(shown[side]):
                 fields[4 * i + start : 4 * i + start + 2] = [f"{price / 10}", qty]
         rows.append(row(t, *fields))
-        for side, sign in ((0, -1), (1, 1)):
-            whole = len(shown[side]) < levels
-            last = sign * shown[side][-1][0] if shown[side] else 0
-            behind = {} if whole else {price: qty for price, qty in expected[side].items() if sign * price > last}
-            expected[side].clear()
-            expected[side].update(behind | {price: qty * 1000 for price, qty in shown[side]})
+        expected = tuple({price: qty * 1000 for price, qty in side} for side in shown)
         path = write(tmp_path_factory.mktemp("shallow"), shallow(levels), *rows)
         found = messages(read(path))
-        assert [message.kind for message in found] == ["connect", "snapshot", *["depth"] * t]
+        assert [message.kind for message in found] == ["connect", *["book"] * (t + 1)]
         assert book(found) == expected
+
+
+def test_rows_that_are_all_snapshots_are_whole_books_and_one_alone_is_where_updates_begin(tmp_path):
+    def rows(*stamps):
+        return [row(t, "true", side, price, 1) for t in stamps for side, price in (("bid", 100 + t), ("ask", 101 + t))]
+
+    several, one = write(tmp_path, L2, *rows(0, 5, 9)), write(tmp_path, L2, *rows(3), name="one.csv")
+    found = messages(read(several))
+    assert [message.kind for message in found] == ["connect", "book", "book", "book"]
+    assert book(found) == ({1090: 1000}, {1100: 1000})
+    assert [message.kind for message in messages(read(one))] == ["connect", "snapshot"]
 
 
 DECIMALS = st.decimals("0.000001", "99999999", places=6)
@@ -279,8 +285,8 @@ def test_rows_of_another_length_than_their_kind_has_are_refused():
 @pytest.mark.parametrize(
     ("name", "kinds"),
     [
-        ("binance-futures_book_snapshot_25_BTCUSDT.csv", {"connect": 1, "snapshot": 1, "depth": 9}),
-        ("binance-futures_book_snapshot_5_BTCUSDT.csv", {"connect": 1, "snapshot": 1, "depth": 9}),
+        ("binance-futures_book_snapshot_25_BTCUSDT.csv", {"connect": 1, "book": 10}),
+        ("binance-futures_book_snapshot_5_BTCUSDT.csv", {"connect": 1, "book": 10}),
         ("bitmex_trades_XBTUSD.csv", {"trade": 10}),
         ("deltas_1.csv", {"connect": 1, "snapshot": 1}),
         ("deltas_with_snapshot.csv", {"connect": 2, "snapshot": 2, "depth": 5}),

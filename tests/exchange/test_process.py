@@ -103,3 +103,12 @@ def test_a_damaged_capture_ends_with_four(tmp_path):
     assert process.returncode == 4
     assert "bad.gz" in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["a.events", "a.npy", "a.npz"])
+def test_events_are_not_served_and_where_they_run_is_told(name, tmp_path):
+    (tmp_path / name).write_bytes({"a.events": b"HFTEVNT1", "a.npy": b"\x93NUMPY\x01\x00", "a.npz": b"PK\x03\x04...."}[name])
+    process = start(f"capture=Path({str(tmp_path / name)!r})")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "holds events, and only a venue's own messages can be served; run it with `hft backtest`" in err

@@ -232,3 +232,32 @@ def test_only_market_data_fills_the_decoder():
         assert load(decoder, but(TRADE)) == 0
         assert fill(decoder, message) == status.CODES["ignored_event"]
         assert decoder.message is None
+
+
+UPDATE = (b'{"e":"depthUpdate","E":1723161256313,"T":1723161256313,"s":"BTCUSDT","U":90,"u":110,"pu":85,'
+          b'"b":[["61800.20","1.5"]],"a":[["61800.30","2"]]}')
+BARE = b'{"lastUpdateId":110,"bids":[["61800.20","1.5"]],"asks":[["61800.30","2"]]}'
+
+
+@pytest.mark.parametrize(("stream", "levels"), [("btcusdt@depth5", 5), ("btcusdt@depth10@500ms", 10), ("btcusdt@depth20@100ms", 20)])
+@pytest.mark.parametrize("body", [UPDATE, BARE])
+def test_a_stream_of_whole_books_is_known_by_its_name(stream: str, levels: int, body: bytes) -> None:
+    decoder = Decoder([Spec("BTCUSDT", tick="0.10", step="0.001")])
+    frame = b'{"stream":"%b","data":%b}' % (stream.encode(), body)
+    spaced = frame.replace(b'":', b'": ')       # the scanner leaves it, and msgspec tells the same
+    for each in (frame, spaced):
+        if decoder.decode_frame(each) != 0:
+            assert messages.load(decoder, each) == 0
+        found = decoder.message
+        assert (found.kind, found.symbol, found.first_id, found.last_id, found.prev_id) == ("book", "BTCUSDT", levels, 110, -1)
+        assert (found.bids, found.asks) == (((618002, 1500),), ((618003, 2000),))
+
+
+@pytest.mark.parametrize("stream", ["btcusdt@depth", "btcusdt@depth@100ms", "btcusdt@depthx20", "btcusdt@rpiDepth@500ms"])
+def test_any_other_stream_of_depth_is_one_of_updates(stream: str) -> None:
+    decoder = Decoder([Spec("BTCUSDT", tick="0.10", step="0.001")])
+    frame = b'{"stream":"%b","data":%b}' % (stream.encode(), UPDATE)
+    assert decoder.decode_frame(frame) == 0
+    assert decoder.message.kind == "depth"
+    assert messages.load(decoder, frame.replace(b'":', b'": ')) == 0
+    assert decoder.message.kind == "depth"

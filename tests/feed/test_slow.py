@@ -3,7 +3,6 @@
 import asyncio
 import threading
 import time
-from pathlib import Path
 
 import msgspec
 
@@ -16,19 +15,10 @@ from hft.feed import messages
 from hft.feed.feed import Feed
 from hft.feed.venues import venue_at
 from tests.feed.running import Market
+from tests.feed.sockets import HELD
 from tests.feed.wire import WireServer, eventually, frame
 
 PAYLOAD = b'{"x":"' + b"x" * 65_536 + b'"}'
-
-
-def most(name):
-    """The largest buffer that the kernel gives a TCP socket."""
-    path = Path("/proc/sys/net/ipv4", name)
-    return int(path.read_text().split()[2]) if path.exists() else 8 << 20
-
-
-HELD = 2 * most("tcp_rmem") + most("tcp_wmem") + (4 << 20)
-"""What may wait between two programs, and a little more: their sockets' buffers, and one read of all that the nearer one held."""
 
 
 class Flood(threading.Thread):

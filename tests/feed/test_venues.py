@@ -4,6 +4,7 @@ import pytest
 
 from hft.config import Config
 from hft.errors import UsageError
+from hft.exchange.streams import endpoint
 from hft.feed.feed import plan
 from hft.feed.venues import COINM, DIALECTS, SPOT, USDM, VENUES, depth_stream, venue_at, venue_named
 
@@ -92,3 +93,15 @@ def test_a_plan_holds_every_stream_once_and_keeps_to_the_limit():
     for _, route, streams, names in planned:
         wanted = [stream for name in names for stream in USDM_VENUE.streams(name)[route]]
         assert streams == wanted
+
+
+def test_names_are_percent_encoded_in_addresses():
+    """A header of HTTP is ASCII; `@`, `/` and `!` stand for themselves in the venue's stream names."""
+    venue = venue_named("binance-usdm")
+    streams = venue.streams("币安人生USDT")["/public"]
+    assert streams == ["币安人生usdt@depth@100ms", "币安人生usdt@bookTicker"]
+    url = venue.stream_url(streams, "/public")
+    assert url.isascii()
+    assert endpoint(url.removeprefix("wss://fstream.binance.com")).streams == streams
+    assert endpoint("/ws/%E5%B8%81usdt@trade").streams == ["币usdt@trade"]
+    assert venue.depth_url("币USDT", 500) == "https://fapi.binance.com/fapi/v1/depth?symbol=%E5%B8%81USDT&limit=500"

@@ -98,6 +98,22 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+def child(pid: int, module: str) -> int:
+    """The direct child that runs this module, as soon as there is one (Linux). Process ids say nothing: they wrap around."""
+
+    def found() -> int | None:
+        for each in children(pid):
+            with contextlib.suppress(OSError):
+                if module.encode() in Path(f"/proc/{each}/cmdline").read_bytes():
+                    return each
+        return None
+
+    return until(found, f"a child that runs {module}")
+
+
+ENGINE, EXCHANGE, MONITOR = "hft.session", "hft.exchange", "hft.monitoring"
+
+
 def alive(pid: int) -> bool:
     """Whether a process runs; one that waits to be reaped does not."""
     try:

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.live.processes import children, exchange, started
+from tests.live.processes import ENGINE, child, exchange, started
 
 ALLOWED_MB = 2.0
 """Above the baseline: the allocator's slack, and SQLite's page cache as it fills."""
@@ -68,17 +68,6 @@ def resident_mb(pid: int) -> float:
     return int(kib) * 1024 / 1e6
 
 
-def engine_of(pid: int) -> int:
-    """The engine's process among the children of a `hft live`."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        for child in children(pid):
-            if b"hft.session" in Path(f"/proc/{child}/cmdline").read_bytes():
-                return child
-        time.sleep(0.05)
-    raise AssertionError("no engine came up")
-
-
 def soak(hours: float, speed: float, folder: Path, *, seed: int = 1, extra: tuple[str, ...] = (), tell: bool = False) -> Soak:
     """Run so many hours of the market at so many times its pace."""
     duration_s = hours * 3600 / speed + WARM_S
@@ -87,7 +76,7 @@ def soak(hours: float, speed: float, folder: Path, *, seed: int = 1, extra: tupl
         addresses = ("--rest-url", venue["rest"], "--ws-url", venue["ws"])
         arguments = ("live", *addresses, "--duration", str(duration_s), "--headless", "--json", "--no-monitor", *options, *extra)
         with started(*arguments, cwd=folder) as live:
-            pid = engine_of(live.pid)
+            pid = child(live.pid, ENGINE)
             began = time.monotonic()
             time.sleep(max(WARM_S, 60 / speed))
             samples = []

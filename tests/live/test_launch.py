@@ -20,7 +20,21 @@ import pytest
 from hft.child import Child
 from hft.config.sections import MONITOR_PORT
 from tests.exchange.sessions import record
-from tests.live.processes import ENVIRONMENT, alive, children, exchange, hft, started, summary, trading, until
+from tests.live.processes import (
+    ENGINE,
+    ENVIRONMENT,
+    EXCHANGE,
+    MONITOR,
+    alive,
+    child,
+    children,
+    exchange,
+    hft,
+    started,
+    summary,
+    trading,
+    until,
+)
 
 QUICK = ("--headless", "--json", "--no-monitor")
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
@@ -133,8 +147,7 @@ def test_ctrl_c_while_the_venue_does_not_answer(tmp_path: Path) -> None:
 def test_the_end_of_the_exchange_ends_the_run(tmp_path: Path) -> None:
     with started("live", *QUICK, cwd=tmp_path) as process:
         trading(tmp_path, messages=200)
-        exchange, _engine = sorted(children(process.pid))
-        os.kill(exchange, signal.SIGKILL)
+        os.kill(child(process.pid, EXCHANGE), signal.SIGKILL)
         out, problems = process.communicate(timeout=20)
     assert process.returncode == 3
     assert "the embedded exchange ended" in problems
@@ -145,8 +158,7 @@ def test_the_end_of_the_exchange_ends_the_run(tmp_path: Path) -> None:
 def test_an_engine_that_is_killed_is_told_in_one_line(tmp_path: Path) -> None:
     with started("live", *QUICK, cwd=tmp_path) as process:
         trading(tmp_path, messages=200)
-        _exchange, engine = sorted(children(process.pid))
-        os.kill(engine, signal.SIGKILL)
+        os.kill(child(process.pid, ENGINE), signal.SIGKILL)
         _, problems = process.communicate(timeout=20)
     assert process.returncode == 6
     assert "killed by signal 9" in problems
@@ -208,12 +220,22 @@ def test_a_recording_served_faster_is_told_of_at_both_ends(tmp_path: Path) -> No
 
 @LINUX
 def test_a_monitor_that_ends_is_told_and_the_run_goes_on(tmp_path: Path) -> None:
-    arguments = ("--headless", "--json", "--monitor-port", "0", "--duration", "6")
-    with started("live", *arguments, cwd=tmp_path) as process:
-        under_way(tmp_path)
-        eventually(lambda: len(children(process.pid)) == 3)
-        os.kill(max(children(process.pid)), signal.SIGKILL)
-        out, problems = process.communicate(timeout=30)
-    assert process.returncode == 0
-    assert "the monitor ended" in problems
-    assert json.loads(out)["stopped_by"] == "duration"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+
+    def answers() -> bool:
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10):
+            return True
+        return False
+
+    with started("live", "--headless", "--json", "--monitor-port", str(port), cwd=tmp_path) as process:
+        until(answers, "a monitor that is up")
+        os.kill(child(process.pid, MONITOR), signal.SIGKILL)
+        assert process.stderr is not None
+        told = next(line for line in process.stderr if "the monitor ended" in line)
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=60)
+    assert "the run goes on" in told
+    assert process.returncode == 143
+    assert json.loads(out)["stopped_by"] == "SIGTERM"

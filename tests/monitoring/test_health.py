@@ -42,3 +42,14 @@ def test_each_thing_that_is_wrong_is_named(engine, path, harm, reason):
     health = assess(PageReader(path).read())
     assert (health.status, len(health.reasons)) == ("unhealthy", 1)
     assert re.match(reason, health.reasons[0])
+
+
+def test_a_violation_of_a_limit_stands_there_and_is_no_illness(engine, path):
+    engine.page.reject(36, 3)
+    assert assess(PageReader(path).read()).reasons == []
+    engine.page.flag("risk_alert")
+    health = assess(PageReader(path).read())
+    assert (health.status, health.ok) == ("ok", True)
+    assert health.reasons == [
+        "risk_alert: orders were refused by a limit within the last minute (in this run: position_limit 3)"
+    ]

@@ -13,9 +13,60 @@ class NaiveBook:
     base: dict = field(default_factory=lambda: {BID: {}, ASK: {}})
     base_id: int = 0
     overlay: tuple | None = None  # (id, {side: (price, qty)})
+    edge: dict = field(default_factory=dict)    # side: the worst price that a whole book knows, None: every price
+    hole: dict = field(default_factory=dict)    # side: prices this good or better are unknown without a level
+    longest: int = 0
 
     def clear(self):
+        longest = self.longest
         self.__init__()
+        self.longest = longest
+
+    def whole(self, bids, asks, update_id, levels=0):
+        """A whole book takes the last one's place; True, and nothing changes, where it crosses itself."""
+        sides = {BID: {p: q for p, q in dict(bids).items() if q}, ASK: {p: q for p, q in dict(asks).items() if q}}
+        if sides[BID] and sides[ASK] and max(sides[BID]) >= min(sides[ASK]):
+            return True
+        self.longest = max(self.longest, levels, *map(len, sides.values()))
+        self.base, self.hole = sides, {}
+        for side, worst in ((BID, min), (ASK, max)):
+            self.edge[side] = worst(sides[side]) if sides[side] and len(sides[side]) >= self.longest else None
+        self._has(update_id)
+        return False
+
+    def apply_newest(self, bids, asks, update_id):
+        """Rule 7b: (levels that went, whose newer level it was)."""
+        if not self.apply(bids, asks, update_id):
+            return 0, 0
+        bid, ask = max(self.base[BID]), min(self.base[ASK])
+        by_bid = any(p >= ask and p in self.base[BID] for p, _ in bids)
+        by_ask = any(p <= bid and p in self.base[ASK] for p, _ in asks)
+        gone = 0
+        if by_bid:
+            gone += self._cut(ASK, [p for p in self.base[ASK] if p <= bid], max, bid)
+        if by_ask:
+            gone += self._cut(BID, [p for p in self.base[BID] if p >= ask], min, ask)
+        return gone, by_bid + 2 * by_ask
+
+    def _cut(self, side, prices, worse, limit):
+        for price in prices:
+            del self.base[side][price]
+        self.hole[side] = worse(self.hole.get(side, limit), limit)
+        return len(prices)
+
+    def known(self, side, price):
+        """Whether N(price) is known."""
+        def better(a, b):
+            return a > b if side == BID else a < b
+
+        if self.base[side].get(price):
+            return True
+        if self.overlay:
+            touch = self.overlay[1][side][0]
+            if touch == 0 or not better(touch, price):
+                return True
+        beyond = self.edge.get(side) is not None and better(self.edge[side], price)
+        return not beyond and not (side in self.hole and not better(self.hole[side], price))
 
     def snapshot(self, bids, asks, update_id):
         self.clear()
@@ -29,10 +80,13 @@ class NaiveBook:
                     self.base[side][price] = qty
                 else:
                     self.base[side].pop(price, None)
+        self._has(update_id)
+        return bool(self.base[BID] and self.base[ASK] and max(self.base[BID]) >= min(self.base[ASK]))
+
+    def _has(self, update_id):
         self.base_id = update_id
         if self.overlay and self.base_id >= self.overlay[0]:
             self.overlay = None
-        return bool(self.base[BID] and self.base[ASK] and max(self.base[BID]) >= min(self.base[ASK]))
 
     def ticker(self, bid, bid_qty, ask, ask_qty, update_id):
         """'stale', 'crossed', or None when it was laid over the base."""

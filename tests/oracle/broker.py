@@ -24,6 +24,10 @@ class View(NaiveBook):
         self.ordered = None
         return super().apply(bids, asks, update_id)
 
+    def whole(self, bids, asks, update_id, levels=0):
+        self.ordered = None
+        return super().whole(bids, asks, update_id, levels)
+
     def prices(self, side):
         """Occupied prices, best first."""
         if self.ordered is None:
@@ -54,17 +58,18 @@ def half_even(fraction):
 
 class OracleBroker:
     def __init__(self, view, *, lot=1, tick_size=1, quantum=1, maker_fee=0, taker_fee=0, fee_received=False, entry_ns=20_000_000,
-                 max_feed_delay_ns=50_000_000, model="risk_averse", exponent=3.0):
+                 response_ns=5_000_000, max_feed_delay_ns=50_000_000, model="risk_averse", exponent=3.0):
         self.view = view
         self.lot, self.tick_size, self.quantum = lot, Fraction(tick_size), Fraction(quantum)
         self.maker_fee, self.taker_fee, self.fee_received = Fraction(maker_fee), Fraction(taker_fee), fee_received
-        self.entry_ns, self.max_feed_delay_ns = entry_ns, max_feed_delay_ns
+        self.entry_ns, self.response_ns, self.max_feed_delay_ns = entry_ns, response_ns, max_feed_delay_ns
         self.model = QueueModel(model, exponent, float(self.quantum))
         self.orders = []            # in the order in which they came to rest
         self.levels = {}            # (book side, price) -> Ledgers, while an own order rests there
         self.used = {}              # (book side, price) -> [used, displayed]
         self.commands = []
         self.last_due = 0
+        self.last_told = 0
         self.clock = 0
         self.position = 0
         self.synced = True
@@ -89,15 +94,19 @@ class OracleBroker:
     def arrivals(self, v):
         while self.commands and self.commands[0]["due"] < v:
             self._effect(self.commands.pop(0))
-        return self._drain()
+        return self._drain(v)
 
     def timers(self, now):
         while self.commands and self.commands[0]["due"] + self.max_feed_delay_ns <= now:
             self._effect(self.commands.pop(0))
-        return self._drain()
+        return self._drain(now)
 
-    def _drain(self):
+    def _drain(self, now):
+        """The reports so far, each with the time at which the trader hears of it: in their order, whatever their stamps say."""
         out, self.reports = self.reports, []
+        for n, (*report, when) in enumerate(out):
+            self.last_told = max(self.last_told, now, when + self.response_ns)
+            out[n] = (*report, when, self.last_told)
         return out
 
     def _report(self, kind, order_id, side, leaves, when, reason="", price=0, qty=0, fee=0, base=False, maker=False):
@@ -161,10 +170,10 @@ class OracleBroker:
         if want == 0:
             self._report("rejected", order_id, side, qty, due, "venue_reduce_only")
             return
-        if c["tif"] == "post_only" and self._reachable(OPPOSITE[side], c["price"], 1, 1):
+        if c["tif"] == "post_only" and self.quoted and self._reachable(OPPOSITE[side], c["price"], 1, 1):
             self._report("rejected", order_id, side, qty, due, "post_only_would_cross")
             return
-        taken = self._reachable(OPPOSITE[side], c["price"], want, self.lot)
+        taken = self._reachable(OPPOSITE[side], c["price"], want, self.lot) if self.quoted else []      # rule 7a
         total = sum(q for _, q in taken)
         self._report("accepted", order_id, side, qty, due)
         if c["tif"] == "fok" and total < qty:
@@ -194,6 +203,10 @@ class OracleBroker:
             return math.inf
         book_side = OWN[side]
         if self.view.qty(book_side, price) == 0:
+            if not self.view.known(book_side, price):
+                return math.inf
+            if book_side in self.view.edge:
+                return 0
             worst = ([price] + list(self.view.prices(book_side)))[-1]
             if price < worst if side == "buy" else price > worst:
                 return math.inf
@@ -219,7 +232,7 @@ class OracleBroker:
 
     def _fill_resting(self, order, qty, when):
         order.leaves -= qty
-        self._fill(order.order_id, order.side, order.price, qty, order.leaves, True, when)
+        self._fill(order.order_id, order.side, order.price, qty, order.leaves, True, max(when, order.arrived))
         if order.leaves == 0:
             self._remove(order)
 
@@ -228,7 +241,7 @@ class OracleBroker:
         for order in self._ranked("buy") + self._ranked("sell"):
             if not order.reduce_only or self._room(order.side, True, order.leaves):
                 continue
-            self._report("expired", order.order_id, order.side, order.leaves, when, "venue_reduce_only")
+            self._report("expired", order.order_id, order.side, order.leaves, max(when, order.arrived), "venue_reduce_only")
             self._remove(order)
 
     def _new_volume(self, trade_id, aggregate, venue_ns):
@@ -258,7 +271,7 @@ class OracleBroker:
             if self.synced and qty and (OWN[side], price) in self.levels:
                 self._queue((OWN[side], price), qty, v, venue_ns)
             self._sweep(v)
-        return out + self._drain()
+        return out + self._drain(v)
 
     def _queue(self, key, r0, v, venue_ns):
         """Rule 16, what becomes of the orders: first come, first served."""
@@ -278,27 +291,32 @@ class OracleBroker:
 
     # ---- the view: rules 9, 12, 13
 
-    def book_changed(self, v, venue_ns=0):
+    def book_changed(self, v, venue_ns=0, crossed=False):
         self.clock = max(self.clock, v)
         if not self.synced:
             return []
         self.quoted = self.view.mid() is not None
         for (side, price), entry in list(self.used.items()):
             shown = self.view.qty(side, price)
-            d = shown - entry[1]
-            entry[0] = max(0, entry[0] - d) if d > 0 else min(entry[0], shown)
+            if not shown and not self.view.known(side, price):
+                continue
+            if shown < entry[1]:
+                entry[0] = min(entry[0], shown)
             entry[1] = shown
-            if entry[0] == 0:
-                del self.used[side, price]
-        self._cross("buy", v)
-        self._cross("sell", v)
+        if not crossed:
+            self._cross("buy", v)
+            self._cross("sell", v)
         for key in list(self.levels):
             new = self.view.qty(*key)
             self._reveal(key, new)
-            if new != self.levels[key].displayed:
+            if not new and not self.view.known(*key):
+                self.levels[key].waits = True
+            elif self.levels[key].waits:
+                self.levels[key].shown_again(new, self._at(key))
+            elif new != self.levels[key].displayed:
                 self.levels[key].on_change(new, self._at(key), self.clock, venue_ns, self.model)
         self._sweep(v)
-        return self._drain()
+        return self._drain(v)
 
     def _cross(self, side, v):
         """Rule 12."""
@@ -313,7 +331,8 @@ class OracleBroker:
         side, price = key
         best = next(self.view.prices(side), None)
         inside = best is not None and (price > best if side == BID else price < best)
-        if new or inside:
+        empty = self.view.known(side, price) and (inside or side in self.view.edge)
+        if new or empty:
             for order in self._at(key):
                 order.front = new if order.front == math.inf else order.front
 
@@ -324,15 +343,18 @@ class OracleBroker:
         self.clock = max(self.clock, v)
         self.synced = True
         self.quoted = self.view.mid() is not None
-        self.used.clear()
+        for (side, price), entry in self.used.items():
+            entry[1] = self.view.qty(side, price)
+            entry[0] = min(entry[0], entry[1])
         self._cross("buy", v)
         self._cross("sell", v)
         for key, level in self.levels.items():
             level.displayed = self.view.qty(*key)
+            level.waits = False
             level.traded.clear()
             level.shown.clear()
             for order in self._at(key):
                 order.credited = 0
                 order.front = min(order.front, self._front(order.side, order.price))
         self._sweep(v)
-        return self._drain()
+        return self._drain(v)

@@ -66,7 +66,9 @@ class NaiveFeatures:
             return out
         before = [touch for touch in self.touches if touch[0] <= start]
         bid, ask = book.best(BID), book.best(ASK)
-        if bid and ask and before:
+        if not bid or not ask:      # rule 7a: the trades' features have no value either
+            return out
+        if before:
             out |= self._book(book, bid, ask, before, start)
         if self.void_from is None or now - self.void_from >= self.window:
             trades = [trade for trade in self.trades if trade[0] > start]

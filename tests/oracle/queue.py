@@ -17,6 +17,15 @@ class Ledgers:
     displayed: int
     traded: list = field(default_factory=list)
     shown: list = field(default_factory=list)
+    waits: bool = False     # the quantity here is unknown now (rule 7c)
+
+    def shown_again(self, new, orders):
+        """Rule 7c: what waited for it goes on; what was traded meanwhile is in it."""
+        self.waits, self.displayed = False, new
+        self.traded.clear()
+        for order in orders:
+            if order.front != math.inf:
+                order.front = min(order.front, new)
 
     def on_trade(self, r0, orders, clock, venue_ns):
         """Rule 16, what becomes of the ledgers: r, not yet shown as a decrease, and a, shown before."""

@@ -1,0 +1,3 @@
+from typing import Literal
+
+def evaluate(function: Literal["exp", "log", "log1p", "pow", "cos_turn"], x: float, y: float = 0.0) -> float: ...

@@ -1,0 +1,67 @@
+"""What the counters of a run's rejects say that somebody should hear: one line a reason now and then, never one a message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+REPEAT_S = 10.0
+"""A reason is logged no more often than this."""
+STANDS_S = 60.0
+"""So long an alert stands in `/health` after the last refusal."""
+
+LIMITS = ("order_size", "position_limit", "notional_limit", "rate_limit", "loss_limit", "drawdown_limit", "price_collar")
+"""Reasons that are a violation of a risk limit: alerts."""
+_SKIPPED = ("bad_json", "bad_shape", "bad_number", "unknown_event", "unknown_symbol", "too_large")
+_OUT_OF_SEQUENCE = ("sequence_gap", "crossed_book", "buffer_full", "snapshot_too_old", "book_mismatch")
+_REFUSED = (
+    "kill_switch", "not_synced", "stale_data", "no_short", "journal_full", "stopping", "below_min", "bad_price", "bad_qty",
+    "no_order_slot", "reduce_only", "no_price", "order_channel_full", "post_only_would_cross", "unknown_order", "fok_unfilled",
+    "venue_reduce_only", "no_liquidity", "resting_full",
+)
+_SAID = (
+    dict.fromkeys(_SKIPPED, ("warning", "messages were skipped"))
+    | dict.fromkeys(_OUT_OF_SEQUENCE, ("warning", "updates were out of sequence"))
+    | dict.fromkeys(LIMITS, ("warning", "a risk limit refused orders"))
+    | dict.fromkeys(_REFUSED, ("info", "orders were rejected"))
+)
+"""Level and event of each reason that is worth a line; the others are the market's everyday (`ioc_rest`, `stale_update`)."""
+
+
+class Alerts:
+    """Compares the counters with what they were, and logs what has grown.
+
+    Parameters
+    ----------
+    log : logger
+        As `hft.log.get_logger` makes them.
+    clock : callable
+        Seconds of a monotonic clock.
+    """
+
+    def __init__(self, log: Any, clock: Callable[[], float]) -> None:
+        self._log = log
+        self._clock = clock
+        self._seen: dict[str, int] = {}         # as the newest look found them
+        self._told: dict[str, int] = {}         # as the newest line of each had them
+        self._told_at: dict[str, float] = {}
+        self._refused_at = float("-inf")
+
+    def look(self, rejects: Mapping[str, int], *, end: bool = False) -> None:
+        """Now and then, and at the end of a run, with the counters as they are."""
+        now = self._clock()
+        for reason, count in rejects.items():
+            if reason in LIMITS and count != self._seen.get(reason, 0):
+                self._refused_at = now
+            new = count - self._told.get(reason, 0)
+            due = end or now - self._told_at.get(reason, float("-inf")) >= REPEAT_S
+            if new and due and reason in _SAID:
+                level, event = _SAID[reason]
+                getattr(self._log, level)(event, reason=reason, count=new, in_all=count)
+                self._told[reason], self._told_at[reason] = count, now
+        self._seen = dict(rejects)
+
+    @property
+    def risk(self) -> bool:
+        """A limit refused an order within the last minute."""
+        return self._clock() - self._refused_at < STANDS_S

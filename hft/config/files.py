@@ -1,0 +1,53 @@
+"""Reading a settings file: whatever it is that a name leads to, within a limit of size and of time."""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+from pathlib import Path
+
+from hft.errors import ConfigError
+
+LIMIT = 1 << 20
+"""Bytes of a settings file; the commented template has 20 thousand."""
+PATIENCE_S = 10.0
+"""How long a pipe may give nothing."""
+
+
+def read_limited(
+    path: Path, *, limit: int = LIMIT, patience_s: float = PATIENCE_S, missing: str = "`hft config init` writes one"
+) -> bytes:
+    """The bytes of a file or pipe; ConfigError where they can't be had, are too many, or don't come."""
+    try:
+        # Without O_NONBLOCK a pipe that nobody writes to would be waited for.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            return _read(descriptor, str(path), limit, patience_s)
+        finally:
+            os.close(descriptor)
+    except FileNotFoundError:
+        raise ConfigError("no such file", where=str(path), do=missing) from None
+    except OSError as error:
+        raise ConfigError(f"can't be read: {error.strerror}", where=str(path)) from None
+    except ValueError:
+        raise ConfigError("is no file name: it holds a zero byte", where=str(path).replace("\0", "\\0")) from None
+
+
+def _read(descriptor: int, name: str, limit: int, patience_s: float) -> bytes:
+    found = bytearray()
+    while len(found) <= limit:
+        try:
+            part = os.read(descriptor, limit + 1 - len(found))
+        except BlockingIOError:
+            if not select.select([descriptor], [], [], patience_s)[0]:
+                raise ConfigError(f"gives nothing within {patience_s:g} s", where=name, do="name a file") from None
+            continue
+        if not part:
+            break
+        found += part
+    if len(found) > limit:
+        raise ConfigError(f"is longer than {limit >> 20} MiB", where=name, do="a settings file is far shorter")
+    if not found and stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+        raise ConfigError("is a pipe that gives nothing", where=name, do="name a file")
+    return bytes(found)

@@ -1,0 +1,36 @@
+"""A `Config` that was built in Python: its structs hold whatever they are given, so it is checked as a file is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec.structs import asdict
+
+from hft.config.loader import load
+from hft.config.sections import Config, Section
+
+
+def validated(config: Config) -> Config:
+    """The same settings, every value checked; raises what `load` raises.
+
+    >>> from msgspec.structs import replace
+    >>> from hft.config import Params, Strategy
+    >>> validated(Config(strategy=Strategy(params=Params(imbalance_threshold=7))))
+    Traceback (most recent call last):
+    hft.errors.ConfigError: Config: [strategy.params] imbalance_threshold: 7 is not allowed; give a number above 0 up to 1
+    """
+    return load(None, flat(config), origin_of_overrides="Config")
+
+
+def flat(section: Section, path: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Every setting by its dotted key; what is not set is left out."""
+    found: dict[str, Any] = {}
+    for name, value in asdict(section).items():
+        place = (*path, name)
+        if isinstance(value, Section):
+            found |= flat(value, place)
+        elif isinstance(value, dict):
+            found[".".join(place)] = {key: asdict(each) if isinstance(each, Section) else each for key, each in value.items()}
+        elif value is not None:
+            found[".".join(place)] = value
+    return found

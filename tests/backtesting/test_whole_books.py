@@ -1,0 +1,163 @@
+"""Books that are told whole, and one that crosses where nobody can be asked: as recorded data of every kind has them."""
+
+import gzip
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import hft
+from hft.backtesting.npz_rows import BUY, CLEAR, DEPTH, EXCH, LOCAL, ROW, SELL, SNAPSHOT, TRADE
+from hft.backtesting.result import Result
+from hft.config import Config
+from hft.convert import convert
+from tests import data
+
+SETTINGS = {"series_ms": 100}
+
+
+def run(path: Path, **settings: object) -> Result:
+    return hft.backtest(path, **{**SETTINGS, **settings})
+
+
+def alike(one: Result, other: Result) -> None:
+    """The same orders and fills."""
+    assert one.fills.tobytes() == other.fills.tobytes()
+    assert one.orders.tobytes() == other.orders.tobytes()
+    assert one.summary.pnl == other.summary.pnl
+
+
+def converted(path: Path, folder: Path, name: str = "x.events", symbols: list[str] | None = None) -> Path:
+    convert(Config(), [path], folder / name, symbols=symbols, json=True)
+    return folder / name
+
+
+def in_sync(result: Result) -> float:
+    """Share of the intervals at whose end the book was in sync."""
+    return float(result.series["synced"].mean())
+
+
+# --- case 4
+
+
+def test_tardis_rows_that_are_all_snapshots_are_the_books_that_book_snapshot_has(tmp_path: Path) -> None:
+    folder = "cases/04_tardis_every_row_a_snapshot"
+    rows, books = data.find(f"{folder}/incremental_book_L2.csv"), data.find(f"{folder}/same_as_book_snapshot_15.csv")
+    one, other = run(rows), run(books)
+    alike(one, other)
+    assert one.summary.events == 80
+    assert one.summary.resyncs == 0
+    assert in_sync(one) == 1.0
+    assert one.series["mid"].tolist() == other.series["mid"].tolist()
+    alike(run(converted(rows, tmp_path)), one)
+
+
+# --- case 5
+
+
+def test_a_book_that_crosses_once_lives_on(tmp_path: Path) -> None:
+    case = data.find("cases/05_crossed_once/one_delete_missing.npz")
+    result = run(case, symbols=["BTCUSDT"])
+    assert result.summary.skipped["crossed_levels"] >= 1
+    assert result.summary.resyncs == 0
+    assert in_sync(result) > 0.99           # all but the beginning, where the snapshot is awaited
+    assert len(result.orders) == 29         # as many as where nothing is missing
+    alike(run(converted(case, tmp_path, symbols=["BTCUSDT"])), result)
+
+
+# --- case 6
+
+
+def test_snapshots_alone_are_whole_books(tmp_path: Path) -> None:
+    case = data.find("cases/06_snapshots_alone/snapshots_and_trades.npz")
+    result = run(case, symbols=["BTCUSDT"])
+    assert len(result.orders) > 0
+    assert (result.summary.resyncs, in_sync(result)) == (0, 1.0)
+    alike(run(converted(case, tmp_path, symbols=["BTCUSDT"])), result)
+    alike(run(converted(case, tmp_path, "BTCUSDT.npz", symbols=["BTCUSDT"]), symbols=["BTCUSDT"]), result)
+
+
+# --- case 7
+
+
+@pytest.mark.parametrize("name", ["usdm_depth20_alone", "spot_depth20"])
+def test_a_stream_of_whole_books_alone_trades(tmp_path: Path, name: str) -> None:
+    case = data.find(f"cases/07_partial_depth_streams/{name}.txt.gz")
+    result = run(case)
+    assert len(result.orders) > 0
+    assert result.summary.resyncs == 0
+    assert in_sync(result) == 1.0
+    assert "crossed_book" not in result.summary.skipped
+    alike(run(converted(case, tmp_path)), result)
+
+
+def test_beside_a_stream_of_updates_whole_books_are_passed_over(tmp_path: Path) -> None:
+    """Of every update a message of `@depth20` with the same ids, right after it: nothing changes but a count."""
+    plain = gzip.decompress(data.find(data.USDM_BTC).read_bytes()).splitlines(keepends=True)[:20_000]
+    lines = []
+    for line in plain:
+        lines.append(line)
+        if b"@depth@" in line or b"@depth\"" in line:
+            lines.append(re.sub(rb'@depth(@\d+ms)?"', rb'@depth20@100ms"', line, count=1))
+    assert len(lines) > len(plain) + 100
+    one, other = tmp_path / "plain.txt", tmp_path / "beside.txt"
+    one.write_bytes(b"".join(plain))
+    other.write_bytes(b"".join(lines))
+    expected, found = run(one), run(other)
+    alike(found, expected)
+    assert found.summary.skipped["other_book_source"] == len(lines) - len(plain)
+    alike(run(converted(other, tmp_path)), expected)
+
+
+# --- others of these kinds
+
+
+def test_rest_books_again_and_again_without_updates_are_whole_books(tmp_path: Path) -> None:
+    case = data.find("cases/07_partial_depth_streams/spot_depth20.txt.gz")
+    plain = gzip.decompress(case.read_bytes()).splitlines(keepends=True)
+    bare = [re.sub(rb'\{"stream":"ethusdt@depth20@100ms","data":(\{.*\})\}', rb"\1", line) for line in plain]
+    path = tmp_path / "rest.txt"
+    path.write_bytes(b"".join(bare))
+    result = run(path)
+    assert len(result.orders) > 0
+    alike(run(converted(path, tmp_path)), result)
+
+
+def row(kind: int, side: int, ms: int, px: float, qty: float) -> tuple[object, ...]:
+    ns = 1_700_000_000_000_000_000 + ms * 1_000_000
+    return (kind | side | EXCH | LOCAL, ns, ns, px, qty, 0, 0, 0.0)
+
+
+def npz(path: Path, rows: list[tuple[object, ...]]) -> Path:
+    np.savez_compressed(path, data=np.array(rows, ROW))
+    return path
+
+
+def test_a_snapshot_of_one_side_leaves_the_other(tmp_path: Path) -> None:
+    rows = [row(CLEAR, BUY, 0, 100.0, 0), row(SNAPSHOT, BUY, 0, 100.0, 5)]
+    rows += [row(CLEAR, SELL, 0, 100.5, 0), row(SNAPSHOT, SELL, 0, 100.5, 5)]
+    rows += [row(DEPTH, BUY, ms, 99.5, ms) for ms in range(1, 50)]
+    rows += [row(CLEAR, SELL, 60, 101.0, 0), row(SNAPSHOT, SELL, 60, 101.0, 2), row(DEPTH, BUY, 70, 99.0, 1)]
+    rows += [row(CLEAR, BUY, 80, 99.0, 0), row(DEPTH, SELL, 90, 101.5, 1), row(TRADE, BUY, 150, 101.0, 1)]
+    result = run(npz(tmp_path / "BTCUSDT.npz", rows), symbols=["BTCUSDT"], series_ms=10)
+    assert result.summary.resyncs == 0
+    mids = dict(zip(((result.series["ts_ns"] // 1_000_000) % 1000).tolist(), result.series["mid"].tolist(), strict=True))
+    assert (mids[50], mids[70]) == (100.25, 100.5)
+    assert mids[90] == 100.5        # no bid is left: the last mid stays
+    assert in_sync(result) == 1.0
+
+
+@pytest.mark.parametrize("kind", ["whole", "updates"])
+def test_a_book_that_crosses_itself_is_none_until_the_next(tmp_path: Path, kind: str) -> None:
+    def book(ms: int, bid: float, ask: float, level: int = SNAPSHOT) -> list[tuple[object, ...]]:
+        sides = [(BUY, bid), (SELL, ask)]
+        return [row(each, side, ms, px, 5) for side, px in sides for each in ([CLEAR, level] if level == SNAPSHOT else [level])]
+
+    level = SNAPSHOT if kind == "whole" else DEPTH
+    rows = book(0, 100.0, 100.5) + book(5, 100.0, 100.5, level) + book(20, 101.0, 99.5, level) + book(40, 100.0, 100.5, level)
+    rows.append(row(TRADE, BUY, 60, 100.5, 1))
+    result = run(npz(tmp_path / "BTCUSDT.npz", rows), symbols=["BTCUSDT"], series_ms=10)
+    synced = dict(zip(((result.series["ts_ns"] // 1_000_000) % 1000).tolist(), result.series["synced"].tolist(), strict=True))
+    assert (synced[10], synced[30], synced[50]) == (True, False, True)
+    assert result.summary.skipped["crossed_book"] == 1
