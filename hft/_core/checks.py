@@ -22,7 +22,7 @@ def shown(value: Any) -> str:
     ("xxxxxxx...", 'a whole number of 16610 bits')
     """
     try:
-        text = repr(value)
+        text = str(value) if isinstance(value, Decimal) else repr(value)
     except ValueError:          # Python prints no integer of more than 4,300 digits
         return f"a whole number of {value.bit_length()} bits" if isinstance(value, int) else f"a {type(value).__name__}"
     except Exception:

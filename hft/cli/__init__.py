@@ -81,6 +81,11 @@ def _run(argv: Sequence[str]) -> int:
         return _tell(f"{error.filename or 'standard output'}: {error.strerror}", ExitCode.USAGE)
 
 
+LONGEST = 300
+"""Characters of a word in a line about a mistake: what was given may have any length."""
+
+
 def _tell(line: str, code: int, prefix: str = "hft: ") -> int:
-    print(printable(prefix + " ".join(line.split())), file=sys.stderr)
+    words = (word if len(word) <= LONGEST else word[: LONGEST - 3] + "..." for word in line.split())
+    print(printable(prefix + " ".join(words)), file=sys.stderr)
     return int(code)

@@ -28,8 +28,8 @@ GUNZIP_ERRORS = (EOFError, zlib.error, gzip.BadGzipFile)
 """What reading from `gunzipped` raises where the file breaks off, or is damaged."""
 _TOO_LONG = f"a line of more than {MAX_LINE >> 20} MiB: not a capture"
 _GZIP, _ZSTANDARD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
-_ENDING = re.compile(r"(.*?)((?:\.[A-Za-z]\w*){0,2})")
-_PART = re.compile(r"(.+)\.part(\d{4,})((?:\.\w+)*)")
+_ENDING = re.compile(r"(.*?)((?:\.[A-Za-z]\w*){0,2})", re.DOTALL)        # a name may hold a newline
+_PART = re.compile(r"(.+)\.part(\d{4,})((?:\.\w+)*)", re.DOTALL)
 
 
 # -- packing -----------------------------------------------------------------------------------------------------------

@@ -50,7 +50,7 @@ INTS = [-(2**64), -(2**63) - 1, -(2**63), -(2**31) - 1, -(2**31), -1, 0, 1, 2, 3
         2**62, 2**63 - 1, 2**63, 2**64, 10**30, 10**5000]  # fmt: skip
 FLOATS = [math.nan, math.inf, -math.inf, -0.0, 5e-324, 1e-9, 0.3, 1.0, 7.0, 1e16, 1e300]
 NUMPY = [np.int8(-1), np.int64(5), np.uint64(2**64 - 1), np.float32(0.5), np.float64(math.nan), np.longdouble(1), np.bool_(True),
-         np.array(5), np.array([1, 2]), np.str_("buy"), np.datetime64("NaT"), np.complex64(1j)]  # fmt: skip
+         np.array(5), np.array([1, 2]), np.str_("buy"), np.datetime64("NaT")]  # fmt: skip
 TEXTS = ["", "0", "1", "0.5", "-1", "61800.1", "1e16", "1e999999999", "nan", "x" * 10_000, "\x00", "ü", "\ud800", "BTCUSDT",
          "buy", "usdm", "9" * 5000]  # fmt: skip
 OTHERS = [None, True, False, b"", b"x" * 200, bytearray(4096), [], [1], (), {}, {"BTCUSDT": 1}, object(), Decimal("1e16"),
@@ -253,7 +253,7 @@ def test_numbers_of_numpy_are_numbers() -> None:
     ("entry_qty", 10**5000, "entry_qty a whole number of 16610 bits must be a finite number"),
     ("run", 0, "run 0 must be a whole number from 1 to 2147483647"),
     ("kill", "because", "kill 'because' must be one of"),
-])  # fmt: skip
+], ids=lambda each: "long" if isinstance(each, int) and each > 2**64 else None)  # fmt: skip
 def test_an_engine_names_the_argument_at_fault(setting: str, value: object, says: str) -> None:
     with pytest.raises(ValueError) as caught:
         Engine(SPEC, **{setting: value})
