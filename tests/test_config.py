@@ -140,7 +140,7 @@ def test_settings_travel_to_another_process_unchanged():
         ("strategy.risk_limits.max_order_size", 0, "0 is not allowed; give a number above 0"),
         ("strategy.risk_limits.max_loss", -1, "-1 is not allowed; give a number from 0"),
         ("strategy.risk_limits.max_loss", Decimal("Infinity"), "Infinity is not allowed; give a number from 0"),
-        ("strategy.symbols", [], "[] is not allowed; give a list of 1 to 64 upper-case names such as BTCUSDT"),
+        ("strategy.symbols", [], "[] is not allowed; give a list of 1 to 64 upper-case names such as BTCUSDT, at most 63 bytes of UTF-8"),
         ("strategy.symbols", ["btc"], '["btc"] is not allowed; give a list of 1 to 64 upper-case names such as BTCUSDT'),
         ("strategy.symbols", ["A", "A"], "A stands there twice; name each symbol once"),
         ("strategy.params", 3, "3 is not allowed; give a table"),

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from hft._core.capacity import worst_cases
 from hft.config.sections import MAX_NAME, Config
-from hft.errors import MAX_NAME, ConfigError, NotBuiltError, UsageError
+from hft.errors import ConfigError, NotBuiltError, UsageError
 
 
 def check(config: Config, where: Callable[..., str]) -> None:
