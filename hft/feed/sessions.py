@@ -157,8 +157,8 @@ class Session:
                     continue
                 if keep is not None:
                     named = whole or _SYMBOL.search(record.data)
-                    name = b"" if named is None else _unescaped(named[1])
-                    if named is not None and (name.upper() if whole else name) not in keep:     # stream names are in lower case
+                    spelled = b"" if named is None else _unescaped(named[1])
+                    if named is not None and (spelled.upper() if whole else spelled) not in keep:    # a stream's is in lower case
                         continue
             yield record
 

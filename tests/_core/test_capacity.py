@@ -96,7 +96,7 @@ def test_the_kill_switch_is_written_down_while_the_journal_has_no_room_for_order
     journal = Journal(worst_cases(1, 1, 16)["journal_least"])
     market = Ladder(engine_with(journal), 5, qty="5")
     market.lean("9", "1", 60)
-    while journal.room > 4:                  # to where a message still finds room, and no more than that
+    while journal.room > 5:                  # to where a message still finds room, and no more than that
         journal.append_kill()
     market.lean("1", "9", 60)
     assert set(market.engine.counters()["rejects"]) == {"journal_full"}

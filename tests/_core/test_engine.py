@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hft._core import names
+from hft._core.capacity import worst_cases
 from hft._core.engine import Engine
 from hft._core.journal import Journal, records
 from hft._core.page import StatePage
@@ -264,7 +265,7 @@ def test_stop_leaves_nothing_under_way(engine: Engine) -> None:
 
 
 def test_a_journal_that_nobody_drains_refuses_new_orders() -> None:
-    journal = Journal(404)
+    journal = Journal(worst_cases(1, 1, 16)["journal_least"])
     engine = Engine(Spec("BTCUSDT", tick="0.1", step="0.001"), fallback=messages.load, journal=journal, holding_ms=10)
     market = Market(engine)
     market.lean("9", "1", 1500)
@@ -293,7 +294,7 @@ def test_an_engine_of_which_nobody_keeps_records_trades_on() -> None:
 
 
 def test_a_fault_is_told_once_and_a_release_does_not_last() -> None:
-    journal = Journal(404)
+    journal = Journal(worst_cases(1, 1, 16)["journal_least"])
     engine = Engine(Spec("BTCUSDT", tick="0.1", step="0.001"), fallback=messages.load, journal=journal)
     market = Market(engine)
     while not engine.commands_under_way:
