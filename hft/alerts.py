@@ -1,4 +1,4 @@
-"""What the counters of a run's rejects say that somebody should hear: one line a reason now and then, never one a message."""
+"""Log lines and alerts from the counters of a run's rejects: one line per reason now and then, never one per message."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 REPEAT_S = 10.0
 """A reason is logged no more often than this."""
 STANDS_S = 60.0
-"""So long an alert stands in `/health` after the last refusal."""
+"""How long an alert stays in `/health` after the last refusal."""
 
 LIMITS = ("order_size", "position_limit", "notional_limit", "rate_limit", "loss_limit", "drawdown_limit", "price_collar")
-"""Reasons that are a violation of a risk limit: alerts."""
+"""Reasons that are a violation of a risk limit; each is an alert."""
 _SKIPPED = ("bad_json", "bad_shape", "bad_number", "unknown_event", "unknown_symbol", "too_large")
 _OUT_OF_SEQUENCE = ("sequence_gap", "crossed_book", "buffer_full", "snapshot_too_old", "book_mismatch")
 _REFUSED = (
@@ -25,7 +25,7 @@ _SAID = (
     | dict.fromkeys(LIMITS, ("warning", "a risk limit refused orders"))
     | dict.fromkeys(_REFUSED, ("info", "orders were rejected"))
 )
-"""Level and event of each reason that is worth a line; the others are the market's everyday (`ioc_rest`, `stale_update`)."""
+"""Level and event of each reason that is worth a line; the others are routine (`ioc_rest`, `stale_update`)."""
 
 
 class Alerts:
@@ -42,13 +42,13 @@ class Alerts:
     def __init__(self, log: Any, clock: Callable[[], float]) -> None:
         self._log = log
         self._clock = clock
-        self._seen: dict[str, int] = {}         # as the newest look found them
-        self._told: dict[str, int] = {}         # as the newest line of each had them
+        self._seen: dict[str, int] = {}         # counters at the last call
+        self._told: dict[str, int] = {}         # counters at the last line about each
         self._told_at: dict[str, float] = {}
         self._refused_at = float("-inf")
 
     def look(self, rejects: Mapping[str, int], *, end: bool = False) -> None:
-        """Now and then, and at the end of a run, with the counters as they are."""
+        """Log what grew. To be called now and then with the present counters, and at the `end` of a run."""
         now = self._clock()
         for reason, count in rejects.items():
             if reason in LIMITS and count != self._seen.get(reason, 0):

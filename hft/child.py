@@ -1,4 +1,4 @@
-"""A process that a command starts beside itself, gives a job, and hears reports from; `hft.parent` is its side."""
+"""A process that a command starts, gives a job and reads reports from; `hft.parent` is the child's side."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hft.errors import TradingHalted
 
 STARTUP_S = 30.0
 POLL_S = 0.1
-"""Between two looks at whether the child still runs: a process that it started in turn may hold its pipe open."""
+"""Between two checks that the child still runs: a process that the child started may hold its pipe open."""
 
 _FIRST_FREE = 3
 """Descriptors below are standard input, output and error, also where this process was started without them."""
@@ -36,7 +36,7 @@ class Child:
     arguments : list of str
         What Python runs; the descriptors of the two pipes come as one more.
     job : object
-        The first line that it reads, as JSON; with its secrets, which stand nowhere else.
+        Sent as its first line of JSON, secrets included; they appear nowhere else.
     stdout : int, optional
         Where its standard output goes; default: where ours goes.
     """
@@ -113,7 +113,7 @@ class Child:
         return code if code >= 0 else 128 - code
 
     def stop(self, timeout_s: float = 3.0) -> None:
-        """SIGTERM, and SIGKILL when that is not heard."""
+        """SIGTERM, then SIGKILL where it has not ended within the time."""
         if self.running:
             self.process.terminate()
         try:
@@ -124,7 +124,7 @@ class Child:
         self._close()
 
     def close_requests(self) -> None:
-        """Let go of the pipe that it has its job from: to the child that is the end of its parent."""
+        """Close the pipe of requests: the child takes that for the end of its parent."""
         if self._requests >= 0:
             os.close(self._requests)
             self._requests = -1
@@ -146,7 +146,7 @@ def _pipe() -> tuple[int, int]:
 
 
 def stdout_of_children(json: bool) -> int | None:
-    """Where children print: what user code or a library says must not stand before the one JSON object of `--json`."""
+    """Standard output of children: with `--json` it must hold that one JSON object and nothing that a library prints."""
     if not json:
         return None
     try:

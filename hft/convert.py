@@ -128,7 +128,7 @@ def _count(part: Events) -> dict[str, int]:
 
 
 def as_text(report: Report) -> str:
-    """A line, and one more about each book that is not in sync all the time.
+    """One line, and another about each book that is not in sync all the time.
 
     >>> one = {"BTCUSDT": Symbol("0.1", "0.001", "settings")}
     >>> print(as_text(Report("b.events", ["b.gz"], "usdm", "trade", one, 7, {"depth": 2, "trade": 1}, {}, [], [], 0.1)))

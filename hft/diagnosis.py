@@ -1,4 +1,4 @@
-"""What a run says of itself: how long each book was in sync and why not, and what kept the run from trading (rule 32)."""
+"""Diagnosis of a run (rule 32): how long each book was in sync and why not, and what kept the run from trading."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hft._core.engine import Engine
 
 ENOUGH = 0.95
-"""Of the time; a book that was in sync for less is warned about."""
+"""A book that was in sync for a smaller share of the time is warned about."""
 
 _WORDS = {
     "disconnected": "disconnected at {}",
@@ -26,14 +26,14 @@ _WORDS = {
     "mismatch": "differed from a REST book at {}",
     "given_up": "given up at {}",
 }
-"""Each cause, and the moment of its first time."""
+"""Each cause in words; `{}` is when it came first."""
 
 
 class Cause(msgspec.Struct, frozen=True):
     """Why a book was not in sync."""
 
     count: int
-    """Times that it came. 0: it stood from the start, before the first connection."""
+    """How many times it came. 0: only from the start up to the first connection."""
     seconds: float
     first_ns: int
     """When it came first; 0 where it never came."""
@@ -43,9 +43,9 @@ class InSync(msgspec.Struct, frozen=True):
     """Where the time of a symbol went, from the engine's first input to its last."""
 
     share: float
-    """Of the time in which the book was in sync, 0 to 1."""
+    """Share of the time in which the book was in sync, 0 to 1."""
     seconds: float
-    """The same time."""
+    """The same time in seconds."""
     longest_s: float
     """The longest time in sync without a break."""
     causes: dict[str, Cause]
@@ -115,7 +115,7 @@ def lines(found: Mapping[str, InSync]) -> list[str]:
 
 
 def missing(messages: Mapping[str, int]) -> str:
-    """What data lacks in which no book was ever in sync; `messages` counts them by kind."""
+    """What is missing in data whose books were never in sync; `messages` counts them by kind."""
     if not sum(messages.values()):
         return "it holds no message of these symbols"
     if not messages.get("depth"):
@@ -131,7 +131,7 @@ def missing(messages: Mapping[str, int]) -> str:
 def why_no_orders(
     engine: Engine, *, messages: Mapping[str, int], signals: int, rejects: Mapping[str, int], found: Mapping[str, InSync]
 ) -> list[str]:
-    """What kept an engine without a single order from one, the deepest cause first; never empty.
+    """Why an engine sent no order, the most basic cause first; never empty.
 
     Parameters
     ----------
@@ -178,7 +178,7 @@ def _no_signal(engine: Engine, symbol: str, found: InSync) -> str:
 
 
 def _common(reasons: Iterable[str]) -> Iterator[str]:
-    """At most a few: what is said of one symbol is mostly so of the others."""
+    """The first few reasons: what is said of one symbol mostly holds for the others."""
     every = list(reasons)
     yield from every[:3]
     if len(every) > 3:
@@ -186,7 +186,7 @@ def _common(reasons: Iterable[str]) -> Iterator[str]:
 
 
 def why_no_fills(messages: Mapping[str, int], rejects: Mapping[str, int]) -> list[str]:
-    """What became of orders of which none filled."""
+    """Why none of a run's orders filled."""
     refused = _by_reason(rejects)
     return [f"no order filled: {refused}" if refused else "no order filled before the end", *_no_trades(messages)]
 

@@ -19,7 +19,7 @@ UTF-8, are ValueErrors; nesting without end is a RecursionError."""
 
 
 LONGEST = 2000
-"""Characters of a text of somebody else's, or of an error, at most."""
+"""Most characters of a text from outside (venue, file, client), or of an error."""
 
 
 class ExitCode(enum.IntEnum):
@@ -41,7 +41,7 @@ class ExitCode(enum.IntEnum):
     HALTED = 6
     """Trading halted by itself: kill switch, loss of all equity, a fault in the core."""
     INTERNAL = 70
-    """A bug of hft: told as one line, which names the file that its traceback is in."""
+    """A bug of hft: one line, which names the file with its traceback."""
     SIGINT = 130
     """Stopped by Ctrl-C; everything was written."""
     SIGTERM = 143
@@ -67,7 +67,7 @@ def printable(text: str, limit: int = 0) -> str:
 
 
 def printable_lines(text: str) -> str:
-    """A text of ours that somebody else's names may stand in: each of its lines `printable`."""
+    """Our own text, which may contain names from outside, with each of its lines made `printable`."""
     return "\n".join(map(printable, text.split("\n")))
 
 
@@ -108,7 +108,7 @@ class ConfigError(UsageError):
 def cannot_listen(
     error: OSError | UnicodeError, host: str, port: int, *, port_option: str, host_option: str
 ) -> UsageError:
-    """Why nobody can listen there: the port is at fault, or the address is.
+    """The error for an address that can't be listened on: it says whether the port or the host is at fault.
 
     >>> print(cannot_listen(OSError(errno.EADDRINUSE, ""), "127.0.0.1", 80, port_option="--port", host_option="--host"))
     127.0.0.1:80: can't listen: the port is in use; take another --port, 0 for any free one

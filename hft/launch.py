@@ -124,7 +124,7 @@ class _Stop:
 
     @contextlib.contextmanager
     def on_signals(self) -> Iterator[None]:
-        """While this holds, signals are requests. In a thread that is not the main one they are the program's own matter."""
+        """Within this context signals are requests to stop. In a thread other than the main one they are left to the program."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -154,7 +154,7 @@ class _Stop:
             engine.ask_to_stop(self.why)
 
     def check(self) -> None:
-        """Raise what was asked for, while there is no engine that could be asked."""
+        """Raise for a request to stop that came before there was an engine to pass it to."""
         if self.why:
             kind = Interrupted if self.why == signal.SIGINT.name else Terminated
             raise kind("stopped before the run began")
@@ -211,7 +211,7 @@ def _refused(engine: Child, said: dict[str, Any]) -> int:
 
 
 def _error(line: str, code: int) -> HftError:
-    """An exception that prints as the engine said it and ends with its code."""
+    """An exception with the engine's own line and exit code."""
     error = HftError(line)
     error.exit_code = ExitCode(code) if code in set(ExitCode) else ExitCode.HALTED
     return error

@@ -46,7 +46,7 @@ CLOSE_S = 10.0
 LONGEST_TRACE = 200
 """Lines of a traceback."""
 MOST_DEPTH = 3
-"""Of lists and dictionaries in each other."""
+"""How deep lists and dictionaries may nest; deeper ones are logged as text."""
 
 Event = Mapping[str, Any]
 
@@ -179,7 +179,7 @@ def get_logger(name: str) -> Any:
 
 
 def clean(event: Event) -> Event:
-    """The same event, fit for a terminal and for one line, whatever text it was given.
+    """The same event, safe for a terminal and on one line, whatever text it contains.
 
     >>> clean({"event": "refused", "text": "no\\x1b[2J", "level": "info"})
     {'event': 'refused', 'text': 'no\\\\x1b[2J', 'level': 'info'}
@@ -200,7 +200,7 @@ def _clean(value: Any, depth: int = 0) -> Any:
 
 
 def _trace(text: str) -> str:
-    """A traceback keeps its lines, the last ones of a long one; what is raised by whom may have its own in it."""
+    """A traceback as several `printable` lines; of a long one the last."""
     return "\n".join(printable(line, LONGEST) for line in text.split("\n")[-LONGEST_TRACE:])
 
 

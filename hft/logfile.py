@@ -1,4 +1,4 @@
-"""What bounds a log: a file that is rotated by its size, and a limit on the lines of one event."""
+"""Bounds the size of a log: a file that is rotated by size, and a limit on the lines of one event."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hft.errors import UsageError
 WINDOW_S = 60.0
 """The time that `EventLimit` counts over."""
 MOST_EVENTS = 1000
-"""Kinds of events that are counted apart; those beyond it share one count."""
+"""Kinds of events that are counted separately; further ones share one count."""
 
 
 class LogFile:
@@ -23,11 +23,11 @@ class LogFile:
     Parameters
     ----------
     path : Path
-        Made, with its folder, where there is none. A symbolic link is not followed: what it leads to is another's.
+        Created, with its folder, where there is none. A symbolic link is refused: its target may belong to somebody else.
     full : int
-        Bytes; 0: it is never rotated.
+        Most bytes; 0: never rotated.
     keep : int
-        Older files that are kept; of 0 the full one is removed.
+        Older files that are kept; 0: the full one is removed.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class LogFile:
             ) from None
 
     def _open(self) -> None:
-        # Without waiting: a pipe without a reader would hold up the start of a run.
+        # O_NONBLOCK: opening a pipe that has no reader would block the start of a run.
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
         self._file = os.open(self.path, flags, 0o600)
         info = os.fstat(self._file)
@@ -67,7 +67,7 @@ class LogFile:
             os.fchmod(self._file, 0o600)
 
     def write(self, data: bytes) -> None:
-        """Append lines. `OSError` where the disk takes them not."""
+        """Append lines. Raises `OSError` where they can't be written."""
         if self._file < 0:
             self._open()
         if self._rotates and self._size > 0 and self._size + len(data) > self._full:
@@ -77,7 +77,7 @@ class LogFile:
             data = data[os.write(self._file, data) :]
 
     def _rotate(self) -> None:
-        """Rename what there is, and begin anew; where the name is no longer ours, begin anew at once."""
+        """Rename the file and open a new one; where the name is another file's by now, only open a new one."""
         self.stuck = ""
         try:
             found, ours = os.stat(self.path, follow_symlinks=False), os.fstat(self._file)
@@ -106,12 +106,12 @@ class LogFile:
 
 
 class EventLimit:
-    """Lets so many lines of each event pass in a minute, and counts the others.
+    """Passes up to `limit` lines of each event per minute, and counts the rest.
 
     Parameters
     ----------
     limit : int
-        0: all pass.
+        Lines per minute; 0: all pass.
     clock : callable
         Seconds.
 

@@ -1,8 +1,8 @@
-"""The process that started this one: it gives the job, hears the reports, and asks to stop.
+"""The child's side of the two pipes to the process that started it: the job and requests to stop come in, reports go out.
 
-Both ways are pipes of their own, whose descriptors stand on the command line as ``requests,reports``. Standard input, output
-and error are not used, so that whatever user code or a library prints disturbs nobody. The parent holds its end of the first
-pipe for as long as it lives: the end of that pipe is the end of the parent.
+The pipes' descriptors are on the command line, as ``requests,reports``. Standard input, output
+and error are not used, so that what user code or a library prints does no harm. The parent holds its end of the first
+pipe for as long as it lives: end of file on that pipe means that the parent has ended.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Parent:
     Parameters
     ----------
     requests, reports : int
-        Descriptors; they are not handed on to processes that this one starts.
+        Descriptors; processes that this one starts do not inherit them.
     """
 
     def __init__(self, requests: int, reports: int) -> None:
@@ -44,7 +44,7 @@ class Parent:
         return cls(requests, reports)
 
     def job(self, kind: type[T]) -> T:
-        """What is to be done: the first line. Raises `EOFError` where the parent ended before it said so."""
+        """The job: the first line. Raises `EOFError` where the parent ended before it said so."""
         while b"\n" not in self._buffer:
             data = os.read(self._requests, 1 << 16)
             if not data:
@@ -61,7 +61,7 @@ class Parent:
                 data = data[os.write(self._reports, data) :]
 
     def watch(self, on_end: Callable[[], None], on_stop: Callable[[str], None] | None = None) -> None:
-        """From now on, in the running event loop: `on_stop` hears each request to stop, `on_end` of the parent's end."""
+        """From now on, in the running event loop, call `on_stop` for each request to stop, `on_end` when the parent has ended."""
         loop = asyncio.get_running_loop()
         stop = on_stop or (lambda _why: on_end())
 
@@ -82,5 +82,5 @@ class Parent:
         loop.call_soon(take, b"")       # what came together with the job
 
     def unwatch(self) -> None:
-        """Hear of it no more."""
+        """Undo `watch`."""
         asyncio.get_running_loop().remove_reader(self._requests)

@@ -1,4 +1,4 @@
-"""Times in which this process did not run."""
+"""Detects times in which this process did not run."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class Pauses:
-    """Tells a loop that comes round regularly when it did not: it was stopped, suspended with its machine, or starved.
+    """Detects that a periodic loop did not run: the process was stopped, suspended with its machine, or short of processor time.
 
     Parameters
     ----------
     every_s : float
-        How often it comes round.
+        The loop's period.
     """
 
     def __init__(self, every_s: float) -> None:
@@ -26,7 +26,7 @@ class Pauses:
         self._last_s = time.clock_gettime(_CLOCK)
 
     def lost_s(self) -> float:
-        """Once a round: the seconds that were lost since the last one; 0 where they are not worth telling."""
+        """To be called once a round: the seconds lost since the last call; 0 where too few to report."""
         now_s = time.clock_gettime(_CLOCK)
         lost_s = now_s - self._last_s - self._every_s
         self._last_s = now_s
@@ -34,15 +34,15 @@ class Pauses:
 
 
 GARBAGE = 100_000
-"""Container objects that were made and not freed since the last collection: then one is due, some milliseconds long."""
+"""Container objects made and not freed since the last collection, above which the next is due; it takes some milliseconds."""
 
 
 class LoopPauses:
-    """Keeps a loop's pauses short, and measures the longest: the time by which a timer came too late.
+    """Keeps a loop's pauses short, and measures the longest: how late a timer came.
 
-    Python's garbage collector would look through all that the program is made of, at any moment. Once a run has begun, what is
-    there is frozen and the collector is off; what a run leaves in cycles, a few objects a lost connection, is collected between
-    two timers, when there is much of it.
+    Python's garbage collector could scan every object of the program at any moment. So once a run has begun, the objects there
+    are frozen and the collector is off; the cycles that a run leaves, a few objects per lost connection, are collected between
+    two timers once there are many.
 
     Parameters
     ----------
@@ -66,12 +66,12 @@ class LoopPauses:
         gc.unfreeze()
 
     def tidy(self) -> None:
-        """Now and then."""
+        """To be called now and then: collects what has piled up."""
         if not gc.isenabled() and gc.get_count()[0] > GARBAGE:
             gc.collect()
 
     def longer_ns(self) -> int:
-        """Once a timer: by how much the longest pause has grown."""
+        """To be called at each timer: by how much the longest pause has grown."""
         now_ns = time.monotonic_ns()
         late_ns = now_ns - self._last_ns - self._every_ns if self._last_ns else 0
         self._last_ns = now_ns

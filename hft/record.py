@@ -38,7 +38,7 @@ from hft.wiring import build_engine, untraded
 
 LOOK_S = 0.5
 PROGRESS_S = (1.0, 5.0, 10.0, 30.0, 60.0)
-"""When a line says how far a recording is; after the last, so often again."""
+"""When progress is logged, in seconds from the start; after the last, at intervals of that length."""
 
 log = get_logger("hft.record")
 
@@ -57,7 +57,7 @@ class Job:
         self.stopping = asyncio.Event()
         self.failure: BaseException | None = None
         self.recorded: Recorded | None = None
-        """How the recording stood when it was closed."""
+        """The result of the recording when it was closed."""
         self._links = Links()
         self._counts: Counter[str] = Counter()
 
@@ -75,7 +75,7 @@ class Job:
         summary = None
         if self.began:              # before the connections go: that we let them go is no news of the venue's
             self.recorder.close(self.clock.now())
-            self.recorded = self.recorder.result        # what the connections still bring is not of it, and nobody writes it
+            self.recorded = self.recorder.result        # what connections still bring is not recorded
             summary = self._summary()
         work.cancel()
         stopping.cancel()
@@ -131,7 +131,7 @@ class Job:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     def _follow(self, body: bytes) -> Engine:
-        """The engine that says which snapshots are wanted."""
+        """The engine that follows the books and asks for snapshots; it does not trade."""
         names = self.config.strategy.symbols
         self.recorder.exchange_info(body, self.clock.now())
         resolved = specs.resolve(

@@ -53,10 +53,10 @@ TICK_S = 0.01
 """The engine's timer: internal events, kill switch, state page."""
 HOUSEKEEPING_S = 0.5
 NOTICE_S = 5.0
-"""Between a halt and the end of its run: for those who ask `/health` now and then."""
+"""Between a halt and the end of its run, so that whoever polls `/health` sees it."""
 
 SILENT_TICKERS = 2000
-"""So many bookTickers without a trade say that the trade stream is not there: there are three to a trade."""
+"""Warn if no trade arrived after this many bookTickers; usually there are three to a trade."""
 
 
 log = get_logger("hft.session")
@@ -83,7 +83,7 @@ class Session:
         """Everything that can refuse to start does so here, before the first message."""
         strategy = self.config.strategy
         persistence = strategy.persistence
-        if self.job.options.record is not None:                                         # 0. what will hear of all that follows
+        if self.job.options.record is not None:                                         # 0. the recorder of all that follows
             self.recorder = Recorder(self.job.options.record, self.config.recording, self.started_ns)
         self.venue = await find_venue(                                                  # 1. the venue and its rules
             self.config.feed, rest_url=self.job.rest_url, ws_url=self.job.ws_url, dialect=self.job.dialect
@@ -93,10 +93,10 @@ class Session:
         resolved = await self._resolve()
         self.specs = list(together([each.spec for each in resolved]))
         self.sources = {each.spec.name: each.source for each in resolved}
-        self.journal = Journal(strategy.performance.persist_channel_size)               # 2. records, and who keeps them
+        self.journal = Journal(strategy.performance.persist_channel_size)               # 2. journal and writer
         self.writer = self._writer()
         self.files = RunFiles(self.writer.path)
-        self.page = self._page(persistence.beside(".state"))                            # 3. the window for others, and its lock
+        self.page = self._page(persistence.beside(".state"))                            # 3. the state page, and its lock
         with self._sound():
             latched = self.writer.latched()
             self.opened = self.writer.open_run(
@@ -118,7 +118,7 @@ class Session:
         )
 
     def _record_run(self) -> None:
-        """All that it takes to build this engine again."""
+        """Record all that is needed to build this engine again."""
         if self.recorder is not None:
             self.recorder.mark("run", {
                 "run": self.opened.run, "run_id": self.opened.run_id, "strategy": self.config.strategy.strategy_id,
@@ -254,7 +254,7 @@ class Session:
         self.page.flag("risk_alert", self.alerts.risk)
 
     async def _housekeeping(self) -> None:
-        """What is worth a look now and then: the writer's health, faults, channels, and what became of the kill switch."""
+        """Checks twice a second: the writer's health, faults, files, channels, and changes of the kill switch."""
         was_killed = self.engine.killed
         trouble = None
         heard = False
@@ -288,7 +288,7 @@ class Session:
                 log.warning("kill switch " + ("on" if was_killed else "released"), reason=self.engine.kill_reason)
 
     async def _halt_without(self, missing: list[str]) -> None:
-        """What this engine writes is lost, and others can't see it or reach it: trading halts, and `/health` says so a while."""
+        """What this engine writes is lost, and nobody can see or reach it: trading halts, and `/health` says so for a while."""
         self.page.flag("files_gone")
         self.engine.kill(True, self.clock.now())
         log.error("a file of the run was deleted or replaced; trading halted", files=",".join(missing))
@@ -299,7 +299,7 @@ class Session:
         )
 
     def _heard_trades(self) -> bool:
-        """Whether trades were heard, or their silence was told: a venue takes a subscription to a stream that it never sends."""
+        """Whether trades arrived, or a warning was logged: a venue accepts a subscription to a stream that it never sends."""
         kinds = self.engine.counters()["messages"]
         if kinds["trade"] + kinds["aggTrade"]:
             return True

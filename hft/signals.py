@@ -1,4 +1,4 @@
-"""What a signal from outside asks of a process of hft."""
+"""Which signals stop a process of hft, and with which exit code."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ STOPPING: dict[signal.Signals, ExitCode] = {
     signal.SIGTERM: ExitCode.SIGTERM,
     signal.SIGHUP: ExitCode.SIGTERM,
 }
-"""Signals that end a command, everything written, and its exit code then. The end of a terminal (SIGHUP) is a SIGTERM."""
+"""Signals that end a command once everything is written, and its exit code. The end of a terminal (SIGHUP) counts as SIGTERM."""
 
 WITHOUT_MEANING = (signal.SIGUSR1, signal.SIGUSR2)
-"""Signals whose default is to kill, that mean nothing to hft: a process with a run to close ignores them and says so."""
+"""Signals without a meaning here that kill by default: a process with a run to close ignores and logs them."""
 
 
 def stopping() -> dict[signal.Signals, ExitCode]:

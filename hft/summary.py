@@ -98,7 +98,7 @@ class Summary(msgspec.Struct, frozen=True):
     tick_to_trade_ns: Latency
     tick_ns: Latency
     longest_pause_ms: float
-    """For so long the event loop of a live run did not come round, at worst; 0 of a backtest, which has none."""
+    """How late a timer of a live run's event loop came, at worst; 0 for a backtest, which has none."""
     rss_mb: float
     engine_memory_mb: float
     stopped_by: str
@@ -110,9 +110,9 @@ class Summary(msgspec.Struct, frozen=True):
     in_sync: dict[str, InSync] = {}
     """By symbol, for what share of the time the book was in sync, and why not."""
     why_no_orders: list[str] = []
-    """Of a run without an order: what kept it from one."""
+    """For a run without an order: why there was none."""
     why_no_fills: list[str] = []
-    """Of a run with orders and without a fill: what became of them."""
+    """For a run with orders but no fill: why."""
     recording: Recorded | None = None
     """Null where nobody records."""
 
@@ -156,8 +156,8 @@ def latency(histogram: Histogram) -> Latency:
 
 
 def in_cents(*parts: Decimal) -> list[Decimal]:
-    """Amounts as they are printed, and after them their sum: rounded to two places so that what is printed adds up. None is a
-    cent or more from its exact value.
+    """Amounts rounded to cents, and after them their sum, so that the printed figures add up. Each is less than a cent from its
+    exact value.
 
     >>> [str(amount) for amount in in_cents(Decimal("0.004"), Decimal("0.004"), Decimal("-1"))]
     ['0.01', '0.00', '-1.00', '-0.99']
@@ -260,7 +260,7 @@ def summarise(
 
 
 def way_out(fault: str | None, spec_sources: dict[str, str]) -> str:
-    """What to do about a fault, as the rest of a line; empty where it is a bug, and not the settings'.
+    """What to do about a fault, for the end of its line; empty where the settings are not the cause.
 
     >>> way_out("overflow", {"BTCUSDT": "exchangeInfo", "SOLUSDT": "printed decimals"})
     "cash is counted in tick x quantum; set [feed.symbols.SOLUSDT] tick and step to the venue's"

@@ -53,7 +53,7 @@ def engine_settings(config: Config) -> dict[str, Any]:
 
 
 def journal_most(config: Config, n_symbols: int) -> int:
-    """Records of a journal in which an input finds room whatever is under way: where inputs can wait for whoever drains it."""
+    """The size of a journal, in records, in which every input finds room, whatever is under way."""
     orders, commands = config.engine.max_open_orders, config.strategy.performance.order_channel_size
     return worst_cases(n_symbols, max_open_orders=orders, order_channel_size=commands)["journal_most"]
 
@@ -73,7 +73,7 @@ def together(specs: Sequence[Spec]) -> Symbols:
 
 
 def untraded(spec: Spec) -> Spec:
-    """The same symbol for nobody: whatever it is quoted in, all are of one currency, since there are no profits to add."""
+    """The same symbol for an engine that does not trade: without a quote asset, since no profits are added."""
     return Spec(spec.name, tick=spec.tick, step=spec.step, dialect=spec.dialect, quantum=spec.quantum, contract=spec.contract,
                 price_unit=spec.price_unit, min_qty=spec.min_qty, max_qty=spec.max_qty, min_notional=spec.min_notional)
 
@@ -126,4 +126,4 @@ KEYS = {
     "compare_ms": "[feed] compare_ms",
     "journal": "[strategy.performance] persist_channel_size",
 }
-"""The setting that each of an engine's comes from."""
+"""The setting that each parameter of an engine comes from."""

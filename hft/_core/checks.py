@@ -1,6 +1,6 @@
-"""What is given to a constructor, checked: whole numbers and decimals of any kind, NumPy's scalars among them.
+"""Checks arguments of constructors: whole numbers and decimals of any kind, NumPy's scalars included.
 
-Every error is a `ValueError` of one line that names the argument, shows what was given and says what may be.
+Every error is a `ValueError` of one line that names the argument, shows what was given and says what is allowed.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Any
 DAY_MS = 86_400_000
 _SHOWN = 60
 _DIGITS = 40
-"""Digits and decimals of a number at most: more is a slip of the pen, and arithmetic on it may take for ever."""
+"""Most digits and decimals of a number: more is a typing mistake, and arithmetic on it may never end."""
 
 
 def shown(value: Any) -> str:
     """What was given, in a few characters, whatever it is.
 
     >>> shown("x" * 100)[-10:], shown(10 ** 5000)
-    ("xxxxxxx...", 'a whole number of 16610 bits')
+    ('xxxxxxx...', 'a whole number of 16610 bits')
     """
     try:
         text = str(value) if isinstance(value, Decimal) else repr(value)

@@ -23,7 +23,7 @@ class PageError(ValueError):
 
 
 class PageInSetup(PageError):
-    """A page that an engine, as it starts, has in its hands: it is there in a moment."""
+    """A page that a starting engine is setting up; it is ready in a moment."""
 
 
 def own_file(path: str, size: int) -> tuple[int, mmap.mmap]:
@@ -70,7 +70,7 @@ def _lock(fd: int) -> bool:
 
 
 def is_owned(path: str | os.PathLike[str]) -> bool:
-    """Whether a process has the page at `path`, running, stopped or hanging. Raises `OSError` where it can't be read."""
+    """Whether a process, even a stopped or hanging one, holds the page at `path`. Raises `OSError` where it can't be read."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)

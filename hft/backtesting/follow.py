@@ -1,4 +1,4 @@
-"""Follows recorded data with an engine that nobody trades on: to tell for what share of the time its books are in sync."""
+"""Runs recorded data through an engine that does not trade, to find for what share of the time its books are in sync."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Follower:
         self._begun = False
 
     def follow(self, part: Events) -> None:
-        """What comes next."""
+        """Run the next part of the data's records."""
         if not self._begun and len(part):
             self._begun = True
             connect(self.engine, part)

@@ -44,7 +44,7 @@ def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
 
 
 class _Bounded:
-    """A file of whose header numpy reads no more than it may have: it says its own length, up to 4 GiB, and is read whole."""
+    """Limits what numpy reads as a header: the file states its length, up to 4 GiB, and numpy reads all of that."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file

@@ -50,7 +50,7 @@ class Captures(Source):
     def __init__(self, paths: Sequence[Path], dialect: str = "") -> None:
         self.session = Session(paths, dialect)
         self._encoder: EventEncoder | None = None
-        self._fixed: frozenset[str] = frozenset()       # symbols whose rules are the settings'
+        self._fixed: frozenset[str] = frozenset()       # symbols whose rules come from the settings
         super().__init__([part for capture in self.session.captures for part in capture.parts])
 
     @property
@@ -78,7 +78,7 @@ class Captures(Source):
         return replace(seen, opened=set(seen.symbols))
 
     def changes(self, specs: Sequence[Spec]) -> Changes:
-        """What the session's exchangeInfo answers change, each from its place on."""
+        """The changes of rules by the session's exchangeInfo answers, each from its place on."""
         return Changes(specs, self._fixed)
 
     def specs(self, config: Config) -> list[ResolvedSpec]:
@@ -281,18 +281,20 @@ class Data:
 
 
 def _listed(names: Sequence[str], most: int = 12) -> str:
-    """Names for a line: all of them, or the first and how many more there are."""
+    """Names as text: all of them, or the first few and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
 
 def _told_twice(sources: Iterable[Source]) -> list[str]:
-    """A line for each Tardis file of trades whose symbol another one tells at the same time: its volume would count twice."""
+    """A line for each Tardis file of trades that overlaps another of the same symbol in time: its volume would count twice."""
     before: list[tuple[str, str, int, int]] = []
     found = []
     for source in sources:
         for name, (first, last) in (source.trades if isinstance(source, TardisFile) else {}).items():
-            other = next((where for known, where, began, ended in before if known == name and began <= last and first <= ended), "")
+            other = next(
+                (where for known, where, began, ended in before if known == name and began <= last and first <= ended), ""
+            )
             if other:
                 found.append(f"{source.where}: trades of {name} from the same time as in {other}: their volume counts twice; "
                              "leave out liquidations, whose rows look like trades, and copies")

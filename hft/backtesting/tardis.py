@@ -63,14 +63,15 @@ def layout_of(header: bytes) -> str | None:
 
 
 def type_of(path: Path, header: bytes) -> str | None:
-    """Which of Tardis' data types a file is of that has no layout of its own here, by its header or by Tardis' own name for it.
+    """Tardis' name of a data type that is not read, by the header or by Tardis' own file name; None for others.
 
-    Liquidations have the header of trades: Tardis' name tells them, ``bitmex_liquidations_2020-04-01_XBTUSD.csv.gz``, or a folder
-    of its own layout, ``bitmex/liquidations/2020/04/01/XBTUSD.csv.gz``.
+    Liquidations have the header of trades and are recognised by Tardis' file name,
+    ``bitmex_liquidations_2020-04-01_XBTUSD.csv.gz``, or its folders, ``bitmex/liquidations/2020/04/01/XBTUSD.csv.gz``.
 
-    >>> type_of(Path("bitmex_liquidations_2020-04-01_XBTUSD.csv.gz"), b"")
+    >>> header = b"exchange,symbol,timestamp,local_timestamp,id,side,price,amount"
+    >>> type_of(Path("bitmex_liquidations_2020-04-01_XBTUSD.csv.gz"), header)
     'liquidations'
-    >>> type_of(Path("trades.csv"), b"") is None
+    >>> type_of(Path("trades.csv"), header) is None
     True
     """
     text = header.decode("utf-8", "replace").strip()

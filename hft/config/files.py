@@ -1,4 +1,4 @@
-"""Reading a settings file: whatever it is that a name leads to, within a limit of size and of time."""
+"""Reads a settings file, which may be a pipe, within limits of size and time."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 from hft.errors import ConfigError
 
 LIMIT = 1 << 20
-"""Bytes of a settings file; the commented template has 20 thousand."""
+"""Most bytes of a settings file; the commented template has about 20,000."""
 PATIENCE_S = 10.0
-"""How long a pipe may give nothing."""
+"""How long to wait for the next bytes of a pipe."""
 
 
 def read_limited(
@@ -20,7 +20,7 @@ def read_limited(
 ) -> bytes:
     """The bytes of a file or pipe; ConfigError where they can't be had, are too many, or don't come."""
     try:
-        # Without O_NONBLOCK a pipe that nobody writes to would be waited for.
+        # Without O_NONBLOCK, opening a pipe that nobody writes to would block.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             return _read(descriptor, str(path), limit, patience_s)

@@ -79,7 +79,8 @@ def parse_assignment(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     key, value = key.strip(), value.strip()
     if not equals or not key:
-        raise ConfigError(f"{_short(repr(text))} is not key=value", where="--set", do="e.g. --set strategy.params.min_confidence=0.8")
+        do = "e.g. --set strategy.params.min_confidence=0.8"
+        raise ConfigError(f"{_short(repr(text))} is not key=value", where="--set", do=do)
     try:
         return key, tomllib.loads(f"x = {value}", parse_float=Decimal)["x"]
     except tomllib.TOMLDecodeError:

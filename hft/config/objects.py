@@ -1,4 +1,4 @@
-"""A `Config` that was built in Python: its structs hold whatever they are given, so it is checked as a file is."""
+"""Checks a `Config` that was built in Python: its structs take any value, so it is validated like a settings file."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Settings that nobody is shown: how they are held, and the few places where they are written out or left out.
+"""Secret settings: how they are held, and the few places where they are written out or left out.
 
-A `Secret` is no text. What dumps settings without a thought (`repr`, f-strings, logs, JSON, pickle) shows that there is one,
-or fails; it never shows which. Where a dump is wanted, it goes through `public`; where a process of this run is to have
-the secrets, through `to_child`.
+A `Secret` is not a `str`. Code that dumps settings without knowing of secrets (`repr`, f-strings, logs, JSON, pickle) shows
+that one is set, or fails; it never shows the text. A dump that is wanted goes through `public`; a process of this run that
+needs the secrets gets them through `to_child`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """The text itself, for the one who needs it."""
+        """The text itself."""
         return self._text
 
     def __str__(self) -> str:
@@ -72,7 +72,7 @@ def public(value: Any) -> Any:
 
 
 def from_public(value: Any, kind: type[T]) -> T:
-    """What `public` gave, read again: secrets are not known, and empty. Raises as `msgspec.convert` does."""
+    """Read what `public` wrote; its secrets come back empty. Raises as `msgspec.convert` does."""
     return msgspec.convert(value, kind, dec_hook=_forget)
 
 
@@ -82,7 +82,7 @@ def to_child(value: Any) -> bytes:
 
 
 def from_parent(line: bytes, kind: type[T]) -> T:
-    """What `to_child` gave."""
+    """Read what `to_child` wrote."""
     return msgspec.json.decode(line, type=kind, dec_hook=_restore)
 
 

@@ -38,7 +38,11 @@ Level = Literal["debug", "info", "warning", "error"]
 MAX_NAME = 63
 """Bytes of a symbol's name in UTF-8."""
 SymbolName = Annotated[
-    str, Meta(pattern=r"""^[^\sa-z"'\\,\x00-\x1f\x7f]{1,63}$""", title="upper-case names such as BTCUSDT, at most 63 bytes of UTF-8")
+    str,
+    Meta(
+        pattern=r"""^[^\sa-z"'\\,\x00-\x1f\x7f]{1,63}$""",
+        title="upper-case names such as BTCUSDT, at most 63 bytes of UTF-8",
+    ),
 ]
 
 Venue = Literal[
@@ -262,7 +266,9 @@ class Broker(Section, frozen=True):
         Literal["quote", "received"], _says("received: taken from what a fill brings in, as on spot")
     ] = "quote"
     initial_cash: Annotated[
-        Decimal, _range(gt=0, le=46_116_860_184), _says("equity at the start, in quote units; at or below zero the kill switch trips (rule 26)")
+        Decimal,
+        _range(gt=0, le=46_116_860_184),
+        _says("equity at the start, in quote units; at or below zero the kill switch trips (rule 26)"),
     ] = Decimal("100000.0")
 
 
@@ -296,7 +302,8 @@ class Logging(Section, frozen=True):
         _says("lines under way to the disk; beyond it lines are dropped, and the number of them is logged", ge=64, le=1_000_000),
     ] = 10_000
     event_limit: Annotated[
-        int, _says("lines a minute of one event; the others are counted, and the number is logged; 0: no limit", ge=0, le=1_000_000)
+        int,
+        _says("lines a minute of one event; the others are counted, and the number is logged; 0: no limit", ge=0, le=1_000_000),
     ] = 500
     rotate_mb: Annotated[
         int, _says("strategy.log becomes strategy.log.1 at this size, that strategy.log.2 and so on; 0: never", ge=0, le=100_000)

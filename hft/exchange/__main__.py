@@ -1,4 +1,4 @@
-"""`python -m hft.exchange`: the process that `hft live` starts and gives its settings; its parent's end is its own."""
+"""`python -m hft.exchange`: the process that `hft live` starts and gives its settings; it ends with its parent."""
 
 import sys
 

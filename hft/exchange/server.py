@@ -109,7 +109,7 @@ def _faults(settings: ExchangeSettings, venue: Simulation | Replay) -> Faults | 
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
-    """Whether what `websockets` logs is a failure here: a client that sends no proper request, or goes, is answered and done."""
+    """Whether what `websockets` logs is our failure, not that of a client which sends a malformed request or disconnects."""
     from websockets.exceptions import InvalidHandshake, InvalidMessage
 
     ours = not (record.exc_info and isinstance(record.exc_info[1], InvalidHandshake | InvalidMessage | EOFError | OSError))
@@ -174,7 +174,7 @@ async def _until_end(venue: Simulation | Replay, ended: asyncio.Future[ExitCode]
     waited: set[asyncio.Future[Any]] = {session, ended, *([injecting] if injecting is not None else [])}
     await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
     if injecting is not None and injecting.done():
-        injecting.result()          # it never ends but by raising: faults that no longer come would pass for a well exchange
+        injecting.result()          # it ends only by raising: without this, faults would silently stop
     if injecting is not None:
         injecting.cancel()
     if session.done():

@@ -37,7 +37,7 @@ LOOK_S = 1.0
 ROOM_LOOK_S = 0.01
 """How often the engine is asked, while it holds messages, whether there is room for them."""
 HELD_TOLD_S = 1.0
-"""The least time between two lines about messages that are held."""
+"""Least time between two log lines about messages that are held."""
 BEHIND_NS = 1_000_000_000
 """What is handled so long after its time waited for us, in the sockets: the engine is too slow for its market."""
 

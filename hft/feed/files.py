@@ -145,8 +145,8 @@ def part_path(path: Path, part: int) -> Path:
 
 
 def parts(path: Path) -> list[Path]:
-    """The files that are named like the parts of one recording, in order, by any of them or by the name that it was given; else
-    the path itself. Others name parts so too: `hft.feed.captures.files_of` looks at what they hold."""
+    """The files named like parts of one recording, in order, found by any of them or by the name given to the recorder; else the
+    path itself. Other programs name files so too: `hft.feed.captures.files_of` checks their contents."""
     match = _PART.fullmatch(path.name)
     if match is None and path.exists():
         return [path]
@@ -160,8 +160,7 @@ def parts(path: Path) -> list[Path]:
 
 
 def require_no_pipe(path: Path) -> None:
-    """Raise `UsageError` for what can be read only once: a pipe, a socket, a device. Whatever else is wrong with a path is found
-    where it is opened."""
+    """Raise `UsageError` for what can be read only once: a pipe, a socket, a device. Other errors show when it is opened."""
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""What a file is that can't be read: by its first bytes, its first row or its first message, for the line that refuses it.
+"""Says what an unreadable file is, by its first bytes, first row or first message, for the error that refuses it.
 
 The kinds of Binance's public dumps are those of https://github.com/binance/binance-public-data, read 2026-07.
 """
@@ -82,7 +82,7 @@ def dump_of(name: str, header: str = "") -> str:
 
 
 def told(line: bytes, name: str = "") -> tuple[str, str] | None:
-    """What a file is that begins with this line, and what to do with it; None where nothing is known of it.
+    """What a file is that begins with this line, and what to do with it; None where that is not known.
 
     >>> told(b"SQLite format 3\\0...")[0]
     'is a SQLite database, as `hft live` writes one of each run'
@@ -116,7 +116,7 @@ def told(line: bytes, name: str = "") -> tuple[str, str] | None:
 
 
 class _Message(msgspec.Struct):
-    """Fields that tell whose a message is."""
+    """Fields by which an exchange's messages are recognised."""
 
     channel: msgspec.Raw = msgspec.Raw()
     topic: msgspec.Raw = msgspec.Raw()
@@ -134,7 +134,7 @@ _message = msgspec.json.Decoder(_Message).decode
 
 
 def venue_of(message: bytes) -> str:
-    """Whose a message is that is none of Binance's; empty where that is not known.
+    """Which other exchange a message comes from; empty where that is not known.
 
     >>> venue_of(b'{"channel":"l2Book","data":{"coin":"BTC","levels":[[],[]],"time":1}}'), venue_of(b'{"topic":"orderbook.1.A"}')
     ('Hyperliquid', 'Bybit')
@@ -165,7 +165,7 @@ def venue_of(message: bytes) -> str:
 
 
 def foreign(sample: bytes) -> tuple[str, str] | None:
-    """What a session is whose messages tell neither dialect nor symbol, by one of them; None where nothing is known of it."""
+    """What a session is whose messages give neither dialect nor symbol, judged by one of them; None where that is not known."""
     if venue := venue_of(sample):
         return (f"holds messages of {venue}, and only Binance's are read as they were received",
                 "name Tardis' CSV or hftbacktest's .npz of that exchange")  # fmt: skip

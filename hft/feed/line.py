@@ -100,13 +100,13 @@ class Line:
         self.opened = owner.monotonic()
 
     def pause(self) -> None:
-        """Stops reading: what is read can't be handled now."""
+        """Stops reading, while what is read can't be handled."""
         self._paused = True
         if self._link is not None:
             self._link.pause()
 
     def resume(self) -> None:
-        """Reads on. Its silence meanwhile was ours."""
+        """Reads on. The pause does not count as silence of the venue."""
         if self._paused:
             self._paused = False
             self.listener.heard()

@@ -1,4 +1,4 @@
-"""Packed files, member by member: gzip and zstandard files may be several, one after the other, and any of them may be torn.
+"""Unpacks gzip and zstandard files member by member: a file may hold several, one after the other, and any may be torn.
 
 A recorder that is killed leaves a member without an end; where its next run appends to the same file, another member follows
 in the middle of it. What comes before such a tear is sound, and so is what comes after it.
@@ -14,15 +14,15 @@ from typing import BinaryIO, NamedTuple, Protocol
 READ = 1 << 16
 """Bytes of a packed file that are read at a time."""
 UNPACKED = 1 << 20
-"""Bytes that are unpacked at a time, at most: of zeros a thousandth is read."""
+"""Most bytes that are unpacked at a time: a run of zeros unpacks to a thousand times what is read."""
 _ZSTANDARD_READ = 1 << 10
-"""zstandard gives all that its input holds, at most 128 KiB for every 4 bytes."""
+"""Fed less at a time, since zstandard unpacks its whole input at once, at most 128 KiB for every 4 bytes."""
 _HEADER = 10
-"""Bytes by which the beginning of a member is known."""
+"""Bytes needed to recognise the beginning of a member."""
 _PADDING = 16
-"""So many zero bytes are no end of a member: a system that lost power wrote the length of a file and not its contents."""
+"""This many zero bytes are not part of a member: a system that lost power had written the length of a file, not its contents."""
 _TRAILER_ZEROS = 12
-"""What a member ends with, its length for instance, may be zero bytes: at most so many."""
+"""The last bytes of a member, such as its length, may be zero: at most this many."""
 _MOST_ZEROS = 1 << 20
 _GZIP_SYSTEMS = frozenset((*range(14), 255))
 
@@ -96,7 +96,7 @@ GZIP = Packing(b"\x1f\x8b\x08", _gzip_begins, _GzipMember, zlib.error)
 
 
 def zstandard_packing() -> Packing:
-    """Zstandard's; imported here, so that who reads none is spared it."""
+    """Zstandard's; the library is imported only when such a file is read."""
     import zstandard
 
     return Packing(b"\x28\xb5\x2f\xfd", lambda data, at: True, _ZstandardMember, zstandard.ZstdError)
@@ -125,7 +125,7 @@ def unpacked(file: BinaryIO, packing: Packing) -> Iterator[bytes | None]:
 
 
 class _Members:
-    """Unpacks bytes as they come; looks out for a member that begins before the one before it has ended."""
+    """Unpacks bytes as they come, and detects a member that begins before the previous one has ended."""
 
     def __init__(self, packing: Packing) -> None:
         self.packing = packing
@@ -204,7 +204,7 @@ class _Members:
         return -1
 
     def _is_member(self, data: bytes, at: int) -> bool:
-        """Whether bytes that begin like a member can be unpacked as one, up to the next that do: others as good as never can."""
+        """Whether bytes that begin like a member unpack as one, up to the next that begin so: other bytes almost never do."""
         following = self._following(data, at + 1)
         body = data[at:following if following > 0 else at + READ]
         try:

@@ -1,6 +1,6 @@
-"""Numbers that a venue prints into headers and rules: read by one guarded reader, so that no text can stop or blind a run.
+"""Reads numbers from a venue's headers and rules, so that no text, however odd, can stop a run or leave it waiting.
 
-What is no number, or none that the venue can mean, is None; whoever reads it then goes by what stands without it.
+What is not a number, or is out of range, is None; the caller then uses its default.
 """
 
 from __future__ import annotations

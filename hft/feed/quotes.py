@@ -1,8 +1,8 @@
 """Which currency a symbol is quoted in, by its name: the last resort, where neither settings nor exchangeInfo tell.
 
 A name runs base and quote together, and new quote assets end like old ones: BTCXUSD is quoted in XUSD, AVAXUSD in USD,
-ADAEUR in EUR and BTCAEUR in AEUR. So a name is split by lists, and where they leave a doubt there is no answer: amounts of
-different currencies must never be added.
+ADAEUR in EUR and BTCAEUR in AEUR. So a name is split by lists, and an ambiguous one gives no answer: amounts of different
+currencies must never be added.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 AS_OF = "2026-07-01"
-"""The lists are of this day."""
+"""Date of the lists."""
 
 WIDE = frozenset("USDT USDC FDUSD TUSD BUSD USD1 EURI USDP BIDR IDRT BTC ETH BNB".split())
 """Quote assets with many symbols: whatever stands before one is taken for the base."""

@@ -32,9 +32,9 @@ AT_ONCE = 4
 
 MINUTE_S = 60.0
 OTHERS_SHARE = 0.9
-"""Of the venue's weight per minute: what all clients at our address may have used, by the venue's count, for us to ask."""
+"""No request is sent while the venue counts more than this share of its weight per minute as used, by all at our address."""
 MOST_WEIGHT = 1_000_000
-"""A minute's weight that is printed above this is a mistake."""
+"""A weight per minute above this is taken for a mistake."""
 
 
 class RateLimited(VenueUnreachable):
@@ -91,10 +91,10 @@ class RestClient:
         self.venue = venue
         self._warn = warn or logging.getLogger("hft").warning
         self.used_weight = 0
-        """Of the current minute, of all clients at our address, as the venue's last answer had it."""
+        """Weight used in the current minute by all clients at our address, from the venue's last answer."""
         self.requests = 0
         self.pace = 1.0
-        """How many times as fast as the clock the venue says that its data runs (the embedded exchange can); 0: without bound."""
+        """Speed of the venue's data relative to the clock, as it states it (the embedded exchange does); 0: without bound."""
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._clock = clock
         self._sleep = sleep
@@ -190,7 +190,7 @@ class RestClient:
     # -- one request -----------------------------------------------------------------------------------------------
 
     def depth_wait_s(self, limit: int = 0) -> float:
-        """Seconds that a request for a snapshot waits for weight, as far as is known now: ours, or the venue's own count."""
+        """Seconds that a request for a snapshot has to wait for weight, by our count and the venue's, as known now."""
         return self._weight_wait_s(self.venue.dialect.depth_weight(limit or self.venue.dialect.depth_limit), self._clock())
 
     def _weight_wait_s(self, weight: int, now: float) -> float:
@@ -199,7 +199,7 @@ class RestClient:
         return max(self._weight.delay(now, weight), self._used_at + MINUTE_S - now if weight > room else 0.0)
 
     async def _may_ask(self, weight: int) -> None:
-        """Returns once all gates are open at one moment, the weight taken: while we wait for one, another may close."""
+        """Takes the weight and returns once nothing forbids a request: while we wait for one limit, another may be reached."""
         while (delay := max(self._not_before - (now := self._clock()), self._weight_wait_s(weight, now))) > 0:
             await self._sleep(delay)
         self._weight.take(now, weight)

@@ -1,4 +1,4 @@
-"""The rules of symbols as they change within a session (SEMANTICS 28): what an exchangeInfo says, and what is new in it."""
+"""Changes of symbols' rules within a session (SEMANTICS 28): what an exchangeInfo says, and what is new in it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TRADING = "TRADING"
 
 
 class Ruling(TypedDict):
-    """Keyword arguments of `hft.Engine.set_rules`, as decimal text, and whose they are: a `rules` line of a run log."""
+    """A symbol and the keyword arguments of `hft.Engine.set_rules` for it, as decimal text: a `rules` line of a run log."""
 
     symbol: str
     tick: str
@@ -42,12 +42,12 @@ def statuses(body: bytes) -> dict[str, str]:
 
 
 def is_trading(status: str) -> bool:
-    """Whether orders are taken. A source that has no status speaks of symbols that are traded."""
+    """Whether the venue takes orders. Where a source gives no status, the symbol counts as traded."""
     return status in ("", TRADING)
 
 
 def ruling(spec: Spec, *, trading: bool = True) -> Ruling:
-    """The rules that a specification stands for.
+    """The rules of a specification.
 
     >>> ruling(Spec("BTCUSDT", tick="0.10", step="0.001"))["tick"]
     '0.1'
@@ -82,7 +82,7 @@ class Changes:
     known : iterable of Spec
         As they are now.
     fixed : collection of str
-        Symbols whose tick and lot the settings say: what a venue says of those is not taken.
+        Symbols whose tick and lot come from the settings: the venue's are not used for those.
     """
 
     def __init__(self, known: Iterable[Spec], fixed: Collection[str] = ()) -> None:
@@ -91,8 +91,8 @@ class Changes:
         self._fixed = fixed
 
     def of(self, body: bytes) -> Iterator[Ruling]:
-        """The rules that are others than before; one of `hft.errors.NOT_JSON` for a body that is no exchangeInfo, or whose
-        numbers make no sense."""
+        """The rules that changed. Raises one of `hft.errors.NOT_JSON` for a body that is not an exchangeInfo, or whose numbers
+        make no sense."""
         listed, status = specs.listed(body), statuses(body)
         for name, spec in self._specs.items():
             if name not in listed:
@@ -108,7 +108,7 @@ class Changes:
                 yield found
 
     def _quantum(self, name: str, quantum: str) -> str:
-        """Book quantities stay as fine as they were: what was written in the old quantum is not forgotten."""
+        """The finer of the old quantum and the new, so that quantities kept in the old one stay exact."""
         return min(self._now[name]["quantum"], quantum, key=Decimal)
 
 

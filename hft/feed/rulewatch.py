@@ -1,4 +1,4 @@
-"""Reads the venue's rules again when there is reason to, and hands the engine what is new in them (SEMANTICS 28)."""
+"""Reads the venue's rules again when there is reason to, and gives the engine what changed (SEMANTICS 28)."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ from hft.feed.rest import RestClient
 from hft.feed.rules import Changes, Ruling, statuses
 
 LOOK_S = 0.5
+"""Between two checks whether there is a reason to read the rules again."""
 LEAST_S = 5.0
-"""Between two readings, at least; one that brought nothing new is followed by ever longer pauses."""
+"""Least pause between two requests; after one that brought nothing new the pauses get longer."""
 MOST_S = 300.0
+"""Longest of those pauses."""
 HELD_LOOK_S = 0.05
-"""How often it is tried again while the journal has no room."""
+"""Between two tries to apply a change while the journal has no room."""
 CLOSED_S = 30.0
-"""How often it is read again while a symbol is not traded."""
+"""Between two requests while a symbol is not traded."""
 REASONS = {
     "connected": "the connection was made again", "silent": "a connection is silent", "refused": "a subscription was refused",
     "snapshot_failed": "no book is to be had",
 }
-"""Events of the feed after which rules may be others."""
+"""Events of the feed after which the rules may have changed."""
 OFF = "prices or quantities are off the tick or quantum"
 
 
@@ -39,9 +41,10 @@ class RulesWatch:
     engine : Engine
     clock : RunClock
     fixed : collection of str
-        Symbols whose tick and lot are the settings': for those only whether they are traded is taken from the venue.
+        Symbols whose tick and lot come from the settings; only whether they are traded is taken from the venue.
     info : bytes
-        The exchangeInfo that the engine was built from; empty where the settings said it all, and nothing is ever asked.
+        The exchangeInfo that the engine was built from; empty where the settings gave all of it: then the
+        venue is never asked.
     on_info : callable, optional
         Gets each body that brought something new, before the engine does.
     """
@@ -57,7 +60,7 @@ class RulesWatch:
         on_info: Callable[[bytes], object] = lambda _: None,
     ) -> None:
         self.reads = 0
-        """Times that it was asked again."""
+        """How many times exchangeInfo was requested again."""
         self._rest = rest
         self._engine = engine
         self._clock = clock
@@ -82,7 +85,7 @@ class RulesWatch:
                 self._apply(new, status)
 
     def heard(self, kind: str, connection: str) -> None:
-        """Something became of the feed."""
+        """An event of the feed, which may be a reason to read the rules again."""
         first = kind == "connected" and connection not in self._seen
         if kind == "connected":
             self._seen.add(connection)
@@ -128,7 +131,7 @@ class RulesWatch:
         return self._advise(why)
 
     def _advise(self, why: str) -> None:
-        """Nothing is new, and numbers don't fit all the same."""
+        """Report numbers that don't fit although the venue's rules did not change."""
         if why != OFF:
             return
         said = "; ".join(f"{each.name} tick {each.tick:f}, quantum {each.quantum:f}" for each in self._engine.symbols)

@@ -22,15 +22,15 @@ REACH_S = 5.0
 """A fresh snapshot of a book in sync waits so long for the stream to reach it; then it is fetched again."""
 REACH_LOOK_S = 0.01
 TOLD_S = 5.0
-"""A request that waits longer than this for the venue's weight is told."""
+"""A request that waits longer than this for the venue's weight is reported."""
 AGAIN = 3
-"""So many snapshots that the engine could not use, one after the other, are more than a stream that runs ahead."""
+"""After this many unusable snapshots in a row the cause is not just a stream that is ahead of them."""
 ADVICE = {
     "bad_number": "a price or quantity is off the tick or quantum in use; exchangeInfo is read again",
     "crossed_book": "the venue's book crosses itself: an auction, or a damaged answer; check the symbol's status at the venue",
     "snapshot_too_old": "the venue's REST side lags its stream; if it stays so, set [feed] rest_url to another of its addresses",
 }
-"""What to do about it, or what is done, by the reason."""
+"""What to do about each reason, or what is being done."""
 USED = frozenset({"ok", "book_mismatch", "buffered"})
 
 
@@ -165,7 +165,7 @@ class Snapshots:
         self._judge(symbol, kind, book.last_update_id, name_of(code))
 
     def _judge(self, symbol: str, kind: str, last_update_id: int, code: str) -> None:
-        """Tells what became of a snapshot; as a warning, with the way out, where asking again alone won't help."""
+        """Reports the result of a snapshot; as a warning with advice where fetching another alone won't help."""
         self._refused[symbol] = 0 if code in USED else self._refused[symbol] + 1
         text = f"id {str(last_update_id)[:20]}: {code}"
         if code == "bad_number" or self._refused[symbol] >= AGAIN:

@@ -1,4 +1,4 @@
-"""A recording whose clock was set while it ran: its stamps step, the venue's do not, and time has to go on (SEMANTICS 33).
+"""Corrects a recording whose clock was set while it ran: its stamps step, the venue's do not (SEMANTICS 33).
 
 A line is looked at more closely only where its stamp lies more than a second from the one before it. Such lines are held until
 it is known what they are:
@@ -22,7 +22,7 @@ from typing import NamedTuple
 from hft.feed.recording import Kind, Record
 
 STEP_NS = 1_000_000_000
-"""What is within a second is no step."""
+"""Differences of up to a second are not a step."""
 AGREE = 5
 """Lines that must agree."""
 _BEFORE = 32        # lines that tell how things stood before a step
@@ -78,7 +78,7 @@ class Steps:
         self._telling: list[_Held] = []                         # of those held the first, and the newest five, that tell
 
     def passes(self, record: Record) -> bool:
-        """The common case, for the price of a comparison: whether a record stands as it is, and nothing is held before it."""
+        """The common case, kept cheap: whether a record's stamp stands as it is, and no earlier record is held."""
         if self._held or self._offset or abs(record.ns - self._last) > STEP_NS or record.kind is not Kind.FRAME:
             return False
         self._last = self._given = record.ns
@@ -86,7 +86,7 @@ class Steps:
         return True
 
     def take(self, record: Record) -> Iterator[Record]:
-        """What can be passed on now."""
+        """Take the next record; yields those that can be passed on now."""
         if not self._held and (_is_rest(record) or not self._last or abs(record.ns - self._last) <= STEP_NS):
             yield self._stands(record)
             return
@@ -94,7 +94,7 @@ class Steps:
             self._begin()
         line = _Held(record, self._where(), venue_ns(record.data) if record.kind is Kind.FRAME else 0)
         self._held.append(line)
-        if _is_rest(record):            # some recorders write these out of turn: they tell nothing of the clock
+        if _is_rest(record):            # some recorders write these out of order: they say nothing about the clock
             return
         if line.x or not self._x:
             self._telling.append(line)
@@ -110,7 +110,7 @@ class Steps:
     # -- what it is
 
     def _begin(self) -> None:
-        """How things stand before what may be a step."""
+        """Note the offset to the venue's stamps before what may be a step."""
         stamped = [(record.ns - x, x) for record in self._before if (x := venue_ns(record.data))]
         self._level = min((level for level, _ in stamped), default=0)
         self._x = stamped[-1][1] if stamped else 0
@@ -126,7 +126,7 @@ class Steps:
 
             yield from self._release(off)
         elif forward and not self._x:
-            yield from self._release(_never)    # nothing tells it from a time in which nothing was received
+            yield from self._release(_never)    # it can't be told from a time in which nothing was received
         elif (step := self._agreed(forward)) is not None:
             yield from self._carry(step)
         elif len(self._held) == _MOST_HELD:
@@ -212,7 +212,7 @@ def _never(line: _Held) -> bool:
 
 
 def _goes_on(first: _Held, last: _Held) -> bool:
-    """Forward, the venue has moved on by a second and the stamps with it: what had waited somewhere comes all at once."""
+    """For a step ahead: the venue's stamps moved on by a second, and ours with them. Delayed lines would come all at once."""
     venue = last.x - first.x
     return venue >= STEP_NS and 4 * (last.record.ns - first.record.ns) >= 3 * venue
 

@@ -22,7 +22,7 @@ class Printed(msgspec.Struct):
     qty: int = 0
 
     def add(self, other: Printed) -> None:
-        """See what another one saw."""
+        """Take in what another one saw."""
         self.price, self.qty = max(self.price, other.price), max(self.qty, other.qty)
 
 

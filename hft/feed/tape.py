@@ -27,7 +27,7 @@ BATCH_RECORDS = 20_000
 BATCH_BYTES = 8 << 20
 
 MARKET = frozenset({"connect", "disconnect", "resync", "timer", "rules"})
-"""Lines of a run log that say what became of the market's streams, and of its rules."""
+"""Lines of a run log about the market's streams and rules."""
 COMMANDS = frozenset({"kill", "journal_full", "stop"})
 """Those that are the doings of whoever ran it. What is neither is no input at all: a state, what became of a connection."""
 

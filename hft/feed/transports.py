@@ -130,7 +130,7 @@ class _PicowsLink:
 
     async def close(self) -> None:
         self._listener.stop()
-        if self._paused:                                # the venue's goodbye would not be read
+        if self._paused:                                # the venue's close frame would not be read
             self._transport.disconnect(False)
         else:
             self._transport.send_close(picows.WSCloseCode.OK)
@@ -185,7 +185,7 @@ async def _connect_picows(url: str, listener: Listener, timeout_s: float) -> Lin
 
 async def _gone(opening: asyncio.Future[tuple[picows.WSTransport, picows.WSListener]]) -> None:
     """Returns once the connection of an opening that was given up is closed."""
-    opening.add_done_callback(lambda over: over.exception())    # nobody else hears of it
+    opening.add_done_callback(lambda over: over.exception())    # marks it as retrieved
     await asyncio.wait([opening])
     if opening.exception() is None:
         transport, _ = opening.result()
@@ -208,7 +208,7 @@ async def _tcp(url: str) -> socket.socket:
             await loop.sock_connect(sock, address)
             return sock
         except BaseException as error:
-            loop.call_soon(sock.close)      # after the loop has let go of it
+            loop.call_soon(sock.close)      # after the loop no longer watches it
             if not isinstance(error, OSError):
                 raise
             refused = error
@@ -240,7 +240,7 @@ class _WebsocketsLink:
         self._spawn(self._ping())
 
     def pause(self) -> None:
-        self._reading.clear()       # the library reads a few messages more, and then no further
+        self._reading.clear()       # the library reads a few more messages, then stops
 
     def resume(self) -> None:
         self._reading.set()
@@ -252,7 +252,7 @@ class _WebsocketsLink:
 
     async def close(self) -> None:
         self._listener.stop()
-        if not self._reading.is_set():                  # the venue's goodbye would not be read
+        if not self._reading.is_set():                  # the venue's close frame would not be read
             self._connection.transport.abort()
             self._reading.set()
         try:

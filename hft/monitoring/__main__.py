@@ -1,4 +1,4 @@
-"""`python -m hft.monitoring`: the monitor as `hft live` starts it; its parent's end is its own."""
+"""`python -m hft.monitoring`: the monitor as `hft live` starts it; it ends with its parent."""
 
 import sys
 

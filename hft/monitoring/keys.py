@@ -1,4 +1,4 @@
-"""Keys that are pressed on a terminal, one by one and without a line's end."""
+"""Reads single key presses from a terminal, without waiting for Enter."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ ESCAPES = {"[A": "up", "[B": "down", "[C": "right", "[D": "left", "[5~": "page u
            "OC": "right", "OD": "left"}
 
 Keys = Callable[[float], list[str]]
-"""Waits for so many seconds, or until a key is pressed, and gives those that were."""
+"""Waits for that many seconds, or until a key is pressed, and returns the keys."""
 
 
 @contextlib.contextmanager
 def keys() -> Iterator[Keys]:
-    """What reads the keys of standard input; where that is no terminal of ours, it only waits. Ctrl-C stays a signal."""
+    """A reader of the keys of standard input; not on a terminal in the foreground it only waits. Ctrl-C stays a signal."""
     try:
         fd = sys.stdin.fileno()
         before = termios.tcgetattr(fd)
@@ -62,7 +62,7 @@ def split(text: str) -> Iterator[str]:
         if text.startswith("\x1b"):
             name = next((sequence for sequence in ESCAPES if text.startswith(sequence, 1)), None)
             if name is None:
-                return      # one that we have no use for; what follows belongs to it
+                return      # an unknown sequence; what follows belongs to it
             yield ESCAPES[name]
             text = text[1 + len(name) :]
         else:

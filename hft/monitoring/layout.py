@@ -1,6 +1,6 @@
-"""Fits sections into a terminal: what there is room for, by importance, and which ones are on another page.
+"""Fits sections into a terminal by importance; those without room go to another page.
 
-A section is drawn into lines. It says how few it can do with and how many it would use; it is told how many it has. Nothing is
+A section is drawn as lines. It gives the fewest it needs and the most it can use, and is drawn with what it gets. Nothing is
 cut off without a sign: what is not on a page is named at its foot.
 """
 
@@ -23,19 +23,19 @@ class Section(NamedTuple):
 
     name: str
     least: int
-    """Lines that it needs to be worth anything."""
+    """Fewest lines that are of any use."""
     most: int
     """Lines that it can use."""
     draw: Callable[[int], Lines]
     """At most so many lines; when that is fewer than it could use, the last says what is missing."""
     optional: bool = False
-    """Left out where the first page has no room: what it shows is to be had otherwise."""
+    """Left out where the page has no room: what it shows can be seen elsewhere."""
     scrolls: bool = False
-    """What there is no room for is reached by keys."""
+    """Keys scroll to what there is no room for."""
 
 
 class Page(NamedTuple):
-    """Sections from the top down, and what others hold."""
+    """Sections with their lines from the top down, and the names of those on other pages."""
 
     sections: list[tuple[Section, int]]
     elsewhere: list[str]

@@ -115,7 +115,10 @@ def _machinery(state: PageState) -> Iterator[Metric]:
         ("writer_lag_records", "Journal records that are not in the database yet", state.journal_used),
         ("writer_lag_seconds", "Age of the oldest of them", state.writer_lag_ns / 1e9),
         ("risk_alert", "1: orders were refused by a limit within the last minute", state.risk_alert),
-        ("longest_pause_seconds", "Of the engine's loop: how late its timer came, at worst", state.counters["longest_pause_ns"] / 1e9),
+        (
+            "longest_pause_seconds", "Of the engine's loop: how late its timer came, at worst",
+            state.counters["longest_pause_ns"] / 1e9,
+        ),
         ("connections", "Live connections", state.connections),
         ("resident_memory_bytes", "Of the engine's process", state.rss_bytes),
     ):

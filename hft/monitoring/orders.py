@@ -1,4 +1,4 @@
-"""Orders as they stand, put together from the changes and fills that a state page shows."""
+"""The newest orders, assembled from the order changes and fills on a state page."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class OrderRow(NamedTuple):
     market: bool
     qty: Decimal | None
     filled: Decimal
-    """What was seen to be filled."""
+    """The sum of the fills that were seen."""
     paid: Decimal
     """Quantity times price of the same."""
     maker: bool
@@ -42,8 +42,8 @@ _NONE = OrderRow(0, 0, "", "", None, False, None, Decimal(0), Decimal(0), False,
 class Orders:
     """The newest orders, at most `keep`; `add` takes what a page shows, again and again.
 
-    A page holds the newest 32 changes and fills. Looked at often enough, nothing is missed; an order whose beginning went by
-    is shown by what is known of it.
+    A page holds the newest 32 changes and fills. Read often enough, nothing is missed; an order whose beginning was missed is
+    shown as far as it is known.
     """
 
     def __init__(self, keep: int = 500) -> None:

@@ -22,7 +22,7 @@ SILENT_AFTER_NS = 1_000_000_000
 """The engine beats every 10 ms; a hundred beats missed, and it is taken for dead or stuck."""
 
 SETUP_S = 2.0
-"""How long a page may be in the hands of an engine that starts: it takes microseconds, on a busy machine longer."""
+"""How long to wait for an engine to set up a page: it takes microseconds, on a busy machine longer."""
 
 SYNC_STATES = ("connecting", "buffering", "bridging", "synced")
 """By number, as `hft/_core/sync.pxd` has them."""
@@ -62,7 +62,7 @@ class SymbolState(msgspec.Struct, frozen=True):
     """One of `SYNC_STATES`."""
     connected: bool
     trust: str
-    """``synced``: in sync, both sides quoted; ``suspect``: was so, is not now; ``syncing``: never was."""
+    """``synced``: in sync, both sides quoted, no recent crossing; ``suspect``: was so, is not now; ``syncing``: never was."""
     update_age_ns: int | None
     """Since the newest market data; None before the first."""
     bids: list[Level]

@@ -46,7 +46,7 @@ def application(reader: PageReader, host: str = "127.0.0.1") -> web.Application:
 
 
 def names_of(host: str) -> frozenset[str]:
-    """What a client that means a monitor on `host` may call it, besides an address.
+    """Names by which a client may address a monitor on `host`, besides an IP address.
 
     >>> sorted(names_of("127.0.0.1"))
     ['127.0.0.1', 'localhost']
@@ -151,7 +151,7 @@ async def _serve(reader: PageReader, host: str, port: int | None, parent: Parent
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
-    """Whether what aiohttp logs is a failure here: a client that sends no proper request has got its 400."""
+    """Whether what aiohttp logs is our failure: a client that sends a malformed request has already got its 400."""
     return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError | OSError))
 
 

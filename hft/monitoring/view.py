@@ -31,7 +31,7 @@ _UNSCALED = {"mid": ".2f", "microprice": ".3f", "signed_volume": "+.3f", "ofi": 
 
 
 class View:
-    """What of the state is looked at: which symbol, which page, from which order on. Keys change it."""
+    """What is shown of the state: symbol, page and first order. Keys change it."""
 
     def __init__(self) -> None:
         self.symbol = 0
@@ -271,7 +271,7 @@ def _counts(state: PageState) -> list[str]:
 
 
 def _reasons(state: PageState) -> list[Text]:
-    """What was not taken, by reason, the most frequent first."""
+    """Rejects and faults by reason, the most frequent first."""
     found = sorted((state.rejects | state.faults).items(), key=lambda item: -item[1])
     return [Text(f"{name} {n:,}", style="yellow") for name, n in found if n]
 

@@ -23,7 +23,7 @@ EVERY_S = 1.0
 
 
 def watch(page_path: str | os.PathLike[str], *, once: bool = False, every_s: float = EVERY_S) -> int:
-    """Draws the page until q or Ctrl-C (or one time); the exit code. Also draws what a dead engine left.
+    """Draws the page until q or Ctrl-C (or one time); the exit code. Also draws the page of an engine that has ended.
 
     Where stdout is no terminal, it is a line every `every_s` seconds instead, until Ctrl-C or nobody reads it.
     """

@@ -21,7 +21,7 @@ _FLOCK = "@hhqqi4x"
 class DatabaseLock:
     """Says that an engine writes this database, for as long as it is held and the process lives.
 
-    The lock is on the database itself, beside that on the state page: who deletes the page does not let a second engine in.
+    The lock is on the database itself, besides the one on the state page: deleting the page does not let a second engine in.
 
     Raises `UsageError` where another engine has it.
     """
@@ -39,7 +39,7 @@ class DatabaseLock:
             ) from None
 
     def close(self) -> None:
-        """Let others have it. After the database was closed: to close any descriptor of a file drops SQLite's own locks on it."""
+        """Release the lock, after the database was closed: closing any descriptor of a file drops SQLite's own locks on it."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
@@ -84,7 +84,7 @@ else:
 class FilesInPlace:
     """Files that a process has open, and that must be found at their paths for as long as it runs.
 
-    What is deleted or replaced under a process that has it open is written on, and lost without an error.
+    A process can go on writing to a file that was deleted or replaced: what it writes is lost without an error.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def _identity(path: str | os.PathLike[str]) -> tuple[int, int] | None:
 
 
 def rescue_path(database: str | os.PathLike[str], run_id: str) -> Path:
-    """Where a run's records go when their database was deleted under it: beside it, by a name that nothing else has.
+    """Where a run's records are copied when its database was deleted meanwhile: beside it, under a name of its own.
 
     >>> rescue_path("data/strategy.db", "20260921T141320Z-7").name
     'strategy.rescued-20260921T141320Z-7.db'

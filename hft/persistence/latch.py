@@ -1,4 +1,4 @@
-"""The kill switch as the database has it: on or off, whatever becomes of the state page.
+"""The kill switch as kept in the database, where it outlives the state page.
 
 A running engine writes each change as a record of its run. While none runs, `hft kill` adds a row to the newest run itself; its
 `seq` is negative, since it is no record of that run's.
@@ -24,7 +24,7 @@ FROM runs ORDER BY run DESC LIMIT 1
 
 
 def is_on(db: apsw.Connection) -> bool:
-    """How the switch was turned last; off where it never was."""
+    """The newest state of the switch; off where it was never turned."""
     return bool(db.execute(_NEWEST).get)
 
 

@@ -93,7 +93,8 @@ def test_fields_that_spot_may_add_do_not_make_it_futures(tmp_path: Path) -> None
 
 def test_a_file_of_two_venues_is_refused(tmp_path: Path) -> None:
     """Spot and USD-M have symbols of one name: they are never one book."""
-    spot, usdm = data.find("cases/03_spot_prints_eight_decimals/solusdt.txt.gz"), data.find("cases/01_ps_is_not_coinm/usdm_2026.txt.gz")
+    spot = data.find("cases/03_spot_prints_eight_decimals/solusdt.txt.gz")
+    usdm = data.find("cases/01_ps_is_not_coinm/usdm_2026.txt.gz")
     for name in (b"BTCUSDT", b"SOLUSDT"):
         mixed = edited(spot, tmp_path / "mixed", (b"SOLUSDT", name))
         lines = (mixed.read_bytes() + gzip.decompress(usdm.read_bytes())).splitlines(keepends=True)
@@ -231,7 +232,10 @@ def test_what_is_wrong_with_other_symbols_is_none_of_ours(tmp_path: Path) -> Non
 
 def test_a_capture_of_many_symbols_gives_those_asked_for(tmp_path: Path) -> None:
     case = data.find("cases/01_ps_is_not_coinm/usdm_2026.txt.gz")
-    ticker = b'1680652700423000 {"e":"bookTicker","u":1,"s":"A%dUSDT","b":"1.1","B":"1","a":"1.2","A":"1","T":1680652700430,"E":1}\n'
+    ticker = (
+        b'1680652700423000 {"e":"bookTicker","u":1,"s":"A%dUSDT","b":"1.1","B":"1","a":"1.2","A":"1",'
+        b'"T":1680652700430,"E":1}\n'
+    )
     path = tmp_path / "many"
     lines = [ticker % n for n in range(300)] + gzip.decompress(case.read_bytes()).splitlines(keepends=True)
     path.write_bytes(b"".join(line for line in lines if b"lastUpdateId" not in line))     # a book does not say whose it is

@@ -105,7 +105,8 @@ def test_tick_and_step_of_an_unknown_symbol_are_the_decimals_in_use(tmp_path):
     text = gzip.decompress((tmp_path / "session.gz").read_bytes()).replace(b"BTCUSDT", b"NEWUSDT").replace(b"btcusdt", b"newusdt")
     (tmp_path / "new.gz").write_bytes(text)
     symbol = Contents(tmp_path / "new.gz").symbols["NEWUSDT"]
-    assert (symbol.tick, symbol.step, symbol.base, symbol.quote) == ("0.1", "0.001", "NEW", "USDT")     # printed with two: a zero at the end is not one
+    # Printed with two decimals: a zero at the end does not count.
+    assert (symbol.tick, symbol.step, symbol.base, symbol.quote) == ("0.1", "0.001", "NEW", "USDT")
 
 
 @pytest.mark.parametrize("harm", ["cut", "garbage", "empty"])

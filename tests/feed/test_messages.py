@@ -239,7 +239,9 @@ UPDATE = (b'{"e":"depthUpdate","E":1723161256313,"T":1723161256313,"s":"BTCUSDT"
 BARE = b'{"lastUpdateId":110,"bids":[["61800.20","1.5"]],"asks":[["61800.30","2"]]}'
 
 
-@pytest.mark.parametrize(("stream", "levels"), [("btcusdt@depth5", 5), ("btcusdt@depth10@500ms", 10), ("btcusdt@depth20@100ms", 20)])
+@pytest.mark.parametrize(
+    ("stream", "levels"), [("btcusdt@depth5", 5), ("btcusdt@depth10@500ms", 10), ("btcusdt@depth20@100ms", 20)]
+)
 @pytest.mark.parametrize("body", [UPDATE, BARE])
 def test_a_stream_of_whole_books_is_known_by_its_name(stream: str, levels: int, body: bytes) -> None:
     decoder = Decoder([Spec("BTCUSDT", tick="0.10", step="0.001")])
