@@ -17,7 +17,7 @@ _OUT_OF_SEQUENCE = ("sequence_gap", "crossed_book", "buffer_full", "snapshot_too
 _REFUSED = (
     "kill_switch", "not_synced", "stale_data", "no_short", "journal_full", "stopping", "below_min", "bad_price", "bad_qty",
     "no_order_slot", "reduce_only", "no_price", "order_channel_full", "post_only_would_cross", "unknown_order", "fok_unfilled",
-    "venue_reduce_only", "no_liquidity", "resting_full",
+    "venue_reduce_only", "no_liquidity", "resting_full", "not_trading", "venue_rules",
 )
 _SAID = (
     dict.fromkeys(_SKIPPED, ("warning", "messages were skipped"))

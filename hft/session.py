@@ -291,12 +291,15 @@ class Session:
         """What this engine writes is lost, and nobody can see or reach it: trading halts, and `/health` says so for a while."""
         self.page.flag("files_gone")
         self.engine.kill(True, self.clock.now())
+        self.engine.stop(self.clock.now())      # for good: a release of the kill switch brings no order back
         log.error("a file of the run was deleted or replaced; trading halted", files=",".join(missing))
-        await asyncio.sleep(NOTICE_S)
-        raise TradingHalted(
+        halted = TradingHalted(
             "deleted or replaced while the engine ran, which halted", where=missing[0],
-            do="leave the files of a run where they are; `hft kill --release` lets the next one trade",
+            do="leave the files of a run where they are; `hft kill --release` turns off a kill switch that is left on",
         )
+        self.failure = self.failure or halted   # though the run may end before the notice is over
+        await asyncio.sleep(NOTICE_S)
+        raise halted
 
     def _heard_trades(self) -> bool:
         """Whether trades arrived, or a warning was logged: a venue accepts a subscription to a stream that it never sends."""

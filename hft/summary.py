@@ -24,7 +24,7 @@ REJECTED_MESSAGES = frozenset(
 )
 
 
-LOST = (REJECTED_MESSAGES - {"decode_fallback"}) | {"level_dropped"}
+LOST = (REJECTED_MESSAGES - {"decode_fallback"}) | {"level_dropped", "crossed_levels"}
 """Reasons for which something that was received is not in the book or the figures."""
 
 

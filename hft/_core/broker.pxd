@@ -15,7 +15,8 @@ from libc.stdint cimport INT64_MAX, int32_t, int64_t
 from hft._core.book cimport Book, OrderBook, book_qty
 from hft._core.broker_state cimport (
     Broker, BrokerParams, BrokerSymbol, broker_add, broker_command, broker_drop, broker_fill, broker_fits,
-    broker_front, broker_init, broker_report, broker_reports, broker_resting, broker_room, broker_size, broker_sweep, broker_symbol,
+    broker_front, broker_init, broker_report, broker_reports, broker_resting, broker_room, broker_size, broker_sweep,
+    broker_symbol,
 )
 from hft._core.latency cimport latency_due, latency_timer, latency_told
 from hft._core.matching cimport broker_on_book, broker_on_desync, broker_on_resync, broker_on_trade

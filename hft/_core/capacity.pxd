@@ -6,8 +6,9 @@
 #     records    sent · a RECORD_FILL a fill · accepted told · RECORD_POSITION and RECORD_ORDER a fill told · the end told ·
 #                a cancel sent · that cancel refused
 #
-# Nothing else is written but the kill switch and a change of a symbol's rules. So what is under way says at any moment how much may
-# still come of it without another message, and the journal always has room for that much: what is journalled is told, and what is told is journalled.
+# Nothing else is written but the kill switch and a change of a symbol's rules. So what is under way says at any moment how
+# much may still come of it without another message, and the journal always has room for that much: what is journalled is
+# told, and what is told is journalled.
 
 from libc.stdint cimport int32_t, int64_t
 

@@ -1,5 +1,5 @@
-# The digest of the most of a symbol's state, SEMANTICS 34 says of what: two runs that differ in that differ here. It walks
-# every level of the book, so it is read between inputs and at snapshot intervals, never on the path.
+# A digest of most of a symbol's state (docs/semantics.md, rule 34, lists what is in it): two runs that differ there differ
+# here. It walks every level of the book, so it is read between inputs and at snapshot intervals, never on the path.
 
 from libc.stdint cimport int32_t, uint64_t
 

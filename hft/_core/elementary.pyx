@@ -11,7 +11,7 @@ def evaluate(str function not None, double x, double y=0.0) -> float:
         turns, 0 to 1.
 
     >>> evaluate("exp", 1.0), evaluate("pow", 2.0, 0.5), evaluate("cos_turn", 0.5)
-    (2.718281828459045, 1.4142135623730951, -1.0)
+    (2.7182818284590455, 1.414213562373095, -1.0)
     """
     if function == "exp":
         return exp(x)

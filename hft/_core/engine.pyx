@@ -34,7 +34,7 @@ from collections import deque
 from hft._core import names
 from hft._core import status as status_table
 from hft._core.checks import choice, whole
-from hft._core.params import DEFAULTS, checked
+from hft._core.params import checked
 from hft._core.journal import Journal as _Journal
 from hft._core.page import StatePage as _StatePage
 
@@ -133,7 +133,8 @@ cdef class Engine(FrameSink):
         cdef JournalState* journal = (<Journal?>self.journal).c
         if has_writer and journal.capacity < capacity.journal_least:
             raise ValueError(f"journal: {journal.capacity} records can't hold what one input may cause with "
-                             f"{self.symbols.count} symbol(s); at least {capacity.journal_least} are needed (persist_channel_size)")
+                             f"{self.symbols.count} symbol(s); at least {capacity.journal_least} are needed "
+                             "(persist_channel_size)")
         self.c.new_orders = capacity.new_orders
         self.c.out.journal = journal
         self.c.out.overwrites = not has_writer

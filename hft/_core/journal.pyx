@@ -239,8 +239,8 @@ def checksum(const unsigned char[:] data not None) -> int:
     >>> hex(checksum(b"123456789"))
     '0xe3069283'
     """
-    cdef bytes whole = bytes(data)
-    return crc32c(<const char*>whole, len(whole))
+    cdef bytes content = bytes(data)
+    return crc32c(<const char*>content, len(content))
 
 
 def _checksum_soft(bytes data):

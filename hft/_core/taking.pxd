@@ -63,8 +63,11 @@ cdef inline void used_add(Used* u, int side, int64_t price, int64_t qty) noexcep
 
 
 cdef inline void used_on_book(Used* u, const Book* book) noexcept nogil:
-    """Rule 9, after any change of the view and after a resync. What was used is at most what was shown, so that a rise or the same
-    quantity restated leaves it, and a fall bounds it by what is left."""
+    """Rule 9, after any change of the view and after a resync.
+
+    What was used is at most what was shown, so that a rise or the same quantity restated leaves it, and a fall bounds it by
+    what is left.
+    """
     cdef UsedLevel* e
     cdef int64_t shown
     cdef int32_t i = 0

@@ -234,7 +234,7 @@ cdef class Spec:
 
         >>> spec = Spec("BTCUSDT", tick="0.10", step="0.001").ruled(tick="0.25", step="0.01")
         >>> str(spec.tick), str(spec.price_unit), str(spec.step), str(spec.quantum)
-        ('0.25', '0.05', '0.01', '0.001')
+        ('0.25', '0.05', '0.010', '0.001')
         """
         new = Spec(self.name, tick=tick, step=step, dialect=self.dialect, quantum=quantum, quote=self.quote, min_qty=min_qty,
                    max_qty=max_qty, min_notional=min_notional, contract=self.contract, fee_asset=self.fee_asset)
@@ -249,7 +249,8 @@ cdef class Spec:
 
     def __reduce__(self):
         return _rebuild, (dict(
-            name=self.name, tick=str(self.tick), price_unit=str(self.price_unit), step=str(self.step), dialect=self.dialect, quantum=str(self.quantum),
+            name=self.name, tick=str(self.tick), price_unit=str(self.price_unit), step=str(self.step),
+            dialect=self.dialect, quantum=str(self.quantum),
             quote=self.quote, min_qty=str(self.min_qty), max_qty=str(self.max_qty), contract=self.contract,
             min_notional=str(self.min_notional), maker_fee=str(self.maker_fee), taker_fee=str(self.taker_fee),
             fee_asset=self.fee_asset),)

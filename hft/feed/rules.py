@@ -89,10 +89,13 @@ class Changes:
         self._specs = {spec.name: spec for spec in known}
         self._now = {name: ruling(spec) for name, spec in self._specs.items()}
         self._fixed = fixed
+        self.wrong: ValueError | None = None
 
-    def of(self, body: bytes) -> Iterator[Ruling]:
-        """The rules that changed. Raises one of `hft.errors.NOT_JSON` for a body that is not an exchangeInfo, or whose numbers
-        make no sense."""
+    def of(self, body: bytes) -> list[Ruling]:
+        """The rules that changed; of a symbol whose new rules make no sense (`wrong` says why) the old ones stand, with its new
+        status. Raises one of `hft.errors.NOT_JSON` for a body that is not an exchangeInfo."""
+        self.wrong = None
+        changed = []
         listed, status = specs.listed(body), statuses(body)
         for name, spec in self._specs.items():
             if name not in listed:
@@ -101,11 +104,15 @@ class Changes:
             found = self._now[name].copy()
             found["trading"] = trading
             if name not in self._fixed:
-                found = ruling(ruled(spec, listed[name]), trading=trading)
-                found["quantum"] = self._quantum(name, found["quantum"])
+                try:
+                    new = ruling(ruled(spec, listed[name]), trading=trading)
+                    found = {**new, "quantum": self._quantum(name, new["quantum"])}
+                except ValueError as error:
+                    self.wrong = error
             if found != self._now[name]:
                 self._now[name] = found
-                yield found
+                changed.append(found)
+        return changed
 
     def _quantum(self, name: str, quantum: str) -> str:
         """The finer of the old quantum and the new, so that quantities kept in the old one stay exact."""
@@ -125,7 +132,9 @@ def applied(records: Iterable[Record], changes: Changes) -> Iterator[Record]:
             yield record
             continue
         try:
-            found = list(changes.of(record.data))
+            found = changes.of(record.data)
+            if changes.wrong is not None:
+                raise changes.wrong
         except NOT_JSON as error:
             raise DamagedData(f"the exchangeInfo received at {record.ns} can't be read: {error}"[:300],
                               do="set [feed.symbols.<symbol>] tick and step") from None

@@ -12,7 +12,7 @@ from hft._core.runclock import RunClock
 from hft.errors import NOT_JSON, HftError
 from hft.feed.pacing import Backoff
 from hft.feed.rest import RestClient
-from hft.feed.rules import Changes, Ruling, statuses
+from hft.feed.rules import Changes, Ruling, ruling, statuses
 
 LOOK_S = 0.5
 """Between two checks whether there is a reason to read the rules again."""
@@ -142,7 +142,10 @@ class RulesWatch:
 
     def _new(self, body: bytes) -> list[tuple[Ruling, str]]:
         """What is new in it, and the status that the venue gives with it."""
-        found = list(self._changes.of(body))
+        found = self._changes.of(body)
+        if self._changes.wrong is not None:
+            text = f"exchangeInfo has rules that make no sense: {self._changes.wrong}"[:250]
+            self._tell("rules_failed", f"{text}; the old ones stand")
         status = statuses(body) if found else {}
         return [(each, status.get(each["symbol"], "")) for each in found]
 
@@ -171,7 +174,10 @@ class RulesWatch:
         except ValueError as error:
             text = f"the rules of {name} changed to what can't be taken over: {error}"[:300]
             self._tell("rules_failed", f"{text}; stop the run, and start it again for the new rules", symbols=[name])
-            return
+            if was_trading == new["trading"]:
+                return
+            rules = {key: value for key, value in ruling(old, trading=new["trading"]).items() if key != "symbol"}
+            self._engine.set_rules(name, self._clock.now(), **rules)        # its status at least
         now = self._engine.symbols[name]
         parts = [f"{what} {before:f} -> {after:f}" for what, before, after in _pairs(old, now) if before != after]
         if parts:

@@ -1,7 +1,7 @@
 """What the numbers and fields of recorded frames tell, in compiled code: a session's every frame is looked at before it is run.
 
-Only streams that are traded on count for the scales (SEMANTICS 28): depth, bookTicker, trades. A mark price or a kline prints decimals
-that no order can have.
+Only streams that are traded on count for the scales (SEMANTICS 28): depth, bookTicker, trades. A mark price or a kline prints
+decimals that no order can have.
 """
 
 from libc.stdint cimport int64_t
@@ -177,7 +177,7 @@ cdef class Scan:
         return self._last
 
     def frame(self, bytes data not None) -> bool:
-        """Look at one frame. False: of another shape, nothing was noted. Raises UnicodeDecodeError for a name that is not text."""
+        """Scan one frame. False: of another shape, nothing was noted. Raises UnicodeDecodeError for a name that is not text."""
         cdef const char* p = PyBytes_AS_STRING(data)
         cdef const char* end = p + PyBytes_GET_SIZE(data)
         cdef const char* key

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hft._core.page import StatePage
 from hft._core.pagefile import is_owned
-from hft.errors import Unanswered
+from hft.errors import Unanswered, UsageError
 from hft.monitoring.page import open_page, view
 from hft.persistence import latch
 from hft.persistence.files import is_locked
@@ -43,7 +43,13 @@ def _answer(page: StatePage, path: PathLike, database: PathLike | None, word: st
         state = view(page.read(), time.monotonic_ns())
         if state.kill.requested is None:
             return f"kill switch {word}; the engine (pid {state.pid}) has it {'on' if state.kill.on else 'off'}"
-        if not is_owned(path):
+        try:
+            owned = is_owned(path)
+        except FileNotFoundError:       # deleted meanwhile
+            if database is None:
+                raise UsageError("the state page was deleted", where=os.fspath(path), do="name the database") from None
+            return _without_page(path, database, word, now_ns)
+        if not owned:
             if database is not None:
                 _refuse_if_running(path, database)
                 latch.turn(database, word == "tripped", now_ns)

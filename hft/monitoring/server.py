@@ -121,7 +121,7 @@ async def _listen(runner: web.AppRunner, host: str, port: int | None) -> None:
             await web.TCPSite(runner, host, 0).start()
             return
         raise cannot_listen(
-            error, host, port or MONITOR_PORT, port_option="[monitoring] port", host_option="[monitoring] host"
+            error, host, MONITOR_PORT if port is None else port, port_option="[monitoring] port", host_option="[monitoring] host"
         ) from None
 
 

@@ -149,7 +149,7 @@ def _head(state: PageState, width: int) -> Lines:
     if state.torn:
         trouble.insert(0, "stopped in the middle of a write, figures may not belong together")
     told = [Text(each, style="red") for each in trouble]
-    return [*lines, *shortened(told, max(3, 0), "reasons, see /health")]
+    return [*lines, *shortened(told, 3, "reasons, see /health")]
 
 
 def _symbols(symbols: Sequence[SymbolState], chosen: int) -> Lines:

@@ -48,7 +48,10 @@ class DatabaseLock:
 def is_locked(path: str | os.PathLike[str]) -> bool:
     """Whether an engine writes the database at `path`; False where there is none."""
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except PermissionError as error:
+            raise UsageError(f"can't be opened: {error.strerror}", where=os.fspath(path), do="check its permissions") from None
         try:
             return _is_locked(file)
         finally:

@@ -14,7 +14,12 @@ from pathlib import Path
 import pytest
 
 from hft.persistence.reader import RunDatabase
-from tests.live.processes import hft, started, trading, until
+from tests.live.processes import hft, page_of, started, trading, until
+
+EAGER = (
+    "--set", "strategy.params.feature_window_ms=200", "--set", "strategy.params.min_confidence=0.1",
+    "--set", "broker.entry_latency_ms=1",
+)
 
 
 def free_port() -> int:
@@ -60,6 +65,20 @@ def test_a_file_that_vanishes_halts_trading(gone: str, tmp_path: Path) -> None:
             assert database.problems() == []
             assert len(database.orders()) == json.loads(out)["orders"]
             assert database.runs()[0].ended_ns is not None
+
+
+def test_a_release_of_the_kill_switch_brings_no_order_back(tmp_path: Path) -> None:
+    """The engine halted for its files, and those are still gone."""
+    with started("live", "--headless", "--json", "--no-monitor", *EAGER, cwd=tmp_path) as process:
+        trading(tmp_path)
+        until(lambda: page_of(tmp_path).counters["orders"], "an engine that has sent orders")
+        (tmp_path / "data" / "strategy.db").unlink()
+        until(lambda: page_of(tmp_path).files_gone, "an engine that has seen it")
+        sent = page_of(tmp_path).counters["orders"]
+        hft("kill", "--release", cwd=tmp_path)
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == 6
+    assert json.loads(out)["orders"] == sent
 
 
 def test_a_file_that_is_replaced_is_not_the_same_file(tmp_path: Path) -> None:
