@@ -31,7 +31,7 @@ class Client:
     def __init__(self, dialect="spot", limit=LIMIT, bids=BIDS, asks=ASKS, **options):
         self.dialect, self.limit, self.now = dialect, limit, 1_000 * MS
         self.venue = NaiveVenue(bids, asks)
-        self.engine = Engine(SPECS[dialect], fallback=messages.load, **options)
+        self.engine = Engine(SPECS[dialect], fallback=messages.load, max_order=100, max_position=100, **options)
         self.engine.connect("BTCUSDT", self.now)
         self.naive = self.venue.snapshot(100, limit)
         self.began = None
@@ -279,7 +279,7 @@ def test_a_book_given_up_from_outside_is_built_anew():
 
 
 def test_trust_from_the_start_to_a_lost_side():
-    engine = Engine(SPECS["spot"], fallback=messages.load)
+    engine = Engine(SPECS["spot"], fallback=messages.load, max_order=100, max_position=100)
     assert engine.trust("BTCUSDT") == "syncing"
     engine.connect("BTCUSDT", 1)
     engine.resync("BTCUSDT", 2)

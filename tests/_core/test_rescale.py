@@ -1,6 +1,7 @@
 """A broker whose units become finer in the middle goes on as one that had the fine ones from the beginning."""
 
 import contextlib
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -87,10 +88,12 @@ class Exchange:
         self.id = 10
 
     def stands(self):
-        """Everything that can be seen from outside, in decimals."""
+        """Everything that can be seen from outside, in decimals; but whether a report came while the book was built anew, which
+        it is where units become finer, and not where they are fine already."""
         orders = self.broker.open_orders
         return (
-            self.reports, self.broker.position, orders, [self.broker.leaves(order) for order in orders],
+            [replace(report, suspect=False) for report in self.reports], self.broker.position, orders,
+            [self.broker.leaves(order) for order in orders],
             [self.broker.queue_ahead(order) for order in orders], self.broker.next_due_ns,
             [self.broker.used(side, str(price)) for side in ("bid", "ask") for price in range(95, 106)],
         )

@@ -308,7 +308,7 @@ def test_updates_that_come_while_the_buffer_is_taken_wait_for_their_turn():
 def test_settings_are_checked():
     with pytest.raises(ValueError, match="dialect 'kraken' must be one of spot, usdm, coinm"):
         Synchronizer("kraken")
-    with pytest.raises(ValueError, match="capacity_levels 100 must be at least 16390"):
+    with pytest.raises(ValueError, match="capacity_levels 100 must be a whole number from 16390"):
         Synchronizer("spot", 100)
     with pytest.raises(ValueError, match="no depth update"):
         Synchronizer("spot").on_depth(Decoder())

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from hft._core import events as words
@@ -272,6 +272,9 @@ def records(found):
 @settings(max_examples=50)
 @given(sessions())
 def test_depth_snapshots_and_trades_come_back_as_they_were(tmp_path_factory, found):
+    kinds = [m.kind for m in found]
+    books = [at for at, kind in enumerate(kinds) if kind == "snapshot"]
+    assume(len(books) < 2 or "depth" in kinds[books[0] :])      # else each snapshot is the whole book (rule 7c)
     path = tmp_path_factory.mktemp("npz") / "btcusdt.npz"
     with NpzWriter(path, BTC) as writer:
         writer.append(records(found))

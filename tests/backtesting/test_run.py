@@ -35,7 +35,12 @@ LISTED = {
 
 
 def settings(name):
-    return {"feed.symbols": LISTED} if name == data.SPOT_FOUR else {}
+    """Of a session: quote assets where they differ, and limits of at least a step of each symbol."""
+    if name == data.SPOT_FOUR:
+        return {"feed.symbols": LISTED}
+    if name == data.USDM_FOUR:
+        return {"strategy.params.max_position_size": 200, "strategy.risk_limits.max_position_size": 200, "max_order_size": 100}
+    return {}
 
 
 def exact(fills):
@@ -71,7 +76,7 @@ def test_real_sessions_stay_in_sync_and_agree_as_event_files(name, tmp_path):
     assert set(at_the_end["symbol"]) == set(summary.symbols)
     assert at_the_end["synced"].all()
     config = settled(None, settings(name))
-    same(hft.backtest(converted(tmp_path / "all.events", path, config=config), **EASY), result)
+    same(hft.backtest(converted(tmp_path / "all.events", path, config=config), **EASY, **settings(name)), result)
 
 
 def tickers_by_id(name):
@@ -99,7 +104,7 @@ def test_the_books_touch_is_that_of_the_newest_ticker(name, least):
     """An oracle that nobody here wrote: the bookTicker with the greatest u at or below the event's, for each symbol."""
     session, tickers = Session([data.find(name)]), tickers_by_id(name)
     specs = [each.spec for each in session.specs(settled(None, settings(name)))]
-    engine = Engine(specs, fallback=messages.load)
+    engine = Engine(specs, fallback=messages.load, max_order=100, max_position=200)
     seen = 0
     for tape in batches(session.inputs(), size=1):
         tape.advance(engine)

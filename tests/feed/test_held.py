@@ -4,6 +4,7 @@ import asyncio
 
 import msgspec
 
+from hft._core.capacity import worst_cases
 from hft._core.engine import Engine
 from hft._core.journal import Journal
 from hft._core.types import Spec
@@ -43,7 +44,7 @@ class Market:
 
 
 async def test_reading_stops_and_nothing_is_lost(transport):
-    journal = Journal(404)
+    journal = Journal(worst_cases(1, 1, 16)["journal_least"])
     engine = Engine(BTC, fallback=messages.load, journal=journal)
     while journal.append_kill():
         pass
@@ -69,7 +70,7 @@ async def test_reading_stops_and_nothing_is_lost(transport):
 
 
 async def test_a_run_that_is_held_can_be_ended(transport):
-    journal = Journal(404)
+    journal = Journal(worst_cases(1, 1, 16)["journal_least"])
     engine = Engine(BTC, fallback=messages.load, journal=journal)
     while journal.append_kill():
         pass
@@ -81,7 +82,7 @@ async def test_a_run_that_is_held_can_be_ended(transport):
 
 
 async def test_silence_that_is_ours_is_not_held_against_the_venue(transport):
-    journal = Journal(404)
+    journal = Journal(worst_cases(1, 1, 16)["journal_least"])
     engine = Engine(BTC, fallback=messages.load, journal=journal)
     while journal.append_kill():
         pass

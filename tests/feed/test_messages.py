@@ -102,10 +102,9 @@ def test_exchange_info_of_both_dialects():
     assert not symbol.trading
 
 
-def test_partial_depth_of_spot_looks_like_a_snapshot():
+def test_partial_depth_of_spot_is_a_whole_book():
     frame = b'{"stream":"btcusdt@depth5","data":{"lastUpdateId":160,"bids":[["0.0024","10"]],"asks":[]}}'
-    assert decode(frame) == messages.DepthSnapshot(160, [("0.0024", "10")], [])
-    assert load(Decoder([USDM]), frame) == status.CODES["ignored_event"]
+    assert decode(frame) == messages.WholeBook("BTCUSDT", 5, 160, [("0.0024", "10")], [], 0)
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ async def test_messages_that_wait_for_us_are_told_once(monkeypatch):
     monkeypatch.setattr(feed_module, "LOOK_S", 0.02)
 
     async def script(peer):
-        for late_ms in (0, 50, 3_000, 3_100, 10):          # against the venue's own clock, which is not ours
+        for late_ms in (0, 10, 20, 30, 40, 3_000, 3_100, 15):     # against the venue's own clock, which five stamps tell
             stamp = 1_700_000_000_000 + time.monotonic_ns() // 1_000_000 - late_ms
             trade = {"e": "trade", "E": stamp, "T": stamp, "s": "BTCUSDT", "t": late_ms + 1, "p": "1", "q": "1", "m": True,
                      "X": "MARKET"}
