@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from hft._core.capacity import worst_cases
 from hft.config.sections import MAX_NAME, Config
 from hft.errors import ConfigError, NotBuiltError, UsageError
 
@@ -103,6 +102,8 @@ def _check_memory(config: Config, where: Callable[..., str]) -> None:
 
 def _check_capacity(config: Config, where: Callable[..., str]) -> None:
     """The journal must hold what one input may cause, else no order could ever be sent."""
+    from hft._core.capacity import worst_cases  # compiled: help and other commands do without
+
     symbols, performance = len(config.strategy.symbols), config.strategy.performance
     least = worst_cases(
         symbols, max_open_orders=config.engine.max_open_orders, order_channel_size=performance.order_channel_size

@@ -12,7 +12,6 @@ from typing import Any, NoReturn, TypeVar
 import msgspec
 from msgspec import inspect
 
-from hft._core.checks import decimal, plain, shown
 from hft.config.check import check
 from hft.config.files import read_limited
 from hft.config.secret import Secret
@@ -157,6 +156,8 @@ def _put(table: dict[str, Any], place: Path_, value: Any, origin: str) -> None:
         if not isinstance(inner, dict):
             raise ConfigError(f"{_short(parent)} is not a table", where=f"{origin}: {_short('.'.join(place))}")
         table = inner
+    from hft._core.checks import plain  # compiled: help and other commands do without
+
     table[key] = plain(value)
 
 
@@ -187,6 +188,8 @@ class _Reader:
         return kind(**{key: self._value(known[key], table[key], (*path, key)) for key in table})
 
     def _value(self, shape: Shape, value: Any, path: Path_) -> Any:
+        from hft._core.checks import plain
+
         value = plain(value)
         if isinstance(value, str) and not _is_text(value):
             raise ConfigError(f"{ascii(value)[:60]} is no UTF-8", where=self.where(*path), do="write it as UTF-8")
@@ -210,6 +213,8 @@ class _Reader:
         if type(value) not in (int, float, Decimal):
             self._refuse(shape, value, path)
         try:
+            from hft._core.checks import decimal
+
             number = decimal("", value)
         except ValueError:
             self._refuse(shape, value, path)
@@ -264,4 +269,6 @@ def _shown(value: Any) -> str:
     try:
         return _short(literal(value))
     except (ValueError, RecursionError, TypeError):     # an integer of more than 4,300 digits, a list in itself
+        from hft._core.checks import shown
+
         return shown(value)

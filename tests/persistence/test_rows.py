@@ -174,7 +174,7 @@ def test_settings_are_stored_as_json(path):
 def test_rows_after_a_change_of_rules_are_in_its_units_and_the_run_says_so():
     """The same price before and after a finer tick: other integers, one decimal."""
     spec = Spec("BTCUSDT", tick="0.1", step="0.001")
-    journal = Journal(100, run=1)
+    journal = Journal(1_000, run=1)
     engine = Engine(spec, journal=journal)
     made = rows.Rows([spec])
     journal.append_fill(side=1, price=618002, qty=500)
