@@ -109,7 +109,8 @@ def test_the_version_is_the_package_s(run):
          "hft live: Invalid value for '--duration': 'soon' is no duration from 0.1 s to ten years: give 90, 90s, 1m or 2h;"
          " see `hft live --help`"),
         (["live", "--symbols", ","],
-         "hft: command line: [strategy] symbols: [] is not allowed; give a list of 1 to 64 upper-case names such as BTCUSDT, at most 63 bytes of UTF-8"),
+         "hft: command line: [strategy] symbols: [] is not allowed; give a list of 1 to 64 upper-case names such as BTCUSDT, "
+         "at most 63 bytes of UTF-8"),
     ],
 )  # fmt: skip
 def test_a_usage_error_is_one_line_and_exit_code_2(run, argv, line):
