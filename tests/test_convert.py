@@ -196,14 +196,14 @@ def test_npz_is_of_one_symbol(run, tmp_path):
 
 
 def test_scales_can_be_set(run, capture, tmp_path):
-    """The settings come first; where numbers are finer, orders keep the tick that was set, and the book has its numbers (rule 28)."""
+    """The settings come first; where numbers are finer, orders keep the tick that was set, and the book holds them (rule 28)."""
     run(capture, tmp_path / "btcusdt.npz")
     scales = ["--symbols", "BTCUSDT", "--set", "feed.symbols.BTCUSDT.step=0.0001", "--set", "feed.symbols.BTCUSDT.tick={}"]
     fine = [each.format("0.05") for each in scales]
     code, out, _ = run(tmp_path / "btcusdt.npz", tmp_path / "x.events", "--json", *fine)
     assert (code, json.loads(out)["symbols"]["BTCUSDT"]) == (0, {"tick": "0.05", "quantum": "0.0001", "source": "settings"})
     code, out, _ = run(tmp_path / "btcusdt.npz", tmp_path / "y.events", "--json", *[each.format("1") for each in scales])
-    assert (code, json.loads(out)["symbols"]["BTCUSDT"]["tick"]) == (0, "1")
+    assert (code, float(json.loads(out)["symbols"]["BTCUSDT"]["tick"])) == (0, 1)
 
 
 def test_a_table_of_another_year_gives_way_to_the_numbers_printed(run, tmp_path):
