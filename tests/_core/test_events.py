@@ -177,12 +177,12 @@ def test_symbols_are_mapped_and_left_out(session):
 
 def test_it_stops_for_a_journal_that_is_to_be_drained(session):
     records, expected = session
-    journal = Journal(600, run=1)
+    journal = Journal(2_000, run=1)
     engine = Engine(SPECS[0], window_ms=100, threshold=0.1, min_confidence=0.1, journal=journal)
     at = drained = 0
     while at < len(records):
-        at = replay_events(engine, records, start=at, room=300)
-        if journal.room < 300:
+        at = replay_events(engine, records, start=at, room=1_900)
+        if at < len(records) and journal.used:
             drained += journal.used
             journal.commit(journal.used)
     assert came_to(engine, "BTCUSDT") == expected
