@@ -12,7 +12,6 @@ QUEUE_MODELS: dict[str, int]
 SIDES: dict[str, int]
 TIMES_IN_FORCE: dict[str, int]
 REPORT_NAMES: dict[int, str]
-MS: int
 
 @dataclass(frozen=True, slots=True)
 class OrderReport:
