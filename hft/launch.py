@@ -1,7 +1,7 @@
 """`hft live`: the processes of one run, started, watched and stopped together::
 
         parent (this)  ──▶ embedded exchange    unless a venue is named
-                       ──▶ engine               python -m hft.session
+                       ──▶ engine               python -m hft.engine_process
                        ──▶ monitor              /metrics and /health, from the state page
         and, on a terminal, draws the state page itself
 
@@ -81,7 +81,7 @@ def _run(config: Config, options: LiveOptions, stop: _Stop, stack: contextlib.Ex
         if "rest" not in said:
             return exchange.code() or int(ExitCode.UNREACHABLE)
         job = msgspec.structs.replace(job, rest_url=said["rest"], ws_url=said["ws"], dialect=said["dialect"])
-    engine = Child("engine", ["-m", "hft.session"], job, stdout=stdout)
+    engine = Child("engine", ["-m", "hft.engine_process"], job, stdout=stdout)
     stack.callback(engine.stop, STOP_S)
     stop.goes_to(engine)
     ready = engine.first_report(stop.enforce)

@@ -1,26 +1,17 @@
-"""One run, wired together: the only file that knows everyone.
-
-This is what the engine's process runs (``python -m hft.session``, started by `hft.launch`). It has its job from its parent,
-reports to it that it is ready and what the run came to (`hft.parent`), and logs to stderr. When the parent dies, the run ends
-as on Ctrl-C.
-"""
+"""One run, wired together: the only file that knows everyone. `hft.engine_process` runs it in a process of its own."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import os
-import signal
-import sys
 import time
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import apsw
 import msgspec
-import uvloop
 
 from hft._core.journal import Journal
 from hft._core.page import PageError, StatePage
@@ -28,7 +19,7 @@ from hft._core.runclock import RunClock
 from hft.alerts import Alerts
 from hft.config import misnamed
 from hft.config.secret import public
-from hft.errors import DamagedData, ExitCode, HftError, Interrupted, Terminated, TradingHalted, UsageError
+from hft.errors import DamagedData, ExitCode, HftError, TradingHalted, UsageError
 from hft.feed import specs
 from hft.feed.feed import FeedEvent
 from hft.feed.find import find_venue
@@ -36,15 +27,14 @@ from hft.feed.recorder import Recorder
 from hft.feed.rest import RestClient
 from hft.feed.venues import END_OF_RECORDING, pace_warning
 from hft.job import Job
-from hft.log import close_log, get_logger, open_log
+from hft.log import get_logger
 from hft.marketdata import build_feed, log_event, stream_of_trades
-from hft.parent import Parent
 from hft.pauses import LoopPauses, Pauses
 from hft.periodic import Links, put_rows
 from hft.persistence.files import RunFiles, rescue_path
 from hft.persistence.rows import scales
 from hft.persistence.writer import Writer, WriterError
-from hft.signals import STOPPING, WITHOUT_MEANING, exit_code, stopping
+from hft.signals import exit_code
 from hft.summary import Summary, summarise, way_out
 from hft.version import VERSION
 from hft.wiring import build_engine, together
@@ -400,65 +390,3 @@ class Session:
         if self.engine.halted or self.engine.kill_reason == "kill_bankrupt":
             return ExitCode.HALTED
         return exit_code(self.stopped_by)
-
-
-async def _open(session: Session) -> None:
-    """Open, unless asked to stop meanwhile: a venue that does not answer must not hold up Ctrl-C."""
-    opening, stopping = asyncio.ensure_future(session.open()), asyncio.ensure_future(session.stopping.wait())
-    await asyncio.wait({opening, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if not opening.done():
-        opening.cancel()
-        await asyncio.wait({opening})
-        raise (Interrupted if session.stopped_by == "SIGINT" else Terminated)("stopped before the run began")
-    opening.result()
-
-
-async def run(job: Job, parent: Parent) -> ExitCode:
-    """One session from start to end; what it came to is reported to the parent."""
-    session = Session(job)
-    loop = asyncio.get_running_loop()
-    for number in stopping():
-        loop.add_signal_handler(number, partial(session.stop, number.name))
-    for number in WITHOUT_MEANING:
-        loop.add_signal_handler(number, partial(log.warning, "a signal that means nothing to hft is ignored", signal=number.name))
-    parent.watch(partial(session.stop, "the end of its parent"), session.stop)
-    try:
-        await _open(session)
-        parent.report(ready=True, run_id=session.opened.run_id, page=session.page.path, database=session.writer.path)
-        await session.run()
-        summary = await session.finish()
-        parent.report(summary=summary.to_json())
-        if session.failure is not None:
-            parent.report(error=session.tell_failure())
-        return session.exit_code
-    finally:
-        await session.close()
-
-
-def main() -> int:
-    """``python -m hft.session``: one job from the parent, the exit code of the design."""
-    parent = Parent.of_command_line()
-    try:
-        job = parent.job(Job)
-    except EOFError:
-        return int(ExitCode.SIGTERM)
-    path = job.config.strategy.persistence.beside(".log")
-    try:
-        open_log(path, job.config.logging, sys.stderr if job.console else None)
-        return int(uvloop.run(run(job, parent)))
-    except HftError as error:
-        parent.report(error=str(error))
-        return int(error.exit_code)
-    except Exception as error:
-        log.error("the engine failed", exc_info=error)
-        parent.report(error=f"{type(error).__name__}: {error}; its traceback is in {path}")
-        return int(ExitCode.INTERNAL)
-    finally:
-        for number in (*STOPPING, *WITHOUT_MEANING):
-            signal.signal(number, signal.SIG_IGN)       # the loop that heard them is gone; what the log still holds is written
-        close_log()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

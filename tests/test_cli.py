@@ -269,7 +269,7 @@ def test_a_command_s_module_holds_one_command_and_no_work():
     code = (
         "import sys, hft.cli; print(sorted(m for m in sys.modules if m.partition('.')[0] in"
         " {'numpy', 'rich', 'aiohttp', 'picows', 'uvloop', 'apsw', 'websockets', 'prometheus_client', 'structlog'}"
-        " or m.startswith(('hft._core', 'hft.launch', 'hft.session', 'hft.exchange', 'hft.feed'))))"
+        " or m.startswith(('hft._core', 'hft.launch', 'hft.session', 'hft.engine_process', 'hft.exchange', 'hft.feed'))))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 

@@ -24,7 +24,7 @@ LAYERS = [
     {"wiring", "periodic", "marketdata"},
     {"exchange", "monitoring", "bench", "backtesting"},
     {"session", "launch", "measure", "record", "convert"},
-    {"cli"},
+    {"cli", "engine_process"},
     {"__main__"},
 ]
 
