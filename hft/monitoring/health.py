@@ -66,6 +66,8 @@ def _alerts(state: PageState) -> Iterator[str]:
 def _reasons(state: PageState) -> Iterator[str]:
     if state.life == "silent":
         yield f"heartbeat_stale: the engine (pid {state.pid}) gives no sign of life"
+    elif state.life == "gone":
+        yield f"engine_gone: no engine is running, pid {state.pid} was killed and left its run open"
     elif state.life != "running":
         yield f"{state.life}: the engine is {state.life}"
     for symbol in state.symbols:

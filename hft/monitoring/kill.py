@@ -9,7 +9,7 @@ from pathlib import Path
 from hft._core.page import StatePage
 from hft._core.pagefile import is_owned
 from hft.errors import Unanswered, UsageError
-from hft.monitoring.page import open_page, view
+from hft.monitoring.page import NAME_IT, open_page, view
 from hft.persistence import latch
 from hft.persistence.files import is_locked
 
@@ -22,12 +22,14 @@ def trip(path: PathLike, database: PathLike | None = None, *, release: bool = Fa
     A running engine answers within its 10 ms timer; for up to `wait_s` its answer is waited for. Where no engine runs the
     request stays on the page, and in the database, and the next engine begins with it.
 
-    Raises `Unanswered` where an engine runs and does not answer, `UsageError` where the page is missing, not ours, or can't be
-    written, and where the database can't be.
+    Where the page was deleted the database alone is written: a switch that was latched there is released there.
+
+    Raises `Unanswered` where an engine runs and does not answer, `UsageError` where neither is there, where the page is not ours
+    or can't be written, and where the database can't be.
     """
     now_ns = time.time_ns()
     word = "released" if release else "tripped"
-    if database is not None and not Path(path).exists() and Path(database).exists():
+    if database is not None and not Path(path).exists():
         return _without_page(path, database, word, now_ns)
     page = open_page(path, writable=True)
     try:
@@ -53,7 +55,8 @@ def _answer(page: StatePage, path: PathLike, database: PathLike | None, word: st
             if database is not None:
                 _refuse_if_running(path, database)
                 latch.turn(database, word == "tripped", now_ns)
-            return f"kill switch {word}; no engine is running, the next one on {os.fspath(path)} begins with it"
+            left = f" (pid {state.pid} was killed and left its run open)" if state.life != "stopped" else ""
+            return f"kill switch {word}; no engine is running{left}, the next one on {os.fspath(path)} begins with it {_on(word)}"
         if time.monotonic() >= until:
             raise Unanswered(
                 f"the engine (pid {state.pid}, {state.life}) has not answered within {wait_s:g} s; the request stays on the page",
@@ -65,8 +68,17 @@ def _answer(page: StatePage, path: PathLike, database: PathLike | None, word: st
 def _without_page(path: PathLike, database: PathLike, word: str, now_ns: int) -> str:
     """The page was deleted, and with it the way to an engine; the database has the switch too."""
     _refuse_if_running(path, database)
-    latch.turn(database, word == "tripped", now_ns)
-    return f"kill switch {word}; no engine is running, the next one on {os.fspath(database)} begins with it"
+    if not latch.turn(database, word == "tripped", now_ns):
+        what = "holds no run" if Path(database).exists() else "there is no such database"
+        raise UsageError(
+            f"{what}, and there is no state page {Path(path).name} beside it: no engine has run here, so no switch was {word}",
+            where=os.path.abspath(database), do=NAME_IT,
+        )
+    return f"kill switch {word}; no engine is running, the next one on {os.fspath(database)} begins with it {_on(word)}"
+
+
+def _on(word: str) -> str:
+    return "on" if word == "tripped" else "off"
 
 
 def _refuse_if_running(path: PathLike, database: PathLike) -> None:

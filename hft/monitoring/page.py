@@ -14,7 +14,7 @@ import msgspec
 from hft._core import names, status
 from hft._core.histogram import Histogram
 from hft._core.page import PageError, StatePage
-from hft._core.pagefile import PageInSetup
+from hft._core.pagefile import PageInSetup, is_owned
 from hft._core.types import Spec
 from hft.errors import UsageError
 
@@ -26,6 +26,9 @@ SETUP_S = 2.0
 
 SYNC_STATES = ("connecting", "buffering", "bridging", "synced")
 """By number, as `hft/_core/sync.pxd` has them."""
+
+NAME_IT = "name the database_path of its run with --config FILE or --set strategy.persistence.database_path=FILE"
+"""What to do where the files of a run are looked for in the wrong place."""
 
 
 class Level(msgspec.Struct, frozen=True):
@@ -126,7 +129,8 @@ class PageState(msgspec.Struct, frozen=True):
 
     path: str | None
     life: str
-    """``running``, ``stopping``, ``stopped`` (it said so) or ``silent`` (it should beat and does not)."""
+    """``running``, ``stopping``, ``stopped`` (it said so), ``silent`` (it should beat and does not) or ``gone`` (its process has
+    ended, and never said so: it was killed)."""
     heartbeat_age_ns: int
     uptime_ns: int
     pid: int
@@ -190,7 +194,16 @@ class PageReader:
                 self._open(max(0.0, until - time.monotonic()))
             raw = self._page.read()
             if self._page.started == self._started:     # a page that was set up anew meanwhile is neither the old nor the new
-                return view(raw, time.monotonic_ns())
+                return view(raw, time.monotonic_ns(), gone=self._is_left(raw["header"]["flags"]))
+
+    def _is_left(self, flags: set[str]) -> bool:
+        """Whether the engine has ended without a word: nobody owns its page, which says that it runs."""
+        if not flags & _ALIVE:
+            return False
+        try:
+            return not is_owned(self.path)
+        except OSError:     # deleted or unreadable: then its heartbeat is all there is to go by
+            return False
 
     def _replaced(self) -> bool:
         return self._page.started != self._started or _identity(self.path) not in (None, self._file)
@@ -223,12 +236,15 @@ def open_page(path: str | os.PathLike[str], *, writable: bool = False, wait_s: f
             raise UsageError(str(error)) from None
         except OSError as error:
             missing = isinstance(error, FileNotFoundError)
-            do = "start `hft live` first, or name its state page" if missing else "check its permissions"
-            raise UsageError(f"can't be read: {error.strerror}", where=os.fspath(path), do=do) from None
+            where = os.path.abspath(path)
+            if missing:
+                raise UsageError("there is no such state page", where=where, do=f"start `hft live`, or {NAME_IT}") from None
+            raise UsageError(f"can't be read: {error.strerror}", where=where, do="check its permissions") from None
 
 
-def view(raw: dict[str, Any], monotonic_ns: int) -> PageState:
-    """What `StatePage.read` gave, for people; `monotonic_ns` is this moment on `time.monotonic_ns()`."""
+def view(raw: dict[str, Any], monotonic_ns: int, *, gone: bool = False) -> PageState:
+    """What `StatePage.read` gave, for people; `monotonic_ns` is this moment on `time.monotonic_ns()`, `gone` that no process has
+    the page."""
     header, totals, counters = raw["header"], raw["totals"], dict(raw["counters"])
     now = monotonic_ns + header["clock_offset_ns"]  # on the engine's clock
     age = now - header["heartbeat_ns"]
@@ -236,7 +252,7 @@ def view(raw: dict[str, Any], monotonic_ns: int) -> PageState:
     specs = [symbol["spec"] for symbol in raw["symbols"]]
     return PageState(
         path=header["path"],
-        life=_life(flags, age),
+        life=_life(flags, age, gone),
         heartbeat_age_ns=age,
         uptime_ns=header["heartbeat_ns"] - header["start_ns"] if header["heartbeat_ns"] else 0,
         pid=header["pid"],
@@ -272,9 +288,14 @@ def view(raw: dict[str, Any], monotonic_ns: int) -> PageState:
     )
 
 
-def _life(flags: set[str], age: int) -> str:
-    if "running" not in flags and "stopping" not in flags:
+_ALIVE = {"running", "stopping"}
+
+
+def _life(flags: set[str], age: int, gone: bool) -> str:
+    if not flags & _ALIVE:
         return "stopped"
+    if gone:
+        return "gone"
     if not -SILENT_AFTER_NS < age < SILENT_AFTER_NS:  # a beat from the future is one from before a reboot
         return "silent"
     return "stopping" if "stopping" in flags else "running"

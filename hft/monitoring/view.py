@@ -36,11 +36,16 @@ class View:
     def __init__(self) -> None:
         self.symbol = 0
         self.page = 0
+        self._begin("")
+        self._symbols = 1
+        self._pages = 1
+
+    def _begin(self, run_id: str) -> None:
+        """Forget the orders and the P&L of a former run."""
+        self._run_id = run_id
         self.first_order = 0
         self.orders = Orders()
         self._totals: deque[float] = deque(maxlen=SAMPLES)
-        self._symbols = 1
-        self._pages = 1
 
     def press(self, key: str) -> bool:
         """Act upon a key; False where it ends the view."""
@@ -64,6 +69,8 @@ class View:
 
     def lines(self, state: PageState, width: int, height: int | None = None) -> Lines:
         """The whole view in `width` columns and at most `height` lines; None: as many as it takes."""
+        if state.run_id != self._run_id:
+            self._begin(state.run_id)
         self.orders.add(state.recent)
         self._totals.append(float(state.pnl.total))
         self._symbols = len(state.symbols)

@@ -28,13 +28,13 @@ def is_on(db: apsw.Connection) -> bool:
     return bool(db.execute(_NEWEST).get)
 
 
-def turn(path: str | os.PathLike[str], on: bool, ts_ns: int) -> None:
-    """Turn the switch in a database that no engine has; nothing is to be done where there is none, or no run in it yet.
+def turn(path: str | os.PathLike[str], on: bool, ts_ns: int) -> bool:
+    """Turn the switch in a database that no engine has. False where there is no database, or no run in it yet.
 
     Raises what `schema.create_or_open` raises, and `UsageError` where the database can't be written.
     """
     if not Path(path).exists():
-        return
+        return False
     with contextlib.closing(schema.create_or_open(path)) as db:
         try:
             with db:
@@ -43,3 +43,4 @@ def turn(path: str | os.PathLike[str], on: bool, ts_ns: int) -> None:
         except (apsw.BusyError, apsw.ReadOnlyError, apsw.FullError, apsw.IOError) as error:
             do = "free the database and try again; until then it has the switch as it was"
             raise UsageError(f"the kill switch can't be written ({error})", where=os.fspath(path), do=do) from None
+        return bool(db.execute("SELECT count(*) FROM runs").get)

@@ -81,10 +81,40 @@ def test_a_frozen_engine_is_not_no_engine(tmp_path: Path) -> None:
 
 def test_a_dead_engine_is_no_engine(tmp_path: Path) -> None:
     with started("live", *QUICK, cwd=tmp_path) as process:
-        os.kill(trading(tmp_path).pid, signal.SIGKILL)
+        pid = trading(tmp_path).pid
+        os.kill(pid, signal.SIGKILL)
         process.communicate(timeout=60)
-    assert "no engine is running" in hft("kill", cwd=tmp_path).stdout
+    killed = f"pid {pid}"
+    shown = hft("watch", "--once", cwd=tmp_path).stdout
+    for said in (" ".join(shown.split()), hft("kill", cwd=tmp_path).stdout):       # both the same, at once
+        assert "no engine is running" in said
+        assert killed in said
+        assert "was killed and left its run open" in said
     assert run(tmp_path) is not None
+
+
+@pytest.mark.parametrize("option", [[], ["--release"]])
+def test_without_any_file_of_a_run_it_says_what_it_looked_for_and_how_to_name_another(option: list[str], tmp_path: Path) -> None:
+    done = hft("kill", *option, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"hft: {tmp_path / DATABASE}: there is no such database")
+    assert len(done.stderr.splitlines()) == 1
+    for word in ("strategy.state", "no engine has run here", "--config", "--set strategy.persistence.database_path="):
+        assert word in done.stderr
+
+
+def test_a_switch_is_released_in_a_database_that_was_moved(tmp_path: Path) -> None:
+    """By the very option that the line without a database names."""
+    assert run(tmp_path) is None
+    assert "begins with it on" in hft("kill", cwd=tmp_path).stdout
+    (tmp_path / PAGE).unlink()
+    (tmp_path / "data").rename(tmp_path / "moved")
+    there = ("--set", "strategy.persistence.database_path=moved/strategy.db")
+    assert "there is no such database" in hft("kill", "--release", cwd=tmp_path).stderr
+    done = hft("kill", "--release", *there, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "begins with it off" in done.stdout
+    assert summary(hft("live", *QUICK, "--duration", "1", *there, cwd=tmp_path))["kill_switch"] is None
 
 
 def test_a_database_that_can_t_be_written_is_said(tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ from rich.console import Console
 from hft._core.pagefile import SETTING_UP
 from hft.errors import UsageError
 from hft.monitoring.page import PageReader
+from hft.monitoring.view import View
 from hft.monitoring.watch import _draw
 from tests.live.processes import ENVIRONMENT, ROOT
-from tests.monitoring.conftest import BTC, Engine
+from tests.monitoring.conftest import BTC, Engine, busy
 
 SUCCEED = """
 import sys
@@ -46,6 +47,22 @@ def test_a_page_in_another_s_place_is_followed(engine, path):
     second = Engine(path, [BTC], start_ns=engine.start_ns + 1)
     assert len(reader.read().symbols) == 1
     second.page.close()
+
+
+def test_the_orders_of_one_run_are_not_shown_as_those_of_the_next(engine, path):
+    busy(engine)
+    view, reader = View(), PageReader(path)
+
+    def shown():
+        return "\n".join(line.plain for line in view.lines(reader.read(), 100, 60))
+
+    assert "7.41" in shown()
+    engine.page.close()
+    following = Engine(path, start_ns=engine.start_ns + 1)
+    following.page.set_run(8, "20260921T141330Z-8")
+    assert "20260921T141330Z-8" in shown()
+    assert "7.41" not in shown()
+    following.page.close()
 
 
 def test_a_page_that_an_engine_is_setting_up_is_said_and_tried_again(engine, path):

@@ -62,5 +62,5 @@ def test_an_engine_that_does_not_answer_is_no_success(engine, path, ago_s):
 
 
 def test_no_page_says_what_to_do(tmp_path):
-    with pytest.raises(UsageError, match="start `hft live` first"):
+    with pytest.raises(UsageError, match=r"none: there is no such state page; start `hft live`, or name .*--config"):
         trip(tmp_path / "none")

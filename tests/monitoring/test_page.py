@@ -71,6 +71,17 @@ def test_what_an_engine_is_up_to(engine, path, ago_s, flags, life):
     assert PageReader(path).read().life == life
 
 
+@pytest.mark.parametrize("ago_s", [0, 60])
+@pytest.mark.parametrize(("flag", "life"), [("running", "gone"), ("stopping", "gone"), (None, "stopped")])
+def test_an_engine_whose_process_has_ended_without_a_word_is_gone(engine, path, ago_s, flag, life):
+    engine.page.flag("running", False)
+    if flag is not None:
+        engine.page.flag(flag)
+    engine.beat(ago_s)
+    engine.page.close()         # with it goes the lock, as with a process that was killed
+    assert PageReader(path).read().life == life
+
+
 def test_a_reader_follows_the_next_engine_on_the_file(engine, path):
     reader = PageReader(path)
     assert len(reader.read().symbols) == 2
@@ -81,7 +92,7 @@ def test_a_reader_follows_the_next_engine_on_the_file(engine, path):
 
 
 def test_failures_are_one_line_with_the_way_out(tmp_path):
-    with pytest.raises(UsageError, match="start `hft live` first"):
+    with pytest.raises(UsageError, match="there is no such state page; start `hft live`, or name"):
         open_page(tmp_path / "none.state")
     (tmp_path / "notes").write_text("x" * 100_000)
     with pytest.raises(UsageError, match="not a state page"):

@@ -76,7 +76,7 @@ def test_once_prints_and_ends(engine, path, capsys):
 
 
 def test_no_page_says_what_to_do(tmp_path):
-    with pytest.raises(UsageError, match="start `hft live` first"):
+    with pytest.raises(UsageError, match=r"none: there is no such state page; start `hft live`, or name .*--config"):
         watch(tmp_path / "none", once=True)
 
 
