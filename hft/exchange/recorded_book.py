@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from decimal import Decimal
 
 import msgspec
+
+RECENT = 1024
+"""Updates kept for a book that is recorded again: it is older than the stream by the time its answer took."""
 
 Level = tuple[str, str]
 
@@ -39,13 +43,31 @@ class RecordedBook:
     """
 
     def __init__(self, body: str) -> None:
-        self._recorded: str | None = body
+        self._recent: deque[str] = deque(maxlen=RECENT)
+        self._begin(body)
+
+    def _begin(self, body: str) -> None:
         book = _book(body)
+        self._recorded: str | None = body
         self._id, self._event, self._transaction = book.lastUpdateId, book.E, book.T
         self._bids, self._asks = dict(book.bids), dict(book.asks)
 
+    def renew(self, body: str) -> None:
+        """Go on from a book that was recorded later, and from those updates that came before it and are newer than it."""
+        self._begin(body)
+        for update in self._recent:
+            self._apply(update)
+
+    def precedes(self, body: str) -> bool:
+        """Whether a depth update is newer than this book."""
+        return _update(body).u > self._id
+
     def apply(self, body: str) -> None:
         """One depth update; older ones change nothing."""
+        self._recent.append(body)
+        self._apply(body)
+
+    def _apply(self, body: str) -> None:
         update = _update(body)
         if update.u <= self._id:
             return

@@ -95,8 +95,8 @@ class Contents:
         _require_frames(path)
         self.session = Session([path])
         self.where = str(path)
-        self._books: list[Record] = []
-        self.first_ns = 0
+        self._books: dict[str, Record] = {}     # the first of each symbol, as its record names it: of a session of days there may
+        self.first_ns = 0                       # be any number
         self._watch()
         found = self.session.survey.require(self.where)
         if self.session.torn:
@@ -110,15 +110,15 @@ class Contents:
                 raise UsageError(f"holds no {name}", where=self.where, do=f"use {', '.join(self._held)}")
         self.symbols = self._settings(found, list(only) or self._held)
         self.snapshots: dict[str, str] = {}
-        for book in self._books:
-            self.snapshots.setdefault(self.symbol_of(book), book.data.decode())  # the first of each symbol
+        for book in self._books.values():
+            self.snapshots.setdefault(self.symbol_of(book), book.data.decode())
 
     def _watch(self) -> None:
         """Reads the session to its end, noting what has to be known before it is served."""
         for record in self.session:
             self.first_ns = self.first_ns or record.ns
             if record.kind == Kind.SNAPSHOT:
-                self._books.append(record)
+                self._books.setdefault(record.symbol, record)
 
     def _settings(self, found: Survey, names: list[str]) -> dict[str, SymbolSettings]:
         """Tick and step of each symbol, from where every command takes them (SEMANTICS 28); nobody pays fees here."""
@@ -144,6 +144,52 @@ class Contents:
         return iter(self.session)
 
 
+class _Symbol:
+    """What is served of one symbol's book.
+
+    Attributes
+    ----------
+    reached, asked : Event
+        The stream has come to the first recorded book; a client has requested it.
+    book : RecordedBook
+    depth : bool
+        A depth update is out.
+    early : list of str, optional
+        Updates that were out before the book was requested and are not in it; None once the book follows the stream.
+    """
+
+    def __init__(self, body: str) -> None:
+        self.reached, self.asked = asyncio.Event(), asyncio.Event()
+        self.book = RecordedBook(body)
+        self.depth = False
+        self.early: list[str] | None = []
+
+    def recorded(self, body: str) -> None:
+        """The stream has come to a recorded book: the first, or one that was recorded later, after a gap perhaps."""
+        if self.reached.is_set():
+            self.book.renew(body)
+        self.reached.set()
+
+    def updated(self, body: str) -> None:
+        """A depth update is out."""
+        self.depth = True
+        if self.early is None:
+            self.book.apply(body)
+        elif self.book.precedes(body):
+            self.early.append(body)
+
+    @property
+    def held(self) -> bool:
+        """Whether the stream waits for somebody to request the book."""
+        return self.early is not None and self.depth and self.reached.is_set()
+
+    def follow(self) -> None:
+        """From here on the book is carried on."""
+        for update in self.early or ():
+            self.book.apply(update)
+        self.early = None
+
+
 class Replay:
     """A recorded session as a venue.
 
@@ -159,9 +205,7 @@ class Replay:
         self.hub = Hub(self.dialect, partial(channel_of, dialect=self.dialect, any_cadence=True), limit=queue, patient=True)
         self._now_ns = self.contents.first_ns
         self._started = False
-        self._reached = {symbol: asyncio.Event() for symbol in self.contents.snapshots}
-        self._asked = {symbol: asyncio.Event() for symbol in self.contents.snapshots}
-        self._books = {symbol: RecordedBook(body) for symbol, body in self.contents.snapshots.items()}
+        self._books = {symbol: _Symbol(body) for symbol, body in self.contents.snapshots.items()}
 
     def now_ns(self) -> int:
         """The stamp of the newest message served: the exchange's time as the recording saw it."""
@@ -171,10 +215,11 @@ class Replay:
         """The book: as recorded, whole, whatever the limit; once carried on, up to the limit."""
         if symbol not in self._books:
             raise Refused(503, -1008, "the capture holds no REST snapshot of this symbol")
+        of = self._books[symbol]
         if self._started:
-            await self._reached[symbol].wait()
-        self._asked[symbol].set()
-        return self._books[symbol].body(limit)
+            await of.reached.wait()
+        of.asked.set()
+        return of.book.body(limit)
 
     async def run(self) -> None:
         """Wait for a subscriber, then serve the session to its end."""
@@ -183,8 +228,6 @@ class Replay:
             await asyncio.sleep(SETTLE_S / 5)
         self._started = True
         first_ns, start = self._now_ns, time.monotonic()
-        unasked, depths = set(self._asked), set[str]()
-        early: dict[str, list[str]] = {symbol: [] for symbol in unasked}    # updates before anybody asked for the book
         for n, record in enumerate(self.contents):
             if self.speed > 0:
                 ahead = (record.ns - first_ns) / 1e9 / self.speed - (time.monotonic() - start)
@@ -194,36 +237,33 @@ class Replay:
                 await asyncio.sleep(0)
             await self.hub.drained()
             self._now_ns = max(self._now_ns, record.ns)
-            if record.kind == Kind.SNAPSHOT:
-                symbol = self.contents.symbol_of(record)
-                if symbol in self._reached and self._reached[symbol].is_set():      # recorded again, after a gap perhaps
-                    self._books[symbol] = RecordedBook(record.data.decode())
-                elif symbol in self._reached:
-                    self._reached[symbol].set()
-            elif record.kind == Kind.FRAME and (routed := route(record.data)) is not None:
-                channel, body = routed
-                self.hub.publish(channel, partial(_as_recorded, body))
-                symbol = channel.partition("@")[0].upper()
-                if channel.endswith("@depth"):
-                    depths.add(symbol)
-                    if symbol in unasked:
-                        early[symbol].append(body)
-                    elif symbol in self._books:
-                        self._books[symbol].apply(body)
-            else:
-                continue
-            if symbol in unasked and symbol in depths and self._reached[symbol].is_set():
-                start += await self._hold(symbol)
-                unasked.discard(symbol)
-                for update in early.pop(symbol):
-                    self._books[symbol].apply(update)
+            of = self._serve(record)
+            if of is not None and of.held:
+                start += await self._hold(of)
 
-    async def _hold(self, symbol: str) -> float:
-        """Wait until the book of a symbol was asked for; how long that took, seconds."""
+    def _serve(self, record: Record) -> _Symbol | None:
+        """Publish a record; whose book it is or belongs to, where one is recorded."""
+        if record.kind == Kind.SNAPSHOT:
+            of = self._books.get(self.contents.symbol_of(record))
+            if of is not None:
+                of.recorded(record.data.decode())
+            return of
+        if record.kind != Kind.FRAME or (routed := route(record.data)) is None:
+            return None
+        channel, body = routed
+        self.hub.publish(channel, partial(_as_recorded, body))
+        of = self._books.get(channel.partition("@")[0].upper())
+        if of is not None and channel.endswith("@depth"):
+            of.updated(body)
+        return of
+
+    async def _hold(self, of: _Symbol) -> float:
+        """Wait until the book of a symbol was requested; how long that took, seconds."""
         began = time.monotonic()
         try:
             async with asyncio.timeout(HOLD_S):
-                await self._asked[symbol].wait()
+                await of.asked.wait()
         except TimeoutError:
             pass  # a client of trades or tickers alone has no use for the book
+        of.follow()
         return time.monotonic() - began

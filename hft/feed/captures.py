@@ -258,7 +258,8 @@ class Capture:
             first = next(rest, b"")
             lines = chain([first], rest) if first else rest
             if not is_recording(first):
-                yield from _in_stamp_order(self._steady(self._records(lines)))
+                most = MOST_WAITING if _parser(first.strip(_BLANK)) is _parse_paired else 0
+                yield from _in_stamp_order(self._steady(self._records(lines)), most)
                 return
             reader = Reader()
             yield from self._part(reader, lines)
@@ -358,13 +359,19 @@ class Capture:
 _WAY_OUT = "copy it again from where it came from, or cut it before that line"
 
 
-def _in_stamp_order(records: Iterable[Record]) -> Iterator[Record]:
+MOST_WAITING = 64
+"""Answers that wait for frames in a file of a pair: the file of answers has none, and may be of any length."""
+
+
+def _in_stamp_order(records: Iterable[Record], most: int = 0) -> Iterator[Record]:
     """Puts REST answers where their stamps belong. Some recorders write them first, stamped later than the frames that
-    follow; frames stay in the order of their lines."""
+    follow; frames stay in the order of their lines. At `most` so many answers wait; 0: any number."""
     answers: list[tuple[int, int, Record]] = []
     for n, record in enumerate(records):
         if record.kind in (Kind.SNAPSHOT, Kind.EXCHANGE_INFO):
             heapq.heappush(answers, (record.ns, n, record))
+            if len(answers) == most:
+                yield heapq.heappop(answers)[2]
             continue
         while answers and answers[0][0] <= record.ns:
             yield heapq.heappop(answers)[2]

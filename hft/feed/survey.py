@@ -35,7 +35,7 @@ class Survey(msgspec.Struct):
     """In the order of their first message."""
     printed: dict[str, Printed] = {}
     exchange_info: list[bytes] = []
-    """Bodies, oldest first."""
+    """Bodies, oldest first; those that list what the one before lists are left out."""
     traded: set[str] = set()
     """Of `trade` and `aggTrade`, those that were seen."""
     opened: set[str] = set()
@@ -213,7 +213,14 @@ class _Line(msgspec.Struct):
     hft: _Opening
 
 
+class _List(msgspec.Struct):
+    """exchangeInfo's list of symbols, unread."""
+
+    symbols: msgspec.Raw = msgspec.Raw()
+
+
 _decode = msgspec.json.Decoder(_Frame).decode
+_list = msgspec.json.Decoder(_List).decode
 _decode_line = msgspec.json.Decoder(_Line).decode
 _NUMBER = re.compile(rb'"(\d+(?:\.\d+)?)"')
 _VENUES = {"BINANCE": scan.NAMED_SPOT, "BINANCE_SPOT": scan.NAMED_SPOT, "BINANCE_USDM": scan.NAMED_USDM,
@@ -300,7 +307,8 @@ def _see(found: Survey, seen: scan.Scan, record: Record) -> None:
     """A message that the scan left alone: REST answers, and frames that are printed otherwise."""
     if record.kind == Kind.EXCHANGE_INFO:
         found.info_leads |= not found.exchange_info and not seen.symbols
-        found.exchange_info.append(record.data)
+        if not found.exchange_info or _listed(found.exchange_info[-1]) != _listed(record.data):
+            found.exchange_info.append(record.data)
     frame = _decode(record.data)
     data = frame.data or frame
     whole = frame.data is not None and whole_books(frame.stream) is not None
@@ -315,6 +323,14 @@ def _see(found: Survey, seen: scan.Scan, record: Record) -> None:
         found.snapshots[name] = found.snapshots.get(name, 0) + 1
     if data.e in _TRADED_ON and data.X == "MARKET":
         _numbers(symbol, data)
+
+
+def _listed(info: bytes) -> bytes:
+    """The list of symbols in an exchangeInfo, as it is printed; the whole body where it has none. The rest differs each time."""
+    try:
+        return bytes(_list(info).symbols) or info
+    except NOT_JSON:
+        return info             # the reader of the rules says so
 
 
 def _numbers(symbol: scan.Seen, data: _Data) -> None:

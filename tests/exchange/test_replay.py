@@ -3,7 +3,10 @@
 import asyncio
 import gzip
 import json
+import subprocess
+import sys
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 import websockets
@@ -152,3 +155,64 @@ async def test_a_quiet_real_capture_with_microsecond_stamps():
         book, _, code = await follow(said, "depth@100ms", updates=1 << 30, symbol="NEXOUSDT")
     assert code == 1000
     assert book.applied > 100
+
+
+# -- books that were recorded again and again --------------------------------------------------------------------------------
+
+PEAK = """
+import asyncio, re, sys
+from pathlib import Path
+from tests.exchange.client import exchange, follow
+
+async def peak():
+    async with exchange(capture=Path(sys.argv[1]), speed=0.0) as said:
+        book, _, code = await follow(said, "depth@0ms", updates=1 << 30)
+    print(book.id, code, int(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1]))
+
+asyncio.run(peak())
+"""
+
+
+def served(path):
+    """Last update and close code that a client sees, and the peak memory of exchange and client in a process of their own, MB."""
+    command = [sys.executable, "-c", PEAK, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=True, timeout=100)
+    last, code, kb = map(int, done.stdout.split())
+    return last, code, kb / 1e3
+
+
+def polled(path, often, books):
+    """The session at `path` as one whose book was fetched so often after the first time, each answer older than the stream."""
+    lines = [line.split(b" ", 1) for line in gzip.decompress(path.read_bytes()).splitlines(keepends=True)]
+    first, body = next(line for line in lines if b"lastUpdateId" in line[1])
+    step = (int(lines[-1][0]) - int(first)) // books
+    lines += ([b"%d" % (int(first) + n * step), body] for n in range(1, books + 1))
+    lines.sort(key=lambda line: int(line[0]))
+    with gzip.open(often, "wb", 1) as file:
+        file.writelines(b" ".join(line) for line in lines)
+    return books * len(body)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
+def test_memory_does_not_grow_with_the_books_that_were_recorded(tmp_path):
+    record(tmp_path / "once.gz", "usdm")
+    assert polled(tmp_path / "once.gz", tmp_path / "often.gz", 2000) > 60e6
+    last, code, usual_mb = served(tmp_path / "once.gz")
+    assert code == 1000
+    last_of_often, code, mb = served(tmp_path / "often.gz")
+    assert (last_of_often, code) == (last, 1000)
+    assert mb < usual_mb + 20
+
+
+async def test_a_client_that_comes_after_a_book_older_than_the_stream_gets_a_whole_one(tmp_path):
+    record(tmp_path / "once.gz", "usdm", seconds=6)
+    polled(tmp_path / "once.gz", tmp_path / "often.gz", 100)
+    async with exchange(capture=tmp_path / "often.gz", speed=2.0) as said:
+        await follow(said, "depth@0ms", updates=20)
+        later, _, code = await follow(said, "depth@0ms", updates=1 << 30)
+        assert code == 1000
+    async with exchange(capture=tmp_path / "once.gz", speed=0.0) as said:
+        whole, _, _ = await follow(said, "depth@0ms", updates=1 << 30)
+    assert later.id == whole.id
+    assert sorted(later.bids.items())[-500:] == sorted(whole.bids.items())[-500:]
+    assert sorted(later.asks.items())[:500] == sorted(whole.asks.items())[:500]

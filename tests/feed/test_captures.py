@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hft.errors import DamagedData, UsageError
-from hft.feed.captures import Capture, Kind, Record, stamp_ns
+from hft.feed.captures import MOST_WAITING, Capture, Kind, Record, stamp_ns
 from hft.feed.sessions import Session
 from hft.feed.survey import survey
 from tests import data
@@ -78,6 +78,17 @@ def test_wrapped_lines_put_rest_answers_where_their_stamps_belong(tmp_path, pack
     assert [record.data for record in records] == [FRAMES[0], BOOK, FRAMES[1], FRAMES[2]]
     assert [record.ns for record in records] == sorted(record.ns for record in records)
     assert records[1] == (1_772_633_474_227_860_200, Kind.SNAPSHOT, BOOK, "BTCUSDT")
+
+
+def test_the_answers_of_a_pair_do_not_wait_for_the_end_of_their_file(tmp_path):
+    stamps = [1_700_000_000 + n for n in range(1000)]
+    stamps[500], stamps[501] = stamps[501], stamps[500]
+    lines = b"".join(b"https://api.binance.com/api/v3/depth?symbol=A -> %d.5: %s\n" % (stamp, BOOK) for stamp in stamps)
+    capture = Capture(write(tmp_path / "A.http.0.0", lines, False))
+    records = iter(capture)
+    first = next(records)
+    assert capture.lines <= MOST_WAITING
+    assert [record.ns for record in (first, *records)] == [stamp * 10**9 + 500_000_000 for stamp in sorted(stamps)]
 
 
 # -- torn and damaged --------------------------------------------------------------------------------------------------
@@ -230,6 +241,16 @@ def test_a_session_that_does_not_tell_says_what_to_set():
     with pytest.raises(DamagedData, match="no message tells the symbol"):
         survey([record(b'{"e":"kline"}')]).require("x", "usdm")
     assert survey([record(b'{"e":"kline","s":"A"}')]).require("x", "usdm").dialect == "usdm"
+
+
+def test_an_exchange_info_that_says_nothing_new_is_not_kept():
+    def info(time, *listed):
+        return b'{"serverTime":%d,"symbols":[%b]}' % (time, b",".join(b'{"symbol":"%b"}' % name for name in listed))
+
+    bodies = [info(1, b"A"), info(2, b"A"), info(3, b"A", b"B"), info(4, b"A", b"B"), info(5, b"A")]
+    short = [b'{"symbol":"A","tickSize":"0.1"}', b'{"symbol":"A","tickSize":"0.2"}']
+    found = survey(Record(NS, Kind.EXCHANGE_INFO, body) for body in [*bodies, short[0], *short, b"[]"])
+    assert found.exchange_info == [bodies[0], bodies[2], bodies[4], *short, b"[]"]
 
 
 @given(st.decimals(0, 10**9, places=4), st.decimals(0, 10**9, places=3))
