@@ -5,6 +5,7 @@ What holds, first to last: the built-in defaults, the file, `--set key=value`, t
 
 from hft.config.check import misnamed
 from hft.config.loader import load, parse_assignment, read_section, read_toml
+from hft.config.options import LiveOptions
 from hft.config.secret import Secret
 from hft.config.sections import (
     Broker,
@@ -12,7 +13,6 @@ from hft.config.sections import (
     Engine,
     Exchange,
     Feed,
-    LiveOptions,
     Logging,
     Monitoring,
     Params,
@@ -20,12 +20,12 @@ from hft.config.sections import (
     Persistence,
     Recording,
     RiskLimits,
-    Section,
     SignalSettings,
     Strategy,
     SymbolRules,
 )
 from hft.config.toml import template, to_toml, write_template
+from hft.config.values import Section
 
 __all__ = [
     "Broker",

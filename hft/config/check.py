@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from hft.config.sections import MAX_NAME, Config
+from hft.config.sections import Config
+from hft.config.values import MAX_NAME
 from hft.errors import ConfigError, NotBuiltError, UsageError
 
 

@@ -15,9 +15,10 @@ from msgspec import inspect
 from hft.config.check import check
 from hft.config.files import read_limited
 from hft.config.secret import Secret
-from hft.config.sections import Config, Section
+from hft.config.sections import Config
 from hft.config.shape import Shape, shapes, walk
 from hft.config.toml import literal
+from hft.config.values import Section
 from hft.errors import ConfigError
 
 S = TypeVar("S", bound=Section)

@@ -7,7 +7,8 @@ from typing import Any
 from msgspec.structs import asdict
 
 from hft.config.loader import load
-from hft.config.sections import Config, Section
+from hft.config.sections import Config
+from hft.config.values import Section
 
 
 def validated(config: Config) -> Config:

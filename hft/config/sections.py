@@ -9,75 +9,48 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import field
 from msgspec.structs import replace
 
-
-class Section(Struct, frozen=True, forbid_unknown_fields=True):
-    """A table of the settings file; immutable once loaded."""
-
-
-def _range(**bounds: int) -> Meta:
-    """Bounds of a decimal (`gt`, `ge`, `lt`, `le`); msgspec checks only those of ints and floats."""
-    return Meta(extra=bounds)
-
-
-def _says(text: str, **allowed: Any) -> Meta:
-    """What the setting means; with `title`, what may be given, where a pattern would not say it well."""
-    return Meta(description=text, **allowed)
-
-
-Quantity = Annotated[Decimal, _range(gt=0)]
-Limit = Annotated[Decimal, _range(ge=0)]
-Millis = Annotated[Decimal, _range(ge=0, le=60_000)]
-FeeRate = Annotated[Decimal, _range(gt=-1, lt=1)]
-Port = Annotated[int, Meta(ge=0, le=65_535)]
-Level = Literal["debug", "info", "warning", "error"]
-MAX_NAME = 63
-"""Bytes of a symbol's name in UTF-8."""
-SymbolName = Annotated[
-    str,
-    Meta(
-        pattern=r"""^[^\sa-z"'\\,\x00-\x1f\x7f]{1,63}$""",
-        title="upper-case names such as BTCUSDT, at most 63 bytes of UTF-8",
-    ),
-]
-
-Venue = Literal[
-    "embedded",
-    "binance-spot",
-    "binance-spot-data",
-    "binance-spot-testnet",
-    "binance-usdm",
-    "binance-usdm-testnet",
-    "binance-coinm",
-]
+from hft.config.values import (
+    FeeRate,
+    Level,
+    Limit,
+    Millis,
+    Port,
+    Quantity,
+    Section,
+    SymbolName,
+    Venue,
+    bounds,
+    says,
+)
 
 
 class Params(Section, frozen=True):
     """The imbalance strategy (rules 19 to 21)."""
 
-    imbalance_threshold: Annotated[float, _says("a signal needs |imbalance| at or above this", gt=0, le=1)] = 0.3
+    imbalance_threshold: Annotated[float, says("a signal needs |imbalance| at or above this", gt=0, le=1)] = 0.3
     min_confidence: Annotated[
-        float, _says("and this share of the feature window spent there, on the same side", ge=0, le=1)
+        float, says("and this share of the feature window spent there, on the same side", ge=0, le=1)
     ] = 0.7
     feature_window_ms: Annotated[
-        int, _says("window of every feature, in milliseconds of receive time", ge=1, le=3_600_000)
+        int, says("window of every feature, in milliseconds of receive time", ge=1, le=3_600_000)
     ] = 1000
     signal_decay_ms: Annotated[
-        int, _says("time constant of the decay of a signal that is not refreshed", ge=1, le=3_600_000)
+        int, says("time constant of the decay of a signal that is not refreshed", ge=1, le=3_600_000)
     ] = 500
-    max_position_size: Annotated[Quantity, _says("largest position the strategy aims for, in base units")] = Decimal("1.0")
+    max_position_size: Annotated[Quantity, says("largest position the strategy aims for, in base units")] = Decimal("1.0")
     order_size_fraction: Annotated[
-        Decimal, _range(gt=0, le=1), _says("an entry's share of the smaller max_position_size")
+        Decimal, bounds(gt=0, le=1), says("an entry's share of the smaller max_position_size")
     ] = Decimal("0.5")
     holding_period_ms: Annotated[
-        int, _says("time from the last entry fill to the exit; 0: feature_window_ms", ge=0, le=86_400_000)
+        int, says("time from the last entry fill to the exit; 0: feature_window_ms", ge=0, le=86_400_000)
     ] = 0
-    imbalance_levels: Annotated[int, _says("occupied levels per side in the imbalance", ge=1, le=100)] = 5
-    depth_levels: Annotated[int, _says("occupied levels per side in depth_ratio", ge=1, le=1000)] = 20
+    imbalance_levels: Annotated[int, says("occupied levels per side in the imbalance", ge=1, le=100)] = 5
+    depth_levels: Annotated[int, says("occupied levels per side in depth_ratio", ge=1, le=1000)] = 20
 
     @property
     def holding_ns(self) -> int:
@@ -88,25 +61,25 @@ class Params(Section, frozen=True):
 class RiskLimits(Section, frozen=True):
     """What no order may take the engine beyond, orders in flight counted at their worst (rule 18)."""
 
-    max_position_size: Annotated[Quantity, _says("per symbol, long or short, in base units")] = Decimal("1.0")
-    max_order_size: Annotated[Quantity, _says("one order, in base units")] = Decimal("0.5")
+    max_position_size: Annotated[Quantity, says("per symbol, long or short, in base units")] = Decimal("1.0")
+    max_order_size: Annotated[Quantity, says("one order, in base units")] = Decimal("0.5")
     max_notional_exposure: Annotated[
-        Quantity, _says("all symbols together: sum of max(|long|, |short|) x mid, in quote units")
+        Quantity, says("all symbols together: sum of max(|long|, |short|) x mid, in quote units")
     ] = Decimal("100000.0")
     max_orders_per_second: Annotated[
-        int, _says("new orders in any sliding second", ge=1, le=10_000)
+        int, says("new orders in any sliding second", ge=1, le=10_000)
     ] = 10
     max_loss: Annotated[
-        Limit, _says("no new risk once this much of the run's starting equity is lost, in quote units; 0: off")
+        Limit, says("no new risk once this much of the run's starting equity is lost, in quote units; 0: off")
     ] = Decimal("50000.0")
     max_drawdown: Annotated[
-        Limit, _says("no new risk once equity is this far below its highest, in quote units; 0: off")
+        Limit, says("no new risk once equity is this far below its highest, in quote units; 0: off")
     ] = Decimal("50000.0")
     price_collar_bps: Annotated[
-        int, _says("farthest price from the mid; bounds market orders too; 0: off", ge=0, le=10_000)
+        int, says("farthest price from the mid; bounds market orders too; 0: off", ge=0, le=10_000)
     ] = 100
     stale_data_ms: Annotated[
-        int, _says("no order on market data older than this; a quiet symbol is silent for 40 s and more; 0: off",
+        int, says("no order on market data older than this; a quiet symbol is silent for 40 s and more; 0: off",
                    ge=0, le=86_400_000)
     ] = 60_000
 
@@ -115,27 +88,27 @@ class Performance(Section, frozen=True):
     """Capacities. All memory is had at start; what happens when one is used up is in docs/architecture.md."""
 
     buffer_capacity: Annotated[
-        int, _says("snapshots in the feature ring of a symbol; a window that outgrows it is shortened and counted",
+        int, says("snapshots in the feature ring of a symbol; a window that outgrows it is shortened and counted",
                    ge=16, le=10_000_000)
     ] = 10_000
     market_channel_size: Annotated[
-        int, _says("updates under way in pipeline mode, which is not built yet", ge=16, le=10_000_000)
+        int, says("updates under way in pipeline mode, which is not built yet", ge=16, le=10_000_000)
     ] = 10_000
-    order_channel_size: Annotated[int, _says("commands under way to the exchange", ge=16, le=1_000_000)] = 1_000
-    persist_channel_size: Annotated[int, _says("records under way to the database", ge=64, le=10_000_000)] = 10_000
+    order_channel_size: Annotated[int, says("commands under way to the exchange", ge=16, le=1_000_000)] = 1_000
+    persist_channel_size: Annotated[int, says("records under way to the database", ge=64, le=10_000_000)] = 10_000
 
 
 class Persistence(Section, frozen=True):
     """The run database. Beside `strategy.db` lie `strategy.state` and `strategy.log`, mode 0600."""
 
     database_path: Annotated[
-        str, _says("relative to the working directory; the folder is made if it is not there", min_length=1)
+        str, says("relative to the working directory; the folder is made if it is not there", min_length=1)
     ] = "./data/strategy.db"
     snapshot_interval_ms: Annotated[
-        int, _says("between rows of performance_metrics and strategy_snapshots", ge=100, le=86_400_000)
+        int, says("between rows of performance_metrics and strategy_snapshots", ge=100, le=86_400_000)
     ] = 60_000
     batch_size: Annotated[
-        int, _says("rows in a transaction at most; a smaller batch is written after 100 ms", ge=1, le=100_000)
+        int, says("rows in a transaction at most; a smaller batch is written after 100 ms", ge=1, le=100_000)
     ] = 100
 
     def beside(self, suffix: str) -> Path:
@@ -151,16 +124,16 @@ class Strategy(Section, frozen=True):
     """What trades, on which symbols."""
 
     strategy_id: Annotated[
-        str, _says(
+        str, says(
             "a name for the run's database, log and metrics; what trades is chosen in [signal] kind",
             pattern="^[A-Za-z0-9_.-]{1,64}$",
             title="1 to 64 letters, digits, or any of _ . -",
         ),
     ] = "imbalance_v1"
     symbols: Annotated[
-        tuple[SymbolName, ...], _says("the venue's own names, upper case; one quote asset", min_length=1, max_length=64)
+        tuple[SymbolName, ...], says("the venue's own names, upper case; one quote asset", min_length=1, max_length=64)
     ] = ("BTCUSDT",)
-    paper_trading: Annotated[bool, _says("must be true: there is no gateway for real orders")] = True
+    paper_trading: Annotated[bool, says("must be true: there is no gateway for real orders")] = True
     params: Params = Params()
     risk_limits: RiskLimits = RiskLimits()
     performance: Performance = Performance()
@@ -170,112 +143,112 @@ class Strategy(Section, frozen=True):
 class SymbolRules(Section, frozen=True):
     """What the settings say about one symbol, ahead of every other source (rule 28)."""
 
-    tick: Annotated[Quantity, _says("price step")]
-    step: Annotated[Quantity, _says("order quantity step")]
+    tick: Annotated[Quantity, says("price step")]
+    step: Annotated[Quantity, says("order quantity step")]
     quote: Annotated[
-        str, _says("quote asset; empty: as exchangeInfo or the symbol's name tells", pattern="^[A-Z0-9]{0,31}$",
+        str, says("quote asset; empty: as exchangeInfo or the symbol's name tells", pattern="^[A-Z0-9]{0,31}$",
                    title="up to 31 upper-case letters or digits"),
     ] = ""
-    min_qty: Annotated[Limit, _says("smallest order; 0: no rule")] = Decimal(0)
-    max_qty: Annotated[Limit, _says("largest order; 0: no rule")] = Decimal(0)
-    min_notional: Annotated[Limit, _says("smallest order value in quote units; 0: no rule")] = Decimal(0)
+    min_qty: Annotated[Limit, says("smallest order; 0: no rule")] = Decimal(0)
+    max_qty: Annotated[Limit, says("largest order; 0: no rule")] = Decimal(0)
+    min_notional: Annotated[Limit, says("smallest order value in quote units; 0: no rule")] = Decimal(0)
 
 
 class Feed(Section, frozen=True):
     """Where market data comes from."""
 
-    venue: Annotated[Venue, _says("embedded: hft's own exchange, in a process of its own")] = "embedded"
+    venue: Annotated[Venue, says("embedded: hft's own exchange, in a process of its own")] = "embedded"
     rest_url: Annotated[
         str,
-        _says(
+        says(
             "instead of the venue's, e.g. that of a running `hft sim`",
             pattern="^(https?://[^ ]+)?$",
             title="an http:// or https:// address",
         ),
     ] = ""
-    ws_url: Annotated[str, _says("instead of the venue's", pattern="^(wss?://[^ ]+)?$", title="a ws:// or wss:// address")] = ""
+    ws_url: Annotated[str, says("instead of the venue's", pattern="^(wss?://[^ ]+)?$", title="a ws:// or wss:// address")] = ""
     dialect: Annotated[
         Literal["", "spot", "usdm", "coinm"],
-        _says("of recorded data, and of an exchange that is only an address; empty: recognised from what it says"),
+        says("of recorded data, and of an exchange that is only an address; empty: recognised from what it says"),
     ] = ""
-    transport: Annotated[Literal["picows", "websockets"], _says("picows is the fast one")] = "picows"
+    transport: Annotated[Literal["picows", "websockets"], says("picows is the fast one")] = "picows"
     depth_speed_ms: Annotated[
-        Literal[0, 100, 250, 500, 1000], _says("cadence of depth updates: spot 100, 1000; USD-M 0, 100, 250, 500")
+        Literal[0, 100, 250, 500, 1000], says("cadence of depth updates: spot 100, 1000; USD-M 0, 100, 250, 500")
     ] = 100
     trade_source: Annotated[
         Literal["", "trade", "aggTrade"],
-        _says("the one source of traded volume (rule 10); empty: trade, and aggTrade where the venue has no other"),
+        says("the one source of traded volume (rule 10); empty: trade, and aggTrade where the venue has no other"),
     ] = ""
     snapshot_limit: Annotated[
         Literal[0, 5, 10, 20, 50, 100, 500, 1000, 5000],
-        _says("levels per side of the REST snapshot; 0: the most the venue gives (spot 5000, USD-M 1000)"),
+        says("levels per side of the REST snapshot; 0: the most the venue gives (spot 5000, USD-M 1000)"),
     ] = 0
     compare_ms: Annotated[
-        int, _says("a book is compared with a fresh REST snapshot so often, every 10 s at most; 0: never", ge=0)
+        int, says("a book is compared with a fresh REST snapshot so often, every 10 s at most; 0: never", ge=0)
     ] = 0
     silence_ms: Annotated[
-        int, _says("a connection silent for so long is asked whether it lives", ge=1000, le=600_000)
+        int, says("a connection silent for so long is asked whether it lives", ge=1000, le=600_000)
     ] = 30_000
     symbols: Annotated[
-        dict[SymbolName, SymbolRules], _says("tick, step … of a symbol, instead of the venue's exchangeInfo")
+        dict[SymbolName, SymbolRules], says("tick, step … of a symbol, instead of the venue's exchangeInfo")
     ] = field(default_factory=dict)
 
 
 class Exchange(Section, frozen=True):
     """The embedded exchange."""
 
-    dialect: Annotated[Literal["usdm", "spot"], _says("whose protocol it speaks; spot can't be sold short")] = "usdm"
-    seed: Annotated[int, _says("of the order flow; the same seed gives the same market", ge=0, le=2**63 - 1)] = 1
-    host: Annotated[str, _says("address to listen on", min_length=1)] = "127.0.0.1"
-    port: Annotated[Port, _says("REST and websocket; 0: any free one")] = 0
-    faults: Annotated[str, _says("file of faults to inject, see docs/faults.md; empty: none", title="a TOML file")] = ""
+    dialect: Annotated[Literal["usdm", "spot"], says("whose protocol it speaks; spot can't be sold short")] = "usdm"
+    seed: Annotated[int, says("of the order flow; the same seed gives the same market", ge=0, le=2**63 - 1)] = 1
+    host: Annotated[str, says("address to listen on", min_length=1)] = "127.0.0.1"
+    port: Annotated[Port, says("REST and websocket; 0: any free one")] = 0
+    faults: Annotated[str, says("file of faults to inject, see docs/faults.md; empty: none", title="a TOML file")] = ""
 
 
 class Engine(Section, frozen=True):
     """The compiled engine."""
 
     mode: Annotated[
-        Literal["inline", "pipeline"], _says("inline: one thread runs the whole tick; pipeline is not built yet")
+        Literal["inline", "pipeline"], says("inline: one thread runs the whole tick; pipeline is not built yet")
     ] = "inline"
     book_window_ticks: Annotated[
-        int, _says("ticks around the touch in the dense part of the book; a power of two", ge=1024, le=1 << 18)
+        int, says("ticks around the touch in the dense part of the book; a power of two", ge=1024, le=1 << 18)
     ] = 65_536
-    far_levels: Annotated[int, _says("levels per side beyond the dense part", ge=64, le=1 << 20)] = 8_192
+    far_levels: Annotated[int, says("levels per side beyond the dense part", ge=64, le=1 << 20)] = 8_192
     sync_buffer_levels: Annotated[
-        int, _says("levels of depth updates that wait for a snapshot", ge=1024, le=1 << 24)
+        int, says("levels of depth updates that wait for a snapshot", ge=1024, le=1 << 24)
     ] = 65_536
-    max_open_orders: Annotated[int, _says("open orders, all symbols together", ge=1, le=65_536)] = 256
+    max_open_orders: Annotated[int, says("open orders, all symbols together", ge=1, le=65_536)] = 256
 
 
 class Broker(Section, frozen=True):
     """The simulated exchange side of own orders (rules 3 to 17, 25)."""
 
-    entry_latency_ms: Annotated[Millis, _says("from sending an order to its effect")] = Decimal(20)
-    response_latency_ms: Annotated[Millis, _says("from the effect to being told")] = Decimal(5)
+    entry_latency_ms: Annotated[Millis, says("from sending an order to its effect")] = Decimal(20)
+    response_latency_ms: Annotated[Millis, says("from the effect to being told")] = Decimal(5)
     max_feed_delay_ms: Annotated[
-        Millis, _says("an order takes effect so long after it is due when no event shows the venue's time")
+        Millis, says("an order takes effect so long after it is due when no event shows the venue's time")
     ] = Decimal(50)
     queue_model: Annotated[
-        Literal["risk_averse"], _says("a displayed decrease is taken to be behind the order until trades show otherwise")
+        Literal["risk_averse"], says("a displayed decrease is taken to be behind the order until trades show otherwise")
     ] = "risk_averse"
     maker_fee: Annotated[
-        FeeRate | None, _says("share of the notional, negative: rebate; default: the venue's ordinary tier")
+        FeeRate | None, says("share of the notional, negative: rebate; default: the venue's ordinary tier")
     ] = None
-    taker_fee: Annotated[FeeRate | None, _says("share of the notional; default likewise")] = None
+    taker_fee: Annotated[FeeRate | None, says("share of the notional; default likewise")] = None
     fee_asset: Annotated[
-        Literal["quote", "received"], _says("received: taken from what a fill brings in, as on spot")
+        Literal["quote", "received"], says("received: taken from what a fill brings in, as on spot")
     ] = "quote"
     initial_cash: Annotated[
         Decimal,
-        _range(gt=0, le=46_116_860_184),
-        _says("equity at the start, in quote units; at or below zero the kill switch trips (rule 26)"),
+        bounds(gt=0, le=46_116_860_184),
+        says("equity at the start, in quote units; at or below zero the kill switch trips (rule 26)"),
     ] = Decimal("100000.0")
 
 
 class SignalSettings(Section, frozen=True):
     """Where signals come from."""
 
-    kind: Annotated[Literal["imbalance", "onnx"], _says("onnx is not built yet")] = "imbalance"
+    kind: Annotated[Literal["imbalance", "onnx"], says("onnx is not built yet")] = "imbalance"
 
 
 MONITOR_PORT = 9464
@@ -285,44 +258,44 @@ MONITOR_PORT = 9464
 class Monitoring(Section, frozen=True):
     """The monitor process: /metrics and /health."""
 
-    enabled: Annotated[bool, _says("serve them")] = True
-    host: Annotated[str, _says("address to listen on; loopback unless you say otherwise", min_length=1)] = "127.0.0.1"
+    enabled: Annotated[bool, says("serve them")] = True
+    host: Annotated[str, says("address to listen on; loopback unless you say otherwise", min_length=1)] = "127.0.0.1"
     port: Annotated[
-        Port | None, _says("0: any free one; default: 9464, or a free one where another run has that, and the run says which")
+        Port | None, says("0: any free one; default: 9464, or a free one where another run has that, and the run says which")
     ] = None
 
 
 class Logging(Section, frozen=True):
     """strategy.log (JSON lines) and stderr (short)."""
 
-    level: Annotated[Level, _says("of strategy.log")] = "info"
-    console_level: Annotated[Level, _says("of stderr")] = "info"
+    level: Annotated[Level, says("of strategy.log")] = "info"
+    console_level: Annotated[Level, says("of stderr")] = "info"
     queue_size: Annotated[
         int,
-        _says("lines under way to the disk; beyond it lines are dropped, and the number of them is logged", ge=64, le=1_000_000),
+        says("lines under way to the disk; beyond it lines are dropped, and the number of them is logged", ge=64, le=1_000_000),
     ] = 10_000
     event_limit: Annotated[
         int,
-        _says("lines a minute of one event; the others are counted, and the number is logged; 0: no limit", ge=0, le=1_000_000),
+        says("lines a minute of one event; the others are counted, and the number is logged; 0: no limit", ge=0, le=1_000_000),
     ] = 500
     rotate_mb: Annotated[
-        int, _says("strategy.log becomes strategy.log.1 at this size, that strategy.log.2 and so on; 0: never", ge=0, le=100_000)
+        int, says("strategy.log becomes strategy.log.1 at this size, that strategy.log.2 and so on; 0: never", ge=0, le=100_000)
     ] = 16
-    keep: Annotated[int, _says("so many older log files are kept", ge=0, le=1000)] = 4
+    keep: Annotated[int, says("so many older log files are kept", ge=0, le=1000)] = 4
 
 
 class Recording(Section, frozen=True):
     """`hft live --record` and `hft record`: the run log in a file. Its name says how it is packed: .gz, .zst, else plain."""
 
     buffer_mb: Annotated[
-        int, _says("memory for what is under way to the disk; beyond it entries are lost, and the recording says so",
+        int, says("memory for what is under way to the disk; beyond it entries are lost, and the recording says so",
                    ge=1, le=1024)
     ] = 16
     rotate_mb: Annotated[
-        int, _says("a new part once a file has so many MB (of 10^6 bytes) on the disk; 0: never", ge=0, le=1_000_000)
+        int, says("a new part once a file has so many MB (of 10^6 bytes) on the disk; 0: never", ge=0, le=1_000_000)
     ] = 0
-    rotate_daily: Annotated[bool, _says("a new part at midnight UTC")] = False
-    level: Annotated[int, _says("of compression: gzip 1 to 9, zstandard 1 to 19; 0: 6 and 3", ge=0, le=19)] = 0
+    rotate_daily: Annotated[bool, says("a new part at midnight UTC")] = False
+    level: Annotated[int, says("of compression: gzip 1 to 9, zstandard 1 to 19; 0: 6 and 3", ge=0, le=19)] = 0
 
 
 # The venues' ordinary tiers, maker and taker, as rule 22 reckons with them.
@@ -389,18 +362,3 @@ class Config(Section, frozen=True):
                 self.monitoring, port=MONITOR_PORT if self.monitoring.port is None else self.monitoring.port
             ),
         )
-
-
-class LiveOptions(Section, frozen=True):
-    """How one `hft live` is run: what is asked for on the command line and is no setting."""
-
-    duration_s: float | None = None
-    """Stop after so many seconds; None: until stopped."""
-    headless: bool = False
-    """No terminal view."""
-    json: bool = False
-    """Print the summary as one JSON object on stdout."""
-    fresh: bool = False
-    """Forget positions and open orders of earlier runs; the kill switch stays as it is."""
-    record: str | None = None
-    """The file that the run log goes to."""

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import inspect
 
 from hft.config.secret import Secret
-from hft.config.sections import Section
+from hft.config.values import Section
 
 _BOUNDS = {"gt": "above", "ge": "from", "lt": "below", "le": "up to"}
 

@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 
 from hft.config.secret import Secret
-from hft.config.sections import Config, Section
+from hft.config.sections import Config
 from hft.config.shape import Shape, shapes, walk
+from hft.config.values import Section
 from hft.errors import UsageError
 
 _WIDTH = 110

@@ -1,0 +1,49 @@
+"""The kinds of value that a setting may have, and how its meaning and bounds are written beside it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+
+class Section(Struct, frozen=True, forbid_unknown_fields=True):
+    """A table of the settings file; immutable once loaded."""
+
+
+def bounds(**allowed: int) -> Meta:
+    """Bounds of a decimal (`gt`, `ge`, `lt`, `le`); msgspec checks only those of ints and floats."""
+    return Meta(extra=allowed)
+
+
+def says(text: str, **allowed: Any) -> Meta:
+    """What the setting means; with `title`, what may be given, where a pattern would not say it well."""
+    return Meta(description=text, **allowed)
+
+
+Quantity = Annotated[Decimal, bounds(gt=0)]
+Limit = Annotated[Decimal, bounds(ge=0)]
+Millis = Annotated[Decimal, bounds(ge=0, le=60_000)]
+FeeRate = Annotated[Decimal, bounds(gt=-1, lt=1)]
+Port = Annotated[int, Meta(ge=0, le=65_535)]
+Level = Literal["debug", "info", "warning", "error"]
+MAX_NAME = 63
+"""Bytes of a symbol's name in UTF-8."""
+SymbolName = Annotated[
+    str,
+    Meta(
+        pattern=r"""^[^\sa-z"'\\,\x00-\x1f\x7f]{1,63}$""",
+        title="upper-case names such as BTCUSDT, at most 63 bytes of UTF-8",
+    ),
+]
+
+Venue = Literal[
+    "embedded",
+    "binance-spot",
+    "binance-spot-data",
+    "binance-spot-testnet",
+    "binance-usdm",
+    "binance-usdm-testnet",
+    "binance-coinm",
+]
