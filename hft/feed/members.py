@@ -89,7 +89,14 @@ class Packing(NamedTuple):
 
 
 def _gzip_begins(data: bytes, at: int) -> bool:
-    return data[at + 3] < 0x20 and data[at + 8] in (0, 2, 4) and data[at + 9] in _GZIP_SYSTEMS
+    return data[at + 3] < 0x20 and data[at + 8] in (0, 2, 4) and data[at + 9] in _GZIP_SYSTEMS and not _stored(data, at)
+
+
+def _stored(data: bytes, at: int) -> bool:
+    """Whether deflate's header of a block that is stored as it is stands before this place: what follows is contents, such as
+    those of a file that was packed twice."""
+    length, inverted = int.from_bytes(data[max(at - 4, 0):max(at - 2, 0)], "little"), int.from_bytes(data[max(at - 2, 0):at], "little")
+    return at > 4 and length ^ inverted == 0xFFFF
 
 
 GZIP = Packing(b"\x1f\x8b\x08", _gzip_begins, _GzipMember, zlib.error)

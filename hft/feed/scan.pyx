@@ -119,17 +119,6 @@ cdef inline bint _is(const Text* t, const char* text, size_t n) noexcept nogil:
     return <size_t>(t.end - t.p) == n and memcmp(t.p, text, n) == 0
 
 
-cdef inline bint _usdm_pair(const Text* symbol, const Text* pair) noexcept nogil:
-    """Whether USD-M could print this `ps`: the symbol itself, or the symbol less its delivery date."""
-    cdef Py_ssize_t n = pair.end - pair.p - 2
-    cdef const char* p = symbol.p + n
-    if n < 1 or symbol.end - symbol.p < n or memcmp(symbol.p, pair.p + 1, n) != 0:
-        return False
-    if p == symbol.end:
-        return True
-    return symbol.end - p == 7 and p[0] == c'_' and c'0' <= p[1] <= c'9'
-
-
 cdef class Scan:
     """Looks at frames of the shapes that a venue prints; others it leaves to its caller.
 
@@ -182,11 +171,11 @@ cdef class Scan:
         cdef const char* end = p + PyBytes_GET_SIZE(data)
         cdef const char* key
         cdef Text[128] field
-        cdef Text value, chain, pair
+        cdef Text value, chain
         cdef int i
         for i in range(128):
             field[i].p = field[i].end = NULL
-        chain.p = chain.end = pair.p = pair.end = NULL
+        chain.p = chain.end = NULL
         if end - p > 11 and memcmp(p, b'{"stream":"', 11) == 0:
             p = _closing(p + 11, end)
             if p == NULL or end - p < 9 or memcmp(p, b'","data":', 9) != 0:
@@ -211,8 +200,6 @@ cdef class Scan:
                 field[<int>key[0]] = value
             elif p - key == 2 and key[0] == c'p' and key[1] == c'u':
                 chain = value
-            elif p - key == 2 and key[0] == c'p' and key[1] == c's':
-                pair = value
             elif p - key == 12 and memcmp(key, b"lastUpdateId", 12) == 0:
                 return False
             p = value.end
@@ -220,9 +207,9 @@ cdef class Scan:
                 break
             if p[0] != c',':
                 return False
-        return self._message(field, &chain, &pair)
+        return self._message(field, &chain)
 
-    cdef bint _message(self, const Text* field, const Text* chain, const Text* pair) except -1:
+    cdef bint _message(self, const Text* field, const Text* chain) except -1:
         cdef const Text* event = &field[<int>c'e']
         cdef Text name = field[<int>c's']
         cdef Seen seen
@@ -233,8 +220,6 @@ cdef class Scan:
         if event.p == NULL and (field[<int>c'u'].p == NULL or field[<int>c'B'].p == NULL):
             return False
         seen = self._named(&name)
-        if pair.p != NULL and not _usdm_pair(&name, pair):
-            seen.bits |= NAMED_COINM
         if event.p == NULL:
             seen.bits |= SPOT_TICKER
             return self._ticker(seen, field)

@@ -181,7 +181,6 @@ class _Data(msgspec.Struct):
     u: int | None = None
     U: int | None = None
     pu: int | None = None
-    ps: str | None = None
     E: int | None = None
     M: bool | None = None
     X: str = "MARKET"
@@ -234,8 +233,6 @@ _TRADED_ON = ("depthUpdate", "bookTicker", "trade", "aggTrade", "")
 def _bits(data: _Data) -> int:
     """What a message tells: see `hft.feed.scan`, which does the same for the shapes that a venue prints."""
     bits = _VENUES.get(data.venue, 0) | _VENUES.get(data.futuresType, 0) | _TRADES.get(data.e, 0)
-    if data.ps is not None and data.ps not in (data.s, re.sub(r"_\d{6}$", "", data.s)):
-        bits |= scan.NAMED_COINM        # USD-M prints the symbol there, or the symbol less its delivery date
     if data.e == "depthUpdate":
         if data.pu is None:
             return bits | scan.SPOT_DEPTH

@@ -39,7 +39,7 @@ print(*counts[1], *counts[2])
 @pytest.mark.long
 def test_events_allocate_nothing(tmp_path):
     library = tmp_path / "malloc_count.so"
-    subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O2", "-o", library, COUNTER], check=True)
+    subprocess.run([*os.environ.get("CC", "cc").split(), "-shared", "-fPIC", "-O2", "-o", library, COUNTER], check=True)
     env = os.environ | {"LD_PRELOAD": str(library), "PYTHONMALLOC": "malloc"}
     done = subprocess.run([sys.executable, "-c", SCRIPT], env=env, check=True, capture_output=True, text=True)
     few_calls, few_reports, many_calls, many_reports = map(int, done.stdout.split())

@@ -101,8 +101,8 @@ def test_a_torn_plain_file_is_read_up_to_the_tear(tmp_path_factory, cut):
     whole, _, rest = content[:cut].rpartition(b"\n")
     lines = whole.count(b"\n") + 1 if whole else 0
     capture = Capture(path)
-    if not lines and not rest[:20].endswith(b" "):
-        with pytest.raises(DamagedData):        # not even a first stamp: no way to know it for a capture
+    if not lines and not rest[20:]:
+        with pytest.raises(DamagedData):        # a stamp at most, and nothing behind it: no way to know it for a capture
             list(capture)
         return
     records = list(capture)
@@ -219,16 +219,18 @@ def test_the_reader_agrees_with_a_naive_one():
     [
         (b'{"e":"depthUpdate","E":1,"s":"A","U":1,"u":2,"b":[],"a":[]}', "spot"),
         (b'{"e":"depthUpdate","E":1,"T":1,"s":"A","U":1,"u":2,"pu":0,"b":[],"a":[]}', "usdm"),
-        (b'{"e":"depthUpdate","E":1,"T":1,"s":"A","ps":"AB","U":1,"u":2,"pu":0,"b":[],"a":[]}', "coinm"),
+        (b'{"e":"depthUpdate","E":1,"T":1,"s":"A","ps":"AB","U":1,"u":2,"pu":0,"b":[],"a":[]}', "usdm"),
         (b'{"u":1,"s":"A","b":"1","B":"1","a":"2","A":"1"}', "spot"),
         (b'{"stream":"a@bookTicker","data":{"e":"bookTicker","u":1,"s":"A","b":"1","B":"1","a":"2","A":"1","E":1}}', "usdm"),
         (b'{"e":"trade","E":1,"s":"A","t":1,"p":"1","q":"1","T":1,"m":true,"M":true}', "spot"),
+        (b'{"e":"depthUpdate","E":1,"s":"A","ps":"AB","T":1,"U":1,"u":2,"b":[],"a":[]}', "spot"),
+        (b'{"e":"depthUpdate","E":1,"T":1,"s":"AUSD_PERP","U":1,"u":2,"pu":0,"b":[],"a":[]}', "coinm"),
         (b'{"e":"kline","s":"A"}', ""),
     ],
 )
 def test_a_message_tells_its_dialect(message, dialect):
     found = survey([record(message)])
-    assert (found.dialect, found.symbols) == (dialect, ["A"])
+    assert (found.dialect, len(found.symbols)) == (dialect, 1)
 
 
 def record(message):

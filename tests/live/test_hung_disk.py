@@ -16,10 +16,11 @@ from pathlib import Path
 import apsw
 import pytest
 
+from hft._core.capacity import worst_cases
 from hft._core.page import StatePage
 from tests.live.processes import started
 
-LEAST = 404
+LEAST = worst_cases()["journal_least"]
 PATIENCE_S = 60
 
 
