@@ -48,8 +48,8 @@ class Report(msgspec.Struct):
     rejects: dict[str, int]
     """Frames of captures that were no message, by reason."""
     torn: list[str]
-    steps: list[str]
-    """Where the clock of a recording was set while it ran."""
+    notes: list[str]
+    """Where the clock of a recording was set while it ran, and whose depth updates were taken for whole books."""
     seconds: float
     in_sync: dict[str, InSync] = {}
     """By symbol, for what share of the data's time its book is in sync, and why not."""
@@ -98,12 +98,12 @@ def convert(
             meter.tell(messages.total)
         meter.tell(messages.total, at_once=True)
     found = in_sync(follower.engine)
-    for line in [*data.torn, *data.steps, *(f"hft: {warning}" for warning in warnings(found))]:
+    for line in [*data.torn, *data.notes, *(f"hft: {warning}" for warning in warnings(found))]:
         print(printable(line), file=sys.stderr)
     report = Report(
         str(output), [str(path) for path in inputs], data.dialect, data.trades,
         {each.spec.name: Symbol(f"{each.spec.tick:f}", f"{each.spec.quantum:f}", each.source) for each in data.resolved},
-        writer.count, dict(messages), data.rejects, data.torn, data.steps, round(time.monotonic() - began, 3), found,
+        writer.count, dict(messages), data.rejects, data.torn, data.notes, round(time.monotonic() - began, 3), found,
     )
     print(msgspec.json.encode(report).decode() if json else printable_lines(as_text(report)))
     return int(ExitCode.OK)

@@ -21,7 +21,7 @@ def backtest(data: Sequence[Path], config: Config, *, symbols: Sequence[str] | N
     """
     with on_terminal(not json) as progress:
         result = run(data, config, symbols=symbols, progress=progress)
-    for line in [*result.torn, *result.steps, misnamed(config)]:
+    for line in [*result.torn, *result.notes, misnamed(config)]:
         if line:
             print(printable(line), file=sys.stderr)
     print(result.summary.to_json() if json else printable_lines(str(result)), flush=True)

@@ -67,20 +67,20 @@ class Result:
     summary : BacktestSummary
     torn : list of str
         Where each file that breaks off does so.
-    steps : list of str
-        Where the clock of a recording was set while it ran: file, line, and what was made of it (SEMANTICS 33).
+    notes : list of str
+        Where the clock of a recording was set while it ran (SEMANTICS 33), and whose depth updates were taken for whole books (7c).
 
     Prices, quantities and money are the nearest float64 to the exact decimal, in quote units.
     """
 
     def __init__(self, fills: Array, orders: Array, series: Array, summary: BacktestSummary, torn: Sequence[str] = (),
-                 steps: Sequence[str] = ()) -> None:
+                 notes: Sequence[str] = ()) -> None:
         self.fills = fills
         self.orders = orders
         self.series = series
         self.summary = summary
         self.torn = list(torn)
-        self.steps = list(steps)
+        self.notes = list(notes)
 
     def __repr__(self) -> str:
         s = self.summary
@@ -141,7 +141,7 @@ class Collector:
         self._series.append(np.array(self._samples, self._row))
         self._samples.clear()
 
-    def result(self, summary: Summary, *, seconds: float, torn: Sequence[str], steps: Sequence[str] = ()) -> Result:
+    def result(self, summary: Summary, *, seconds: float, torn: Sequence[str], notes: Sequence[str] = ()) -> Result:
         """All of it; the run is over."""
         self.drain()
         self._settle()
@@ -154,7 +154,7 @@ class Collector:
         none = [np.empty(0, JOURNAL)]
         fills, orders = np.concatenate(self._fills or none), np.concatenate(self._orders or none)
         series = np.concatenate(self._series)
-        return Result(_fills(fills, self._specs), _orders(orders, self._specs), series, extended, torn, steps)
+        return Result(_fills(fills, self._specs), _orders(orders, self._specs), series, extended, torn, notes)
 
 
 # -- journal records to rows -----------------------------------------------------------------------------------------------

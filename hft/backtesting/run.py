@@ -177,7 +177,7 @@ class _Run:
         self.collector.sample(end_ns, last=True)
         seconds = meter.seconds
         meter.tell(self._events, at_once=True)
-        return self.collector.result(self._summary(), seconds=seconds, torn=self.data.torn, steps=self.data.steps)
+        return self.collector.result(self._summary(), seconds=seconds, torn=self.data.torn, notes=self.data.notes)
 
     def _parts(self) -> Iterator[_Part]:
         sources = self.data.sources

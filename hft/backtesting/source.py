@@ -51,8 +51,9 @@ class Source(ABC):
         return []
 
     @property
-    def steps(self) -> list[str]:
-        """After iteration: where the clock that stamped it was set, and what was made of it, as lines (SEMANTICS 33)."""
+    def notes(self) -> list[str]:
+        """After iteration, as lines: where the clock that stamped it was set (SEMANTICS 33), and which updates were taken for whole
+        books (7c)."""
         return []
 
     @property

@@ -62,8 +62,8 @@ class Captures(Source):
         return self.session.torn
 
     @property
-    def steps(self) -> list[str]:
-        return self.session.steps
+    def notes(self) -> list[str]:
+        return self.session.notes
 
     @property
     def rejects(self) -> dict[str, int]:
@@ -243,8 +243,8 @@ class Data:
         return [*self._doubled, *(line for source in self.sources for line in source.torn)]
 
     @property
-    def steps(self) -> list[str]:
-        return [line for source in self.sources for line in source.steps]
+    def notes(self) -> list[str]:
+        return [line for source in self.sources for line in source.notes]
 
     @property
     def rejects(self) -> dict[str, int]:

@@ -110,7 +110,7 @@ _WRAPPED_KINDS = {"snapshot": Kind.SNAPSHOT, "exchangeInfo": Kind.EXCHANGE_INFO}
 _probe = msgspec.json.Decoder(_Probe)
 _wrapped = msgspec.json.Decoder(_Wrapped)
 _valid = msgspec.json.Decoder(msgspec.Raw)
-_STAMPED = re.compile(rb"(\d{9,19}) (.+)", re.DOTALL)
+_STAMPED = re.compile(rb"(\d{9,19}(?:\.\d+)?) (.+)", re.DOTALL)
 _FETCHED = re.compile(rb"(https?://\S+) -> ([\d.]+): ?(.*)", re.DOTALL)
 _RECEIVED = re.compile(rb"([\d.]+): ?(.*)", re.DOTALL)
 _OPENED = re.compile(rb"wss?://\S+ <?-> [\d.]+")
@@ -178,11 +178,11 @@ def _parser(line: bytes) -> Parse | None:
         return _parse_paired
     if line.startswith(b'{"ts_local"'):
         return _parse_wrapped
-    return _parse_stamped if re.match(rb"\d{9,19} ", line) else None
+    return _parse_stamped if re.match(rb"\d{9,19}(\.\d+)? ", line) else None
 
 
 _BLANK = b" \t\r\n\v\f\0"       # zeros are what a system that lost power leaves of lines
-_ANEW = re.compile(rb'\d{9,19} \{|\{"ts_local"|\d{9,19}(?:\.\d+)?: ?\{|https?://')
+_ANEW = re.compile(rb'\d{9,19}(?:\.\d+)?:? ?\{|\{"ts_local"|https?://')
 
 
 def _after_tear(line: bytes, parse: Parse) -> Record | None:

@@ -16,6 +16,8 @@ class Seen:
     bits: int
     price: int
     qty: int
+    unnamed: int
+    levels: int
 
 class Scan:
     @property

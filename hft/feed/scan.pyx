@@ -33,10 +33,13 @@ cdef struct Text:
 
 
 cdef class Seen:
-    """One symbol: bits, and the most decimals of its prices and quantities, zeros at the end aside."""
+    """One symbol: bits, and the most decimals of its prices and quantities, zeros at the end aside; how many depth updates came
+    without the name of their stream, and how many levels each side of every one of them has: -1 where they differ, or one goes."""
     cdef public int bits
     cdef public int price
     cdef public int qty
+    cdef public int unnamed
+    cdef public int levels
 
 
 cdef inline const char* _closing(const char* p, const char* end) noexcept nogil:
@@ -115,6 +118,23 @@ cdef inline bint _numbers(const Text* t, int* price, int* qty) noexcept nogil:
     return True
 
 
+cdef inline int _levels(const Text* side) noexcept nogil:
+    """The levels of `[["…","…"],…]`; -1 where one has no quantity: it goes."""
+    cdef const char* p = side.p
+    cdef int n = 0, nothing = True, quotes = 0
+    while p < side.end:
+        if p[0] == c'"':
+            quotes += 1
+        elif p[0] == c']' and quotes == 4:
+            if nothing:
+                return -1
+            n, quotes, nothing = n + 1, 0, True
+        elif quotes == 3 and c'1' <= p[0] <= c'9':
+            nothing = False
+        p += 1
+    return n
+
+
 cdef inline bint _is(const Text* t, const char* text, size_t n) noexcept nogil:
     return <size_t>(t.end - t.p) == n and memcmp(t.p, text, n) == 0
 
@@ -172,6 +192,7 @@ cdef class Scan:
         cdef const char* key
         cdef Text[128] field
         cdef Text value, chain
+        cdef bint named = False
         cdef int i
         for i in range(128):
             field[i].p = field[i].end = NULL
@@ -183,6 +204,7 @@ cdef class Scan:
             if stream_levels(PyBytes_AS_STRING(data) + 11, p):
                 return False
             p += 9
+            named = True
         if p == end or p[0] != c'{':
             return False
         while True:
@@ -207,9 +229,9 @@ cdef class Scan:
                 break
             if p[0] != c',':
                 return False
-        return self._message(field, &chain)
+        return self._message(field, &chain, named)
 
-    cdef bint _message(self, const Text* field, const Text* chain) except -1:
+    cdef bint _message(self, const Text* field, const Text* chain, bint named) except -1:
         cdef const Text* event = &field[<int>c'e']
         cdef Text name = field[<int>c's']
         cdef Seen seen
@@ -227,7 +249,7 @@ cdef class Scan:
             seen.bits |= FUTURES_TICKER if field[<int>c'E'].p != NULL else 0
             return self._ticker(seen, field)
         if _is(event, b'"depthUpdate"', 13):
-            return self._depth(seen, field, chain)
+            return self._depth(seen, field, chain, named)
         if _is(event, b'"trade"', 7):
             return self._trade(seen, field, TRADES)
         if _is(event, b'"aggTrade"', 10):
@@ -243,8 +265,8 @@ cdef class Scan:
         seen.price, seen.qty = price, qty
         return True
 
-    cdef bint _depth(self, Seen seen, const Text* field, const Text* chain) except -1:
-        cdef int price = seen.price, qty = seen.qty
+    cdef bint _depth(self, Seen seen, const Text* field, const Text* chain, bint named) except -1:
+        cdef int price = seen.price, qty = seen.qty, levels
         if chain.p == NULL:
             seen.bits |= SPOT_DEPTH
         elif _integer(chain) + 1 == _integer(&field[<int>c'U']):
@@ -254,6 +276,12 @@ cdef class Scan:
         _numbers(&field[<int>c'b'], &price, &qty)
         _numbers(&field[<int>c'a'], &price, &qty)
         seen.price, seen.qty = price, qty
+        levels = _levels(&field[<int>c'b'])
+        if named or levels < 1 or _levels(&field[<int>c'a']) != levels or seen.levels not in (0, levels):
+            seen.levels = -1
+        else:
+            seen.levels = levels
+            seen.unnamed += 1
         return True
 
     cdef bint _trade(self, Seen seen, const Text* field, int stream) except -1:

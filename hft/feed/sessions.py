@@ -64,9 +64,14 @@ class Session:
         return [line for capture in self.captures for line in (capture.headless, *capture.tears, capture.torn) if line]
 
     @property
-    def steps(self) -> list[str]:
-        """After iteration: where the clock that stamped a file was set (SEMANTICS 33)."""
-        return [line for capture in self.captures for line in capture.steps]
+    def notes(self) -> list[str]:
+        """After iteration: where the clock that stamped a file was set (SEMANTICS 33), and which updates are whole books (7c)."""
+        steps = [line for capture in self.captures for line in capture.steps]
+        return steps + [
+            f"{capture.path}: each depth update of {name} has {levels} levels a side, and none goes; they are taken for the whole books "
+            f"of its stream depth{levels}"
+            for capture, seen in zip(self.captures, self.surveys, strict=True) for name, levels in seen.unnamed.items()
+        ]  # fmt: skip
 
     @cached_property
     def surveys(self) -> list[Survey]:
@@ -103,10 +108,13 @@ class Session:
         return heapq.merge(*files, key=lambda record: record.ns)     # stable: file, then line
 
     def _of(self, n: int) -> Iterator[Record]:
-        """The records of one file, its bare books named."""
+        """The records of one file, its bare books named, and its streams of whole books."""
+        unnamed = {name.encode(): levels for name, levels in self.surveys[n].unnamed.items()}
         for record in self.captures[n]:
             if record.kind is Kind.SNAPSHOT and not record.symbol and len(self.surveys[n].symbols) == 1:
                 yield record._replace(symbol=self.surveys[n].symbols[0])
+            elif unnamed and record.kind is Kind.FRAME and (levels := _unnamed_levels(record.data, unnamed)):
+                yield record._replace(data=b'{"stream":"%b@depth%d","data":%b}' % (*levels, record.data))
             else:
                 yield record
 
@@ -169,6 +177,15 @@ class Session:
             for name, count in seen.snapshots.items():
                 counts[name or (self.surveys[n].symbols[0] if len(self.surveys[n].symbols) == 1 else "")] += count
         return {name for name, count in counts.items() if count > 1}
+
+
+def _unnamed_levels(message: bytes, unnamed: dict[bytes, int]) -> tuple[bytes, int] | None:
+    """Symbol, in lower case, and levels of a whole book whose message is printed as an update's; None for other messages."""
+    if not message.startswith(b'{"e":"depthUpdate"'):
+        return None
+    named = _SYMBOL.search(message)
+    name = _unescaped(named[1]) if named is not None else b""
+    return (name.decode().lower().encode(), unnamed[name]) if name in unnamed else None
 
 
 def _unescaped(name: bytes) -> bytes:

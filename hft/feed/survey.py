@@ -52,6 +52,8 @@ class Survey(msgspec.Struct):
     """Symbols of which there is a stream of updates."""
     whole: set[str] = set()
     """Symbols of which there is a stream of whole books."""
+    unnamed: dict[str, int] = {}
+    """Symbols whose stream of whole books (`<symbol>@depth20`) does not say that it is one, and its levels."""
     snapshots: dict[str, int] = {}
     """REST books, by symbol."""
 
@@ -110,6 +112,7 @@ def together(parts: Iterable[tuple[str, Survey]], dialect: str = "", wanted: Seq
         whole.sample = whole.sample or part.sample
         whole.updated |= part.updated
         whole.whole |= part.whole
+        whole.unnamed |= part.unnamed
         for name, count in part.snapshots.items():
             whole.snapshots[name] = whole.snapshots.get(name, 0) + count
     return whole
@@ -286,11 +289,19 @@ def survey(records: Iterable[Record]) -> Survey:
         found.printed[found.symbols[0]].add(Printed(bare.price, bare.qty))
     found.traded = {name for name, bit in _TRADES.items() if every & bit}
     found.updated = {name for name, bits in found.hints.items() if bits & _UPDATES}
-    found.whole = {name for name, bits in found.hints.items() if bits & scan.WHOLE_BOOKS}
+    found.unnamed = {name: each.levels for name, each in seen.symbols.items() if _always_whole(each)}
+    found.whole = {name for name, bits in found.hints.items() if bits & scan.WHOLE_BOOKS} | set(found.unnamed)
+    found.updated -= set(found.unnamed)
     if found.opened:        # a recording: whatever else was heard, nobody had asked for it
         found.symbols = [name for name in found.symbols if name in found.opened]
     found.dialect = told_by(found.hints, found.hints)
     return found
+
+
+def _always_whole(symbol: scan.Seen) -> bool:
+    """Whether each depth update is the top of the book: as many levels a side as a stream of whole books has, none of which goes.
+    No stream of changes has 20 such in a row."""
+    return symbol.levels in (5, 10, 20) and symbol.unnamed >= 20
 
 
 def _see_line(found: Survey, seen: scan.Scan, line: bytes) -> None:

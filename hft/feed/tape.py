@@ -261,6 +261,6 @@ def load(paths: Iterable[str | Path], config: Config) -> tuple[Tape, list[Spec],
     resolved = session.specs(config)
     specs = [each.spec for each in resolved]
     tape = Tape(session.inputs(changes=Changes(specs, config.feed.symbols)))
-    for line in [*session.torn, *session.steps]:
+    for line in [*session.torn, *session.notes]:
         print(printable(line), file=sys.stderr)
     return tape, specs, session.survey.trades

@@ -92,6 +92,25 @@ def test_a_stream_of_whole_books_alone_trades(tmp_path: Path, name: str) -> None
     alike(run(converted(case, tmp_path)), result)
 
 
+def test_whole_books_whose_stream_was_not_recorded_are_told_by_their_levels(tmp_path: Path) -> None:
+    """Without the combined stream's envelope USD-M's whole book is printed like a change; all of them have 20 levels a side."""
+    case = data.find("cases/07_partial_depth_streams/usdm_depth20_alone.txt.gz")
+    lines = gzip.decompress(case.read_bytes()).splitlines(keepends=True)
+    bare = [re.sub(rb'\{"stream":"[^"]*","data":(.*)\}$', rb"\1", line) for line in lines]
+    (tmp_path / "bare.txt").write_bytes(b"".join(bare))
+    found = run(tmp_path / "bare.txt")
+    alike(found, run(case))
+    assert found.notes == [
+        f"{tmp_path / 'bare.txt'}: each depth update of BTCUSDT has 20 levels a side, and none goes; they are taken for the whole "
+        "books of its stream depth20"
+    ]
+    # One of them in which a level goes: they are changes.
+    change = next(n for n, line in enumerate(bare) if b"depthUpdate" in line)
+    bare[change] = re.sub(rb'\["([^"]+)","[^"]+"\]', rb'["\1","0.000"]', bare[change], count=1)
+    (tmp_path / "changes.txt").write_bytes(b"".join(bare))
+    assert run(tmp_path / "changes.txt").notes == []
+
+
 def test_beside_a_stream_of_updates_whole_books_are_passed_over(tmp_path: Path) -> None:
     """Of every update a message of `@depth20` with the same ids, right after it: nothing changes but a count."""
     plain = gzip.decompress(data.find(data.USDM_BTC).read_bytes()).splitlines(keepends=True)[:20_000]

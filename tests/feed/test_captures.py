@@ -62,8 +62,9 @@ def test_stamped_lines(tmp_path, packed):
     assert [record.kind for record in records] == [Kind.FRAME, Kind.SNAPSHOT, Kind.EXCHANGE_INFO, Kind.LOG, Kind.FRAME]
 
 
-def test_microseconds_become_nanoseconds(tmp_path):
-    path = write(tmp_path / "us", b"1721749182850494 " + BOOK + b"\n", False)
+@pytest.mark.parametrize("stamp", [b"1721749182850494", b"1721749182.850494", b"1721749182850.494"])
+def test_stamps_of_any_unit_become_nanoseconds(tmp_path, stamp):
+    path = write(tmp_path / "us", stamp + b" " + BOOK + b"\n", False)
     assert [record.ns for record in Capture(path)] == [1_721_749_182_850_494_000]
 
 
