@@ -1,9 +1,12 @@
-"""Detects times in which this process did not run."""
+"""Detects times in which this process did not run, and keeps deadlines from running out in them."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import gc
 import time
+from collections.abc import AsyncIterator, Callable
 
 WORTH_TELLING_S = 1.0
 """A pause shorter than this may be the system's own scheduling."""
@@ -31,6 +34,62 @@ class Pauses:
         lost_s = now_s - self._last_s - self._every_s
         self._last_s = now_s
         return lost_s if lost_s >= WORTH_TELLING_S else 0.0
+
+
+STEP_S = 0.5
+"""A deadline is checked at least this often."""
+
+
+class Deadline:
+    """Seconds until something that is waited for is given up, of the time in which this process runs.
+
+    After a pause the timers come before the sockets, in which the answer may have been for long. So a check that comes late
+    counts as one that came in time, and at least `WORTH_TELLING_S` is left for reading.
+
+    Parameters
+    ----------
+    seconds : float
+    clock : callable
+        Seconds of a monotonic clock.
+    """
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._left_s = seconds
+        self._clock = clock
+        self._last_s = clock()
+
+    def left_s(self) -> float:
+        """To be called every `STEP_S` at least: the seconds left; 0 or less once it is over."""
+        now_s = self._clock()
+        passed_s, self._last_s = now_s - self._last_s, now_s
+        if passed_s < STEP_S + WORTH_TELLING_S:
+            self._left_s -= passed_s
+        else:
+            self._left_s = max(self._left_s - STEP_S, WORTH_TELLING_S)
+        return self._left_s
+
+
+@contextlib.asynccontextmanager
+async def timeout(seconds: float) -> AsyncIterator[None]:
+    """As `asyncio.timeout`, but the time in which this process does not run does not count."""
+    loop, deadline = asyncio.get_running_loop(), Deadline(seconds)
+    timer: asyncio.TimerHandle | None = None
+
+    def check() -> None:
+        nonlocal timer
+        left_s = deadline.left_s()
+        if left_s > 0:
+            timer = loop.call_later(min(left_s, STEP_S), check)
+        else:
+            limit.reschedule(loop.time())
+
+    async with asyncio.timeout(None) as limit:
+        check()
+        try:
+            yield
+        finally:
+            if timer is not None:
+                timer.cancel()
 
 
 GARBAGE = 100_000

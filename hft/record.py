@@ -30,6 +30,7 @@ from hft.feed.recorder import Recorder
 from hft.feed.rest import RestClient
 from hft.log import close_log, get_logger, open_log
 from hft.marketdata import build_feed, log_event, stream_of_trades
+from hft.pauses import Pauses
 from hft.periodic import Links
 from hft.signals import exit_code
 from hft.signals import stopping as stopping_signals
@@ -144,9 +145,11 @@ class Job:
         )
 
     async def _watch(self) -> None:
-        looks = list(PROGRESS_S)
+        looks, pauses = list(PROGRESS_S), Pauses(LOOK_S)
         while self.recorder.failed is None:
             await asyncio.sleep(LOOK_S)
+            if lost_s := pauses.lost_s():
+                log.warning("the recorder did not run: stopped, suspended, or short of processor time", seconds=round(lost_s, 1))
             if (elapsed_s := (self.clock.now() - self.started_ns) / 1e9) >= looks[0]:
                 self._tell_progress(elapsed_s)
                 looks = [at for at in looks if at > elapsed_s] or [elapsed_s + PROGRESS_S[-1]]

@@ -16,6 +16,7 @@ from hft.feed.listener import Listener
 from hft.feed.pacing import Backoff, SlidingWindow
 from hft.feed.transports import ConnectFailed
 from hft.feed.venues import Venue
+from hft.pauses import Deadline
 
 MAX_URL = 2000
 """Characters. With more streams than fit, the bare endpoint is opened and SUBSCRIBE sent."""
@@ -215,9 +216,9 @@ class Connection:
         try:
             await new.open()
             await new.subscribe()
-            deadline = self.monotonic() + self.timing.answer_s
+            deadline = Deadline(self.timing.answer_s, self.monotonic)
             while not new.subscribed and not new.gone.is_set():
-                if self.monotonic() >= deadline:
+                if deadline.left_s() <= 0.0:
                     raise ConnectFailed("no answer to SUBSCRIBE", where=self.url)
                 await asyncio.sleep(LOOK_S)
             await self._settle(old, new, handover)
@@ -232,7 +233,7 @@ class Connection:
         What the venue sent before the new line was subscribed comes on the old one before its pong does; what it sent since
         is held. That the first held update of each book, and the first trade, continue what the engine has makes it sure.
         """
-        deadline = self.monotonic() + self.timing.handover_s
+        deadline = Deadline(self.timing.handover_s, self.monotonic)
         pongs = old.pongs
         await old.ping()
         while self._line is old:
@@ -240,7 +241,7 @@ class Connection:
                 raise ConnectFailed("closed before it took over", where=self.url)
             if old.pongs > pongs and handover.continues():
                 return self._switch("nothing is missing")
-            if self.monotonic() >= deadline:
+            if deadline.left_s() <= 0.0:
                 self.tell("handover_late", f"the new one does not continue the old one within {self.timing.handover_s:g} s")
                 return self._switch("at the time limit")
             await asyncio.sleep(LOOK_S)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -14,10 +15,9 @@ from hft.feed.listener import Listener
 from hft.feed.messages import Answer, Rejected, ServerShutdown, VenueError, decode
 from hft.feed.pacing import SlidingWindow
 from hft.feed.transports import Link, connect
+from hft.pauses import STEP_S, WORTH_TELLING_S, Deadline
 
 STREAMS_PER_MESSAGE = 100
-LOOKS = 10
-"""Looks for an answer, spread over the time that it may take."""
 PAUSED_LOOK_S = 0.5
 
 
@@ -87,7 +87,8 @@ class Line:
         self._link: Link | None = None      # None until the websocket is open
         self._paused = False
         self._messages = SlidingWindow(owner.messages_per_second, 1.0)
-        self._asked: dict[int, tuple[str, float]] = {}
+        self._asked: dict[int, tuple[str, Deadline]] = {}
+        self._excused_ns = 0                # what was silent before it was not the venue
         self._last_id = 0
         self._sent = 0                      # streams asked for by message
 
@@ -142,8 +143,8 @@ class Line:
         """Every stream was asked for, and the venue has said yes."""
         return not self._owner.by_message or (self._sent >= len(self._owner.streams) and not self._subscribing())
 
-    def _subscribing(self) -> list[float]:
-        return [at for method, at in self._asked.values() if method == "SUBSCRIBE"]
+    def _subscribing(self) -> list[Deadline]:
+        return [deadline for method, deadline in self._asked.values() if method == "SUBSCRIBE"]
 
     # -- watching --------------------------------------------------------------------------------------------------
 
@@ -154,15 +155,15 @@ class Line:
             if self._paused:
                 await self._wait(PAUSED_LOOK_S)
                 continue
-            silent_s = (self._owner.clock.now() - self.listener.last_ns) / 1e9
+            silent_s = (self._owner.clock.now() - max(self.listener.last_ns, self._excused_ns)) / 1e9
             if silent_s >= timing.silent_after_s:
                 if not await self._is_alive():
                     return
                 continue
-            if self._owner.monotonic() - min(self._subscribing(), default=float("inf")) >= timing.answer_s:
+            if min((deadline.left_s() for deadline in self._subscribing()), default=1.0) <= 0.0:
                 self.drop("no answer to SUBSCRIBE")
                 return
-            await self._wait(min(timing.silent_after_s - silent_s, timing.answer_s))
+            await self._wait(min(timing.silent_after_s - silent_s, timing.answer_s, STEP_S))
 
     async def _is_alive(self) -> bool:
         """Asks a silent connection. Any frame that comes now, an answer or not, shows that it lives."""
@@ -171,8 +172,9 @@ class Line:
         asked_ns = self._owner.clock.now()
         await self._request("LIST_SUBSCRIPTIONS")
         await self.ping()
-        for _ in range(LOOKS):      # not by the clock: where it is we who were held up, the answer lies in the socket
-            await self._wait(timing.answer_s / LOOKS)
+        deadline = Deadline(timing.answer_s)
+        while (left_s := deadline.left_s()) > 0.0:
+            await self._wait(min(left_s, STEP_S))
             if self.gone.is_set():
                 return False
             if self._paused:
@@ -190,12 +192,14 @@ class Line:
             self._owner.line_gone(self, why)
 
     async def _wait(self, seconds: float) -> None:
-        """Waits so long, or until the connection is gone."""
+        """Waits so long, or until the connection is gone. If this process did not run meanwhile, nobody was silent but it."""
+        until_s = time.monotonic() + max(seconds, 0.001)
         try:
             async with asyncio.timeout(max(seconds, 0.001)):
                 await self.gone.wait()
         except TimeoutError:
-            pass
+            if time.monotonic() - until_s >= WORTH_TELLING_S:
+                self._excused_ns = self._owner.clock.now()
 
     # -- sending ---------------------------------------------------------------------------------------------------
 
@@ -208,7 +212,7 @@ class Line:
     async def _request(self, method: str, params: list[str] | None = None) -> None:
         await self._messages.wait(clock=self._owner.monotonic, sleep=self._owner.sleep)
         self._last_id += 1
-        self._asked[self._last_id] = method, self._owner.monotonic()
+        self._asked[self._last_id] = method, Deadline(self._owner.timing.answer_s, self._owner.monotonic)
         message: dict[str, object] = {"method": method, "id": self._last_id}
         if params is not None:
             message["params"] = params
@@ -272,4 +276,5 @@ class Line:
 
     def _answered(self, asked: int | str | None) -> str:
         """The method of the request that an answer belongs to; empty for none of ours."""
-        return self._asked.pop(asked, ("", 0.0))[0] if isinstance(asked, int) else ""
+        method, _ = self._asked.pop(asked, ("", None)) if isinstance(asked, int) else ("", None)
+        return method

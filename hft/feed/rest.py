@@ -21,6 +21,7 @@ from hft.feed.messages import RateLimit, ServerTime
 from hft.feed.numbers import STAY_S, stay_away_s, whole
 from hft.feed.pacing import Backoff, SlidingWindow
 from hft.feed.venues import PACE_HEADER, Venue, pace_of
+from hft.pauses import timeout
 
 T = TypeVar("T")
 
@@ -70,7 +71,7 @@ class RestClient:
     ----------
     venue : Venue
     timeout_s : float
-        Of one request, in seconds.
+        Of one request, in seconds of the time in which this process runs.
     clock, sleep : callables
         Seconds of a monotonic clock, and how to wait; for tests.
     warn : callable, optional
@@ -95,7 +96,7 @@ class RestClient:
         self.requests = 0
         self.pace = 1.0
         """Speed of the venue's data relative to the clock, as it states it (the embedded exchange does); 0: without bound."""
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._timeout_s = timeout_s
         self._clock = clock
         self._sleep = sleep
         self._not_before = float("-inf")
@@ -209,7 +210,7 @@ class RestClient:
             await self._may_ask(weight)
             self.requests += 1
             try:
-                async with self._opened().get(url, allow_redirects=False) as response:
+                async with timeout(self._timeout_s), self._opened().get(url, allow_redirects=False) as response:
                     body = await _bounded(response)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 why = "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
@@ -226,7 +227,7 @@ class RestClient:
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=self._timeout)
+            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None))
         return self._session
 
     def _refused(self, response: aiohttp.ClientResponse, body: bytes, url: str) -> VenueUnreachable:

@@ -15,6 +15,7 @@ from hft.errors import VenueUnreachable
 from hft.feed.messages import DepthSnapshot, Rejected, decode
 from hft.feed.pacing import Backoff
 from hft.feed.rest import RateLimited, RestClient
+from hft.pauses import Deadline
 
 CALM_S = 10.0
 """A snapshot wanted again sooner than this waits for its backoff."""
@@ -142,9 +143,9 @@ class Snapshots:
 
     async def _reached(self, symbol: str, last_update_id: int) -> bool:
         """A book in sync takes a fresh snapshot once its own updates have come as far; one that is not takes it at once."""
-        deadline = time.monotonic() + REACH_S
+        deadline = Deadline(REACH_S)
         while self._sink.refreshing(symbol) and self._sink.update_id(symbol) < last_update_id:
-            if time.monotonic() >= deadline:
+            if deadline.left_s() <= 0.0:
                 self._tell("snapshot_failed", f"the stream does not reach id {str(last_update_id)[:20]}", symbols=[symbol])
                 return False
             await asyncio.sleep(REACH_LOOK_S)

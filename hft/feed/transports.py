@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ import picows
 from hft.errors import UsageError, VenueUnreachable
 from hft.feed.listener import UNREAD, Listener
 from hft.feed.numbers import stay_away_s
+from hft.pauses import timeout
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
@@ -75,7 +77,7 @@ async def connect(transport: str, url: str, listener: Listener, *, timeout_s: fl
     listener : Listener
         A new one for each connection.
     timeout_s : float
-        For the handshake, and as much again for TCP.
+        For the handshake, and as much again for TCP; of the time in which this process runs.
 
     Raises `ConnectFailed`; `UsageError` for another transport.
     """
@@ -83,9 +85,7 @@ async def connect(transport: str, url: str, listener: Listener, *, timeout_s: fl
         raise UsageError(f"no transport {transport!r}", where="[feed] transport", do=f"take one of {', '.join(_CONNECT)}")
     link: Link | None = None
     try:
-        async with asyncio.timeout(2 * timeout_s):      # of TCP; each library then bounds its handshake itself
-            link = await _CONNECT[transport](url, listener, timeout_s)
-        return link
+        return (link := await _CONNECT[transport](url, listener, timeout_s))
     except TimeoutError:
         raise ConnectFailed(f"no connection within {timeout_s:g} s", where=url) from None
     except OSError as error:
@@ -151,7 +151,8 @@ class _PicowsLink:
 async def _connect_picows(url: str, listener: Listener, timeout_s: float) -> Link:
     # The socket is ours from its first moment, and its end is that of the opening, which is a task of its own and never
     # cancelled: picows would lose sight of a connection whose handshake is given up, and leave it open.
-    sock = await _tcp(url)
+    async with timeout(timeout_s):
+        sock = await _tcp(url)
 
     def take(_: object) -> socket.socket:
         if listener.stopped:            # given up before picows began; it would connect the socket again
@@ -162,30 +163,46 @@ async def _connect_picows(url: str, listener: Listener, timeout_s: float) -> Lin
     # Pings are the listener's: see there. Redirects could lead off the venue's address, so there are none.
     opening = asyncio.ensure_future(picows.ws_connect(
         lambda: listener, url, enable_auto_pong=False, max_frame_size=listener.max_message, max_redirects=0,
-        websocket_handshake_timeout=timeout_s, socket_factory=take,
+        websocket_handshake_timeout=None, socket_factory=take,
     ))
+    opening.add_done_callback(partial(_unless_open, sock))
     try:
-        transport, _ = await asyncio.shield(opening)
+        async with timeout(timeout_s):
+            transport, _ = await _shielded(opening, sock, listener)
     except picows.WSHandshakeError as error:
         if error.response is not None:
             raise _refused(int(error.response.status), error.response.headers.get("Retry-After", ""), url) from None
         raise ConnectFailed(str(error) or "the handshake failed", where=url) from None
     except (picows.WSError, ValueError) as error:
         raise ConnectFailed(str(error) or type(error).__name__, where=url) from None
+    if listener.transport is None:      # picows says nothing of a server that closes instead of answering
+        raise ConnectFailed("closed during the handshake", where=url)
+    return _PicowsLink(transport, listener)
+
+
+Opening = asyncio.Future[tuple[picows.WSTransport, picows.WSListener]]
+
+
+def _unless_open(sock: socket.socket, opening: Opening) -> None:
+    """Closes the socket of an opening that failed: picows may not have taken it, or not have come to close it."""
+    if opening.cancelled() or opening.exception() is not None:
+        asyncio.get_running_loop().call_soon(sock.close)
+
+
+async def _shielded(opening: Opening, sock: socket.socket, listener: Listener) -> tuple[picows.WSTransport, picows.WSListener]:
+    """The result of an opening; when it is given up, its connection is closed first."""
+    try:
+        return await asyncio.shield(opening)
     except asyncio.CancelledError:
         listener.stop()     # at once
         # In the next turn: a transport that was made in this one has yet to register with the loop.
         asyncio.get_running_loop().call_soon(_shut_down, sock)
         await _gone(opening)
         raise
-    if listener.transport is None:      # picows says nothing of a server that closes instead of answering
-        raise ConnectFailed("closed during the handshake", where=url)
-    return _PicowsLink(transport, listener)
 
 
-async def _gone(opening: asyncio.Future[tuple[picows.WSTransport, picows.WSListener]]) -> None:
+async def _gone(opening: Opening) -> None:
     """Returns once the connection of an opening that was given up is closed."""
-    opening.add_done_callback(lambda over: over.exception())    # marks it as retrieved
     await asyncio.wait([opening])
     if opening.exception() is None:
         transport, _ = opening.result()
@@ -329,10 +346,11 @@ async def _connect_websockets(url: str, listener: Listener, timeout_s: float) ->
             return exc
 
     try:
-        connection = await NoRedirects(
-            url, max_size=listener.max_message, compression=None, ping_interval=None, close_timeout=CLOSE_S, proxy=None,
-            open_timeout=timeout_s, create_connection=Bounded,
-        )
+        async with timeout(2 * timeout_s):
+            connection = await NoRedirects(
+                url, max_size=listener.max_message, compression=None, ping_interval=None, close_timeout=CLOSE_S, proxy=None,
+                open_timeout=None, create_connection=Bounded,
+            )
     except InvalidStatus as error:
         raise _refused(error.response.status_code, error.response.headers.get("Retry-After", ""), url) from None
     except WebSocketException as error:

@@ -12,6 +12,9 @@ from hft._core.sink import FrameCounter
 from hft.errors import ExitCode, UsageError
 from hft.feed.listener import Listener
 from hft.feed.transports import ConnectFailed, connect
+from tests.feed.cancelling import settled, sockets
+from tests.feed.running import quiet
+from tests.feed.wire import WireServer
 
 
 class Owner:
@@ -19,6 +22,16 @@ class Owner:
 
     def on_open(self, listener):
         raise AssertionError("opened")
+
+
+class Quiet:
+    """Hears of a connection, and does nothing."""
+
+    def on_open(self, listener):
+        pass
+
+    def on_closed(self, why):
+        pass
 
 
 async def attempt(transport, url, timeout_s=2.0):
@@ -83,6 +96,22 @@ async def test_redirects_are_not_followed(transport):
     """A market-data address that leads elsewhere is not the venue's."""
     said = await answering(transport, b"HTTP/1.1 302 Found\r\nLocation: ws://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n")
     assert "302" in said
+
+
+@pytest.mark.parametrize("url", ["{}/#part", "{}/ws#", "{}?a=é"], ids=["a fragment", "an empty one", "no ASCII"])
+async def test_an_address_that_the_library_does_not_take_leaves_no_socket(transport, url):
+    """It is refused once the socket is connected."""
+    async with WireServer(quiet) as server:
+        before = sockets()
+        try:
+            link = await connect(transport, url.format(server.url), Listener(FrameCounter(), RunClock(), Quiet()), timeout_s=2.0)
+        except ConnectFailed as error:          # kept, with what its traceback holds
+            kept = error
+            assert "\n" not in str(kept)
+        else:
+            await link.close()
+        await settled(lambda: sockets() == before, f"{sockets() - before} sockets are left")
+        await settled(lambda: server.connections == 0, "the venue still has a connection")
 
 
 async def test_another_transport_is_a_usage_error():

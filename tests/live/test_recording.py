@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import time
@@ -85,6 +86,19 @@ def test_ctrl_c_closes_the_file(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert json.loads(out)["stopped_by"] == "SIGINT"
     assert marks(tmp_path / "r.gz")[-1][1:] == ("end", True)
+
+
+def test_a_recorder_that_was_stopped_says_for_how_long(tmp_path: Path) -> None:
+    with started("record", "r.gz", "--set", "logging.level=info", cwd=tmp_path) as process:
+        recorded(tmp_path / "r.gz", size=20_000)
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(2)                   # what is measured is this
+        process.send_signal(signal.SIGCONT)
+        recorded(tmp_path / "r.gz", size=(tmp_path / "r.gz").stat().st_size + 50_000)      # several checks later
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    seconds = [float(found) for found in re.findall(r"the recorder did not run: .* seconds=([\d.]+)", err)]
+    assert max(seconds, default=0) >= 1.5, err
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="looks into /proc")
