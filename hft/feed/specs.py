@@ -159,12 +159,21 @@ def resolve(
             what = f"its quote asset can't be told by its name (list of {AS_OF})"
             raise UsageError(what, where=symbol, do=f"set {key} tick, step and quote, or record exchangeInfo beside it")
         try:
+            _require_both(rules, source)
             spec = Spec(symbol, dialect=dialect, maker_fee=fees[0], taker_fee=fees[1], fee_asset=fee_asset, **rules)
             spec = _fine_enough(spec, rules, infos if source != "settings" else (), seen)
         except ValueError as error:
             raise UsageError(f"{error} ({source})"[:300], where=symbol, do=f"set {key} tick and step") from None
         found.append(ResolvedSpec(spec, source))
     return found
+
+
+def _require_both(rules: SpecRules, source: str) -> None:
+    """Raise `ValueError` where an exchangeInfo gives a symbol no tick or no step."""
+    if source == "exchangeInfo":
+        for what, number, name in (("tick", rules["tick"], "PRICE_FILTER"), ("step", rules["step"], "LOT_SIZE")):
+            if not str(number).strip("0."):
+                raise ValueError(f"no {what} is given: {name} is missing, or has none")
 
 
 def _by_symbol(exchange_info: Iterable[bytes]) -> dict[str, list[SpecRules]]:

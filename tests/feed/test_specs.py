@@ -70,7 +70,7 @@ def test_a_symbol_that_no_source_knows_is_named_with_the_way_out():
 
 
 def test_rules_that_make_no_sense_are_refused_with_their_source():
-    with pytest.raises(UsageError, match="BTCUSDT: tick '0' must be above zero \\(exchangeInfo\\)"):
+    with pytest.raises(UsageError, match="BTCUSDT: no tick is given: PRICE_FILTER is missing, or has none \\(exchangeInfo\\)"):
         one("BTCUSDT", "usdm", exchange_info=[USDM_INFO.replace(b'"0.10"', b'"0"')])
     for body in (b'{"symbols":[{"symbol":"BTCUSDT"}]}', NOT_TEXT, DEEP):
         with pytest.raises(UsageError, match="exchangeInfo can't be read"):
