@@ -411,7 +411,7 @@ def archive(name: str, content: bytes) -> bytes:
     ("x.csv", b"when,price,qty\n1,2,3\n", "is CSV of columns that are not known: when,price,qty"),
     ("notes.txt", b"Dear all\nnothing here\n", "is text: Dear all"),
     ("x.bz2", b"BZh91AY&SY" + bytes(100), "is packed with bzip2"),
-    ("x.gz.gz", gzip.compress(gzip.compress(b"1723161255030314667 {}\n" * 9000)), "is packed twice with gzip"),
+    ("x.gz.gz", gzip.compress(gzip.compress(b"1723161255030314667 {}\n" * 9000, mtime=0), mtime=0), "is packed twice with gzip"),
     ("x.txt", "1 {}".encode("utf-16"), "is text in UTF-16"),
     ("BTCUSDT-1m-2024-01.csv", b"1704067200000,1,2,3,4,5,6,7,8,9,10,0\n", "public dumps, klines: candles and no book"),
     ("BTCUSDT-trades-2024-01.csv", b"1,42000.1,0.1,4200,1704067200000,True,True\n", "public dumps, trades: trades and no book"),
