@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hft._core import status
-from hft._core.diagnosis import signal_reach, sync_times
+from hft._core.diagnosis import closed_times, signal_reach, sync_times
 
 if TYPE_CHECKING:
     from hft._core.engine import Engine
@@ -25,6 +25,7 @@ _WORDS = {
     "crossed": "crossed at {}",
     "mismatch": "differed from a REST book at {}",
     "given_up": "given up at {}",
+    "not_trading": "not traded by the venue (BREAK, HALT …) from {}",
 }
 """Each cause in words; `{}` is when it came first."""
 
@@ -49,7 +50,10 @@ class InSync(msgspec.Struct, frozen=True):
     longest_s: float
     """The longest time in sync without a break."""
     causes: dict[str, Cause]
-    """Why not, by cause: `disconnected`, `no_rest_book`, `rest_book_unusable`, `gap`, `crossed`, `mismatch`, `given_up`."""
+    """Why not, by cause: `disconnected`, `no_rest_book`, `rest_book_unusable`, `gap`, `crossed`, `mismatch`, `given_up`,
+    `not_trading`."""
+    not_trading: Cause | None = None
+    """When the venue did not trade it, its book in sync or not; None: it always did."""
 
     @property
     def why(self) -> str:
@@ -63,7 +67,10 @@ class InSync(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         share = _percent(self.share)
-        return f"{share}: {self.why}" if self.causes and self.share < 1 else share
+        found = [f"{share}: {self.why}" if self.causes and self.share < 1 else share]
+        if self.not_trading is not None and "not_trading" not in self.causes:
+            found.append(_cause("not_trading", self.not_trading))
+        return ", ".join(found)
 
 
 def _cause(name: str, cause: Cause) -> str:
@@ -88,9 +95,11 @@ def in_sync(engine: Engine) -> dict[str, InSync]:
 def _in_sync(engine: Engine, symbol: str) -> InSync:
     synced_ns, longest_ns, causes = sync_times(engine, symbol)
     all_ns = synced_ns + sum(stood for _, stood, _ in causes.values())
+    closed, closed_ns, closed_from = closed_times(engine, symbol)
     return InSync(
         share=synced_ns / all_ns if all_ns else 0.0, seconds=synced_ns / 1e9, longest_s=longest_ns / 1e9,
         causes={name: Cause(count, stood / 1e9, first_ns) for name, (count, stood, first_ns) in causes.items()},
+        not_trading=Cause(closed, closed_ns / 1e9, closed_from) if closed else None,
     )
 
 
@@ -100,17 +109,21 @@ def never(found: Mapping[str, InSync]) -> bool:
 
 
 def warnings(found: Mapping[str, InSync]) -> list[str]:
-    """A line about each book that was in sync for less than it should."""
+    """A line about each book that was in sync for less than it should, and about each symbol that the venue did not trade."""
     return [
-        f"the book of {symbol} was in sync for {_percent(each.share)} of the time, and is not traded on at others: {each.why}"
+        f"the book of {symbol} was in sync for {_percent(each.share)} of the time, and there are no orders without it: {each.why}"
         for symbol, each in found.items() if each.share < ENOUGH
+    ] + [
+        f"{symbol} was {_cause('not_trading', each.not_trading)}; orders are refused meanwhile"
+        for symbol, each in found.items()
+        if each.not_trading is not None and (each.share >= ENOUGH or "not_trading" not in each.causes)      # said already
     ]
 
 
 def lines(found: Mapping[str, InSync]) -> list[str]:
     """A line about each symbol, those that were in sync all the time in one."""
-    always = [symbol for symbol, each in found.items() if each.share >= 1]
-    others = [f"{symbol} {each}" for symbol, each in found.items() if each.share < 1]
+    always = [symbol for symbol, each in found.items() if each.share >= 1 and each.not_trading is None]
+    others = [f"{symbol} {each}" for symbol, each in found.items() if symbol not in always]
     return ([f"{', '.join(always)} 100 %"] if always else []) + others
 
 
@@ -144,7 +157,11 @@ def why_no_orders(
     """
     reasons = [f"trading halted: {engine.fault}"] if engine.fault else []
     if engine.kill_reason:
-        reasons.append(f"the kill switch is on: {engine.kill_reason}")
+        reasons.append(f"the kill switch is on: {explained(engine.kill_reason)}")
+    reasons += [
+        f"{symbol} was {_cause('not_trading', each.not_trading)}"
+        for symbol, each in found.items() if each.not_trading is not None
+    ]
     if not sum(messages.values()):
         return [*reasons, "no message was received"]
     if never(found):
@@ -203,6 +220,15 @@ def _by_reason(rejects: Mapping[str, int]) -> str:
     """
     most = sorted(((count, name) for name, count in rejects.items() if count), reverse=True)
     return ", ".join(f"{count:,} {name} ({status.text(status.CODES[name])})" for count, name in most)
+
+
+def explained(name: str) -> str:
+    """A reason code and what it means.
+
+    >>> explained("kill_files_gone")
+    'kill_files_gone (a file of the run was deleted or replaced while it ran)'
+    """
+    return f"{name} ({status.text(status.CODES[name])})"
 
 
 def shown(reasons: Sequence[str]) -> str:

@@ -275,12 +275,15 @@ class Session:
                 raise TradingHalted(f"a fault in the core: {self.engine.fault}", do=do)
             if self.engine.killed != was_killed:
                 was_killed = self.engine.killed
-                log.warning("kill switch " + ("on" if was_killed else "released"), reason=self.engine.kill_reason)
+                if was_killed:
+                    log.warning("kill switch on", reason=self.engine.kill_reason)
+                else:
+                    log.warning("kill switch released")
 
     async def _halt_without(self, missing: list[str]) -> None:
         """What this engine writes is lost, and nobody can see or reach it: trading halts, and `/health` says so for a while."""
         self.page.flag("files_gone")
-        self.engine.kill(True, self.clock.now())
+        self.engine.kill(True, self.clock.now(), "kill_files_gone")
         self.engine.stop(self.clock.now())      # for good: a release of the kill switch brings no order back
         log.error("a file of the run was deleted or replaced; trading halted", files=",".join(missing))
         halted = TradingHalted(

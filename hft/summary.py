@@ -351,7 +351,7 @@ def _traded(s: Summary) -> list[tuple[str, str]]:
     if s.recording:
         lines.append(("recording", str(s.recording)))
     if s.kill_switch:
-        lines.append(("kill switch", f"on: {s.kill_switch}"))
+        lines.append(("kill switch", f"on: {diagnosis.explained(s.kill_switch)}"))
     if s.fault:
         lines.append(("halted", "; ".join(filter(None, (s.fault, way_out(s.fault, s.spec_sources))))))
     return lines

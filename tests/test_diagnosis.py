@@ -108,8 +108,26 @@ def test_a_kill_switch_that_is_on_is_told_first() -> None:
     engine = Engine(BTC, window_ms=100, min_confidence=0.5)
     engine.kill(True, 1)
     Market(engine).lean("50", "5", 300)
-    assert no_order(engine).startswith("the kill switch is on: kill_requested; every order was refused: ")
+    assert no_order(engine).startswith(
+        "the kill switch is on: kill_requested (a user tripped the kill switch); every order was refused: "
+    )
     assert "kill_switch (the kill switch is on)" in no_order(engine)
+
+
+def test_time_in_which_the_venue_did_not_trade_is_told_with_the_book_in_sync_and_without() -> None:
+    at = 1_723_161_253_937_000_000
+    closed = Cause(1, 2.0, at)
+    found = {
+        "A": InSync(1.0, 10.0, 10.0, {}, closed),
+        "B": InSync(0.8, 8.0, 8.0, {"not_trading": closed}, closed),
+        "C": InSync(1.0, 10.0, 10.0, {}),
+    }
+    said = "not traded by the venue (BREAK, HALT …) from 2024-08-08T23:54:13.937Z (once, 2.00 s)"
+    assert lines(found) == ["C 100 %", f"A 100 %, {said}", f"B 80.0 %: {said}"]
+    assert warnings(found) == [
+        f"the book of B was in sync for 80.0 % of the time, and there are no orders without it: {said}",
+        f"A was {said}; orders are refused meanwhile",
+    ]
 
 
 def test_orders_that_never_filled() -> None:

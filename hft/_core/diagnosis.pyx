@@ -3,8 +3,8 @@
 from hft._core.engine cimport Engine
 from hft._core.lane cimport LaneSymbol, lane_signal, lane_symbol
 from hft._core.market cimport (
-    CAUSE_CONNECTED, CAUSE_CROSSED, CAUSE_DISCONNECTED, CAUSE_GAP, CAUSE_MISMATCH, CAUSE_NONE, CAUSE_NO_SNAPSHOT, CAUSE_RESYNC,
-    SYNC_CAUSES, Market, market_since_turn,
+    CAUSE_CLOSED, CAUSE_CONNECTED, CAUSE_CROSSED, CAUSE_DISCONNECTED, CAUSE_GAP, CAUSE_MISMATCH, CAUSE_NONE, CAUSE_NO_SNAPSHOT, CAUSE_RESYNC,
+    SYNC_CAUSES, Market, market_cause, market_since_turn,
 )
 from hft._core.signal cimport SignalState
 from hft._core.types cimport int64_t
@@ -12,6 +12,7 @@ from hft._core.types cimport int64_t
 CAUSES = {
     CAUSE_DISCONNECTED: "disconnected", CAUSE_CONNECTED: "no_rest_book", CAUSE_NO_SNAPSHOT: "rest_book_unusable",
     CAUSE_GAP: "gap", CAUSE_CROSSED: "crossed", CAUSE_MISMATCH: "mismatch", CAUSE_RESYNC: "given_up",
+    CAUSE_CLOSED: "not_trading",
 }
 """Why a book is not in sync, by number."""
 
@@ -38,11 +39,27 @@ def sync_times(Engine engine not None, symbol):
     cdef int cause
     causes = {}
     for cause in range(1, SYNC_CAUSES):
-        stood = m.times.ns[cause] + (standing if cause == m.cause else 0)
-        if m.times.count[cause] or stood:
+        stood = m.times.ns[cause] + (standing if cause == market_cause(m, m.cause) else 0)
+        if stood or m.times.count[cause] and cause != CAUSE_CLOSED:      # in sync it may be not traded all the same
             causes[CAUSES[cause]] = (m.times.count[cause], stood, m.times.first_ns[cause])
     in_sync = standing if m.cause == CAUSE_NONE else 0
     return m.times.ns[<int>CAUSE_NONE] + in_sync, max(m.times.longest_ns, in_sync), causes
+
+
+def closed_times(Engine engine not None, symbol):
+    """For how long the venue did not trade a symbol, its book in sync or not, up to the engine's `now`.
+
+    Returns
+    -------
+    count : int
+        How many times.
+    ns : int
+    first_ns : int
+        When first; 0 where it always was traded.
+    """
+    cdef Market* m = _market(engine, symbol)
+    cdef int64_t standing = engine.c.now - m.times.closed_from if m.closed else 0
+    return m.times.count[<int>CAUSE_CLOSED], m.times.closed_ns + standing, m.times.first_ns[<int>CAUSE_CLOSED]
 
 
 def signal_reach(Engine engine not None, symbol):

@@ -42,7 +42,7 @@ from hft._core.runlog cimport (
     LOG_CONNECT, LOG_DISCONNECT, LOG_FRAME, LOG_JOURNAL_FULL, LOG_KILL, LOG_RESYNC, LOG_STOP, RunLogState, runlog_push,
 )
 from hft._core.sink cimport FRAME_ATTENTION, FRAME_HANDLED, FRAME_NEEDS_PYTHON, FrameSink
-from hft._core.status cimport CLOCK_OUTLIER, DECODE_FALLBACK, KILL_BANKRUPT, KILL_FAULT, KILL_REQUEST, OK
+from hft._core.status cimport CLOCK_OUTLIER, DECODE_FALLBACK, KILL_BANKRUPT, KILL_FAULT, KILL_RELEASED, KILL_REQUEST, OK
 from hft._core.symbols cimport Symbols
 from hft._core.types cimport Level, Message, int32_t, int64_t, likely, uint64_t, unlikely
 
@@ -103,9 +103,9 @@ cdef inline void engine_settle(EngineState* e, int64_t now) noexcept nogil:
         lane_cancel_all(e.lane, &e.out, now)
 
 
-cdef inline void engine_asked(EngineState* e, bint on, int64_t now) noexcept nogil:
-    """Somebody turns the kill switch. Where its cause stands, a release does not last."""
-    engine_kill(e, on, KILL_REQUEST, now)
+cdef inline void engine_asked(EngineState* e, bint on, int reason, int64_t now) noexcept nogil:
+    """The kill switch is turned from outside, on for this reason. Where its cause stands, a release does not last."""
+    engine_kill(e, on, reason if on else KILL_RELEASED, now)
     engine_settle(e, now)
 
 
@@ -164,7 +164,7 @@ cdef inline void engine_look_kill(EngineState* e, int64_t given) noexcept nogil:
         return
     page_kill_poll(e.out.page)
     engine_log(e, LOG_KILL, request == 1, given, NULL, 0)
-    engine_asked(e, request == 1, e.now)
+    engine_asked(e, request == 1, KILL_REQUEST, e.now)
     engine_due(e, e.now)
 
 

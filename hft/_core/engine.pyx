@@ -38,6 +38,9 @@ from hft._core.params import checked
 from hft._core.journal import Journal as _Journal
 from hft._core.page import StatePage as _StatePage
 
+KILL_REASONS = ("kill_requested", "kill_files_gone")
+"""Why `Engine.kill` may trip the switch; a run log has a word for each (`LOG_KILL`)."""
+
 HELD_BYTES = 64 << 20
 """What an engine holds at most while its journal has no room. Whoever feeds it stops at the first `FrameSink.HELD`; what one read
 of each connection still holds is far less."""
@@ -157,9 +160,11 @@ cdef class Engine(FrameSink):
         cdef Page* page = self.c.out.page
         cdef int request = page_kill_poll(page)
         cdef bint on = elsewhere or (request == 1 if request else page.header.kill_on != 0)
+        # A request is the reason where nothing else has the switch on: `hft kill` writes it into the database too, if there is one.
+        cdef bint requested = request == 1 and not elsewhere and not page.header.kill_on
         page_kill_set(page, False, 0, page.header.start_ns)
         if on:
-            engine_kill(self.c, True, KILL_REQUEST if request == 1 else KILL_LATCHED, page.header.start_ns)
+            engine_kill(self.c, True, KILL_REQUEST if requested else KILL_LATCHED, page.header.start_ns)
 
     # --- inputs
 
@@ -322,12 +327,15 @@ cdef class Engine(FrameSink):
         engine_input(self.c, LOG_TIMER, 0, now_ns, NULL, 0)
         panel_show(self.c, self.c.now)
 
-    def kill(self, bint on, int64_t now_ns):
-        """Trip (or release) the kill switch. BufferError for a release while the journal has no room."""
+    def kill(self, bint on, int64_t now_ns, str reason="kill_requested"):
+        """Trip (or release) the kill switch; tripped for this reason, ``kill_requested`` or ``kill_files_gone``. BufferError for a
+        release while the journal has no room."""
+        choice("reason", reason, KILL_REASONS)
+        cdef int code = status_table.CODES[reason]
         if not on and not self.c.replayed and not engine_has_room(self.c):
             raise BufferError("the journal has no room to write down a release; wait until it has")
-        engine_input(self.c, LOG_KILL, on, now_ns, NULL, 0)
-        engine_asked(self.c, on, self.c.now)
+        engine_input(self.c, LOG_KILL, 0 if not on else 1 if code == KILL_REQUEST else 2, now_ns, NULL, 0)
+        engine_asked(self.c, on, code, self.c.now)
         engine_due(self.c, self.c.now)
 
     def journal_full(self, bint on, int64_t now_ns):

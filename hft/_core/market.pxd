@@ -50,13 +50,16 @@ cdef enum SyncCause:            # why a book is not in sync
     CAUSE_CROSSED = 5           # bid at or above ask
     CAUSE_MISMATCH = 6          # it differed from a fresh REST book, which took its place at once
     CAUSE_RESYNC = 7            # it was given up from outside
-    SYNC_CAUSES = 8
+    CAUSE_CLOSED = 8            # whatever it was: the venue does not trade the symbol meanwhile
+    SYNC_CAUSES = 9
 
 cdef struct SyncTimes:          # what a run says of itself (SEMANTICS 32)
     int64_t ns[<int>SYNC_CAUSES]        # how long each cause stood, up to `cause_ns`; CAUSE_NONE: in sync
     int64_t count[<int>SYNC_CAUSES]     # how often it came
     int64_t first_ns[<int>SYNC_CAUSES]  # when it came first
     int64_t longest_ns          # the longest time in sync without a break, up to `cause_ns`
+    int64_t closed_ns           # not traded, in sync or not, up to the last time that this ended
+    int64_t closed_from         # since when it is not traded; 0: it is
 
 cdef struct MarketParams:
     BookParams book
@@ -162,15 +165,46 @@ cdef inline int64_t market_since_turn(const Market* m, int64_t now) noexcept nog
     return now - m.cause_ns if m.cause_ns != 0 and now > m.cause_ns else 0
 
 
-cdef inline void _account(Market* m, int cause, int64_t now) noexcept nogil:
+cdef inline int64_t market_cause(const Market* m, int64_t cause) noexcept nogil:
+    """What the time is counted under while `cause` stands. A symbol that is not traded has no updates, so no book either."""
+    if m.closed and cause != CAUSE_NONE and cause != CAUSE_DISCONNECTED:
+        return CAUSE_CLOSED
+    return cause
+
+
+cdef inline void _count(Market* m, int64_t cause, int64_t now) noexcept nogil:
     cdef SyncTimes* t = &m.times
-    cdef int64_t stood = market_since_turn(m, now)
-    t.ns[m.cause] += stood
-    if m.cause == CAUSE_NONE and stood > t.longest_ns:
-        t.longest_ns = stood
     if t.count[cause] == 0:
         t.first_ns[cause] = now
     t.count[cause] += 1
+
+
+cdef inline void _account(Market* m, int cause, int64_t now) noexcept nogil:
+    cdef SyncTimes* t = &m.times
+    cdef int64_t stood = market_since_turn(m, now)
+    t.ns[market_cause(m, m.cause)] += stood
+    if m.cause == CAUSE_NONE and stood > t.longest_ns:
+        t.longest_ns = stood
+    if market_cause(m, cause) == cause:
+        _count(m, cause, now)
+
+
+cdef inline void market_close(Market* m, bint closed, int64_t now) noexcept nogil:
+    """The venue does not trade it from now on, or trades it again."""
+    if closed == (m.closed != 0):
+        return
+    if m.cause != CAUSE_NONE:
+        m.times.ns[market_cause(m, m.cause)] += market_since_turn(m, now)
+        m.cause_ns = now
+    if closed:
+        _count(m, CAUSE_CLOSED, now)
+        m.times.closed_from = now
+    else:
+        m.times.closed_ns += now - m.times.closed_from
+        m.times.closed_from = 0
+        if market_cause(m, m.cause) != m.cause:
+            _count(m, m.cause, now)
+    m.closed = closed
 
 
 cdef inline int market_turn(Market* m, int cause, int64_t now, bint kept=False) noexcept nogil:

@@ -160,7 +160,7 @@ cdef struct PagePanel:          # one symbol, as the timer last saw it
     int32_t mark_stale          # 1: the last mark of a book that is not in sync now
     int32_t n_bids
     int32_t n_asks
-    int32_t reserved
+    int32_t closed              # 1: the venue does not trade it now
     FeatureValues features
     Level bids[10]
     Level asks[10]

@@ -384,7 +384,7 @@ cdef dict _symbol(PageSymbol* s):
     cdef dict fields = panel
     fields["bids"] = fields["bids"][:max(0, min(panel.n_bids, PAGE_LEVELS))]
     fields["asks"] = fields["asks"][:max(0, min(panel.n_asks, PAGE_LEVELS))]
-    for name in ("reserved", "n_bids", "n_asks"):
+    for name in ("n_bids", "n_asks"):
         del fields[name]
     return {
         "name": spec.name, "spec": spec,

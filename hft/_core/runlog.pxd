@@ -26,7 +26,7 @@ cdef enum LogKind:              # what `arg` and the payload are
     LOG_CONNECT = 4             # arg: symbol
     LOG_DISCONNECT = 5          # arg: symbol
     LOG_TIMER = 6
-    LOG_KILL = 7                # arg: 1 on, 0 off
+    LOG_KILL = 7                # arg: 1 on, 0 off, 2 on since a file of the run is gone
     LOG_JOURNAL_FULL = 8        # arg: 1 on, 0 off
     LOG_RESYNC = 9              # arg: symbol
     LOG_STOP = 10

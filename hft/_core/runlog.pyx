@@ -141,6 +141,8 @@ cdef void put_entry(Text* t, const RunLogState* r, const LogEntry* entry) noexce
             put_text(t, b'{"lost":')
             put_number(t, (<const int64_t*>body)[0])
             put_text(t, b"}")
+        elif kind == LOG_KILL and entry.arg == 2:
+            put_text(t, b'"kill_files_gone"')
         else:
             put_text(t, b"true" if kind == LOG_TIMER or kind == LOG_STOP or entry.arg else b"false")
         put_text(t, b"}}")
@@ -206,7 +208,7 @@ cdef class RunLog:
             memcpy(self.c.symbols[i], <const char*>name, len(name))
 
     def push(self, str kind not None, int64_t now_ns, bytes body not None=b"", int arg=0) -> bool:
-        """One entry, of one of `KINDS`; `arg` is a symbol's index or an on (1) and off. False: it was lost, and counted."""
+        """One entry, of one of `KINDS`; `arg` is a symbol's index or as `LogKind` has it. False: it was lost, and counted."""
         if not 0 <= arg < LOG_SYMBOLS:
             raise ValueError(f"arg {arg} must be from 0 to {LOG_SYMBOLS - 1}")
         return runlog_push(self.c, KINDS[kind], arg, now_ns, PyBytes_AS_STRING(body), len(body))

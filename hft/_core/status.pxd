@@ -66,11 +66,13 @@ cdef enum Status:
     VENUE_BOOK_FULL = 71        # no slot for another resting order
     VENUE_RULES = 72            # does not fit the symbol's rules as they are now (-1013, -4014)
 
-    # why the kill switch is on
-    KILL_REQUEST = 80           # somebody asked: `hft kill`, a signal
+    # why the kill switch changed
+    KILL_REQUEST = 80           # a user asked: `hft kill`, `Engine.kill`
     KILL_FAULT = 81             # a fault halted trading
     KILL_BANKRUPT = 82          # equity at or below zero
-    KILL_LATCHED = 83           # it was on when the last run ended
+    KILL_LATCHED = 83           # it was on before the run began
+    KILL_FILES_GONE = 84        # a file of the run was deleted or replaced
+    KILL_RELEASED = 85          # off again: a user asked
 
     STATUS_CODES = 96           # counters have this many slots
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import enum
 import re
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, Literal, NamedTuple, TypedDict
 
 import msgspec
 
@@ -102,7 +102,8 @@ def opening(part: int, session: str, version: str, now_ns: int) -> bytes:
 
 
 _VALUES: dict[str, Any] = {
-    "connect": str, "disconnect": str, "resync": str, "timer": bool, "kill": bool, "journal_full": bool, "stop": bool,
+    "connect": str, "disconnect": str, "resync": str, "timer": bool, "journal_full": bool, "stop": bool,
+    "kill": bool | Literal["kill_files_gone"],
     "end": bool, "state": dict[str, str], "link": Link, "rules": RulesLine,
 }  # fmt: skip
 OF_A_SYMBOL = ("connect", "disconnect", "resync")

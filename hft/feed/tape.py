@@ -218,7 +218,8 @@ def _apply(engine: Engine, mark: Mark) -> None:
         case "timer":
             engine.advance(mark.ns)
         case "kill":
-            engine.kill(mark.value, mark.ns)
+            reason = mark.value if isinstance(mark.value, str) else "kill_requested"
+            engine.kill(mark.value is not False, mark.ns, reason)
         case "journal_full":
             engine.journal_full(mark.value, mark.ns)
         case "stop":

@@ -58,6 +58,9 @@ def assess(state: PageState) -> Health:
 
 
 def _alerts(state: PageState) -> Iterator[str]:
+    for symbol in state.symbols:
+        if not symbol.trading:
+            yield f"not_trading: the venue does not trade {symbol.name} now, orders are refused"
     if state.risk_alert:
         counts = ", ".join(f"{name} {state.rejects[name]}" for name in LIMITS if state.rejects.get(name))
         yield f"risk_alert: orders were refused by a limit within the last minute (in this run: {counts})"

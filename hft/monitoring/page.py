@@ -64,6 +64,8 @@ class SymbolState(msgspec.Struct, frozen=True):
     sync: str
     """One of `SYNC_STATES`."""
     connected: bool
+    trading: bool
+    """False: the venue does not trade it now (BREAK, HALT, CANCEL_ONLY …), and orders are refused."""
     trust: str
     """``synced``: in sync, both sides quoted, no recent crossing; ``suspect``: was so, is not now; ``syncing``: never was."""
     update_age_ns: int | None
@@ -323,6 +325,7 @@ def _symbol(raw: dict[str, Any], now: int) -> SymbolState:
         synced=state == len(SYNC_STATES) - 1,
         sync=SYNC_STATES[state] if 0 <= state < len(SYNC_STATES) else f"state {state}",
         connected=bool(panel["connected"]),
+        trading=not panel["closed"],
         trust=names.TRUST.get(panel["trust"], "suspect"),
         update_age_ns=now - panel["last_update_ns"] if panel["last_update_ns"] else None,
         bids=[Level(spec.price(level["price"]), spec.qty(level["qty"])) for level in panel["bids"]],

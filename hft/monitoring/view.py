@@ -184,7 +184,8 @@ def _around(rows: Lines, room: int, chosen: int) -> Lines:
 def _book_status(symbol: SymbolState) -> Text:
     good = symbol.trust == "synced"
     words = symbol.trust if good else f"{symbol.trust} ({symbol.sync})"
-    return Text(words + ("" if symbol.connected else ", not connected"), style="green" if good else "red")
+    words += "" if symbol.connected else ", not connected"
+    return Text(words + ("" if symbol.trading else ", not traded"), style="green" if good and symbol.trading else "red")
 
 
 def _book(name: str, symbol: SymbolState, width: int) -> Section:

@@ -18,7 +18,7 @@ from hft.persistence import schema
 _NEWEST = "SELECT is_on FROM kill_switch ORDER BY run DESC, seq < 0 DESC, abs(seq) DESC LIMIT 1"
 _TURN = """
 INSERT INTO kill_switch (run, seq, ts_ns, is_on, reason)
-SELECT run, coalesce((SELECT min(seq) FROM kill_switch AS k WHERE k.run = runs.run AND seq < 0), 0) - 1, ?, ?, 'kill_requested'
+SELECT run, coalesce((SELECT min(seq) FROM kill_switch AS k WHERE k.run = runs.run AND seq < 0), 0) - 1, ?, ?, ?
 FROM runs ORDER BY run DESC LIMIT 1
 """
 
@@ -39,7 +39,7 @@ def turn(path: str | os.PathLike[str], on: bool, ts_ns: int) -> bool:
         try:
             with db:
                 if is_on(db) != on:
-                    db.execute(_TURN, (ts_ns, on))
+                    db.execute(_TURN, (ts_ns, on, "kill_requested" if on else "kill_released"))
         except (apsw.BusyError, apsw.ReadOnlyError, apsw.FullError, apsw.IOError) as error:
             do = "free the database and try again; until then it has the switch as it was"
             raise UsageError(f"the kill switch can't be written ({error})", where=os.fspath(path), do=do) from None

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hft._core.diagnosis import signal_reach, sync_times
+from hft._core.diagnosis import closed_times, signal_reach, sync_times
 from hft._core.engine import Engine
 from hft._core.types import Spec
 from tests._core.small_market import MS, Market
@@ -60,6 +60,16 @@ class Stream:
             self.naive.turn("gap", self.now)
             self.synced = False
 
+    def close(self) -> None:
+        self._rule(trading=False)
+
+    def reopen(self) -> None:
+        self._rule(trading=True)
+
+    def _rule(self, *, trading: bool) -> None:
+        self.engine.set_rules("BTCUSDT", self.now, tick="0.1", step="0.001", trading=trading)
+        self.naive.close(not trading, self.now)
+
     def timer(self) -> None:
         self.engine.advance(self.now)
 
@@ -71,7 +81,7 @@ class Stream:
         }), self.now)
 
 
-STEPS = ["connect", "disconnect", "give_up", "find", "gap", "timer"]
+STEPS = ["connect", "disconnect", "give_up", "find", "gap", "close", "reopen", "timer"]
 
 
 @given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 5000)), max_size=40))
@@ -87,10 +97,12 @@ def test_every_moment_is_in_sync_or_has_one_cause(steps: list[tuple[str, int]]) 
     in_sync_ns, longest_ns, causes = found
     assert in_sync_ns + sum(stood for _, stood, _ in causes.values()) == stream.now - START_MS * MS
     assert longest_ns <= in_sync_ns
+    assert closed_times(stream.engine, "BTCUSDT") == stream.naive.not_traded(stream.now)
 
 
 def test_before_the_first_input_there_is_no_time() -> None:
     assert sync_times(Engine(BTC), "BTCUSDT") == (0, 0, {})
+    assert closed_times(Engine(BTC), "BTCUSDT") == (0, 0, 0)
 
 
 def test_the_largest_imbalance_and_confidence_are_kept() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hft._core import names
+from hft._core import names, status
 from hft._core.capacity import worst_cases
 from hft._core.engine import Engine
 from hft._core.journal import Journal, records
@@ -209,6 +209,21 @@ def test_the_kill_switch_stops_orders_and_cancels_what_is_open(engine: Engine) -
     engine.kill(False, market.now)
     market.lean("9", "1", 100)
     assert len(engine.trades) == 1
+
+
+@pytest.mark.parametrize("why", ["kill_requested", "kill_files_gone"])
+def test_each_change_of_the_kill_switch_has_its_reason(why: str) -> None:
+    journal = Journal(1000)
+    engine = Engine(Spec("BTCUSDT", tick="0.1", step="0.001"), journal=journal)
+    market = Market(engine)
+    engine.kill(True, market.now, why)
+    assert engine.kill_reason == why
+    engine.kill(False, market.now)
+    assert engine.kill_reason is None
+    turned = [(record["status"], status.name(record["reason"])) for record in records(journal.drain(1000)) if record["kind"] == 4]
+    assert turned == [(1, why), (0, "kill_released")]
+    with pytest.raises(ValueError, match="reason 'because' must be one of kill_requested, kill_files_gone"):
+        engine.kill(True, market.now, "because")
 
 
 def test_the_kill_switch_can_be_tripped_through_the_page(engine: Engine) -> None:

@@ -103,6 +103,8 @@ def replay(lines: list[bytes], **settings_: Any) -> tuple[list[dict[str, Any]], 
                 engine.advance(now)
             elif name == "stop":
                 engine.stop(now)
+            elif (name, value) == ("kill", "kill_files_gone"):
+                engine.kill(True, now, value)
             elif name == "state":
                 assert value == {symbol: f"{engine.state_hash(symbol):016x}" for symbol in NAMES}
                 agreed += 1
@@ -120,7 +122,7 @@ MOVES = st.one_of(
     st.tuples(st.just("silence"), st.integers(1, 100)),
     st.tuples(st.just("timer"), st.integers(1, 5)),
     st.tuples(st.just("kill"), st.booleans()),
-    st.tuples(st.just("turn"), st.booleans()),
+    st.tuples(st.just("turn"), st.booleans(), st.sampled_from(["kill_requested", "kill_files_gone"])),
     st.tuples(st.just("gap"), st.integers(0, 1)),
     st.tuples(st.just("cut"), st.integers(0, 1)),
     st.tuples(st.just("book"), st.integers(0, 1), st.sampled_from([None, 1])),
@@ -151,8 +153,8 @@ def live(moves: list[tuple[Any, ...]], journal: int, **settings_: Any) -> Live:
                     run.engine.advance(run.now)
             case "kill", (on,):
                 run.kill(on)            # through the page: seen by whatever comes next
-            case "turn", (on,):
-                run.engine.kill(on, run.now)
+            case "turn", (on, why):
+                run.engine.kill(on, run.now, why)
             case "gap", (i,):
                 run.depth(NAMES[i], 5, 5, gap=True)
             case "cut", (i,):

@@ -42,6 +42,8 @@ def naive(kind: str, now: int, body: bytes, arg: int) -> list[bytes]:
         bodies = [ours("rest", b'{"path":"exchangeInfo"}'), body_of(body)]
     elif kind in ("connect", "disconnect", "resync"):
         bodies = [ours(kind, b'"%b"' % names[arg])]
+    elif kind == "kill" and arg == 2:
+        bodies = [ours(kind, b'"kill_files_gone"')]
     elif kind in ("kill", "journal_full"):
         bodies = [ours(kind, b"true" if arg else b"false")]
     else:
@@ -57,6 +59,16 @@ ENTRIES = st.tuples(
     st.sampled_from([kind for kind in KINDS if kind != "mark"]),
     st.integers(-(2**63), 2**63 - 2), FRAMES, st.integers(0, 1),
 )
+
+
+def test_a_kill_says_why_where_no_user_asked() -> None:
+    log = RunLog(4096)
+    log.bind(SYMBOLS)
+    for arg in (1, 0, 2):
+        log.push("kill", 5, b"", arg)
+    assert log.take(5000) == b"".join(
+        b"%d %b\n" % (5, ours("kill", value)) for value in (b"true", b"false", b'"kill_files_gone"')
+    )
 
 
 @given(st.lists(st.one_of(ENTRIES, st.integers(1, 5000)), max_size=120))

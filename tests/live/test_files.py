@@ -58,13 +58,14 @@ def test_a_file_that_vanishes_halts_trading(gone: str, tmp_path: Path) -> None:
     assert len(told) == 1
     assert "deleted or replaced while the engine ran" in told[0]
     assert "strategy." in told[0]
-    assert json.loads(out)["kill_switch"] is not None
+    assert json.loads(out)["kill_switch"] == "kill_files_gone"
     if gone != "data/strategy.state":           # what the run wrote is not lost with its file
         rescued, = (tmp_path / "data").glob("strategy.rescued-*.db")
         with RunDatabase(rescued) as database:
             assert database.problems() == []
             assert len(database.orders()) == json.loads(out)["orders"]
             assert database.runs()[0].ended_ns is not None
+            assert [(change.is_on, change.reason) for change in database.kill_changes()] == [(True, "kill_files_gone")]
 
 
 def test_a_release_of_the_kill_switch_brings_no_order_back(tmp_path: Path) -> None:

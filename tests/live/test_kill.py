@@ -63,6 +63,29 @@ def test_a_switch_that_is_turned_while_nothing_runs_is_in_both(lost: str | None,
         assert database.kill_changes(2)[-1].is_on is False
 
 
+def test_each_row_says_why_the_switch_changed(tmp_path: Path) -> None:
+    """Turned while a run trades and while none does; found on by the runs that follow."""
+    with started("live", *QUICK, cwd=tmp_path) as process:
+        trading(tmp_path)
+        for options in ((), ("--release",), ()):
+            assert hft("kill", *options, cwd=tmp_path).returncode == 0
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=60)
+    assert "reason=None" not in log
+    assert run(tmp_path) == "kill_latched"
+    for options in (("--release",), ()):
+        assert hft("kill", *options, cwd=tmp_path).returncode == 0
+    done = hft("live", "--headless", "--no-monitor", "--duration", "1", cwd=tmp_path)
+    assert "kill switch    on: kill_latched (the kill switch was on before the run began; `hft kill --release`" in done.stdout
+    with RunDatabase(tmp_path / DATABASE) as database:
+        rows = [(change.run, change.is_on, change.reason) for each in (1, 2, 3) for change in database.kill_changes(each)]
+    assert rows == [
+        (1, True, "kill_requested"), (1, False, "kill_released"), (1, True, "kill_requested"),
+        (2, True, "kill_latched"), (2, False, "kill_released"), (2, True, "kill_requested"),
+        (3, True, "kill_latched"),
+    ]
+
+
 def test_a_frozen_engine_is_not_no_engine(tmp_path: Path) -> None:
     with started("live", *QUICK, cwd=tmp_path) as process:
         pid = trading(tmp_path).pid

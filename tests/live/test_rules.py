@@ -59,6 +59,13 @@ async def test_a_symbol_that_is_not_traded_is_told_at_the_start(tmp_path: Path) 
     assert "not trading" in found["said"]
     assert "the venue says BREAK: orders are refused until it says TRADING" in found["said"]
     assert found["orders"] == 0
+    in_sync = found["in_sync"]["BTCUSDT"]
+    assert in_sync["not_trading"]["count"] == 1
+    assert in_sync["not_trading"]["seconds"] > 3
+    assert "no_rest_book" not in in_sync["causes"]      # a symbol that is not traded sends no update that would continue one
+    assert "BTCUSDT was not traded by the venue (BREAK, HALT …)" in found["why_no_orders"][0]
+    warned = [told for told in found["said"].splitlines() if told.startswith("hft: ") and "not traded by the venue" in told]
+    assert len(warned) == 1
 
 
 # -- the case's own server ---------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import pytest
 
 from hft.monitoring.health import assess
 from hft.monitoring.page import PageReader
+from hft.monitoring.view import View, line
 
 
 def test_a_healthy_engine_has_no_reason(engine, path):
@@ -53,3 +54,16 @@ def test_a_violation_of_a_limit_stands_there_and_is_no_illness(engine, path):
     assert health.reasons == [
         "risk_alert: orders were refused by a limit within the last minute (in this run: position_limit 3)"
     ]
+
+
+def test_a_symbol_that_the_venue_does_not_trade_is_an_alert_and_in_the_view(engine, path):
+    """The engine does what it should: it refuses orders."""
+    engine.panel(1, closed=1)
+    state = PageReader(path).read()
+    health = assess(state)
+    assert health.ok
+    assert health.reasons == ["not_trading: the venue does not trade ETHUSDT now, orders are refused"]
+    shown = "\n".join(each.plain for each in View().lines(state, 80, 24))
+    assert "not_trading: the venue does not trade ETHUSDT now" in shown
+    assert "synced, not traded" in shown
+    assert "not_trading: the venue does not trade ETHUSDT now" in line(state)
