@@ -1,4 +1,4 @@
-"""Log lines and alerts from the counters of a run's rejects: one line per reason now and then, never one per message."""
+"""Log lines and alerts from a run's counters of rejects and the like: one line per reason now and then, never one per message."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ _SAID = (
     | dict.fromkeys(_OUT_OF_SEQUENCE, ("warning", "updates were out of sequence"))
     | dict.fromkeys(LIMITS, ("warning", "a risk limit refused orders"))
     | dict.fromkeys(_REFUSED, ("info", "orders were rejected"))
+    | {"clock_outliers": ("warning", "stamps of the venue's were passed over; their messages were applied")}
 )
 """Level and event of each reason that is worth a line; the others are routine (`ioc_rest`, `stale_update`)."""
 

@@ -20,7 +20,6 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
@@ -34,15 +33,13 @@ from hft.config.sections import MONITOR_PORT
 from hft.errors import (
     ExitCode,
     HftError,
-    Interrupted,
-    Terminated,
     TradingHalted,
     VenueUnreachable,
     cannot_listen,
     printable_lines,
 )
 from hft.job import Job, MonitorJob
-from hft.signals import stopping
+from hft.signals import StopRequest
 from hft.summary import Summary, as_text, read_json, warn
 from hft.wiring import tradable
 
@@ -91,7 +88,7 @@ def _run(config: Config, options: LiveOptions, stop: _Stop, stack: contextlib.Ex
         task = MonitorJob(ready["page"], config.monitoring.host, config.monitoring.port)
         monitor = Child("monitor", ["-m", "hft.monitoring"], task, stdout=stdout)
         stack.callback(monitor.stop)
-        at = monitor.first_report()
+        at = monitor.first_report(stop.enforce)
         if not at:          # it has said why on stderr: a run that was to be watched and is not, does not run
             return monitor.code()
         if config.monitoring.port is None and at["port"] != MONITOR_PORT:
@@ -113,29 +110,15 @@ def _run(config: Config, options: LiveOptions, stop: _Stop, stack: contextlib.Ex
     return code
 
 
-class _Stop:
-    """Requests to stop, as signals make them: they are passed on to the engine; one that does not end in time is killed."""
+class _Stop(StopRequest):
+    """Requests to stop that are passed on to the engine; one that does not end in time is killed."""
 
     def __init__(self) -> None:
-        self.why = ""
-        """The first of them."""
+        super().__init__()
         self._engine: Child | None = None
         self._until = math.inf
 
-    @contextlib.contextmanager
-    def on_signals(self) -> Iterator[None]:
-        """Within this context signals are requests to stop. In a thread other than the main one they are left to the program."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {number: signal.signal(number, self._asked) for number in stopping()}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _asked(self, number: int, _frame: FrameType | None) -> None:
+    def _requested(self, number: int, _frame: FrameType | None) -> None:
         name = signal.Signals(number).name
         if not self.why:
             self.why, self._until = name, time.monotonic() + STOP_S
@@ -152,12 +135,6 @@ class _Stop:
         self._engine = engine
         if self.why:
             engine.ask_to_stop(self.why)
-
-    def check(self) -> None:
-        """Raise for a request to stop that came before there was an engine to pass it to."""
-        if self.why:
-            kind = Interrupted if self.why == signal.SIGINT.name else Terminated
-            raise kind("stopped before the run began")
 
     def enforce(self) -> bool:
         """Kill an engine that was asked to stop and has not in time. True, so that it may stand in a condition."""

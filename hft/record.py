@@ -32,7 +32,7 @@ from hft.log import close_log, get_logger, open_log
 from hft.marketdata import build_feed, log_event, stream_of_trades
 from hft.pauses import Pauses
 from hft.periodic import Links
-from hft.signals import exit_code
+from hft.signals import StopRequest, exit_code
 from hft.signals import stopping as stopping_signals
 from hft.summary import Recorded, RecordSummary, as_text, counted, skipped, warn
 from hft.wiring import build_engine, untraded
@@ -55,6 +55,8 @@ class Job:
         self.exchange: Child | None = None
         """The embedded one, where it is recorded."""
         self.stopped_by = "duration"
+        self.request = StopRequest()
+        """Of signals that come before `run` handles them."""
         self.stopping = asyncio.Event()
         self.failure: BaseException | None = None
         self.recorded: Recorded | None = None
@@ -69,6 +71,8 @@ class Job:
         """
         for number in stopping_signals():
             asyncio.get_running_loop().add_signal_handler(number, partial(self.stop, number.name))
+        if self.request.why:
+            self.stop(self.request.why)
         work = asyncio.ensure_future(self._record(rest_url, ws_url, dialect))
         stopping = asyncio.ensure_future(self.stopping.wait())
         await asyncio.wait({work, stopping}, timeout=duration_s, return_when=asyncio.FIRST_COMPLETED)
@@ -190,12 +194,13 @@ def record(config: Config, path: Path, *, duration_s: float | None = None, json:
         clock = RunClock()
         recorder = Recorder(path, config.recording, clock.now())
         job = Job(config, recorder, clock)
+        stack.enter_context(job.request.on_signals())
         stack.callback(lambda: None if job.began else recorder.discard())
         at = {"rest": "", "ws": "", "dialect": ""}
         if config.feed.venue == "embedded" and not config.feed.ws_url:
             job.exchange = embedded_exchange(config, stdout=stdout_of_children(json))
             stack.callback(job.exchange.stop)
-            at = job.exchange.first_report()
+            at = job.exchange.first_report(job.request.check)
             if "rest" not in at:
                 return job.exchange.code() or int(ExitCode.UNREACHABLE)
         result = uvloop.run(job.run(duration_s, at["rest"], at["ws"], at["dialect"]))

@@ -240,7 +240,8 @@ class Session:
             await asyncio.sleep(TICK_S)
 
     def _look_after_rejects(self, *, end: bool = False) -> None:
-        self.alerts.look(self.engine.counters()["rejects"], end=end)
+        counters = self.engine.counters()
+        self.alerts.look({**counters["rejects"], "clock_outliers": counters["clock_outliers"]}, end=end)
         self.page.flag("risk_alert", self.alerts.risk)
 
     async def _housekeeping(self) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
 
-from hft.errors import ExitCode
+from hft.errors import ExitCode, Interrupted, Terminated
 
 STOPPING: dict[signal.Signals, ExitCode] = {
     signal.SIGINT: ExitCode.SIGINT,
@@ -30,3 +34,38 @@ def exit_code(why: str) -> ExitCode:
     (143, 0)
     """
     return next((code for number, code in STOPPING.items() if number.name == why), ExitCode.OK)
+
+
+class StopRequest:
+    """Signals as a request to stop, for as long as a command sets up what it is to run.
+
+    Attributes
+    ----------
+    why : str
+        Name of the first signal; empty until there is one.
+    """
+
+    def __init__(self) -> None:
+        self.why = ""
+
+    @contextlib.contextmanager
+    def on_signals(self) -> Iterator[None]:
+        """Within this context signals are requests to stop. In a thread other than the main one they are left to the program."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self._requested) for number in stopping()}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _requested(self, number: int, _frame: FrameType | None) -> None:
+        self.why = self.why or signal.Signals(number).name
+
+    def check(self) -> None:
+        """Raise for a request that came before there was anything to stop."""
+        if self.why:
+            kind = Interrupted if self.why == signal.SIGINT.name else Terminated
+            raise kind("stopped before the run began")

@@ -42,7 +42,7 @@ from hft._core.runlog cimport (
     LOG_CONNECT, LOG_DISCONNECT, LOG_FRAME, LOG_JOURNAL_FULL, LOG_KILL, LOG_RESYNC, LOG_STOP, RunLogState, runlog_push,
 )
 from hft._core.sink cimport FRAME_ATTENTION, FRAME_HANDLED, FRAME_NEEDS_PYTHON, FrameSink
-from hft._core.status cimport CLOCK_OUTLIER, DECODE_FALLBACK, KILL_BANKRUPT, KILL_FAULT, KILL_RELEASED, KILL_REQUEST, OK
+from hft._core.status cimport DECODE_FALLBACK, KILL_BANKRUPT, KILL_FAULT, KILL_RELEASED, KILL_REQUEST, OK
 from hft._core.symbols cimport Symbols
 from hft._core.types cimport Level, Message, int32_t, int64_t, likely, uint64_t, unlikely
 
@@ -224,14 +224,11 @@ cdef inline int engine_apply(EngineState* e, Message* msg, const Level* levels, 
     cdef int32_t i = msg.symbol
     cdef Market* market = e.markets[i]
     cdef int64_t submitted = e.lane.submitted       # what was due anyway is not this message's doing
-    cdef int64_t outliers = market.clock.outliers
     cdef int64_t v
     cdef int fx = 0
     cdef int code
     msg.recv_ns = now
     v = market_clock(market, msg)
-    if unlikely(market.clock.outliers != outliers):
-        outlet_count(&e.out.page.counters.status[<int>CLOCK_OUTLIER])
     lane_arrivals(e.lane, &e.out, market, i, v, now)
     code = market_apply(market, e.spare, msg, levels, &fx)
     lane_match(e.lane, &e.out, market, msg, i, fx, v, now)

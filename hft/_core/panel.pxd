@@ -78,7 +78,7 @@ cdef inline void panel_totals(EngineState* e, int64_t now, PageTotals* out) noex
 
 cdef inline void panel_counters(EngineState* e) noexcept nogil:
     """What the markets count for themselves, summed."""
-    cdef uint64_t resyncs = 0, gaps = 0, dropped = 0, crossed_levels = 0, shortened = 0, refreshes_dropped = 0
+    cdef uint64_t resyncs = 0, gaps = 0, dropped = 0, crossed_levels = 0, shortened = 0, refreshes_dropped = 0, outliers = 0
     cdef int32_t i
     for i in range(e.n_symbols):
         resyncs += market_sync(e.markets[i]).resyncs
@@ -87,12 +87,14 @@ cdef inline void panel_counters(EngineState* e) noexcept nogil:
         crossed_levels += e.markets[i].crossed_levels
         dropped += market_book(e.markets[i]).dropped
         shortened += market_features(e.markets[i]).shortened
+        outliers += e.markets[i].clock.outliers
     e.out.page.counters.resyncs = resyncs
     e.out.page.counters.gaps = gaps
     e.out.page.counters.levels_dropped = e.out.page.counters.status[<int>LEVEL_DROPPED] = dropped
     e.out.page.counters.status[<int>REFRESH_DROPPED] = refreshes_dropped
     e.out.page.counters.status[<int>CROSSED_LEVELS] = crossed_levels
     e.out.page.counters.shortened = shortened
+    e.out.page.counters.clock_outliers = outliers
 
 
 cdef inline void panel_show(EngineState* e, int64_t now) noexcept nogil:

@@ -28,7 +28,6 @@ cdef enum Status:
     BOOK_MISMATCH = 26          # the fresh snapshot took the book's place
     SNAPSHOT_AHEAD = 27
     REFRESH_DROPPED = 28
-    CLOCK_OUTLIER = 31          # the message was applied, its stamp passed over
     OTHER_BOOK_SOURCE = 29      # a whole book beside a stream of updates: one source of the book
     CROSSED_LEVELS = 30         # taken out, since a newer level of the other side crossed them
 

@@ -23,7 +23,6 @@ _TEXT = {
     BOOK_MISMATCH: ("book_mismatch", "the book differed from a fresh snapshot, which took its place"),
     SNAPSHOT_AHEAD: ("snapshot_ahead", "a fresh snapshot came before the book had reached it; it is handed in again"),
     REFRESH_DROPPED: ("refresh_dropped", "more updates than the buffer holds before the fresh snapshot; tried again later"),
-    CLOCK_OUTLIER: ("clock_outlier", "a stamp of the venue's that no other agreed with; its message counts as the one before it"),
     OTHER_BOOK_SOURCE: ("other_book_source", "a whole book beside a stream of updates, which is the book"),
     CROSSED_LEVELS: ("crossed_levels", "a level that a newer one of the other side crossed; unknown from there on"),
     RISK_KILL_SWITCH: ("kill_switch", "the kill switch is on"),

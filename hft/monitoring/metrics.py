@@ -32,6 +32,7 @@ _COUNTERS = {
     "journal_waits": "Times the input was held back because the journal was full",
     "shortened": "Feature windows that outgrew their ring",
     "levels_dropped": "Levels far from the touch beyond the book's capacity",
+    "clock_outliers": "Stamps of the venue's that were passed over; their messages were applied",
 }
 
 

@@ -42,3 +42,20 @@ def test_whatever_the_venues_clock_does_time_goes_on_and_no_figure_is_negative(s
         assert histogram.count == 0 or histogram.percentile(0) >= 0
     for fill in engine.trades:
         assert fill.local_ts_ns >= START_MS * MS
+
+
+def test_a_stamp_that_is_passed_over_is_counted_and_its_message_applied_and_no_reject():
+    engine = Engine(Spec("BTCUSDT", tick="0.1", step="0.001", dialect="spot"), fallback=messages.load)
+    now = START_MS * MS
+    engine.connect("BTCUSDT", now)
+    assert engine.on_snapshot("BTCUSDT", 1, [("100.0", "9")], [("100.1", "1")], now) == 0
+    for n, off_ms in enumerate([0] * 8 + [HOUR_MS] + [0] * 8):
+        now += 100 * MS
+        frame = {"e": "depthUpdate", "E": now // MS + off_ms, "s": "BTCUSDT", "U": n + 2, "u": n + 2,
+                 "b": [["100.0", str(n + 1)]], "a": []}
+        engine.on_frame(msgspec.json.encode(frame), now)
+        assert engine.update_id("BTCUSDT") == n + 2
+    counters = engine.counters()
+    assert counters["clock_outliers"] == 1
+    assert counters["rejects"] == {}
+    assert counters["messages"]["depth"] == 17

@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import json
+import os
 import signal
+import subprocess
 from itertools import pairwise
 
 import aiohttp
@@ -15,7 +17,7 @@ from hft.exchange.fault_plan import Drop, FaultPlan
 from hft.exchange.faults import Scheduled
 from tests.exchange.client import API, exchange, get
 from tests.exchange.sessions import everything, record
-from tests.live.processes import hft, started
+from tests.live.processes import ENVIRONMENT, HFT, hft, started
 
 
 @pytest.fixture
@@ -350,3 +352,26 @@ def test_a_file_that_makes_no_sense_is_one_line(command, plan, tmp_path):
     done = hft(*options, *given, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.strip().splitlines() == [f"hft sim: {file}: [fault 1]: unknown kind stal; did you mean stall?"]
+
+
+def test_an_exchange_whose_faults_can_t_go_on_ends(plan, tmp_path):
+    """Told on a stderr that nobody reads any more, the first of them fails: without faults it would pass for a sound exchange."""
+    rough = plan(dict(kind="clock_step", at_s=0.1, step_s=1))
+    reading, stderr = os.pipe()
+    process = subprocess.Popen(
+        [*HFT, "sim", "--faults", str(rough)], stdout=subprocess.PIPE, stderr=stderr, cwd=tmp_path, env=ENVIRONMENT, text=True
+    )
+    os.close(stderr)
+    try:
+        said = json.loads(process.stdout.readline())
+        os.close(reading)
+
+        async def told():
+            async with heard(said, "/ws/btcusdt@trade") as messages:
+                await until(lambda: messages and messages[-1] is None)
+
+        asyncio.run(told())
+        assert process.wait(timeout=20) not in (0, None)
+    finally:
+        process.kill()
+        process.communicate(timeout=20)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -16,13 +17,17 @@ import apsw
 import pytest
 
 from hft._core.engine import Engine
-from hft.config import Config
+from hft._core.runclock import RunClock
+from hft.config import Config, loader
 from hft.feed import messages
 from hft.feed.captures import Capture, Kind
+from hft.feed.recorder import Recorder
 from hft.feed.recording import mark
 from hft.feed.tape import load
+from hft.record import Job
 from tests import data
-from tests.live.processes import children, exchange, hft, recorded, started, summary
+from tests.exchange.client import exchange as sim
+from tests.live.processes import child, children, exchange, hft, recorded, started, summary
 
 QUICK = ("--headless", "--json", "--no-monitor")
 SECOND = 10**9
@@ -99,6 +104,50 @@ def test_a_recorder_that_was_stopped_says_for_how_long(tmp_path: Path) -> None:
         _, err = process.communicate(timeout=20)
     seconds = [float(found) for found in re.findall(r"the recorder did not run: .* seconds=([\d.]+)", err)]
     assert max(seconds, default=0) >= 1.5, err
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="looks into /proc")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
+def test_a_signal_before_the_exchange_is_up_leaves_nothing(tmp_path: Path, number: int, code: int) -> None:
+    with started("record", "r.gz", cwd=tmp_path) as process:
+        embedded = child(process.pid, "hft.exchange")
+        os.kill(embedded, signal.SIGSTOP)           # it never comes up
+        process.send_signal(number)
+        try:
+            _, err = process.communicate(timeout=20)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(embedded, signal.SIGCONT)
+    assert (process.returncode, err) == (code, "hft: stopped before the run began\n")
+    assert not (tmp_path / "r.gz").exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(embedded, 0)
+
+
+class LateJob(Job):
+    """A recording whose connections bring more, once it is closed, than its buffer holds."""
+
+    async def _record(self, *at: str) -> None:
+        try:
+            await super()._record(*at)
+        finally:
+            late = {"kind": "late", "text": "x" * 1000, "connection": "", "symbols": []}
+            while not self.recorder.log.lost:
+                self.recorder.mark("link", late, self.clock.now())
+
+
+async def test_what_comes_after_the_end_of_a_recording_does_not_break_it(tmp_path: Path) -> None:
+    async with sim() as at:
+        config, clock = loader.load(overrides={"recording.buffer_mb": 1}), RunClock()
+        job = LateJob(config, Recorder(tmp_path / "r.gz", config.recording, clock.now()), clock)
+        found = await job.run(2.0, at["rest"], at["ws"], at["dialect"])
+    assert job.recorder.log.lost > 0
+    job.check()
+    assert found.recording.lost == 0
+    capture = Capture(tmp_path / "r.gz")
+    kinds = Counter(record.kind for record in capture)
+    assert (capture.torn, capture.lost) == ("", 0)
+    assert kinds[Kind.FRAME] == found.messages - 1 > 0
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="looks into /proc")
