@@ -151,7 +151,7 @@ class NpzFile(Source):
         for at, rows in self._chunks():
             updated |= bool(np.any(rows["ev"] & KIND == DEPTH))
             if not updated:
-                stamps.update(np.unique(rows["local_ts"][rows["ev"] & KIND == SNAPSHOT])[:2].tolist())
+                stamps.update(np.unique(rows["local_ts"][np.isin(rows["ev"] & KIND, (CLEAR, SNAPSHOT))])[:2].tolist())
             if np.any(np.isin(rows["ev"] & KIND, (CLEAR, SNAPSHOT))):
                 opened = {name}
             rows = rows[np.isin(rows["ev"] & KIND, _NUMBERED)]

@@ -2,7 +2,8 @@
 
 The rules, in the order they are applied (docs/formats.md tells them at length):
 
-1. a level is a row; before the bids of a snapshot stands a row that clears that side up to the last of them, asks likewise;
+1. a level is a row; before the bids of a snapshot stands a row that clears that side up to the last of them, asks likewise; a
+   side without a level is cleared whole, of which their converter says nothing;
 2. a trade of the market is a row; tickers are left out unless asked for; what else there is has no row;
 3. where a local stamp is before its exchange stamp, all local stamps are put forward by the largest such lead;
 4. rows are sorted by exchange stamp and by local stamp, each stable, and both orders joined: see `joined_order`.
@@ -44,7 +45,8 @@ def rows_of(records: Events, spec: Spec, *, trades: str = "trade", tickers: bool
     """Records of one symbol, whole messages, as rows in the same order: without flags for exchange and local side, and with the
     stamps as they are."""
     kind, flags = records["kind"], records["flags"]
-    level = np.isin(kind, (_KINDS["depth"], _KINDS["snapshot"], _KINDS["book"])) & (flags & words.EMPTY == 0)
+    book = np.isin(kind, (_KINDS["snapshot"], _KINDS["book"]))
+    level = book | ((kind == _KINDS["depth"]) & (flags & words.EMPTY == 0))
     trade = (kind == _KINDS[trades]) & (flags & words.NOT_A_MARKET_TRADE == 0)
     taken = level | trade
     if tickers:
@@ -61,11 +63,16 @@ def rows_of(records: Events, spec: Spec, *, trades: str = "trade", tickers: bool
     rows = np.zeros(len(records), ROW)
     rows["ev"], rows["exch_ts"], rows["local_ts"] = ev, records["venue_ns"], records["recv_ns"]
     rows["px"], rows["qty"] = to_floats(records["price"], spec.price_unit), to_floats(records["qty"], spec.quantum)
-    return _cleared(rows, records, snapshot, bid)
+    empty = snapshot & (flags & words.EMPTY > 0)
+    rows["ev"][empty], rows["px"][empty] = CLEAR | BUY, np.nan      # and its other side likewise
+    return _cleared(rows, records, snapshot, bid | empty, empty)
 
 
-def _cleared(rows: Rows, records: Events, snapshot: NDArray[np.bool_], bid: NDArray[np.bool_]) -> Rows:
-    """Before each side of a snapshot, the row that clears the book up to its last price."""
+def _cleared(
+    rows: Rows, records: Events, snapshot: NDArray[np.bool_], bid: NDArray[np.bool_], empty: NDArray[np.bool_]
+) -> Rows:
+    """Before each side of a snapshot, the row that clears the book up to its last price; one that clears all of a side that has
+    no level, unless the snapshot says nothing of that side."""
     inside = np.flatnonzero(snapshot)
     if not len(inside):
         return rows
@@ -76,7 +83,19 @@ def _cleared(rows: Rows, records: Events, snapshot: NDArray[np.bool_], bid: NDAr
     clears = rows[first]
     clears["ev"] = (clears["ev"] & (BUY | SELL)) | CLEAR
     clears["px"], clears["qty"] = rows["px"][last], 0
-    return np.insert(rows, first, clears)
+    begins = np.append(True, records["rest"][last[:-1]] == 0)       # the side is the first of its message
+    alone = begins & (records["rest"][last] == 0) & (records["flags"][last] & words.ONE_SIDE_ONLY == 0)
+    no_bids, no_asks = alone & ~bid[last], alone & bid[last]
+    filled = ~empty[first]
+    places = np.concatenate((last[no_asks] + 1, first[no_bids], first[filled]))
+    return np.insert(rows, places, np.concatenate((
+        _cleared_whole(clears[no_asks], SELL), _cleared_whole(clears[no_bids], BUY), clears[filled]
+    )))
+
+
+def _cleared_whole(clears: Rows, side: int) -> Rows:
+    clears["ev"], clears["px"] = CLEAR | side, np.nan
+    return clears
 
 
 def in_order(rows: Rows, *, base_latency_ns: int = 0) -> Rows:
