@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -47,6 +47,8 @@ class Report(msgspec.Struct):
     """Read, by kind."""
     rejects: dict[str, int]
     """Frames of captures that were no message, by reason."""
+    left_out: dict[str, int]
+    """Messages that were read and that an `.npz` has no row for, by kind."""
     torn: list[str]
     notes: list[str]
     """Where the clock of a recording was set while it ran, and whose depth updates were taken for whole books."""
@@ -103,7 +105,8 @@ def convert(
     report = Report(
         str(output), [str(path) for path in inputs], data.dialect, data.trades,
         {each.spec.name: Symbol(f"{each.spec.tick:f}", f"{each.spec.quantum:f}", each.source) for each in data.resolved},
-        writer.count, dict(messages), data.rejects, data.torn, data.notes, round(time.monotonic() - began, 3), found,
+        writer.count, dict(messages), data.rejects, _left_out(writer, messages), data.torn, data.notes,
+        round(time.monotonic() - began, 3), found,
     )
     print(msgspec.json.encode(report).decode() if json else printable_lines(as_text(report)))
     return int(ExitCode.OK)
@@ -127,16 +130,24 @@ def _count(part: Events) -> dict[str, int]:
     return {_NAMES[int(kind)]: int(count) for kind, count in zip(found, counts, strict=True)}
 
 
+def _left_out(writer: EventWriter | NpzWriter, messages: Mapping[str, int]) -> dict[str, int]:
+    """What was read and not written, by kind."""
+    kept = writer.kinds if isinstance(writer, NpzWriter) else messages
+    return {kind: count for kind, count in messages.items() if kind not in kept and words.KINDS[kind] <= words.KINDS["book"]}
+
+
 def as_text(report: Report) -> str:
     """One line, and another about each book that is not in sync all the time.
 
     >>> one = {"BTCUSDT": Symbol("0.1", "0.001", "settings")}
-    >>> print(as_text(Report("b.events", ["b.gz"], "usdm", "trade", one, 7, {"depth": 2, "trade": 1}, {}, [], [], 0.1)))
+    >>> print(as_text(Report("b.events", ["b.gz"], "usdm", "trade", one, 7, {"depth": 2, "trade": 1}, {}, {}, [], [], 0.1)))
     b.events: 7 records from 2 depth, 1 trade; usdm BTCUSDT (tick 0.1, quantum 0.001, from settings); 0.1 s
     """
-    kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(report.messages.items())) or "no message"
+    written = sorted(report.messages.keys() - report.left_out.keys())
+    kinds = ", ".join(f"{report.messages[kind]:,} {kind}" for kind in written) or "no message"
     symbols = ", ".join(f"{name} (tick {of.tick}, quantum {of.quantum}, from {of.source})" for name, of in report.symbols.items())
-    refused = ", ".join(f"{count:,} {reason}" for reason, count in report.rejects.items())
+    refused = ", ".join(f"{count:,} {reason}" for reason, count in (report.rejects | report.left_out).items())
+    refused += " (--tickers writes bookTickers)" if "bookTicker" in report.left_out else ""
     parts = [f"{report.records:,} records from {kinds}", f"{report.dialect} {symbols}"]
     parts += [f"left out: {refused}"] if refused else []
     first = f"{report.output}: {'; '.join(parts)}; {report.seconds:.1f} s"

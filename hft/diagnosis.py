@@ -19,11 +19,11 @@ ENOUGH = 0.95
 
 _WORDS = {
     "disconnected": "disconnected at {}",
-    "no_rest_book": "no REST book",
-    "rest_book_unusable": "REST book did not fit at {}",
+    "no_rest_book": "no snapshot of the book yet",
+    "rest_book_unusable": "the snapshot did not fit the updates at {}",
     "gap": "gap at {}",
     "crossed": "crossed at {}",
-    "mismatch": "differed from a REST book at {}",
+    "mismatch": "differed from a fresh snapshot at {}",
     "given_up": "given up at {}",
     "not_trading": "not traded by the venue (BREAK, HALT …) from {}",
 }
@@ -66,7 +66,7 @@ class InSync(msgspec.Struct, frozen=True):
         return ", ".join(_cause(name, cause) for name, cause in longest)
 
     def __str__(self) -> str:
-        share = _percent(self.share)
+        share = _percent(self.share) if self.share > 0 else "never"
         found = [f"{share}: {self.why}" if self.causes and self.share < 1 else share]
         if self.not_trading is not None and "not_trading" not in self.causes:
             found.append(_cause("not_trading", self.not_trading))
@@ -83,8 +83,14 @@ def _cause(name: str, cause: Cause) -> str:
 
 
 def _percent(share: float) -> str:
-    """To a tenth of a percent, and 100 % only for all of it."""
-    return "100 %" if share >= 1 else f"{min(share, 0.999):.1%}".replace("%", " %")
+    """To a tenth of a percent; 100 % only for all of it, and 0 only for nothing.
+
+    >>> _percent(1), _percent(0.9999), _percent(0.0001), _percent(0)
+    ('100 %', '99.9 %', '0.1 %', '0 %')
+    """
+    if share >= 1 or share <= 0:
+        return "100 %" if share >= 1 else "0 %"
+    return f"{min(max(share, 0.001), 0.999):.1%}".replace("%", " %")
 
 
 def in_sync(engine: Engine) -> dict[str, InSync]:
@@ -111,13 +117,17 @@ def never(found: Mapping[str, InSync]) -> bool:
 def warnings(found: Mapping[str, InSync]) -> list[str]:
     """A line about each book that was in sync for less than it should, and about each symbol that the venue did not trade."""
     return [
-        f"the book of {symbol} was in sync for {_percent(each.share)} of the time, and there are no orders without it: {each.why}"
+        f"the book of {symbol} was {_for_how_long(each.share)}, and there are no orders without it: {each.why}"
         for symbol, each in found.items() if each.share < ENOUGH
     ] + [
         f"{symbol} was {_cause('not_trading', each.not_trading)}; orders are refused meanwhile"
         for symbol, each in found.items()
         if each.not_trading is not None and (each.share >= ENOUGH or "not_trading" not in each.causes)      # said already
     ]
+
+
+def _for_how_long(share: float) -> str:
+    return f"in sync for {_percent(share)} of the time" if share > 0 else "never in sync"
 
 
 def lines(found: Mapping[str, InSync]) -> list[str]:
@@ -131,11 +141,18 @@ def missing(messages: Mapping[str, int]) -> str:
     """What is missing in data whose books were never in sync; `messages` counts them by kind."""
     if not sum(messages.values()):
         return "it holds no message of these symbols"
+    snapshots = messages.get("snapshot", 0)
     if not messages.get("depth"):
-        return "it holds no depth updates; record the depth stream too, as `hft record` does"
-    if not messages.get("snapshot"):
-        return "it holds no REST book for its depth updates to continue; `hft record` records one"
-    return "no depth update continues a REST book that it holds; `hft record` records those that do"
+        if snapshots:
+            return "it holds a snapshot of the book and no update after it; name the file that goes on from there too"
+        held = " and ".join(kind for kind in ("bookTicker", "trade", "aggTrade") if messages.get(kind)) or "other messages"
+        return f"it holds {held} and no book; name the file with the book's updates too, or record them, as `hft record` does"
+    if not snapshots:
+        return (
+            "it holds depth updates and no snapshot of the book that they continue; `hft record` records one, and Tardis' files "
+            "have one at their beginning (is_snapshot true)"
+        )
+    return "no depth update continues a snapshot that it holds; `hft record` records those that do"
 
 
 # -- why nothing was traded ------------------------------------------------------------------------------------------------

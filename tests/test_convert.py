@@ -220,3 +220,17 @@ def test_progress_is_for_a_terminal(capture, tmp_path):
     assert b"events" in os.read(main, 4096)
     os.close(main)
     assert done.stdout.startswith(str(tmp_path / "x.events").encode() + b": ")
+
+
+def test_tickers_that_npz_leaves_out_are_counted_and_the_option_is_named(run, capture, tmp_path):
+    code, out, _ = run(capture, tmp_path / "btcusdt.npz")
+    assert code == ExitCode.OK
+    assert "records from 30 depth, 1 snapshot, 30 trade; " in out
+    assert "; left out: " in out
+    assert "30 bookTicker (--tickers writes bookTickers)" in out
+    _, out, _ = run(capture, tmp_path / "btcusdt.npz", "--json", "--force")
+    assert json.loads(out)["left_out"] == {"bookTicker": 30}
+    for arguments in (("btcusdt.npz", "--tickers"), ("a.events",)):
+        _, out, _ = run(capture, tmp_path / arguments[0], *arguments[1:], "--force")
+        assert "30 bookTicker, 30 depth" in out
+        assert "--tickers" not in out

@@ -168,8 +168,8 @@ def test_in_sync_in_words() -> None:
     assert lines(found) == [
         "A 100 %",
         "B 99.9 %: gap at 2024-08-08T23:54:13.937Z (2 times, 0.00 s)",
-        "C 50.0 %: crossed at 2024-08-08T23:54:13.937Z (3 times, 4.00 s), no REST book (once, 1.00 s)",
-        "D 0.0 %: not connected at first (10.00 s)",
+        "C 50.0 %: crossed at 2024-08-08T23:54:13.937Z (3 times, 4.00 s), no snapshot of the book yet (once, 1.00 s)",
+        "D never: not connected at first (10.00 s)",
     ]
     assert [line.partition(" was ")[0] for line in warnings(found)] == ["the book of C", "the book of D"]
 
@@ -191,8 +191,13 @@ def session(path: Path, *, rest_book: bool = True, depth: bool = True) -> Path:
 @pytest.mark.parametrize(
     ("lacks", "told_"),
     [
-        ({"rest_book": False}, "it holds no REST book for its depth updates to continue; `hft record` records one"),
-        ({"depth": False}, "it holds no depth updates; record the depth stream too, as `hft record` does"),
+        ({"rest_book": False},
+         "it holds depth updates and no snapshot of the book that they continue; `hft record` records one, and "
+         "Tardis' files have one at their beginning (is_snapshot true)"),
+        ({"depth": False},
+         "it holds a snapshot of the book and no update after it; name the file that goes on from there too"),
+        ({"depth": False, "rest_book": False}, "it holds bookTicker and trade and no book; name the file with the book's updates "
+         "too, or record them, as `hft record` does"),
     ],
 )
 def test_a_backtest_in_which_no_book_was_ever_in_sync_says_what_is_missing(tmp_path, capsys, lacks, told_) -> None:

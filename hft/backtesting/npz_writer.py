@@ -142,6 +142,8 @@ class NpzWriter(Output):
         self, path: str | Path, spec: Spec, *, trades: str = "trade", tickers: bool = False, base_latency_ns: int = 0
     ) -> None:
         self.count = 0
+        self.kinds = frozenset({"depth", "snapshot", "book", trades, *["bookTicker"] * tickers})
+        """Kinds of messages that it writes; others have no row."""
         self.spec, self.trades, self.tickers, self.base_latency_ns = spec, trades, tickers, base_latency_ns
         self._rows: list[Rows] = []
         self._venue_ns = 0

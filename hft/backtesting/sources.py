@@ -208,7 +208,9 @@ class Data:
     """
 
     def __init__(self, paths: Iterable[str | Path], config: Config, symbols: Sequence[str] | None = None) -> None:
-        self.sources = _open([Path(path) for path in paths], config.feed.dialect)
+        named = [Path(path) for path in paths]
+        _require_once(named)
+        self.sources = _open(named, config.feed.dialect)
         surveys = ((source.where, source.survey(symbols or ())) for source in self.sources)
         whole = together(surveys, config.feed.dialect, symbols or ())
         said = config.feed.venue != "embedded" or not any(source.tells_dialect for source in self.sources)
@@ -284,6 +286,21 @@ def _listed(names: Sequence[str], most: int = 12) -> str:
     """Names as text: all of them, or the first few and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
+
+
+def _require_once(paths: Iterable[Path]) -> None:
+    """Refuse a file that is named twice, by whatever names: its messages are of one session, not of two."""
+    seen: dict[tuple[int, int], Path] = {}
+    for path in paths:
+        for part in files_of(path):
+            try:
+                found = part.stat()
+            except OSError:
+                continue        # whoever reads it says why it can't be
+            before = seen.setdefault((found.st_dev, found.st_ino), path)
+            if before is not path:
+                what = "is named twice" if before == path else f"is read twice: it is in {before} too"
+                raise UsageError(what, where=str(path), do="name each file once")
 
 
 def _told_twice(sources: Iterable[Source]) -> list[str]:

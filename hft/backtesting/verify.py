@@ -21,11 +21,13 @@ from hft._core.journal import Journal
 from hft._core.page import StatePage
 from hft._core.types import Spec
 from hft.backtesting.compare import Difference, compare, run_in
+from hft.backtesting.sources import kind_of
 from hft.config import Config
 from hft.config.secret import from_public, public
 from hft.errors import DamagedData, ExitCode, HftError, UsageError, printable_lines
-from hft.feed.captures import Capture, Kind, Record
-from hft.feed.recording import OF_A_SYMBOL, mark
+from hft.feed.captures import Capture, Kind, Record, files_of, first_line, is_capture
+from hft.feed.identify import told
+from hft.feed.recording import OF_A_SYMBOL, is_recording, mark
 from hft.feed.tape import Tape, batches
 from hft.periodic import Links, put_rows
 from hft.persistence import schema
@@ -125,6 +127,7 @@ def verify(path: str | Path, database: str | Path | None = None) -> Verdict:
     A recording that breaks off is verified up to there. Raises `DamagedData` for one that is damaged, or broken: inputs that are
     missing can't be given again. Raises `UsageError` for a recording of nobody's run, and where the database has no such run.
     """
+    _require_recording(Path(path))
     capture = Capture(path)
     records = iter(capture)
     run = _run_of(records, str(path))
@@ -146,6 +149,29 @@ def verify(path: str | Path, database: str | Path | None = None) -> Verdict:
     )
 
 
+TAKES = "hft verify takes what `hft live --record` wrote"
+
+
+def _require_recording(path: Path) -> None:
+    """Refuse anything else, by what it is. What can't be read is left to the reader, which says why."""
+    first = first_line(files_of(path)[0])
+    if not first.strip() or is_recording(first):
+        return
+    kind = kind_of(path)
+    if kind != "captures":
+        raise UsageError(_KINDS[kind], where=str(path), do=TAKES)
+    if is_capture(first):
+        raise UsageError("is a capture of messages, without what an engine did with them", where=str(path), do=TAKES)
+    what, _ = told(first.strip(), path.name) or ("is no recording", "")
+    raise DamagedData(what, where=str(path), do=TAKES)
+
+
+_KINDS = {
+    "events": "is an event file, which holds messages and no run", "tardis": "is Tardis CSV, which holds messages and no run",
+    "hftbacktest": "is a NumPy file, as hftbacktest's events are, and holds no run",
+}
+
+
 def _run_of(records: Iterator[Record], where: str) -> Run:
     """The `run` line, which stands before the first input."""
     part = 1
@@ -162,7 +188,7 @@ def _run_of(records: Iterator[Record], where: str) -> Run:
             break
     if part > 1:
         raise DamagedData(f"begins with part {part}", where=where, do="put the first part beside it: it says what ran")
-    raise UsageError("nobody traded while this was recorded", where=where, do="name what `hft live --record` wrote")
+    raise UsageError("is a recording of `hft record`: nobody traded while it was made", where=where, do=TAKES)
 
 
 def _understood(line: Any, where: str) -> Run:

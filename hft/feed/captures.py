@@ -83,6 +83,11 @@ def files_of(path: Path) -> list[Path]:
     return ours if ours and (path in ours or not path.exists()) else [path]
 
 
+def is_capture(line: bytes) -> bool:
+    """Whether a file that begins with this line is a capture of a known kind."""
+    return _parser(line.strip(_BLANK)) is not None
+
+
 def is_paired(path: Path) -> bool:
     """Whether it is a file of a pair, REST answers or frames."""
     return _parser(first_line(path).strip()) is _parse_paired
@@ -285,7 +290,7 @@ class Capture:
             try:
                 if parse is None:
                     what, do = told(body, self.path.name) or ("not a capture of a known kind", _WAY_OUT)
-                    raise DamagedData(what, where=f"{self._at}, line {self.lines}", do=do)
+                    raise DamagedData(what, where=str(self._at), do=do)       # it is about the file, not its line
                 record = parse(body)
             except NOT_JSON as error:
                 after = _after_tear(body, parse) if parse is not None else None

@@ -37,6 +37,24 @@ def test_data_that_does_not_go_together_is_refused(capture, tmp_path):
         hft.backtest(data.find(data.SPOT_FOUR))
 
 
+def test_a_file_that_is_named_twice_is_refused(capture, tmp_path):
+    """By whatever names: run once it would be silent, run twice its volume would count twice."""
+    link, events = tmp_path / "link", converted(tmp_path / "a.events", capture)
+    link.symlink_to(capture)
+    for named in ([capture, capture], [events, events], [capture, capture.parent / "." / capture.name]):
+        with pytest.raises(UsageError, match="is named twice; name each file once"):
+            hft.backtest(named)
+    with pytest.raises(UsageError, match=rf"{link}: is read twice: it is in {capture} too"):
+        hft.backtest([capture, link])
+
+
+def test_what_is_no_text_has_no_lines(tmp_path):
+    path = tmp_path / "x.db"
+    path.write_bytes(b"SQLite format 3\0" + bytes(100))
+    with pytest.raises(DamagedData, match=r"x\.db: is a SQLite database"):
+        hft.backtest(path)
+
+
 def test_a_symbol_of_two_scales_is_refused(capture, tmp_path):
     one = converted(tmp_path / "one.events", capture)
     rules = {"BTCUSDT": {"tick": Decimal("0.01"), "step": Decimal("0.001")}}

@@ -14,6 +14,8 @@ import pytest
 
 from hft.feed.captures import Capture, Kind
 from hft.monitoring.page import PageReader, PageState
+from hft.persistence import schema
+from tests.backtesting.sessions import written
 from tests.live.processes import children, exchange, hft, recorded, started, summary, trading, until
 
 QUICK = ("--headless", "--json", "--no-monitor")
@@ -217,13 +219,47 @@ def test_a_recording_of_nobody_s_run(tmp_path: Path) -> None:
     summary(hft("record", "r.gz", "--duration", "2", "--json", cwd=tmp_path))
     done = hft("verify", "r.gz", cwd=tmp_path)
     assert done.returncode == 2
-    assert "nobody traded" in done.stderr
+    assert "is a recording of `hft record`: nobody traded while it was made; hft verify takes what" in done.stderr
 
 
 def test_a_file_that_is_none(tmp_path: Path) -> None:
     for name, code in (("nowhere", 2), ("text", 4)):
         (tmp_path / "text").write_text("hello\n")
         assert hft("verify", name, cwd=tmp_path).returncode == code
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "says"),
+    [
+        ("capture", 2, "is a capture of messages, without what an engine did with them"),
+        ("a.events", 2, "is an event file, which holds messages and no run"), ("a.npz", 2, "is a NumPy file"),
+        ("trades.csv", 2, "is Tardis CSV, which holds messages and no run"),
+        ("other.csv", 4, "is CSV of columns that are not known: a,b,c"), ("strategy.db", 4, "is a SQLite database"),
+        ("bybit", 4, "holds messages of Bybit"),
+    ],
+)
+def test_a_foreign_file_is_named_for_what_it_is(name: str, code: int, says: str, foreign: Path) -> None:
+    done = hft("verify", name, cwd=foreign)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert done.stderr.startswith(f"hft: {name}: {says}")
+    assert done.stderr.endswith("; hft verify takes what `hft live --record` wrote\n")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.fixture(scope="module")
+def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What somebody may take for a recording."""
+    folder = tmp_path_factory.mktemp("foreign")
+    written(folder / "capture")
+    for name in ("a.events", "a.npz"):
+        assert hft("convert", "capture", name, cwd=folder).returncode == 0
+    (folder / "trades.csv").write_text(
+        "exchange,symbol,timestamp,local_timestamp,id,side,price,amount\nbinance,BTCUSDT,1,2,3,buy,4,5\n"
+    )
+    (folder / "other.csv").write_text("a,b,c\n1,2,3\n")
+    (folder / "bybit").write_text('{"topic":"orderbook.1.BTCUSDT","type":"snapshot","ts":1,"data":{}}\n')
+    schema.create_or_open(folder / "strategy.db").close()
+    return folder
 
 
 def test_a_database_without_that_run(copy: Path) -> None:
