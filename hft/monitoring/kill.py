@@ -42,8 +42,9 @@ def trip(path: PathLike, database: PathLike | None = None, *, release: bool = Fa
 def _answer(page: StatePage, path: PathLike, database: PathLike | None, word: str, now_ns: int, wait_s: float) -> str:
     until = time.monotonic() + wait_s
     while True:
+        started = page.started
         state = view(page.read(), time.monotonic_ns())
-        if state.kill.requested is None:
+        if state.kill.requested is None and started == page.started != 0:   # else an engine is setting the page up: it says nothing
             return f"kill switch {word}; the engine (pid {state.pid}) has it {'on' if state.kill.on else 'off'}"
         try:
             owned = is_owned(path)

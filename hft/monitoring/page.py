@@ -211,9 +211,17 @@ class PageReader:
         return self._page.started != self._started or _identity(self.path) not in (None, self._file)
 
     def _open(self, wait_s: float) -> None:
-        self._file = _identity(self.path)
-        self._page = open_page(self.path, wait_s=wait_s)
-        self._started = self._page.started
+        """The page of one engine, whole: opened twice, since an engine may take it over after it was opened."""
+        until = time.monotonic() + wait_s
+        while True:
+            self._file = _identity(self.path)
+            before = open_page(self.path, wait_s=max(0.0, until - time.monotonic())).started
+            self._page = open_page(self.path, wait_s=max(0.0, until - time.monotonic()))
+            self._started = self._page.started
+            if self._started == before != 0:
+                return
+            if time.monotonic() >= until:
+                raise InSetup(f"{self.path}: a state page that is being set up")
 
 
 def _identity(path: str) -> tuple[int, int] | None:

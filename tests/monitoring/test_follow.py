@@ -3,13 +3,15 @@
 import io
 import subprocess
 import sys
+import threading
 
 import pytest
 from rich.console import Console
 
 from hft._core.pagefile import SETTING_UP
 from hft.errors import UsageError
-from hft.monitoring.page import PageReader
+from hft.monitoring import page
+from hft.monitoring.page import PageReader, open_page
 from hft.monitoring.view import View
 from hft.monitoring.watch import _draw
 from tests.live.processes import ENVIRONMENT, ROOT
@@ -75,6 +77,28 @@ def test_a_page_that_an_engine_is_setting_up_is_said_and_tried_again(engine, pat
     with open(path, "r+b") as file:
         file.write(whole[:8])
     assert reader.read().strategy == "imbalance_v1"
+
+
+def test_a_page_that_is_taken_over_as_it_is_opened_is_shown_when_it_is_whole(engine, path, monkeypatch):
+    """Never as the page of an engine that has no symbols and does not run."""
+    whole = path.read_bytes()
+    timers = []
+
+    def write(content):
+        with open(path, "r+b") as file:
+            file.write(content)
+
+    def opened(*arguments, **options):
+        found = open_page(*arguments, **options)
+        if not timers:
+            write(SETTING_UP + bytes(504))      # the header: that of an engine that sets it up, before it says anything
+            timers.append(threading.Timer(0.2, write, [whole[:512]]))
+            timers[0].start()
+        return found
+
+    monkeypatch.setattr(page, "open_page", opened)
+    assert len(PageReader(path).read(wait_s=30).symbols) == 2
+    timers[0].join()
 
 
 def test_the_view_lives_on_while_a_page_is_set_up(engine, path):

@@ -6,8 +6,11 @@ import threading
 
 import pytest
 
+from hft._core.pagefile import SETTING_UP
 from hft.errors import Unanswered, UsageError
+from hft.monitoring import kill
 from hft.monitoring.kill import trip
+from hft.monitoring.page import open_page
 from tests.monitoring.conftest import BTC, Engine
 
 KILL = "import sys; from hft.monitoring.kill import trip; print(trip(sys.argv[1], release='release' in sys.argv, wait_s=30))"
@@ -64,3 +67,25 @@ def test_an_engine_that_does_not_answer_is_no_success(engine, path, ago_s):
 def test_no_page_says_what_to_do(tmp_path):
     with pytest.raises(UsageError, match=r"none: there is no such state page; start `hft live`, or name .*--config"):
         trip(tmp_path / "none")
+
+
+def test_a_page_that_an_engine_is_setting_up_is_no_answer(engine, path, monkeypatch):
+    """It has neither a request nor an answer yet, which are then equal."""
+
+    class TakenOver:
+        """The page, on which a new engine begins as soon as the request was written."""
+
+        def __init__(self, *arguments, **options):
+            self.page = open_page(*arguments, **options)
+
+        def request_kill(self, on, now_ns):
+            self.page.request_kill(on, now_ns)
+            with open(path, "r+b") as file:
+                file.write(SETTING_UP + bytes(504))
+
+        def __getattr__(self, name):
+            return getattr(self.page, name)
+
+    monkeypatch.setattr(kill, "open_page", TakenOver)
+    with pytest.raises(Unanswered):
+        trip(path, wait_s=0.1)
