@@ -44,7 +44,7 @@ def _answer(page: StatePage, path: PathLike, database: PathLike | None, word: st
     while True:
         started = page.started
         state = view(page.read(), time.monotonic_ns())
-        if state.kill.requested is None and started == page.started != 0:   # else an engine is setting the page up: it says nothing
+        if state.kill.requested is None and started == page.started != 0:   # else an engine is setting the page up
             return f"kill switch {word}; the engine (pid {state.pid}) has it {'on' if state.kill.on else 'off'}"
         try:
             owned = is_owned(path)

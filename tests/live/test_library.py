@@ -52,3 +52,49 @@ def test_it_runs_and_leaves_signals_as_they_were(way: str, tmp_path: Path) -> No
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == {"code": 0}
+
+
+MEANWHILE = """
+import json, os, signal, sys, threading, time
+import hft
+from hft.config import LiveOptions, load
+
+alarms, masks, stops = 0, set(), []
+
+def alarm(*_):
+    global alarms
+    alarms += 1
+    masks.update(signal.pthread_sigmask(signal.SIG_BLOCK, []))
+    if alarms == 15 and sys.argv[1] == "thread":
+        os.kill(os.getpid(), signal.SIGTERM)
+
+signal.signal(signal.SIGALRM, alarm)
+signal.signal(signal.SIGTERM, lambda *_: stops.append(masks.copy()))
+signal.setitimer(signal.ITIMER_REAL, 0.1, 0.1)
+codes = []
+
+def live():
+    masks.update(signal.pthread_sigmask(signal.SIG_BLOCK, []))
+    codes.append(hft.live(load(overrides={"monitoring.enabled": False}), LiveOptions(duration_s=2, headless=True)))
+
+if sys.argv[1] == "thread":
+    running = threading.Thread(target=live)
+    running.start()
+    running.join()
+else:
+    live()
+signal.setitimer(signal.ITIMER_REAL, 0)
+print(json.dumps([codes, alarms, len(masks), len(stops)]))
+"""
+
+
+@pytest.mark.parametrize("where", ["main", "thread"])
+def test_meanwhile_a_program_s_own_signals_and_timers_are_its_own(where: str, tmp_path: Path) -> None:
+    """Its timer goes on, no thread of it has a signal blocked, and in another thread SIGTERM means to it what it meant."""
+    done = subprocess.run(
+        [sys.executable, "-c", MEANWHILE, where], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, timeout=90
+    )
+    assert done.returncode == 0, done.stderr
+    codes, alarms, blocked, stops = json.loads(done.stdout.splitlines()[-1])
+    assert (codes, blocked, stops) == ([0], 0, int(where == "thread"))
+    assert alarms >= 15         # two seconds and more, ten a second
