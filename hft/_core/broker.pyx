@@ -33,7 +33,7 @@ REPORT_NAMES = {
 }
 
 assert sizeof(RestingOrder) == 64 and sizeof(QueuePosition) == 16 and sizeof(LedgerEntry) == 24
-assert sizeof(UsedLevel) == 24 and sizeof(Used) == 16 + USED_LEVELS * sizeof(UsedLevel)
+assert sizeof(UsedLevel) == 24 and sizeof(Used) == 32 + USED_LEVELS * sizeof(UsedLevel)
 assert sizeof(Ledger) == 16 + LEDGER_ENTRIES * sizeof(LedgerEntry) and sizeof(OwnLevel) == 64 + 2 * sizeof(Ledger)
 assert sizeof(Resting) == 64 and sizeof(BrokerParams) == 48 and sizeof(Broker) == 48 + 7 * 8 + 4 * 4
 assert sizeof(BrokerSymbol) == 40 + 24 + 8 * 8 + 8 * 4 + sizeof(Used)
@@ -253,8 +253,9 @@ cdef class PaperBroker:
         broker_on_trade(self.broker, &self.spec.c, &m, v_ns)
         return out + self._drain(v_ns)
 
-    def book_changed(self, int64_t v_ns, *, int64_t venue_ns=0, bint crossed=False) -> list:
-        """The book was changed by one whole message, stamped as in `trade`; `crossed`: the message crossed it (rule 7b).
+    def book_changed(self, int64_t v_ns, *, int64_t venue_ns=0, bint crossed=False, bint ticker=False) -> list:
+        """The book was changed by one whole message, stamped as in `trade`; `crossed`: the message crossed it (rule 7b);
+        `ticker`: it was a bookTicker.
 
         RuntimeError: a command was due before that; `arrivals` comes before the book is changed.
         """
@@ -263,7 +264,7 @@ cdef class PaperBroker:
         if s.n_commands and broker_command(self.broker, s, 0).due_ns < v_ns:
             raise RuntimeError("a command is due before this event: call arrivals() before the book is changed")
         memset(&m, 0, sizeof(Message))
-        m.kind = MSG_DEPTH
+        m.kind = MSG_TICKER if ticker else MSG_DEPTH
         m.venue_ns = venue_ns
         broker_on_book(self.broker, &self.spec.c, self.book.book, &m, v_ns, crossed)
         return self._drain(v_ns)

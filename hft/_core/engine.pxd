@@ -17,12 +17,13 @@
 # in order (`Engine.held`), and the feed stops reading. Timers and the kill switch go on: there is room for what they cause.
 
 from hft._core.book cimport Book
-from hft._core.capacity cimport Capacity, capacity_message, capacity_orders
+from hft._core.capacity cimport Capacity, capacity_message
 from hft._core.cycles cimport cycles_now
 from hft._core.decode cimport DecoderState, decode_frame, decoder_levels, decoder_message
 from hft._core.delivery cimport INT64_MAX, delivery_count
 from hft._core.histogram cimport histogram_add
 from hft._core.journal cimport journal_room
+from hft._core.ladder_check cimport DEBUGGING
 from hft._core.lane cimport (
     Lane, lane_act, lane_advance, lane_arrivals, lane_cancel_all, lane_deliver, lane_delivery, lane_fail, lane_match, lane_orders,
     lane_positions, lane_risk,
@@ -45,6 +46,7 @@ from hft._core.sink cimport FRAME_ATTENTION, FRAME_HANDLED, FRAME_NEEDS_PYTHON, 
 from hft._core.status cimport DECODE_FALLBACK, KILL_BANKRUPT, KILL_FAULT, KILL_RELEASED, KILL_REQUEST, OK
 from hft._core.symbols cimport Symbols
 from hft._core.types cimport Level, Message, int32_t, int64_t, likely, uint64_t, unlikely
+from libc.stdlib cimport abort
 
 cdef enum:
     FEATURE_SAMPLE = 63         # the feature stage is timed on messages whose number has none of these bits
@@ -60,7 +62,7 @@ cdef struct EngineState:
     int64_t attention           # 1: Python is to look: a snapshot is wanted, or trading halted
     double ns_per_cycle
     int64_t processed           # messages, of every kind and outcome
-    int64_t new_orders          # that one input can send at most (`capacity`)
+    int64_t orders_want         # records that the new orders of one input may cause (`capacity_orders`)
     int64_t held                # messages that wait, in Python's hands, until the journal has room for what they may cause
     int64_t faulted             # 1: the lane's fault was told
     int64_t journal_full        # 1: new orders are refused until the writer has made room
@@ -133,14 +135,15 @@ cdef inline void engine_journal_full(EngineState* e, bint full) noexcept nogil:
 
 cdef inline int64_t engine_wants(const EngineState* e) noexcept nogil:
     """Records that the next input may cause, new orders among it."""
-    return capacity_orders(lane_orders(e.lane).open, delivery_count(lane_delivery(e.lane)), e.new_orders)
+    if DEBUGGING and e.lane.wants != capacity_message(lane_orders(e.lane).open, delivery_count(lane_delivery(e.lane))):
+        abort()
+    return e.lane.wants + e.orders_want
 
 
 cdef inline bint engine_has_room(const EngineState* e) noexcept nogil:
     """Does the journal hold what the next message may cause while new orders are refused? What needs no message, timers and
     the kill switch, always finds room, since a message is taken only where it leaves that much."""
-    return e.out.overwrites or journal_room(e.out.journal) >= capacity_message(
-        lane_orders(e.lane).open, delivery_count(lane_delivery(e.lane)))
+    return e.out.overwrites or journal_room(e.out.journal) >= e.lane.wants
 
 
 cdef inline bint engine_makes_room(const EngineState* e, int64_t room) noexcept nogil:

@@ -6,7 +6,7 @@ from libc.string cimport memcmp
 
 from hft._core.assembly cimport assembly_bind, assembly_memory
 from hft._core.book cimport Book, book_base_best, book_base_best_qty, book_best, book_best_qty, book_hash
-from hft._core.capacity cimport capacity_of
+from hft._core.capacity cimport ORDER_RECORDS, capacity_of
 from hft._core.cycles cimport cycles_per_ns
 from hft._core.decode cimport Decoder
 from hft._core.digest cimport state_hash
@@ -138,7 +138,7 @@ cdef class Engine(FrameSink):
             raise ValueError(f"journal: {journal.capacity} records can't hold what one input may cause with "
                              f"{self.symbols.count} symbol(s); at least {capacity.journal_least} are needed "
                              "(persist_channel_size)")
-        self.c.new_orders = capacity.new_orders
+        self.c.orders_want = capacity.new_orders * ORDER_RECORDS
         self.c.out.journal = journal
         self.c.out.overwrites = not has_writer
         self.c.ns_per_cycle = 1.0 / cycles_per_ns()
@@ -498,6 +498,7 @@ cdef class Engine(FrameSink):
 
     def counted(self, str reason not None) -> int:
         """Times that a reject, skip or drop of this reason (its name in docs/status.md) was counted."""
+        panel_counters(self.c)
         return self.c.out.page.counters.status[status_table.CODES[reason]]
 
     def counters(self) -> dict:

@@ -19,8 +19,9 @@ from hft._core.broker cimport (
     broker_arrivals, broker_due, broker_has_channel, broker_next_due, broker_submit, broker_timers, broker_told,
 )
 from hft._core.broker_state cimport Broker, BrokerParams, broker_init, broker_reports, broker_size
+from hft._core.capacity cimport capacity_message
 from hft._core.delivery cimport (
-    INT64_MAX, Delivery, delivery_full, delivery_init, delivery_next_due, delivery_pop, delivery_push, delivery_size,
+    INT64_MAX, Delivery, delivery_count, delivery_full, delivery_init, delivery_next_due, delivery_pop, delivery_push, delivery_size,
 )
 from hft._core.imbalance cimport (
     Imbalance, ImbalanceParams, imbalance_decide, imbalance_init, imbalance_next_due, imbalance_on_fill,
@@ -63,6 +64,7 @@ cdef struct LaneSymbol:         # the strategy's side of one symbol; its SignalS
 
 cdef struct Lane:
     int64_t next_due            # the earliest internal event; INT64_MAX: none
+    int64_t wants               # records that what is under way and the next message may cause (`capacity_message`)
     int64_t submitted           # orders accepted by the broker's entry
     int64_t kill_on
     int64_t stopping
@@ -123,6 +125,7 @@ cdef inline void lane_init(Lane* lane, const LaneParams* p, const ImbalanceParam
     cdef int32_t i
     lane.n_symbols = p.orders.n_symbols
     lane.next_due = INT64_MAX
+    lane.wants = capacity_message(0, 0)
     lane.symbol_stride = lane_symbol_size(p)
     lane.broker_at = align64(sizeof(Lane))
     lane.orders_at = lane.broker_at + align64(broker_size(&p.broker))
@@ -149,7 +152,7 @@ cdef inline void lane_fail(Lane* lane, int64_t code) noexcept nogil:
 # --- execution's side: reports out of the broker
 
 cdef inline void lane_schedule(Lane* lane) noexcept nogil:
-    """Find the earliest internal event anew."""
+    """Find the earliest internal event anew, and what may be written: after every change of orders, commands and reports."""
     cdef int64_t due = delivery_next_due(lane_delivery(lane))
     cdef int64_t other = broker_next_due(lane_broker(lane))
     cdef int32_t i
@@ -158,6 +161,7 @@ cdef inline void lane_schedule(Lane* lane) noexcept nogil:
         other = imbalance_next_due(&lane_symbol(lane, i).imbalance)
         due = other if other < due else due
     lane.next_due = due
+    lane.wants = capacity_message(lane_orders(lane).open, delivery_count(lane_delivery(lane)))
 
 
 cdef inline void lane_collect(Lane* lane, Outlet* out, int64_t now) noexcept nogil:

@@ -148,7 +148,7 @@ cdef inline int market_trust(Market* m, int64_t now) noexcept nogil:
 
 
 cdef inline int64_t market_clock(Market* m, const Message* msg) noexcept nogil:
-    """v of the message (SEMANTICS 2). Where its stamp is passed over, `clock.outliers` goes up."""
+    """v of the message (SEMANTICS 2)."""
     cdef int64_t v = clock_observe(&m.clock, msg.recv_ns, msg.venue_ns)
     if msg.venue_ns != 0:
         m.delay_ns = msg.recv_ns - v

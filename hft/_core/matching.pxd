@@ -13,9 +13,9 @@ from hft._core.resting cimport (
     NO_SLOT, OwnLevel, Resting, RestingOrder, better, resting_level, resting_level_at, resting_order, resting_rank,
 )
 from hft._core.status cimport DUPLICATE_TRADE, OK, OTHER_TRADE_SOURCE
-from hft._core.taking cimport TAKE_LEVELS, floor_lot, take_commit, take_plan, take_reaches, used_on_book
+from hft._core.taking cimport TAKE_LEVELS, floor_lot, take_commit, take_plan, take_reaches, used_on_book, used_untouched
 from hft._core.types cimport (
-    ASK, BID, BUYER_IS_MAKER, MSG_AGG_TRADE, MSG_TRADE, NO_PRICE, NOT_MARKET, Level, Message, SymbolSpec, unlikely,
+    ASK, BID, BUYER_IS_MAKER, MSG_AGG_TRADE, MSG_TICKER, MSG_TRADE, NO_PRICE, NOT_MARKET, Level, Message, SymbolSpec, unlikely,
 )
 
 
@@ -228,7 +228,7 @@ cdef inline int broker_on_book(Broker* b, const SymbolSpec* spec, const Book* bo
     if not s.synced:
         return OK
     s.quoted = book_mid2(book) != 0
-    if s.used.count:
+    if s.used.count and not (m.kind == MSG_TICKER and used_untouched(&s.used, book)):
         used_on_book(&s.used, book)
     if r.count == 0:
         return OK

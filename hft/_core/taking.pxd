@@ -4,13 +4,18 @@
 # max(0, N - used), N the quantity in the view: what N rises by is available, and a fall leaves no more used than is there. The
 # strategy's own view is untouched.
 #
+# A bookTicker changes N only down to its own prices. So each side keeps the best key at which something was taken (`ladder`:
+# the smallest is the best), and while the view's overlay stays better than it nothing is to be done.
+#
 # Capacity: USED_LEVELS levels over both sides. When it is used up, the entry with the least used is forgotten (that much could
 # be taken twice) and counted in `evicted`.
 
 from libc.stdint cimport int32_t, int64_t
 
-from hft._core.book cimport Book, book_known, book_next, book_qty
-from hft._core.types cimport ASK, BUY, NO_PRICE, Level, SymbolSpec, i128, pow10, round_half_even
+from hft._core.book cimport Book, book_known, book_next, book_qty, book_side
+from hft._core.far cimport KEY_NONE
+from hft._core.ladder cimport KEY_FIRST
+from hft._core.types cimport ASK, BID, BUY, NO_PRICE, Level, SymbolSpec, i128, pow10, round_half_even
 
 cdef enum:
     USED_LEVELS = 64
@@ -27,6 +32,7 @@ cdef struct Used:
     int64_t evicted
     int32_t count
     int32_t reserved
+    int64_t nearest[2]          # by side: the best key, all of them behind the overlay; KEY_FIRST: to be found anew
     UsedLevel level[USED_LEVELS]
 
 
@@ -60,6 +66,7 @@ cdef inline void used_add(Used* u, int side, int64_t price, int64_t qty) noexcep
         e.price = price
         e.used = 0
     e.used += qty
+    u.nearest[side] = KEY_FIRST
 
 
 cdef inline void used_on_book(Used* u, const Book* book) noexcept nogil:
@@ -69,20 +76,30 @@ cdef inline void used_on_book(Used* u, const Book* book) noexcept nogil:
     what is left.
     """
     cdef UsedLevel* e
-    cdef int64_t shown
+    cdef int64_t shown, key
     cdef int32_t i = 0
+    cdef bint waits
+    u.nearest[0] = u.nearest[1] = KEY_NONE
     while i < u.count:
         e = &u.level[i]
         shown = book_qty(book, e.side, e.price)
-        if shown == 0 and not book_known(book, e.side, e.price):
-            i += 1              # unknown, not empty: it waits (rule 7c)
-            continue
-        e.used = min(e.used, shown)
-        if e.used == 0:
-            u.count -= 1
-            e[0] = u.level[u.count]
-        else:
-            i += 1
+        waits = shown == 0 and not book_known(book, e.side, e.price)    # unknown, not empty (rule 7c)
+        if not waits:
+            e.used = min(e.used, shown)
+            if e.used == 0:
+                u.count -= 1
+                e[0] = u.level[u.count]
+                continue
+        key = e.price ^ book_side(book, e.side).flip
+        if waits or key <= book_side(book, e.side).veil:
+            key = KEY_FIRST
+        u.nearest[e.side] = min(u.nearest[e.side], key)
+        i += 1
+
+
+cdef inline bint used_untouched(const Used* u, const Book* book) noexcept nogil:
+    """Whether a bookTicker, which is in the view by now, is better than all that was used: then nothing changes there."""
+    return u.nearest[<int>BID] > book_side(book, BID).veil and u.nearest[<int>ASK] > book_side(book, ASK).veil
 
 
 cdef inline int64_t floor_lot(int64_t qty, int64_t lot) noexcept nogil:

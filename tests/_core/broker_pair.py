@@ -74,10 +74,10 @@ class BrokerPair:
         (bid_px, bid_q), (ask_px, ask_q) = self._decimals([(bid, bid_qty), (ask, ask_qty)])
         self.book.ticker(bid_px, bid_q, ask_px, ask_q, update_id)
         self.view.ticker(bid, bid_qty, ask, ask_qty, update_id)
-        return before + self.book_changed(v, venue_ns)
+        return before + self.book_changed(v, venue_ns, ticker=True)
 
-    def book_changed(self, v, venue_ns=0, crossed=False):
-        fast = self.fast.book_changed(v, venue_ns=venue_ns, crossed=crossed)
+    def book_changed(self, v, venue_ns=0, crossed=False, ticker=False):
+        fast = self.fast.book_changed(v, venue_ns=venue_ns, crossed=crossed, ticker=ticker)
         return self._agree(fast, self.slow.book_changed(v, venue_ns, crossed))
 
     # ---- commands and events

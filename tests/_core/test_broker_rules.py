@@ -201,6 +201,26 @@ def test_rule_9_a_rise_brings_exactly_what_it_adds_and_a_fall_leaves_no_more_use
     assert fills(p.arrivals(3)) == [(order_id, 101, 2)]
 
 
+def test_rule_9_a_bookticker_that_passes_what_was_used_reaches_it():
+    p = pair()
+    p.submit("buy", 7, 101, tif="ioc")
+    p.arrivals(1)
+    for v, (ask, shown, used) in enumerate(
+        [
+            (100, 5, 7),  # better than 101: what stands there is the base's
+            (100, 6, 7),
+            (101, 4, 4),  # at it: the overlay's quantity
+            (100, 5, 4),
+            (102, 9, 0),  # beyond it: nothing is there
+            (100, 5, 0),
+            (101, 6, 0),
+        ],
+        start=2,
+    ):
+        p.ticker(99, 10, ask, shown, v)
+        assert p.fast.used("ask", 101) == used
+
+
 @pytest.mark.parametrize(("restated", "used"), [(10, 7), (30, 7), (4, 4), (0, 0)])
 def test_rule_9_a_resync_that_restates_a_level_gives_nothing_back(restated, used):
     p = pair()
