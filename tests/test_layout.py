@@ -33,8 +33,8 @@ LAYERS = [
 # hold.
 CORE = """
     checks types status memory text atomic buffer crc32c elementary symbols intent runclock cycles sink ring histogram
-    decode form scales
-    sync
+    decode form scales stream_name
+    sync sync_times
     clock
     book far ladder ladder_check whole
     snapshot
@@ -44,7 +44,7 @@ CORE = """
     position
     orders
     risk
-    broker broker_state latency queue taking resting matching rescale capacity
+    broker broker_state order_report latency queue taking resting matching rescale capacity
     journal names
     page pagefile
     runlog

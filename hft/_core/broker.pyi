@@ -1,8 +1,8 @@
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
 from hft._core.book import OrderBook
+from hft._core.order_report import OrderReport as OrderReport
 from hft._core.types import Spec
 
 _Number = str | int | Decimal
@@ -12,22 +12,6 @@ QUEUE_MODELS: dict[str, int]
 SIDES: dict[str, int]
 TIMES_IN_FORCE: dict[str, int]
 REPORT_NAMES: dict[int, str]
-
-@dataclass(frozen=True, slots=True)
-class OrderReport:
-    kind: str
-    order_id: int
-    side: _Side
-    price: Decimal
-    qty: Decimal
-    leaves: Decimal
-    fee: Decimal
-    fee_asset: Literal["quote", "base"]
-    maker: bool
-    suspect: bool
-    reason: str
-    exch_ns: int
-    told_ns: int
 
 class PaperBroker:
     @property

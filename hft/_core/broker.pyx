@@ -1,6 +1,5 @@
 """The paper broker: fills own orders as the exchange would have, against the market data that it is shown."""
 
-from dataclasses import dataclass
 from decimal import Decimal
 
 from libc.string cimport memset
@@ -18,6 +17,7 @@ from hft._core.types cimport (
     SELL, TRUST_SUSPECT, Message, Report,
 )
 
+from hft._core.order_report import OrderReport
 from hft._core.status import NAMES
 from hft._core.checks import DAY_MS, above, choice, nanoseconds, whole
 
@@ -37,31 +37,6 @@ assert sizeof(UsedLevel) == 24 and sizeof(Used) == 32 + USED_LEVELS * sizeof(Use
 assert sizeof(Ledger) == 16 + LEDGER_ENTRIES * sizeof(LedgerEntry) and sizeof(OwnLevel) == 64 + 2 * sizeof(Ledger)
 assert sizeof(Resting) == 64 and sizeof(BrokerParams) == 48 and sizeof(Broker) == 48 + 7 * 8 + 4 * 4
 assert sizeof(BrokerSymbol) == 40 + 24 + 8 * 8 + 8 * 4 + sizeof(Used)
-
-
-@dataclass(frozen=True, slots=True)
-class OrderReport:
-    """What the exchange says about an order.
-
-    ``kind`` is ``accepted``, ``fill``, ``canceled``, ``rejected``, ``expired`` or ``cancel_rejected``; ``reason`` the name of a
-    status code, empty where there is none. ``price`` and ``qty`` are the fill's (0 otherwise), ``leaves`` what is open after
-    it. ``fee`` is in ``fee_asset`` (``"quote"`` or ``"base"``), negative for a rebate. ``suspect``: made while the book was
-    not in sync. ``exch_ns`` is when it happened, ``told_ns`` when the trader hears of it.
-    """
-
-    kind: str
-    order_id: int
-    side: str
-    price: Decimal
-    qty: Decimal
-    leaves: Decimal
-    fee: Decimal
-    fee_asset: str
-    maker: bool
-    suspect: bool
-    reason: str
-    exch_ns: int
-    told_ns: int
 
 
 cdef class PaperBroker:

@@ -192,14 +192,16 @@ cdef inline void broker_fill_resting(Broker* b, BrokerSymbol* s, const SymbolSpe
         broker_drop(s, slot)
 
 
-cdef inline void broker_sweep(Broker* b, BrokerSymbol* s, int64_t exch_ns) noexcept nogil:
-    """Resting reduce-only orders with nothing left to reduce expire; bids, then asks, by price and time."""
+ctypedef bint (*Expires)(const BrokerSymbol* s, const RestingOrder* order, const SymbolSpec* spec) noexcept nogil
+
+
+cdef inline void broker_expire(Broker* b, BrokerSymbol* s, Expires expires, const SymbolSpec* spec, int reason,
+                               int64_t exch_ns) noexcept nogil:
+    """Resting orders of which `expires` holds, each asked once the ones before it are gone: bids, then asks, by price and time."""
     cdef Resting* r = broker_resting(s)
     cdef RestingOrder* order
     cdef int32_t at, slot, next, levels
     cdef int own
-    if s.n_reduce_only == 0:
-        return
     for own in range(2):
         at = 0
         while at < r.levels[own]:
@@ -208,13 +210,23 @@ cdef inline void broker_sweep(Broker* b, BrokerSymbol* s, int64_t exch_ns) noexc
             while slot != NO_SLOT:
                 order = resting_order(r, slot)
                 next = order.next
-                if order.flags & REDUCE_ONLY and broker_room(s, order.side, order.flags, order.leaves) == 0:
-                    broker_report(b, s, REPORT_EXPIRED, VENUE_REDUCE_ONLY, order.order_id, order.side, order.leaves,
+                if expires(s, order, spec):
+                    broker_report(b, s, REPORT_EXPIRED, reason, order.order_id, order.side, order.leaves,
                                   max(exch_ns, order.arrived_ns))
                     broker_drop(s, slot)
                 slot = next
             if r.levels[own] == levels:     # else the level is gone, and the next one stands in its place
                 at += 1
+
+
+cdef inline bint _reduces_nothing(const BrokerSymbol* s, const RestingOrder* order, const SymbolSpec* spec) noexcept nogil:
+    return order.flags & REDUCE_ONLY and broker_room(s, order.side, order.flags, order.leaves) == 0
+
+
+cdef inline void broker_sweep(Broker* b, BrokerSymbol* s, int64_t exch_ns) noexcept nogil:
+    """Resting reduce-only orders with nothing left to reduce expire."""
+    if s.n_reduce_only != 0:
+        broker_expire(b, s, _reduces_nothing, NULL, VENUE_REDUCE_ONLY, exch_ns)
 
 
 cdef inline bint broker_fits(const SymbolSpec* spec, int type, int64_t price, int64_t qty) noexcept nogil:

@@ -10,11 +10,12 @@ from libc.string cimport memcmp, memset
 from hft._core.status cimport BAD_NUMBER, DECODE_FALLBACK, OK, TOO_LARGE
 from hft._core.form cimport form_init, form_pair
 from hft._core.scales cimport ScaledSymbol, ScaledSymbols, symbols_add, symbols_find
+from hft._core.stream_name cimport stream_tells
 from hft._core.text cimport (
     Scale, scale_apply, text_bool, text_decimal, text_exact, text_expect, text_key, text_scaled, text_skip, text_string,
     text_uint)
 from hft._core.types cimport (
-    BOOK_STREAM, BUYER_IS_MAKER, MAX_LEVELS, MSG_AGG_TRADE, MSG_BOOK, MSG_DEPTH, MSG_NONE, MSG_TICKER, MSG_TRADE, NOT_MARKET,
+    BUYER_IS_MAKER, MAX_LEVELS, MSG_AGG_TRADE, MSG_DEPTH, MSG_NONE, MSG_TICKER, MSG_TRADE, NOT_MARKET,
     SPOT, Level, Message, SymbolSpec, likely, unlikely)
 
 cdef enum:
@@ -355,30 +356,6 @@ cdef inline const char* _event(DecoderState* d, const char* p, const char* end) 
     return NULL
 
 
-cdef inline int64_t stream_levels(const char* p, const char* end) noexcept nogil:
-    """Levels a side of a stream of whole books, by its name: `btcusdt@depth20@100ms` is 20; any other stream is 0."""
-    cdef int64_t levels = 0
-    while p < end and p[0] != c'@':
-        p += 1
-    if end - p < 7 or memcmp(p, b"@depth", 6) != 0:
-        return 0
-    p += 6
-    while p < end and c'0' <= p[0] <= c'9' and levels < 10000:
-        levels = 10 * levels + (p[0] - c'0')
-        p += 1
-    return levels if p == end or p[0] == c'@' else 0
-
-
-cdef inline void _of_stream(Message* m, const char* p, const char* end) noexcept nogil:
-    """What calls itself a depthUpdate holds the whole book where the stream's name says so (rule 7c)."""
-    cdef int64_t levels = stream_levels(p, end)
-    if unlikely(levels != 0):
-        m.kind = MSG_BOOK
-        m.flags |= BOOK_STREAM
-        m.first_id = levels
-        m.prev_id = -1
-
-
 cdef inline int decode_frame(DecoderState* d, const char* p, size_t n, int64_t recv_ns) noexcept nogil:
     """Decode a frame of n bytes into the decoder's message and levels.
 
@@ -408,5 +385,5 @@ cdef inline int decode_frame(DecoderState* d, const char* p, size_t n, int64_t r
         return TOO_LARGE if d.too_large else DECODE_FALLBACK
     d.message.recv_ns = recv_ns
     if name != NULL and d.message.kind == MSG_DEPTH:
-        _of_stream(&d.message, name, name_end)
+        stream_tells(&d.message, name, name_end)
     return OK

@@ -6,7 +6,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
 from hft._core.memory cimport hft_alloc, hft_free
 from hft._core.status cimport BAD_SHAPE, UNKNOWN_SYMBOL
-from hft._core.types cimport MSG_SNAPSHOT, Spec
+from hft._core.types cimport BOOK_STREAM, MSG_BOOK, MSG_SNAPSHOT, Spec
 
 KINDS = {MSG_DEPTH: "depth", MSG_TICKER: "ticker", MSG_TRADE: "trade", MSG_AGG_TRADE: "agg_trade", MSG_SNAPSHOT: "snapshot",
          MSG_BOOK: "book"}

@@ -2,11 +2,12 @@
 
 from hft._core.engine cimport Engine
 from hft._core.lane cimport LaneSymbol, lane_signal, lane_symbol
-from hft._core.market cimport (
-    CAUSE_CLOSED, CAUSE_CONNECTED, CAUSE_CROSSED, CAUSE_DISCONNECTED, CAUSE_GAP, CAUSE_MISMATCH, CAUSE_NONE, CAUSE_NO_SNAPSHOT, CAUSE_RESYNC,
-    SYNC_CAUSES, Market, market_cause, market_since_turn,
-)
+from hft._core.market cimport Market
 from hft._core.signal cimport SignalState
+from hft._core.sync_times cimport (
+    CAUSE_CLOSED, CAUSE_CONNECTED, CAUSE_CROSSED, CAUSE_DISCONNECTED, CAUSE_GAP, CAUSE_MISMATCH, CAUSE_NONE, CAUSE_NO_SNAPSHOT,
+    CAUSE_RESYNC, SYNC_CAUSES, SyncTimes, times_cause, times_stood,
+)
 from hft._core.types cimport int64_t
 
 CAUSES = {
@@ -34,16 +35,17 @@ def sync_times(Engine engine not None, symbol):
         the first connection is that of `disconnected`, without being counted as one.
     """
     cdef Market* m = _market(engine, symbol)
-    cdef int64_t standing = market_since_turn(m, engine.c.now)
+    cdef SyncTimes* t = &m.times
+    cdef int64_t standing = times_stood(t, engine.c.now)
     cdef int64_t stood
     cdef int cause
     causes = {}
     for cause in range(1, SYNC_CAUSES):
-        stood = m.times.ns[cause] + (standing if cause == market_cause(m, m.cause) else 0)
-        if stood or m.times.count[cause] and cause != CAUSE_CLOSED:      # in sync it may be not traded all the same
-            causes[CAUSES[cause]] = (m.times.count[cause], stood, m.times.first_ns[cause])
-    in_sync = standing if m.cause == CAUSE_NONE else 0
-    return m.times.ns[<int>CAUSE_NONE] + in_sync, max(m.times.longest_ns, in_sync), causes
+        stood = t.ns[cause] + (standing if cause == times_cause(t, t.cause) else 0)
+        if stood or t.count[cause] and cause != CAUSE_CLOSED:      # in sync it may be not traded all the same
+            causes[CAUSES[cause]] = (t.count[cause], stood, t.first_ns[cause])
+    in_sync = standing if t.cause == CAUSE_NONE else 0
+    return t.ns[<int>CAUSE_NONE] + in_sync, max(t.longest_ns, in_sync), causes
 
 
 def closed_times(Engine engine not None, symbol):
@@ -58,8 +60,9 @@ def closed_times(Engine engine not None, symbol):
         When first; 0 where it always was traded.
     """
     cdef Market* m = _market(engine, symbol)
-    cdef int64_t standing = engine.c.now - m.times.closed_from if m.closed else 0
-    return m.times.count[<int>CAUSE_CLOSED], m.times.closed_ns + standing, m.times.first_ns[<int>CAUSE_CLOSED]
+    cdef SyncTimes* t = &m.times
+    cdef int64_t standing = engine.c.now - t.closed_from if t.closed else 0
+    return t.count[<int>CAUSE_CLOSED], t.closed_ns + standing, t.first_ns[<int>CAUSE_CLOSED]
 
 
 def signal_reach(Engine engine not None, symbol):

@@ -29,7 +29,7 @@ from hft._core.lane cimport (
     lane_positions, lane_risk,
 )
 from hft._core.market cimport (
-    FX_LOST, Market, market_apply, market_begin, market_clock, market_connected, market_disconnected, market_evaluate,
+    FX_LOST, Market, market_apply, market_clock, market_connected, market_disconnected, market_evaluate,
     market_publish,
     market_resync, market_sync,
 )
@@ -175,7 +175,7 @@ cdef inline void engine_begin(EngineState* e, int64_t now) noexcept nogil:
     """The first input: the markets' accounts of their time begin."""
     cdef int64_t i
     for i in range(e.n_symbols):
-        market_begin(e.markets[i], now)
+        e.markets[i].times.since_ns = now
 
 
 cdef inline int64_t engine_enter(EngineState* e, int64_t now) noexcept nogil:

@@ -299,7 +299,7 @@ cdef class Engine(FrameSink):
         to.max_position = lot_quanta(new, self.settings["max_position"])
         symbols = Symbols([*self.symbols.all[:i], new, *self.symbols.all[i + 1:]])
         PositionManager(symbols)            # raises where their money can't be added exactly
-        if memcmp(&old.c, &new.c, sizeof(SymbolSpec)) == 0 and trading == (self.c.markets[i].closed == 0):
+        if memcmp(&old.c, &new.c, sizeof(SymbolSpec)) == 0 and trading == (self.c.markets[i].times.closed == 0):
             return False
         if self.c.held or not (self.c.replayed or engine_has_room(self.c)):
             raise BufferError("the journal has no room for what a change of rules may cause; wait until nothing is held")
@@ -314,7 +314,7 @@ cdef class Engine(FrameSink):
 
     def trading(self, symbol) -> bool:
         """Whether the venue trades it now, as far as `set_rules` was told."""
-        return self.c.markets[self.symbols.index(symbol)].closed == 0
+        return self.c.markets[self.symbols.index(symbol)].times.closed == 0
 
     def resync(self, symbol, int64_t now_ns):
         """Give the book of a symbol up, from outside: it is not in sync until it was built anew on a snapshot."""

@@ -237,7 +237,7 @@ cdef inline int lane_submit(Lane* lane, Outlet* out, Market* market, Intent* int
     at.data_ns = market.update_ns
     at.mid2 = book_mid2(market_book(market))
     at.synced = market_ready(market)
-    at.closed = <int32_t>market.closed
+    at.closed = <int32_t>market.times.closed
     code = risk_check(lane_risk(lane), intent, lane_orders(lane), lane_positions(lane), &market.spec, &at)
     if code != OK:
         return code

@@ -28,6 +28,10 @@ from hft._core.sync cimport (
     sync_mismatch, sync_next, sync_next_since, sync_on_book, sync_on_depth, sync_on_snapshot, sync_pause, sync_refresh,
     sync_size, sync_whole,
 )
+from hft._core.sync_times cimport (
+    CAUSE_CONNECTED, CAUSE_CROSSED, CAUSE_DISCONNECTED, CAUSE_GAP, CAUSE_MISMATCH, CAUSE_NONE, CAUSE_NO_SNAPSHOT, CAUSE_RESYNC,
+    SyncTimes, times_turn,
+)
 from hft._core.types cimport (
     BOOK_STREAM, MSG_AGG_TRADE, MSG_BOOK, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE, TRUST_SUSPECT, TRUST_SYNCED,
     TRUST_SYNCING, Level, Message, SymbolSpec, int32_t, int64_t, likely, uint32_t, unlikely,
@@ -40,26 +44,6 @@ cdef enum MarketEffect:         # what a message did, as bits
     FX_SYNCED = 4               # in sync from now on
     FX_LOST = 8                 # no longer in sync; the book is gone
     FX_CROSSED = 16             # the message crossed the book, and what it crossed is unknown now
-
-cdef enum SyncCause:            # why a book is not in sync
-    CAUSE_NONE = 0              # it is
-    CAUSE_DISCONNECTED = 1      # its stream is gone, or was never there
-    CAUSE_CONNECTED = 2         # its stream began, or began anew: no REST book yet
-    CAUSE_NO_SNAPSHOT = 3       # no update continued the REST book, or more came before it than the buffer holds
-    CAUSE_GAP = 4               # updates are missing
-    CAUSE_CROSSED = 5           # bid at or above ask
-    CAUSE_MISMATCH = 6          # it differed from a fresh REST book, which took its place at once
-    CAUSE_RESYNC = 7            # it was given up from outside
-    CAUSE_CLOSED = 8            # whatever it was: the venue does not trade the symbol meanwhile
-    SYNC_CAUSES = 9
-
-cdef struct SyncTimes:          # what a run says of itself (SEMANTICS 32)
-    int64_t ns[<int>SYNC_CAUSES]        # how long each cause stood, up to `cause_ns`; CAUSE_NONE: in sync
-    int64_t count[<int>SYNC_CAUSES]     # how often it came
-    int64_t first_ns[<int>SYNC_CAUSES]  # when it came first
-    int64_t longest_ns          # the longest time in sync without a break, up to `cause_ns`
-    int64_t closed_ns           # not traded, in sync or not, up to the last time that this ended
-    int64_t closed_from         # since when it is not traded; 0: it is
 
 cdef struct MarketParams:
     BookParams book
@@ -86,10 +70,7 @@ cdef struct Market:
     int64_t answers
     int64_t trade_kind
     int64_t mid2                # of the newest synced view; kept when it goes (mark, SEMANTICS 24)
-    int64_t cause               # SyncCause, as of
-    int64_t cause_ns            # 0: before the first input
-    SyncTimes times
-    int64_t closed              # 1: the venue does not trade it now
+    SyncTimes times             # in sync or not and why, and whether the venue trades it
     int64_t has_book            # 1: the book holds a snapshot, in sync or not yet
     int64_t book_at             # byte offsets from this struct
     int64_t features_at
@@ -121,7 +102,7 @@ cdef inline void market_init(Market* m, const SymbolSpec* spec, const MarketPara
     m.answers = p.answers
     m.window_ns = p.features.window_ns
     m.refresh.compare_ns = p.compare_ns
-    m.cause = CAUSE_DISCONNECTED
+    m.times.cause = CAUSE_DISCONNECTED
     m.book_at = align64(sizeof(Market))
     m.features_at = m.book_at + align64(book_size(&p.book))
     m.sync_at = m.features_at + align64(features_size(&p.features))
@@ -155,66 +136,12 @@ cdef inline int64_t market_clock(Market* m, const Message* msg) noexcept nogil:
     return v
 
 
-cdef inline void market_begin(Market* m, int64_t now) noexcept nogil:
-    """The first input of all: from here on time is accounted for."""
-    m.cause_ns = now
-
-
-cdef inline int64_t market_since_turn(const Market* m, int64_t now) noexcept nogil:
-    """How long the present cause stands, or the book is in sync."""
-    return now - m.cause_ns if m.cause_ns != 0 and now > m.cause_ns else 0
-
-
-cdef inline int64_t market_cause(const Market* m, int64_t cause) noexcept nogil:
-    """What the time is counted under while `cause` stands. A symbol that is not traded has no updates, so no book either."""
-    if m.closed and cause != CAUSE_NONE and cause != CAUSE_DISCONNECTED:
-        return CAUSE_CLOSED
-    return cause
-
-
-cdef inline void _count(Market* m, int64_t cause, int64_t now) noexcept nogil:
-    cdef SyncTimes* t = &m.times
-    if t.count[cause] == 0:
-        t.first_ns[cause] = now
-    t.count[cause] += 1
-
-
-cdef inline void _account(Market* m, int cause, int64_t now) noexcept nogil:
-    cdef SyncTimes* t = &m.times
-    cdef int64_t stood = market_since_turn(m, now)
-    t.ns[market_cause(m, m.cause)] += stood
-    if m.cause == CAUSE_NONE and stood > t.longest_ns:
-        t.longest_ns = stood
-    if market_cause(m, cause) == cause:
-        _count(m, cause, now)
-
-
-cdef inline void market_close(Market* m, bint closed, int64_t now) noexcept nogil:
-    """The venue does not trade it from now on, or trades it again."""
-    if closed == (m.closed != 0):
-        return
-    if m.cause != CAUSE_NONE:
-        m.times.ns[market_cause(m, m.cause)] += market_since_turn(m, now)
-        m.cause_ns = now
-    if closed:
-        _count(m, CAUSE_CLOSED, now)
-        m.times.closed_from = now
-    else:
-        m.times.closed_ns += now - m.times.closed_from
-        m.times.closed_from = 0
-        if market_cause(m, m.cause) != m.cause:
-            _count(m, m.cause, now)
-    m.closed = closed
-
-
 cdef inline int market_turn(Market* m, int cause, int64_t now, bint kept=False) noexcept nogil:
     """The one way into sync (CAUSE_NONE) and out of it: tells every stage of the market; the effects that it returns tell
     the traders' side. Without a book there is none to lose, and only the cause is new. `kept`: the next update goes on from
     the levels that are there."""
     cdef int fx = 0
-    _account(m, cause, now)
-    m.cause = cause
-    m.cause_ns = now
+    times_turn(&m.times, cause, now)
     if cause == CAUSE_NONE:
         features_on_sync(market_features(m), now)
         refresh_watch(&m.refresh, market_book(m), now)

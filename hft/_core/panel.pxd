@@ -28,7 +28,7 @@ cdef inline void panel_market(EngineState* e, int32_t i, PagePanel* out) noexcep
     out.sync_state = market_sync(m).state
     out.connected = market_sync(m).state != SYNC_CONNECTING
     out.trust = market_trust(m, e.now)
-    out.closed = <int32_t>m.closed
+    out.closed = <int32_t>m.times.closed
     out.n_bids = book_top(market_book(m), BID, PAGE_LEVELS, out.bids)
     out.n_asks = book_top(market_book(m), ASK, PAGE_LEVELS, out.asks)
     memcpy(&out.features, &m.features, sizeof(m.features))

@@ -2,12 +2,12 @@
 # (SEMANTICS 28). Whoever calls has drained its reports.
 
 from hft._core.broker_state cimport (
-    Broker, BrokerSymbol, broker_add, broker_command, broker_drop, broker_fits, broker_report, broker_resting, broker_symbol,
+    Broker, BrokerSymbol, broker_add, broker_command, broker_expire, broker_fits, broker_resting, broker_symbol,
 )
 from hft._core.queue cimport FRONT_UNKNOWN, Ledger, ledger_entry
 from hft._core.resting cimport NO_SLOT, OwnLevel, Resting, RestingOrder, resting_level, resting_order, resting_rank
 from hft._core.status cimport VENUE_RULES
-from hft._core.types cimport LIMIT, REPORT_EXPIRED, SymbolSpec, int32_t, int64_t, multiply
+from hft._core.types cimport LIMIT, SymbolSpec, int32_t, int64_t, multiply
 
 
 cdef inline bint _ledger_rescale(Ledger* l, int64_t factor) noexcept nogil:
@@ -54,25 +54,10 @@ cdef inline bint broker_rescale(Broker* b, int32_t symbol, const SymbolSpec* spe
     return fits
 
 
+cdef inline bint _does_not_fit(const BrokerSymbol* s, const RestingOrder* order, const SymbolSpec* spec) noexcept nogil:
+    return not broker_fits(spec, LIMIT, order.price, order.leaves)
+
+
 cdef inline void broker_expire_misfits(Broker* b, int32_t symbol, const SymbolSpec* spec, int64_t v) noexcept nogil:
     """Resting orders that the rules as they are now would not let in."""
-    cdef BrokerSymbol* s = broker_symbol(b, symbol)
-    cdef Resting* r = broker_resting(s)
-    cdef RestingOrder* order
-    cdef int32_t at, slot, next, levels
-    cdef int own
-    for own in range(2):
-        at = 0
-        while at < r.levels[own]:
-            levels = r.levels[own]
-            slot = resting_level(r, resting_rank(r, own)[at]).first
-            while slot != NO_SLOT:
-                order = resting_order(r, slot)
-                next = order.next
-                if not broker_fits(spec, LIMIT, order.price, order.leaves):
-                    broker_report(b, s, REPORT_EXPIRED, VENUE_RULES, order.order_id, order.side, order.leaves,
-                                  max(v, order.arrived_ns))
-                    broker_drop(s, slot)
-                slot = next
-            if r.levels[own] == levels:     # else the level is gone, and the next one stands in its place
-                at += 1
+    broker_expire(b, broker_symbol(b, symbol), _does_not_fit, spec, VENUE_RULES, v)

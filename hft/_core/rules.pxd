@@ -17,7 +17,7 @@ from hft._core.flow cimport flow_rescale
 from hft._core.lane cimport (
     lane_broker, lane_collect, lane_delivery, lane_fail, lane_match, lane_orders, lane_positions, lane_risk, lane_symbol,
 )
-from hft._core.market cimport Market, market_close, market_features, market_resync
+from hft._core.market cimport Market, market_features, market_resync
 from hft._core.orders cimport orders_rescale
 from hft._core.outlet cimport Outlet, outlet_count, outlet_rescale, outlet_rules
 from hft._core.page cimport page_symbol
@@ -26,6 +26,7 @@ from hft._core.rescale cimport broker_expire_misfits, broker_rescale
 from hft._core.risk cimport risk_bind
 from hft._core.scales cimport symbols_scale
 from hft._core.status cimport FAULT_OVERFLOW, OK
+from hft._core.sync_times cimport times_close
 from hft._core.types cimport SymbolSpec, int32_t, int64_t, multiply
 
 cdef struct Rules:
@@ -67,7 +68,7 @@ cdef inline void rules_apply(EngineState* e, int32_t i, const Rules* to, int64_t
         lane_match(e.lane, &e.out, market, NULL, i, fx, v, now)
         lane_fail(e.lane, _rescale(e, i, to))
     market.spec = to.spec
-    market_close(market, not to.trading, now)
+    times_close(&market.times, not to.trading, now)
     broker_symbol(lane_broker(e.lane), i).closed = not to.trading
     page_symbol(e.out.page, i).spec = to.spec
     lane_fail(e.lane, risk_bind(lane_risk(e.lane), i, lane_positions(e.lane), &to.spec, to.max_position, to.max_order))

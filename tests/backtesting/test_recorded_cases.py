@@ -3,59 +3,20 @@
 from __future__ import annotations
 
 import gzip
-import io
 import json
-import subprocess
-import sys
-import zipfile
-import zlib
 from collections import Counter
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import zstandard
 
 import hft
 from hft.config import Config
 from hft.config.sections import Feed, SymbolRules
-from hft.errors import DamagedData, NotBuiltError
+from hft.errors import NotBuiltError
 from tests import data
-
-
-def command(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """`hft`, as a user starts it."""
-    line = [sys.executable, "-m", "hft", *map(str, arguments)]
-    return subprocess.run(line, capture_output=True, text=True, timeout=120, check=False)
-
-
-def summary(*arguments: object, code: int = 0) -> dict[str, Any]:
-    """What `hft backtest --json` prints; it ended so."""
-    done = command("backtest", *arguments, "--json")
-    assert done.returncode == code, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
-
-
-def edited(source: Path, target: Path, *changes: tuple[bytes, bytes]) -> Path:
-    """An unpacked copy, with these bytes replaced."""
-    content = gzip.decompress(source.read_bytes())
-    for old, new in changes:
-        assert old in content
-        content = content.replace(old, new)
-    target.write_bytes(content)
-    return target
-
-
-def alike(one: hft.Result, other: hft.Result) -> None:
-    """The same orders, fills and P&L."""
-    assert np.array_equal(one.fills, other.fills)
-    assert np.array_equal(one.orders, other.orders)
-    assert one.summary.pnl == other.summary.pnl
-
+from tests.backtesting.case_runs import alike, command, converted, edited, summary
 
 # -- dialects ------------------------------------------------------------------------------------------------------------
 
@@ -112,13 +73,6 @@ def test_a_file_of_two_venues_is_refused(tmp_path: Path) -> None:
 
 
 # -- scales --------------------------------------------------------------------------------------------------------------
-
-
-def converted(case: Path, output: Path, *arguments: str) -> dict[str, Any]:
-    done = command("convert", case, output, *arguments, "--json", "--force")
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
 
 
 def test_02_decimals_of_mark_price(tmp_path: Path) -> None:
@@ -314,142 +268,6 @@ def test_other_types_of_tardis_are_answered_by_name(tmp_path: Path, header: str,
     done = command("backtest", tmp_path / "x.csv")
     assert done.returncode == 4
     assert f"holds Tardis' {name}: " in done.stderr
-
-
-# -- files -----------------------------------------------------------------------------------------------------------------
-
-
-def test_08_part_names_of_others(tmp_path: Path) -> None:
-    cases = [data.find(f"cases/08_part_names_of_others/btc.part000{n}.txt.gz") for n in (1, 2, 3, 4)]
-    lines = [gzip.decompress(case.read_bytes()) for case in cases]
-    (tmp_path / "whole").write_bytes(b"".join(lines))
-    alike(hft.backtest(cases), hft.backtest(tmp_path / "whole"))
-    for n in (0, 1):
-        (tmp_path / "alone").write_bytes(lines[n])
-        found = hft.backtest(cases[n])
-        alike(found, hft.backtest(tmp_path / "alone"))
-        frames = [line for line in lines[n].splitlines() if b'"lastUpdateId"' not in line]
-        assert sum(found.summary.messages_by_kind.values()) + found.summary.skipped.get("buffered", 0) >= len(frames) // 2
-    assert summary(*cases)["messages"] > summary(cases[0])["messages"]
-    # A name that no file has is none, whatever stands beside it.
-    done = command("backtest", cases[0].with_name("btc.txt.gz"))
-    assert done.returncode == 2
-    assert "name its parts, btc.part0001.txt.gz, btc.part0002.txt.gz and 2 more" in done.stderr
-
-
-def test_names_like_those_of_a_pair_are_no_pair(tmp_path: Path) -> None:
-    case = data.find("cases/08_part_names_of_others/btc.part0001.txt.gz")
-    lines = gzip.decompress(case.read_bytes())
-    (tmp_path / "btc.ws.1").write_bytes(lines)
-    (tmp_path / "btc.http.2").write_bytes(b"nothing of the kind\n")
-    alike(hft.backtest(tmp_path / "btc.ws.1"), hft.backtest(case))
-
-
-def test_16_gzip_tails(tmp_path: Path) -> None:
-    case = data.find("cases/16_gzip_tails/killed_then_appended.gz")
-    done = command("backtest", case, "--json")
-    assert done.returncode == 0
-    # What was lost between the members is a gap.
-    half = (
-        "hft: the book of BTCUSDT was in sync for 52.9 % of the time, and there are no orders without it: gap at "
-        "2023-04-04T23:58:33.931Z (once, 11.70 s), no snapshot of the book yet (once, 0.18 s)\n"
-    )
-    assert done.stderr == f"{case} breaks off after line 1440 and goes on with another member\n{half}"
-    # The same, cut by hand: both members' whole lines.
-    packed = case.read_bytes()
-    second = packed.index(b"\x1f\x8b\x08", 1)
-    first = zlib.decompressobj(31).decompress(packed[:second])
-    content = first[: first.rindex(b"\n") + 1] + gzip.decompress(packed[second:])
-    (tmp_path / "cut").write_bytes(content)
-    alike(hft.backtest(case), hft.backtest(tmp_path / "cut"))
-    assert json.loads(done.stdout)["messages"] == hft.backtest(tmp_path / "cut").summary.messages
-    # Zeros behind the last member are passed over.
-    (tmp_path / "padded").write_bytes(gzip.compress(content) + bytes(100_000))
-    done = command("backtest", tmp_path / "padded", "--json")
-    assert (done.returncode, done.stderr) == (0, half)
-
-
-@pytest.mark.parametrize("pack", [bytes, zstandard.ZstdCompressor(write_checksum=True).compress], ids=["plain", "zst"])
-def test_tails_of_other_packings(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
-    case = data.find("cases/08_part_names_of_others/btc.part0001.txt.gz")
-    lines = gzip.decompress(case.read_bytes()).splitlines(keepends=True)
-    before, after = b"".join(lines[:600]), b"".join(lines[601:])
-    (tmp_path / "clean").write_bytes(before + after)
-    torn = pack(before + lines[600])
-    torn = torn[:-20] if pack is bytes else torn[:-4]
-    for padding in (0, 5000):
-        path = tmp_path / f"torn{padding}"
-        path.write_bytes(torn + bytes(padding) + pack(after) + bytes(4096))
-        found = hft.backtest(path)
-        assert len(found.torn) == 1
-        assert "goes on" in found.torn[0]
-        if pack is bytes:
-            alike(found, hft.backtest(tmp_path / "clean"))
-
-
-# -- refusals --------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("name", "said"), [
-    ("BTCUSDT-aggTrades-2023-05.csv", "is a file of Binance's public dumps, aggTrades: trades and no book"),
-    ("BTCUSDT-aggTrades-2023-05.zip", "is a file of Binance's public dumps, aggTrades: trades and no book"),
-    ("BTCUSDT-bookTicker-2023-05.zip", "is a file of Binance's public dumps, bookTicker: the touch and no book"),
-    ("derivative_ticker.csv", "holds Tardis' derivative_ticker"),
-    ("hyperliquid.txt", "holds messages of Hyperliquid"),
-    ("no_stamps.jsonl", "holds messages without the time at which each was received"),
-])  # fmt: skip
-def test_17_what_is_no_capture(name: str, said: str) -> None:
-    case = data.find(f"cases/17_what_is_no_capture/{name}")
-    done = command("backtest", case)
-    assert done.returncode == 4
-    assert f"{case}" in done.stderr
-    assert said in done.stderr
-    assert "copy it again" not in done.stderr
-    assert len(done.stderr.splitlines()) == 1
-
-
-def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
-    found = converted(data.find("cases/17_what_is_no_capture/bom_trades.csv"), tmp_path / "x.events")
-    assert found["messages"] == {"trade": 1}
-    case = data.find("cases/01_ps_is_not_coinm/usdm_2026.txt.gz")
-    marked = b"\xef\xbb\xbf" + gzip.decompress(case.read_bytes())
-    for name, content in (("plain", marked), ("packed", gzip.compress(marked))):
-        (tmp_path / name).write_bytes(content)
-        alike(hft.backtest(tmp_path / name), hft.backtest(case))
-
-
-def archive(name: str, content: bytes) -> bytes:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as file:
-        file.writestr(name, content)
-    return made.getvalue()
-
-
-@pytest.mark.parametrize(("name", "content", "said"), [
-    ("x", b"", "is empty"),
-    ("x.db", b"SQLite format 3\0" + bytes(100), "is a SQLite database"),
-    ("x.parquet", b"PAR1" + bytes(100), "is a Parquet file"),
-    ("x.csv", b"when,price,qty\n1,2,3\n", "is CSV of columns that are not known: when,price,qty"),
-    ("notes.txt", b"Dear all\nnothing here\n", "is text: Dear all"),
-    ("x.bz2", b"BZh91AY&SY" + bytes(100), "is packed with bzip2"),
-    ("x.gz.gz", gzip.compress(gzip.compress(b"1723161255030314667 {}\n" * 9000, mtime=0), mtime=0), "is packed twice with gzip"),
-    ("x.txt", "1 {}".encode("utf-16"), "is text in UTF-16"),
-    ("BTCUSDT-1m-2024-01.csv", b"1704067200000,1,2,3,4,5,6,7,8,9,10,0\n", "public dumps, klines: candles and no book"),
-    ("BTCUSDT-trades-2024-01.csv", b"1,42000.1,0.1,4200,1704067200000,True,True\n", "public dumps, trades: trades and no book"),
-    ("BTCUSDT-metrics-2024-01-01.zip", archive("m.csv", b"create_time,symbol,sum_open_interest\n"), "public dumps, metrics"),
-    ("x.zip", archive("notes.txt", b"Dear all\n"), "is a ZIP archive of notes.txt, which is text: Dear all"),
-    ("x.txt", b'1737918843893903000 {"topic":"publicTrade.BTCUSDT","type":"snapshot","ts":1,"data":[]}\n', "messages of Bybit"),
-    ("x.txt", b'1737918843893903000 {"arg":{"channel":"books","instId":"BTC-USDT"},"data":[]}\n', "messages of OKX"),
-    ("x.jsonl", b'{"channel":"l2_data","timestamp":"2024","sequence_num":1,"events":[]}\n', "messages of Coinbase"),
-    ("x.json", b'{\n  "e": "trade"\n}\n', "begins like JSON, and not with one message a line"),
-])  # fmt: skip
-def test_a_refusal_says_what_the_file_is(tmp_path: Path, name: str, content: bytes, said: str) -> None:
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(DamagedData) as refused:
-        hft.backtest(tmp_path / name)
-    assert said in str(refused.value)
-    assert "copy it again" not in str(refused.value)
-    assert refused.value.exit_code == 4
 
 
 # -- names -----------------------------------------------------------------------------------------------------------------
