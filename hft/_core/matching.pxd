@@ -229,7 +229,7 @@ cdef inline int broker_on_book(Broker* b, const SymbolSpec* spec, const Book* bo
         return OK
     s.quoted = book_mid2(book) != 0
     if s.used.count and not (m.kind == MSG_TICKER and used_untouched(&s.used, book)):
-        used_on_book(&s.used, book)
+        used_on_book(&s.used, book, m.kind == MSG_TICKER)
     if r.count == 0:
         return OK
     for own in range(0 if crossed else 2):
@@ -288,7 +288,7 @@ cdef inline int broker_on_resync(Broker* b, int32_t symbol, const SymbolSpec* sp
     s.clock_ns = max(s.clock_ns, v)
     s.synced = 1
     s.quoted = book_mid2(book) != 0
-    used_on_book(&s.used, book)
+    used_on_book(&s.used, book, False)
     for own in range(2):
         broker_cross(b, s, spec, book, own, v)
         for i in range(r.levels[own]):

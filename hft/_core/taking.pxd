@@ -4,8 +4,8 @@
 # max(0, N - used), N the quantity in the view: what N rises by is available, and a fall leaves no more used than is there. The
 # strategy's own view is untouched.
 #
-# A bookTicker changes N only down to its own prices. So each side keeps the best key at which something was taken (`ladder`:
-# the smallest is the best), and while the view's overlay stays better than it nothing is to be done.
+# A bookTicker changes N only at prices that it, or the one before it, reaches. So it passes by what lies behind both, and each
+# side keeps the best key (`ladder`: the smallest) at which something was taken.
 #
 # Capacity: USED_LEVELS levels over both sides. When it is used up, the entry with the least used is forgotten (that much could
 # be taken twice) and counted in `evicted`.
@@ -14,7 +14,7 @@ from libc.stdint cimport int32_t, int64_t
 
 from hft._core.book cimport Book, book_known, book_next, book_qty, book_side
 from hft._core.far cimport KEY_NONE
-from hft._core.ladder cimport KEY_FIRST
+from hft._core.ladder cimport KEY_FIRST, Ladder
 from hft._core.types cimport ASK, BID, BUY, NO_PRICE, Level, SymbolSpec, i128, pow10, round_half_even
 
 cdef enum:
@@ -26,13 +26,13 @@ cdef struct UsedLevel:
     int64_t price
     int64_t used                # quanta taken; at most N
     int32_t side                # BookSide that was taken from
-    int32_t reserved
+    int32_t exposed             # 1: the overlay stood at it, or N was unknown, or it is new: the next message may change N
 
 cdef struct Used:
     int64_t evicted
     int32_t count
     int32_t reserved
-    int64_t nearest[2]          # by side: the best key, all of them behind the overlay; KEY_FIRST: to be found anew
+    int64_t nearest[2]          # by side: the best key, KEY_FIRST: one is exposed
     UsedLevel level[USED_LEVELS]
 
 
@@ -66,22 +66,30 @@ cdef inline void used_add(Used* u, int side, int64_t price, int64_t qty) noexcep
         e.price = price
         e.used = 0
     e.used += qty
+    e.exposed = 1
     u.nearest[side] = KEY_FIRST
 
 
-cdef inline void used_on_book(Used* u, const Book* book) noexcept nogil:
-    """Rule 9, after any change of the view and after a resync.
+cdef inline void used_on_book(Used* u, const Book* book, bint ticker) noexcept nogil:
+    """Rule 9, after any change of the view and after a resync; `ticker`: it was a bookTicker.
 
     What was used is at most what was shown, so that a rise or the same quantity restated leaves it, and a fall bounds it by
     what is left.
     """
     cdef UsedLevel* e
+    cdef const Ladder* l
     cdef int64_t shown, key
     cdef int32_t i = 0
     cdef bint waits
     u.nearest[0] = u.nearest[1] = KEY_NONE
     while i < u.count:
         e = &u.level[i]
+        l = book_side(book, e.side)
+        key = e.price ^ l.flip
+        if ticker and not e.exposed and key > l.veil:
+            u.nearest[e.side] = min(u.nearest[e.side], key)
+            i += 1
+            continue
         shown = book_qty(book, e.side, e.price)
         waits = shown == 0 and not book_known(book, e.side, e.price)    # unknown, not empty (rule 7c)
         if not waits:
@@ -90,10 +98,8 @@ cdef inline void used_on_book(Used* u, const Book* book) noexcept nogil:
                 u.count -= 1
                 e[0] = u.level[u.count]
                 continue
-        key = e.price ^ book_side(book, e.side).flip
-        if waits or key <= book_side(book, e.side).veil:
-            key = KEY_FIRST
-        u.nearest[e.side] = min(u.nearest[e.side], key)
+        e.exposed = waits or key <= l.veil
+        u.nearest[e.side] = min(u.nearest[e.side], KEY_FIRST if e.exposed else key)
         i += 1
 
 
