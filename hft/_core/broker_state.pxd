@@ -197,7 +197,7 @@ ctypedef bint (*Expires)(const BrokerSymbol* s, const RestingOrder* order, const
 
 cdef inline void broker_expire(Broker* b, BrokerSymbol* s, Expires expires, const SymbolSpec* spec, int reason,
                                int64_t exch_ns) noexcept nogil:
-    """Resting orders of which `expires` holds, each asked once the ones before it are gone: bids, then asks, by price and time."""
+    """Resting orders for which `expires` holds, each seen once those before it are gone: bids, then asks, by price and time."""
     cdef Resting* r = broker_resting(s)
     cdef RestingOrder* order
     cdef int32_t at, slot, next, levels

@@ -160,7 +160,8 @@ cdef class Engine(FrameSink):
         cdef Page* page = self.c.out.page
         cdef int request = page_kill_poll(page)
         cdef bint on = elsewhere or (request == 1 if request else page.header.kill_on != 0)
-        # A request is the reason where nothing else has the switch on: `hft kill` writes it into the database too, if there is one.
+        # A request is the reason where nothing else has the switch on: `hft kill` writes it into the database too, if there is
+        # one.
         cdef bint requested = request == 1 and not elsewhere and not page.header.kill_on
         page_kill_set(page, False, 0, page.header.start_ns)
         if on:
@@ -328,8 +329,9 @@ cdef class Engine(FrameSink):
         panel_show(self.c, self.c.now)
 
     def kill(self, bint on, int64_t now_ns, str reason="kill_requested"):
-        """Trip (or release) the kill switch; tripped for this reason, ``kill_requested`` or ``kill_files_gone``. BufferError for a
-        release while the journal has no room."""
+        """Trip (or release) the kill switch; tripped for this reason, ``kill_requested`` or ``kill_files_gone``.
+
+        BufferError for a release while the journal has no room."""
         choice("reason", reason, KILL_REASONS)
         cdef int code = status_table.CODES[reason]
         if not on and not self.c.replayed and not engine_has_room(self.c):

@@ -21,7 +21,8 @@ from hft._core.broker cimport (
 from hft._core.broker_state cimport Broker, BrokerParams, broker_init, broker_reports, broker_size
 from hft._core.capacity cimport capacity_message
 from hft._core.delivery cimport (
-    INT64_MAX, Delivery, delivery_count, delivery_full, delivery_init, delivery_next_due, delivery_pop, delivery_push, delivery_size,
+    INT64_MAX, Delivery, delivery_count, delivery_full, delivery_init, delivery_next_due, delivery_pop, delivery_push,
+    delivery_size,
 )
 from hft._core.imbalance cimport (
     Imbalance, ImbalanceParams, imbalance_decide, imbalance_init, imbalance_next_due, imbalance_on_fill,

@@ -12,7 +12,7 @@ cdef extern from "string.h" nogil:
 cdef enum:
     SYMBOL_SLOTS = 256          # of the hash table: well above MAX_SYMBOLS, so that there is always an empty one
 
-cdef struct NameKey:            # a name as it is compared: up to 16 bytes in two words, which overlap or are all that there is of it
+cdef struct NameKey:            # a name as it is compared; one of up to 16 bytes is all in the two words, which may overlap
     uint64_t head               # its first eight bytes, zero padded
     uint64_t tail               # its last eight; 0 where it has fewer
     uint64_t length
