@@ -17,7 +17,7 @@ from hft._core.journal import Journal
 from hft._core.page import PageError, StatePage
 from hft._core.runclock import RunClock
 from hft.alerts import Alerts
-from hft.config import misnamed
+from hft.config import misnamed, unlimited
 from hft.config.secret import public
 from hft.errors import DamagedData, ExitCode, HftError, TradingHalted, UsageError
 from hft.feed import specs
@@ -163,8 +163,9 @@ class Session:
         log.info(
             "trading on paper", run=self.opened.run_id, venue=self.venue.name, symbols=symbols, strategy=self.config.signal.kind,
         )
-        if line := misnamed(self.config):
-            log.warning(line)
+        for line in [misnamed(self.config), *unlimited(self.config)]:
+            if line:
+                log.warning(line)
         if self.rest.pace != 1.0:
             log.warning(pace_warning(self.rest.pace))
         if self.engine.killed:

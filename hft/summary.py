@@ -309,7 +309,8 @@ def _market(s: Summary | RecordSummary) -> list[tuple[str, str]]:
     return [
         ("messages", f"{s.messages:,} ({kinds})"),
         ("feed", f"{s.resyncs} resyncs, {s.gaps} gaps, {s.reconnects} reconnects, {s.rejected_messages} refused messages, "
-                 f"{s.missing_trades} missing trades"),
+                 f"{s.missing_trades} missing trades"
+                 + (f", books crossed: {skipped['crossed_book']}" if skipped.get("crossed_book") else "")),
         *([("left out", lost)] if lost else []),
         *zip(labels, diagnosis.lines(s.in_sync), strict=False),
     ]

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from hft.config import Config, load, misnamed, parse_assignment, template, to_toml
+from hft import cli
+from hft.config import Config, load, misnamed, parse_assignment, template, to_toml, unlimited
 from hft.config.sections import Params, RiskLimits
 from hft.config.shape import shapes, walk
 from hft.config.toml import literal
@@ -315,3 +316,24 @@ def test_a_name_of_another_kind_of_strategy_is_told(name):
 @pytest.mark.parametrize("name", ["imbalance_v1", "imbalance_momentum", "mine", "main_7", "meanwhile"])
 def test_a_name_that_claims_nothing_is_not(name):
     assert misnamed(load(overrides={"strategy.strategy_id": name})) is None
+
+
+@pytest.mark.parametrize("text", ["1e3", "1000.0", "1000"])
+def test_a_whole_number_may_be_written_with_an_exponent_or_a_point(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "hft.toml"
+    file.write_text(f"[strategy.params]\nfeature_window_ms = {text}\n")
+    found = [load(file), load(None, dict([parse_assignment(f"strategy.params.feature_window_ms={text}")]))]
+    for config in found:
+        window = config.strategy.params.feature_window_ms
+        assert (window, type(window)) == (1000, int)
+    assert load(None, {"strategy.params.holding_period_ms": Decimal("0.0")}).strategy.params.holding_period_ms == 0
+
+
+def test_a_limit_that_is_none_is_warned_about(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    from tests.backtesting.sessions import written
+
+    assert unlimited(Config()) == []
+    path = written(tmp_path / "session")
+    assert cli.run(["backtest", str(path), "--set", "strategy.risk_limits.max_position_size=9e18"]) == 0
+    told = [line for line in capsys.readouterr().err.splitlines() if "is no limit" in line]
+    assert told == ["[strategy.risk_limits] max_position_size = 9e18 is no limit: no position will ever reach it"]

@@ -144,6 +144,18 @@ def test_orders_that_never_filled() -> None:
     assert f"no fill        {found.why_no_fills[0]}" in as_text(found)
 
 
+def test_a_book_that_crossed_is_counted_in_the_text() -> None:
+    engine = Engine(BTC)
+    market = Market(engine)
+    market.depth([["99.0", "5"]], [])
+    assert "crossed" not in as_text(told(engine))
+    market.depth([["200.0", "5"]], [])
+    engine.stop(market.now)
+    found = told(engine)
+    assert found.skipped["crossed_book"] == 1
+    assert "0 missing trades, books crossed: 1" in as_text(found)
+
+
 def test_a_run_that_traded_gives_no_excuses() -> None:
     engine = Engine(BTC, window_ms=100, min_confidence=0.5)
     market = Market(engine)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hft.backtesting.progress import on_terminal
 from hft.backtesting.run import backtest as run
-from hft.config import Config, misnamed
+from hft.config import Config, misnamed, unlimited
 from hft.diagnosis import missing, never
 from hft.errors import DamagedData, ExitCode, printable, printable_lines
 from hft.summary import warn, way_out
@@ -21,7 +21,7 @@ def backtest(data: Sequence[Path], config: Config, *, symbols: Sequence[str] | N
     """
     with on_terminal(not json) as progress:
         result = run(data, config, symbols=symbols, progress=progress)
-    for line in [*result.torn, *result.notes, misnamed(config)]:
+    for line in [*result.torn, *result.notes, misnamed(config), *unlimited(config)]:
         if line:
             print(printable(line), file=sys.stderr)
     print(result.summary.to_json() if json else printable_lines(str(result)), flush=True)

@@ -3,7 +3,7 @@
 What holds, first to last: the built-in defaults, the file, `--set key=value`, the command's own options.
 """
 
-from hft.config.check import misnamed
+from hft.config.check import misnamed, unlimited
 from hft.config.loader import load, parse_assignment, read_section, read_toml
 from hft.config.options import LiveOptions
 from hft.config.secret import Secret
@@ -53,5 +53,6 @@ __all__ = [
     "read_toml",
     "template",
     "to_toml",
+    "unlimited",
     "write_template",
 ]

@@ -6,6 +6,7 @@ import os
 import re
 import stat
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -38,6 +39,37 @@ def misnamed(config: Config) -> str | None:
     if kind in words or not words & OTHER_KINDS:
         return None
     return f'[strategy] strategy_id = "{name}" is a name and chooses nothing: what trades is {kind}, see [signal] kind'
+
+
+def unlimited(config: Config) -> list[str]:
+    """A line about each risk limit that is so large that no order will ever reach it.
+
+    >>> from msgspec.structs import replace
+    >>> strategy = Config().strategy
+    >>> limits = replace(strategy.risk_limits, max_loss=Decimal("1e16"), max_order_size=Decimal("9e18"))
+    >>> for line in unlimited(replace(Config(), strategy=replace(strategy, risk_limits=limits))):
+    ...     print(line)
+    [strategy.risk_limits] max_order_size = 9e18 is no limit: no order will ever reach it
+    [strategy.risk_limits] max_loss = 1e16 is no limit: no loss will ever reach it; 0 turns it off
+    """
+    limits = config.strategy.risk_limits
+    return [
+        f"[strategy.risk_limits] {key} = {_power(value)} is no limit: {what} will ever reach it{off}"
+        for key, what, off in (
+            ("max_position_size", "no position", ""), ("max_order_size", "no order", ""),
+            ("max_notional_exposure", "no exposure", ""), ("max_loss", "no loss", "; 0 turns it off"),
+            ("max_drawdown", "no fall", "; 0 turns it off"),
+        )
+        if (value := Decimal(getattr(limits, key))) >= NO_LIMIT
+    ]
+
+
+def _power(value: Decimal) -> str:
+    return f"{value.normalize():e}".replace("e+", "e")
+
+
+NO_LIMIT = 10**12
+"""Base or quote units from which on a limit is a way to say that there is none."""
 
 
 OTHER_KINDS = frozenset({

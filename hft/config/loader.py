@@ -162,6 +162,16 @@ def _put(table: dict[str, Any], place: Path_, value: Any, origin: str) -> None:
     table[key] = plain(value)
 
 
+def _whole(value: Any) -> Any:
+    """A whole number that was written as 1e3 or 1000.0, as an integer; anything else as it is."""
+    if type(value) not in (float, Decimal):
+        return value
+    number = Decimal(value)
+    if number == 0:
+        return 0
+    return int(number) if number.is_finite() and -1 < number.adjusted() < 19 and number == int(number) else value
+
+
 class _Reader:
     """Turns tables into sections; knows where each key was read, so that an error can say so."""
 
@@ -205,6 +215,8 @@ class _Reader:
             return self._number(shape, value, path)
         if shape.secret:
             return self._secret(shape, value, path)
+        if isinstance(shape.kind, inspect.IntType):
+            value = _whole(value)
         try:
             return msgspec.convert(value, shape.type)
         except (msgspec.ValidationError, OverflowError, RecursionError):

@@ -135,6 +135,7 @@ class PageState(msgspec.Struct, frozen=True):
     ended, and never said so: it was killed)."""
     heartbeat_age_ns: int
     uptime_ns: int
+    start_ns: int
     pid: int
     run: int
     run_id: str
@@ -265,6 +266,7 @@ def view(raw: dict[str, Any], monotonic_ns: int, *, gone: bool = False) -> PageS
         life=_life(flags, age, gone),
         heartbeat_age_ns=age,
         uptime_ns=header["heartbeat_ns"] - header["start_ns"] if header["heartbeat_ns"] else 0,
+        start_ns=header["start_ns"],
         pid=header["pid"],
         run=header["run"],
         run_id=header["run_id"],

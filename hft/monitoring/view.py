@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 
 from rich.text import Text
 
@@ -14,6 +15,7 @@ from hft.monitoring.health import assess
 from hft.monitoring.layout import GAP, Lines, Page, Section, beside, fitted, pages, shortened, table, wrapped
 from hft.monitoring.orders import OrderRow, Orders
 from hft.monitoring.page import Level, PageState, SymbolState
+from hft.monitoring.warned import Warned
 from hft.summary import in_cents
 
 BAR = 10
@@ -36,6 +38,7 @@ class View:
     def __init__(self) -> None:
         self.symbol = 0
         self.page = 0
+        self.warned: Warned | None = None
         self._begin("")
         self._symbols = 1
         self._pages = 1
@@ -71,11 +74,16 @@ class View:
         """The whole view in `width` columns and at most `height` lines; None: as many as it takes."""
         if state.run_id != self._run_id:
             self._begin(state.run_id)
+            self.warned = Warned(Path(state.path).with_suffix(".log")) if state.path else None
+            if self.warned is not None:
+                self.warned.begin(state.start_ns)
+        if self.warned is not None:
+            self.warned.look()
         self.orders.add(state.recent)
         self._totals.append(float(state.pnl.total))
         self._symbols = len(state.symbols)
         self.symbol = min(self.symbol, self._symbols - 1)
-        head = _head(state, width)
+        head = [*_head(state, width), *_warnings(self.warned)]
         if height is not None and height < len(head) + 4:      # too small for more than this
             return fitted(head, width)[:height]
         room = UNBOUNDED if height is None else height - len(head) - 1
@@ -157,6 +165,14 @@ def _head(state: PageState, width: int) -> Lines:
         trouble.insert(0, "stopped in the middle of a write, figures may not belong together")
     told = [Text(each, style="red") for each in trouble]
     return [*lines, *shortened(told, 3, "reasons, see /health")]
+
+
+def _warnings(warned: Warned | None) -> Lines:
+    """The count and the last of the log's warnings, which nobody sees while the view has the terminal."""
+    if warned is None or not warned.count:
+        return []
+    times = "1 warning" if warned.count == 1 else f"{warned.count:,} warnings, the last"
+    return [Text(f"{times} in {warned.path.name}: {warned.last}", style="yellow")]
 
 
 def _symbols(symbols: Sequence[SymbolState], chosen: int) -> Lines:
