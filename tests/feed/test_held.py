@@ -43,11 +43,17 @@ class Market:
         return None
 
 
-async def test_reading_stops_and_nothing_is_lost(transport):
+def engine_without_room():
+    """An engine whose journal, as small as it may be, is full."""
     journal = Journal(worst_cases(1, 1, 16)["journal_least"])
     engine = Engine(BTC, fallback=messages.load, journal=journal)
     while journal.append_kill():
         pass
+    return engine
+
+
+async def test_reading_stops_and_nothing_is_lost(transport):
+    engine = engine_without_room()
     market = Market(MANY)
     async with WireServer(market.script) as server, Running(server.url, engine, transport=transport) as running:
         await eventually(lambda: engine.held > 0)
@@ -62,7 +68,7 @@ async def test_reading_stops_and_nothing_is_lost(transport):
         assert engine.counters()["messages"]["depth"] == 0
         assert running.kinds().count("held") >= 1
         assert "disconnected" not in running.kinds()
-        journal.commit(journal.used)
+        engine.journal.commit(engine.journal.used)
         await eventually(lambda: engine.counters()["messages"]["depth"] == MANY)
         assert engine.held == engine.held_bytes == 0
         assert "resumed" in running.kinds()
@@ -70,10 +76,7 @@ async def test_reading_stops_and_nothing_is_lost(transport):
 
 
 async def test_a_run_that_is_held_can_be_ended(transport):
-    journal = Journal(worst_cases(1, 1, 16)["journal_least"])
-    engine = Engine(BTC, fallback=messages.load, journal=journal)
-    while journal.append_kill():
-        pass
+    engine = engine_without_room()
     market = Market(MANY)
     async with WireServer(market.script) as server, Running(server.url, engine, transport=transport) as running:
         await eventually(lambda: engine.held > 0)
@@ -82,10 +85,7 @@ async def test_a_run_that_is_held_can_be_ended(transport):
 
 
 async def test_silence_that_is_ours_is_not_held_against_the_venue(transport):
-    journal = Journal(worst_cases(1, 1, 16)["journal_least"])
-    engine = Engine(BTC, fallback=messages.load, journal=journal)
-    while journal.append_kill():
-        pass
+    engine = engine_without_room()
     market = Market(50)
     timing = Timing(silent_after_s=0.1, answer_s=0.2)
     async with WireServer(market.script) as server:

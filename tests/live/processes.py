@@ -6,9 +6,12 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -67,6 +70,26 @@ def until(condition: Callable[[], Any], what: str, timeout_s: float = 60.0) -> A
         assert time.monotonic() < give_up, f"not within {timeout_s:g} s: {what}"
         time.sleep(0.02)
     return found
+
+
+def free_port() -> int:
+    """A port of loopback that nothing listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
+
+
+def health(port: int) -> tuple[int, list[str]]:
+    """The status of /health and its reasons why not; (0, []) before there is an answer."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=10) as answer:
+            return answer.status, json.load(answer)["reasons"]
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return refused.code, json.load(refused)["reasons"]
+    except OSError:
+        return 0, []
 
 
 def page_of(folder: Path) -> PageState | None:

@@ -6,15 +6,12 @@ import json
 import os
 import shutil
 import signal
-import socket
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import pytest
 
 from hft.persistence.reader import RunDatabase
-from tests.live.processes import hft, page_of, started, trading, until
+from tests.live.processes import free_port, health, hft, page_of, started, trading, until
 
 EAGER = (
     "--set", "strategy.params.feature_window_ms=200", "--set", "strategy.params.min_confidence=0.1",
@@ -22,35 +19,15 @@ EAGER = (
 )
 
 
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    return port
-
-
-def health(port: int) -> list[str] | None:
-    """The reasons why not; None before there is an answer."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=10) as answer:
-            reasons: list[str] = json.load(answer)["reasons"]
-    except urllib.error.HTTPError as refused:
-        with refused:
-            reasons = json.load(refused)["reasons"]
-    except OSError:
-        return None
-    return reasons
-
-
 @pytest.mark.parametrize("gone", ["data/strategy.db", "data/strategy.state", "data/strategy.db-wal", "data"])
 def test_a_file_that_vanishes_halts_trading(gone: str, tmp_path: Path) -> None:
     port = free_port()
     with started("live", "--headless", "--json", "--monitor-port", str(port), cwd=tmp_path) as process:
         trading(tmp_path)
-        until(lambda: health(port) == [], "a healthy engine")
+        until(lambda: health(port) == (200, []), "a healthy engine")
         path = tmp_path / gone
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-        reasons = until(lambda: [each for each in health(port) or [] if each.startswith("files_gone")], "the reason in /health")
+        reasons = until(lambda: [each for each in health(port)[1] if each.startswith("files_gone")], "the reason in /health")
         assert "deleted or replaced" in reasons[0]
         out, problems = process.communicate(timeout=60)
     assert process.returncode == 6

@@ -5,12 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import signal
-import socket
 import subprocess
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
@@ -18,18 +14,10 @@ import pytest
 
 from hft._core.capacity import worst_cases
 from hft._core.page import StatePage
-from tests.live.processes import started
+from tests.live.processes import free_port, health, started, until
 
 LEAST = worst_cases()["journal_least"]
 PATIENCE_S = 60
-
-
-def until(condition: Callable[[], object], what: str) -> None:
-    """Returns once it holds; fails when it does not within a time that no sound run comes near."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"never happened: {what}"
-        time.sleep(0.02)
 
 
 class Run:
@@ -37,20 +25,10 @@ class Run:
 
     def __init__(self, process: subprocess.Popen[str], folder: Path, port: int) -> None:
         self.process, self.port = process, port
-        until(lambda: self.health()[0] == 200, "the engine is well")
+        until(lambda: health(port)[0] == 200, "the engine is well")
         self.page = StatePage.open(folder / "data" / "strategy.state", writable=True)
         self.database = apsw.Connection(str(folder / "data" / "strategy.db"))
         self.turns = 0
-
-    def health(self) -> tuple[int, str]:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health") as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read().decode()
-        except OSError:
-            return 0, ""
 
     @property
     def held(self) -> bool:
@@ -73,9 +51,7 @@ class Run:
 
 @contextlib.contextmanager
 def running(folder: Path) -> Iterator[Run]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     options = ["--headless", "--json", "--monitor-port", str(port), "--set", f"strategy.performance.persist_channel_size={LEAST}"]
     with started("live", *options, cwd=folder) as process:
         yield Run(process, folder, port)
@@ -85,7 +61,8 @@ def running(folder: Path) -> Iterator[Run]:
 def test_the_loop_lives_on_and_ctrl_c_ends_it(tmp_path: Path) -> None:
     with running(tmp_path) as run:
         run.hang()
-        status, said = run.health()
+        status, reasons = health(run.port)
+        said = " ".join(reasons)
         assert (status, "input_held" in said) == (503, True), said
         assert "heartbeat_stale" not in said
         beat = run.page.read()["header"]["heartbeat_ns"]

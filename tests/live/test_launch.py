@@ -29,6 +29,8 @@ from tests.live.processes import (
     child,
     children,
     exchange,
+    free_port,
+    health,
     hft,
     started,
     summary,
@@ -220,17 +222,9 @@ def test_a_recording_served_faster_is_told_of_at_both_ends(tmp_path: Path) -> No
 
 @LINUX
 def test_a_monitor_that_ends_is_told_and_the_run_goes_on(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-
-    def answers() -> bool:
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10):
-            return True
-        return False
-
+    port = free_port()
     with started("live", "--headless", "--json", "--monitor-port", str(port), cwd=tmp_path) as process:
-        until(answers, "a monitor that is up")
+        until(lambda: health(port)[0], "a monitor that is up")
         os.kill(child(process.pid, MONITOR), signal.SIGKILL)
         assert process.stderr is not None
         told = next(line for line in process.stderr if "the monitor ended" in line)

@@ -18,7 +18,7 @@ import pytest
 from hft.persistence.reader import RunDatabase
 from tests import data
 from tests.exchange.sessions import record
-from tests.live.processes import alive, children, exchange, hft, started, summary, trading, until
+from tests.live.processes import alive, children, exchange, free_port, health, hft, started, summary, trading, until
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 QUICK = ("--headless", "--json", "--no-monitor")
@@ -117,21 +117,10 @@ def test_no_process_outlives_a_parent_that_is_killed(tmp_path: Path) -> None:
     assert run.ended_ns is not None
 
 
-def healthy(port: int) -> bool:
-    """Whether the monitor there says that the engine is well."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health") as answer:
-            return answer.status == 200
-    except OSError:
-        return False
-
-
 def test_viewers_see_the_run_and_stop_it(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with started("live", "--headless", "--json", "--monitor-port", str(port), cwd=tmp_path) as process:
-        until(lambda: healthy(port), "a monitor that says that the engine is well")
+        until(lambda: health(port)[0] == 200, "a monitor that says that the engine is well")
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
             metrics = answer.read().decode()
         assert "strategy_market_updates_total" in metrics
