@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import queue
 import selectors
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -43,9 +45,11 @@ class Child:
 
     def __init__(self, name: str, arguments: list[str], job: Any = None, *, stdout: int | None = None) -> None:
         self.name = name
-        self._buffer = b""
+        self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        """Reports that nobody has asked for yet; an empty one is the end."""
         requests, self._requests = _pipe()
         self._reports, reports = _pipe()
+        self._reader: threading.Thread | None = None
         try:
             self.process = subprocess.Popen(
                 [sys.executable, "-P", *arguments, f"{requests},{reports}"], pass_fds=(requests, reports),
@@ -57,6 +61,8 @@ class Child:
         finally:
             os.close(requests)
             os.close(reports)
+        self._reader = threading.Thread(target=self._read, name=f"hft-{name}-reports", daemon=True)
+        self._reader.start()
         self._send(job)
 
     def ask_to_stop(self, why: str) -> None:
@@ -71,24 +77,33 @@ class Child:
 
     def report(self, timeout_s: float) -> dict[str, Any] | None:
         """Its next report; an empty one when it has ended and reported all, None when none came within the time."""
-        until = time.monotonic() + timeout_s
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._reports, selectors.EVENT_READ)
-            while b"\n" not in self._buffer:
-                ended = not self.running        # before the look at the pipe: what it reported last is there by then
-                left_s = 0.0 if ended else min(POLL_S, max(0.0, until - time.monotonic()))
-                if selector.select(left_s):
-                    data = os.read(self._reports, 1 << 16)
-                    if not data:
-                        return {}
-                    self._buffer += data
-                elif ended:
-                    return {}
-                elif time.monotonic() >= until:
-                    return None
-        line, _, self._buffer = self._buffer.partition(b"\n")
+        try:
+            line = self._lines.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+        if not line:
+            self._lines.put(b"")        # also for the next one who asks
+            return {}
         said: dict[str, Any] = msgspec.json.decode(line)
         return said
+
+    def _read(self) -> None:
+        """Take what it reports as it comes, whether or not anybody asks: a child must never wait for room in its pipe."""
+        buffer = b""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._reports, selectors.EVENT_READ)
+            while True:
+                ended = not self.running        # before the look at the pipe: what it reported last is there by then
+                if selector.select(0.0 if ended else POLL_S):
+                    data = os.read(self._reports, 1 << 16)
+                    if not data:
+                        break
+                    *lines, buffer = (buffer + data).split(b"\n")
+                    for line in lines:
+                        self._lines.put(line)
+                elif ended:
+                    break
+        self._lines.put(b"")
 
     def first_report(self, meanwhile: Callable[[], object] = lambda: None) -> dict[str, Any]:
         """What it reports once it is up; an empty dict when it ended instead.
@@ -131,6 +146,10 @@ class Child:
 
     def _close(self) -> None:
         self.close_requests()
+        if self._reader is not None:
+            self._reader.join(10 * POLL_S)
+            if self._reader.is_alive():     # what the child started goes on writing into its pipe
+                return
         if self._reports >= 0:
             os.close(self._reports)
             self._reports = -1

@@ -31,7 +31,7 @@ from hft.log import get_logger
 from hft.marketdata import build_feed, log_event, stream_of_trades
 from hft.pauses import LoopPauses, Pauses
 from hft.periodic import Links, put_rows
-from hft.persistence.files import RunFiles, rescue_path
+from hft.persistence.files import RunFiles, private_file, rescue_path
 from hft.persistence.rows import scales
 from hft.persistence.writer import Writer, WriterError
 from hft.signals import exit_code
@@ -47,7 +47,6 @@ NOTICE_S = 5.0
 
 SILENT_TICKERS = 2000
 """Warn if no trade arrived after this many bookTickers; usually there are three to a trade."""
-
 
 log = get_logger("hft.session")
 
@@ -288,13 +287,9 @@ class Session:
         self.engine.kill(True, self.clock.now(), "kill_files_gone")
         self.engine.stop(self.clock.now())      # for good: a release of the kill switch brings no order back
         log.error("a file of the run was deleted or replaced; trading halted", files=",".join(missing))
-        halted = TradingHalted(
-            "deleted or replaced while the engine ran, which halted", where=missing[0],
-            do="leave the files of a run where they are; `hft kill --release` turns off a kill switch that is left on",
-        )
-        self.failure = self.failure or halted   # though the run may end before the notice is over
+        self.failure = self.failure or _halted(missing[0])      # though the run may end before the notice is over
         await asyncio.sleep(NOTICE_S)
-        raise halted
+        raise self.failure
 
     def _heard_trades(self) -> bool:
         """Whether trades arrived, or a warning was logged: a venue accepts a subscription to a stream that it never sends."""
@@ -332,8 +327,7 @@ class Session:
                 raise self.writer.failed or WriterError("records could not be stored in time", where=self.writer.path)
             summary = msgspec.to_builtins(self.summary)
             await asyncio.to_thread(self.writer.close_run, ended_ns=self.ended_ns, summary=summary)
-            if self.files.database_gone:
-                self._rescue()
+            await self._look_after_files()
         except Exception as error:
             log.error("not everything could be written", path=self.writer.path, left=self.writer.lag, why=str(error))
             self.failure = self.failure or error
@@ -345,13 +339,16 @@ class Session:
         self.page.flag("running", False)
         return self.summary
 
-    def _rescue(self) -> None:
-        """The database was deleted under the run, and its file goes with this process: a copy goes beside where it was."""
+    async def _look_after_files(self) -> None:
+        """A database that was deleted under the run, be it in its last moments: its file goes with this process."""
+        gone = self.files.missing()
+        if not self.files.database_gone:
+            return
+        self.failure = self.failure or _halted(gone[0])
         path = rescue_path(self.writer.path, self.opened.run_id)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self.writer.copy_to(path)
-            path.chmod(0o600)
+            private_file(path)
+            await asyncio.to_thread(self.writer.copy_to, path)
         except (OSError, apsw.Error) as error:
             log.error("the database was deleted, and what the run wrote is lost with it", why=str(error))
         else:
@@ -395,3 +392,10 @@ class Session:
         if self.engine.halted or self.engine.kill_reason == "kill_bankrupt":
             return ExitCode.HALTED
         return exit_code(self.stopped_by)
+
+
+def _halted(path: str) -> TradingHalted:
+    return TradingHalted(
+        "deleted or replaced while the engine ran, which halted", where=path,
+        do="leave the files of a run where they are; `hft kill --release` turns off a kill switch that is left on",
+    )

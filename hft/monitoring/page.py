@@ -215,11 +215,11 @@ class PageReader:
         """The page of one engine, whole: opened twice, since an engine may take it over after it was opened."""
         until = time.monotonic() + wait_s
         while True:
-            self._file = _identity(self.path)
+            file = _identity(self.path)
             before = open_page(self.path, wait_s=max(0.0, until - time.monotonic())).started
-            self._page = open_page(self.path, wait_s=max(0.0, until - time.monotonic()))
-            self._started = self._page.started
-            if self._started == before != 0:
+            page = open_page(self.path, wait_s=max(0.0, until - time.monotonic()))
+            if (started := page.started) == before != 0:
+                self._file, self._page, self._started = file, page, started     # only now: till then the next read tries again
                 return
             if time.monotonic() >= until:
                 raise InSetup(f"{self.path}: a state page that is being set up")

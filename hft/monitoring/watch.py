@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.text import Text
 
-from hft.errors import ExitCode, UsageError
+from hft.errors import ExitCode, UsageError, printable
 from hft.monitoring.keys import keys
 from hft.monitoring.page import PageReader, PageState
 from hft.monitoring.view import View, line
@@ -20,6 +21,8 @@ from hft.monitoring.view import View, line
 REDRAW_S = 0.25
 EVERY_S = 1.0
 """Between two lines into a pipe."""
+TROUBLE_S = 1.0
+"""How long a page can't be read before the view says so."""
 
 
 def watch(page_path: str | os.PathLike[str], *, once: bool = False, every_s: float = EVERY_S) -> int:
@@ -48,9 +51,12 @@ def draw_while(page_path: str | os.PathLike[str], running: Callable[[], bool]) -
 
 def _draw(reader: PageReader, console: Console, running: Callable[[], bool]) -> bool:
     """False where a key ended it."""
-    view, state = View(), reader.read()
+    view, state, trouble = View(), reader.read(), Trouble()
 
     def drawn() -> RenderableType:
+        if told := trouble.told:
+            head = Text(f"not up to date: {told}", style="bold red", no_wrap=True, overflow="ellipsis")
+            return Group(head, *view.lines(state, console.width, console.height - 1))
         return Group(*view.lines(state, console.width, console.height))
 
     with keys() as pressed, Live(drawn(), console=console, screen=True, auto_refresh=False, vertical_overflow="crop") as live:
@@ -58,18 +64,47 @@ def _draw(reader: PageReader, console: Console, running: Callable[[], bool]) -> 
             for key in pressed(REDRAW_S):
                 if not view.press(key):
                     return False
-            with contextlib.suppress(UsageError):       # a new engine is setting it up: what is shown stays
+            with trouble:       # what is shown stays
                 state = reader.read()
             live.update(drawn(), refresh=True)
     return True
 
 
 def _lines(reader: PageReader, every_s: float) -> None:
+    trouble = Trouble()
     while True:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        with contextlib.suppress(UsageError):
+        with trouble:
             print(f"{now} {line(reader.read())}", flush=True)
+        if trouble.told:
+            print(f"{now} {trouble.told}", flush=True)
         time.sleep(every_s)
+
+
+class Trouble:
+    """A page that can't be read, over a context in which it is read: told only once it has lasted, since an engine that starts
+    sets its page up within that time."""
+
+    def __init__(self) -> None:
+        self._since = 0.0
+        self._why = ""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        if not isinstance(error, UsageError):
+            self._why = ""
+            return False
+        if not self._why:
+            self._since = time.monotonic()
+        self._why = printable(str(error))
+        return True
+
+    @property
+    def told(self) -> str:
+        """Why it can't be read; empty while it can be, and before `TROUBLE_S` have passed."""
+        return self._why if self._why and time.monotonic() - self._since >= TROUBLE_S else ""
 
 
 def render(state: PageState, width: int = 120) -> RenderableType:

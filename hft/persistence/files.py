@@ -99,8 +99,8 @@ class FilesInPlace:
         self._files = {os.fspath(path): _identity(path) for path in paths}
 
     def missing(self) -> list[str]:
-        """The paths at which there is no longer the same file."""
-        return [path for path, identity in self._files.items() if _identity(path) != identity]
+        """The paths at which there is no longer the same file. One that can't be looked at now is not missing."""
+        return [path for path, identity in self._files.items() if not _is_at(path, identity)]
 
 
 class RunFiles:
@@ -116,13 +116,13 @@ class RunFiles:
         self.database = os.fspath(database)
         self.gone: list[str] = []
         """What `missing` found last."""
+        self._of_database = (self.database, f"{self.database}-wal", f"{self.database}-shm")
         self._lock = DatabaseLock(database)
         self._in_place: FilesInPlace | None = None
 
     def watch(self, page: str | os.PathLike[str]) -> None:
         """From now on: the database, what SQLite has beside it, and the page."""
-        paths = [self.database, f"{self.database}-wal", f"{self.database}-shm", os.fspath(page)]
-        self._in_place = FilesInPlace(path for path in paths if os.path.exists(path))
+        self._in_place = FilesInPlace(path for path in (*self._of_database, os.fspath(page)) if os.path.exists(path))
 
     def missing(self) -> list[str]:
         """The paths at which there is no longer the file that the run writes."""
@@ -132,7 +132,7 @@ class RunFiles:
     @property
     def database_gone(self) -> bool:
         """Whether `missing` found the database, or what belongs to it."""
-        return any(path.startswith(self.database) for path in self.gone)
+        return any(path in self._of_database for path in self.gone)
 
     def close(self) -> None:
         """Let the next engine have the database. After it was closed, see `DatabaseLock.close`."""
@@ -140,11 +140,19 @@ class RunFiles:
 
 
 def _identity(path: str | os.PathLike[str]) -> tuple[int, int] | None:
+    """Device and inode; None where there is no such file. Raises the other errors of a look at it (EACCES, EIO, ESTALE)."""
     try:
         found = os.stat(path)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     return found.st_dev, found.st_ino
+
+
+def _is_at(path: str, identity: tuple[int, int] | None) -> bool:
+    try:
+        return _identity(path) == identity
+    except OSError:         # a file system that does not answer says nothing about the file, which is open and written
+        return True
 
 
 def rescue_path(database: str | os.PathLike[str], run_id: str) -> Path:
@@ -155,3 +163,9 @@ def rescue_path(database: str | os.PathLike[str], run_id: str) -> Path:
     """
     path = Path(database)
     return path.with_name(f"{path.stem}.rescued-{run_id}{path.suffix}")
+
+
+def private_file(path: Path) -> None:
+    """Make an empty file that only its owner can read, and its folder where that is gone too. Raises `OSError`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))

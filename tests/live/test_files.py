@@ -8,6 +8,7 @@ import shutil
 import signal
 from pathlib import Path
 
+import apsw
 import pytest
 
 from hft.persistence.reader import RunDatabase
@@ -84,3 +85,28 @@ def test_without_its_state_page_an_engine_keeps_others_from_its_database(tmp_pat
     assert (unreached.returncode, unreached.stdout) == (3, "")
     assert "not on this state page" in unreached.stderr
     assert process.returncode == 6
+
+
+@pytest.mark.parametrize("gone", ["strategy.db", "strategy.db-wal"])
+def test_a_database_that_vanishes_while_the_run_ends_is_rescued_and_the_run_has_failed(gone: str, tmp_path: Path) -> None:
+    """By then nothing looks after the files any more, and the end of the run was written to a file without a name."""
+    database = tmp_path / "data" / "strategy.db"
+    with started("live", "--headless", "--json", "--no-monitor", cwd=tmp_path) as process:
+        trading(tmp_path)
+        busy = apsw.Connection(str(database))
+        busy.set_busy_timeout(10_000)
+        busy.execute("BEGIN IMMEDIATE")         # the writer can't end
+        process.send_signal(signal.SIGTERM)
+        until(lambda: page_of(tmp_path).life == "stopping", "an engine that stops")
+        (database.parent / gone).unlink()
+        busy.execute("ROLLBACK")
+        out, problems = process.communicate(timeout=60)
+        busy.close()
+    assert process.returncode == 6
+    assert f"{gone}: deleted or replaced while the engine ran" in problems
+    rescued, = database.parent.glob("strategy.rescued-*.db")
+    assert rescued.stat().st_mode & 0o777 == 0o600
+    with RunDatabase(rescued) as copy:
+        assert copy.problems() == []
+        assert copy.runs()[0].ended_ns is not None
+        assert len(copy.orders()) == json.loads(out)["orders"]

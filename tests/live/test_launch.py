@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import json
 import os
 import re
@@ -55,6 +56,24 @@ def test_what_a_child_reports_at_once_is_heard_line_by_line() -> None:
     try:
         assert child.first_report() == {"a": 1}
         assert [child.report(10), child.report(10), child.report(10)] == [{"b": 2}, {"c": 3}, {}]
+    finally:
+        child.stop()
+
+
+@pytest.mark.skipif(not hasattr(fcntl, "F_SETPIPE_SZ"), reason="makes a pipe small, as Linux does for a user with many")
+def test_a_child_that_reports_much_ends_though_nobody_asks_what() -> None:
+    """As the engine does while the terminal view is drawn: nothing here is waiting for its reports."""
+    much = """
+import fcntl
+fcntl.fcntl(reports, fcntl.F_SETPIPE_SZ, 4096)
+Parent(requests, reports).report(summary="x" * 200_000)
+Parent(requests, reports).report(error="y")
+"""
+    child = Child("talker", ["-c", TALKER + much])
+    try:
+        assert child.process.wait(60) == 0
+        assert [child.report(10), child.report(10)] == [{"summary": "x" * 200_000}, {"error": "y"}]
+        assert [child.report(10), child.report(10)] == [{}, {}]
     finally:
         child.stop()
 

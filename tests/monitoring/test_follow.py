@@ -4,6 +4,7 @@ import io
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 from rich.console import Console
@@ -14,7 +15,7 @@ from hft.monitoring import page
 from hft.monitoring.page import PageReader, open_page
 from hft.monitoring.view import View
 from hft.monitoring.watch import _draw
-from tests.live.processes import ENVIRONMENT, ROOT
+from tests.live.processes import ENVIRONMENT, ROOT, started
 from tests.monitoring.conftest import BTC, Engine, busy
 
 SUCCEED = """
@@ -99,6 +100,45 @@ def test_a_page_that_is_taken_over_as_it_is_opened_is_shown_when_it_is_whole(eng
     monkeypatch.setattr(page, "open_page", opened)
     assert len(PageReader(path).read(wait_s=30).symbols) == 2
     timers[0].join()
+
+
+def test_a_page_that_cannot_be_read_in_another_s_place_is_said_at_every_read(engine, path):
+    """Until there is one that can be: the page of the engine before would be shown for ever."""
+    reader = PageReader(path)
+    path.unlink()
+    path.write_bytes(b"no page" * 1000)
+    for _ in range(3):
+        with pytest.raises(UsageError, match="too few for a state page"):
+            reader.read()
+    path.unlink()
+    second = Engine(path, [BTC], start_ns=engine.start_ns + 1)
+    assert len(reader.read().symbols) == 1
+    second.page.close()
+
+
+def test_a_view_of_a_page_that_cannot_be_read_says_so_after_a_while(engine, path):
+    console = Console(file=io.StringIO(), force_terminal=True, width=250, height=30)
+    give_up = time.monotonic() + 60
+
+    def running():
+        if not path.read_bytes().startswith(b"no page"):
+            path.unlink()
+            path.write_bytes(b"no page" * 1000)
+        assert time.monotonic() < give_up
+        return "not up to date" not in console.file.getvalue()
+
+    _draw(PageReader(path), console, running)
+    assert "too few for a state page" in console.file.getvalue()
+
+
+def test_lines_into_a_pipe_say_that_the_page_cannot_be_read(engine, path):
+    arguments = ["watch", "--set", f"strategy.persistence.database_path={path.with_suffix('.db')}"]
+    with started(*arguments, cwd=path.parent) as process:
+        assert "BTCUSDT" in process.stdout.readline()
+        path.unlink()
+        path.write_bytes(b"no page" * 1000)
+        lines = iter(process.stdout.readline, "")
+        assert next(line for line in lines if "too few for a state page" in line).startswith("2")
 
 
 def test_the_view_lives_on_while_a_page_is_set_up(engine, path):

@@ -8,7 +8,7 @@ import apsw
 import pytest
 
 from hft.errors import UsageError
-from hft.persistence.files import DatabaseLock, FilesInPlace, is_locked
+from hft.persistence.files import DatabaseLock, FilesInPlace, RunFiles, is_locked
 
 HOLD = """
 import sys
@@ -72,3 +72,41 @@ def test_deleted_replaced_and_moved_files_are_missing(tmp_path):
     (tmp_path / "new").rename(b)
     (tmp_path / "folder").rename(tmp_path / "elsewhere")
     assert files.missing() == [str(a), str(b), str(c)]
+
+
+def test_a_file_that_cannot_be_looked_at_is_not_missing(tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "a").write_text("x")
+    files = FilesInPlace([folder / "a"])
+    folder.chmod(0)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)       # root may look everywhere
+    try:
+        with pytest.raises(PermissionError):
+            (folder / "a").stat()
+        assert files.missing() == []
+    finally:
+        if root:
+            os.seteuid(0)
+        folder.chmod(0o700)
+    (folder / "a").unlink()
+    folder.rmdir()
+    folder.write_text("a file where the folder was")
+    assert files.missing() == [str(folder / "a")]
+
+
+def test_a_page_whose_name_begins_with_that_of_the_database_is_not_the_database(tmp_path):
+    database, page = tmp_path / "strategy", tmp_path / "strategy.state"
+    database.touch()
+    page.touch()
+    files = RunFiles(database)
+    files.watch(page)
+    page.unlink()
+    assert files.missing() == [str(page)]
+    assert not files.database_gone
+    database.unlink()
+    assert files.missing() == [str(database), str(page)]
+    assert files.database_gone
+    files.close()
