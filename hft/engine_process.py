@@ -16,7 +16,7 @@ import uvloop
 from hft.errors import ExitCode, HftError, Interrupted, Terminated
 from hft.job import Job
 from hft.log import close_log, get_logger, open_log
-from hft.parent import Parent
+from hft.parent import Parent, child_main
 from hft.session import Session
 from hft.signals import STOPPING, WITHOUT_MEANING, stopping
 
@@ -57,13 +57,9 @@ async def run(job: Job, parent: Parent) -> ExitCode:
         await session.close()
 
 
-def main() -> int:
+def main(parent: Parent) -> int:
     """``python -m hft.engine_process``: one job from the parent, the exit code of the design."""
-    parent = Parent.of_command_line()
-    try:
-        job = parent.job(Job)
-    except EOFError:
-        return int(ExitCode.SIGTERM)
+    job = parent.job(Job)
     path = job.config.strategy.persistence.beside(".log")
     try:
         open_log(path, job.config.logging, sys.stderr if job.console else None)
@@ -82,4 +78,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(child_main(main))

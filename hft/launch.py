@@ -59,8 +59,8 @@ def live(config: Config | None = None, options: LiveOptions | None = None) -> in
     config, options = validated(config or Config()), options or LiveOptions()
     check_places(config, *([] if options.record is None else [options.record]))
     tradable(config.dialect, f"[feed] venue: {config.feed.venue}", "use binance-usdm")
-    if config.monitoring.enabled and config.monitoring.port is not None:
-        _free(config.monitoring.host, config.monitoring.port)
+    if config.monitoring.enabled:
+        _free(config.monitoring.host, config.monitoring.port or 0)      # 0: the host alone can be wrong
     stop = _Stop()
     with contextlib.ExitStack() as stack:
         stack.enter_context(stop.on_signals())
@@ -144,16 +144,13 @@ class _Stop(StopRequest):
 
 
 def _free(host: str, port: int) -> None:
-    """UsageError for a monitor's port that is taken: before anything is started."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    """UsageError for a monitor's port that is taken, or a host that is none: before anything is started."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
-        except (OSError, UnicodeError) as error:
-            raise cannot_listen(
-                error, host, port, port_option="--monitor-port", host_option="[monitoring] host"
-            ) from None
+    except (OSError, UnicodeError) as error:
+        raise cannot_listen(error, host, port, port_option="--monitor-port", host_option="[monitoring] host") from None
 
 
 def _url(at: dict[str, Any]) -> str:

@@ -17,8 +17,31 @@ from typing import Any, TypeVar
 import msgspec
 
 from hft.config.secret import from_parent
+from hft.errors import ExitCode, HftError, bug, printable
 
 T = TypeVar("T")
+
+
+class ParentEnded(EOFError):
+    """The parent ended before it gave a job."""
+
+
+def child_main(work: Callable[[Parent], int]) -> int:
+    """What the main module of every child runs: the exit code of `work`.
+
+    Without a parent that gives a job there is nothing to do and nobody to tell; any other failure is one line on stderr.
+    """
+    try:
+        return work(Parent.of_command_line())
+    except ParentEnded:
+        return int(ExitCode.SIGTERM)
+    except HftError as error:
+        code, line = error.exit_code, str(error)
+    except Exception as error:
+        code, line = ExitCode.INTERNAL, bug(error)
+    with contextlib.suppress(OSError):          # a closed stderr changes no exit code
+        os.write(2, f"hft: {printable(line)}\n".encode())
+    return int(code)
 
 
 class Parent:
@@ -44,11 +67,11 @@ class Parent:
         return cls(requests, reports)
 
     def job(self, kind: type[T]) -> T:
-        """The job: the first line. Raises `EOFError` where the parent ended before it said so."""
+        """The job: the first line. Raises `ParentEnded`."""
         while b"\n" not in self._buffer:
             data = os.read(self._requests, 1 << 16)
             if not data:
-                raise EOFError("the parent ended before it gave a job")
+                raise ParentEnded
             self._buffer += data
         line, _, self._buffer = self._buffer.partition(b"\n")
         return from_parent(line, kind)

@@ -247,7 +247,7 @@ def test_init_check_and_show_agree(run, tmp_path):
     code, shown, _ = run("config", "show", "-c", str(path))
     assert code == 0
     path.write_text(shown)
-    assert load(path) == Config().resolved()
+    assert load(path) == Config()
 
 
 def test_init_replaces_nothing_unless_forced(run, tmp_path):

@@ -122,7 +122,10 @@ def test_the_template_uncommented_is_valid_too(settings_file):
 def test_effective_settings_read_back_as_themselves(settings_file):
     path = settings_file('[feed.symbols.BTCUSDT]\ntick = 0.10\nstep = 0.001\n[strategy]\nstrategy_id = "a.b-c"\n')
     read = load(path)
-    assert load(settings_file(to_toml(read))) == read.resolved()
+    assert load(settings_file(to_toml(read))) == read
+    assert "# port = 9464" in to_toml(read)     # set, it would be refused to a second run, which now takes a free one
+    whole = load(settings_file("[monitoring]\nport = 9464\n[broker]\nmaker_fee = 0\n"))
+    assert load(settings_file(to_toml(whole))) == whole
 
 
 def test_settings_travel_to_another_process_unchanged():
@@ -337,3 +340,10 @@ def test_a_limit_that_is_none_is_warned_about(capsys: pytest.CaptureFixture[str]
     assert cli.run(["backtest", str(path), "--set", "strategy.risk_limits.max_position_size=9e18"]) == 0
     told = [line for line in capsys.readouterr().err.splitlines() if "is no limit" in line]
     assert told == ["[strategy.risk_limits] max_position_size = 9e18 is no limit: no position will ever reach it"]
+
+
+@pytest.mark.parametrize("text", ["broker.queue_size=1\nstrategy.strategy_id=2", 'a="""x\ny"""', "a=1\r\nb=2", "a\nb=1"])
+def test_an_assignment_of_several_lines_is_refused_and_none_of_it_dropped(text):
+    with pytest.raises(ConfigError, match="more than one line"):
+        parse_assignment(text)
+

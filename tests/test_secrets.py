@@ -173,3 +173,10 @@ def test_settings_of_a_run_stand_on_no_command_line_and_in_no_environment(tmp_pa
         for pid in family:
             of_process = Path(f"/proc/{pid}")
             assert WORD.encode() not in (of_process / "cmdline").read_bytes() + (of_process / "environ").read_bytes()
+
+
+def test_settings_built_in_python_may_hold_secrets_as_secrets_or_as_text():
+    assert read_section(Keys, {"api_key": Secret(WORD)}, "Config") == Keys(Secret(WORD))
+    assert read_section(Keys, {"api_key": WORD}, "Config") == Keys(Secret(WORD))
+    with pytest.raises(ConfigError):
+        read_section(Keys, {"api_key": 7}, "Config")

@@ -39,7 +39,7 @@ def check(file: Annotated[Path, typer.Argument(metavar="FILE")]) -> int:
 def show(config: ConfigFile = None, assignments: Assignments = None) -> int:
     """Print the settings as they hold.
 
-    As TOML, with defaults and the venue's own values filled in.
+    As TOML, with defaults filled in. What is not set, such as the venue's own fees, stands as a comment with its value.
     """
     print(to_toml(settings(config, assignments)), end="")
     return 0

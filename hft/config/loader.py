@@ -76,6 +76,8 @@ def parse_assignment(text: str) -> tuple[str, Any]:
     >>> parse_assignment("feed.venue=binance-spot")
     ('feed.venue', 'binance-spot')
     """
+    if len(text.splitlines()) > 1:
+        raise ConfigError(f"{_short(repr(text))} is more than one line", where="--set", do="give --set once for each key")
     key, equals, value = text.partition("=")
     key, value = key.strip(), value.strip()
     if not equals or not key:
@@ -239,6 +241,8 @@ class _Reader:
         if self._source(path) == COMMAND_LINE:
             do = "give it in a settings file"
             raise ConfigError("is a secret, which others would see there", where=self.where(*path), do=do)
+        if isinstance(value, Secret):
+            return value
         if not isinstance(value, str):
             raise ConfigError("that is not allowed", where=self.where(*path), do=f"give {shape.allowed}")
         return Secret(value)

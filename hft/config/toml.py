@@ -22,14 +22,15 @@ _WIDTH = 110
 
 
 def to_toml(config: Config) -> str:
-    """All settings as they hold, defaults and the venue's own values filled in; reads back as the same settings.
+    """All settings as they hold; reads back as the same settings. What is not set is a comment, with what it comes to.
 
     >>> print(to_toml(Config()).splitlines()[1])
     strategy_id = "imbalance_v1"
     """
     blocks = []
+    plain = dict(_tables(config, ()))
     for path, table in _tables(config.resolved(), ()):
-        lines = [_line(key, value) for key, value in table.items()]
+        lines = [("# " if plain[path][key] != value else "") + _line(key, value) for key, value in table.items()]
         blocks.append("\n".join([f"[{'.'.join(map(toml_key, path))}]", *lines]))
     return "\n\n".join(blocks) + "\n"
 

@@ -2,10 +2,16 @@
 
 import sys
 
-from hft.config import Config
-from hft.exchange.server import run
-from hft.parent import Parent
+from hft.parent import Parent, child_main
+
+
+def main(parent: Parent) -> int:
+    """One exchange, by the settings from the parent."""
+    from hft.config import Config
+    from hft.exchange.server import run
+
+    return run(parent.job(Config), parent=parent)
+
 
 if __name__ == "__main__":
-    parent = Parent.of_command_line()
-    sys.exit(run(parent.job(Config), parent=parent))
+    sys.exit(child_main(main))

@@ -137,23 +137,26 @@ class RestClient:
         limit = limit or self.venue.dialect.depth_limit
         return await self._get(self.venue.depth_url(symbol, limit), self.venue.dialect.depth_weight(limit))
 
-    async def exchange_info(self, symbols: Sequence[str]) -> bytes:
+    async def exchange_info(self, symbols: Sequence[str], *, complete: bool = True) -> bytes:
         """The body of exchangeInfo, with at least these symbols in it; UsageError names one that the venue does not know.
 
-        The weight limit that the body gives takes the place of the shipped one.
+        Where it need not be `complete` it has those of them that the venue lists: one that was delisted must not keep the rules
+        of the others from us. The weight limit that the body gives takes the place of the shipped one.
         """
         try:
             body = await self._exchange_info(symbols)
         except Refused as error:
             if error.code != INVALID_SYMBOL:
                 raise
-            raise await self._which(symbols) from None
+            if complete:
+                raise await self._which(symbols) from None
+            body = await self._one_by_one(symbols)
         url = self.venue.rest_url("exchangeInfo")
         try:
             known = specs.listed(body)
         except NOT_JSON as error:
             raise VenueUnreachable(f"answers with no exchangeInfo: {error}", where=url, do="check the address") from None
-        for symbol in symbols:
+        for symbol in symbols if complete else ():
             if symbol not in known:
                 raise _unknown(symbol, self.venue, known)
         self._take_limit(_decoded(body, _RateLimits, url).rate_limits, url)
@@ -176,6 +179,22 @@ class RestClient:
         if self.venue.dialect.name == "spot":       # the others know no such parameter, and give all
             url += "?symbols=" + quote(json.dumps(list(symbols), separators=(",", ":"), ensure_ascii=False), safe="")
         return await self._get(url, self.venue.dialect.info_weight)
+
+    async def _one_by_one(self, symbols: Sequence[str]) -> bytes:
+        """The same with those symbols of a refused list that the venue knows; of none of them, without any."""
+        url = self.venue.rest_url("exchangeInfo")
+        whole: dict[str, msgspec.Raw] = {}
+        listed: list[msgspec.Raw] = []
+        for symbol in symbols:
+            try:
+                body = await self._exchange_info([symbol])
+            except Refused as error:
+                if error.code != INVALID_SYMBOL:
+                    raise
+                continue
+            whole = _decoded(body, dict[str, msgspec.Raw], url)
+            listed += _decoded(bytes(whole.get("symbols", b"[]")), list[msgspec.Raw], url)
+        return msgspec.json.encode({**whole, "symbols": listed})
 
     async def _which(self, symbols: Sequence[str]) -> UsageError:
         """The venue refuses a list without saying which of it: ask one by one."""

@@ -92,27 +92,40 @@ class Changes:
         self.wrong: ValueError | None = None
 
     def of(self, body: bytes) -> list[Ruling]:
-        """The rules that changed; of a symbol whose new rules make no sense (`wrong` says why) the old ones stand, with its new
-        status. Raises one of `hft.errors.NOT_JSON` for a body that is not an exchangeInfo."""
+        """`new`, and all of it taken."""
+        changed = self.new(body)
+        for each in changed:
+            self.take(each)
+        return changed
+
+    def new(self, body: bytes, *, whole: bool = False) -> list[Ruling]:
+        """The rules that changed, until they are taken; of a symbol whose new rules make no sense (`wrong` says why) the old ones
+        stand, with its new status. In a `whole` answer, one that would list every symbol, one that is not listed is not traded.
+
+        Raises one of `hft.errors.NOT_JSON` for a body that is not an exchangeInfo.
+        """
         self.wrong = None
         changed = []
         listed, status = specs.listed(body), statuses(body)
         for name, spec in self._specs.items():
-            if name not in listed:
-                continue
-            trading = is_trading(status.get(name, ""))
             found = self._now[name].copy()
-            found["trading"] = trading
-            if name not in self._fixed:
-                try:
-                    new = ruling(ruled(spec, listed[name]), trading=trading)
-                    found = {**new, "quantum": self._quantum(name, new["quantum"])}
-                except ValueError as error:
-                    self.wrong = error
+            if name in listed:
+                found["trading"] = is_trading(status.get(name, ""))
+                if name not in self._fixed:
+                    try:
+                        new = ruling(ruled(spec, listed[name]), trading=found["trading"])
+                        found = {**new, "quantum": self._quantum(name, new["quantum"])}
+                    except ValueError as error:
+                        self.wrong = error
+            elif whole:
+                found["trading"] = False
             if found != self._now[name]:
-                self._now[name] = found
                 changed.append(found)
         return changed
+
+    def take(self, new: Ruling) -> None:
+        """These rules hold from now on."""
+        self._now[new["symbol"]] = new
 
     def _quantum(self, name: str, quantum: str) -> str:
         """The finer of the old quantum and the new, so that quantities kept in the old one stay exact."""

@@ -23,12 +23,14 @@ MOST_S = 300.0
 HELD_LOOK_S = 0.05
 """Between two tries to apply a change while the journal has no room."""
 CLOSED_S = 30.0
-"""Between two requests while a symbol is not traded."""
+"""Between two requests while a symbol is not traded, however often they brought nothing new."""
 REASONS = {
     "connected": "the connection was made again", "silent": "a connection is silent", "refused": "a subscription was refused",
     "snapshot_failed": "no book is to be had",
 }
 """Events of the feed after which the rules may have changed."""
+NOT_LISTED = "the venue does not list it any more: orders are refused until it does"
+CLOSED = "a symbol is not traded"
 OFF = "prices or quantities are off the tick or quantum"
 
 
@@ -74,14 +76,14 @@ class RulesWatch:
         self._why = ""
         self._off = 0
         self._next = time.monotonic() + LEAST_S
-        self._closed_until = 0.0
+        self._closed_next = self._next
         self._tell: Callable[..., None] = lambda *_, **__: None
 
     def begin(self, tell: Callable[..., None]) -> None:
         """Takes over what was known at the start: ``tell(kind, text, symbols=…)`` hears of symbols that are not traded."""
         self._tell = tell
         if self._info:
-            for new, status in self._new(self._info):
+            for new, status in self._new(self._info, whole=False):
                 self._apply(new, status)
 
     def heard(self, kind: str, connection: str) -> None:
@@ -96,39 +98,48 @@ class RulesWatch:
         """Until it is cancelled."""
         while True:
             await asyncio.sleep(LOOK_S)
-            self._look()
-            if self._why and time.monotonic() >= self._next:
-                await self._read()
+            if why := self._wanted():
+                await self._read(why)
 
-    def _look(self) -> None:
-        off = self._engine.counted("bad_number")
+    def _wanted(self) -> str:
+        """Why the rules are to be read now; empty where there is no reason, or it is too early."""
+        now, off = time.monotonic(), self._engine.counted("bad_number")
         if off != self._off:
             self._off, self._why = off, OFF
-        closed = not all(map(self._engine.trading, self._names))
-        if closed and time.monotonic() >= self._closed_until:
-            self._closed_until = time.monotonic() + CLOSED_S
-            self._why = self._why or "a symbol is not traded"
+        why = ""
+        if self._why and now >= self._next:
+            why, self._why = self._why, ""
+        elif now >= self._closed_next and not all(map(self._engine.trading, self._names)):
+            why = CLOSED
+        if why:
+            self._closed_next = now + CLOSED_S
+        return why
 
-    async def _read(self) -> None:
-        why, self._why = self._why, ""
+    async def _read(self, why: str) -> None:
         if not self._info:
-            self._next = time.monotonic() + self._backoff.next()
-            return self._advise(why)
+            return self._nothing_new(why)
         self.reads += 1
         try:
-            body = await self._rest.exchange_info(self._names)
-            changed = await self._take(body)
+            body = await self._rest.exchange_info(self._names, complete=False)
+            found = self._new(body, whole=True)
+            taken = await self._take(body, found)
         except (HftError, *NOT_JSON) as error:
-            self._why = self._why or why        # again, later
-            self._next = time.monotonic() + self._backoff.next()
+            if why != CLOSED:
+                self._why = self._why or why        # again, later
+                self._next = time.monotonic() + self._backoff.next()
             self._tell("rules_failed", f"exchangeInfo, which is wanted since {why}, can't be had: {error}"[:400])
             return None
-        if changed:
+        if taken:
             self._backoff.reset()
             self._next = time.monotonic() + LEAST_S
             return None
-        self._next = time.monotonic() + self._backoff.next()
-        return self._advise(why)
+        return self._nothing_new("what is new can't be taken over" if found else why)
+
+    def _nothing_new(self, why: str) -> None:
+        """Ask less and less often, save for a symbol that is not traded; numbers that don't fit are told again."""
+        if why != CLOSED:
+            self._next = time.monotonic() + self._backoff.next()
+            self._advise(why)
 
     def _advise(self, why: str) -> None:
         """Report numbers that don't fit although the venue's rules did not change."""
@@ -140,32 +151,31 @@ class RulesWatch:
             do = f"correct or remove [feed.symbols.{next(iter(self._fixed))}]"
         self._tell("rules_unfit", f"{OFF} ({said}), and the venue says no other rules; {do}", symbols=self._names)
 
-    def _new(self, body: bytes) -> list[tuple[Ruling, str]]:
-        """What is new in it, and the status that the venue gives with it."""
-        found = self._changes.of(body)
+    def _new(self, body: bytes, *, whole: bool) -> list[tuple[Ruling, str]]:
+        """What is new in it, and the status that the venue gives with it, `NOT_LISTED` where that is none."""
+        found = self._changes.new(body, whole=whole)
         if self._changes.wrong is not None:
             text = f"exchangeInfo has rules that make no sense: {self._changes.wrong}"[:250]
             self._tell("rules_failed", f"{text}; the old ones stand")
         status = statuses(body) if found else {}
-        return [(each, status.get(each["symbol"], "")) for each in found]
+        return [(each, status.get(each["symbol"], NOT_LISTED)) for each in found]
 
-    async def _take(self, body: bytes) -> bool:
-        """Hands over what is new, after the messages that the engine holds; whether anything was."""
-        found = self._new(body)
+    async def _take(self, body: bytes, found: list[tuple[Ruling, str]]) -> bool:
+        """Hands over what is new, after the messages that the engine holds; whether any of it could be taken over."""
         if found:
             self._on_info(body)
-        for new, status in found:
-            await self._apply_in_turn(new, status)
-        return bool(found)
+        taken = [await self._apply_in_turn(new, status) for new, status in found]
+        return any(taken)
 
-    async def _apply_in_turn(self, new: Ruling, status: str) -> None:
+    async def _apply_in_turn(self, new: Ruling, status: str) -> bool:
         while True:
             try:
                 return self._apply(new, status)
             except BufferError:
                 await asyncio.sleep(HELD_LOOK_S)
 
-    def _apply(self, new: Ruling, status: str) -> None:
+    def _apply(self, new: Ruling, status: str) -> bool:
+        """Whether the engine has anything of it now. What it has counts as known, and nothing else."""
         name = new["symbol"]
         old, was_trading = self._engine.symbols[name], self._engine.trading(name)
         rules: dict[str, Any] = {key: value for key, value in new.items() if key != "symbol"}
@@ -175,17 +185,21 @@ class RulesWatch:
             text = f"the rules of {name} changed to what can't be taken over: {error}"[:300]
             self._tell("rules_failed", f"{text}; stop the run, and start it again for the new rules", symbols=[name])
             if was_trading == new["trading"]:
-                return
-            rules = {key: value for key, value in ruling(old, trading=new["trading"]).items() if key != "symbol"}
+                return False
+            new = ruling(old, trading=new["trading"])
+            rules = {key: value for key, value in new.items() if key != "symbol"}
             self._engine.set_rules(name, self._clock.now(), **rules)        # its status at least
+        self._changes.take(new)
         now = self._engine.symbols[name]
         parts = [f"{what} {before:f} -> {after:f}" for what, before, after in _pairs(old, now) if before != after]
         if parts:
             self._tell("rules_changed", f"{name}: {', '.join(parts)}; orders that don't fit expire", symbols=[name])
         if was_trading and not new["trading"]:
-            self._tell("not_trading", f"the venue says {status[:40]}: orders are refused until it says TRADING", symbols=[name])
+            why = f"the venue says {status[:40]}: orders are refused until it says TRADING"
+            self._tell("not_trading", NOT_LISTED if status == NOT_LISTED else why, symbols=[name])
         if not was_trading and new["trading"]:
             self._tell("trading", "the venue trades it again", symbols=[name])
+        return True
 
 
 def _pairs(old: Any, new: Any) -> Sequence[tuple[str, Any, Any]]:

@@ -2,11 +2,17 @@
 
 import sys
 
-from hft.job import MonitorJob
-from hft.monitoring.server import run
-from hft.parent import Parent
+from hft.parent import Parent, child_main
+
+
+def main(parent: Parent) -> int:
+    """One job from the parent."""
+    from hft.job import MonitorJob
+    from hft.monitoring.server import run
+
+    job = parent.job(MonitorJob)
+    return run(job.page, job.host, job.port, parent=parent)
+
 
 if __name__ == "__main__":
-    parent = Parent.of_command_line()
-    job = parent.job(MonitorJob)
-    sys.exit(run(job.page, job.host, job.port, parent=parent))
+    sys.exit(child_main(main))

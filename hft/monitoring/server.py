@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import ipaddress
-import json
 import logging
 import os
 import socket
@@ -96,14 +95,11 @@ async def _health(request: web.Request) -> web.Response:
     return web.Response(body=body, status=status, content_type="application/json")
 
 
-def run(
-    page_path: str | os.PathLike[str], host: str = "127.0.0.1", port: int | None = None, *, parent: Parent | None = None
-) -> int:
+def run(page_path: str | os.PathLike[str], host: str, port: int | None, *, parent: Parent) -> int:
     """Serves until it is stopped by a signal, or by the end of its parent; the exit code.
 
-    Once it listens, it says where: ``{"host": …, "port": …}``; port 0 takes a free one, None 9464 or, where that is in use, a
-    free one. It reports that to its parent, or prints it as one JSON line on stdout where it has none. A page that can't be
-    read or a port in use: one line on stderr, 2.
+    Once it listens, it reports where to its parent: ``{"host": …, "port": …}``; port 0 takes a free one, None 9464 or, where that
+    is in use, a free one. A page that can't be read or a port in use: one line on stderr, 2.
     """
     try:
         asyncio.run(_serve(PageReader(page_path), host, port, parent))
@@ -125,12 +121,11 @@ async def _listen(runner: web.AppRunner, host: str, port: int | None) -> None:
         ) from None
 
 
-async def _serve(reader: PageReader, host: str, port: int | None, parent: Parent | None) -> None:
+async def _serve(reader: PageReader, host: str, port: int | None, parent: Parent) -> None:
     done = asyncio.Event()
     for number in stopping():
         asyncio.get_running_loop().add_signal_handler(number, done.set)
-    if parent is not None:
-        parent.watch(done.set)
+    parent.watch(done.set)
     _log.addFilter(_is_ours)
     runner = web.AppRunner(
         application(reader, host), access_log=None, logger=_log, keepalive_timeout=REQUEST_S, lingering_time=1.0
@@ -141,10 +136,7 @@ async def _serve(reader: PageReader, host: str, port: int | None, parent: Parent
         if not _is_loopback(host):
             print(f"{host}: metrics are open to the network, unprotected", file=sys.stderr)
         address = runner.addresses[0]
-        if parent is None:
-            print(json.dumps({"host": address[0], "port": address[1]}), flush=True)
-        else:
-            parent.report(host=address[0], port=address[1])
+        parent.report(host=address[0], port=address[1])
         await done.wait()
     finally:
         await runner.cleanup()
@@ -168,7 +160,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-if __name__ == "__main__":  # python -m hft.monitoring.server PAGE HOST PORT ('': None): a monitor alone
-    sys.exit(run(sys.argv[1], sys.argv[2], int(sys.argv[3]) if sys.argv[3] else None))

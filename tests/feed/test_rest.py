@@ -1,6 +1,7 @@
 """The REST side against a real HTTP server: bodies, limits, refusals, and nothing there at all."""
 
 import asyncio
+import json
 import socket
 
 import msgspec
@@ -83,6 +84,26 @@ async def test_spot_refuses_the_whole_list_and_the_culprit_is_found():
     async with RestServer({"/api/v3/exchangeInfo": answer}) as server, client(server, "spot") as rest:
         with pytest.raises(UsageError, match=r"NOPEUSDT: exchange at 127\.0\.0\.1:\d+ does not know this symbol"):
             await rest.exchange_info(["BTCUSDT", "NOPEUSDT"])
+
+
+def listing(*names):
+    symbols = [{"symbol": name, "baseAsset": name[:3], "quoteAsset": "USDT", "filters": []} for name in names]
+    return json.dumps({"timezone": "UTC", "rateLimits": [], "symbols": symbols}).encode()
+
+
+async def test_of_a_list_with_a_delisted_symbol_the_others_are_still_had():
+    def answer(request):
+        names = json.loads(request.query["symbols"])
+        return refusal(400, -1121, "Invalid symbol.")(request) if "GONEUSDT" in names else web.Response(body=listing(*names))
+
+    answers = {"/api/v3/exchangeInfo": answer, "/fapi/v1/exchangeInfo": listing("BTCUSDT", "ETHUSDT", "XRPUSDT")}
+    async with RestServer(answers) as server, client(server, "spot") as spot, client(server) as usdm:
+        body = await spot.exchange_info(["BTCUSDT", "GONEUSDT", "ETHUSDT"], complete=False)
+        assert json.loads(body) == json.loads(listing("BTCUSDT", "ETHUSDT"))
+        assert json.loads(await spot.exchange_info(["GONEUSDT"], complete=False)) == {"symbols": []}
+        assert await usdm.exchange_info(["BTCUSDT", "GONEUSDT"], complete=False) == answers["/fapi/v1/exchangeInfo"]
+        with pytest.raises(UsageError, match="GONEUSDT"):
+            await usdm.exchange_info(["BTCUSDT", "GONEUSDT"])
 
 
 async def test_weight_limits_are_read_from_exchange_info_and_half_is_left_to_others():

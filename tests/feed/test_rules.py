@@ -21,6 +21,7 @@ from tests.feed.ruled_venue import SYMBOL, Venue, info
 from tests.feed.wire import eventually
 
 SPEC = Spec(SYMBOL, tick="0.1", step="0.001", min_qty="0.001", max_qty="1000", min_notional="100")
+TOO_FINE = "0.000000000000000001"       # beside a symbol of other scales, in one account
 FILES = Spec(SYMBOL, tick="0.1", step="0.001", min_qty="0.001", max_qty="1000", min_notional="100", price_unit="0.01")
 
 
@@ -85,16 +86,16 @@ def test_an_exchange_info_that_makes_no_sense_is_one_clear_line():
 class Followed:
     """A feed and a real engine on that venue."""
 
-    def __init__(self, monkeypatch, spec=SPEC, fixed=(), known=True, **pauses):
+    def __init__(self, monkeypatch, specs=SPEC, fixed=(), known=True, **pauses):
         for name, value in {"LOOK_S": 0.02, "LEAST_S": 0.1, "CLOSED_S": 0.2, **pauses}.items():
             monkeypatch.setattr(rulewatch, name, value)
-        self.venue, self.spec, self.fixed, self.known = Venue(), spec, fixed, known
+        self.venue, self.specs, self.fixed, self.known = Venue(), specs, fixed, known
         self.events = []
 
     async def __aenter__(self):
         await self.venue.__aenter__()
         self.http = self.venue.http
-        self.engine = Engine(self.spec, fallback=messages.load)
+        self.engine = Engine(self.specs, fallback=messages.load)
         clock = RunClock()
         self.rest = RestClient(venue_at(self.http.url, self.venue.ws.url))
         self.bodies = []
@@ -193,3 +194,36 @@ async def test_rules_that_make_no_sense_end_nothing(monkeypatch, tick):
         await eventually(lambda: run.engine.synced(SYMBOL))
         assert run.engine.symbols[SYMBOL].tick == Decimal("0.1")
         assert not run.tasks[0].done()
+
+
+async def test_a_symbol_that_is_delisted_is_not_traded_and_the_rules_of_the_others_are_followed(monkeypatch):
+    async with Followed(monkeypatch, specs=[SPEC, Spec("GONEUSDT", tick="0.1", step="0.001")]) as run:
+        await eventually(lambda: run.engine.synced(SYMBOL))
+        run.venue.tick, run.venue.said = 2, "0.01"      # and its exchangeInfo lists one symbol alone
+        await eventually(lambda: run.engine.symbols[SYMBOL].tick == Decimal("0.01"))
+        assert not run.engine.trading("GONEUSDT")
+        assert run.engine.trading(SYMBOL)
+        assert run.told("not_trading") == ["the venue does not list it any more: orders are refused until it does"]
+        assert run.told("rules_failed") == []
+
+
+async def test_rules_that_can_not_be_taken_over_are_no_old_ones_at_the_next_look(monkeypatch):
+    """The venue does say others: "the venue says no other rules" would be untrue."""
+    async with Followed(monkeypatch, specs=[SPEC, Spec("ETHUSDT", tick="0.1", step="0.001")]) as run:
+        await eventually(lambda: run.engine.synced(SYMBOL))
+        run.venue.tick, run.venue.said = 2, TOO_FINE
+        await eventually(lambda: len(run.told("rules_failed")) >= 2)
+        assert all(f"rules of {SYMBOL} changed to what can't be taken over" in text for text in run.told("rules_failed"))
+        assert run.told("rules_unfit") == []
+        run.venue.said = "0.01"
+        await eventually(lambda: run.engine.symbols[SYMBOL].tick == Decimal("0.01"))
+
+
+async def test_a_symbol_that_is_not_traded_is_asked_for_at_the_same_pause_for_as_long_as_it_takes(monkeypatch):
+    """Trading again must not be noticed five minutes late, because the venue was asked often enough in vain."""
+    run = Followed(monkeypatch, LEAST_S=0.5, CLOSED_S=0.05)
+    run.venue.status = "HALT"
+    async with run:
+        await eventually(lambda: run.venue.asked >= 8)
+        run.venue.status = "TRADING"
+        await eventually(lambda: run.told("trading"))

@@ -7,7 +7,6 @@ import itertools
 import os
 import pty
 import subprocess
-import sys
 import threading
 import time
 import urllib.request
@@ -28,6 +27,7 @@ from hft.feed import messages
 from hft.feed.tape import Tape
 from hft.persistence.writer import Writer
 from tests.live.processes import ENVIRONMENT, HFT, ROOT
+from tests.monitoring.processes import address, monitor
 
 SPEC = Spec("BTCUSDT", tick="0.1", step="0.001")
 CHUNKS = 100
@@ -37,14 +37,14 @@ PAUSE_S = 0.05
 @contextlib.contextmanager
 def onlookers(folder: Path) -> Iterator[dict[str, int]]:
     """A scrape per 100 ms, `hft watch` on a terminal, and a reader of the database; how often each had a look."""
+    with monitor(folder / "strategy.state") as child, looking(folder, address(child)) as looks:
+        yield looks
+
+
+@contextlib.contextmanager
+def looking(folder: Path, monitor: str) -> Iterator[dict[str, int]]:
     looks = {"scrapes": 0, "reads": 0, "drawn": 0}
     done = threading.Event()
-    monitor = subprocess.Popen(
-        [sys.executable, "-m", "hft.monitoring.server", str(folder / "strategy.state"), "127.0.0.1", "0"],
-        stdout=subprocess.PIPE, text=True, env=ENVIRONMENT, cwd=ROOT,
-    )
-    assert monitor.stdout is not None
-    port = messages_port(monitor.stdout.readline())
     terminal, end = pty.openpty()
     watch = subprocess.Popen(
         [*HFT, "watch", "--set", f"strategy.persistence.database_path={folder}/strategy.db"], stdin=end, stdout=end, stderr=end,
@@ -54,7 +54,7 @@ def onlookers(folder: Path) -> Iterator[dict[str, int]]:
 
     def scrape() -> None:
         while not done.wait(0.1):
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+            with urllib.request.urlopen(f"{monitor}/metrics") as answer:
                 looks["scrapes"] += b"strategy_market_updates_total" in answer.read()
 
     def read() -> None:
@@ -76,17 +76,11 @@ def onlookers(folder: Path) -> Iterator[dict[str, int]]:
         yield looks
     finally:
         done.set()
-        for process in (watch, monitor):
-            process.terminate()
-            process.wait(10)
-        monitor.stdout.close()
+        watch.terminate()
+        watch.wait(10)
         for thread in threads:
             thread.join(10)
         os.close(terminal)
-
-
-def messages_port(line: str) -> int:
-    return int(line.rpartition(":")[2].strip(" }\n"))
 
 
 def run(tape: Tape, folder: Path, watched: bool) -> tuple[list[tuple[object, ...]], int, dict[str, int]]:

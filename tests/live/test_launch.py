@@ -78,6 +78,39 @@ Parent(requests, reports).report(error="y")
         child.stop()
 
 
+MODULES = pytest.mark.parametrize("module", [ENGINE, EXCHANGE, MONITOR])
+
+
+def child_of(module: str, job: bytes) -> subprocess.CompletedProcess[str]:
+    """One of the three with these bytes for a job, after which its parent is gone."""
+    requests, reports = os.pipe(), os.pipe()
+    os.write(requests[1], job)
+    os.close(requests[1])
+    try:
+        return subprocess.run(
+            [sys.executable, "-P", "-m", module, f"{requests[0]},{reports[1]}"], pass_fds=(requests[0], reports[1]),
+            env=ENVIRONMENT, capture_output=True, text=True, timeout=60,
+        )
+    finally:
+        for descriptor in (requests[0], *reports):
+            os.close(descriptor)
+
+
+@MODULES
+def test_a_child_whose_parent_is_gone_before_it_had_a_job_ends_in_silence(module: str) -> None:
+    done = child_of(module, b"")
+    assert (done.returncode, done.stdout, done.stderr) == (143, "", "")
+
+
+@MODULES
+def test_a_bug_in_a_child_is_one_line(module: str) -> None:
+    """A job that no version of ours sends."""
+    done = child_of(module, b"no JSON\n")
+    assert (done.returncode, done.stdout) == (70, "")
+    assert re.fullmatch(r"hft: a bug in hft: DecodeError: .*; its traceback is in \S+\n", done.stderr)
+    Path(done.stderr.split()[-1]).unlink()
+
+
 def test_a_child_has_its_job_and_its_requests_by_pipe_and_prints_what_it_likes(capfd: pytest.CaptureFixture[str]) -> None:
     program = """
 import asyncio
@@ -252,3 +285,13 @@ def test_a_monitor_that_ends_is_told_and_the_run_goes_on(tmp_path: Path) -> None
     assert "the run goes on" in told
     assert process.returncode == 143
     assert json.loads(out)["stopped_by"] == "SIGTERM"
+
+
+@pytest.mark.parametrize("host", ["203.0.113.1", "no.such.host.invalid", "2001:db8::1"])
+def test_a_wrong_host_of_the_monitor_is_told_before_anything_is_started(host: str, tmp_path: Path) -> None:
+    """With the port left to hft, too: 2 says that nothing was started."""
+    done = hft("live", "--headless", "--json", "--set", f'monitoring.host="{host}"', "--duration", "1", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert "take another [monitoring] host" in done.stderr
+    assert list(tmp_path.iterdir()) == []

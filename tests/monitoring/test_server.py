@@ -3,31 +3,13 @@
 import json
 import os
 import socket
-import subprocess
-import sys
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
 
 import pytest
 
-from hft.child import Child
-from hft.job import MonitorJob
 from tests.monitoring.conftest import Engine
-
-SERVER = [sys.executable, "-m", "hft.monitoring.server"]
-
-
-@contextmanager
-def monitor(path):
-    """A monitor on a free port: its base address and its process."""
-    command = [*SERVER, str(path), "127.0.0.1", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
-        try:
-            where = json.loads(child.stdout.readline())
-            yield f"http://{where['host']}:{where['port']}", child
-        finally:
-            child.terminate()
+from tests.monitoring.processes import address, monitor
 
 
 def get(url):
@@ -40,7 +22,8 @@ def get(url):
 
 
 def test_metrics_and_health_follow_the_engine(engine, path):
-    with monitor(path) as (base, child):
+    with monitor(path) as child:
+        base = address(child)
         engine.beat()
         status, text = get(f"{base}/metrics")
         assert status == 200
@@ -57,12 +40,13 @@ def test_metrics_and_health_follow_the_engine(engine, path):
         assert status == 503
         assert json.loads(body)["reasons"] == ["kill_switch: on (kill_switch)"]
 
-        child.terminate()
-        assert child.wait(10) == 0
+        child.process.terminate()
+        assert child.code() == 0
 
 
 def test_it_outlives_the_engine_and_finds_the_next_one(engine, path):
-    with monitor(path) as (base, _):
+    with monitor(path) as child:
+        base = address(child)
         engine.page.flag("running", False)
         engine.page.close()
         assert "stopped" in json.loads(get(f"{base}/health")[1])["reasons"][0]
@@ -74,42 +58,47 @@ def test_it_outlives_the_engine_and_finds_the_next_one(engine, path):
 
 
 def test_it_listens_on_loopback_only(engine, path):
-    with monitor(path) as (base, _):
+    with monitor(path) as child:
+        base = address(child)
         assert base.startswith("http://127.0.0.1:")
 
 
-def test_a_port_in_use_is_one_line_and_exit_code_2(engine, path):
+def refused(capfd, page, host="127.0.0.1", port=0):
+    """The exit code of a monitor that can't start, and what it said on stderr."""
+    with monitor(page, host, port) as child:
+        assert child.first_report() == {}
+        return child.code(), capfd.readouterr().err
+
+
+def test_a_port_in_use_is_one_line_and_exit_code_2(engine, path, capfd):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = subprocess.run([*SERVER, str(path), "127.0.0.1", str(port)], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1
-    assert f"127.0.0.1:{port}: can't listen: the port is in use; take another [monitoring] port" in done.stderr
+        code, said = refused(capfd, path, port=port)
+    assert (code, said.count("\n")) == (2, 1)
+    assert f"127.0.0.1:{port}: can't listen: the port is in use; take another [monitoring] port" in said
 
 
 @pytest.mark.parametrize(
     ("host", "why"),
     [("203.0.113.1", "is no address of this machine"), ("no.such.host.invalid", "is no address, and no name that is known here")],
 )
-def test_a_wrong_address_is_not_blamed_on_the_port(engine, path, host, why):
-    done = subprocess.run([*SERVER, str(path), host, "0"], capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert f"can't listen: {host} {why}; take another [monitoring] host" in done.stderr
+def test_a_wrong_address_is_not_blamed_on_the_port(engine, path, host, why, capfd):
+    code, said = refused(capfd, path, host)
+    assert code == 2
+    assert f"can't listen: {host} {why}; take another [monitoring] host" in said
 
 
-def test_no_page_is_one_line_and_exit_code_2(tmp_path):
-    done = subprocess.run([*SERVER, str(tmp_path / "none"), "127.0.0.1", "0"], capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+def test_no_page_is_one_line_and_exit_code_2(tmp_path, capfd):
+    code, said = refused(capfd, tmp_path / "none")
+    assert (code, said.count("\n")) == (2, 1)
 
 
 def test_it_goes_with_the_process_that_started_it(engine, path):
-    child = Child("monitor", ["-m", "hft.monitoring"], MonitorJob(str(path), "127.0.0.1", 0))
-    where = child.first_report()
-    assert get(f"http://{where['host']}:{where['port']}/health")[0] in (200, 503)
-    child.close_requests()
-    assert child.report(20) == {}
-    assert child.code() == 0
-    child.stop()
+    with monitor(path) as child:
+        assert get(f"{address(child)}/health")[0] in (200, 503)
+        child.close_requests()
+        assert child.report(20) == {}
+        assert child.code() == 0
 
 
 def ask(base, request, timeout=10.0):
@@ -131,7 +120,8 @@ def ask(base, request, timeout=10.0):
 )
 def test_only_who_means_this_machine_is_answered(engine, path, host, status):
     """A page in a browser whose name leads here reads no P&L."""
-    with monitor(path) as (base, _):
+    with monitor(path) as child:
+        base = address(child)
         engine.beat()
         for target in ("metrics", "health"):
             answer = ask(base, f"GET /{target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
@@ -139,8 +129,9 @@ def test_only_who_means_this_machine_is_answered(engine, path, host, status):
             assert (b"strategy" in answer or b"healthy" in answer or b"ok" in answer) == (status == 200)
 
 
-def test_what_is_no_request_is_answered_without_a_traceback(engine, path):
-    with monitor(path) as (base, child):
+def test_what_is_no_request_is_answered_without_a_traceback(engine, path, capfd):
+    with monitor(path) as child:
+        base = address(child)
         local = b" HTTP/1.1\r\nHost: localhost\r\n"
         for request in (
             b"\x00\xff\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET /\xff" + local + b"\r\n",
@@ -149,12 +140,15 @@ def test_what_is_no_request_is_answered_without_a_traceback(engine, path):
         ):
             assert int(ask(base, request).split()[1]) >= 400
         assert get(f"{base}/metrics")[0] == 200
-        child.terminate()
-        assert child.stderr.read() == ""
+        child.process.terminate()
+        assert child.code() == 0
+    assert capfd.readouterr().err == ""
 
 
-def test_a_client_that_never_ends_its_request_is_cut_off(engine, path):
-    with monitor(path) as (base, child):
+def test_a_client_that_never_ends_its_request_is_cut_off(engine, path, capfd):
+    with monitor(path) as child:
+        base = address(child)
         assert ask(base, b"GET /metrics HTTP/1.1\r\nHost: local", timeout=20.0) == b""
-        child.terminate()
-        assert child.stderr.read() == ""
+        child.process.terminate()
+        assert child.code() == 0
+    assert capfd.readouterr().err == ""
