@@ -106,7 +106,9 @@ def _run(config: Config, options: LiveOptions, stop: _Stop, stack: contextlib.Ex
             print(f"hft: the view ended ({error}); the run goes on, Ctrl-C stops it", file=sys.stderr)
     code = _end(engine, options, stop)
     if lost.is_set():
-        raise VenueUnreachable("the embedded exchange ended while the engine traded on it")
+        raise VenueUnreachable(
+            "the embedded exchange ended while the engine traded on it", do="see what it said above, and start the run again"
+        )
     return code
 
 
@@ -115,6 +117,8 @@ class _Stop(StopRequest):
 
     def __init__(self) -> None:
         super().__init__()
+        self.killed = False
+        """The engine did not end in time and was killed."""
         self._engine: Child | None = None
         self._until = math.inf
 
@@ -139,6 +143,7 @@ class _Stop(StopRequest):
     def enforce(self) -> bool:
         """Kill an engine that was asked to stop and has not in time. True, so that it may stand in a condition."""
         if self._engine is not None and time.monotonic() > self._until:
+            self.killed = True
             self._engine.process.kill()
         return True
 
@@ -208,6 +213,11 @@ def _end(engine: Child, options: LiveOptions, stop: _Stop) -> int:
         warn(summary)
     if problem:
         raise _error(problem, code)
+    if stop.killed:
+        raise TradingHalted(
+            f"the engine was asked to stop, did not end within {STOP_S:g} s and was killed",
+            do="what it had written is in the database; check the disk that it is on",
+        )
     if (number := -engine.process.returncode) > 0:
         raise TradingHalted(f"the engine was killed by signal {number}", do="what it had written is in the database")
     return code

@@ -67,6 +67,8 @@ class LogWriter:
     def __init__(self, path: Path | None, settings: Logging, stream: TextIO | None = sys.stderr) -> None:
         self.dropped = 0
         self.failed = 0
+        self.trouble = ""
+        """Why the newest line could not be written; empty: it was."""
         self._levels = (LEVELS[settings.level], LEVELS[settings.console_level])
         self._capacity = settings.queue_size
         # SimpleQueue: its put never waits and may run inside a signal handler.
@@ -124,26 +126,42 @@ class LogWriter:
 
     def _write(self, event: Event) -> None:
         level = LEVELS[event["level"]]
-        event = clean(event)
+        try:
+            event = clean(event)
+            as_line, text = as_json(event), as_text(event)
+        except Exception as error:      # of a value that can't even be shown; the thread must outlive it
+            self.failed += 1
+            return self._report("a log line can't be written", of=str(event["event"]), why=type(error).__name__)
         if self._file is not None and level >= self._levels[0]:
-            try:
-                self._file.write(as_json(event))
-            except OSError as error:
-                self._fail(error)
-            if self._file.stuck:
-                why, self._file.stuck = self._file.stuck, ""
-                self._report("the log can't be rotated", why=why)
-        if self._stream is not None and level >= self._levels[1]:
-            try:
-                self._stream.write(as_text(event))
-                self._stream.flush()
-            except (OSError, ValueError):  # a closed terminal or pipe: there is nowhere left to say so
-                self._stream = None
+            self._write_file(self._file, as_line)
+        if level >= self._levels[1]:
+            self._say(text)
 
-    def _fail(self, error: OSError) -> None:
-        self.failed += 1
-        if self.failed == 1 and self._stream is not None:
-            self._stream.write(f"log file: can't be written: {error.strerror}; trading goes on without it\n")
+    def _write_file(self, file: LogFile, line: bytes) -> None:
+        try:
+            file.write(line)
+        except OSError as error:
+            self.failed += 1
+            self.trouble = error.strerror or str(error)
+            if self.failed == 1:
+                self._say(f"log file: can't be written: {self.trouble}; trading goes on without it\n")
+            return
+        self.trouble = ""
+        if file.stuck:
+            why, file.stuck = file.stuck, ""
+            self._report("the log can't be rotated", why=why)
+        if file.reopened:
+            file.reopened = False
+            self._report("the log was deleted or replaced; it goes on in a new file", path=str(file.path))
+
+    def _say(self, text: str) -> None:
+        if self._stream is None:
+            return
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except (OSError, ValueError):  # a closed terminal or pipe: there is nowhere left to say so but `trouble`
+            self._stream = None
 
 
 _writer: LogWriter | None = None
@@ -160,6 +178,11 @@ def open_log(path: Path | None, settings: Logging | None = None, stream: TextIO 
     atexit.register(_writer.close)
     logging.getLogger().addHandler(_BRIDGE)
     return _writer
+
+
+def log_trouble() -> str:
+    """Why this process's log can't be written now; empty where it can. Where nothing has a stream, only this tells it."""
+    return "" if _writer is None else _writer.trouble
 
 
 def close_log() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Iterator
 from pathlib import Path
 
 from hft.errors import UsageError
+from hft.inode import is_open_at
 
 WINDOW_S = 60.0
 """The time that `EventLimit` counts over."""
@@ -33,6 +34,8 @@ class LogFile:
     ----------
     stuck : str
         Why it could not be rotated when that was last due; empty: it was.
+    reopened : bool
+        The file was deleted or replaced, so that a new one was begun at its path; whoever says so sets it back.
 
     Raises `UsageError` where it can't be opened.
     """
@@ -43,6 +46,7 @@ class LogFile:
         self._keep = keep
         self._file = -1
         self.stuck = ""
+        self.reopened = False
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._open()
@@ -61,14 +65,19 @@ class LogFile:
             self.close()
             raise OSError(errno.EINVAL, "it is a pipe")
         os.set_blocking(self._file, True)
-        self._rotates = self._full > 0 and stat.S_ISREG(info.st_mode)
+        self._regular = stat.S_ISREG(info.st_mode)
+        self._rotates = self._full > 0 and self._regular
         self._size = info.st_size
-        if stat.S_ISREG(info.st_mode):      # one of an earlier umask; a device keeps its own mode
+        if self._regular:                   # one of an earlier umask; a device keeps its own mode
             os.fchmod(self._file, 0o600)
 
     def write(self, data: bytes) -> None:
-        """Append lines. Raises `OSError` where they can't be written."""
+        """Append lines, to a new file where ours is no longer at the path. Raises `OSError` where they can't be written."""
+        if self._file >= 0 and self._regular and not is_open_at(self.path, self._file):
+            self.close()
+            self.reopened = True
         if self._file < 0:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             self._open()
         if self._rotates and self._size > 0 and self._size + len(data) > self._full:
             self._rotate()

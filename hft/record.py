@@ -26,13 +26,13 @@ from hft.errors import DamagedData, ExitCode, VenueUnreachable, printable_lines
 from hft.feed import specs
 from hft.feed.feed import FeedEvent
 from hft.feed.find import find_venue
-from hft.feed.recorder import Recorder
+from hft.feed.recorder import GONE, Recorder
 from hft.feed.rest import RestClient
 from hft.log import close_log, get_logger, open_log
 from hft.marketdata import build_feed, log_event, stream_of_trades
 from hft.pauses import Pauses
 from hft.periodic import Links
-from hft.signals import StopRequest, exit_code
+from hft.signals import WITHOUT_MEANING, StopRequest, exit_code
 from hft.signals import stopping as stopping_signals
 from hft.summary import Recorded, RecordSummary, as_text, counted, skipped, warn
 from hft.wiring import build_engine, untraded
@@ -71,6 +71,10 @@ class Job:
         """
         for number in stopping_signals():
             asyncio.get_running_loop().add_signal_handler(number, partial(self.stop, number.name))
+        for number in WITHOUT_MEANING:
+            asyncio.get_running_loop().add_signal_handler(
+                number, partial(log.warning, "a signal that means nothing to hft is ignored", signal=number.name)
+            )
         if self.request.why:
             self.stop(self.request.why)
         work = asyncio.ensure_future(self._record(rest_url, ws_url, dialect))
@@ -95,7 +99,10 @@ class Job:
         return hasattr(self, "feed")
 
     def stop(self, why: str) -> None:
-        """Ask it to end."""
+        """Ask it to end; the first reason is the one that is told. Asked again, it says what it is still doing."""
+        if self.stopping.is_set():
+            log.warning("still stopping: the recording is being written", asked_by=why)
+            return
         self.stopped_by = why
         self.stopping.set()
 
@@ -107,7 +114,7 @@ class Job:
         if found.failed or found.lost:
             raise DamagedData(
                 f"the recording is broken: {found.failed or f'{found.lost} entries are missing'}", where=found.path,
-                do="free the disk" if found.failed else "raise [recording] buffer_mb, or lower its level",
+                do=_way_out(found),
             )
         if not self.began and self.stopped_by == "duration":
             raise VenueUnreachable("the duration was over before the venue had answered", do="give it longer, or try again")
@@ -181,6 +188,12 @@ class Job:
             rejects=skipped(self.engine), reconnects=self._counts["reconnects"], recording=self.recorder.result,
             stopped_by=self.stopped_by,
         )
+
+
+def _way_out(broken: Recorded) -> str:
+    if broken.failed == GONE:
+        return "leave the file where it is until the recording has ended"
+    return "free the disk" if broken.failed else "raise [recording] buffer_mb, or lower its level"
 
 
 def record(config: Config, path: Path, *, duration_s: float | None = None, json: bool = False) -> int:

@@ -27,11 +27,11 @@ from hft.feed.recorder import Recorder
 from hft.feed.rest import RestClient
 from hft.feed.venues import END_OF_RECORDING, pace_warning
 from hft.job import Job
-from hft.log import get_logger
+from hft.log import get_logger, log_trouble
 from hft.marketdata import build_feed, log_event, stream_of_trades
 from hft.pauses import LoopPauses, Pauses
 from hft.periodic import Links, put_rows
-from hft.persistence.files import RunFiles, private_file, rescue_path
+from hft.persistence.files import RunFiles, deleted, private_file, rescue_path
 from hft.persistence.rows import scales
 from hft.persistence.writer import Writer, WriterError
 from hft.signals import exit_code
@@ -204,7 +204,7 @@ class Session:
             self.recorder.event(event)
         for counter in self._links.counters(event.kind, event.connection):
             self.page.count(counter)
-        if event.kind == "disconnected" and END_OF_RECORDING in event.text:
+        if event.kind == "disconnected" and self.rest.ours and END_OF_RECORDING in event.text:
             self._played.add(event.connection)
             if len(self._played) == len(self.feed.connections):
                 self.stop(f"the {END_OF_RECORDING}")
@@ -256,6 +256,7 @@ class Session:
             if lost_s := pauses.lost_s():
                 log.warning("the engine did not run: stopped, suspended, or short of processor time", seconds=round(lost_s, 1))
             self._look_after_rejects()
+            self.page.flag("log_failed", bool(log_trouble()))
             self.pauses_of_loop.tidy()
             if missing := self.files.missing():
                 await self._halt_without(missing)
@@ -287,7 +288,7 @@ class Session:
         self.engine.kill(True, self.clock.now(), "kill_files_gone")
         self.engine.stop(self.clock.now())      # for good: a release of the kill switch brings no order back
         log.error("a file of the run was deleted or replaced; trading halted", files=",".join(missing))
-        self.failure = self.failure or _halted(missing[0])      # though the run may end before the notice is over
+        self.failure = self.failure or deleted(missing[0])      # though the run may end before the notice is over
         await asyncio.sleep(NOTICE_S)
         raise self.failure
 
@@ -344,7 +345,7 @@ class Session:
         gone = self.files.missing()
         if not self.files.database_gone:
             return
-        self.failure = self.failure or _halted(gone[0])
+        self.failure = self.failure or deleted(gone[0])
         path = rescue_path(self.writer.path, self.opened.run_id)
         try:
             private_file(path)
@@ -392,10 +393,3 @@ class Session:
         if self.engine.halted or self.engine.kill_reason == "kill_bankrupt":
             return ExitCode.HALTED
         return exit_code(self.stopped_by)
-
-
-def _halted(path: str) -> TradingHalted:
-    return TradingHalted(
-        "deleted or replaced while the engine ran, which halted", where=path,
-        do="leave the files of a run where they are; `hft kill --release` turns off a kill switch that is left on",
-    )

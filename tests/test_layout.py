@@ -17,7 +17,7 @@ HFT = Path(__file__).parent.parent / "hft"
 # Each may import what stands above it; what shares a row does not import each other.
 LAYERS = [
     {"_core"},
-    {"errors", "version"},
+    {"errors", "inode", "version"},
     {"alerts", "config", "diagnosis", "logfile"},
     {"log", "job", "summary", "child", "parent", "signals", "pauses"},
     {"feed", "persistence"},

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 import tty
 from io import StringIO
 from pathlib import Path
@@ -18,7 +19,7 @@ import pytest
 from hft import logfile
 from hft.config import Logging
 from hft.errors import UsageError, VenueUnreachable
-from hft.log import close_log, get_logger, open_log
+from hft.log import close_log, get_logger, log_trouble, open_log
 
 
 @pytest.fixture(autouse=True)
@@ -244,3 +245,54 @@ def test_structlog_comes_without_rich_and_rich_stays_importable(first):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == f"{bool(first)} True\n"
+
+
+def test_the_log_lives_on_where_file_and_stream_both_fail_and_says_why():
+    if not os.path.exists("/dev/full"):
+        pytest.skip("no /dev/full on this system")
+    reading, writing = os.pipe()
+    os.close(reading)
+    with contextlib.suppress(BrokenPipeError), os.fdopen(writing, "w") as stream:
+        writer = open_log(Path("/dev/full"), Logging(), stream)
+        get_logger("hft").error("one")
+        get_logger("hft").error("two")
+        assert log_trouble() in ("", "No space left on device")     # it may not have come to it yet
+        close_log()
+    assert (writer.failed, writer.trouble) == (2, "No space left on device")
+    assert log_trouble() == ""
+
+
+class Unshown:
+    def __str__(self):
+        raise RecursionError
+
+
+def test_a_value_that_can_not_be_shown_costs_its_own_line_alone(tmp_path):
+    path = tmp_path / "strategy.log"
+    open_log(path, stream=None)
+    get_logger("hft").error("one", value=Unshown())
+    get_logger("hft").error("two")
+    close_log()
+    assert [(event["event"], event.get("of")) for event in lines(path)] == [("a log line can't be written", "one"), ("two", None)]
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_a_log_that_is_deleted_goes_on_in_a_new_file(tmp_path, folder):
+    path = tmp_path / "data" / "strategy.log"
+    writer = open_log(path, stream=None)
+    get_logger("hft").info("one")
+    give_up = time.monotonic() + 60
+    while not path.read_text("utf-8"):
+        assert time.monotonic() < give_up
+        time.sleep(0.005)
+    path.unlink()
+    if folder:
+        path.parent.rmdir()
+    get_logger("hft").info("two")
+    get_logger("hft").info("three")
+    close_log()
+    assert [event["event"] for event in lines(path)] == [
+        "two", "the log was deleted or replaced; it goes on in a new file", "three",
+    ]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert writer.failed == 0

@@ -51,6 +51,7 @@ cdef enum PageFlag:             # bits of `flags`
     PAGE_FILES_GONE = 32        # a file of the run was deleted or replaced
     PAGE_INPUT_HELD = 64        # the journal has no room: messages are held, and no more are read
     PAGE_RISK_ALERT = 128       # orders were refused by a limit lately
+    PAGE_LOG_FAILED = 256       # the log can't be written
 
 cdef enum PageHistogram:
     HIST_TICK_TO_TRADE = 0      # read of the frame to the order accepted by the broker's entry (SEMANTICS 31)

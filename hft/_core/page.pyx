@@ -19,7 +19,7 @@ assert sizeof(JournalRecord) == 128
 HISTOGRAMS = {"tick_to_trade": HIST_TICK_TO_TRADE, "tick": HIST_TICK, "features": HIST_FEATURES}
 FLAGS = {"running": PAGE_RUNNING, "stopping": PAGE_STOPPING, "halted": PAGE_HALTED, "writer_failed": PAGE_WRITER_FAILED,
          "recording_broken": PAGE_RECORDING_BROKEN, "files_gone": PAGE_FILES_GONE, "input_held": PAGE_INPUT_HELD,
-         "risk_alert": PAGE_RISK_ALERT}
+         "risk_alert": PAGE_RISK_ALERT, "log_failed": PAGE_LOG_FAILED}
 
 cdef enum:
     TRIES = 100                 # at one go: a writer on its processor is done in nanoseconds

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 LIFETIME_S = 24 * 3600.0
 """A connection is closed by the venue after a day."""
+CLOSE_S = 3.0
+"""How long a client may take for what is queued and for the closing handshake; then it is cut off."""
 POLICY_VIOLATION = 1008
 GOING_AWAY = 1001
 
@@ -204,13 +206,15 @@ class Hub:
                 await pump
 
     async def close(self, code: int, reason: str) -> None:
-        """Send what is queued, then close every connection; a client that takes longer than five seconds is cut off."""
+        """Send what is queued, then close every connection; a client that does not take that in time is cut off."""
         async def end(client: Client) -> None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(5.0):
+            try:
+                async with asyncio.timeout(CLOSE_S):
                     while client.queue and client in self.clients:
                         await asyncio.sleep(0.005)
-            await client.socket.close(code, reason)
+                    await client.socket.close(code, reason)
+            except TimeoutError:
+                client.socket.transport.abort()
 
         await asyncio.gather(*(end(client) for client in list(self.clients)), *self._tasks, return_exceptions=True)
 

@@ -56,6 +56,8 @@ async def serve(settings: ExchangeSettings, announce: Announce, parent: Parent |
     """
     from websockets.asyncio.server import serve as listen
 
+    from hft.exchange.hub import CLOSE_S
+
     _log.addFilter(_is_ours)
     venue = _venue(settings.checked())
     faults = venue.hub.faults = _faults(settings, venue)
@@ -66,7 +68,7 @@ async def serve(settings: ExchangeSettings, announce: Announce, parent: Parent |
             server = await listen(
                 _sockets(venue.hub), settings.host, settings.port, process_request=_requests(venue), compression=None,
                 ping_interval=interval, ping_timeout=grace, max_size=1 << 16, server_header="hft", open_timeout=REQUEST_S,
-                logger=_log,
+                close_timeout=CLOSE_S, logger=_log,
             )
         except (OSError, UnicodeError) as error:
             port_option, host_option = ("[exchange] port", "[exchange] host") if parent is not None else ("--port", "--host")
@@ -143,7 +145,7 @@ def _requests(venue: Simulation | Replay) -> Callable[[ServerConnection, Request
 
     rest: Rest = Rest(venue)
     faults = venue.hub.faults
-    pace = {} if venue.speed == 1.0 else {PACE_HEADER: f"{venue.speed:g}"}
+    pace = {PACE_HEADER: f"{venue.speed:g}"}
 
     async def requested(socket: ServerConnection, request: Request) -> Response | None:
         if endpoint(request.path) is None:

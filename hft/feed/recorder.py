@@ -6,6 +6,7 @@ missing from the recording and said there; trading goes on.
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import threading
@@ -20,6 +21,7 @@ from hft.config import Recording
 from hft.errors import UsageError
 from hft.feed.files import Packer, part_path, parts
 from hft.feed.recording import opening
+from hft.inode import is_open_at
 from hft.log import get_logger
 from hft.summary import Recorded
 from hft.version import VERSION
@@ -32,6 +34,7 @@ CHUNK = 1 << 18
 DAY_NS = 86_400 * 10**9
 NEVER_NS = 2**63 - 1
 END_ROOM = 4096
+GONE = "it was deleted or replaced while it was written"
 
 log = get_logger("hft.recorder")
 
@@ -220,10 +223,17 @@ class Recorder:
 
     def _flush(self) -> None:
         self._write(self._packer.flush())
+        self._look_after_file()
         self._flush_at = time.monotonic() + FLUSH_S
 
     def _finish(self) -> None:
         self._write(self._packer.finish())
+        self._look_after_file()
+
+    def _look_after_file(self) -> None:
+        """Without this, what is written to a deleted file is lost without an error."""
+        if not is_open_at(self._parts[-1], self._file):
+            raise OSError(errno.ENOENT, GONE)
 
     def _write(self, data: bytes) -> None:
         self._written += len(data)

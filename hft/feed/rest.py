@@ -96,6 +96,8 @@ class RestClient:
         self.requests = 0
         self.pace = 1.0
         """Speed of the venue's data relative to the clock, as it states it (the embedded exchange does); 0: without bound."""
+        self.ours = False
+        """The venue is an exchange of this program, which alone states a pace."""
         self._timeout_s = timeout_s
         self._clock = clock
         self._sleep = sleep
@@ -238,6 +240,7 @@ class RestClient:
         if used is not None:
             self.used_weight, self._used_at = used, self._clock()
         self.pace = pace_of(response.headers.get(PACE_HEADER, "1"))
+        self.ours = self.ours or PACE_HEADER in response.headers
         if response.status < 500:
             self._failing.reset()
         if response.status == 200:

@@ -16,11 +16,12 @@ import msgspec
 from hft.errors import UsageError
 
 END_OF_RECORDING = "end of the recording"
-"""The reason that a served recording closes its connections with: there is nothing to come back for."""
+"""The reason that a served recording closes its connections with: there is nothing to come back for. Only an exchange of this
+program is believed."""
 
 PACE_HEADER = "X-HFT-Pace"
-"""Of the embedded exchange's REST answers, where it does not run at the pace of the clock: how many times as fast; 0: as fast as
-clients take it."""
+"""Of the embedded exchange's REST answers: how many times as fast as the clock it runs; 0: as fast as clients take it. Other
+venues have no such header."""
 
 
 def pace_warning(pace: float) -> str:

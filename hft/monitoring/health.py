@@ -88,6 +88,8 @@ def _reasons(state: PageState) -> Iterator[str]:
         yield "input_held: the journal has no room, so market data waits for the database"
     if state.recording_broken:
         yield "recording_broken: something is missing in the recording"
+    if state.log_failed:
+        yield "log_failed: the log can't be written, so what is wrong is told here and in the database alone"
     if state.files_gone:
         yield "files_gone: the database, its folder or the state page was deleted or replaced; trading halted"
     if state.halted:

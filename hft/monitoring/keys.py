@@ -25,7 +25,7 @@ def keys() -> Iterator[Keys]:
         before = termios.tcgetattr(fd)
         if os.tcgetpgrp(fd) != os.getpgrp():        # in the background: a change would stop us
             raise OSError
-    except (OSError, ValueError, termios.error):
+    except (AttributeError, OSError, ValueError, termios.error):       # AttributeError: there is no standard input
         yield _only_wait
         return
     mode = termios.tcgetattr(fd)

@@ -147,6 +147,7 @@ class PageState(msgspec.Struct, frozen=True):
     recording_broken: bool
     files_gone: bool
     input_held: bool
+    log_failed: bool
     risk_alert: bool
     """Orders were refused by a limit within the last minute."""
     kill: Kill
@@ -278,6 +279,7 @@ def view(raw: dict[str, Any], monotonic_ns: int, *, gone: bool = False) -> PageS
         recording_broken="recording_broken" in flags,
         files_gone="files_gone" in flags,
         input_held="input_held" in flags,
+        log_failed="log_failed" in flags,
         risk_alert="risk_alert" in flags,
         kill=Kill(header["kill_on"], header["kill_reason"], header["kill_since_ns"], header["kill_requested"]),
         messages=counters.pop("messages"),

@@ -9,7 +9,8 @@ import struct
 from collections.abc import Iterable
 from pathlib import Path
 
-from hft.errors import UsageError
+from hft.errors import TradingHalted, UsageError
+from hft.inode import identity, is_at
 
 LOCKED_BYTE = 1 << 62
 """Far beyond the bytes that SQLite itself locks, so that the two never meet."""
@@ -96,11 +97,11 @@ class FilesInPlace:
     """
 
     def __init__(self, paths: Iterable[str | os.PathLike[str]]) -> None:
-        self._files = {os.fspath(path): _identity(path) for path in paths}
+        self._files = {os.fspath(path): identity(path) for path in paths}
 
     def missing(self) -> list[str]:
         """The paths at which there is no longer the same file. One that can't be looked at now is not missing."""
-        return [path for path, identity in self._files.items() if not _is_at(path, identity)]
+        return [path for path, file in self._files.items() if not is_at(path, file)]
 
 
 class RunFiles:
@@ -139,20 +140,12 @@ class RunFiles:
         self._lock.close()
 
 
-def _identity(path: str | os.PathLike[str]) -> tuple[int, int] | None:
-    """Device and inode; None where there is no such file. Raises the other errors of a look at it (EACCES, EIO, ESTALE)."""
-    try:
-        found = os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return found.st_dev, found.st_ino
-
-
-def _is_at(path: str, identity: tuple[int, int] | None) -> bool:
-    try:
-        return _identity(path) == identity
-    except OSError:         # a file system that does not answer says nothing about the file, which is open and written
-        return True
+def deleted(path: str) -> TradingHalted:
+    """The failure of a run one of whose files was deleted or replaced."""
+    return TradingHalted(
+        "deleted or replaced while the engine ran, which halted", where=path,
+        do="leave the files of a run where they are; `hft kill --release` turns off a kill switch that is left on",
+    )
 
 
 def rescue_path(database: str | os.PathLike[str], run_id: str) -> Path:

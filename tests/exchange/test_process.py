@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -112,3 +113,29 @@ def test_events_are_not_served_and_where_they_run_is_told(name, tmp_path):
     _, err = process.communicate(timeout=60)
     assert process.returncode == 2
     assert "holds events, and only a venue's own messages can be served; run it with `hft backtest`" in err
+
+
+@pytest.mark.parametrize("how", ["signal", "dropped"])
+def test_a_client_that_does_not_read_does_not_hold_up_the_end(how):
+    """It does not answer the closing handshake either, for which `websockets` waits ten seconds."""
+    program = (
+        "import sys; from hft.exchange import hub; hub.CLOSE_S = 0.2; "
+        "from hft.exchange.server import run_settings; from hft.exchange.settings import ExchangeSettings; "
+        f"sys.exit(run_settings(ExchangeSettings(speed=20.0, client_queue={10 if how == 'dropped' else 100_000})))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    host, port = json.loads(process.stdout.readline())["ws"].removeprefix("ws://").split(":")
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        client.connect((host, int(port)))
+        client.sendall(
+            b"GET /stream?streams=btcusdt@depth@0ms/btcusdt@bookTicker/btcusdt@trade HTTP/1.1\r\nHost: x\r\n"
+            b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        assert client.recv(12) == b"HTTP/1.1 101"
+        if how == "dropped":
+            assert "too slow" in next(line for line in process.stderr if "a client is dropped" in line)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=8)
+    assert process.returncode == 143

@@ -20,7 +20,7 @@ from hft.errors import UsageError
 from hft.feed import recorder as module
 from hft.feed.captures import Capture, Kind
 from hft.feed.feed import FeedEvent
-from hft.feed.recorder import DAY_NS, Recorder
+from hft.feed.recorder import DAY_NS, GONE, Recorder
 from hft.feed.recording import mark
 
 NS = 20_000 * DAY_NS + 5 * 10**9
@@ -243,3 +243,29 @@ def test_what_comes_just_after_the_last_look_starts_no_new_part(
     recorder.close(NS + 6)
     assert (recorder.result.failed, recorder.result.parts) == (None, 1)
     assert frames(tmp_path / "r.zst") == [b'{"n":%d}' % n for n in range(1, 6)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("closing", [False, True])
+def test_a_recording_that_is_deleted_or_replaced_has_failed(tmp_path: Path, name: str, closing: bool) -> None:
+    recorder = Recorder(tmp_path / name, Recording(), NS)
+    recorder.log.push("frame", NS, b"{}")
+    eventually(lambda: recorder.log.used == 0)
+    (tmp_path / "other").write_bytes(b"")
+    (tmp_path / "other").rename(tmp_path / name)
+    if not closing:
+        eventually(lambda: recorder.failed is not None)
+    recorder.close(NS + 1)
+    assert recorder.failed == GONE
+    assert recorder.broken
+
+
+def test_parts_that_are_done_may_be_moved_away(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "r.jsonl", Recording(rotate_mb=1), NS)
+    for n in range(3):
+        recorder.log.push("frame", NS + n, b"{%b}" % (b"x" * 1_100_000))
+        eventually(lambda: recorder.log.used == 0)
+    eventually(lambda: recorder.result.parts > 1)
+    sorted(tmp_path.iterdir())[0].unlink()
+    recorder.close(NS + 3)
+    assert recorder.failed is None

@@ -110,3 +110,25 @@ def test_a_database_that_vanishes_while_the_run_ends_is_rescued_and_the_run_has_
         assert copy.problems() == []
         assert copy.runs()[0].ended_ns is not None
         assert len(copy.orders()) == json.loads(out)["orders"]
+
+
+def test_a_log_that_is_deleted_is_begun_anew_and_one_that_can_not_be_written_stands_in_health(tmp_path: Path) -> None:
+    """With a terminal view there is no stream that could say so."""
+    port, path = free_port(), tmp_path / "data" / "strategy.log"
+    with started("live", "--headless", "--json", "--monitor-port", str(port), cwd=tmp_path) as process:
+        engine = trading(tmp_path).pid
+        until(lambda: health(port) == (200, []), "a healthy engine")
+        path.unlink()
+        os.kill(engine, signal.SIGUSR1)         # a line for the log
+        until(lambda: path.exists() and "it goes on in a new file" in path.read_text(), "a new log")
+        path.unlink()
+        path.symlink_to(tmp_path / "victim")
+        os.kill(engine, signal.SIGUSR1)
+        until(lambda: any(each.startswith("log_failed") for each in health(port)[1]), "the reason in /health")
+        path.unlink()
+        os.kill(engine, signal.SIGUSR1)
+        until(lambda: health(port) == (200, []), "a healthy engine")
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert not (tmp_path / "victim").exists()

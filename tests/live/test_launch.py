@@ -295,3 +295,16 @@ def test_a_wrong_host_of_the_monitor_is_told_before_anything_is_started(host: st
     assert done.stderr.count("\n") == 1
     assert "take another [monitoring] host" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_engine_that_does_not_end_is_killed_and_that_is_what_is_told(tmp_path: Path) -> None:
+    program = "import sys; from hft import cli, launch; launch.STOP_S = 1.0; sys.exit(cli.run(sys.argv[1:]))"
+    with subprocess.Popen(
+        [sys.executable, "-P", "-c", program, "live", *QUICK], cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True,
+    ) as process:
+        os.kill(trading(tmp_path).pid, signal.SIGSTOP)
+        process.send_signal(signal.SIGTERM)
+        _, problems = process.communicate(timeout=60)
+    assert process.returncode == 6
+    assert "was asked to stop, did not end within 1 s and was killed; what it had written is in the database" in problems

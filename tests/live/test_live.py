@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -18,7 +19,23 @@ import pytest
 from hft.persistence.reader import RunDatabase
 from tests import data
 from tests.exchange.sessions import record
-from tests.live.processes import alive, children, exchange, free_port, health, hft, started, summary, trading, until
+from tests.feed.ruled_venue import Venue
+from tests.feed.wire import CLOSE, eventually, frame
+from tests.live.processes import (
+    ENVIRONMENT,
+    HFT,
+    alive,
+    children,
+    exchange,
+    free_port,
+    health,
+    hft,
+    page_of,
+    started,
+    summary,
+    trading,
+    until,
+)
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 QUICK = ("--headless", "--json", "--no-monitor")
@@ -228,3 +245,19 @@ def test_two_engines_on_one_database(tmp_path: Path) -> None:
     with started("live", *QUICK, cwd=tmp_path):
         trading(tmp_path, messages=1)
         refused("live", *QUICK, cwd=tmp_path, code=2, says=("strategy",))
+
+
+async def test_a_venue_that_is_not_ours_ends_no_run_by_what_it_says(tmp_path: Path) -> None:
+    """"The end of the recording" is believed of an exchange of this program alone: a run that ends with 0 is not looked after."""
+    async with Venue() as venue:
+        process = await asyncio.create_subprocess_exec(
+            *HFT, "live", *QUICK, "--set", "feed.dialect=usdm", "--rest-url", venue.http.url, "--ws-url", venue.ws.url,
+            "--duration", "8", cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )
+        await eventually(lambda: (page := page_of(tmp_path)) and page.symbols[0].synced)
+        for peer in list(venue.peers):
+            await peer.write(frame((1000).to_bytes(2, "big") + b"end of the recording", CLOSE))
+        out, _ = await asyncio.wait_for(process.communicate(), 90)
+    found = json.loads(out)
+    assert (process.returncode, found["stopped_by"]) == (0, "duration")
+    assert found["reconnects"] >= 1

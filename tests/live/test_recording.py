@@ -27,7 +27,7 @@ from hft.feed.tape import load
 from hft.record import Job
 from tests import data
 from tests.exchange.client import exchange as sim
-from tests.live.processes import child, children, exchange, hft, recorded, started, summary
+from tests.live.processes import child, children, exchange, hft, page_of, recorded, started, summary, until
 
 QUICK = ("--headless", "--json", "--no-monitor")
 SECOND = 10**9
@@ -282,3 +282,38 @@ def test_an_engine_that_is_killed_leaves_a_recording_up_to_the_last_second(tmp_p
     records = list(capture)
     assert "breaks off" in capture.torn
     assert killed_ns - records[-1].ns < SECOND
+
+
+def test_a_recording_that_is_deleted_while_it_is_made_ends_it_with_the_way_out(tmp_path: Path) -> None:
+    with started("record", "r.jsonl", "--json", cwd=tmp_path) as process:
+        recorded(tmp_path / "r.jsonl")
+        (tmp_path / "r.jsonl").unlink()
+        out, problems = process.communicate(timeout=60)
+    assert process.returncode == 4
+    assert json.loads(out)["recording"]["failed"] == "it was deleted or replaced while it was written"
+    assert "deleted or replaced while it was written; leave the file where it is until the recording has ended" in problems
+
+
+def test_a_recording_that_is_deleted_under_a_run_is_told_and_trading_goes_on(tmp_path: Path) -> None:
+    with started("live", *QUICK, "--record", "r.jsonl", cwd=tmp_path) as process:
+        recorded(tmp_path / "r.jsonl")
+        (tmp_path / "r.jsonl").unlink()
+        until(lambda: page_of(tmp_path).recording_broken, "a page that says so")
+        process.send_signal(signal.SIGTERM)
+        out, problems = process.communicate(timeout=60)
+    assert json.loads(out)["recording"]["failed"] == "it was deleted or replaced while it was written"
+    assert "the recording failed; trading goes on without it" in problems
+
+
+def test_signals_without_a_meaning_do_not_end_a_recording_and_are_told(tmp_path: Path) -> None:
+    with started("record", "r.jsonl", "--json", cwd=tmp_path) as process:
+        recorded(tmp_path / "r.jsonl")
+        process.send_signal(signal.SIGUSR1)
+        process.send_signal(signal.SIGUSR2)
+        recorded(tmp_path / "r.jsonl", size=(tmp_path / "r.jsonl").stat().st_size + 50_000)
+        process.send_signal(signal.SIGINT)
+        out, problems = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert json.loads(out)["recording"]["failed"] is None
+    assert "ignored signal=SIGUSR1" in problems
+    assert "ignored signal=SIGUSR2" in problems

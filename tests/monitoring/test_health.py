@@ -33,6 +33,7 @@ def test_a_quiet_symbol_is_not_a_stale_one(engine, path):
         (lambda e: e.totals(writer_lag_ns=1_500_000_000), "writer_behind: a record has waited 1.5 s"),
         (lambda e: e.totals(journal_used=5001), "writer_behind: 5001 of 10000"),
         (lambda e: e.page.flag("writer_failed"), "writer_failed"),
+        (lambda e: e.page.flag("log_failed"), "log_failed: the log can't be written"),
         (lambda e: e.page.flag("halted"), "halted"),
         (lambda e: e.page.kill_set(True, 39, 1), r"kill_switch: on \(loss_limit\)"),
         (lambda e: e.page.request_kill(True, 1), "kill_switch: requested"),

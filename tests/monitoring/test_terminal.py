@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+from hft.monitoring.keys import keys
 from tests.monitoring.conftest import BTC, ETH, Engine, busy
 
 DEADLINE_S = 60.0
@@ -97,3 +98,10 @@ def test_into_a_pipe_it_writes_lines_until_nobody_reads(tmp_path, page):
     lines = done.stdout.splitlines()
     assert (len(lines), done.stderr) == (3, "")
     assert all("BTCUSDT synced mid 61800.15" in each for each in lines)
+
+
+def test_without_a_standard_input_there_are_no_keys(monkeypatch):
+    """`hft watch <&-`."""
+    monkeypatch.setattr(sys, "stdin", None)
+    with keys() as pressed:
+        assert pressed(0.0) == []
