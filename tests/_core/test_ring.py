@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hft._core.ring import _TRACED, Ring, _spin_pop, _spin_push
 
-WORDS = 1_000 if _TRACED else 200_000
+WORDS = 1_000 if _TRACED else 50_000
 
 
 def word(n):
@@ -39,7 +39,7 @@ def test_capacity_is_exact_though_slots_are_a_power_of_two(capacity, slot_size):
 
 @pytest.mark.parametrize("capacity", [1, 2, 7, 1000])
 def test_two_threads_without_the_gil_lose_and_reorder_nothing(capacity):
-    ring, n = Ring(capacity, 8), min(WORDS, 20_000 * capacity)      # a small ring hands the processor over for every word
+    ring, n = Ring(capacity, 8), min(WORDS, 2_000 * capacity)      # a small ring hands the processor over for every word
     producer = threading.Thread(target=_spin_push, args=(ring, 10, n))
     producer.start()
     assert _spin_pop(ring, 10, n) == 0
