@@ -5,7 +5,7 @@ from hypothesis import settings
 from tests import data
 
 # No deadline: the machine may be busy, and no test here is about time.
-settings.register_profile("hft", deadline=None)
+settings.register_profile("hft", deadline=None, max_examples=50)
 settings.register_profile("quick", deadline=None, max_examples=25)     # --hypothesis-profile=quick
 settings.load_profile("hft")
 

@@ -174,6 +174,7 @@ def live(moves: list[tuple[Any, ...]], journal: int, **settings_: Any) -> Live:
     return run
 
 
+@pytest.mark.long
 @settings(max_examples=150, deadline=None)
 @given(
     st.lists(MOVES, max_size=60), st.sampled_from([605, 20_000]), st.sampled_from(["0", "1", "20"]), st.sampled_from(["0", "40"]),

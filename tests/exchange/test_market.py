@@ -183,6 +183,7 @@ def test_the_default_strategy_finds_entries_at_the_real_pace(session):
     assert 90 < len(entries) / session.seconds * 345 < 250
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("capture", "dialect", "published"),
     [

@@ -160,6 +160,7 @@ async def test_microseconds_on_request():
         assert (await receive(socket))[0]["T"] > 10**15
 
 
+@pytest.mark.long
 async def test_a_slow_client_is_dropped_and_others_are_not(capsys):
     async with exchange(speed=100.0, client_queue=2000) as said:
         url = said["ws"] + "/stream?streams=btcusdt@depth@0ms/btcusdt@bookTicker"

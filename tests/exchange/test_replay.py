@@ -135,6 +135,7 @@ def test_a_capture_that_is_not_there_is_a_usage_error(tmp_path):
         Contents(tmp_path / "none.gz")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("capture", "stream", "dropped", "depths"),
     [

@@ -79,6 +79,7 @@ async def test_a_simulated_market_is_followed_without_a_gap(dialect, transport):
     assert len({tuple(touch) for touches in seen for touch in touches}) > 10       # it moved
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", [data.USDM_BTC, data.SPOT_BTC])
 async def test_a_recorded_session_is_followed_to_its_end_without_a_gap(name):
     frames = sum(1 for line in data.frames(name) if not line.startswith(b'{"lastUpdateId"'))
