@@ -37,7 +37,7 @@ from hft.persistence.writer import Writer, WriterError
 from hft.signals import exit_code
 from hft.summary import Summary, summarise, way_out
 from hft.version import VERSION
-from hft.wiring import build_engine, together
+from hft.wiring import build_engine, journal_live, together
 
 TICK_S = 0.01
 """The engine's timer: internal events, kill switch, state page."""
@@ -82,7 +82,7 @@ class Session:
         resolved = await self._resolve()
         self.specs = list(together([each.spec for each in resolved]))
         self.sources = {each.spec.name: each.source for each in resolved}
-        self.journal = Journal(strategy.performance.persist_channel_size)               # 2. journal and writer
+        self.journal = Journal(journal_live(self.config, len(self.specs)))           # 2. journal and writer
         self.writer = self._writer()
         self.files = RunFiles(self.writer.path)
         self.page = self._page(persistence.beside(".state"))                            # 3. the state page, and its lock

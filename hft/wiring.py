@@ -52,6 +52,16 @@ def engine_settings(config: Config) -> dict[str, Any]:
     }
 
 
+def journal_live(config: Config, n_symbols: int) -> int:
+    """The size of a live run's journal, in records: what the settings say, and no less than lets every order be sent that they
+    allow to be open, as long as the writer keeps up."""
+    performance = config.strategy.performance
+    worst = worst_cases(
+        n_symbols, max_open_orders=config.engine.max_open_orders, order_channel_size=performance.order_channel_size
+    )
+    return max(performance.persist_channel_size, worst["journal_orders"])
+
+
 def journal_most(config: Config, n_symbols: int) -> int:
     """The size of a journal, in records, in which every input finds room, whatever is under way."""
     orders, commands = config.engine.max_open_orders, config.strategy.performance.order_channel_size

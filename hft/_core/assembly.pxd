@@ -11,7 +11,7 @@ from hft._core.imbalance cimport ImbalanceParams
 from hft._core.lane cimport Lane, LaneParams, lane_broker, lane_init, lane_positions, lane_risk, lane_size
 from hft._core.market cimport Market, MarketParams, market_init, market_size
 from hft._core.memory cimport align64, hft_alloc
-from hft._core.params cimport fill_lane, fill_market, fill_strategy, lot_quanta
+from hft._core.params cimport fill_lane, fill_market, fill_strategy, limit_quanta
 from hft._core.position cimport position_bind
 from hft._core.risk cimport risk_bind
 from hft._core.status cimport OK
@@ -59,8 +59,8 @@ cdef inline int assembly_bind(EngineState* e, Symbols symbols, dict s) except -1
     for i in range(symbols.count):
         spec = symbols.all[i]
         if position_bind(lane_positions(e.lane), i, &spec.c) != OK or risk_bind(
-                lane_risk(e.lane), i, lane_positions(e.lane), &spec.c, lot_quanta(spec, s["max_position"]),
-                lot_quanta(spec, s["max_order"])) != OK:
+                lane_risk(e.lane), i, lane_positions(e.lane), &spec.c, limit_quanta(spec, s["max_position"]),
+                limit_quanta(spec, s["max_order"])) != OK:
             raise ValueError(f"{spec.name}: its tick and step can't be accounted for exactly beside the other symbols'")
         broker_add(lane_broker(e.lane), i, &spec.c)
     return 0

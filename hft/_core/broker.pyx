@@ -114,7 +114,7 @@ cdef class PaperBroker:
             raise MemoryError
         broker_init(self.broker, &params)
         broker_add(self.broker, 0, &spec.c)
-        broker_on_resync(self.broker, 0, &spec.c, book.book, 0)
+        broker_on_resync(self.broker, 0, &spec.c, book.book, 0, False)
         self.spec = spec
         self.book = book
         self.last_order_id = 0
@@ -248,9 +248,9 @@ cdef class PaperBroker:
         """The book is not in sync from now on."""
         broker_on_desync(self.broker, 0)
 
-    def resync(self, int64_t v_ns) -> list:
-        """The book is in sync again."""
-        broker_on_resync(self.broker, 0, &self.spec.c, self.book.book, v_ns)
+    def resync(self, int64_t v_ns, *, bint crossed=False) -> list:
+        """The book is in sync again; `crossed`: by a message that crossed it (rule 7b)."""
+        broker_on_resync(self.broker, 0, &self.spec.c, self.book.book, v_ns, crossed)
         return self._drain(v_ns)
 
     def set_rules(self, OrderBook book not None, *, tick, step, quantum=None, min_qty=0, max_qty=0, min_notional=0,

@@ -28,6 +28,7 @@ cdef struct Capacity:
     int64_t delivery_reports    # under way to the strategy
     int64_t new_orders          # that one input can send: an exit a symbol whose hold ends, and one entry
     int64_t journal_least       # records: below it no order could ever be sent
+    int64_t journal_orders      # records: with it orders are sent while all that may be open are, and the writer keeps up
     int64_t journal_most        # records: one input finds room, whatever is under way
 
 
@@ -53,5 +54,6 @@ cdef inline Capacity capacity_of(int32_t n_symbols, int32_t max_open_orders, int
     c.delivery_reports = <int64_t>max_open_orders * ORDER_REPORTS + order_channel_size      # a cancel is answered once
     c.new_orders = n_symbols + 1
     c.journal_least = capacity_orders(0, 0, c.new_orders)
+    c.journal_orders = capacity_orders(max_open_orders, 0, c.new_orders)
     c.journal_most = capacity_orders(max_open_orders, c.delivery_reports, c.new_orders)
     return c

@@ -20,7 +20,8 @@ def worst_cases(n_symbols=1, max_open_orders=256, order_channel_size=1000) -> di
     dict
         ``event_reports`` (that one input can make), ``delivery_reports`` (under way to the strategy), ``new_orders`` (that one
         input can send), ``order_records`` (of the journal, that one order can cause), ``journal_least`` (records; with less, no
-        order could ever be sent) and ``journal_most`` (records; with so many an input finds room whatever is under way).
+        order could ever be sent), ``journal_orders`` (records; with so many, orders are sent until all that may be open are) and
+        ``journal_most`` (records; with so many an input finds room whatever is under way).
 
     >>> worst_cases(1, max_open_orders=1, order_channel_size=16)["journal_least"]
     405

@@ -35,7 +35,7 @@ from hft._core.market cimport (
 )
 from hft._core.outlet cimport Outlet, outlet_count, outlet_kill
 from hft._core.page cimport (
-    HIST_FEATURES, HIST_TICK, HIST_TICK_TO_TRADE, page_flag, page_histogram, page_kill_poll, page_kill_request, page_kill_set,
+    HIST_FEATURES, HIST_TICK, HIST_TICK_TO_TRADE, page_flag, page_histogram, page_kill_request, page_kill_take, page_kill_set,
     page_market, PAGE_HALTED, StatePage,
 )
 from hft._core.risk cimport HALT_JOURNAL, HALT_KILL, HALT_STOPPING, risk_bankrupt, risk_halt
@@ -162,12 +162,13 @@ cdef inline void engine_look_journal(EngineState* e, int64_t given) noexcept nog
 
 cdef inline void engine_look_kill(EngineState* e, int64_t given) noexcept nogil:
     """At a request for the kill switch on the state page. A release waits until there is room to write it down."""
-    cdef int request = page_kill_request(e.out.page)
-    if likely(request == 0) or (request == 2 and not engine_has_room(e)):
+    cdef uint64_t request = page_kill_request(e.out.page)
+    cdef bint on
+    if likely(request == 0) or (not request & 1 and not engine_has_room(e)):
         return
-    page_kill_poll(e.out.page)
-    engine_log(e, LOG_KILL, request == 1, given, NULL, 0)
-    engine_asked(e, request == 1, KILL_REQUEST, e.now)
+    on = page_kill_take(e.out.page, request) == 1
+    engine_log(e, LOG_KILL, on, given, NULL, 0)
+    engine_asked(e, on, KILL_REQUEST, e.now)
     engine_due(e, e.now)
 
 
@@ -332,6 +333,7 @@ cdef class Engine(FrameSink):
     cdef int _show_on(self, StatePage page) except -1
     cdef int _other(self, bytes frame, int64_t now_ns) except -1
     cdef int _hold(self, item, Py_ssize_t size) except -1
+    cdef int _require_room(self, str what) except -1
     cdef int _apply(self, int kind, int arg, int64_t now_ns, bytes body, uint64_t cycles)
     cdef int _start(self, str kill, bint trading) except -1
     cdef _latched(self, bint elsewhere)

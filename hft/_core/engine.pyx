@@ -19,7 +19,7 @@ from hft._core.memory cimport hft_alloc, hft_free
 from hft._core.outlet cimport fill_from
 from hft._core.page cimport PAGE_INPUT_HELD, Page, StatePage, page_flag
 from hft._core.panel cimport panel_counters, panel_show
-from hft._core.params cimport lot_quanta
+from hft._core.params cimport limit_quanta, lot_quanta
 from hft._core.position cimport Pnl, PositionManager, pnl_of, position_at
 from hft._core.rules cimport Rules, rules_apply
 from hft._core.runlog cimport LOG_DEPTH, LOG_FRAME, LOG_JOURNAL_FULL, LOG_KILL, LOG_MARK, LOG_TIMER, RunLog
@@ -158,7 +158,7 @@ cdef class Engine(FrameSink):
     cdef _latched(self, bint elsewhere):
         """The switch as the last run left it, or as somebody turned it since: on if the page or the database has it on."""
         cdef Page* page = self.c.out.page
-        cdef int request = page_kill_poll(page)
+        cdef int request = page_kill_take(page, page_kill_request(page))
         cdef bint on = elsewhere or (request == 1 if request else page.header.kill_on != 0)
         # A request is the reason where nothing else has the switch on: `hft kill` writes it into the database too, if there is
         # one.
@@ -240,8 +240,7 @@ cdef class Engine(FrameSink):
         cdef int i = self.symbols.index(symbol)
         if self.log is not None and not body:
             raise ValueError("the run log takes a snapshot as received: its body is missing")
-        if self.c.held or not (self.c.replayed or engine_has_room(self.c)):
-            raise BufferError("the journal has no room for what a snapshot may cause; wait until nothing is held")
+        self._require_room("a snapshot")
         cdef int code = self.decoder.load_snapshot(self._name(symbol), last_update_id, bids, asks, stamp, now_ns)
         if code == OK:
             code = self._apply(LOG_DEPTH, i, now_ns, body, cycles_now())
@@ -257,11 +256,18 @@ cdef class Engine(FrameSink):
         """
         if self.log is not None:
             raise ValueError("the run log takes a whole book as the frame that it came in")
+        self._require_room("a whole book")
         cdef int code = self.decoder.load_book(self._name(symbol), update_id, bids, asks, levels, stamp, now_ns)
         if code == OK:
             return self._apply(LOG_FRAME, 0, now_ns, b"", cycles_now())
         outlet_count(&self.c.out.page.counters.status[code])
         return code
+
+    cdef int _require_room(self, str what) except -1:
+        """Raise BufferError while messages are held, or what this may cause has no room in the journal."""
+        if self.c.held or not (self.c.replayed or engine_has_room(self.c)):
+            raise BufferError(f"the journal has no room for what {what} may cause; wait until nothing is held")
+        return 0
 
     def connect(self, symbol, int64_t now_ns):
         """The stream of a symbol is open: updates count from here."""
@@ -296,14 +302,13 @@ cdef class Engine(FrameSink):
         to.spec = new.c
         to.trading = trading
         to.entry_qty = lot_quanta(new, self.settings["entry_qty"])
-        to.max_order = lot_quanta(new, self.settings["max_order"])
-        to.max_position = lot_quanta(new, self.settings["max_position"])
+        to.max_order = limit_quanta(new, self.settings["max_order"])
+        to.max_position = limit_quanta(new, self.settings["max_position"])
         symbols = Symbols([*self.symbols.all[:i], new, *self.symbols.all[i + 1:]])
         PositionManager(symbols)            # raises where their money can't be added exactly
         if memcmp(&old.c, &new.c, sizeof(SymbolSpec)) == 0 and trading == (self.c.markets[i].times.closed == 0):
             return False
-        if self.c.held or not (self.c.replayed or engine_has_room(self.c)):
-            raise BufferError("the journal has no room for what a change of rules may cause; wait until nothing is held")
+        self._require_room("a change of rules")
         rules = dict(symbol=new.name, tick=f"{new.tick:f}", step=f"{new.step:f}", quantum=f"{new.quantum:f}",
                      min_qty=f"{new.min_qty:f}", max_qty=f"{new.max_qty:f}", min_notional=f"{new.min_notional:f}",
                      trading=trading)
@@ -311,6 +316,7 @@ cdef class Engine(FrameSink):
         cdef int64_t now = engine_input(self.c, LOG_MARK, 0, now_ns, line, len(line))
         self.symbols = symbols
         rules_apply(self.c, i, &to, now)
+        panel_show(self.c, now)             # in the units that the page has from now on
         return True
 
     def trading(self, symbol) -> bool:

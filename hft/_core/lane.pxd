@@ -340,7 +340,7 @@ cdef inline void lane_match(Lane* lane, Outlet* out, Market* market, const Messa
     if unlikely(fx & (FX_CROSSED | FX_LOST)):
         broker_suspect(broker, i, market.suspect_until)
     if fx & FX_SYNCED:
-        broker_on_resync(broker, i, &market.spec, market_book(market), v)
+        broker_on_resync(broker, i, &market.spec, market_book(market), v, fx & FX_CROSSED)
     elif fx & FX_VIEW:
         broker_on_book(broker, &market.spec, market_book(market), msg, v, fx & FX_CROSSED)
     if fx & FX_TRADE:

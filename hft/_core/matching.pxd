@@ -279,8 +279,10 @@ cdef inline void broker_restate(BrokerSymbol* s, OwnLevel* level, const Book* bo
         slot = order.next
 
 
-cdef inline int broker_on_resync(Broker* b, int32_t symbol, const SymbolSpec* spec, const Book* book, int64_t v) noexcept nogil:
-    """The book is in sync, for the first time or again: rules 9, 12, 13. OK or a fault."""
+cdef inline int broker_on_resync(Broker* b, int32_t symbol, const SymbolSpec* spec, const Book* book, int64_t v,
+                                 bint crossed) noexcept nogil:
+    """The book is in sync, for the first time or again: rules 9, 12, 13. `crossed`: by a message that crossed it, which fills
+    nobody (rule 7b). OK or a fault."""
     cdef BrokerSymbol* s = broker_symbol(b, symbol)
     cdef Resting* r = broker_resting(s)
     cdef int32_t i
@@ -290,7 +292,8 @@ cdef inline int broker_on_resync(Broker* b, int32_t symbol, const SymbolSpec* sp
     s.quoted = book_mid2(book) != 0
     used_on_book(&s.used, book, False)
     for own in range(2):
-        broker_cross(b, s, spec, book, own, v)
+        if not crossed:
+            broker_cross(b, s, spec, book, own, v)
         for i in range(r.levels[own]):
             broker_restate(s, resting_level(r, resting_rank(r, own)[i]), book)
     broker_sweep(b, s, v)

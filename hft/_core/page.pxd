@@ -280,18 +280,15 @@ cdef inline uint64_t page_flags(const Page* p) noexcept nogil:
     return load_acquire(&p.header.flags)
 
 
-cdef inline int page_kill_request(const Page* p) noexcept nogil:
-    """The request that `page_kill_poll` would report."""
+cdef inline uint64_t page_kill_request(const Page* p) noexcept nogil:
+    """A request that was not taken yet; 0: none. An odd one trips the switch, an even one releases it."""
     cdef uint64_t request = load_acquire(&p.header.kill_request)
-    if request == p.header.kill_seen:
-        return 0
-    return 1 if request & 1 else 2
+    return 0 if request == p.header.kill_seen else request
 
 
-cdef inline int page_kill_poll(Page* p) noexcept nogil:
-    """Looks for a request: 0 nothing new, 1 trip, 2 release. A request is reported once."""
-    cdef uint64_t request = load_acquire(&p.header.kill_request)
-    if request == p.header.kill_seen:
+cdef inline int page_kill_take(Page* p, uint64_t request) noexcept nogil:
+    """Takes this request, and none that came since: 0 nothing, 1 trip, 2 release."""
+    if request == 0:
         return 0
     store_relaxed(&p.header.kill_seen, request)
     return 1 if request & 1 else 2

@@ -272,7 +272,8 @@ cdef class StatePage:
 
     def kill_poll(self) -> int:
         """Looks for a request: 0 nothing new, 1 trip, 2 release."""
-        return page_kill_poll(self._mine())
+        cdef Page* p = self._mine()
+        return page_kill_take(p, page_kill_request(p))
 
     def kill_set(self, bint on, int reason, int64_t now) -> None:
         """The switch as the engine has it."""

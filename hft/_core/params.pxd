@@ -7,6 +7,7 @@ from hft._core.symbols cimport Symbols
 from hft._core.types cimport Spec, int32_t, int64_t
 
 cdef int64_t lot_quanta(Spec spec, amount) except? -1
+cdef int64_t limit_quanta(Spec spec, amount) except? -1
 cdef int fill_market(MarketParams* p, dict s) except -1
 cdef int fill_lane(LaneParams* p, dict s, int64_t run, Symbols symbols) except -1
 cdef int fill_strategy(ImbalanceParams* p, dict s, Spec spec, int32_t symbol) except -1

@@ -96,6 +96,11 @@ cdef int64_t lot_quanta(Spec spec, amount) except? -1:
     return quanta - quanta % spec.c.lot
 
 
+cdef int64_t limit_quanta(Spec spec, amount) except? -1:
+    """A limit in base units as quanta; 0 for none. Not down to the lot, which may grow: below one lot it lets no order pass."""
+    return 0 if amount == 0 else max(1, min(int(amount / spec.quantum), MAX_LEAVES - 1))
+
+
 cdef int fill_market(MarketParams* p, dict s) except -1:
     memset(p, 0, sizeof(p[0]))
     p.book.window_ticks = s["book_window_ticks"]
@@ -145,7 +150,7 @@ cdef int fill_lane(LaneParams* p, dict s, int64_t run, Symbols symbols) except -
 cdef int fill_strategy(ImbalanceParams* p, dict s, Spec spec, int32_t symbol) except -1:
     memset(p, 0, sizeof(p[0]))
     p.entry_qty = lot_quanta(spec, s["entry_qty"])
-    p.max_order = lot_quanta(spec, s["max_order"])
+    p.max_order = limit_quanta(spec, s["max_order"])
     p.holding_ns = max(1, _ns(s["holding_ms"]))
     p.symbol = symbol
     return 0

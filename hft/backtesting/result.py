@@ -68,7 +68,8 @@ class Result:
     torn : list of str
         Where each file that breaks off does so.
     notes : list of str
-        Where the clock of a recording was set while it ran (SEMANTICS 33), and whose depth updates were taken for whole books (7c).
+        Where the clock of a recording was set while it ran (SEMANTICS 33), and whose depth updates were taken for whole books
+        (7c).
 
     Prices, quantities and money are the nearest float64 to the exact decimal, in quote units.
     """

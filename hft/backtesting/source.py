@@ -52,8 +52,8 @@ class Source(ABC):
 
     @property
     def notes(self) -> list[str]:
-        """After iteration, as lines: where the clock that stamped it was set (SEMANTICS 33), and which updates were taken for whole
-        books (7c)."""
+        """After iteration, as lines: where the clock that stamped it was set (SEMANTICS 33), and which updates were taken for
+        whole books (7c)."""
         return []
 
     @property

@@ -95,7 +95,9 @@ class Performance(Section, frozen=True):
         int, says("updates under way in pipeline mode, which is not built yet", ge=16, le=10_000_000)
     ] = 10_000
     order_channel_size: Annotated[int, says("commands under way to the exchange", ge=16, le=1_000_000)] = 1_000
-    persist_channel_size: Annotated[int, says("records under way to the database", ge=64, le=10_000_000)] = 10_000
+    persist_channel_size: Annotated[
+        int, says("records under way to the database; more where max_open_orders needs it", ge=64, le=10_000_000)
+    ] = 10_000
 
 
 class Persistence(Section, frozen=True):

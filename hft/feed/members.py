@@ -95,8 +95,10 @@ def _gzip_begins(data: bytes, at: int) -> bool:
 def _stored(data: bytes, at: int) -> bool:
     """Whether deflate's header of a block that is stored as it is stands before this place: what follows is contents, such as
     those of a file that was packed twice."""
-    length, inverted = int.from_bytes(data[max(at - 4, 0):max(at - 2, 0)], "little"), int.from_bytes(data[max(at - 2, 0):at], "little")
-    return at > 4 and length ^ inverted == 0xFFFF
+    if at < 5:
+        return False
+    length, inverted = int.from_bytes(data[at - 4:at - 2], "little"), int.from_bytes(data[at - 2:at], "little")
+    return length ^ inverted == 0xFFFF
 
 
 GZIP = Packing(b"\x1f\x8b\x08", _gzip_begins, _GzipMember, zlib.error)

@@ -34,7 +34,7 @@ cdef struct Text:
 
 cdef class Seen:
     """One symbol: bits, and the most decimals of its prices and quantities, zeros at the end aside; how many depth updates came
-    without the name of their stream, and how many levels each side of every one of them has: -1 where they differ, or one goes."""
+    without the name of their stream, and how many levels each side of them has: -1 where they differ, or one goes."""
     cdef public int bits
     cdef public int price
     cdef public int qty

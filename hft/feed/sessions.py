@@ -68,8 +68,8 @@ class Session:
         """After iteration: where the clock that stamped a file was set (SEMANTICS 33), and which updates are whole books (7c)."""
         steps = [line for capture in self.captures for line in capture.steps]
         return steps + [
-            f"{capture.path}: each depth update of {name} has {levels} levels a side, and none goes; they are taken for the whole books "
-            f"of its stream depth{levels}"
+            f"{capture.path}: each depth update of {name} has {levels} levels a side, and none goes; they are taken for the "
+            f"whole books of its stream depth{levels}"
             for capture, seen in zip(self.captures, self.surveys, strict=True) for name, levels in seen.unnamed.items()
         ]  # fmt: skip
 

@@ -112,8 +112,8 @@ class BrokerPair:
         self.fast.desync()
         self.slow.desync()
 
-    def resync(self, v):
-        return self._agree(self.fast.resync(v), self.slow.resync(v))
+    def resync(self, v, *, crossed=False):
+        return self._agree(self.fast.resync(v, crossed=crossed), self.slow.resync(v, crossed))
 
     # ---- agreement
 

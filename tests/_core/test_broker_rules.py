@@ -348,6 +348,24 @@ def test_rule_7a_where_a_side_is_empty_takers_expire_and_others_rest(side, gone)
     assert len(p.fast.open_orders) == 2
 
 
+@pytest.mark.parametrize(("side", "gone"), [("buy", "bid"), ("sell", "ask")])
+def test_rule_8_post_only_is_judged_by_the_side_that_is_there(side, gone):
+    """The order would be filled as a maker by the very level that it crosses."""
+    p = pair()
+    levels = [(price, 0) for price, _ in p.view.base_levels(gone)]
+    p.depth(*((levels, []) if gone == "bid" else ([], levels)), 2)
+    p.submit(side, 1, 110 if side == "buy" else 90, sent=3, tif="post_only")
+    assert kinds(p.arrivals(4 + 20 * MS)) == [("rejected", "post_only_would_cross")]
+
+
+def test_rule_7b_a_message_that_crosses_the_book_as_it_comes_in_sync_fills_nobody():
+    p = pair()
+    resting(p, "buy", 9, 100)
+    p.desync()
+    p.snapshot([(98, 5)], [(100, 4)], 50)
+    assert fills(p.resync(9, crossed=True)) == []
+
+
 def test_rule_13_on_resync_the_touch_fills_and_the_front_is_bounded():
     p = pair()
     crossed, queued = resting(p, "buy", 9, 100), resting(p, "buy", 9, 98)

@@ -35,7 +35,8 @@ def test_the_worst_cases_of_the_defaults():
     """By hand: 64 levels and one maker's fill an order are 65 fills of 3 records, and 5 records besides."""
     assert worst_cases(1, 256, 1000) == {
         "event_reports": 2 * 256 + 66, "delivery_reports": 256 * 67 + 1000, "new_orders": 2, "order_records": 200,
-        "journal_least": 2 * 200 + 5, "journal_most": 256 * 203 + 2 * (256 * 67 + 1000) + 2 * 200 + 5,
+        "journal_least": 2 * 200 + 5, "journal_orders": 256 * 203 + 2 * 200 + 5,
+        "journal_most": 256 * 203 + 2 * (256 * 67 + 1000) + 2 * 200 + 5,
     }  # fmt: skip
 
 

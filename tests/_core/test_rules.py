@@ -136,6 +136,31 @@ def test_what_is_below_a_lot_that_grew_is_as_good_as_flat():
     assert engine.counted("below_min") > 0           # entries of less than a lot
 
 
+def test_a_limit_below_a_lot_that_grew_lets_no_order_pass():
+    engine, market = begun(entry_qty="0.5", max_order="0.05", max_position="0.05")
+    engine.set_rules(SYMBOL, market.now_ns, tick="0.10", step="0.1", min_notional="5")
+    for _ in range(2000):
+        run(engine, market, 1)
+    counters = engine.counters()
+    assert (engine.position(SYMBOL), counters["orders"]) == (0, 0)
+    assert sum(counters["rejects"].values()) > 0
+
+
+def mark_on_page(engine):
+    """In quote units: the number and its unit belong to each other."""
+    shown = engine.page.read()["symbols"][0]
+    return shown["panel"]["mark2"] * shown["spec"].price_unit / 2
+
+
+def test_the_page_is_in_the_new_units_at_once():
+    engine, market = begun()
+    run(engine, market, 50)
+    engine.advance(market.now_ns)
+    before = mark_on_page(engine)
+    engine.set_rules(SYMBOL, market.now_ns, **FINER)
+    assert mark_on_page(engine) == before > 0
+
+
 def test_a_symbol_that_is_not_traded_refuses_orders_and_takes_cancels():
     engine, market = begun()
     run(engine, market, 5)

@@ -101,8 +101,8 @@ def test_whole_books_whose_stream_was_not_recorded_are_told_by_their_levels(tmp_
     found = run(tmp_path / "bare.txt")
     alike(found, run(case))
     assert found.notes == [
-        f"{tmp_path / 'bare.txt'}: each depth update of BTCUSDT has 20 levels a side, and none goes; they are taken for the whole "
-        "books of its stream depth20"
+        f"{tmp_path / 'bare.txt'}: each depth update of BTCUSDT has 20 levels a side, and none goes; they are taken for the "
+        "whole books of its stream depth20"
     ]
     # One of them in which a level goes: they are changes.
     change = next(n for n, line in enumerate(bare) if b"depthUpdate" in line)

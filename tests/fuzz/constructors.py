@@ -22,7 +22,8 @@ TREE = BUILD / "tree"
 CYTHON = ROOT / "build" / "cython"
 # Stores and loads of structs that lie in bytes from elsewhere are memcpy's; what is left of misalignment would be a bug. Without
 # pointer-overflow: Cython's own wrapper of a `__cinit__` adds nothing to a null pointer where no argument has a name.
-SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize=function,pointer-overflow", "-fno-sanitize-recover=undefined", "-shared-libasan"]
+SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize=function,pointer-overflow",
+            "-fno-sanitize-recover=undefined", "-shared-libasan"]
 
 
 def runtime() -> str:
@@ -88,8 +89,8 @@ def main() -> int:
         "HFT_FUZZ_EXAMPLES": str(asked.examples),
     }
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", "tests/fuzz/test_constructors.py"], env=environment,
-        cwd=TREE, check=False,
+        [sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", "tests/fuzz/test_constructors.py"],
+        env=environment, cwd=TREE, check=False,
     ).returncode
 
 

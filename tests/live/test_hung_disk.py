@@ -16,7 +16,7 @@ from hft._core.capacity import worst_cases
 from hft._core.page import StatePage
 from tests.live.processes import free_port, health, started, until
 
-LEAST = worst_cases()["journal_least"]
+LEAST = worst_cases(max_open_orders=1)["journal_orders"]
 PATIENCE_S = 60
 
 
@@ -52,7 +52,8 @@ class Run:
 @contextlib.contextmanager
 def running(folder: Path) -> Iterator[Run]:
     port = free_port()
-    options = ["--headless", "--json", "--monitor-port", str(port), "--set", f"strategy.performance.persist_channel_size={LEAST}"]
+    options = ["--headless", "--json", "--monitor-port", str(port), "--set", f"strategy.performance.persist_channel_size={LEAST}",
+               "--set", "engine.max_open_orders=1"]
     with started("live", *options, cwd=folder) as process:
         yield Run(process, folder, port)
 

@@ -170,7 +170,7 @@ class OracleBroker:
         if want == 0:
             self._report("rejected", order_id, side, qty, due, "venue_reduce_only")
             return
-        if c["tif"] == "post_only" and self.quoted and self._reachable(OPPOSITE[side], c["price"], 1, 1):
+        if c["tif"] == "post_only" and self._reachable(OPPOSITE[side], c["price"], 1, 1):
             self._report("rejected", order_id, side, qty, due, "post_only_would_cross")
             return
         taken = self._reachable(OPPOSITE[side], c["price"], want, self.lot) if self.quoted else []      # rule 7a
@@ -339,15 +339,16 @@ class OracleBroker:
     def desync(self):
         self.synced = False
 
-    def resync(self, v):
+    def resync(self, v, crossed=False):
         self.clock = max(self.clock, v)
         self.synced = True
         self.quoted = self.view.mid() is not None
         for (side, price), entry in self.used.items():
             entry[1] = self.view.qty(side, price)
             entry[0] = min(entry[0], entry[1])
-        self._cross("buy", v)
-        self._cross("sell", v)
+        if not crossed:
+            self._cross("buy", v)
+            self._cross("sell", v)
         for key, level in self.levels.items():
             level.displayed = self.view.qty(*key)
             level.waits = False
