@@ -168,7 +168,8 @@ cdef inline int _uncross(Market* m, const Message* msg, const Level* levels, int
     cdef Sync* sync = market_sync(m)
     cdef int newer = whole_uncross(market_book(m), msg, levels, &m.crossed_levels)
     m.crossed += 1
-    m.suspect_until = now + m.window_ns
+    if not msg.flags & BOOK_STREAM:     # else a whole book of the other side follows
+        m.suspect_until = now + m.window_ns
     if newer == NEWER_BIDS or newer == NEWER_ASKS:
         sync_refresh(sync)      # should the data hold a snapshot after all, it is looked at
         fx[0] |= FX_VIEW | FX_CROSSED
@@ -263,7 +264,7 @@ cdef inline int _snapshot(Market* m, Book* spare, const Message* msg, const Leve
     m.has_book = 1
     code = _apply_levels(m, msg, levels, msg.recv_ns, fx)
     refresh_edges(market_book(m), msg, levels, m.refresh.known)
-    while code == OK and sync_next(sync, &update, &update_levels):
+    while sync_next(sync, &update, &update_levels):     # none, once the book was given up
         code = _apply_levels(m, update, update_levels, msg.recv_ns, fx)
     if code == OK and sync.state == SYNC_SYNCED:
         fx[0] |= market_turn(m, CAUSE_NONE, msg.recv_ns)
@@ -285,6 +286,8 @@ cdef inline int _whole(Market* m, Book* spare, const Message* msg, const Level* 
         m.has_book = 1
         if book_crossed(book):          # with the side that it does not tell
             code = CROSSED_BOOK
+            if not m.answers:
+                code = _uncross(m, msg, levels, msg.recv_ns, fx)
     if code != OK:
         fx[0] |= _crossed(m, msg.recv_ns)
         return code

@@ -344,9 +344,10 @@ cdef inline void sync_whole(Sync* s, int64_t id, bint of_stream, bint quoted) no
 cdef inline void sync_pause(Sync* s) noexcept nogil:
     """The last update contradicts itself: out of sync until the next one."""
     s.resyncs += s.state == SYNC_SYNCED
-    s.refreshing = 0
     s.state = SYNC_BRIDGING
-    _empty(s)
+    if s.refreshing:            # else the buffer holds what comes after it, and was not applied yet
+        s.refreshing = 0
+        _empty(s)
 
 
 cdef inline int sync_next(Sync* s, Message** m, Level** levels) noexcept nogil:

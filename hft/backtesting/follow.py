@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from hft._core.engine import Engine
 from hft._core.events import KINDS, replay_events
+from hft._core.types import Spec
 from hft.backtesting.events import Events
 from hft.backtesting.sources import Data
 from hft.config import Config
 from hft.wiring import build_engine, untraded
+
+
+def file_engine(config: Config, specs: Sequence[Spec], trade_source: str, **wiring: Any) -> Engine:
+    """An engine for recorded data: what it is given is timed by its stamps, and no snapshot comes when it asks for one (rule 7b).
+
+    `wiring` is as for `build_engine`.
+    """
+    return build_engine(config, specs, trade_source=trade_source, replayed=True, snapshots=False, **wiring)
 
 
 class Follower:
@@ -17,7 +27,7 @@ class Follower:
 
     def __init__(self, config: Config, data: Data) -> None:
         specs = [untraded(spec) for spec in data.specs]
-        self.engine: Engine = build_engine(config, specs, trade_source=data.trades, trading=False, replayed=True)
+        self.engine = file_engine(config, specs, data.trades, trading=False)
         self._begun = False
 
     def follow(self, part: Events) -> None:

@@ -74,6 +74,7 @@ class NpzFile(Source):
         self._progress = 0.0
         self._rows_done = 0
         self._updated = True
+        self._messages: Messages | None = None
         with ExitStack() as stack:
             self._data(stack)
 
@@ -143,6 +144,11 @@ class NpzFile(Source):
     def progress(self) -> float:
         return self._progress
 
+    @property
+    def rejects(self) -> dict[str, int]:
+        dropped = self._messages.dropped if self._messages is not None else 0
+        return {"level_dropped": dropped} if dropped else {}
+
     def survey(self, wanted: Sequence[str]) -> Survey:
         """Its symbol, of the `wanted` ones: the only one, or the one that the file is named after; and its decimals."""
         name = self._symbol(wanted)
@@ -189,7 +195,7 @@ class NpzFile(Source):
         """Records, in parts of whole messages; a record's `symbol` is an index into `specs`. There are no ids: 0."""
         name = self._symbol([spec.name for spec in specs])
         symbol = next(i for i, spec in enumerate(specs) if spec.name == name)
-        messages = Messages(symbol, specs[symbol], self.where, whole=not self._updated)
+        messages = self._messages = Messages(symbol, specs[symbol], self.where, whole=not self._updated)
         for at, rows in self._chunks():
             yield messages.take(rows, at)
         yield messages.finish()

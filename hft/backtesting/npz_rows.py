@@ -35,6 +35,7 @@ _OWN = 100                          # from here on kinds are a user's own
 _TOLERANCE = 1e-4
 """Of a tick or quantum: how far a float may lie from it."""
 _EXACT = float(1 << 52)
+_MOST_A_SIDE = LARGEST_MESSAGE // 2     # levels a side that are kept of a whole book: two such sides fit one message
 
 _CLASS = np.zeros(256, np.int8)     # what a row belongs to, by its kind; 0: passed over
 _DEPTH, _TRADE, _SNAPSHOT, _TICKER, _REFUSED = range(1, 6)
@@ -98,10 +99,16 @@ class Messages:
         The file, for what is said of it.
     whole : bool
         There are snapshots and no updates: each of them is the whole book.
+
+    Attributes
+    ----------
+    dropped : int
+        Levels of whole books that were left out: the worst beyond 8,192 a side.
     """
 
     def __init__(self, symbol: int, spec: Spec, where: str, whole: bool = False) -> None:
         self.symbol, self.spec, self.where, self.whole = symbol, spec, where, whole
+        self.dropped = 0
         self._opened = False
         self._held: Rows = np.empty(0, ROW)
         self._held_at: NDArray[np.int64] = np.empty(0, np.int64)
@@ -210,13 +217,30 @@ class Messages:
     def _clear_price(self, rows: Rows) -> NDArray[np.int64]:
         """Up to which price they clear; any price will do, of a level that is not there."""
         with np.errstate(invalid="ignore", over="ignore"):
-            ticks = np.rint(rows["px"] / float(self.spec.tick))
+            ticks = np.rint(rows["px"] / float(self.spec.price_unit))
         return np.where(np.isfinite(ticks) & (ticks >= 1) & (ticks < _EXACT), ticks, 1).astype(np.int64)
+
+    def _beyond(self, books: Any, group: Any, ask: Any, price: Any) -> NDArray[np.bool_]:
+        """Rows of whole books that there is no room for: the worst of a side, and all but the last of a price."""
+        out = np.zeros(len(group), bool)
+        for side in (False, True):
+            at = np.flatnonzero(books & (ask == side))
+            ids, counts = np.unique(group[at], return_counts=True)
+            for large in ids[counts > _MOST_A_SIDE]:
+                rows = at[group[at] == large]
+                # Of a price's rows the last one comes first in the reversed order, which is the one that `unique` names.
+                _, last = np.unique(price[rows[::-1]] if side else -price[rows[::-1]], return_index=True)
+                out[rows] = True
+                out[rows[::-1][last[:_MOST_A_SIDE]]] = False
+                self.dropped += max(len(last) - _MOST_A_SIDE, 0)
+        return out
 
     def _levels(
         self, rows: Rows, mask: Any, group: Any, ask: Any, price: Any, qty: Any, row: Any, books: Any, one_side: Any
     ) -> tuple[Events, list[Any]]:
-        """A record each. What is too much for one message, or for one snapshot, goes on in a depth message."""
+        """A record each. What is too much for one message, or for one snapshot, goes on in a depth message; a whole book can't go
+        on, so that its worst levels are left out."""
+        mask = mask & ~self._beyond(mask & books, group, ask, price)
         rows, group, ask, books, one_side = rows[mask], group[mask], ask[mask], books[mask], one_side[mask]
         first = np.searchsorted(group, group)
         part = (np.arange(len(rows)) - first) // LARGEST_MESSAGE

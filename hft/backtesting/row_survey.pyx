@@ -23,12 +23,59 @@ cdef class _Symbol:
     cdef bytes name             # as printed
     cdef readonly int price, amount
     cdef readonly bint snapshot, update
-    cdef readonly bint again            # snapshots of more than one stamp
-    cdef int64_t snapshot_ns
+    cdef readonly bint again            # a snapshot states what an earlier one stated: it is a book of its own
+    cdef readonly bint both             # a snapshot has both sides
+    cdef bint sides[2]                  # of the snapshot that the newest rows belong to: it has bids, asks
+    cdef bint before[2]                 # of the one before
+    cdef double best[2]                 # best price of a side, of the newest
+    cdef double best_before[2]
+    cdef set earlier                    # prices of the snapshots before it; asks below 0
+    cdef set newest
+    cdef int64_t snapshot_ns, snapshot_venue_ns
     cdef readonly int64_t first_ns, last_ns
 
     def __cinit__(self, bytes name):
         self.name = name
+        self.earlier, self.newest = set(), set()
+
+    cdef int update_row(self) except -1:
+        """There are updates: no snapshot is a book of its own."""
+        self.update = True
+        self.earlier, self.newest = set(), set()
+        return 0
+
+    cdef int _next_snapshot(self) except -1:
+        """Rows of other stamps begin. Where both have both sides, a better touch is a new book's: one snapshot in parts goes away
+        from it."""
+        cdef int side
+        if self.before[0] and self.before[1] and self.sides[0] and self.sides[1]:
+            if self.best[0] > self.best_before[0] or self.best[1] < self.best_before[1]:
+                self.again = True
+        for side in range(2):
+            self.before[side], self.best_before[side], self.sides[side] = self.sides[side], self.best[side], False
+        self.earlier |= self.newest
+        self.newest = set()
+        return 0
+
+    cdef int snapshot_row(self, int64_t now, int64_t venue_ns, int side, double price) except -1:
+        """A row of a snapshot; `side` is 0 for a bid and 1 for an ask."""
+        if now != self.snapshot_ns or venue_ns != self.snapshot_venue_ns:
+            self._next_snapshot()
+            self.snapshot_ns, self.snapshot_venue_ns = now, venue_ns
+        if not self.sides[side] or (price > self.best[0] if side == 0 else price < self.best[1]):
+            self.best[side] = price
+        self.snapshot = self.sides[side] = True
+        self.both = self.both or self.sides[1 - side]
+        if not self.again and not self.update:
+            key = -price if side else price
+            self.again = key in self.earlier
+            self.newest.add(key)
+        return 0
+
+    cdef bint whole(self) except -1:
+        if self.snapshot_ns:
+            self._next_snapshot()
+        return self.again and not self.update
 
     def text(self) -> str:
         return self.name.decode("utf-8", "replace")
@@ -55,9 +102,13 @@ cdef class RowSurvey:
     cdef dict _by_name          # bytes: _Symbol, in the order of their first row
     cdef _Symbol _last
     cdef Field fields[405]
+    cdef double powers[20]      # of ten
 
     def __cinit__(self, layout, int fields):
+        cdef int i
         self.layout, self.n_fields, self.line, self._by_name = LAYOUTS[layout], fields, 1, {}
+        for i in range(20):
+            self.powers[i] = 10.0 ** i
         if not 8 <= fields <= MAX_FIELDS or fields % 4 or (fields != 8 and self.layout != SHALLOW):
             raise ValueError(f"no row of {layout} has {fields} fields")
 
@@ -83,8 +134,25 @@ cdef class RowSurvey:
 
     @property
     def whole(self) -> set:
-        """Names of the symbols whose rows are snapshots, every one, and several: each of them is the whole book."""
-        return {each.text() for each in self._by_name.values() if each.again and not each.update}
+        """Names of the symbols whose rows are snapshots, every one, and several: each of them is the whole book.
+
+        One that is spread over several stamps is still one: there are several where a level is stated again, or where a later one
+        has the better touch.
+        """
+        return self._of_books(False)
+
+    @property
+    def apart(self) -> set:
+        """Those of `whole` whose snapshots have one side each, all of them: bids and asks of a book have stamps of their own."""
+        return self._of_books(True)
+
+    cdef set _of_books(self, bint apart):
+        cdef _Symbol each
+        found = set()
+        for each in self._by_name.values():
+            if each.whole() and not (apart and each.both):
+                found.add(each.text())
+        return found
 
     cdef _Symbol _symbol(self, const Field* f):
         """The symbol of a row; all of them are kept, since a file of a group of symbols holds more than one run has room for."""
@@ -120,8 +188,9 @@ cdef class RowSurvey:
         cdef const char* p = PyBytes_AS_STRING(rows)
         cdef const char* end = p + PyBytes_GET_SIZE(rows)
         cdef const char* newline
-        cdef int i
+        cdef int i, decimals
         cdef int64_t now
+        cdef uint64_t digits
         cdef _Symbol symbol
         cdef Field* f = self.fields
         while p < end:
@@ -150,11 +219,11 @@ cdef class RowSurvey:
                     self._see(&symbol.amount if i & 1 else &symbol.price, &f[i])
             else:
                 if self.layout == INCREMENTAL and not field_is(&f[4], b"true", 4):
-                    symbol.update = True
-                elif self.layout == INCREMENTAL:
-                    symbol.again = symbol.again or (symbol.snapshot and now != symbol.snapshot_ns)
-                    symbol.snapshot = True
-                    symbol.snapshot_ns = now
+                    if not symbol.update:
+                        symbol.update_row()
+                elif self.layout == INCREMENTAL and f[6].p != f[6].end and field_number(&f[6], &digits, &decimals):
+                    symbol.snapshot_row(
+                        now, field_stamp(&f[2]), not field_is(&f[5], b"bid", 3), <double>digits / self.powers[decimals])
                 self._see(&symbol.price, &f[6])
                 self._see(&symbol.amount, &f[7])
             p = newline + 1

@@ -1,14 +1,14 @@
 """Rows of a Tardis CSV file as event records, in compiled code: a day of them is tens of millions."""
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
-from libc.stdlib cimport free
+from libc.stdlib cimport free, qsort
 from libc.string cimport memchr, memcmp, memcpy, memmove, memset
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 
 from hft._core.events cimport (
     EVENT_ASK, EVENT_BID, EVENT_BOOK_STREAM, EVENT_BUYER_MAKER, EVENT_CONNECT, EVENT_EMPTY, EVENT_LAST, EVENT_NOT_MARKET,
-    EventArray, EventRecord, events_reserve)
+    EVENT_ONE_SIDE, EventArray, EventRecord, events_reserve)
 from hft._core.memory cimport hft_alloc, hft_free
 from hft._core.text cimport SCALES, Scale, scale_init
 from hft._core.types cimport (
@@ -19,6 +19,10 @@ from hft.backtesting.fields cimport (
 
 from hft.backtesting.row_survey import LAYOUTS, RowError
 
+cdef enum:
+    MOST_A_SIDE = MAX_LEVELS // 2       # levels a side that are kept of a whole book: two such sides fit one message
+    GROUP_ROOM = 4 * MAX_LEVELS         # rows of a whole book that are held before its worst levels are dropped
+
 cdef struct Instrument:         # a symbol of the file
     char name[64]               # as the file prints it
     int64_t length
@@ -26,9 +30,20 @@ cdef struct Instrument:         # a symbol of the file
     int32_t snapshot            # 1: the newest rows were a snapshot's
     int32_t whole               # 1: every snapshot of it is the whole book, and there is nothing else
     int32_t opened              # 1: its stream was opened
-    int32_t reserved
+    int32_t apart               # 1: each of these snapshots has one side alone, and leaves the other one as it is
     Scale price[19]
     Scale qty[19]
+
+
+cdef int _by_price(const void* a, const void* b) noexcept nogil:
+    """Bids before asks, the best of a side first; of equal prices in the file's order, which `rest` holds."""
+    cdef const EventRecord* x = <const EventRecord*>a
+    cdef const EventRecord* y = <const EventRecord*>b
+    cdef int side = (x.flags & EVENT_ASK) - (y.flags & EVENT_ASK)
+    cdef int64_t worse = x.price - y.price if x.flags & EVENT_ASK else y.price - x.price
+    if side == 0 and worse == 0:
+        return 1 if x.rest > y.rest else -1
+    return side if side != 0 else (1 if worse > 0 else -1)
 
 
 cdef class RowReader:
@@ -46,6 +61,15 @@ cdef class RowReader:
         Trade ids are the venue's own integers, and kept.
     whole : set of str, optional
         Names of the symbols whose rows are snapshots, every one.
+    apart : set of str, optional
+        Those of them whose snapshots have one side each; the other side stays.
+
+    Attributes
+    ----------
+    line : int
+        Of the newest row, from 1.
+    dropped : int
+        Levels of whole books that were left out: the worst beyond 8,192 a side.
 
     >>> from hft._core.types import Spec
     >>> reader = RowReader("trades", 8, {"XBTUSD": (0, Spec("XBTUSD", tick="0.5", step="1"))}, False)
@@ -55,7 +79,7 @@ cdef class RowReader:
     """
     cdef int layout, n_fields, n_symbols
     cdef bint integer_ids
-    cdef readonly int64_t line
+    cdef readonly int64_t line, dropped
     cdef int64_t now            # of the newest row
     cdef Instrument* instruments
     cdef Field fields[405]
@@ -63,7 +87,7 @@ cdef class RowReader:
     cdef EventRecord* spare     # as many asks as a message can hold
     cdef int64_t group          # INCREMENTAL: first record of the message that may go on; -1: none
 
-    def __cinit__(self, layout, int fields, symbols, bint integer_ids, whole=frozenset()):
+    def __cinit__(self, layout, int fields, symbols, bint integer_ids, whole=frozenset(), apart=frozenset()):
         cdef Instrument* s
         cdef bytes raw
         cdef Spec spec
@@ -83,7 +107,7 @@ cdef class RowReader:
             raw = name.encode()
             memcpy(s.name, PyBytes_AS_STRING(raw), len(raw))
             s.length, s.index, s.whole = len(raw), index, name in whole
-            s.snapshot = s.whole
+            s.snapshot, s.apart = s.whole, name in apart
             for decimals in range(SCALES):
                 scale_init(&s.price[decimals], spec.c.price_mant, spec.c.price_exp, decimals)
                 scale_init(&s.qty[decimals], spec.c.qty_mant, spec.c.qty_exp, decimals)
@@ -133,8 +157,32 @@ cdef class RowReader:
             r[i].rest = <uint32_t>(n - 1 - i)
         r[n - 1].flags |= EVENT_LAST
 
+    cdef void _keep_best(self, int64_t first) noexcept nogil:
+        """Of the whole book from record `first` on the best levels; of a price stated twice the last holds."""
+        cdef EventRecord* r = &self.records.at[first]
+        cdef int64_t n = self.records.n - first, i, kept = 0
+        cdef int64_t[2] count
+        cdef int side
+        count[0] = count[1] = 0
+        for i in range(n):
+            r[i].rest = <uint32_t>i
+        qsort(r, n, sizeof(EventRecord), _by_price)
+        for i in range(n):
+            side = ASK if r[i].flags & EVENT_ASK else BID
+            if i + 1 < n and r[i + 1].price == r[i].price and (r[i + 1].flags ^ r[i].flags) & EVENT_ASK == 0:
+                continue
+            if count[side] == MOST_A_SIDE:
+                self.dropped += 1
+                continue
+            count[side] += 1
+            r[kept] = r[i]
+            kept += 1
+        self.records.n = first + kept
+
     cdef void _end_group(self) noexcept nogil:
         if self.group >= 0:
+            if self.records.at[self.group].kind == MSG_BOOK and unlikely(self.records.n - self.group > MOST_A_SIDE):
+                self._keep_best(self.group)
             self._close(self.group)
         self.group = -1
 
@@ -176,13 +224,15 @@ cdef class RowReader:
         if self.group >= 0:
             r = &self.records.at[self.group]
             if (r.recv_ns != self.now or r.venue_ns != venue_ns or r.symbol != s.index or s.snapshot != snapshot
-                    or self.records.n - self.group == MAX_LEVELS):
+                    or (self.records.n - self.group == MAX_LEVELS and not s.whole)):
                 self._end_group()
         if s.whole:
             self._open(s)
             if self.group < 0:
                 self.group = self.records.n
-            r = self._book(s, venue_ns, flags)
+            elif unlikely(self.records.n - self.group == GROUP_ROOM):
+                self._keep_best(self.group)
+            r = self._book(s, venue_ns, flags | EVENT_ONE_SIDE if s.apart else flags)
         elif self.group < 0:
             # A snapshot's rows are one snapshot as long as no update comes between, whatever their stamps; what does not fit
             # one message, or comes later, is an update on top of it.

@@ -18,7 +18,7 @@ from hft._core.engine import Engine
 from hft._core.events import replay_events
 from hft._core.journal import Journal
 from hft.backtesting.events import Events
-from hft.backtesting.follow import connect
+from hft.backtesting.follow import connect, file_engine
 from hft.backtesting.progress import Meter, Progress
 from hft.backtesting.result import Collector, Result
 from hft.backtesting.settings import settled
@@ -27,7 +27,7 @@ from hft.config import Config
 from hft.errors import DamagedData, UsageError
 from hft.feed.tape import batches
 from hft.summary import REJECTED_MESSAGES, Summary, summarise
-from hft.wiring import build_engine, journal_most, together, tradable
+from hft.wiring import journal_most, together, tradable
 
 StrPath = str | os.PathLike[str]
 
@@ -151,9 +151,7 @@ class _Run:
             raise UsageError(error.what, where=data.where, do="or choose some with --symbols") from None
         # Drained before an input could lack room for whatever it may cause: new orders are never refused for want of it.
         self.journal = Journal(max(1 << 15, journal_most(config, len(traded))), run=1)
-        self.engine = build_engine(
-            config, traded, run=1, journal=self.journal, trade_source=data.trades, replayed=True, snapshots=False
-        )
+        self.engine = file_engine(config, traded, data.trades, run=1, journal=self.journal)
         every_ms = config.strategy.persistence.snapshot_interval_ms
         self.collector = Collector(self.engine, self.journal, every_ms * 1_000_000)
         self.first_ns = 0

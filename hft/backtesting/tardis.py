@@ -104,6 +104,7 @@ class TardisFile(Source):
         self._progress = 0.0
         self._line = 1
         self._seen: RowSurvey | None = None
+        self._reader: RowReader | None = None
         with self._open() as raw, gunzipped(raw) as file:
             header = unmarked(self._guarded(lambda: file.readline(_HEADER)))
         if other := type_of(self.path, header):
@@ -119,6 +120,11 @@ class TardisFile(Source):
     @property
     def progress(self) -> float:
         return self._progress
+
+    @property
+    def rejects(self) -> dict[str, int]:
+        dropped = self._reader.dropped if self._reader is not None else 0
+        return {"level_dropped": dropped} if dropped else {}
 
     @property
     def trades(self) -> dict[str, tuple[int, int]]:
@@ -147,7 +153,8 @@ class TardisFile(Source):
         seen = cast(RowSurvey, self._seen)
         index = {spec.name: (i, spec) for i, spec in enumerate(specs)}
         symbols = {name: index[name.upper()] for name in seen.symbols if name.upper() in index}
-        reader = RowReader(self.layout, self._fields, symbols, seen.exchange in DIALECTS, seen.whole)
+        reader = RowReader(self.layout, self._fields, symbols, seen.exchange in DIALECTS, seen.whole, seen.apart)
+        self._reader = reader
         for block in self._blocks():
             self._take(reader, block)
             yield as_events(reader.take())

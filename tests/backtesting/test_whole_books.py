@@ -1,6 +1,7 @@
 """Books that are told whole, and one that crosses where nobody can be asked: as recorded data of every kind has them."""
 
 import gzip
+import json
 import re
 from pathlib import Path
 
@@ -8,10 +9,13 @@ import numpy as np
 import pytest
 
 import hft
+from hft._core.engine import Engine
+from hft._core.types import Spec
 from hft.backtesting.npz_rows import BUY, CLEAR, DEPTH, EXCH, LOCAL, ROW, SELL, SNAPSHOT, TRADE
 from hft.backtesting.result import Result
 from hft.config import Config
 from hft.convert import convert
+from hft.feed import messages
 from tests import data
 
 SETTINGS = {"series_ms": 100}
@@ -180,3 +184,116 @@ def test_a_book_that_crosses_itself_is_none_until_the_next(tmp_path: Path, kind:
     synced = dict(zip(((result.series["ts_ns"] // 1_000_000) % 1000).tolist(), result.series["synced"].tolist(), strict=True))
     assert (synced[10], synced[30], synced[50]) == (True, False, True)
     assert result.summary.skipped["crossed_book"] == 1
+
+
+# --- more levels than a message holds
+
+MOST = 8_192        # of a side
+
+
+def large_csv(path: Path, bids: int, asks: int, books: int = 3) -> Path:
+    """Whole books of so many levels, the worst first, one a second; the prices are one a tick, from 100.0 on."""
+    lines = ["exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount"]
+    for n in range(books):
+        stamp = 1_600_000_000_000_000 + n * 1_000_000
+        key = f"binance-futures,BTCUSDT,{stamp},{stamp}"
+        lines += [f"{key},true,bid,{(100_000 - level) / 10},1" for level in reversed(range(bids))]
+        lines += [f"{key},true,ask,{(100_001 + level) / 10},{n + 1}" for level in reversed(range(asks))]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def large_npz(path: Path, bids: int, asks: int, books: int = 3) -> Path:
+    rows = []
+    for n in range(books):
+        rows += [row(CLEAR, BUY, n * 1000, 1.0, 0), row(CLEAR, SELL, n * 1000, 100_000.0, 0)]
+        rows += [row(SNAPSHOT, BUY, n * 1000, (100_000 - level) / 10, 1) for level in reversed(range(bids))]
+        rows += [row(SNAPSHOT, SELL, n * 1000, (100_001 + level) / 10, n + 1) for level in reversed(range(asks))]
+    return npz(path, rows)
+
+
+@pytest.mark.parametrize(("bids", "asks", "dropped"), [(MOST, MOST, 0), (MOST, MOST + 1, 3), (9_000, 9_000, 3 * 2 * 808)])
+@pytest.mark.parametrize("make", [large_csv, large_npz])
+def test_of_a_whole_book_too_large_for_a_message_the_worst_levels_go(tmp_path, make, bids: int, asks: int, dropped: int) -> None:
+    path = make(tmp_path / ("BTCUSDT.npz" if make is large_npz else "l2.csv"), bids, asks)
+    result = run(path, symbols=["BTCUSDT"])
+    assert in_sync(result) == 1.0
+    assert set(result.series["mid"].tolist()) == {10_000.05}
+    assert result.summary.skipped.get("level_dropped", 0) == dropped
+    assert "other_book_source" not in result.summary.skipped
+    alike(run(converted(path, tmp_path, symbols=["BTCUSDT"])), result)
+
+
+# --- a snapshot spread over stamps, and books whose sides have stamps of their own
+
+
+def l2_csv(path: Path, rows: list[tuple[int, str, float, float]]) -> Path:
+    """Rows that are all snapshots: microseconds, side, price, amount."""
+    lines = ["exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount"]
+    for us, side, price, amount in rows:
+        stamp = 1_600_000_000_000_000 + us
+        lines.append(f"binance-futures,BTCUSDT,{stamp},{stamp},true,{side},{price},{amount}")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("rows", [
+    [(0, "bid", 100.0, 1), (0, "ask", 100.1, 1), (5, "bid", 99.9, 1), (5, "ask", 100.2, 1)],
+    [(0, "ask", 100.2, 1), (0, "ask", 100.1, 1), (5, "bid", 100.0, 1), (5, "bid", 99.9, 1)],
+    [(0, "ask", 100.2, 1), (5, "ask", 100.1, 1), (5, "bid", 100.0, 1), (9, "bid", 99.9, 1)],
+])  # fmt: skip
+def test_one_snapshot_that_is_spread_over_stamps_is_one_book(tmp_path: Path, rows: list) -> None:
+    found = hft.backtesting.tardis.TardisFile(l2_csv(tmp_path / "l2.csv", rows))
+    records = np.concatenate(list(found.batches([Spec("BTCUSDT", tick="0.1", step="1")])))
+    assert set(records["kind"].tolist()) == {8, 5, 1}      # connected, a snapshot, and what comes later on top of it
+
+
+@pytest.mark.parametrize("step", [0.0, 0.1, 1.0, -1.0])
+def test_books_whose_sides_have_stamps_of_their_own_are_in_sync(tmp_path: Path, step: float) -> None:
+    """Also where the touch moves through the other side's last one between the two: the newer side is right (rule 7b)."""
+    rows = []
+    for n in range(100):
+        at, shift = n * 100_000, round(n % 7 * step, 1)
+        rows += [(at, "bid", round(100.0 + shift - level / 10, 1), 2) for level in range(20)]
+        rows += [(at + 1, "ask", round(100.1 + shift + level / 10, 1), 3) for level in range(20)]
+    path = l2_csv(tmp_path / "l2.csv", rows)
+    result = run(path)
+    assert in_sync(result) > 0.98
+    assert result.summary.resyncs == 0
+    assert result.series["mid"][-1] == pytest.approx(100.05 + 99 % 7 * step)
+    alike(run(converted(path, tmp_path)), result)
+
+
+def test_convert_finds_a_book_in_sync_where_a_backtest_does(tmp_path: Path) -> None:
+    """Rule 7b is for recorded data, whichever command reads it: a crossing ends no book, for none is sent when asked."""
+    rows = [row(CLEAR, BUY, 0, 100.0, 0), row(SNAPSHOT, BUY, 0, 100.0, 5)]
+    rows += [row(CLEAR, SELL, 0, 100.5, 0), row(SNAPSHOT, SELL, 0, 100.5, 5)]
+    rows += [row(DEPTH, BUY, ms, 100.6 if ms == 30 else 99.5, ms) for ms in range(1, 100)]
+    rows += [row(DEPTH, SELL, 100, 101.0, 1), row(DEPTH, SELL, 110, 101.0, 2)]
+    path = npz(tmp_path / "BTCUSDT.npz", rows)
+    report = convert(Config(), [path], tmp_path / "x.events", symbols=["BTCUSDT"], json=True)
+    found = run(path, symbols=["BTCUSDT"]).summary.in_sync["BTCUSDT"]
+    assert report.in_sync["BTCUSDT"] == found
+    assert "crossed" not in found.causes
+
+
+# --- updates that wait for their snapshot
+
+
+def test_an_update_that_crosses_itself_before_its_snapshot_is_out_of_sync_until_the_next() -> None:
+    engine = Engine(Spec("BTCUSDT", tick="0.1", step="0.001"), fallback=messages.load, snapshots=False)
+    engine.connect("BTCUSDT", 1)
+
+    def depth(u: int, bids: list, asks: list) -> None:
+        frame = {"e": "depthUpdate", "E": 1, "T": 1, "s": "BTCUSDT", "U": u, "u": u, "pu": u - 1, "b": bids, "a": asks}
+        engine.on_frame(json.dumps(frame).encode(), u)
+
+    depth(11, [("100.5", "1")], [("100.3", "1")])
+    depth(12, [("100.0", "2")], [])
+    depth(13, [], [("100.4", "3")])
+    engine.on_snapshot("BTCUSDT", 10, [("99", "5")], [("101", "5")], 14)
+    assert engine.synced("BTCUSDT")
+    assert [str(each) for each in engine.touch("BTCUSDT")] == ["100.0", "2.000", "100.4", "3.000"]
+    for u in range(14, 24):
+        depth(u, [("100.0", str(u))], [])
+        assert engine.synced("BTCUSDT")
