@@ -74,6 +74,8 @@ def checked(given, symbols) -> dict:
         s[name] = within(name, s[name], 0, most)
     s["book_window_ticks"] = power_of_two("book_window_ticks", s["book_window_ticks"], 256, 1 << 18)
     choice("trade_source", s["trade_source"], _TRADES)
+    if not isinstance(s["snapshots"], bool):
+        raise ValueError(f"snapshots {shown(s['snapshots'])} must be True or False")
     for spec in symbols:        # below one step a limit would be 0, and 0 is no limit
         for name in _OF_A_SYMBOL:
             if 0 < s[name] < spec.step:
