@@ -7,6 +7,7 @@ from typing import Any
 
 from hft._core.engine import Engine
 from hft._core.events import KINDS, replay_events
+from hft._core.symbols import Symbols
 from hft._core.types import Spec
 from hft.backtesting.events import Events
 from hft.backtesting.sources import Data
@@ -14,7 +15,7 @@ from hft.config import Config
 from hft.wiring import build_engine, untraded
 
 
-def file_engine(config: Config, specs: Sequence[Spec], trade_source: str, **wiring: Any) -> Engine:
+def file_engine(config: Config, specs: Sequence[Spec] | Symbols, trade_source: str, **wiring: Any) -> Engine:
     """An engine for recorded data: what it is given is timed by its stamps, and no snapshot comes when it asks for one (rule 7b).
 
     `wiring` is as for `build_engine`.
