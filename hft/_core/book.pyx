@@ -54,7 +54,7 @@ cdef int _applied(OrderBook self, const Message* m, const Level* levels, int64_t
     cdef OrderBook aside
     cdef int code
     if m.kind == MSG_BOOK:
-        aside = OrderBook(self.spec, window_ticks=256)
+        aside = OrderBook(self.spec, window_ticks=256, far_levels=max(2, m.n_bids, m.n_asks))     # room for all of it
         code = whole_read(aside.book, m, levels)
         if code == OK:
             whole_take(self.book, aside.book, m, &self.longest)

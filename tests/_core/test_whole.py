@@ -103,3 +103,10 @@ def test_rule_7b_where_a_message_crosses_itself_both_sides_go() -> None:
     p = BrokerPair(SPEC).start([(99, 3), (98, 5)], [(102, 3), (104, 5)])
     p.newest([(103, 1)], [(98, 1)], 3)
     assert ([level.price for level in p.book.bids()], [level.price for level in p.book.asks()]) == ([], [104])
+
+
+def test_a_whole_book_keeps_as_many_levels_as_there_is_room_for() -> None:
+    book = OrderBook(SPEC, window_ticks=256, far_levels=1 << 16)
+    bids = [(price, 1) for price in range(50_000, 34_000, -1)]
+    assert book.whole(bids, [(50_001, 1)], 1) == 0
+    assert (len(book.bids()), book.dropped) == (16_000, 0)
