@@ -2,6 +2,8 @@
 
 from hft._core.memory cimport hft_alloc, hft_free
 
+_LAST_NS = 1 << 62      # of the year 2116: no difference of two times leaves 64 bits
+
 
 cdef class VenueClock:
     """When an event would have arrived without the jitter of its way: v = x + θ (SEMANTICS 2), for one symbol.
@@ -37,8 +39,8 @@ cdef class VenueClock:
 
     def observe(self, int64_t recv_ns, int64_t x_ns) -> int:
         """v of an event, in ns. `recv_ns` is positive and does not decrease; `x_ns` is the venue's stamp, 0 for none."""
-        if recv_ns <= 0 or x_ns < 0:
-            raise ValueError(f"times must not be negative: received {recv_ns}, stamp {x_ns}")
+        if not (0 < recv_ns < _LAST_NS and 0 <= x_ns < _LAST_NS):
+            raise ValueError(f"times must be above 0, and below 2**62: received {recv_ns}, stamp {x_ns}")
         return clock_observe(self.c, recv_ns, x_ns)
 
     @property

@@ -1,5 +1,7 @@
 """The clock of a run."""
 
+from hft._core.checks import whole
+
 
 cdef class RunClock:
     """Wall clock at start + monotonic time since, in nanoseconds since the epoch.
@@ -10,7 +12,7 @@ cdef class RunClock:
     Parameters
     ----------
     start_ns : int, optional
-        What the clock shows when it is made; default: the wall clock.
+        What the clock shows when it is made, below 2**62; default: the wall clock.
 
     >>> clock = RunClock(start_ns=1_700_000_000_000_000_000)
     >>> first, second = clock.now(), clock.now()
@@ -20,7 +22,7 @@ cdef class RunClock:
 
     def __init__(self, start_ns=None):
         cdef int64_t mono = monotonic_ns()
-        self.start_ns = wall_ns() if start_ns is None else start_ns
+        self.start_ns = wall_ns() if start_ns is None else whole("start_ns", start_ns, 0, 2**62 - 1)
         self.offset_ns = self.start_ns - mono
 
     cpdef int64_t now(self) noexcept:

@@ -107,8 +107,9 @@ cdef class RowSurvey:
     def __cinit__(self, layout, int fields):
         cdef int i
         self.layout, self.n_fields, self.line, self._by_name = LAYOUTS[layout], fields, 1, {}
-        for i in range(20):
-            self.powers[i] = 10.0 ** i
+        self.powers[0] = 1
+        for i in range(1, 20):
+            self.powers[i] = 10 * self.powers[i - 1]    # exact; libm's power may not be
         if not 8 <= fields <= MAX_FIELDS or fields % 4 or (fields != 8 and self.layout != SHALLOW):
             raise ValueError(f"no row of {layout} has {fields} fields")
 

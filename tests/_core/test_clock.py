@@ -174,10 +174,12 @@ def test_without_a_stamp_v_is_the_latest_v():
 
 
 def test_times_are_checked():
-    with pytest.raises(ValueError, match="negative"):
+    with pytest.raises(ValueError, match="must be above 0"):
         VenueClock().observe(-1, 5)
-    with pytest.raises(ValueError, match="negative"):
+    with pytest.raises(ValueError, match="must be above 0"):
         VenueClock().observe(5, -1)
+    with pytest.raises(ValueError, match="below 2"):
+        VenueClock().observe(2**62, 5)
 
 
 # --- any path

@@ -102,7 +102,7 @@ def test_a_book_that_is_wrong_is_found(checks, monkeypatch):
 def test_a_reader_that_is_wrong_is_found(checks, monkeypatch, part):
     right = getattr(captures, part)
     wrong = {
-        "stamp_ns": lambda text: right(text) + 1, "_in_stamp_order": lambda records: iter(list(records)[1:]),
+        "stamp_ns": lambda text: right(text) + 1, "_in_stamp_order": lambda records, most=0: iter(list(records)[1:]),
         "_kind": lambda data: captures.Kind((right(data) + 1) % 4),
     }  # fmt: skip
     monkeypatch.setattr(captures, part, wrong[part])
