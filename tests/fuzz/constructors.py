@@ -20,6 +20,7 @@ from tests.fuzz.build import BUILD, OPTIONS, ROOT
 
 TREE = BUILD / "tree"
 CYTHON = ROOT / "build" / "cython"
+SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")     # asked before there are threads
 # Stores and loads of structs that lie in bytes from elsewhere are memcpy's; what is left of misalignment would be a bug. Without
 # pointer-overflow: Cython's own wrapper of a `__cinit__` adds nothing to a null pointer where no argument has a name.
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize=function,pointer-overflow",
@@ -60,7 +61,7 @@ def _files() -> list[Path]:
 
 
 def _compile(source: Path, c: Path) -> None:
-    made = TREE / source.with_suffix(sysconfig.get_config_var("EXT_SUFFIX"))
+    made = TREE / source.with_suffix(SUFFIX)
     made.parent.mkdir(parents=True, exist_ok=True)
     if made.exists() and made.stat().st_mtime > c.stat().st_mtime:
         return
