@@ -198,8 +198,8 @@ cdef inline Order* orders_find(const Orders* s, int64_t order_id) noexcept nogil
 
 cdef inline bint orders_issued(const Orders* s, int64_t order_id) noexcept nogil:
     """Has this run given out that id?"""
-    cdef int64_t n = order_id - (s.run << RUN_SHIFT)
-    return 1 <= n <= s.issued
+    cdef int64_t before = s.run << RUN_SHIFT
+    return before < order_id <= before + s.issued
 
 
 cdef inline void order_command(Order* order, int kind, int64_t sent_ns, int64_t due_ns, Command* out) noexcept nogil:
