@@ -172,7 +172,7 @@ cdef class RowReader:
             if i + 1 < n and r[i + 1].price == r[i].price and (r[i + 1].flags ^ r[i].flags) & EVENT_ASK == 0:
                 continue
             if count[side] == MOST_A_SIDE:
-                self.dropped += 1
+                self.dropped = self.dropped + 1     # in place, a debug build would want the GIL for it
                 continue
             count[side] += 1
             r[kept] = r[i]
