@@ -143,7 +143,7 @@ def replay(name, pair_for, seed, every, limit):
 @pytest.mark.parametrize("model", ["risk_averse", "log2"])
 def test_a_capture_with_random_orders_gives_the_oracle_s_reports(name, model):
     data.find(name)
-    pair = replay(name, lambda spec: BrokerPair(spec, queue_model=model, window_ticks=65536), seed=1, every=10, limit=12_000)
+    pair = replay(name, lambda spec: BrokerPair(spec, queue_model=model, window_ticks=8192), seed=1, every=6, limit=6_000)
     kinds = [r.kind if r.kind != "fill" else f"{'maker' if r.maker else 'taker'} fill" for r in pair.reports]
     for kind in ("accepted", "maker fill", "taker fill", "canceled", "cancel_rejected", "rejected", "expired"):
         assert kind in kinds, f"the orders never led to {kind}"
