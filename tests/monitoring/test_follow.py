@@ -40,7 +40,8 @@ def test_one_engine_after_another_is_followed(engine, path):
             assert all(each.name for each in state.symbols)
             assert len(state.symbols) in (1, 2, 60)
     assert engines.returncode == 0
-    assert {1, 60} <= seen
+    assert 60 in seen, seen
+    assert len(seen) > 1, seen
 
 
 def test_a_page_in_another_s_place_is_followed(engine, path):
