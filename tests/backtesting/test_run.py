@@ -158,7 +158,7 @@ def test_the_same_fills_twice_through_the_event_file_and_beside_other_symbols(tm
         assert set(others["symbol"]) == {"SUSHIUSDT", "CTKUSDT"}
         found = exact(merged.fills[merged.fills["symbol"] == "BTCUSDT"])
         assert found[: len(first.fills)] == exact(first.fills)
-        assert len(found) <= len(first.fills) + data.figure(data.USDM_BTC, 0, 1)    # the others go on, and a position is left in time
+        assert len(found) <= len(first.fills) + data.figure(data.USDM_BTC, 0, 1)     # left in time: the others go on
         assert (merged.summary.gaps, merged.summary.resyncs) == (0, 0)
 
 
