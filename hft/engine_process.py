@@ -18,7 +18,7 @@ from hft.job import Job
 from hft.log import close_log, get_logger, open_log
 from hft.parent import Parent, child_main
 from hft.session import Session
-from hft.signals import STOPPING, WITHOUT_MEANING, stopping
+from hft.signals import STOPPING, WITHOUT_MEANING, handle
 
 log = get_logger("hft.engine_process")
 
@@ -38,11 +38,7 @@ async def _open(session: Session) -> None:
 async def run(job: Job, parent: Parent) -> ExitCode:
     """One session from start to end; what it came to is reported to the parent."""
     session = Session(job)
-    loop = asyncio.get_running_loop()
-    for number in stopping():
-        loop.add_signal_handler(number, partial(session.stop, number.name))
-    for number in WITHOUT_MEANING:
-        loop.add_signal_handler(number, partial(log.warning, "a signal that means nothing to hft is ignored", signal=number.name))
+    handle(session.stop, log.warning)
     parent.watch(partial(session.stop, "the end of its parent"), session.stop)
     try:
         await _open(session)

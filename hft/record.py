@@ -11,7 +11,6 @@ import contextlib
 import sys
 from collections import Counter
 from collections.abc import Coroutine
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +31,7 @@ from hft.log import close_log, get_logger, open_log
 from hft.marketdata import build_feed, log_event, stream_of_trades
 from hft.pauses import Pauses
 from hft.periodic import Links
-from hft.signals import WITHOUT_MEANING, StopRequest, exit_code
-from hft.signals import stopping as stopping_signals
+from hft.signals import StopRequest, exit_code, handle
 from hft.summary import Recorded, RecordSummary, as_text, counted, skipped, warn
 from hft.wiring import build_engine, untraded
 
@@ -69,12 +67,7 @@ class Job:
 
         What ended it before its time is raised by `check`, so that what was recorded is closed and told first.
         """
-        for number in stopping_signals():
-            asyncio.get_running_loop().add_signal_handler(number, partial(self.stop, number.name))
-        for number in WITHOUT_MEANING:
-            asyncio.get_running_loop().add_signal_handler(
-                number, partial(log.warning, "a signal that means nothing to hft is ignored", signal=number.name)
-            )
+        handle(self.stop, log.warning)
         if self.request.why:
             self.stop(self.request.why)
         work = asyncio.ensure_future(self._record(rest_url, ws_url, dialect))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from types import FrameType
 
 from hft.errors import ExitCode, Interrupted, Terminated
@@ -25,6 +27,15 @@ def stopping() -> dict[signal.Signals, ExitCode]:
     """`STOPPING` without a SIGHUP that this process was started to ignore: that is what `nohup` does."""
     ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     return {number: code for number, code in STOPPING.items() if not (ignored and number is signal.SIGHUP)}
+
+
+def handle(stop: Callable[[str], object], warn: Callable[..., object]) -> None:
+    """On the running loop: `stop` is given the name of a stopping signal, `warn` tells one without a meaning."""
+    loop = asyncio.get_running_loop()
+    for number in stopping():
+        loop.add_signal_handler(number, stop, number.name)
+    for number in WITHOUT_MEANING:
+        loop.add_signal_handler(number, partial(warn, "a signal that means nothing to hft is ignored", signal=number.name))
 
 
 def exit_code(why: str) -> ExitCode:

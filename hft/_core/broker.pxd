@@ -135,8 +135,7 @@ cdef inline void broker_new(Broker* b, BrokerSymbol* s, const SymbolSpec* spec, 
     cdef int64_t reachable = 0
     cdef int64_t leaves = c.qty
     cdef int reason
-    # A book that is not in sync, or has an empty side, offers nothing (rules 7a, 13); post-only is judged by the side that is
-    # there.
+    # A book that is not in sync, or has an empty side, offers nothing (rules 7a, 13). Post-only is judged by the side it has.
     if s.synced and (s.quoted or c.tif == GTX):
         reachable = take_plan(&s.used, book, opposite, c.price, 1 if c.tif == GTX else spec.lot, want, plan, &n)
     reason = broker_refusal(s, spec, c, want, reachable)

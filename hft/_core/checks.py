@@ -59,12 +59,11 @@ def whole(name: str, value: Any, least: int, most: int) -> int:
 
 def decimal(name: str, value: Any) -> Decimal:
     """A finite number, exactly: decimal text, Decimal, int, or a float as it prints."""
-    printed = str(value) if isinstance(plain(value), float) else ""     # a float32 prints fewer digits than the same float
-    value = plain(value)
+    given, value = value, plain(value)
     try:
         if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
             raise ValueError
-        number = value if isinstance(value, Decimal) else Decimal(value if isinstance(value, int) else printed or value)
+        number = Decimal(str(given) if isinstance(value, float) else value)     # a float32 prints fewer digits than as a float
         if number.is_finite() and (not number or (abs(number.adjusted()) <= _DIGITS and _decimals(number) <= _DIGITS)):
             return number
     except (ValueError, InvalidOperation, ArithmeticError):

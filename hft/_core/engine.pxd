@@ -29,8 +29,7 @@ from hft._core.lane cimport (
     lane_positions, lane_risk,
 )
 from hft._core.market cimport (
-    FX_LOST, Market, market_apply, market_clock, market_connected, market_disconnected, market_evaluate,
-    market_publish,
+    FX_LOST, Market, market_apply, market_clock, market_connected, market_disconnected, market_evaluate, market_publish,
     market_resync, market_sync,
 )
 from hft._core.outlet cimport Outlet, outlet_count, outlet_kill

@@ -160,8 +160,7 @@ cdef class Engine(FrameSink):
         cdef Page* page = self.c.out.page
         cdef int request = page_kill_take(page, page_kill_request(page))
         cdef bint on = elsewhere or (request == 1 if request else page.header.kill_on != 0)
-        # A request is the reason where nothing else has the switch on: `hft kill` writes it into the database too, if there is
-        # one.
+        # A request is the reason where nothing else has the switch on: `hft kill` writes it into a database too.
         cdef bint requested = request == 1 and not elsewhere and not page.header.kill_on
         page_kill_set(page, False, 0, page.header.start_ns)
         if on:
@@ -202,6 +201,12 @@ cdef class Engine(FrameSink):
         self._held.append((item, size))
         self.held_bytes += size
         self.c.held += 1
+        return 0
+
+    cdef int _require_room(self, str what) except -1:
+        """Raise BufferError while messages are held, or what this may cause has no room in the journal."""
+        if self.c.held or not (self.c.replayed or engine_has_room(self.c)):
+            raise BufferError(f"the journal has no room for what {what} may cause; wait until nothing is held")
         return 0
 
     def release(self, int64_t now_ns) -> bool:
@@ -262,12 +267,6 @@ cdef class Engine(FrameSink):
             return self._apply(LOG_FRAME, 0, now_ns, b"", cycles_now())
         outlet_count(&self.c.out.page.counters.status[code])
         return code
-
-    cdef int _require_room(self, str what) except -1:
-        """Raise BufferError while messages are held, or what this may cause has no room in the journal."""
-        if self.c.held or not (self.c.replayed or engine_has_room(self.c)):
-            raise BufferError(f"the journal has no room for what {what} may cause; wait until nothing is held")
-        return 0
 
     def connect(self, symbol, int64_t now_ns):
         """The stream of a symbol is open: updates count from here."""

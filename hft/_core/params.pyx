@@ -92,15 +92,20 @@ cdef int64_t _money(amount) except? -1:
     return min(int(amount * FEE_SCALE), MOST_MONEY)
 
 
+cdef int64_t _quanta(Spec spec, amount) except? -1:
+    """Down to the quantum; more than can ever be open as the most that can."""
+    return min(int(amount / spec.quantum), MAX_LEAVES - 1)
+
+
 cdef int64_t lot_quanta(Spec spec, amount) except? -1:
-    """A size in base units as quanta, down to the lot; a larger one than can ever be open as the largest that can."""
-    cdef int64_t quanta = min(int(amount / spec.quantum), MAX_LEAVES - 1)
+    """A size in base units as quanta, down to the lot."""
+    cdef int64_t quanta = _quanta(spec, amount)
     return quanta - quanta % spec.c.lot
 
 
 cdef int64_t limit_quanta(Spec spec, amount) except? -1:
     """A limit in base units as quanta; 0 for none. Not down to the lot, which may grow: below one lot it lets no order pass."""
-    return 0 if amount == 0 else max(1, min(int(amount / spec.quantum), MAX_LEAVES - 1))
+    return 0 if amount == 0 else max(1, _quanta(spec, amount))
 
 
 cdef int fill_market(MarketParams* p, dict s) except -1:

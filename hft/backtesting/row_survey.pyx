@@ -44,13 +44,16 @@ cdef class _Symbol:
         self.earlier, self.newest = set(), set()
         return 0
 
+    cdef bint _is_better(self) noexcept:
+        """Whether the newest snapshot has a better touch than the one before, both having both sides. Then it is a new book's:
+        the parts of one go away from its touch."""
+        return (self.before[0] and self.before[1] and self.sides[0] and self.sides[1]
+                and (self.best[0] > self.best_before[0] or self.best[1] < self.best_before[1]))
+
     cdef int _next_snapshot(self) except -1:
-        """Rows of other stamps begin. Where both have both sides, a better touch is a new book's: one snapshot in parts goes away
-        from it."""
+        """Rows of other stamps begin."""
         cdef int side
-        if self.before[0] and self.before[1] and self.sides[0] and self.sides[1]:
-            if self.best[0] > self.best_before[0] or self.best[1] < self.best_before[1]:
-                self.again = True
+        self.again = self.again or self._is_better()
         for side in range(2):
             self.before[side], self.best_before[side], self.sides[side] = self.sides[side], self.best[side], False
         self.earlier |= self.newest
@@ -72,10 +75,8 @@ cdef class _Symbol:
             self.newest.add(key)
         return 0
 
-    cdef bint whole(self) except -1:
-        if self.snapshot_ns:
-            self._next_snapshot()
-        return self.again and not self.update
+    cdef bint whole(self) noexcept:
+        return (self.again or self._is_better()) and not self.update
 
     def text(self) -> str:
         return self.name.decode("utf-8", "replace")

@@ -37,6 +37,7 @@ from hft.feed.rules import Changes
 from hft.feed.sessions import Session
 from hft.feed.specs import ResolvedSpec, resolve
 from hft.feed.survey import Survey, together
+from hft.inode import Identity, identity
 
 _HEAD = 1 << 16
 
@@ -290,14 +291,14 @@ def _listed(names: Sequence[str], most: int = 12) -> str:
 
 def _require_once(paths: Iterable[Path]) -> None:
     """Refuse a file that is named twice, by whatever names: its messages are of one session, not of two."""
-    seen: dict[tuple[int, int], Path] = {}
+    seen: dict[Identity, Path] = {}
     for path in paths:
         for part in files_of(path):
             try:
-                found = part.stat()
-            except OSError:
+                file = identity(part)
+            except (OSError, ValueError):
                 continue        # whoever reads it says why it can't be
-            before = seen.setdefault((found.st_dev, found.st_ino), path)
+            before = path if file is None else seen.setdefault(file, path)
             if before is not path:
                 what = "is named twice" if before == path else f"is read twice: it is in {before} too"
                 raise UsageError(what, where=str(path), do="name each file once")

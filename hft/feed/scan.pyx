@@ -276,12 +276,13 @@ cdef class Scan:
         _numbers(&field[<int>c'b'], &price, &qty)
         _numbers(&field[<int>c'a'], &price, &qty)
         seen.price, seen.qty = price, qty
-        levels = _levels(&field[<int>c'b'])
-        if named or levels < 1 or _levels(&field[<int>c'a']) != levels or seen.levels not in (0, levels):
-            seen.levels = -1
-        else:
-            seen.levels = levels
-            seen.unnamed += 1
+        if seen.levels >= 0:        # all of them so far could be whole books
+            levels = _levels(&field[<int>c'b'])
+            if named or levels < 1 or _levels(&field[<int>c'a']) != levels or seen.levels not in (0, levels):
+                seen.levels = -1
+            else:
+                seen.levels = levels
+                seen.unnamed += 1
         return True
 
     cdef bint _trade(self, Seen seen, const Text* field, int stream) except -1:

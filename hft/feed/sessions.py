@@ -181,7 +181,7 @@ class Session:
 
 def _unnamed_levels(message: bytes, unnamed: dict[bytes, int]) -> tuple[bytes, int] | None:
     """Symbol, in lower case, and levels of a whole book whose message is printed as an update's; None for other messages."""
-    if not message.startswith(b'{"e":"depthUpdate"'):
+    if message.startswith(b'{"stream"') or b'"e":"depthUpdate"' not in message:
         return None
     named = _SYMBOL.search(message)
     name = _unescaped(named[1]) if named is not None else b""

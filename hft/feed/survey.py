@@ -112,7 +112,6 @@ def together(parts: Iterable[tuple[str, Survey]], dialect: str = "", wanted: Seq
         whole.sample = whole.sample or part.sample
         whole.updated |= part.updated
         whole.whole |= part.whole
-        whole.unnamed |= part.unnamed
         for name, count in part.snapshots.items():
             whole.snapshots[name] = whole.snapshots.get(name, 0) + count
     return whole

@@ -17,6 +17,7 @@ from hft._core.page import PageError, StatePage
 from hft._core.pagefile import PageInSetup, is_owned
 from hft._core.types import Spec
 from hft.errors import UsageError
+from hft.inode import Identity, identity
 
 SILENT_AFTER_NS = 1_000_000_000
 """The engine beats every 10 ms; a hundred beats missed, and it is taken for dead or stuck."""
@@ -226,12 +227,12 @@ class PageReader:
                 raise InSetup(f"{self.path}: a state page that is being set up")
 
 
-def _identity(path: str) -> tuple[int, int] | None:
+def _identity(path: str) -> Identity | None:
+    """None where there is no page, or none that can be looked at: then the one that is open stays in view."""
     try:
-        found = os.stat(path)
+        return identity(path)
     except OSError:
         return None
-    return found.st_dev, found.st_ino
 
 
 def open_page(path: str | os.PathLike[str], *, writable: bool = False, wait_s: float = SETUP_S) -> StatePage:

@@ -74,9 +74,7 @@ class View:
         """The whole view in `width` columns and at most `height` lines; None: as many as it takes."""
         if state.run_id != self._run_id:
             self._begin(state.run_id)
-            self.warned = Warned(Path(state.path).with_suffix(".log")) if state.path else None
-            if self.warned is not None:
-                self.warned.begin(state.start_ns)
+            self.warned = Warned(Path(state.path).with_suffix(".log"), state.start_ns) if state.path else None
         if self.warned is not None:
             self.warned.look()
         self.orders.add(state.recent)

@@ -30,21 +30,18 @@ class Warned:
     ----------
     path : path
         Of the log. Where there is none, or none that can be read, there are no warnings.
+    start_ns : int
+        When the run began; what is older in the log is of a former one.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], start_ns: int) -> None:
         self.path = Path(path)
         self.count = 0
         self.last = ""
         """Time of the day, event and fields; empty before the first."""
-        self._since = ""
+        self._since = datetime.fromtimestamp(start_ns // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%S")
         self._file = (0, 0)
         self._at = 0
-
-    def begin(self, start_ns: int) -> None:
-        """Forget those of a former run; count from this moment on."""
-        self.count, self.last, self._file = 0, "", (0, 0)
-        self._since = datetime.fromtimestamp(start_ns // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
     def look(self) -> None:
         """Read what was written since."""

@@ -2,9 +2,33 @@
 
 from hft._core.book import OrderBook
 from hft._core.broker import PaperBroker
+from hft._core.types import Spec
 from tests.oracle.broker import OracleBroker, View
 
 MS = 1_000_000
+UNIT = Spec("UNIT", tick=1, step=1)
+BIDS = [(99, 10), (98, 20), (97, 30)]
+ASKS = [(101, 10), (102, 20), (103, 30)]
+
+
+def pair(bids=BIDS, asks=ASKS, spec=UNIT, **options):
+    """A pair on this book, whose orders take effect when they are sent."""
+    return BrokerPair(spec, **{"entry_latency_ms": 0, **options}).start(bids, asks)
+
+
+def kinds(reports):
+    return [(r.kind, r.reason) for r in reports]
+
+
+def fills(reports):
+    return [(r.order_id, r.price, r.qty) for r in reports if r.kind == "fill"]
+
+
+def resting(p, side, qty, price, sent=0, **how):
+    """An order that rests from right after `sent` on."""
+    order_id = p.submit(side, qty, price, sent=sent, **how)
+    assert kinds(p.arrivals(sent + 1)) == [("accepted", "")]
+    return order_id
 
 
 class BrokerPair:

@@ -4,20 +4,7 @@ import pytest
 
 from hft._core.book import OrderBook
 from hft._core.broker import PaperBroker
-from hft._core.types import Spec
-from tests._core.broker_pair import BrokerPair
-
-UNIT = Spec("UNIT", tick=1, step=1)
-BIDS = [(99, 10), (98, 20), (97, 30)]
-ASKS = [(101, 10), (102, 20), (103, 30)]
-
-
-def pair(bids=BIDS, asks=ASKS, spec=UNIT, **options):
-    return BrokerPair(spec, **{"entry_latency_ms": 0, **options}).start(bids, asks)
-
-
-def kinds(reports):
-    return [(r.kind, r.reason) for r in reports]
+from tests._core.broker_pair import ASKS, BIDS, UNIT, BrokerPair, kinds, pair
 
 
 def test_a_cancel_ends_a_resting_order_with_what_it_left():

@@ -5,22 +5,9 @@ import math
 import pytest
 
 from hft._core.types import Spec
-from tests._core.broker_pair import MS, BrokerPair
+from tests._core.broker_pair import MS, pair, resting
 
-UNIT = Spec("UNIT", tick=1, step=1)
-BIDS = [(99, 10), (98, 20), (97, 30)]
-ASKS = [(101, 10), (102, 20), (103, 30)]
 MODELS = ("risk_averse", "log", "log2", "power", "power2", "power3")
-
-
-def pair(bids=BIDS, asks=ASKS, spec=UNIT, **options):
-    return BrokerPair(spec, **{"entry_latency_ms": 0, **options}).start(bids, asks)
-
-
-def resting(p, side, qty, price, sent=0):
-    order_id = p.submit(side, qty, price, sent=sent)
-    assert [r.kind for r in p.arrivals(sent + 1)] == ["accepted"]
-    return order_id
 
 
 def filled(reports):

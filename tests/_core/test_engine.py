@@ -3,14 +3,12 @@
 from decimal import Decimal
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hft._core import names, status
 from hft._core.capacity import worst_cases
-from hft._core.checks import decimal
 from hft._core.engine import Engine
 from hft._core.journal import Journal, records
 from hft._core.page import StatePage
@@ -397,14 +395,3 @@ def test_every_order_ends_and_the_books_balance(moves: list[tuple[int, int, int]
     assert engine.position("BTCUSDT") == sum((f.side * f.qty for f in engine.trades), Decimal(0))
     assert not engine.halted
     assert engine.commands_under_way == 0
-
-
-@pytest.mark.parametrize("given", ["no", 0, 1, None])
-def test_whether_snapshots_come_is_true_or_false(given):
-    with pytest.raises(ValueError, match=r"snapshots .* must be True or False"):
-        Engine(Spec("BTCUSDT", tick="0.1", step="0.001"), snapshots=given)
-
-
-@pytest.mark.parametrize("given", [np.float32(0.1), np.float64(0.1), 0.1, "0.1"])
-def test_a_float_is_the_number_that_it_prints(given):
-    assert decimal("x", given) == Decimal("0.1")

@@ -109,6 +109,10 @@ def test_whole_books_whose_stream_was_not_recorded_are_told_by_their_levels(tmp_
         f"{tmp_path / 'bare.txt'}: each depth update of BTCUSDT has 20 levels a side, and none goes; they are taken for the "
         "whole books of its stream depth20"
     ]
+    # Nor does the order of the fields matter.
+    turned = [re.sub(rb'\{"e":"depthUpdate","E":(\d+)', rb'{"E":\1,"e":"depthUpdate"', line) for line in bare]
+    (tmp_path / "turned.txt").write_bytes(b"".join(turned))
+    alike(run(tmp_path / "turned.txt"), found)
     # One of them in which a level goes: they are changes.
     change = next(n for n, line in enumerate(bare) if b"depthUpdate" in line)
     bare[change] = re.sub(rb'\["([^"]+)","[^"]+"\]', rb'["\1","0.000"]', bare[change], count=1)

@@ -174,12 +174,19 @@ async def test_what_was_sent_meanwhile_is_no_silence(transport):
         await process.until("quiet")
 
 
-async def test_the_answer_of_a_silent_connection_counts(transport):
+@asynccontextmanager
+async def asked_whether_it_lives(transport):
+    """The feed on a venue that was silent until it was asked whether it lives, and has not answered yet."""
     market = Market("LIST_SUBSCRIPTIONS")
     async with WireServer(market.script) as server, feed(
         server.url, transport=transport, silent_after_s=DEADLINE_S, answer_s=DEADLINE_S
     ) as process:
         await market.reached.wait()
+        yield market, process
+
+
+async def test_the_answer_of_a_silent_connection_counts(transport):
+    async with asked_whether_it_lives(transport) as (market, process):
         await process.stopped_during(market.answer)
         await process.until("quiet")
         assert process.kinds() == ["connected", "silent", "quiet"]
@@ -217,10 +224,6 @@ async def test_a_handover_waits_for_what_lies_in_the_socket(transport):
 
 
 async def test_a_deadline_that_the_venue_lets_pass_is_one_although_the_process_was_stopped(transport):
-    market = Market("LIST_SUBSCRIPTIONS")
-    async with WireServer(market.script) as server, feed(
-        server.url, transport=transport, silent_after_s=DEADLINE_S, answer_s=DEADLINE_S
-    ) as process:
-        await market.reached.wait()
+    async with asked_whether_it_lives(transport) as (_, process):
         await process.stopped_during(lambda: asyncio.sleep(0))
         await process.until("disconnected", "no answer within 2 s")

@@ -36,8 +36,7 @@ def test_the_number_and_the_last_of_the_run_s_warnings_are_shown(engine, path):
 
 def test_a_log_that_was_rotated_is_followed(tmp_path):
     path = tmp_path / "a.log"
-    warned = Warned(path)
-    warned.begin(0)
+    warned = Warned(path, 0)
     warned.look()       # there is none yet
     path.write_text(line("warning", "one"))
     warned.look()
@@ -52,8 +51,7 @@ def test_a_long_log_is_read_from_its_end(tmp_path):
     path = tmp_path / "a.log"
     one = line("warning", "again")
     path.write_text(one * (2 * MOST // len(one)) + "no JSON\n" + line("error", "the end"))
-    warned = Warned(path)
-    warned.begin(0)
+    warned = Warned(path, 0)
     warned.look()
     assert 0 < warned.count <= MOST // len(one) + 1
     assert warned.last == "14:30:00 the end"
