@@ -101,6 +101,16 @@ def nanoseconds(name: str, milliseconds: Any, least: Any, most: Any) -> int:
     return int(within(name, milliseconds, least, most) * 1_000_000)
 
 
+def time_ns(name: str, value: Any, least: int = 0) -> int:
+    """A time in nanoseconds since the epoch, below 2**62 (of the year 2116): no difference of two such leaves 64 bits.
+
+    >>> time_ns("now_ns", 2 ** 62)
+    Traceback (most recent call last):
+    ValueError: now_ns 4611686018427387904 must be a whole number from 0 to 4611686018427387903
+    """
+    return whole(name, value, least, 2**62 - 1)
+
+
 def power_of_two(name: str, value: Any, least: int, most: int) -> int:
     number = whole(name, value, least, most)
     if number & (number - 1):

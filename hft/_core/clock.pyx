@@ -2,7 +2,7 @@
 
 from hft._core.memory cimport hft_alloc, hft_free
 
-_LAST_NS = 1 << 62      # of the year 2116: no difference of two times leaves 64 bits
+from hft._core.checks import time_ns
 
 
 cdef class VenueClock:
@@ -38,10 +38,8 @@ cdef class VenueClock:
         hft_free(self.c)
 
     def observe(self, int64_t recv_ns, int64_t x_ns) -> int:
-        """v of an event, in ns. `recv_ns` is positive and does not decrease; `x_ns` is the venue's stamp, 0 for none."""
-        if not (0 < recv_ns < _LAST_NS and 0 <= x_ns < _LAST_NS):
-            raise ValueError(f"times must be above 0, and below 2**62: received {recv_ns}, stamp {x_ns}")
-        return clock_observe(self.c, recv_ns, x_ns)
+        """v of an event, in ns. `recv_ns` is above 0 and does not decrease; `x_ns` is the venue's stamp, 0 for none."""
+        return clock_observe(self.c, time_ns("recv_ns", recv_ns, 1), time_ns("x_ns", x_ns))
 
     @property
     def theta(self) -> int:

@@ -5,7 +5,7 @@ from libc.string cimport memset
 from hft._core.memory cimport hft_alloc, hft_free
 from hft._core.types cimport BUYER_IS_MAKER, MAX_LEVELS, MSG_AGG_TRADE, MSG_TRADE, NOT_MARKET
 
-from hft._core.checks import DAY_MS, nanoseconds, whole
+from hft._core.checks import DAY_MS, nanoseconds, time_ns, whole
 
 assert sizeof(TouchEntry) == 48 and sizeof(Features) == 240 and sizeof(Flow) == 128 and sizeof(FeatureValues) == 96
 
@@ -196,7 +196,7 @@ cdef class FeatureBuffer:
 
     def on_sync(self, OrderBook book not None, int64_t now_ns) -> None:
         """The book is the exchange's from now on: the window begins anew."""
-        features_on_sync(self.features, now_ns)
+        features_on_sync(self.features, time_ns("now_ns", now_ns))
         features_on_book(self.features, book.book, now_ns)
 
     def on_desync(self) -> None:
@@ -205,7 +205,7 @@ cdef class FeatureBuffer:
 
     def on_book(self, OrderBook book not None, int64_t now_ns) -> None:
         """A depth message or bookTicker was applied to the book."""
-        features_on_book(self.features, book.book, now_ns)
+        features_on_book(self.features, book.book, time_ns("now_ns", now_ns))
 
     def on_trade(self, qty, *, bint buyer_is_maker, int64_t trade_id, int64_t venue_ns, int64_t now_ns,
                  bint market=True, bint aggregate=False) -> int:
@@ -218,17 +218,17 @@ cdef class FeatureBuffer:
         memset(&m, 0, sizeof(Message))
         m.kind = MSG_AGG_TRADE if aggregate else MSG_TRADE
         m.first_id = m.last_id = trade_id
-        m.venue_ns = venue_ns
+        m.venue_ns = time_ns("venue_ns", venue_ns)
         m.qty = self.spec.quanta(qty)
         if m.qty < 0:
             raise ValueError(f"quantity {qty} must not be negative")
         m.flags = (BUYER_IS_MAKER if buyer_is_maker else 0) | (0 if market else NOT_MARKET)
-        return features_on_trade(self.features, &m, now_ns)
+        return features_on_trade(self.features, &m, time_ns("now_ns", now_ns))
 
     def vector(self, OrderBook book not None, int64_t now_ns) -> FeatureVector:
         """All features at `now_ns`, which is not before the last call's time."""
         cdef FeatureValues values
-        features_eval(self.features, book.book, now_ns, &values)
+        features_eval(self.features, book.book, time_ns("now_ns", now_ns), &values)
         return FeatureVector.of(&values, &self.units)
 
     @property

@@ -1,6 +1,6 @@
 """The clock of a run."""
 
-from hft._core.checks import whole
+from hft._core.checks import time_ns
 
 
 cdef class RunClock:
@@ -22,7 +22,7 @@ cdef class RunClock:
 
     def __init__(self, start_ns=None):
         cdef int64_t mono = monotonic_ns()
-        self.start_ns = wall_ns() if start_ns is None else whole("start_ns", start_ns, 0, 2**62 - 1)
+        self.start_ns = wall_ns() if start_ns is None else time_ns("start_ns", start_ns)
         self.offset_ns = self.start_ns - mono
 
     cpdef int64_t now(self) noexcept:

@@ -4,7 +4,7 @@ from libc.math cimport NAN
 
 from hft._core.memory cimport hft_alloc, hft_free
 
-from hft._core.checks import DAY_MS, above, nanoseconds, whole, within
+from hft._core.checks import DAY_MS, above, nanoseconds, time_ns, whole, within
 
 assert sizeof(SignalRecord) == 24 and sizeof(SignalParams) == 48 and sizeof(SignalState) == 136
 
@@ -115,7 +115,7 @@ cdef class ImbalanceSignal:
         """The book's imbalance (-1 to 1) at `now`: call it with every change of the book, equal values included."""
         if not -1 <= imbalance <= 1:
             raise ValueError(f"imbalance {imbalance} must be from -1 to 1")
-        signal_on_imbalance(self.c, imbalance, now)
+        signal_on_imbalance(self.c, imbalance, time_ns("now", now))
 
     def reset(self):
         """The book is out of sync: no signal until a whole window has been seen again."""
@@ -124,7 +124,7 @@ cdef class ImbalanceSignal:
     def at(self, int64_t now):
         """The Signal that stands at `now`, or None."""
         cdef Signal signal = Signal.__new__(Signal)
-        return signal if signal_eval(self.c, now, &signal.c) else None
+        return signal if signal_eval(self.c, time_ns("now", now), &signal.c) else None
 
     @property
     def shortened(self) -> int:

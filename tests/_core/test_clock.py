@@ -173,13 +173,13 @@ def test_without_a_stamp_v_is_the_latest_v():
     assert clock.observe(START + 2 * MS, 0) == START
 
 
-def test_times_are_checked():
-    with pytest.raises(ValueError, match="must be above 0"):
-        VenueClock().observe(-1, 5)
-    with pytest.raises(ValueError, match="must be above 0"):
-        VenueClock().observe(5, -1)
-    with pytest.raises(ValueError, match="below 2"):
-        VenueClock().observe(2**62, 5)
+@pytest.mark.parametrize(
+    ("recv_ns", "x_ns", "what"),
+    [(-1, 5, "recv_ns"), (0, 5, "recv_ns"), (2**62, 5, "recv_ns"), (5, -1, "x_ns"), (5, 2**62, "x_ns")],
+)
+def test_times_are_checked(recv_ns, x_ns, what):
+    with pytest.raises(ValueError, match=f"{what} .* must be a whole number from"):
+        VenueClock().observe(recv_ns, x_ns)
 
 
 # --- any path
