@@ -160,6 +160,25 @@ def test_no_compiled_module_takes_from_libm_what_machines_differ_in():
         assert not found & INEXACT, module.name
 
 
+# Where None is an answer: no signal stands.
+NONE_IS_MEANT = {("decide", "Signal signal")}
+
+
+def test_compiled_functions_refuse_none_where_an_object_is_needed():
+    """Cython lets None through in place of any object, and what is read of it then is nobody's memory."""
+    sources = {path: path.read_text("utf-8") for path in HFT.rglob("*.pyx")}
+    classes = {"bytes", "str", "list", "dict"}.union(*(re.findall(r"(?m)^cdef class (\w+)", text) for text in sources.values()))
+    lets_through = [
+        (str(path.relative_to(HFT)), function, argument)
+        for path, text in sources.items()
+        for function, arguments in re.findall(r"(?m)^ *def (\w+)\(([^)]*)\)", text)
+        for argument in map(str.strip, arguments.split(","))
+        if argument.split(" ")[0] in classes and len(argument.split(" ")) > 1
+        if "not None" not in argument and not argument.endswith("=None") and (function, argument) not in NONE_IS_MEANT
+    ]
+    assert lets_through == []
+
+
 def test_every_compiled_module_has_a_stub():
     without = [str(path.relative_to(HFT)) for path in HFT.rglob("*.pyx") if not path.with_suffix(".pyi").exists()]
     assert without == []

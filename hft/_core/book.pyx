@@ -274,11 +274,11 @@ cdef class OrderBook:
         """`asks` without the bookTicker."""
         return _levels(self, ASK, n, True)
 
-    def qty(self, str side, price):
+    def qty(self, str side not None, price):
         """The quantity at a price of side ``"bid"`` or ``"ask"``, 0 where there is no level."""
         return self.spec.qty(book_qty(self.book, SIDES[side], self.spec.ticks(price)))
 
-    def depth(self, str side, int n):
+    def depth(self, str side not None, int n):
         """The quantity of the best `n` levels of side ``"bid"`` or ``"ask"`` together."""
         return self.spec.qty(book_sum(self.book, SIDES[side], n))
 
@@ -342,7 +342,7 @@ cdef class OrderBook:
         """Levels that were beyond capacity since the book was made."""
         return self.book.dropped
 
-    def horizon(self, str side):
+    def horizon(self, str side not None):
         """The nearest price dropped since the last snapshot, None where none was: the book is exact up to there."""
         cdef Ladder* l = book_side(self.book, SIDES[side])
         return self.spec.price(l.far.horizon ^ l.flip) if l.far.horizon != KEY_NONE else None

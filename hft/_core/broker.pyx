@@ -125,7 +125,7 @@ cdef class PaperBroker:
 
     # ---- commands
 
-    def submit(self, str side, qty, price=None, *, tif="gtc", bint market=False, bint reduce_only=False, int64_t sent_ns) -> int:
+    def submit(self, str side not None, qty, price=None, *, tif="gtc", bint market=False, bint reduce_only=False, int64_t sent_ns) -> int:
         """Send an order; returns its id. It takes effect by `arrivals` or `timers`.
 
         ``side``: ``"buy"`` or ``"sell"``. ``market``: a market order, ``price`` is then the collar that bounds it, None is
@@ -366,7 +366,7 @@ cdef class PaperBroker:
         cdef int64_t front = self._order(order_id).queue.front
         return self.spec.qty(front) if front != FRONT_UNKNOWN else None
 
-    def used(self, str side, price):
+    def used(self, str side not None, price):
         """How much of what a price of side ``"bid"`` or ``"ask"`` shows own takers used up (rule 9)."""
         cdef UsedLevel* e = used_find(&broker_symbol(self.broker, 0).used, {"bid": BID, "ask": ASK}[side], self.spec.ticks(price))
         return self.spec.qty(e.used if e != NULL else 0)

@@ -276,7 +276,7 @@ cdef class Engine(FrameSink):
         """The stream of a symbol is gone; its book with it."""
         self._stream("disconnect", self.symbols.index(symbol), now_ns)
 
-    def _stream(self, str name, int i, int64_t now_ns):
+    def _stream(self, str name not None, int i, int64_t now_ns):
         """After the messages that are held, if any are."""
         if self.c.held:
             self._hold((name, i), 0)
@@ -333,7 +333,7 @@ cdef class Engine(FrameSink):
         engine_input(self.c, LOG_TIMER, 0, now_ns, NULL, 0)
         panel_show(self.c, self.c.now)
 
-    def kill(self, bint on, int64_t now_ns, str reason="kill_requested"):
+    def kill(self, bint on, int64_t now_ns, str reason not None="kill_requested"):
         """Trip (or release) the kill switch; tripped for this reason, ``kill_requested`` or ``kill_files_gone``.
 
         BufferError for a release while the journal has no room."""

@@ -103,7 +103,7 @@ cdef class Histogram:
         """Counts one duration."""
         histogram_add(self.c, ns)
 
-    def merge(self, Histogram other) -> None:
+    def merge(self, Histogram other not None) -> None:
         """Adds all that `other` counted."""
         if other.c == self.c:
             raise ValueError("a histogram can't be merged into itself")
@@ -160,7 +160,7 @@ def _bucket_of(uint64_t ns):
     return i, histogram_value(i)
 
 
-def _add_range(Histogram h, int64_t start, int64_t step, int64_t n):
+def _add_range(Histogram h not None, int64_t start, int64_t step, int64_t n):
     """`n` values start, start + step …, without a call for each; for the benchmark."""
     cdef int64_t i
     for i in range(n):

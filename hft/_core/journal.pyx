@@ -243,12 +243,12 @@ def checksum(const unsigned char[:] data not None) -> int:
     return crc32c(<const char*>content, len(content))
 
 
-def _checksum_soft(bytes data):
+def _checksum_soft(bytes data not None):
     """The same without that instruction."""
     return crc32c_soft(<const char*>data, len(data))
 
 
-def _append_many(Journal journal, int64_t n):
+def _append_many(Journal journal not None, int64_t n):
     """Appends and commits `n` fills without a call for each; for the benchmark."""
     cdef JournalRecord r = {**_ZERO, "kind": RECORD_FILL}
     cdef int64_t i

@@ -62,7 +62,7 @@ cdef class StatePage:
         raise TypeError("use StatePage.create or StatePage.open")
 
     @staticmethod
-    def create(path, specs, *, int64_t run=0, str run_id="", str strategy="", str venue="", str build="",
+    def create(path, specs, *, int64_t run=0, str run_id not None="", str strategy not None="", str venue not None="", str build not None="",
                int64_t start_ns=0, int64_t monotonic_ns=0):
         """The engine's side: a fresh page, owned until `close`.
 
@@ -199,7 +199,7 @@ cdef class StatePage:
 
     # what the engine does; the compiled engine does it through the verbs of page.pxd
 
-    def set_run(self, int64_t run, str run_id) -> None:
+    def set_run(self, int64_t run, str run_id not None) -> None:
         """Names the run, which gets its number only once the page is owned."""
         self._mine().header.run = run
         _text(self.c.header.run_id, run_id)
@@ -208,11 +208,11 @@ cdef class StatePage:
         """The engine lives at `now`."""
         page_beat(self._mine(), now)
 
-    def flag(self, str name, bint on=True) -> None:
+    def flag(self, str name not None, bint on=True) -> None:
         """Sets or clears one of `FLAGS`."""
         page_flag(self._mine(), FLAGS[name], on)
 
-    def count(self, str name, uint64_t n=1) -> None:
+    def count(self, str name not None, uint64_t n=1) -> None:
         """Adds to a counter of `PageCounters`."""
         cdef Page* p = self._mine()
         if name not in _COUNTERS:
@@ -232,11 +232,11 @@ cdef class StatePage:
             raise ValueError(f"no status code {code}")
         page_count(&p.counters.status[code] if code >= 0 else &p.counters.faults[-code], n)
 
-    def histogram(self, str name) -> Histogram:
+    def histogram(self, str name not None) -> Histogram:
         """One of `HISTOGRAMS`, in place: it lives as long as this page is open."""
         return Histogram.view(&self._mine().histograms[<int>HISTOGRAMS[name]], memoryview(self.memory))
 
-    def channel(self, int i, str name, uint64_t capacity, uint64_t used=0, uint64_t waits=0) -> None:
+    def channel(self, int i, str name not None, uint64_t capacity, uint64_t used=0, uint64_t waits=0) -> None:
         """Names a channel and says how full it is."""
         if not 0 <= i < PAGE_CHANNELS:
             raise ValueError(f"channel {i} must be from 0 to {PAGE_CHANNELS - 1}")

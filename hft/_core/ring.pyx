@@ -126,7 +126,7 @@ cdef class Ring:
         return ring_used(self.c)
 
 
-def _spin_push(Ring ring, uint64_t first, uint64_t n):
+def _spin_push(Ring ring not None, uint64_t first, uint64_t n):
     """Pushes the words first, first + 1 …, waiting whenever the ring is full; without the GIL, for tests and benchmarks."""
     cdef uint64_t i = 0, idle = 0
     cdef uint64_t* slot
@@ -141,7 +141,7 @@ def _spin_push(Ring ring, uint64_t first, uint64_t n):
                 idle = _idle(idle)
 
 
-def _spin_pop(Ring ring, uint64_t first, uint64_t n):
+def _spin_pop(Ring ring not None, uint64_t first, uint64_t n):
     """Pops `n` words and says how many were not the next one expected; without the GIL."""
     cdef uint64_t i = 0, idle = 0, wrong = 0
     cdef const uint64_t* slot

@@ -14,7 +14,7 @@ LAYOUTS = {"incremental_book_L2": INCREMENTAL, "trades": TRADES, "quotes": QUOTE
 class RowError(ValueError):
     """A row that can't be taken. `line` counts from 1, the header's."""
 
-    def __init__(self, int64_t line, str what):
+    def __init__(self, int64_t line, str what not None):
         super().__init__(what)
         self.line = line
 
@@ -34,7 +34,7 @@ cdef class _Symbol:
     cdef int64_t snapshot_ns, snapshot_venue_ns
     cdef readonly int64_t first_ns, last_ns
 
-    def __cinit__(self, bytes name):
+    def __cinit__(self, bytes name not None):
         self.name = name
         self.earlier, self.newest = set(), set()
 

@@ -78,7 +78,7 @@ cdef class Matching:
         hft_free(self.m)
         hft_free(self.out)
 
-    def submit(self, str side, int64_t price, int64_t qty, *, str type="limit", str tif="gtc"):
+    def submit(self, str side not None, int64_t price, int64_t qty, *, str type not None="limit", str tif not None="gtc"):
         """Send one order and get its :class:`Outcome`.
 
         `side` is "buy" or "sell"; `type` "limit" or "market" (its price is a bound, 0 = none); `tif` "gtc", "ioc", "fok" or
@@ -104,12 +104,12 @@ cdef class Matching:
         """Take a resting order out; the quantity it still had, 0 when no such order rests."""
         return matching_cancel(self.m, order_id)
 
-    def top(self, str side, int32_t n=10) -> list:
+    def top(self, str side not None, int32_t n=10) -> list:
         """The best `n` levels of "bid" or "ask" as (price, quantity), best first."""
         cdef int32_t count = matching_top(self.m, _side(side), min(n, self.m.params.levels), self.out)
         return [(self.out[i].price, self.out[i].qty) for i in range(count)]
 
-    def queue(self, str side, int64_t price) -> list:
+    def queue(self, str side not None, int64_t price) -> list:
         """Resting orders of one level as (order id, quantity), oldest first."""
         cdef int32_t slot = ladder_levels(self.m)[ladder_find(self.m, _side(side), price)].head
         found = []

@@ -229,7 +229,7 @@ class _Head(Struct, frozen=True, rename="camel"):
     """The fields that tell messages apart; empty where there is none."""
 
     e: str | None = None
-    stream: str = ""
+    stream: Raw = Raw()
     data: Raw = Raw()
     event: Raw = Raw()
     error: Raw = Raw()
@@ -252,6 +252,7 @@ def _decoder(kind: type[Message]) -> msgspec.json.Decoder[Message]:
 
 _HEAD = msgspec.json.Decoder(_Head)
 _REFUSAL = msgspec.json.Decoder(_Refusal)
+_STREAM = msgspec.json.Decoder(str)
 _EVENTS = {
     "depthUpdate": _decoder(DepthUpdate),
     "bookTicker": _decoder(BookTicker),
@@ -293,7 +294,8 @@ def _whole(symbol: str, levels: int, inner: Raw, event: str | None) -> WholeBook
 
 def _decode(body: bytes | Raw) -> Message:
     head = _HEAD.decode(body)
-    if head.stream and (whole := whole_books(head.stream)) is not None and head.data:
+    # Beside `data` it is the stream's name; in a message without an envelope it is a field that nobody knows, and ignored.
+    if head.stream and head.data and (whole := whole_books(_STREAM.decode(head.stream))) is not None:
         return _whole(*whole, head.data, _HEAD.decode(head.data).e)
     inner = head.data or head.event  # {"stream": …, "data": …}; the WebSocket API's envelope
     if inner:

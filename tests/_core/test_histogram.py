@@ -76,3 +76,8 @@ def test_ninety_nine_point_nine_of_a_thousand_is_the_999th():
 def test_a_percentile_is_from_0_to_100(q):
     with pytest.raises(ValueError, match="0 to 100"):
         Histogram().percentile(q)
+
+
+def test_none_is_no_histogram():
+    with pytest.raises(TypeError):
+        Histogram().merge(None)

@@ -148,7 +148,7 @@ REFUSED = {
     ],
     "bad_shape": [
         b"[]", b"17", b'"text"', b"null", b"{}", b'{"stream":"x","data":null}', b'{"e":5}', b'{"u":7}',
-        b'{"data":{"data":{"u":1}}}',
+        b'{"data":{"data":{"u":1}}}', b'{"stream":5,"data":%b}' % but(TICKER), b'{"stream":null,"data":%b}' % but(DEPTH),
         but(DEPTH, U=...), but(DEPTH, u=...), but(DEPTH, pu=...), but(DEPTH, s=...), but(DEPTH, b=...), but(DEPTH, a=None),
         but(DEPTH, U="832006"), but(DEPTH, U=1.5), but(DEPTH, U=True), but(DEPTH, U=837558), but(DEPTH, b=[["1.0"]]),
         but(DEPTH, b=[["1.0", "1", "[]"]]), but(DEPTH, b=[[1.0, "1"]]), but(DEPTH, b="1.0"), but(DEPTH, s=7),
@@ -200,6 +200,13 @@ def test_an_empty_side_of_a_ticker_is_price_zero():
     decoder = Decoder([USDM])
     assert load(decoder, but(TICKER, a="0.00", A="0.000")) == 0
     assert (decoder.message.ask_price, decoder.message.ask_qty) == (0, 0)
+
+
+def test_outside_an_envelope_stream_is_a_field_like_any_other_unknown_one():
+    decoder = Decoder([USDM])
+    for value in (5, None, "btcusdt@depth5", {}):
+        assert load(decoder, but(TICKER, stream=value)) == 0
+        assert decoder.message.kind == "ticker"
 
 
 def test_the_stamp_is_T_else_E_else_none():

@@ -101,6 +101,13 @@ def process(name: str, target: Target, options: list[str]) -> Outcome:
     return Outcome(max(inputs, default=0), taken, max(edges, default=0), time.monotonic() - began, failed)
 
 
+def said_last(name: str, lines: int = 20) -> str:
+    """What the process of a target printed at its end, from the Python exception on where there is one."""
+    log = (LOG / f"{name}.txt").read_text(errors="replace")
+    _, exception, after = log.rpartition("=== Uncaught Python exception: ===")
+    return "\n".join(f"    {line[:2000]}" for line in (after.strip().splitlines()[:lines] if exception else log.splitlines()[-lines:]))
+
+
 def again(name: str, file: str) -> int:
     """One input once more, to the terminal."""
     counter = build.BUILD / "taken"
@@ -135,6 +142,8 @@ def main() -> int:
         outcomes.append(done)
         rate = done.inputs / done.seconds
         print(f"{name:10} {done.inputs:11,} {done.taken:10,} {done.edges:6} {rate:9,.0f}  {done.failed or '-'}", flush=True)
+        if done.failed:
+            print(said_last(name), flush=True)
     print(f"{'all':10} {sum(done.inputs for done in outcomes):11,} {sum(done.taken for done in outcomes):10,}")
     return 1 if any(done.failed for done in outcomes) else 0
 

@@ -72,6 +72,8 @@ def parse(frame: bytes) -> dict:
         raise NotTaken("no JSON") from error
     if not isinstance(fields, dict):
         raise NotTaken("no object")
+    if "data" in fields and not isinstance(fields.get("stream", ""), str):
+        raise NotTaken("the name of a stream is text")
     inner = fields.get("data", fields.get("event", fields))
     if not isinstance(inner, dict):
         raise NotTaken("no object")
