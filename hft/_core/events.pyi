@@ -18,6 +18,7 @@ BUYER_MAKER: int
 EMPTY: int
 BOOK_STREAM_ONLY: int
 ONE_SIDE_ONLY: int
+LAST_TIME_NS: int
 KINDS: dict[str, int]
 
 class EventEncoder:

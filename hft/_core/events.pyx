@@ -27,6 +27,9 @@ NOT_A_MARKET_TRADE, BUYER_MAKER, EMPTY = EVENT_NOT_MARKET, EVENT_BUYER_MAKER, EV
 BOOK_STREAM_ONLY, ONE_SIDE_ONLY = EVENT_BOOK_STREAM, EVENT_ONE_SIDE
 """Bits of `flags`."""
 
+LAST_TIME_NS = LAST_NS
+"""Times of records are below this, the year 2100."""
+
 KINDS = {
     "depth": MSG_DEPTH, "bookTicker": MSG_TICKER, "trade": MSG_TRADE, "aggTrade": MSG_AGG_TRADE, "snapshot": MSG_SNAPSHOT,
     "book": MSG_BOOK,

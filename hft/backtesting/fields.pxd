@@ -3,6 +3,7 @@
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcmp
 
+from hft._core.events cimport LAST_NS
 from hft._core.text cimport MAX_DIGITS, POW10, Scale, scale_apply, text_decimal
 from hft._core.types cimport likely
 
@@ -85,19 +86,19 @@ cdef inline int64_t field_integer(const Field* f) noexcept nogil:
 
 
 cdef inline int64_t field_stamp(const Field* f) noexcept nogil:
-    """Microseconds, 16 digits, as nanoseconds; nanoseconds, 19 digits, as they are; else -1."""
+    """Microseconds, 16 digits, as nanoseconds; nanoseconds, 19 digits, as they are; else -1. Before 2100."""
     cdef Field head
     cdef int64_t value
     if likely(f.end - f.p == 16):
         value = field_integer(f)
-        return value * 1000 if value >= 0 else -1
+        return value * 1000 if 0 <= value < LAST_NS // 1000 else -1
     if f.end - f.p != 19 or f.p[0] > c'3':
         return -1
     head.p, head.end = f.p, f.end - 1
     value = field_integer(&head)
-    if value < 0 or not c'0' <= f.end[-1] <= c'9':
+    if value < 0 or not c'0' <= (f.end - 1)[0] <= c'9':
         return -1
-    return value * 10 + (f.end[-1] - c'0')
+    return value * 10 + ((f.end - 1)[0] - c'0')
 
 
 cdef inline bint field_is(const Field* f, const char* text, size_t n) noexcept nogil:
@@ -121,4 +122,4 @@ cdef inline int row_split(const char* p, const char* end, Field* fields, int roo
 
 
 cdef inline const char* row_end(const char* p, const char* newline) noexcept nogil:
-    return newline - 1 if newline > p and newline[-1] == c'\r' else newline
+    return newline - 1 if newline > p and (newline - 1)[0] == c'\r' else newline

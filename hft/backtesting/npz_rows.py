@@ -123,7 +123,8 @@ class Messages:
         classes = _CLASS[np.minimum(kinds, 255)]
         self._refuse(classes == _REFUSED, index, "is of a kind that is not read: market by order, or none that is known")
         least = np.where(classes == _SNAPSHOT, 0, 1)        # their initial snapshots have no time
-        self._refuse((rows["local_ts"] < least) | (rows["exch_ts"] < 0), index, "has a stamp that is no time")
+        late = np.maximum(rows["local_ts"], rows["exch_ts"]) >= words.LAST_TIME_NS
+        self._refuse((rows["local_ts"] < least) | (rows["exch_ts"] < 0) | late, index, "has a stamp that is no time")
         times = np.concatenate(([self._last_ns], rows["local_ts"]))
         self._refuse(times[1:] < times[:-1], index, "goes back in local time")
         self._last_ns = int(times[-1])

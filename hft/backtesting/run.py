@@ -14,8 +14,9 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
+from hft._core.checks import whole
 from hft._core.engine import Engine
-from hft._core.events import replay_events
+from hft._core.events import LAST_TIME_NS, replay_events
 from hft._core.journal import Journal
 from hft.backtesting.events import Events
 from hft.backtesting.follow import connect, file_engine
@@ -123,26 +124,30 @@ class _Records:
 
     @property
     def next_ns(self) -> int | None:
-        return int(self.records["recv_ns"][self._at]) if self._at < len(self.records) else None
+        if self._at >= len(self.records):
+            return None
+        at = int(self.records["recv_ns"][self._at])
+        if at >= LAST_TIME_NS:
+            raise self._damaged(f"record {self._at}: its time, {at}, is none")
+        return at
 
     def advance(self, engine: Engine, *, until_ns: int) -> None:
         try:
             self._at = replay_events(engine, self.records, start=self._at, symbols=self._index, until_ns=until_ns)
         except ValueError as error:
-            raise DamagedData(
-                f"{error} (records from {self._first} on)", where=self._where, do="make it again with `hft convert`"
-            ) from None
+            raise self._damaged(error) from None
+
+    def _damaged(self, what: object) -> DamagedData:
+        return DamagedData(f"{what} (records from {self._first} on)", where=self._where, do="make it again with `hft convert`")
 
 
 class _Run:
     """One backtest: the engine, what it is given, and what it writes down."""
 
     def __init__(self, data: Data, config: Config, series_ms: int, progress: Callable[[Progress], None] | None) -> None:
-        if not isinstance(series_ms, int) or series_ms < 1:
-            raise ValueError(f"series_ms {series_ms!r} must be a whole number from 1")
         self.data = data
         self.config = config
-        self.interval_ns = series_ms * 1_000_000
+        self.interval_ns = whole("series_ms", series_ms, 1, LAST_TIME_NS // 1_000_000) * 1_000_000
         self.progress = progress
         tradable(data.dialect, data.where, "use spot or USD-M data")
         try:

@@ -25,6 +25,7 @@ from urllib.parse import unquote
 
 import msgspec
 
+from hft._core.events import LAST_TIME_NS
 from hft.errors import NOT_JSON, DamagedData, UsageError
 from hft.feed import files
 from hft.feed.identify import told
@@ -37,7 +38,6 @@ __all__ = ["Capture", "Kind", "Record", "files_of", "is_paired", "stamp_ns"]
 Parse = Callable[[bytes], "Record | None"]
 
 _FIRST_NS = 946_684_800 * 10**9     # 2000: what is below is no stamp of a capture
-_LAST_NS = 4_102_444_800 * 10**9    # 2100
 _UNITS = (1, 10**3, 10**6, 10**9)   # ns, us, ms, s: no stamp of this century fits two of them
 
 
@@ -51,7 +51,7 @@ def stamp_ns(text: bytes | str) -> int:
     if not (whole.isascii() and whole.isdigit() and len(whole) < 20) or not (fraction or "0").isdigit():
         raise ValueError(f"{whole[:40]!r} is not a stamp")
     for unit in _UNITS:
-        if _FIRST_NS <= int(whole) * unit < _LAST_NS:
+        if _FIRST_NS <= int(whole) * unit < LAST_TIME_NS:
             return int(whole) * unit + int(fraction.ljust(9, "0")[:9]) * unit // 10**9
     raise ValueError(f"{whole} is not a stamp between the years 2000 and 2100")
 

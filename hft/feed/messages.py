@@ -268,7 +268,6 @@ _SHAPES = (  # in this order: an exchangeInfo has a serverTime as well
     ("code", _decoder(VenueError)),
     ("id", _decoder(Answer)),
 )
-_SHAPES_BY_NAME = dict(_SHAPES)
 _WHOLE = re.compile(r"([^@]+)@depth(\d{1,4})(?:@.*)?")
 
 
@@ -282,24 +281,29 @@ def whole_books(stream: str) -> tuple[str, int] | None:
     return (match[1].upper(), int(match[2])) if match else None
 
 
-def _whole(symbol: str, levels: int, inner: Raw, event: str | None) -> WholeBook:
-    found = (_SHAPES_BY_NAME["last_update_id"] if event is None else _EVENTS["depthUpdate"]).decode(inner)
-    if isinstance(found, DepthSnapshot):
-        return WholeBook(symbol, levels, found.last_update_id, found.bids, found.asks, found.stamp)
-    assert isinstance(found, DepthUpdate)
-    return WholeBook(
-        found.symbol, levels, found.last_id, found.bids, found.asks, _stamp(found.transaction_time, found.event_time)
-    )
+def _of_stream(name: str, found: Message) -> Message:
+    """What a stream of whole books sends as what it is; any other message, and that of any other stream, as it stands."""
+    whole = whole_books(name)
+    match found:
+        case DepthSnapshot() if whole:
+            return WholeBook(*whole, found.last_update_id, found.bids, found.asks, found.stamp)
+        case DepthUpdate() if whole:
+            stamp = _stamp(found.transaction_time, found.event_time)
+            return WholeBook(found.symbol, whole[1], found.last_id, found.bids, found.asks, stamp)
+    return found
 
 
-def _decode(body: bytes | Raw) -> Message:
+def _decode(body: bytes) -> Message:
     head = _HEAD.decode(body)
-    # Beside `data` it is the stream's name; in a message without an envelope it is a field that nobody knows, and ignored.
-    if head.stream and head.data and (whole := whole_books(_STREAM.decode(head.stream))) is not None:
-        return _whole(*whole, head.data, _HEAD.decode(head.data).e)
-    inner = head.data or head.event  # {"stream": …, "data": …}; the WebSocket API's envelope
-    if inner:
-        body, head = inner, _HEAD.decode(inner)
+    inner = head.data or head.event     # {"stream": …, "data": …}; the WebSocket API's envelope
+    if not inner:
+        return _bare(body, head)
+    found = _bare(inner, _HEAD.decode(inner))
+    return _of_stream(_STREAM.decode(head.stream), found) if head.stream and head.data else found
+
+
+def _bare(body: bytes | Raw, head: _Head) -> Message:
+    """A message without its envelope."""
     if head.e is not None:
         if head.e in IGNORED:
             return Ignored(head.e)

@@ -122,6 +122,8 @@ def test_where_the_parts_end_does_not_matter(tmp_path, monkeypatch, chunk):
         ((BOTH | DEPTH | BUY | SELL, 6, 10, 1.0, 1), "row 1: has no side"),
         ((BOTH | DEPTH | BUY, 6, 8, 1.0, 1), "row 1: goes back in local time"),
         ((BOTH | DEPTH | BUY, 6, 0, 1.0, 1), "row 1: has a stamp that is no time"),
+        ((BOTH | DEPTH | BUY, 6, 4_102_444_800 * 10**9, 1.0, 1), "row 1: has a stamp that is no time"),
+        ((BOTH | DEPTH | BUY, 2**63 - 1, 10, 1.0, 1), "row 1: has a stamp that is no time"),
         ((BOTH | CLEAR | BUY, 6, 0, 1.0, 1), "row 1: goes back in local time"),
         ((BOTH | 10 | BUY, 6, 10, 1.0, 1), "row 1: is of a kind that is not read"),
     ],

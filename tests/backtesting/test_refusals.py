@@ -23,6 +23,25 @@ def test_a_damaged_event_file_is_named_with_the_record(capture, tmp_path):
         assert str(path) in str(damage.value)
 
 
+@pytest.mark.parametrize("record", [0, 3_000, -1])
+@pytest.mark.parametrize("ns", [4_102_444_800 * 10**9, 2**63 - 1, -(2**63), 0])
+def test_an_event_files_times_are_of_this_century(capture, tmp_path, record, ns):
+    path = converted(tmp_path / "bad.events", capture)
+    content = bytearray(path.read_bytes())
+    at = 4096 + 64 * record if record >= 0 else len(content) - 64
+    content[at : at + 8] = ns.to_bytes(8, "little", signed=True)
+    path.write_bytes(content)
+    with pytest.raises(DamagedData, match="its time|begins no message|goes back in time") as damage:
+        hft.backtest(path, series_ms=4_102_444_800_000)
+    assert str(path) in str(damage.value)
+
+
+@pytest.mark.parametrize("series_ms", [0, -1, 4_102_444_800_001, 2**63, 0.5, "x"])
+def test_the_length_of_an_interval_is_checked(capture, series_ms):
+    with pytest.raises(ValueError, match="series_ms"):
+        hft.backtest(capture, series_ms=series_ms)
+
+
 def test_data_that_does_not_go_together_is_refused(capture, tmp_path):
     spot = written(tmp_path / "spot", dialect="spot")
     events = converted(tmp_path / "spot.events", spot)

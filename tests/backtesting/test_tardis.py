@@ -203,6 +203,8 @@ def test_decimals_are_counted_without_zeros_at_the_end_and_with_exponents(tmp_pa
         (L2, row(1, "false", "bid", "1", "1", "1"), "fields"),
         (L2, row(-9, "false", "bid", "1", "1"), "goes back"),
         (L2, "binance-futures,BTCUSDT,1,2,false,bid,1,1", "stamp"),
+        *((L2, f"binance-futures,BTCUSDT,{venue},{local},false,bid,1,1", "stamp")       # before 2100
+          for venue, local in ((1, 4_102_444_800_000_000), (T, 9_999_999_999_999_999), (9_223_372_036_854_775, T))),
         (L2, "binance,BTCUSDT,1600000000000000,1600000000000000,false,bid,1,1", "another exchange"),
         (L2, "", "fields"),
         (TRADES, row(1, "x7", "buy", "1", "1"), "id"),

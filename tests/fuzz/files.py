@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -65,9 +66,10 @@ class Sessions:
             if ambiguous(record.data):
                 return
             try:
-                if record.kind is Kind.SNAPSHOT:
+                if record.kind in (Kind.SNAPSHOT, Kind.BOOK):
                     spec = next(spec for spec in session.specs if spec.name == record.symbol)
-                    want.append(oracle.snapshot(record.data, spec, record.ns))
+                    book = oracle.snapshot(record.data, spec, record.ns)
+                    want.append(book if record.kind is Kind.SNAPSHOT else replace(book, kind="book"))
                 elif record.kind is Kind.FRAME:
                     want.append(oracle.decode(record.data, session.specs, record.ns))
             except oracle.NotTaken:

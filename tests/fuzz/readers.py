@@ -49,9 +49,10 @@ class Captures:
         if torn and capture.torn:       # somewhere: it holds a part of the lines
             content = b"\n".join(content.split(b"\n")[: capture.lines]) + b"\n"
         want = oracle.read(content, bool(capture.torn))
-        if capture.steps:               # a clock that was set: the oracle does not follow it
-            want = [(record.ns, *each[1:]) for record, each in zip(records, want, strict=True)]
-        assert [(r.ns, r.kind, oracle.value(r.data), r.symbol) for r in records] == want
+        got = [(r.ns, int(r.kind), oracle.value(r.data), r.symbol) for r in records]
+        if capture.steps:               # a clock that was set, which the oracle does not follow: the same records, at other times
+            got, want = (sorted((str(each[1:]) for each in these)) for these in (got, want))
+        assert got == want
         return len(records)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from decimal import Decimal
 from functools import lru_cache
 
@@ -62,7 +63,9 @@ def levels(side, spec: Spec) -> tuple:
     return tuple(result)
 
 
-def parse(frame: bytes) -> dict:
+def parse(frame: bytes) -> tuple[dict, str]:
+    """The message inside its envelope, and the name of its stream."""
+
     def refuse(constant):
         raise ValueError(f"{constant} is not JSON")
 
@@ -72,27 +75,32 @@ def parse(frame: bytes) -> dict:
         raise NotTaken("no JSON") from error
     if not isinstance(fields, dict):
         raise NotTaken("no object")
-    if "data" in fields and not isinstance(fields.get("stream", ""), str):
+    stream = fields.get("stream", "") if "data" in fields else ""
+    if not isinstance(stream, str):
         raise NotTaken("the name of a stream is text")
     inner = fields.get("data", fields.get("event", fields))
     if not isinstance(inner, dict):
         raise NotTaken("no object")
-    return inner
+    return inner, stream
 
 
 def decode(frame: bytes, specs: list[Spec], recv_ns: int = 0) -> MarketMessage:
     """The message of a market-data frame; NotTaken for anything else."""
-    fields = parse(frame)
+    fields, stream = parse(frame)
     kind = fields.get("e")
+    whole = re.fullmatch(r"([^@]+)@depth([0-9]{1,4})(?:@.*)?", stream)
     if kind is None and "u" in fields:
         kind = "bookTicker"
+    elif kind is None and "lastUpdateId" in fields and whole:
+        return bare_book(fields, specs, recv_ns, whole)
     if not isinstance(kind, str) or kind not in EVENTS:
         raise NotTaken(f"event {kind!r}")
     spec = next((spec for spec in specs if spec.name == fields.get("s")), None)
     if spec is None:
         raise NotTaken("no such symbol")
+    common = {"symbol": spec.name, "recv_ns": recv_ns, "venue_ns": nanoseconds(fields)}
     try:
-        return EVENTS[kind](fields, spec, {"symbol": spec.name, "recv_ns": recv_ns, "venue_ns": nanoseconds(fields)})
+        return book(fields, spec, common, whole) if kind == "depthUpdate" and whole else EVENTS[kind](fields, spec, common)
     except (KeyError, TypeError) as error:
         raise NotTaken("a field is missing or of the wrong kind") from error
 
@@ -104,6 +112,26 @@ def depth(f, spec, common):
     return MarketMessage(
         "depth", first_id=first, last_id=last, prev_id=prev, bids=levels(f["b"], spec), asks=levels(f["a"], spec), **common
     )
+
+
+def book(f, spec, common, whole):
+    """A stream of whole books of USD-M or COIN-M calls its messages depthUpdates; only its name tells."""
+    if any(type(f[name]) is not int for name in ("U", "E")) or type(f.get("pu", 0)) not in (int, type(None)):
+        raise NotTaken("ids")
+    return MarketMessage(
+        "book", first_id=int(whole[2]), last_id=integer(f["u"]), bids=levels(f["b"], spec), asks=levels(f["a"], spec), **common
+    )
+
+
+def bare_book(f, specs, recv_ns, whole):
+    """One of spot names nothing."""
+    spec = next((spec for spec in specs if spec.name == whole[1].upper()), None)
+    if spec is None:
+        raise NotTaken("no such symbol")
+    try:
+        return replace(snapshot_of(f, spec, recv_ns), kind="book", first_id=int(whole[2]))
+    except (KeyError, TypeError) as error:
+        raise NotTaken("a field is missing or of the wrong kind") from error
 
 
 def ticker(f, spec, common):
@@ -136,7 +164,10 @@ EVENTS = {"depthUpdate": depth, "bookTicker": ticker, "trade": trade, "aggTrade"
 
 def snapshot(body: bytes, spec: Spec, recv_ns: int = 0) -> MarketMessage:
     """The REST book."""
-    f = parse(body)
+    return snapshot_of(parse(body)[0], spec, recv_ns)
+
+
+def snapshot_of(f, spec, recv_ns):
     return MarketMessage(
         "snapshot", symbol=spec.name, recv_ns=recv_ns, venue_ns=nanoseconds(f), last_id=integer(f["lastUpdateId"]),
         bids=levels(f["bids"], spec), asks=levels(f["asks"], spec),
