@@ -38,8 +38,10 @@ class Mark(NamedTuple):
     before: int
     """Frames before it."""
     ns: int
+    kind: Kind
+    """SNAPSHOT, BOOK or LOG."""
     name: str
-    """``book``, ``whole`` (a book that answers no request), or what the run log calls it: ``connect``, ``timer``, ``kill`` …"""
+    """What the run log calls it: ``connect``, ``timer``, ``kill`` …; empty for a book."""
     value: Any
     """Of a book its symbol and itself, else what stands in the run log."""
 
@@ -69,24 +71,23 @@ class Tape:
             self.frames.append(record.data)
             self.stamps.append(record.ns)
         elif record.kind is Kind.SNAPSHOT or record.kind is Kind.BOOK:
-            name = "book" if record.kind is Kind.SNAPSHOT else "whole"
-            self._put(record.ns, name, (record.symbol or symbol, _book(record.data)))
+            self._put(record, "", (record.symbol or symbol, _book(record.data)))
         elif record.kind is Kind.LOG:
             try:
                 name, value = recording.mark(record)
             except NOT_JSON as error:
                 raise DamagedData(f"a line of a run log can't be read: {error}", where=str(record.data[:60])) from None
-            self._put(record.ns, name, value)
+            self._put(record, name, value)
 
-    def _put(self, ns: int, name: str, value: Any) -> None:
-        self.marks.append(Mark(len(self.frames), ns, name, value))
+    def _put(self, record: Record, name: str, value: Any) -> None:
+        self.marks.append(Mark(len(self.frames), record.ns, record.kind, name, value))
 
     # -- what is on it
 
     @property
     def books(self) -> list[tuple[int, str, int, DepthSnapshot]]:
         """(frames before it, symbol, stamp, book) of each REST book."""
-        return [(mark.before, mark.value[0], mark.ns, mark.value[1]) for mark in self.marks if mark.name == "book"]
+        return [(mark.before, mark.value[0], mark.ns, mark.value[1]) for mark in self.marks if mark.kind is Kind.SNAPSHOT]
 
     @property
     def start_ns(self) -> int:
@@ -141,7 +142,7 @@ class Tape:
                 )
                 continue
             self._mark += 1
-            if mark.name in ("book", "whole") or mark.name in MARKET or (commands and mark.name in COMMANDS):
+            if mark.kind is not Kind.LOG or mark.name in MARKET or (commands and mark.name in COMMANDS):
                 _apply(engine, mark)
             elif on_mark is not None and mark.name not in COMMANDS:
                 on_mark(mark.ns, mark.name, mark.value)
@@ -167,10 +168,10 @@ class Tape:
         for mark in self.marks:
             self._encode(encoder, done, mark.before)
             done = mark.before
-            if mark.name == "book":
+            if mark.kind is Kind.SNAPSHOT:
                 symbol, book = mark.value
                 encoder.snapshot(symbol, book.last_update_id, book.bids, book.asks, mark.ns, book.stamp)
-            elif mark.name == "whole":
+            elif mark.kind is Kind.BOOK:
                 symbol, book = mark.value
                 encoder.book(symbol, book.last_update_id, book.bids, book.asks, mark.ns, book.stamp)
             else:
@@ -208,13 +209,12 @@ def _rule(to: Engine | EventEncoder, mark: Mark) -> None:
 
 
 def _apply(engine: Engine, mark: Mark) -> None:
+    if mark.kind is not Kind.LOG:
+        symbol, book = mark.value
+        take = engine.on_snapshot if mark.kind is Kind.SNAPSHOT else engine.on_book
+        take(symbol, book.last_update_id, book.bids, book.asks, mark.ns, book.stamp)
+        return
     match mark.name:
-        case "book":
-            symbol, book = mark.value
-            engine.on_snapshot(symbol, book.last_update_id, book.bids, book.asks, mark.ns, book.stamp)
-        case "whole":
-            symbol, book = mark.value
-            engine.on_book(symbol, book.last_update_id, book.bids, book.asks, mark.ns, book.stamp)
         case "timer":
             engine.advance(mark.ns)
         case "kill":

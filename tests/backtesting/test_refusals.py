@@ -31,7 +31,7 @@ def test_an_event_files_times_are_of_this_century(capture, tmp_path, record, ns)
     at = 4096 + 64 * record if record >= 0 else len(content) - 64
     content[at : at + 8] = ns.to_bytes(8, "little", signed=True)
     path.write_bytes(content)
-    with pytest.raises(DamagedData, match="its time|begins no message|goes back in time") as damage:
+    with pytest.raises(DamagedData, match=r"its time|begins no message|goes back in time") as damage:
         hft.backtest(path, series_ms=4_102_444_800_000)
     assert str(path) in str(damage.value)
 

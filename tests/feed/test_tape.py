@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from hft._core.engine import Engine
+from hft._core.events import EventEncoder
 from hft._core.types import Spec
 from hft.errors import DamagedData
 from hft.exchange.generate import generate
@@ -137,3 +138,17 @@ def test_frames_that_are_none_go_to_the_engine_which_counts_them(records):
 def test_a_book_that_is_none_is_damage(records, body):
     with pytest.raises(DamagedData, match="no book stands where one should"):
         Tape([Record(records[0].ns, Kind.SNAPSHOT, body, "BTCUSDT")])
+
+
+@pytest.mark.parametrize("name", ["book", "whole", "", "snapshot"])
+def test_a_line_of_a_name_that_is_not_known_is_no_input(records, name):
+    lines = [*records[:500], line(records[500].ns, **{name: {"BTCUSDT": "0123"}}), *records[500:]]
+    ran, told = engine(), []
+    tape = Tape(lines)
+    tape.advance(ran, on_mark=lambda ns, name, value: told.append(name))
+    assert told == [name]
+    encoder = EventEncoder([SPEC], messages.load)
+    tape.encode(encoder)
+    without = EventEncoder([SPEC], messages.load)
+    Tape(records).encode(without)
+    assert encoder.take() == without.take()

@@ -51,7 +51,7 @@ class Captures:
         want = oracle.read(content, bool(capture.torn))
         got = [(r.ns, int(r.kind), oracle.value(r.data), r.symbol) for r in records]
         if capture.steps:               # a clock that was set, which the oracle does not follow: the same records, at other times
-            got, want = (sorted((str(each[1:]) for each in these)) for these in (got, want))
+            got, want = (sorted(str(each[1:]) for each in these) for these in (got, want))
         assert got == want
         return len(records)
 

@@ -105,7 +105,8 @@ def said_last(name: str, lines: int = 20) -> str:
     """What the process of a target printed at its end, from the Python exception on where there is one."""
     log = (LOG / f"{name}.txt").read_text(errors="replace")
     _, exception, after = log.rpartition("=== Uncaught Python exception: ===")
-    return "\n".join(f"    {line[:2000]}" for line in (after.strip().splitlines()[:lines] if exception else log.splitlines()[-lines:]))
+    chosen = after.strip().splitlines()[:lines] if exception else log.splitlines()[-lines:]
+    return "\n".join(f"    {line[:2000]}" for line in chosen)
 
 
 def again(name: str, file: str) -> int:
