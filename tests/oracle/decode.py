@@ -53,7 +53,7 @@ def nanoseconds(fields) -> int:
 
 
 def levels(side, spec: Spec) -> tuple:
-    result, tick, quantum = [], spec.tick, spec.quantum
+    result, tick, quantum = [], spec.price_unit, spec.quantum
     for level in side:
         if not isinstance(level, list) or len(level) != 2:
             raise NotTaken(f"{level!r} is no level")
@@ -136,13 +136,13 @@ def bare_book(f, specs, recv_ns, whole):
 
 def ticker(f, spec, common):
     return MarketMessage(
-        "ticker", last_id=integer(f["u"]), price=number(f["b"], spec.tick), qty=number(f["B"], spec.quantum),
-        ask_price=number(f["a"], spec.tick), ask_qty=number(f["A"], spec.quantum), **common,
+        "ticker", last_id=integer(f["u"]), price=number(f["b"], spec.price_unit), qty=number(f["B"], spec.quantum),
+        ask_price=number(f["a"], spec.price_unit), ask_qty=number(f["A"], spec.quantum), **common,
     )  # fmt: skip
 
 
 def trade(f, spec, common, kind="trade", id_key="t"):
-    number_, price, qty = integer(f[id_key]), number(f["p"], spec.tick), number(f["q"], spec.quantum)
+    number_, price, qty = integer(f[id_key]), number(f["p"], spec.price_unit), number(f["q"], spec.quantum)
     origin, maker = f.get("X", "MARKET"), f["m"]
     integer(f["T"])
     if type(f["E"]) is not int or not isinstance(origin, str) or not isinstance(maker, bool):
