@@ -119,7 +119,7 @@ def option(param: Any) -> list[str]:
 
 
 def status() -> str:
-    from hft._core import status as codes
+    from hft._core.base import status as codes
 
     parts = [
         "# Status codes\n\n"

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from hft._core import events as words
+from hft._core.engine import events as words
 from hft.backtesting import events, npz_writer
 from hft.backtesting.events import Events, EventWriter
 from hft.backtesting.follow import Follower

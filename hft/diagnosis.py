@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from hft._core import status
-from hft._core.diagnosis import closed_times, signal_reach, sync_times
+from hft._core.base import status
+from hft._core.engine.diagnosis import closed_times, signal_reach, sync_times
 
 if TYPE_CHECKING:
-    from hft._core.engine import Engine
+    from hft._core.engine.engine import Engine
 
 ENOUGH = 0.95
 """A book that was in sync for a smaller share of the time is warned about."""

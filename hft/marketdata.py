@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from hft._core.engine import Engine
-from hft._core.runclock import RunClock
+from hft._core.base.runclock import RunClock
+from hft._core.engine.engine import Engine
 from hft.config import Config
 from hft.feed.feed import ALERTS, Feed, FeedEvent
 from hft.feed.line import Timing

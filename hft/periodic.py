@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hft._core.engine import Engine
+from hft._core.engine.engine import Engine
 from hft.persistence.writer import Writer
 from hft.summary import rss_mb, totals
 

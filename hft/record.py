@@ -17,8 +17,8 @@ from typing import Any
 import msgspec
 import uvloop
 
-from hft._core.engine import Engine
-from hft._core.runclock import RunClock
+from hft._core.base.runclock import RunClock
+from hft._core.engine.engine import Engine
 from hft.child import Child, embedded_exchange, stdout_of_children
 from hft.config import Config
 from hft.errors import DamagedData, ExitCode, VenueUnreachable, printable_lines

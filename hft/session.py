@@ -13,9 +13,9 @@ from typing import Any
 import apsw
 import msgspec
 
-from hft._core.journal import Journal
-from hft._core.page import PageError, StatePage
-from hft._core.runclock import RunClock
+from hft._core.base.runclock import RunClock
+from hft._core.record.journal import Journal
+from hft._core.record.page import PageError, StatePage
 from hft.alerts import Alerts
 from hft.config import misnamed, unlimited
 from hft.config.secret import public

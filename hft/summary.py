@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hft import diagnosis
-from hft._core import status
+from hft._core.base import status
 from hft.config.toml import toml_key
 from hft.diagnosis import InSync
 
 if TYPE_CHECKING:
-    from hft._core.engine import Engine
-    from hft._core.histogram import Histogram
+    from hft._core.base.histogram import Histogram
+    from hft._core.engine.engine import Engine
 
 # Frames that were refused: not the kinds that are well formed and of no interest, nor what sync and risk decide.
 REJECTED_MESSAGES = frozenset(

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from hft._core.capacity import worst_cases
-from hft._core.engine import Engine
-from hft._core.symbols import Symbols
-from hft._core.types import Spec
+from hft._core.base.symbols import Symbols
+from hft._core.base.types import Spec
+from hft._core.engine.engine import Engine
+from hft._core.execution.capacity import worst_cases
 from hft.config import Config
 from hft.errors import NotBuiltError, UsageError
 from hft.feed import messages

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hft._core.types import Spec
+from hft._core.base.types import Spec
 
 SPOT_BTC = "captures/binance-spot/btcusdt_20240808.gz"
 SPOT_NEXO = "captures/binance-spot/nexousdt_20240723.gz"

@@ -1,6 +1,6 @@
 """One frame of every hot shape and dialect, as the venue prints them."""
 
-from hft._core.types import Spec
+from hft._core.base.types import Spec
 
 USDM = Spec("BTCUSDT", tick="0.10", step="0.001")
 SPOT = Spec("BTCUSDT", tick="0.01", step="0.00001", dialect="spot")

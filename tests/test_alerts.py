@@ -2,7 +2,7 @@
 
 import pytest
 
-from hft._core import status
+from hft._core.base import status
 from hft.alerts import LIMITS, REPEAT_S, STANDS_S, Alerts
 
 

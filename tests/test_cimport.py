@@ -10,9 +10,9 @@ import pytest
 SOURCE = """
 # cython: language_level=3
 cimport hft
-from hft._core.types cimport Spec, money, notional, round_half_even
-from hft._core.book cimport OrderBook
-from hft._core.histogram cimport Histogram, histogram_add
+from hft._core.base.types cimport Spec, money, notional, round_half_even
+from hft._core.market.book cimport OrderBook
+from hft._core.base.histogram cimport Histogram, histogram_add
 
 
 def worth(Spec spec, long price, long qty):

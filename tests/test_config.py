@@ -269,8 +269,8 @@ def test_every_setting_has_a_range_or_choices():
 
 
 def test_risk_limits_of_the_settings_have_a_reason_code():
-    """A limit that rejects must say so under a name of its own (`hft._core.status`)."""
-    from hft._core import status
+    """A limit that rejects must say so under a name of its own (`hft._core.base.status`)."""
+    from hft._core.base import status
 
     reasons = {
         "max_position_size": "position_limit", "max_order_size": "order_size", "max_notional_exposure": "notional_limit",

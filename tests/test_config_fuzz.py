@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from hft._core.types import Spec
+from hft._core.base.types import Spec
 from hft.config import Config, load, to_toml
 from hft.config.shape import shapes, walk
 from hft.errors import ConfigError, NotBuiltError, UsageError

@@ -13,7 +13,7 @@ import pytest
 
 import hft
 from hft import cli
-from hft._core.events import KINDS
+from hft._core.engine.events import KINDS
 from hft.backtesting.events import EventFile, EventWriter
 from hft.backtesting.sources import Data
 from hft.config import Config

@@ -7,8 +7,8 @@ import pytest
 
 import hft
 from hft import cli
-from hft._core.engine import Engine
-from hft._core.types import Spec
+from hft._core.base.types import Spec
+from hft._core.engine.engine import Engine
 from hft.diagnosis import Cause, InSync, lines, warnings
 from hft.errors import ExitCode
 from hft.exchange.generate import generate

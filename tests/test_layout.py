@@ -28,29 +28,53 @@ LAYERS = [
     {"__main__"},
 ]
 
-# Inside `_core`: a row is a stage and the parts that are its own, in the order of data flow. A module may cimport from its row
-# and from rows above. What serves every stage comes first. `position` and `orders` stand before `risk`, which counts what they
-# hold.
-CORE = """
-    checks types status memory text atomic buffer crc32c elementary symbols intent runclock cycles sink ring histogram
-    decode form scales stream_name
-    sync sync_times
-    clock
-    book far ladder ladder_check whole
-    snapshot
-    features flow
-    signal
-    imbalance
-    position
-    orders
-    risk
-    broker broker_state order_report latency queue taking resting matching rescale capacity
-    journal names
-    page pagefile
-    runlog
-    engine delivery outlet market refresh lane digest params assembly panel rules events replay diagnosis
-"""
-ROWS = [row.split() for row in CORE.strip().splitlines()]
+# Inside `_core`: the rooms, in order. A module may cimport from the rooms above its own, and inside its own from its row and from
+# the rows above. `trade` and `execution` do not import each other. In `trade`, `position` and `orders` stand before `risk`, which
+# counts what they hold.
+ROOMS = {
+    "base": """
+        checks types status memory text atomic buffer crc32c elementary symbols intent order_report runclock
+        cycles ring histogram
+    """,
+    "wire": """
+        decode form scales stream_name
+        sink
+    """,
+    "market": """
+        clock
+        sync sync_times
+        book far ladder ladder_check whole
+        snapshot
+        features flow
+        market refresh
+    """,
+    "record": """
+        journal names
+        page pagefile
+        runlog
+    """,
+    "execution": """
+        latency queue
+        taking capacity
+        broker broker_state resting matching rescale
+        delivery
+    """,
+    "trade": """
+        signal
+        imbalance
+        position
+        orders
+        risk
+    """,
+    "engine": """
+        outlet
+        lane
+        digest
+        assembly params engine panel replay events rules diagnosis
+    """,
+}
+APART = {"trade", "execution"}
+ROWS = {room: [row.split() for row in text.strip().splitlines()] for room, text in ROOMS.items()}
 
 SOURCES = sorted(path for path in HFT.rglob("*") if path.suffix in {".py", ".pyi", ".pyx", ".pxd"})
 CYTHON_IMPORT = re.compile(r"^\s*(?:from\s+([\w.]+)\s+c?import\s+\(?([^#\n]*)|c?import\s+([\w., ]+))", re.MULTILINE)
@@ -105,8 +129,10 @@ def layer(component: str) -> int:
     return next((rank for rank, names in enumerate(LAYERS) if component in names), -1)
 
 
-def row_of(stage: str) -> int:
-    return next((number for number, row in enumerate(ROWS) if stage in row), -1)
+def place(room: str, stage: str) -> tuple[int, int]:
+    """Of a module in the order of rooms and rows."""
+    row = next((number for number, names in enumerate(ROWS.get(room, [])) if stage in names), -1)
+    return list(ROOMS).index(room) if row >= 0 else -1, row
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(HFT.parent)))
@@ -123,18 +149,21 @@ def test_imports_go_one_way(path):
             assert component == "__main__" or layer(component) > layer("_core"), "the core does not know the public door"
 
 
-@pytest.mark.parametrize("path", sorted((HFT / "_core").glob("*.p*")), ids=lambda path: path.name)
-def test_a_stage_cimports_only_what_stands_above_it(path):
-    if path.suffix not in {".pyx", ".pxd"} or path.stem == "__init__":
-        pytest.skip("not a stage")
-    assert row_of(path.stem) >= 0, f"_core/{path.stem} has no place: give it one in CORE"
+CORE = [path for path in SOURCES if path.is_relative_to(HFT / "_core") and path.stem != "__init__"]
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda path: str(path.relative_to(HFT / "_core")))
+def test_a_stage_imports_only_what_stands_above_it(path):
+    room, own = path.parent.name, place(path.parent.name, path.stem)
+    assert own >= (0, 0), f"_core/{room}/{path.stem} has no place: give it one in ROOMS"
     for target in imported(path):
         assert target[:2] == ("hft", "_core")
-        if len(target) > 2:
-            assert 0 <= row_of(target[2]) <= row_of(path.stem), f"{path.stem} must not cimport {target[2]}"
+        assert len(target) == 4, f"{path.stem} imports from a room, not from a module of it"
+        assert (0, 0) <= place(*target[2:]) <= own, f"{path.stem} must not import {'.'.join(target[2:])}"
+        assert target[2] == room or not {room, target[2]} <= APART, f"{room} and {target[2]} must not know each other"
 
 
-@pytest.mark.parametrize("path", sorted((HFT / "_core").glob("*.pxd")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [path for path in CORE if path.suffix == ".pxd"], ids=lambda path: path.name)
 def test_the_core_needs_no_numpy_header(path):
     """Views go through the buffer protocol, so that neither the build nor the engine's process needs NumPy."""
     assert not any(source.split(".")[0] == "numpy" for source, _ in statements(path))
@@ -201,31 +230,35 @@ def test_the_page_shows_the_layers():
 def test_the_lists_name_nothing_twice():
     names = [name for names in LAYERS for name in names]
     assert len(names) == len(set(names))
-    assert len(CORE.split()) == len(set(CORE.split()))
+    stages = [stage for text in ROOMS.values() for stage in text.split()]
+    assert len(stages) == len(set(stages))
 
 
 def test_the_lists_name_only_what_is_there():
     there = {module_of(path)[1] for path in SOURCES if len(module_of(path)) > 1}
     assert {name for names in LAYERS for name in names} == there
-    assert set(CORE.split()) == {path.stem for path in (HFT / "_core").glob("*.p[yx]*") if path.stem != "__init__"}
+    assert {path.parent.name: set() for path in CORE}.keys() == ROOMS.keys()
+    for room, text in ROOMS.items():
+        assert set(text.split()) == {path.stem for path in CORE if path.parent.name == room}
 
 
 @pytest.mark.parametrize(
     ("text", "suffix", "expected"),
     [
-        ("from hft._core.types cimport Level, Message\n", ".pxd", {("hft", "_core", "types")}),
-        ("from hft._core cimport status\n", ".pyx", {("hft", "_core", "status")}),
-        ("    cimport hft._core.types\n", ".pyx", {("hft", "_core", "types")}),
-        ("from .types cimport (\n    Level)\n", ".pxd", {("hft", "_core", "types")}),
-        ("from hft._core import (\n    status,\n    types,\n)\n", ".py", {("hft", "_core", "status"), ("hft", "_core", "types")}),
-        ("from ..errors import HftError\n", ".py", {("hft", "errors")}),
+        ("from hft._core.base.types cimport Level, Message\n", ".pxd", {("hft", "_core", "base", "types")}),
+        ("from hft._core.base cimport status\n", ".pyx", {("hft", "_core", "base", "status")}),
+        ("    cimport hft._core.base.types\n", ".pyx", {("hft", "_core", "base", "types")}),
+        ("from .types cimport (\n    Level)\n", ".pxd", {("hft", "_core", "base", "types")}),
+        ("from hft._core.base import (\n    status,\n    types,\n)\n", ".py",
+         {("hft", "_core", "base", "status"), ("hft", "_core", "base", "types")}),
+        ("from ...errors import HftError\n", ".py", {("hft", "errors")}),
         ("def f():\n    import hft.errors\n", ".py", {("hft", "errors")}),
         ("from libc.stdint cimport int64_t\n# from hft.errors import x\n", ".pxd", set()),
     ],
 )
 def test_the_reader_of_imports_sees_every_form(tmp_path, monkeypatch, text, suffix, expected):
     """The rules above are worth what this sees."""
-    path = HFT / "_core" / f"probe{suffix}"
+    path = HFT / "_core" / "base" / f"probe{suffix}"
     real = Path.read_text
     monkeypatch.setattr(Path, "read_text", lambda self, *args: text if self == path else real(self, *args))
     assert imported(path) == expected

@@ -15,8 +15,8 @@ from typing import Annotated, Any
 import msgspec
 import pytest
 
-from hft._core.journal import Journal
-from hft._core.types import Spec
+from hft._core.base.types import Spec
+from hft._core.record.journal import Journal
 from hft.child import Child
 from hft.config import Config, LiveOptions, Logging, Recording, Secret, Section, read_section, to_toml
 from hft.config.secret import from_parent, from_public, public, to_child

@@ -5,8 +5,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hft._core.engine import Engine
-from hft._core.types import Spec
+from hft._core.base.types import Spec
+from hft._core.engine.engine import Engine
 from hft.summary import as_text, in_cents, summarise
 
 amounts = st.integers(-(10**15), 10**15).map(lambda e8: Decimal(e8).scaleb(-8))

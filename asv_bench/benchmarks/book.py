@@ -1,7 +1,7 @@
 """Levels set, bookTickers laid over them."""
 
-from hft._core.book import OrderBook
-from hft._core.decode import Decoder
+from hft._core.market.book import OrderBook
+from hft._core.wire.decode import Decoder
 from hft.bench import loops
 
 from .common import OnSessions, best_ns

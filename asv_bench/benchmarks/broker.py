@@ -1,8 +1,8 @@
 """The paper broker, with nothing resting and with two orders on each side."""
 
-from hft._core.book import OrderBook
-from hft._core.broker import PaperBroker
-from hft._core.types import Spec
+from hft._core.base.types import Spec
+from hft._core.execution.broker import PaperBroker
+from hft._core.market.book import OrderBook
 
 from .common import best_ns
 

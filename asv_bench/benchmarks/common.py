@@ -7,9 +7,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from hft._core.book import OrderBook
-from hft._core.engine import Engine
-from hft._core.types import Spec
+from hft._core.base.types import Spec
+from hft._core.engine.engine import Engine
+from hft._core.market.book import OrderBook
 from hft.bench import loops
 from hft.bench.stream import Stream, record
 from hft.config import Config

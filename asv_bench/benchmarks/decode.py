@@ -1,6 +1,6 @@
 """Frames to messages."""
 
-from hft._core.decode import Decoder
+from hft._core.wire.decode import Decoder
 
 from .common import OnSessions, best_ns
 

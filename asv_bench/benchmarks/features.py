@@ -1,6 +1,6 @@
 """All features after every message, over windows of a tenth of a second to a minute: the window must not matter."""
 
-from hft._core.features import FeatureBuffer
+from hft._core.market.features import FeatureBuffer
 from hft.bench import loops
 
 from .common import OnSessions, best_ns

@@ -1,6 +1,6 @@
 """A latency counted."""
 
-from hft._core.histogram import Histogram, _add_range
+from hft._core.base.histogram import Histogram, _add_range
 
 from .common import best_ns
 

@@ -1,6 +1,6 @@
 """Records into the journal, and out of it for the writer."""
 
-from hft._core.journal import Journal, _append_many, sound
+from hft._core.record.journal import Journal, _append_many, sound
 
 from .common import best_ns
 

@@ -1,6 +1,6 @@
 """Memory of an engine with one symbol at default capacities: its own, fixed from the start, and the process's peak."""
 
-from hft._core.types import Spec
+from hft._core.base.types import Spec
 from hft.config import Config
 from hft.wiring import build_engine
 

@@ -2,8 +2,8 @@
 
 from array import array
 
-from hft._core.position import PositionManager
-from hft._core.types import Spec
+from hft._core.base.types import Spec
+from hft._core.trade.position import PositionManager
 from hft.bench import loops
 
 from .common import best_ns

@@ -1,6 +1,6 @@
 """The queue between threads, both ends on one: what it costs beside the wait for a cache line."""
 
-from hft._core.ring import Ring, _spin_pop, _spin_push
+from hft._core.base.ring import Ring, _spin_pop, _spin_push
 
 from .common import best_ns
 

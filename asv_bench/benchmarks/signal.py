@@ -2,12 +2,12 @@
 
 from array import array
 
-from hft._core.imbalance import ImbalanceStrategy
-from hft._core.intent import OrderIntent
-from hft._core.orders import OrderManager
-from hft._core.position import PositionManager
-from hft._core.risk import RiskValidator
-from hft._core.signal import ImbalanceSignal
+from hft._core.base.intent import OrderIntent
+from hft._core.trade.imbalance import ImbalanceStrategy
+from hft._core.trade.orders import OrderManager
+from hft._core.trade.position import PositionManager
+from hft._core.trade.risk import RiskValidator
+from hft._core.trade.signal import ImbalanceSignal
 from hft.bench import loops
 
 from .common import OnSessions, best_ns

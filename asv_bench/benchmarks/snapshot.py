@@ -1,6 +1,6 @@
 """The market in one cache line: publishing it, and reading it back."""
 
-from hft._core.snapshot import MarketSnapshot
+from hft._core.market.snapshot import MarketSnapshot
 from hft.bench import loops
 
 from .common import OnSessions, best_ns

@@ -1,7 +1,7 @@
 """Whether an update may be applied, and the venue's time."""
 
-from hft._core.clock import VenueClock
-from hft._core.sync import Synchronizer
+from hft._core.market.clock import VenueClock
+from hft._core.market.sync import Synchronizer
 from hft.bench import loops
 
 from .common import OnSessions, best_ns

@@ -8,7 +8,8 @@
     +----------+---------+--------------+---------+---------------------+----------+----------+--
 
 All numbers are little endian. The JSON is a `Header`; a record is an `EVENT` of 64 bytes. Which records a message takes stands
-in `hft/_core/events.pxd`: one a level for a depth update or a REST book, bids first; two for a bookTicker; one for a trade.
+in `hft/_core/engine/events.pxd`: one a level for a depth update or a REST book, bids first; two for a bookTicker; one for a
+trade.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import numpy as np
 from msgspec.structs import asdict
 from numpy.typing import NDArray
 
-from hft._core.types import DIALECTS, Spec
+from hft._core.base.types import DIALECTS, Spec
 from hft.backtesting.output import Output
 from hft.errors import NOT_JSON, DamagedData, UsageError
 
@@ -43,7 +44,7 @@ EVENT = np.dtype([
     ("flags", "u1"),
     ("rest", "<u4"),
 ])
-"""One record: prices in ticks, quantities in quanta, times in nanoseconds; `hft._core.events` has the values of `kind` and
+"""One record: prices in ticks, quantities in quanta, times in nanoseconds; `hft._core.engine.events` has the values of `kind` and
 the bits of `flags`."""
 
 Events = NDArray[np.void]
@@ -177,7 +178,7 @@ class EventFile:
         All of it, read-only.
 
     Raises `UsageError` where there is no such file, and `DamagedData` where it is not one of ours, or not whole. Records are
-    looked at as they are run (`batches`, `hft._core.events.replay_events`).
+    looked at as they are run (`batches`, `hft._core.engine.events.replay_events`).
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -261,5 +262,5 @@ class EventFile:
 
 
 def as_events(records: Any) -> Events:
-    """Bytes of records as an array of them, for instance what `hft._core.events.EventEncoder.take` gives."""
+    """Bytes of records as an array of them, for instance what `hft._core.engine.events.EventEncoder.take` gives."""
     return np.frombuffer(records, EVENT)

@@ -3,9 +3,9 @@
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcmp
 
-from hft._core.events cimport LAST_NS
-from hft._core.text cimport MAX_DIGITS, POW10, Scale, scale_apply, text_decimal
-from hft._core.types cimport likely
+from hft._core.base.text cimport MAX_DIGITS, POW10, Scale, scale_apply, text_decimal
+from hft._core.base.types cimport likely
+from hft._core.engine.events cimport LAST_NS
 
 cdef enum Layout:               # what a row holds after exchange, symbol, timestamp, local_timestamp
     INCREMENTAL = 0             # is_snapshot, side, price, amount

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hft._core.engine import Engine
-from hft._core.events import KINDS, replay_events
-from hft._core.symbols import Symbols
-from hft._core.types import Spec
+from hft._core.base.symbols import Symbols
+from hft._core.base.types import Spec
+from hft._core.engine.engine import Engine
+from hft._core.engine.events import KINDS, replay_events
 from hft.backtesting.events import Events
 from hft.backtesting.sources import Data
 from hft.config import Config

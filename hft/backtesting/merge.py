@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from hft._core import events as words
-from hft._core.types import Spec
+from hft._core.base.types import Spec
+from hft._core.engine import events as words
 from hft.backtesting.events import EVENT, Events
 from hft.backtesting.records import Numbering
 

@@ -15,7 +15,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hft._core.types import Spec
+from hft._core.base.types import Spec
 from hft.backtesting.events import Events
 from hft.backtesting.npz_rows import BBO, BEST_ASK, BEST_BID, CLEAR, DEPTH, KIND, ROW, SNAPSHOT, TRADE, Messages, Rows
 from hft.backtesting.source import Source

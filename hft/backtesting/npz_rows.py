@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hft._core import events as words
-from hft._core.types import Spec
+from hft._core.base.types import Spec
+from hft._core.engine import events as words
 from hft.backtesting.events import EVENT, Events
 from hft.backtesting.records import LARGEST_MESSAGE
 from hft.errors import DamagedData

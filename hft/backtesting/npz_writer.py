@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hft._core import events as words
-from hft._core.types import Spec
+from hft._core.base.types import Spec
+from hft._core.engine import events as words
 from hft.backtesting.events import Events
 from hft.backtesting.npz_rows import (
     BEST_ASK,

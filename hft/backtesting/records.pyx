@@ -4,8 +4,8 @@ from libc.stdint cimport int64_t, uint8_t
 
 from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 
-from hft._core.events cimport EventRecord
-from hft._core.types cimport MAX_LEVELS, MAX_SYMBOLS, MSG_AGG_TRADE, MSG_BOOK, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE
+from hft._core.base.types cimport MAX_LEVELS, MAX_SYMBOLS, MSG_AGG_TRADE, MSG_BOOK, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE
+from hft._core.engine.events cimport EventRecord
 
 LARGEST_MESSAGE = MAX_LEVELS
 """Levels of one message."""

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hft._core import names, status
-from hft._core.engine import Engine
-from hft._core.journal import Journal
-from hft._core.types import Spec
+from hft._core.base import status
+from hft._core.base.types import Spec
+from hft._core.engine.engine import Engine
+from hft._core.record import names
+from hft._core.record.journal import Journal
 from hft.summary import Summary, as_text
 
 Array = NDArray[Any]
@@ -24,7 +25,7 @@ JOURNAL = np.dtype([
     *((name, "u1") for name in ("type", "tif", "flags", "status", "maker", "trust")),
     ("crc", "<u4"),
 ])
-"""A journal record as it lies in memory (`hft/_core/types.pxd`)."""
+"""A journal record as it lies in memory (`hft/_core/base/types.pxd`)."""
 
 SAMPLES = 1 << 14
 

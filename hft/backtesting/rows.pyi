@@ -1,6 +1,6 @@
 from collections.abc import Mapping, Set
 
-from hft._core.types import Spec
+from hft._core.base.types import Spec
 
 class RowReader:
     @property

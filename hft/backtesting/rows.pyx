@@ -6,13 +6,13 @@ from libc.string cimport memchr, memcmp, memcpy, memmove, memset
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 
-from hft._core.events cimport (
+from hft._core.base.memory cimport hft_alloc, hft_free
+from hft._core.base.text cimport SCALES, Scale, scale_init
+from hft._core.base.types cimport (
+    ASK, BID, MAX_LEVELS, MAX_SYMBOLS, MSG_BOOK, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE, Spec, likely, unlikely)
+from hft._core.engine.events cimport (
     EVENT_ASK, EVENT_BID, EVENT_BOOK_STREAM, EVENT_BUYER_MAKER, EVENT_CONNECT, EVENT_EMPTY, EVENT_LAST, EVENT_NOT_MARKET,
     EVENT_ONE_SIDE, EventArray, EventRecord, events_reserve)
-from hft._core.memory cimport hft_alloc, hft_free
-from hft._core.text cimport SCALES, Scale, scale_init
-from hft._core.types cimport (
-    ASK, BID, MAX_LEVELS, MAX_SYMBOLS, MSG_BOOK, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE, Spec, likely, unlikely)
 from hft.backtesting.fields cimport (
     INCREMENTAL, MAX_FIELDS, MAX_SHALLOW, QUOTES, SHALLOW, TRADES, Field, field_integer, field_is, field_stamp, field_units,
     row_end, row_split)
@@ -71,7 +71,7 @@ cdef class RowReader:
     dropped : int
         Levels of whole books that were left out: the worst beyond 8,192 a side.
 
-    >>> from hft._core.types import Spec
+    >>> from hft._core.base.types import Spec
     >>> reader = RowReader("trades", 8, {"XBTUSD": (0, Spec("XBTUSD", tick="0.5", step="1"))}, False)
     >>> reader.feed(b"bitmex,XBTUSD,1583020803145000,1583020803307160,ccc3c1fa,sell,8531.5,2152\\n")
     >>> len(reader.take())

@@ -14,10 +14,10 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
-from hft._core.checks import whole
-from hft._core.engine import Engine
-from hft._core.events import LAST_TIME_NS, replay_events
-from hft._core.journal import Journal
+from hft._core.base.checks import whole
+from hft._core.engine.engine import Engine
+from hft._core.engine.events import LAST_TIME_NS, replay_events
+from hft._core.record.journal import Journal
 from hft.backtesting.events import Events
 from hft.backtesting.follow import connect, file_engine
 from hft.backtesting.progress import Meter, Progress

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from hft._core.types import Spec
+from hft._core.base.types import Spec
 from hft.backtesting.events import Events
 from hft.config import Config
 from hft.errors import UsageError

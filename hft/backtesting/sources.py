@@ -20,8 +20,8 @@ from typing import NamedTuple
 import numpy as np
 from msgspec.structs import replace
 
-from hft._core.events import EventEncoder
-from hft._core.types import Spec
+from hft._core.base.types import Spec
+from hft._core.engine.events import EventEncoder
 from hft.backtesting.events import MAGIC, EventFile, Events, as_events
 from hft.backtesting.merge import begun, merged, numbered, timed
 from hft.backtesting.npz import NpzFile

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from hft._core.types import Spec
+from hft._core.base.types import Spec
 from hft.backtesting.events import Events, as_events
 from hft.backtesting.row_survey import RowError, RowSurvey
 from hft.backtesting.rows import RowReader

@@ -15,11 +15,11 @@ from typing import Any
 
 import msgspec
 
-from hft._core import status
-from hft._core.engine import Engine
-from hft._core.journal import Journal
-from hft._core.page import StatePage
-from hft._core.types import Spec
+from hft._core.base import status
+from hft._core.base.types import Spec
+from hft._core.engine.engine import Engine
+from hft._core.record.journal import Journal
+from hft._core.record.page import StatePage
 from hft.backtesting.compare import Difference, compare, run_in
 from hft.backtesting.sources import kind_of
 from hft.config import Config

@@ -1,17 +1,17 @@
 from array import array
 
-from hft._core.book import OrderBook
-from hft._core.clock import VenueClock
-from hft._core.engine import Engine
-from hft._core.features import FeatureBuffer
-from hft._core.imbalance import ImbalanceStrategy
-from hft._core.intent import OrderIntent
-from hft._core.orders import OrderManager
-from hft._core.position import PositionManager
-from hft._core.risk import RiskValidator
-from hft._core.signal import ImbalanceSignal
-from hft._core.snapshot import MarketSnapshot
-from hft._core.sync import Synchronizer
+from hft._core.base.intent import OrderIntent
+from hft._core.engine.engine import Engine
+from hft._core.market.book import OrderBook
+from hft._core.market.clock import VenueClock
+from hft._core.market.features import FeatureBuffer
+from hft._core.market.snapshot import MarketSnapshot
+from hft._core.market.sync import Synchronizer
+from hft._core.trade.imbalance import ImbalanceStrategy
+from hft._core.trade.orders import OrderManager
+from hft._core.trade.position import PositionManager
+from hft._core.trade.risk import RiskValidator
+from hft._core.trade.signal import ImbalanceSignal
 from hft.bench.stream import Stream
 
 def sync(synchronizer: Synchronizer, stream: Stream) -> int: ...

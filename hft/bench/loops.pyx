@@ -9,30 +9,30 @@ from libc.math cimport NAN
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
-from hft._core.book cimport Book, OrderBook, book_apply, book_clear, book_imbalance, book_mid2, book_ticker
-from hft._core.clock cimport VenueClock, clock_observe
-from hft._core.engine cimport Engine
-from hft._core.features cimport (
-    FEATURES_BOOK, FEATURES_FLOW, FeatureBuffer, FeatureValues, features_eval, features_on_book, features_on_sync,
-    features_on_trade,
-)
-from hft._core.imbalance cimport ImbalanceStrategy, imbalance_decide
-from hft._core.intent cimport OrderIntent
-from hft._core.orders cimport (
-    Order, OrderManager, Orders, orders_create, orders_in_flight, orders_on_report, orders_withdraw,
-)
-from hft._core.panel cimport panel_show
-from hft._core.position cimport PositionManager, Positions, position_at, position_mark, position_on_fill
-from hft._core.risk cimport SECOND_NS, RiskInputs, RiskValidator, risk_check, risk_sent
-from hft._core.signal cimport ImbalanceSignal, SignalRecord, signal_eval, signal_on_imbalance
-from hft._core.snapshot cimport MarketSnapshot, Snapshot, SNAPSHOT_SYNCED, snapshot_read, snapshot_take, snapshot_write
-from hft._core.status cimport OK
-from hft._core.symbols cimport Symbols
-from hft._core.sync cimport Synchronizer, sync_connected, sync_on_depth, sync_on_snapshot
-from hft._core.types cimport (
+from hft._core.base.intent cimport OrderIntent
+from hft._core.base.status cimport OK
+from hft._core.base.symbols cimport Symbols
+from hft._core.base.types cimport (
     BUY, FILLED, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, REPORT_ACCEPTED, REPORT_FILL, SELL, Intent, Level, Message, Report,
     SymbolSpec,
 )
+from hft._core.engine.engine cimport Engine
+from hft._core.engine.panel cimport panel_show
+from hft._core.market.book cimport Book, OrderBook, book_apply, book_clear, book_imbalance, book_mid2, book_ticker
+from hft._core.market.clock cimport VenueClock, clock_observe
+from hft._core.market.features cimport (
+    FEATURES_BOOK, FEATURES_FLOW, FeatureBuffer, FeatureValues, features_eval, features_on_book, features_on_sync,
+    features_on_trade,
+)
+from hft._core.market.snapshot cimport MarketSnapshot, Snapshot, SNAPSHOT_SYNCED, snapshot_read, snapshot_take, snapshot_write
+from hft._core.market.sync cimport Synchronizer, sync_connected, sync_on_depth, sync_on_snapshot
+from hft._core.trade.imbalance cimport ImbalanceStrategy, imbalance_decide
+from hft._core.trade.orders cimport (
+    Order, OrderManager, Orders, orders_create, orders_in_flight, orders_on_report, orders_withdraw,
+)
+from hft._core.trade.position cimport PositionManager, Positions, position_at, position_mark, position_on_fill
+from hft._core.trade.risk cimport SECOND_NS, RiskInputs, RiskValidator, risk_check, risk_sent
+from hft._core.trade.signal cimport ImbalanceSignal, SignalRecord, signal_eval, signal_on_imbalance
 from hft.bench.stream cimport Stream
 
 

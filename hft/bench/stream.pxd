@@ -1,6 +1,6 @@
 # Decoded messages of one symbol, in the order in which its book takes them: what a loop over one stage is fed with.
 
-from hft._core.types cimport Level, Message, Spec
+from hft._core.base.types cimport Level, Message, Spec
 
 
 cdef class Stream:

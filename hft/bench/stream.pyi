@@ -1,4 +1,4 @@
-from hft._core.types import Spec
+from hft._core.base.types import Spec
 from hft.feed.tape import Tape
 
 KINDS: dict[str, int]

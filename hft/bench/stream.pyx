@@ -4,12 +4,12 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy
 
-from hft._core.decode cimport Decoder, decode_frame, decoder_levels, decoder_message
-from hft._core.status cimport OK
-from hft._core.sync cimport (
+from hft._core.base.status cimport OK
+from hft._core.base.types cimport MSG_AGG_TRADE, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE, Level, Message, Spec
+from hft._core.market.sync cimport (
     SYNC_BRIDGING, Sync, Synchronizer, sync_connected, sync_next, sync_on_depth, sync_on_snapshot,
 )
-from hft._core.types cimport MSG_AGG_TRADE, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE, Level, Message, Spec
+from hft._core.wire.decode cimport Decoder, decode_frame, decoder_levels, decoder_message
 
 KINDS = {"depth": MSG_DEPTH, "bookTicker": MSG_TICKER, "trade": MSG_TRADE, "aggTrade": MSG_AGG_TRADE, "snapshot": MSG_SNAPSHOT}
 
@@ -25,7 +25,7 @@ cdef class Stream:
     count, level_count : int
         Messages, and levels in them.
 
-    >>> from hft._core.types import Spec
+    >>> from hft._core.base.types import Spec
     >>> from hft.bench.stream import record
     >>> from hft.exchange.generate import generate
     >>> from hft.feed.tape import Tape

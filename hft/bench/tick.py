@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from hft._core.engine import Engine
-from hft._core.histogram import Histogram
-from hft._core.replay import KINDS
+from hft._core.base.histogram import Histogram
+from hft._core.engine.engine import Engine
+from hft._core.engine.replay import KINDS
 from hft.errors import UsageError
 from hft.feed.messages import decode
 from hft.feed.tape import Tape

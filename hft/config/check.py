@@ -135,7 +135,7 @@ def _check_memory(config: Config, where: Callable[..., str]) -> None:
 
 def _check_capacity(config: Config, where: Callable[..., str]) -> None:
     """The journal must hold what one input may cause, else no order could ever be sent."""
-    from hft._core.capacity import worst_cases  # compiled: help and other commands do without
+    from hft._core.execution.capacity import worst_cases  # compiled: help and other commands do without
 
     symbols, performance = len(config.strategy.symbols), config.strategy.performance
     least = worst_cases(

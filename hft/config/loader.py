@@ -159,7 +159,7 @@ def _put(table: dict[str, Any], place: Path_, value: Any, origin: str) -> None:
         if not isinstance(inner, dict):
             raise ConfigError(f"{_short(parent)} is not a table", where=f"{origin}: {_short('.'.join(place))}")
         table = inner
-    from hft._core.checks import plain  # compiled: help and other commands do without
+    from hft._core.base.checks import plain  # compiled: help and other commands do without
 
     table[key] = plain(value)
 
@@ -201,7 +201,7 @@ class _Reader:
         return kind(**{key: self._value(known[key], table[key], (*path, key)) for key in table})
 
     def _value(self, shape: Shape, value: Any, path: Path_) -> Any:
-        from hft._core.checks import plain
+        from hft._core.base.checks import plain
 
         value = plain(value)
         if isinstance(value, str) and not _is_text(value):
@@ -228,7 +228,7 @@ class _Reader:
         if type(value) not in (int, float, Decimal):
             self._refuse(shape, value, path)
         try:
-            from hft._core.checks import decimal
+            from hft._core.base.checks import decimal
 
             number = decimal("", value)
         except ValueError:
@@ -286,6 +286,6 @@ def _shown(value: Any) -> str:
     try:
         return _short(literal(value))
     except (ValueError, RecursionError, TypeError):     # an integer of more than 4,300 digits, a list in itself
-        from hft._core.checks import shown
+        from hft._core.base.checks import shown
 
         return shown(value)

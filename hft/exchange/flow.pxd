@@ -15,7 +15,7 @@
 
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
-from hft._core.types cimport Message
+from hft._core.base.types cimport Message
 from hft.exchange.ladder cimport MatchingState
 from hft.exchange.random cimport Random
 from hft.exchange.tape cimport Tape

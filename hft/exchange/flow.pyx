@@ -3,8 +3,8 @@
 from libc.math cimport sqrt
 from libc.stdlib cimport labs
 
-from hft._core.elementary cimport exp, power
-from hft._core.types cimport ASK, BID, BUY, GTC, IOC, LIMIT, SELL
+from hft._core.base.elementary cimport exp, power
+from hft._core.base.types cimport ASK, BID, BUY, GTC, IOC, LIMIT, SELL
 from hft.exchange.ladder cimport PriceLevel, ladder_find, ladder_levels, ladder_next, ladder_orders
 from hft.exchange.ladder cimport ladder_qty
 from hft.exchange.matching cimport matching_cancel, matching_submit

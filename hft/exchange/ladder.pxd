@@ -9,8 +9,8 @@
 from libc.stdint cimport int16_t, int32_t, int64_t, uint64_t
 from libc.string cimport memset
 
-from hft._core.memory cimport align64
-from hft._core.types cimport ASK, BID
+from hft._core.base.memory cimport align64
+from hft._core.base.types cimport ASK, BID
 from hft.exchange.prices cimport PriceSet, prices_above, prices_add, prices_below, prices_init, prices_remove, prices_size
 
 cdef struct MatchingParams:

@@ -3,8 +3,8 @@
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memset
 
-from hft._core.memory cimport hft_alloc, hft_free
-from hft._core.types cimport ASK, BID, BUYER_IS_MAKER, MSG_AGG_TRADE, MSG_DEPTH, MSG_TICKER, MSG_TRADE, Level, Message
+from hft._core.base.memory cimport hft_alloc, hft_free
+from hft._core.base.types cimport ASK, BID, BUYER_IS_MAKER, MSG_AGG_TRADE, MSG_DEPTH, MSG_TICKER, MSG_TRADE, Level, Message
 from hft.exchange.flow cimport FLOW_TAPE_FULL, Flow, FlowParams, flow_init, flow_step
 from hft.exchange.ladder cimport MatchingParams, MatchingState, ladder_init, ladder_size
 from hft.exchange.matching cimport matching_top

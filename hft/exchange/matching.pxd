@@ -4,9 +4,9 @@
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memset
 
-from hft._core.status cimport RISK_BAD_PRICE, RISK_BAD_QTY, VENUE_BOOK_FULL, VENUE_FOK, VENUE_IOC_REST
-from hft._core.status cimport VENUE_NO_LIQUIDITY, VENUE_POST_ONLY
-from hft._core.types cimport ASK, BID, BUY, FOK, GTX, IOC, LIMIT, MARKET, Level
+from hft._core.base.status cimport RISK_BAD_PRICE, RISK_BAD_QTY, VENUE_BOOK_FULL, VENUE_FOK, VENUE_IOC_REST
+from hft._core.base.status cimport VENUE_NO_LIQUIDITY, VENUE_POST_ONLY
+from hft._core.base.types cimport ASK, BID, BUY, FOK, GTX, IOC, LIMIT, MARKET, Level
 from hft.exchange.ladder cimport Fill, MatchingState, PriceLevel, RestingOrder, ladder_change, ladder_dirty, ladder_fills
 from hft.exchange.ladder cimport ladder_find, ladder_forget, ladder_level, ladder_levels, ladder_next, ladder_orders
 from hft.exchange.ladder cimport ladder_qty

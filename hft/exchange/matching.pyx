@@ -3,9 +3,9 @@
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memset
 
-from hft._core.memory cimport hft_alloc, hft_free
-from hft._core.types cimport ASK, BID, BUY, FOK, GTC, GTX, IOC, LIMIT, MARKET, SELL, Level
-from hft._core.status import NAMES
+from hft._core.base.memory cimport hft_alloc, hft_free
+from hft._core.base.status import NAMES
+from hft._core.base.types cimport ASK, BID, BUY, FOK, GTC, GTX, IOC, LIMIT, MARKET, SELL, Level
 from hft.exchange.ladder cimport Fill, MatchingParams, MatchingState, PriceLevel, ladder_fills, ladder_find, ladder_init
 from hft.exchange.ladder cimport ladder_levels, ladder_next, ladder_orders, ladder_size
 from hft.exchange.random cimport Random, random_below, random_bits, random_init
@@ -24,7 +24,7 @@ cdef class Trade:
 
 cdef class Outcome:
     """What became of an order: `order_id` of what rests (0: nothing does), quantity `filled`, what is left as `leaves`
-    (resting, or expired with `status`), `status` (a name of `hft._core.status`), and the `trades` it made, in order."""
+    (resting, or expired with `status`), `status` (a name of `hft._core.base.status`), and the `trades` it made, in order."""
     cdef readonly int64_t order_id, filled, leaves
     cdef readonly str status
     cdef readonly list trades

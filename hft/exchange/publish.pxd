@@ -3,7 +3,7 @@
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memset
 
-from hft._core.types cimport ASK, BID, BUYER_IS_MAKER, MSG_AGG_TRADE, MSG_DEPTH, MSG_TICKER, MSG_TRADE, Message
+from hft._core.base.types cimport ASK, BID, BUYER_IS_MAKER, MSG_AGG_TRADE, MSG_DEPTH, MSG_TICKER, MSG_TRADE, Message
 from hft.exchange.flow cimport Flow
 from hft.exchange.ladder cimport Fill, MatchingState, ladder_fills, ladder_qty
 from hft.exchange.matching cimport matching_cut

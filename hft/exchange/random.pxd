@@ -4,7 +4,7 @@
 from libc.math cimport sqrt
 from libc.stdint cimport int64_t, uint64_t
 
-from hft._core.elementary cimport cos_turn, exp, log
+from hft._core.base.elementary cimport cos_turn, exp, log
 
 cdef struct Random:
     uint64_t s[4]

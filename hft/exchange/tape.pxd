@@ -3,8 +3,8 @@
 
 from libc.stdint cimport int32_t, int64_t
 
-from hft._core.memory cimport align64
-from hft._core.types cimport Level, Message
+from hft._core.base.memory cimport align64
+from hft._core.base.types cimport Level, Message
 
 cdef struct Tape:
     int32_t messages            # capacity

@@ -25,7 +25,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from hft._core.events import LAST_TIME_NS
+from hft._core.engine.events import LAST_TIME_NS
 from hft.errors import NOT_JSON, DamagedData, UsageError
 from hft.feed import files
 from hft.feed.identify import told

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 from typing import Protocol
 
-from hft._core.runclock import RunClock
-from hft._core.sink import FrameCounter, FrameSink
+from hft._core.base.runclock import RunClock
+from hft._core.wire.sink import FrameCounter, FrameSink
 from hft.feed.handover import HELD_BYTES, Books, Handover
 from hft.feed.line import Line, Timing
 from hft.feed.listener import Listener

@@ -15,8 +15,8 @@ from typing import Protocol
 
 import msgspec
 
-from hft._core.runclock import RunClock
-from hft._core.sink import FrameSink
+from hft._core.base.runclock import RunClock
+from hft._core.wire.sink import FrameSink
 from hft.feed.connection import Connection
 from hft.feed.handover import HELD_BYTES, Books
 from hft.feed.line import Timing

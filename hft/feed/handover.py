@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from hft._core.sink import FrameSink, deliver
+from hft._core.wire.sink import FrameSink, deliver
 from hft.feed.messages import AggTrade, DepthUpdate, Rejected, Trade, decode
 
 HELD_BYTES = 16 << 20

@@ -9,8 +9,8 @@ from typing import Protocol
 
 import msgspec
 
-from hft._core.runclock import RunClock
-from hft._core.sink import FrameSink
+from hft._core.base.runclock import RunClock
+from hft._core.wire.sink import FrameSink
 from hft.feed.listener import Listener
 from hft.feed.messages import Answer, Rejected, ServerShutdown, VenueError, decode
 from hft.feed.pacing import SlidingWindow

@@ -1,8 +1,8 @@
 from libc.stdint cimport int64_t, uint64_t
 from picows.picows cimport WSFrame, WSListener, WSMsgType, WSTransport
 
-from hft._core.runclock cimport RunClock
-from hft._core.sink cimport FrameSink
+from hft._core.base.runclock cimport RunClock
+from hft._core.wire.sink cimport FrameSink
 
 
 cdef class Listener(WSListener):

@@ -2,8 +2,8 @@ from typing import Any
 
 from picows import WSFrame, WSListener, WSTransport
 
-from hft._core.runclock import RunClock
-from hft._core.sink import FrameSink
+from hft._core.base.runclock import RunClock
+from hft._core.wire.sink import FrameSink
 
 MAX_MESSAGE: int
 MAX_UNREAD: int

@@ -7,9 +7,9 @@ one stamp per read, one C call per message.
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy
 
-from hft._core.cycles cimport cycles_now
-from hft._core.runclock cimport clock_now
-from hft._core.sink cimport FRAME_ATTENTION, FRAME_HELD, FRAME_NEEDS_PYTHON, sink_frame
+from hft._core.base.cycles cimport cycles_now
+from hft._core.base.runclock cimport clock_now
+from hft._core.wire.sink cimport FRAME_ATTENTION, FRAME_HELD, FRAME_NEEDS_PYTHON, sink_frame
 
 from picows import WSCloseCode, WSProtocolError
 
@@ -27,7 +27,7 @@ cdef class Listener(WSListener):
     Parameters
     ----------
     sink : FrameSink
-        Gets every data message; see `hft._core.sink`.
+        Gets every data message; see `hft._core.wire.sink`.
     clock : RunClock
         Stamps each read of the socket, once: all frames of one read share one `now` (SEMANTICS 1).
     owner : object

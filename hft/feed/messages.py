@@ -13,8 +13,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Raw, Struct, field
 
-from hft._core.decode import LARGEST_FRAME, Decoder
-from hft._core.status import CODES, text
+from hft._core.base.status import CODES, text
+from hft._core.wire.decode import LARGEST_FRAME, Decoder
 
 BAD_JSON = CODES["bad_json"]
 BAD_SHAPE = CODES["bad_shape"]
@@ -35,7 +35,7 @@ ControlId = int | Annotated[str, Meta(max_length=36)] | None
 
 
 class Rejected(ValueError):
-    """A message that was not taken; `code` is its reason in `hft._core.status`."""
+    """A message that was not taken; `code` is its reason in `hft._core.base.status`."""
 
     def __init__(self, code: int, detail: str = "") -> None:
         super().__init__(f"{text(code)}: {detail}" if detail else text(code))
@@ -382,7 +382,7 @@ def load(decoder: Decoder, frame: bytes, recv_ns: int = 0) -> int:
     Returns 0, or the reason it was not taken: BAD_JSON, BAD_SHAPE, BAD_NUMBER, UNKNOWN_EVENT, UNKNOWN_SYMBOL, TOO_LARGE,
     IGNORED_EVENT. The last says only that it is not market data: `decode` tells a control answer or serverShutdown.
 
-    >>> from hft._core.types import Spec
+    >>> from hft._core.base.types import Spec
     >>> decoder = Decoder([Spec("BTCUSDT", tick="0.01", step="0.00001", dialect="spot")])
     >>> load(decoder, b'{"u": 1, "s": "BTCUSDT", "b": "61837.63", "B": "3.78826", "a": "61837.64", "A": "1.5"}')
     0

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from hft._core.runlog import RunLog
+from hft._core.record.runlog import RunLog
 from hft.config import Recording
 from hft.errors import UsageError
 from hft.feed.files import Packer, part_path, parts

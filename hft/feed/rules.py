@@ -8,7 +8,7 @@ from typing import TypedDict
 
 import msgspec
 
-from hft._core.types import Spec
+from hft._core.base.types import Spec
 from hft.errors import NOT_JSON, DamagedData
 from hft.feed import specs
 from hft.feed.captures import Kind, Record

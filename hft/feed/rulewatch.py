@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from hft._core.engine import Engine
-from hft._core.runclock import RunClock
+from hft._core.base.runclock import RunClock
+from hft._core.engine.engine import Engine
 from hft.errors import NOT_JSON, HftError
 from hft.feed.pacing import Backoff
 from hft.feed.rest import RestClient

@@ -9,7 +9,7 @@ from libc.string cimport memchr, memcmp
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 
-from hft._core.stream_name cimport stream_levels
+from hft._core.wire.stream_name cimport stream_levels
 
 # What a message tells of its venue's dialect: bits, the certain ones first. A venue adds fields and takes none away, so a field
 # that is missing tells more than one that is there.

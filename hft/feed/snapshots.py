@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from random import Random
 from typing import Protocol
 
-from hft._core.runclock import RunClock
-from hft._core.status import name as name_of
+from hft._core.base.runclock import RunClock
+from hft._core.base.status import name as name_of
 from hft.errors import VenueUnreachable
 from hft.feed.messages import DepthSnapshot, Rejected, decode
 from hft.feed.pacing import Backoff

@@ -12,7 +12,7 @@ from typing import Protocol, Required, TypedDict
 
 import msgspec
 
-from hft._core.types import Spec, common_unit
+from hft._core.base.types import Spec, common_unit
 from hft.config.toml import toml_key
 from hft.errors import NOT_JSON, UsageError
 from hft.feed.messages import ExchangeInfo, Filter, SymbolInfo

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import asdict
 
-from hft._core.engine import Engine
-from hft._core.events import EventEncoder
-from hft._core.histogram import Histogram
-from hft._core.replay import replay
-from hft._core.types import Spec
+from hft._core.base.histogram import Histogram
+from hft._core.base.types import Spec
+from hft._core.engine.engine import Engine
+from hft._core.engine.events import EventEncoder
+from hft._core.engine.replay import replay
 from hft.config import Config
 from hft.errors import NOT_JSON, DamagedData, printable
 from hft.feed import recording
@@ -128,7 +128,7 @@ class Tape:
         on_mark : callable, optional
             ``on_mark(ns, name, value)`` at each line of the run log that is no input, in its place between them.
         histogram, by_kind
-            Get the time of each frame, from its bytes to the end of its work; see `hft._core.replay.replay`.
+            Get the time of each frame, from its bytes to the end of its work; see `hft._core.engine.replay.replay`.
         """
         while (next_ns := self.next_ns) is not None and (until_ns is None or next_ns < until_ns):
             if not engine.makes_room(room):

@@ -1,7 +1,7 @@
 """Where each venue is and what it asks of a client: endpoints, stream names and limits, as data.
 
 A dialect is a protocol (`spot`, `usdm`, `coinm`); a venue is a place that speaks one. Everything that differs between them and
-is not a rule of synchronisation stands here; those rules are the core's (`hft._core.sync`).
+is not a rule of synchronisation stands here; those rules are the core's (`hft._core.market.sync`).
 
 Source: the venue's public API documentation, state of 2026-07.
 """

@@ -6,8 +6,8 @@ import os
 import time
 from pathlib import Path
 
-from hft._core.page import StatePage
-from hft._core.pagefile import is_owned
+from hft._core.record.page import StatePage
+from hft._core.record.pagefile import is_owned
 from hft.errors import Unanswered, UsageError
 from hft.monitoring.page import NAME_IT, open_page, view
 from hft.persistence import latch

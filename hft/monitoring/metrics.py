@@ -8,7 +8,7 @@ from decimal import Decimal
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from hft._core.histogram import Histogram
+from hft._core.base.histogram import Histogram
 from hft.monitoring.page import PageState, SymbolState
 
 BUCKETS_S = (

@@ -11,11 +11,12 @@ from typing import Any
 
 import msgspec
 
-from hft._core import names, status
-from hft._core.histogram import Histogram
-from hft._core.page import PageError, StatePage
-from hft._core.pagefile import PageInSetup, is_owned
-from hft._core.types import Spec
+from hft._core.base import status
+from hft._core.base.histogram import Histogram
+from hft._core.base.types import Spec
+from hft._core.record import names
+from hft._core.record.page import PageError, StatePage
+from hft._core.record.pagefile import PageInSetup, is_owned
 from hft.errors import UsageError
 from hft.inode import Identity, identity
 
@@ -26,7 +27,7 @@ SETUP_S = 2.0
 """How long to wait for an engine to set up a page: it takes microseconds, on a busy machine longer."""
 
 SYNC_STATES = ("connecting", "buffering", "bridging", "synced")
-"""By number, as `hft/_core/sync.pxd` has them."""
+"""By number, as `hft/_core/market/sync.pxd` has them."""
 
 NAME_IT = "name the database_path of its run with --config FILE or --set strategy.persistence.database_path=FILE"
 """What to do where the files of a run are looked for in the wrong place."""

@@ -12,8 +12,9 @@ from typing import Any
 
 import msgspec
 
-from hft._core import names, status
-from hft._core.types import Spec
+from hft._core.base import status
+from hft._core.base.types import Spec
+from hft._core.record import names
 
 Row = dict[str, Any]
 
@@ -106,7 +107,7 @@ def scales(specs: Sequence[Spec]) -> list[dict[str, Any]]:
 class Rows:
     """Makes rows for records that name their symbol by its place in `specs`.
 
-    >>> from hft._core.journal import Journal, records
+    >>> from hft._core.record.journal import Journal, records
     >>> journal = Journal(10, run=1)
     >>> _ = journal.append_fill(side=1, price=618002, qty=500)
     >>> sql, row = Rows([Spec("BTCUSDT", tick="0.1", step="0.001")]).of(records(journal.drain(1))[0])

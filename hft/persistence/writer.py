@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 import apsw
 import msgspec
 
-from hft._core.journal import Journal, records, sound
-from hft._core.types import Spec
+from hft._core.base.types import Spec
+from hft._core.record.journal import Journal, records, sound
 from hft.errors import DamagedData, ExitCode, HftError
 from hft.persistence import latch, rows, schema
 

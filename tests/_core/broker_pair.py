@@ -1,8 +1,8 @@
 """The compiled broker and its oracle side by side: whatever is done to one is done to both, and every report must agree."""
 
-from hft._core.book import OrderBook
-from hft._core.broker import PaperBroker
-from hft._core.types import Spec
+from hft._core.base.types import Spec
+from hft._core.execution.broker import PaperBroker
+from hft._core.market.book import OrderBook
 from tests.oracle.broker import OracleBroker, View
 
 MS = 1_000_000

@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from hft._core.types import Spec
+from hft._core.base.types import Spec
 from tests._core.broker_pair import MS, BrokerPair
 
 SPECS = {

@@ -1,10 +1,10 @@
 """A trader's orders, positions and risk together, for tests."""
 
-from hft._core.intent import OrderIntent
-from hft._core.orders import OrderManager
-from hft._core.position import PositionManager
-from hft._core.risk import RiskValidator
-from hft._core.types import Spec
+from hft._core.base.intent import OrderIntent
+from hft._core.base.types import Spec
+from hft._core.trade.orders import OrderManager
+from hft._core.trade.position import PositionManager
+from hft._core.trade.risk import RiskValidator
 
 S = 1_000_000_000
 USDM = Spec("BTCUSDT", tick="0.10", step="0.001", min_qty="0.002", max_qty="50", min_notional="5")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from hft._core.engine import Engine
+from hft._core.engine.engine import Engine
 
 MS = 1_000_000
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from hft._core.engine import Engine
+from hft._core.engine.engine import Engine
 
 MS = 1_000_000
 

@@ -3,10 +3,10 @@
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memset
 
-from hft._core.engine cimport Engine, engine_enter
-from hft._core.lane cimport lane_cancel_all, lane_schedule, lane_submit
-from hft._core.page cimport Page, StatePage, page_flag, page_flags
-from hft._core.types cimport GTC, LIMIT, Intent
+from hft._core.base.types cimport GTC, LIMIT, Intent
+from hft._core.engine.engine cimport Engine, engine_enter
+from hft._core.engine.lane cimport lane_cancel_all, lane_schedule, lane_submit
+from hft._core.record.page cimport Page, StatePage, page_flag, page_flags
 
 
 def submit(Engine engine, int i, int side, int64_t price, int64_t qty, int64_t now):

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hft._core import events as words
+from hft._core.engine import events as words
 
 NAMES = {value: name for name, value in words.KINDS.items()}
 

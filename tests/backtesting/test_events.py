@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from hft._core.events import EventEncoder
-from hft._core.types import Spec
+from hft._core.base.types import Spec
+from hft._core.engine.events import EventEncoder
 from hft.backtesting.events import EVENT, EventFile, EventWriter, as_events
 from hft.errors import DamagedData, UsageError
 

@@ -4,9 +4,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hft._core import events as words
-from hft._core.engine import Engine
-from hft._core.types import Spec
+from hft._core.base.types import Spec
+from hft._core.engine import events as words
+from hft._core.engine.engine import Engine
 from hft.backtesting.events import EVENT
 from hft.backtesting.merge import begun, merged, numbered, timed
 from tests.backtesting.naive import messages

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hft._core import events as words
-from hft._core.types import Spec
+from hft._core.base.types import Spec
+from hft._core.engine import events as words
 from hft.backtesting import npz
 from hft.backtesting.events import EVENT
 from hft.backtesting.npz import NpzFile

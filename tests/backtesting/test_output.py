@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hft._core.types import Spec
+from hft._core.base.types import Spec
 from hft.backtesting.events import EVENT, EventWriter
 from hft.backtesting.npz_writer import NpzWriter
 from hft.errors import UsageError

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import hft
-from hft._core.engine import Engine
+from hft._core.engine.engine import Engine
 from hft.backtesting import result as result_module
 from hft.backtesting.progress import Progress
 from hft.backtesting.settings import settled

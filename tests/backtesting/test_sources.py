@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hft._core.events import KINDS, LAST
+from hft._core.engine.events import KINDS, LAST
 from hft.backtesting.events import EVENT, EventFile, EventWriter
 from hft.backtesting.sources import Data, kind_of, merged
 from hft.config import Config, load

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hft._core.types import Spec
+from hft._core.base.types import Spec
 from hft.backtesting import tardis
 from hft.backtesting.events import as_events
 from hft.backtesting.row_survey import RowError, RowSurvey

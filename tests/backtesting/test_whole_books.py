@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import hft
-from hft._core.engine import Engine
-from hft._core.types import Spec
+from hft._core.base.types import Spec
+from hft._core.engine.engine import Engine
 from hft.backtesting.npz_rows import BUY, CLEAR, DEPTH, EXCH, LOCAL, ROW, SELL, SNAPSHOT, TRADE
 from hft.backtesting.result import Result
 from hft.backtesting.tardis import TardisFile

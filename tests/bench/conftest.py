@@ -2,7 +2,7 @@
 
 import pytest
 
-from hft._core.types import Spec
+from hft._core.base.types import Spec
 from hft.bench.stream import record
 from hft.exchange.generate import generate
 from hft.feed.tape import Tape

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from hft._core.runclock import RunClock
-from hft._core.sink import FrameSink
+from hft._core.base.runclock import RunClock
+from hft._core.wire.sink import FrameSink
 from hft.feed.feed import Feed
 from hft.feed.line import Timing
 from hft.feed.venues import venue_at

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from hft._core.engine import Engine
-from hft._core.runclock import RunClock
+from hft._core.base.runclock import RunClock
+from hft._core.engine.engine import Engine
 from hft.feed import messages, specs
 from hft.feed.feed import Feed
 from hft.feed.rest import RestClient

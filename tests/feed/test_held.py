@@ -4,10 +4,10 @@ import asyncio
 
 import msgspec
 
-from hft._core.capacity import worst_cases
-from hft._core.engine import Engine
-from hft._core.journal import Journal
-from hft._core.types import Spec
+from hft._core.base.types import Spec
+from hft._core.engine.engine import Engine
+from hft._core.execution.capacity import worst_cases
+from hft._core.record.journal import Journal
 from hft.feed import messages
 from hft.feed.line import Timing
 from tests.feed.running import Running

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from hft._core.runclock import RunClock
-from hft._core.sink import FrameCounter, FrameSink
+from hft._core.base.runclock import RunClock
+from hft._core.wire.sink import FrameCounter, FrameSink
 from hft.feed.listener import UNREAD, Listener
 from hft.feed.transports import connect
 from tests.feed.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, WireServer, eventually, frame

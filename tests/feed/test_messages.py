@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from hft._core import status
-from hft._core.decode import LARGEST_FRAME, Decoder
-from hft._core.types import Spec
+from hft._core.base import status
+from hft._core.base.types import Spec
+from hft._core.wire.decode import LARGEST_FRAME, Decoder
 from hft.feed import messages
 from hft.feed.messages import decode, fill, load
 from tests import data

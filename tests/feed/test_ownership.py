@@ -6,7 +6,7 @@ import msgspec
 import pytest
 import uvloop
 
-from hft._core.runclock import RunClock
+from hft._core.base.runclock import RunClock
 from hft.feed.feed import Feed
 from hft.feed.line import Timing
 from hft.feed.listener import Listener

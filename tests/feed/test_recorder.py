@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hft._core.engine import Engine
-from hft._core.types import Spec
+from hft._core.base.types import Spec
+from hft._core.engine.engine import Engine
 from hft.config import Recording
 from hft.errors import UsageError
 from hft.feed import recorder as module

@@ -12,9 +12,9 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hft._core.runlog import RunLog
-from hft._core.symbols import Symbols
-from hft._core.types import Spec
+from hft._core.base.symbols import Symbols
+from hft._core.base.types import Spec
+from hft._core.record.runlog import RunLog
 from hft.errors import DamagedData
 from hft.feed.captures import Capture, Kind, Record
 from hft.feed.recording import mark, opening

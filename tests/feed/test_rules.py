@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from hft._core.engine import Engine
-from hft._core.runclock import RunClock
-from hft._core.types import Spec
+from hft._core.base.runclock import RunClock
+from hft._core.base.types import Spec
+from hft._core.engine.engine import Engine
 from hft.errors import DamagedData
 from hft.feed import messages, rulewatch
 from hft.feed.captures import Kind, Record

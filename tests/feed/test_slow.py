@@ -6,10 +6,10 @@ import time
 
 import msgspec
 
-from hft._core.engine import Engine
-from hft._core.runclock import RunClock
-from hft._core.sink import FrameSink
-from hft._core.types import Spec
+from hft._core.base.runclock import RunClock
+from hft._core.base.types import Spec
+from hft._core.engine.engine import Engine
+from hft._core.wire.sink import FrameSink
 from hft.feed import feed as feed_module
 from hft.feed import messages
 from hft.feed.feed import Feed

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from hft._core.engine import Engine
-from hft._core.types import Spec
+from hft._core.base.types import Spec
+from hft._core.engine.engine import Engine
 from hft.feed.feed import ALERTS
 from hft.feed.rest import AT_ONCE
 from tests.feed.running import BOOK, Market, Running, quiet

@@ -24,7 +24,7 @@ STOPPED_S = 4.0
 FEED = """
 import asyncio, json, sys
 import uvloop
-from hft._core.runclock import RunClock
+from hft._core.base.runclock import RunClock
 from hft.feed.feed import Feed
 from hft.feed.line import Timing
 from hft.feed.rest import RestClient

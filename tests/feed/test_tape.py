@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from hft._core.engine import Engine
-from hft._core.events import EventEncoder
-from hft._core.types import Spec
+from hft._core.base.types import Spec
+from hft._core.engine.engine import Engine
+from hft._core.engine.events import EventEncoder
 from hft.errors import DamagedData
 from hft.exchange.generate import generate
 from hft.feed import messages

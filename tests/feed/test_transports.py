@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from hft._core.runclock import RunClock
-from hft._core.sink import FrameCounter
+from hft._core.base.runclock import RunClock
+from hft._core.wire.sink import FrameCounter
 from hft.errors import ExitCode, UsageError
 from hft.feed.listener import Listener
 from hft.feed.transports import ConnectFailed, connect

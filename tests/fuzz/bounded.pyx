@@ -5,10 +5,10 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy
 
-from hft._core.decode cimport Decoder, DecoderState, decode_frame
-from hft._core.events cimport EVENT_CONNECT, EventRecord, event_count, event_encode, event_message
-from hft._core.form cimport form_init
-from hft._core.types cimport Level, Message
+from hft._core.base.types cimport Level, Message
+from hft._core.engine.events cimport EVENT_CONNECT, EventRecord, event_count, event_encode, event_message
+from hft._core.wire.decode cimport Decoder, DecoderState, decode_frame
+from hft._core.wire.form cimport form_init
 
 
 cdef class BoundedDecoder(Decoder):

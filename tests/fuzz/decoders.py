@@ -10,8 +10,8 @@ import json
 import re
 from collections.abc import Callable
 
-from hft._core import status
-from hft._core.decode import Decoder, MarketMessage
+from hft._core.base import status
+from hft._core.wire.decode import Decoder, MarketMessage
 from hft.exchange import streams
 from hft.feed import messages
 from hft.feed.messages import DepthSnapshot, Rejected

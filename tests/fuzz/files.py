@@ -12,9 +12,9 @@ import msgspec
 import numpy as np
 
 import hft
-from hft._core import decode, events
-from hft._core.engine import Engine
-from hft._core.events import replay_events
+from hft._core.engine.engine import Engine, events
+from hft._core.engine.events import replay_events
+from hft._core.wire import decode
 from hft.backtesting.events import EVENT, as_events
 from hft.backtesting.npz_rows import ROW
 from hft.backtesting.sources import Captures, Data, EventSource
@@ -163,7 +163,7 @@ def event_files() -> Iterator[bytes]:
 
 def records() -> bytes:
     """Every kind of message, as records."""
-    from hft._core.events import EventEncoder
+    from hft._core.engine.events import EventEncoder
 
     encoder = EventEncoder([seeds.USDM])
     encoder.connect("BTCUSDT", seeds.NS)

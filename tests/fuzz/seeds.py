@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
-from hft._core.types import Spec
+from hft._core.base.types import Spec
 from hft.exchange.generate import generate
 from hft.feed.captures import Record
 from tests.frames import COINM, HOT, SPOT, USDM, wrapped

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from hft._core.decode import Decoder
-from hft._core.types import Spec
+from hft._core.base.types import Spec
+from hft._core.wire.decode import Decoder
 from tests.fuzz import decoders, files, readers, seeds
 
 LINE = 640      # a frame of some ten levels, or several frames: what follows is more of the same, and slow

@@ -15,33 +15,33 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hft._core.book import OrderBook
-from hft._core.broker import PaperBroker
-from hft._core.capacity import worst_cases
-from hft._core.clock import VenueClock
-from hft._core.decode import Decoder
-from hft._core.engine import Engine
-from hft._core.events import EventEncoder, replay_events
-from hft._core.features import FeatureBuffer
-from hft._core.histogram import Histogram
-from hft._core.imbalance import ImbalanceStrategy
-from hft._core.intent import OrderIntent
-from hft._core.journal import Journal, records, sound
-from hft._core.orders import OrderManager
-from hft._core.page import StatePage
-from hft._core.params import DEFAULTS
-from hft._core.position import PositionManager
-from hft._core.replay import replay
-from hft._core.ring import Ring
-from hft._core.risk import RiskValidator
-from hft._core.runclock import RunClock
-from hft._core.runlog import RunLog
-from hft._core.signal import ImbalanceSignal, Signal
-from hft._core.sink import FrameCounter, FrameSink, deliver
-from hft._core.snapshot import MarketSnapshot
-from hft._core.symbols import Symbols
-from hft._core.sync import Synchronizer
-from hft._core.types import Spec
+from hft._core.base.histogram import Histogram
+from hft._core.base.intent import OrderIntent
+from hft._core.base.ring import Ring
+from hft._core.base.runclock import RunClock
+from hft._core.base.symbols import Symbols
+from hft._core.base.types import Spec
+from hft._core.engine.engine import Engine
+from hft._core.engine.events import EventEncoder, replay_events
+from hft._core.engine.params import DEFAULTS
+from hft._core.engine.replay import replay
+from hft._core.execution.broker import PaperBroker
+from hft._core.execution.capacity import worst_cases
+from hft._core.market.book import OrderBook
+from hft._core.market.clock import VenueClock
+from hft._core.market.features import FeatureBuffer
+from hft._core.market.snapshot import MarketSnapshot
+from hft._core.market.sync import Synchronizer
+from hft._core.record.journal import Journal, records, sound
+from hft._core.record.page import StatePage
+from hft._core.record.runlog import RunLog
+from hft._core.trade.imbalance import ImbalanceStrategy
+from hft._core.trade.orders import OrderManager
+from hft._core.trade.position import PositionManager
+from hft._core.trade.risk import RiskValidator
+from hft._core.trade.signal import ImbalanceSignal, Signal
+from hft._core.wire.decode import Decoder
+from hft._core.wire.sink import FrameCounter, FrameSink, deliver
 
 EXAMPLES = int(os.environ.get("HFT_FUZZ_EXAMPLES", "40"))
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hft._core.decode import Decoder
+from hft._core.wire.decode import Decoder
 from hft.feed import captures, messages
 from tests.fuzz import decoders, readers
 from tests.fuzz.seeds import WORDS

@@ -18,9 +18,9 @@ from typing import Any
 
 import msgspec
 
-from hft._core.engine import Engine
-from hft._core.runclock import RunClock
-from hft._core.types import Spec
+from hft._core.base.runclock import RunClock
+from hft._core.base.types import Spec
+from hft._core.engine.engine import Engine
 from hft.feed import messages
 from hft.feed.feed import Feed, FeedEvent
 from hft.feed.line import Timing

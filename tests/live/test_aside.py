@@ -17,11 +17,11 @@ from pathlib import Path
 import apsw
 import pytest
 
-from hft._core.engine import Engine
-from hft._core.journal import Journal
-from hft._core.page import StatePage
-from hft._core.replay import replay
-from hft._core.types import Spec
+from hft._core.base.types import Spec
+from hft._core.engine.engine import Engine
+from hft._core.engine.replay import replay
+from hft._core.record.journal import Journal
+from hft._core.record.page import StatePage
 from hft.exchange.generate import generate
 from hft.feed import messages
 from hft.feed.tape import Tape

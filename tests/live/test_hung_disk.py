@@ -12,8 +12,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-from hft._core.capacity import worst_cases
-from hft._core.page import StatePage
+from hft._core.execution.capacity import worst_cases
+from hft._core.record.page import StatePage
 from tests.live.processes import free_port, health, started, until
 
 LEAST = worst_cases(max_open_orders=1)["journal_orders"]

@@ -16,8 +16,8 @@ from typing import Any
 import apsw
 import pytest
 
-from hft._core.engine import Engine
-from hft._core.runclock import RunClock
+from hft._core.base.runclock import RunClock
+from hft._core.engine.engine import Engine
 from hft.config import Config, loader
 from hft.feed import messages
 from hft.feed.captures import Capture, Kind

@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from hft._core.journal import Journal
-from hft._core.page import StatePage
-from hft._core.types import Spec
+from hft._core.base.types import Spec
+from hft._core.record.journal import Journal
+from hft._core.record.page import StatePage
 
 BTC = Spec("BTCUSDT", tick="0.10", step="0.001")
 ETH = Spec("ETHUSDT", tick="0.01", step="0.001")

@@ -9,7 +9,7 @@ import time
 import pytest
 from rich.console import Console
 
-from hft._core.pagefile import SETTING_UP
+from hft._core.record.pagefile import SETTING_UP
 from hft.errors import UsageError
 from hft.monitoring import page
 from hft.monitoring.page import PageReader, open_page
@@ -21,7 +21,7 @@ from tests.monitoring.conftest import BTC, Engine, busy
 SUCCEED = """
 import sys
 from tests.monitoring.conftest import BTC, ETH, Engine
-from hft._core.types import Spec
+from hft._core.base.types import Spec
 start, more = 1_790_000_000_000_000_000, [Spec(f"A{i}USDT", tick="0.1", step="0.001") for i in range(60)]
 for i in range(1, 400):
     Engine(sys.argv[1], more if i % 2 else [BTC], start_ns=start + i).page.close()

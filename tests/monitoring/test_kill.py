@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from hft._core.pagefile import SETTING_UP
+from hft._core.record.pagefile import SETTING_UP
 from hft.errors import Unanswered, UsageError
 from hft.monitoring import kill
 from hft.monitoring.kill import trip

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.text import Text
 
-from hft._core.journal import Journal
-from hft._core.types import Spec
+from hft._core.base.types import Spec
+from hft._core.record.journal import Journal
 from hft.monitoring.layout import Section, pages
 from hft.monitoring.orders import Orders
 from hft.monitoring.page import PageReader

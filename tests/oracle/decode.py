@@ -6,8 +6,8 @@ from dataclasses import replace
 from decimal import Decimal
 from functools import lru_cache
 
-from hft._core.decode import MarketMessage
-from hft._core.types import Spec
+from hft._core.base.types import Spec
+from hft._core.wire.decode import MarketMessage
 
 LARGEST = 2**63 - 1
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from hft._core.journal import Journal
-from hft._core.types import Spec
+from hft._core.base.types import Spec
+from hft._core.record.journal import Journal
 from hft.persistence.writer import Writer
 
 BTC = Spec("BTCUSDT", tick="0.10", step="0.001", maker_fee="-0.0001")

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hft._core.engine import Engine
-from hft._core.journal import Journal, records
-from hft._core.types import Spec
+from hft._core.base.types import Spec
+from hft._core.engine.engine import Engine
+from hft._core.record.journal import Journal, records
 from hft.errors import UsageError
 from hft.persistence import rows
 from hft.persistence.reader import RunDatabase

@@ -11,7 +11,7 @@ import time
 import apsw
 import pytest
 
-from hft._core.journal import Journal
+from hft._core.record.journal import Journal
 from hft.errors import DamagedData
 from hft.persistence.reader import RunDatabase
 from hft.persistence.writer import Writer, WriterError
@@ -220,8 +220,8 @@ def test_producing_while_writing_loses_nothing(path):
 
 KILLED = """
 import itertools, sys
-from hft._core.journal import Journal
-from hft._core.types import Spec
+from hft._core.record.journal import Journal
+from hft._core.base.types import Spec
 from hft.persistence.writer import Writer
 journal = Journal(1000)
 writer = Writer(sys.argv[1], journal, [Spec("BTCUSDT", tick="0.1", step="0.001")], batch_size=7, interval_ms=2)

@@ -1,0 +1,13 @@
+# The symbols of one run, in order: their index is how every stage knows them.
+
+from hft._core.base.types cimport Spec, SymbolSpec
+
+
+cdef class Symbols:
+    cdef SymbolSpec* specs          # owned: one per symbol
+    cdef readonly int count
+    cdef readonly tuple all         # the same as Spec
+    cdef dict _index
+
+    cpdef int index(self, symbol) except -1
+    cdef Spec spec(self, symbol)

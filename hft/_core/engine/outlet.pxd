@@ -1,0 +1,162 @@
+# Where a lane's doings go out: the journal, the state page, the log of fills in memory. Borrowed pointers; the engine keeps
+# their owners. Nothing here flows back into a decision; whether there is room the engine sees to, once an input (`capacity`).
+
+from hft._core.base.status cimport FAULT_JOURNAL_FULL, OK
+from hft._core.base.symbols cimport Symbols
+from hft._core.base.types cimport (
+    RECORD_FILL, RECORD_KILL, RECORD_ORDER, RECORD_POSITION, RECORD_RULES, JournalRecord, Report, Spec, SymbolSpec, int32_t,
+    int64_t, likely, multiply, uint64_t,
+)
+from hft._core.record.journal cimport FILL_FEE_IN_BASE, JournalState, journal_append
+from hft._core.record.page cimport PAGE_RECENT, Page, page_recent
+from hft._core.trade.orders cimport Order
+from hft._core.trade.position cimport Position
+from libc.string cimport memset
+
+cdef struct FillLog:            # the newest fills, in memory; JournalRecord[capacity] behind `records`
+    JournalRecord* records
+    int64_t capacity
+    int64_t count               # ever
+
+cdef struct Outlet:
+    JournalState* journal
+    Page* page
+    FillLog fills
+    int64_t overwrites          # 1: nobody drains the journal, its oldest records make room
+
+
+cdef inline void outlet_count(uint64_t* counter) noexcept nogil:
+    """One writer: a plain increment is atomic enough for readers of a machine word."""
+    counter[0] += 1
+
+
+cdef inline int outlet_append(Outlet* out, const JournalRecord* record) noexcept nogil:
+    if likely(journal_append(out.journal, record)):
+        return OK
+    if not out.overwrites:
+        return FAULT_JOURNAL_FULL
+    out.journal.tail = out.journal.head
+    return OK if journal_append(out.journal, record) else FAULT_JOURNAL_FULL
+
+
+cdef inline int outlet_fill(Outlet* out, const Report* report, int64_t now) noexcept nogil:
+    """A fill, before the strategy hears of it."""
+    cdef JournalRecord r
+    memset(&r, 0, sizeof(r))
+    r.kind = RECORD_FILL
+    r.ts_ns = now
+    r.exch_ns = report.exch_ns
+    r.due_ns = report.due_ns
+    r.order_id = report.order_id
+    r.symbol = report.symbol
+    r.side = report.side
+    r.price = report.price
+    r.qty = report.qty
+    r.leaves = report.leaves
+    r.fee = report.fee
+    r.maker = report.maker
+    r.trust = report.trust
+    r.flags = FILL_FEE_IN_BASE if report.fee_in_base else 0
+    out.fills.records[out.fills.count % out.fills.capacity] = r
+    out.fills.count += 1
+    out.page.counters.fills += 1
+    out.page.counters.maker_fills += report.maker
+    out.page.counters.suspect_fills += report.trust != 0
+    page_recent(out.page, &r)
+    return outlet_append(out, &r)
+
+
+cdef inline int outlet_order(Outlet* out, const Order* order, int64_t now, int64_t exch_ns) noexcept nogil:
+    """An order as it is after a change."""
+    cdef JournalRecord r
+    memset(&r, 0, sizeof(r))
+    r.kind = RECORD_ORDER
+    r.ts_ns = now
+    r.exch_ns = exch_ns
+    r.sent_ns = order.sent_ns
+    r.due_ns = order.due_ns
+    r.order_id = order.order_id
+    r.symbol = order.symbol
+    r.side = order.side
+    r.type = order.type
+    r.tif = order.tif
+    r.flags = order.flags
+    r.status = order.status
+    r.reason = order.reason
+    r.price = order.price
+    r.qty = order.qty
+    r.leaves = order.leaves
+    page_recent(out.page, &r)
+    return outlet_append(out, &r)
+
+
+cdef inline int outlet_position(Outlet* out, int32_t symbol, const Position* p, int64_t now) noexcept nogil:
+    """A symbol's position after a fill was told."""
+    cdef JournalRecord r
+    memset(&r, 0, sizeof(r))
+    r.kind = RECORD_POSITION
+    r.ts_ns = now
+    r.symbol = symbol
+    r.qty = p.qty
+    r.cash = p.cash
+    r.cost = p.cost
+    r.realised = p.realised
+    r.fee = p.fees_quote
+    r.leaves = p.fees_base
+    return outlet_append(out, &r)
+
+
+cdef inline int outlet_rules(Outlet* out, int32_t symbol, const SymbolSpec* spec, bint trading, int64_t now) noexcept nogil:
+    """A symbol's rules as they are from here on: what follows is in these units."""
+    cdef JournalRecord r
+    memset(&r, 0, sizeof(r))
+    r.kind = RECORD_RULES
+    r.ts_ns = now
+    r.symbol = symbol
+    r.price = spec.price_mant
+    r.leaves = spec.price_exp
+    r.qty = spec.qty_mant
+    r.fee = spec.qty_exp
+    r.cash = spec.tick
+    r.cost = spec.lot
+    r.sent_ns = spec.min_qty
+    r.realised = spec.max_qty
+    r.due_ns = spec.min_notional
+    r.status = trading
+    return outlet_append(out, &r)
+
+
+cdef inline bint outlet_rescale(Outlet* out, int32_t symbol, int64_t price_factor, int64_t qty_factor) noexcept nogil:
+    """What is kept of a symbol's fills and orders for those who look, in finer units; 0 where a number leaves 64 bits."""
+    cdef int64_t n = min(out.fills.count, out.fills.capacity)
+    cdef int64_t i
+    cdef JournalRecord* r
+    cdef bint fits = True
+    for i in range(n + PAGE_RECENT):
+        r = &out.fills.records[i] if i < n else &out.page.recent[i - n]
+        if r.symbol == symbol and (r.kind == RECORD_FILL or r.kind == RECORD_ORDER):
+            fits = (multiply(&r.price, price_factor) and multiply(&r.qty, qty_factor)
+                    and multiply(&r.leaves, qty_factor) and fits)
+    return fits
+
+
+cdef inline int outlet_kill(Outlet* out, bint on, int reason, int64_t now) noexcept nogil:
+    cdef JournalRecord r
+    memset(&r, 0, sizeof(r))
+    r.kind = RECORD_KILL
+    r.ts_ns = now
+    r.symbol = -1
+    r.status = on
+    r.reason = reason
+    return outlet_append(out, &r)
+
+
+cdef class Fill:
+    cdef readonly int64_t order_id, exch_ts_ns, local_ts_ns
+    cdef readonly str symbol
+    cdef readonly int side
+    cdef readonly object price, qty, fee
+    cdef readonly bint maker, suspect, fee_in_base
+
+
+cdef Fill fill_from(const JournalRecord* r, Symbols symbols)

@@ -1,0 +1,115 @@
+# What the engine's timer shows on the state page: one panel a symbol, and the totals. Never on the path of a message.
+
+from hft._core.base.status cimport CROSSED_LEVELS, LEVEL_DROPPED, REFRESH_DROPPED
+from hft._core.base.types cimport ASK, BID, BUY, SELL, i128, int32_t, int64_t, uint64_t
+from hft._core.engine.engine cimport EngineState
+from hft._core.engine.lane cimport LaneSymbol, lane_orders, lane_positions, lane_symbol
+from hft._core.market.book cimport book_top
+from hft._core.market.market cimport Market, market_book, market_features, market_sync, market_trust
+from hft._core.market.sync cimport SYNC_CONNECTING
+from hft._core.record.journal cimport journal_lag_ns, journal_used
+from hft._core.record.page cimport PAGE_LEVELS, PagePanel, PageTotals, page_beat, page_symbol, page_write_panel, page_write_totals
+from hft._core.trade.orders cimport orders_in_flight, orders_leaves
+from hft._core.trade.position cimport (
+    Position, Positions, position_at, position_fees, position_money, position_realised, position_unrealised,
+)
+from hft._core.trade.risk cimport risk_exposure
+from libc.string cimport memcpy, memset
+
+
+cdef inline void panel_market(EngineState* e, int32_t i, PagePanel* out) noexcept nogil:
+    cdef Market* m = e.markets[i]
+    out.last_update_ns = m.update_ns
+    out.mark2 = m.mid2
+    out.generation = market_sync(m).generation
+    out.resyncs = market_sync(m).resyncs
+    out.gaps = market_sync(m).gaps
+    out.theta_ns = m.clock.theta
+    out.sync_state = market_sync(m).state
+    out.connected = market_sync(m).state != SYNC_CONNECTING
+    out.trust = market_trust(m, e.now)
+    out.closed = <int32_t>m.times.closed
+    out.n_bids = book_top(market_book(m), BID, PAGE_LEVELS, out.bids)
+    out.n_asks = book_top(market_book(m), ASK, PAGE_LEVELS, out.asks)
+    memcpy(&out.features, &m.features, sizeof(m.features))
+
+
+cdef inline void panel_lane(EngineState* e, int32_t i, PagePanel* out) noexcept nogil:
+    cdef LaneSymbol* own = lane_symbol(e.lane, i)
+    cdef Positions* positions = lane_positions(e.lane)
+    cdef Position* p = position_at(positions, i)
+    out.position = p.qty
+    out.cash = p.cash
+    out.cost = p.cost
+    out.realised = position_realised(positions, p)
+    out.unrealised = position_unrealised(positions, p)
+    out.fees = position_fees(positions, p)
+    out.fees_base = p.fees_base
+    out.mark_stale = <int32_t>p.mark_stale
+    out.open_orders = orders_in_flight(lane_orders(e.lane), i)
+    out.leaves_buy = orders_leaves(lane_orders(e.lane), i, BUY)
+    out.leaves_sell = orders_leaves(lane_orders(e.lane), i, SELL)
+    out.has_signal = <int32_t>own.has_signal
+    if own.has_signal:
+        out.signal_strength = own.signal.strength
+        out.signal_confidence = own.signal.confidence
+        out.holding_period_ns = own.signal.holding_period_ns
+
+
+cdef inline void panel_totals(EngineState* e, int64_t now, PageTotals* out) noexcept nogil:
+    cdef Positions* positions = lane_positions(e.lane)
+    cdef i128 exposure = 0
+    cdef int32_t i
+    for i in range(e.n_symbols):
+        out.realised += position_realised(positions, position_at(positions, i))
+        out.unrealised += position_unrealised(positions, position_at(positions, i))
+        out.fees += position_fees(positions, position_at(positions, i))
+        out.connections += market_sync(e.markets[i]).state != SYNC_CONNECTING
+    risk_exposure(lane_orders(e.lane), positions, NULL, 0, &exposure)
+    out.exposure = position_money(positions, exposure)
+    out.pnl = out.realised + out.unrealised - out.fees
+    out.peak_equity = position_money(positions, positions.peak)
+    out.open_orders = lane_orders(e.lane).open
+    out.journal_used = journal_used(e.out.journal)
+    out.journal_capacity = e.out.journal.capacity
+    out.writer_lag_ns = journal_lag_ns(e.out.journal, now)
+    out.timestamp_ns = now
+
+
+cdef inline void panel_counters(EngineState* e) noexcept nogil:
+    """What the markets count for themselves, summed."""
+    cdef uint64_t resyncs = 0, gaps = 0, dropped = 0, crossed_levels = 0, shortened = 0, refreshes_dropped = 0, outliers = 0
+    cdef int32_t i
+    for i in range(e.n_symbols):
+        resyncs += market_sync(e.markets[i]).resyncs
+        gaps += market_sync(e.markets[i]).gaps
+        refreshes_dropped += market_sync(e.markets[i]).refreshes_dropped
+        crossed_levels += e.markets[i].crossed_levels
+        dropped += market_book(e.markets[i]).dropped
+        shortened += market_features(e.markets[i]).shortened
+        outliers += e.markets[i].clock.outliers
+    e.out.page.counters.resyncs = resyncs
+    e.out.page.counters.gaps = gaps
+    e.out.page.counters.levels_dropped = e.out.page.counters.status[<int>LEVEL_DROPPED] = dropped
+    e.out.page.counters.status[<int>REFRESH_DROPPED] = refreshes_dropped
+    e.out.page.counters.status[<int>CROSSED_LEVELS] = crossed_levels
+    e.out.page.counters.shortened = shortened
+    e.out.page.counters.clock_outliers = outliers
+
+
+cdef inline void panel_show(EngineState* e, int64_t now) noexcept nogil:
+    """Everything a viewer sees that is not counted as it happens; then the heartbeat."""
+    cdef PagePanel panel
+    cdef PageTotals totals
+    cdef int32_t i
+    for i in range(e.n_symbols):
+        memset(&panel, 0, sizeof(panel))
+        panel.timestamp_ns = now
+        panel_market(e, i, &panel)
+        panel_lane(e, i, &panel)
+        page_write_panel(page_symbol(e.out.page, i), &panel)
+    panel_counters(e)
+    memset(&totals, 0, sizeof(totals))
+    panel_totals(e, now, &totals)
+    page_write_totals(e.out.page, &totals)
+    page_beat(e.out.page, now)

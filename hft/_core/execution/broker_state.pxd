@@ -1,0 +1,248 @@
+# What the simulated exchange remembers, and how it reports. The verbs that move it are in `broker`.
+#
+#     Broker | BrokerSymbol | Command[max_commands] | Resting | … the next symbol … | Report[report_capacity]
+
+from libc.stdint cimport int32_t, int64_t
+
+from hft._core.base.memory cimport align64
+from hft._core.base.status cimport FAULT_REPORTS_FULL, VENUE_REDUCE_ONLY
+from hft._core.base.types cimport (
+    LIMIT, NO_PRICE, REDUCE_ONLY, REPORT_EXPIRED, REPORT_FILL, TRUST_SUSPECT, TRUST_SYNCED, Command, Report, SymbolSpec, pow10,
+)
+from hft._core.execution.capacity cimport capacity_of
+from hft._core.execution.latency cimport Latency
+from hft._core.execution.queue cimport FRONT_UNKNOWN, QueueModel
+from hft._core.execution.resting cimport (
+    NO_SLOT, Resting, RestingOrder, better, resting_init, resting_level, resting_order, resting_rank, resting_remove,
+    resting_size,
+)
+from hft._core.execution.taking cimport Used, fill_fee
+from hft._core.market.book cimport Book, book_best, book_known, book_next, book_qty, book_tells_all
+
+cdef struct BrokerParams:
+    int64_t entry_latency_ns
+    int64_t response_latency_ns
+    int64_t max_feed_delay_ns
+    double queue_exponent       # n of the power models
+    int32_t queue_kind          # QueueKind
+    int32_t symbols
+    int32_t max_orders          # resting, per symbol
+    int32_t max_commands        # under way, over all symbols
+
+cdef struct BrokerSymbol:
+    Latency latency
+    QueueModel model
+    int64_t clock_ns            # V: the greatest v seen; ages of ledger entries are measured on it
+    int64_t position            # the exchange's own account of it, quanta: what reduce-only looks at
+    int64_t last_trade_id
+    int64_t last_agg_id
+    int64_t agg_until_ns        # stamp up to which aggTrades told the volume
+    int64_t suspect_until       # the book crossed; fills made before this time say so
+    int64_t commands_at         # byte offsets from this header
+    int64_t resting_at
+    int32_t command_head
+    int32_t n_commands
+    int32_t trade_source        # MSG_TRADE, MSG_AGG_TRADE, or 0: none seen
+    int32_t n_reduce_only       # resting
+    int32_t synced
+    int32_t quoted              # both sides of its book, as last seen
+    int32_t index               # of the symbol
+    int32_t closed              # 1: the venue does not trade it now
+    Used used
+
+cdef struct Broker:
+    BrokerParams params
+    int64_t symbols_at          # byte offsets from this header
+    int64_t symbol_stride
+    int64_t reports_at
+    int64_t channel_full         # commands refused: max_commands under way
+    int64_t duplicate_trades     # id seen before
+    int64_t other_source_trades  # aggTrade beside trade
+    int64_t ledger_merged        # stamps blurred, see `ledger_add`
+    int32_t n_reports           # waiting in `broker_reports`; whoever drains them sets it to 0
+    int32_t report_capacity
+    int32_t n_commands          # under way
+    int32_t fault               # latched
+
+
+# -- memory ----------------------------------------------------------------------------------------------------------
+
+cdef inline size_t broker_symbol_stride(const BrokerParams* p) noexcept nogil:
+    return align64(sizeof(BrokerSymbol)) + align64(p.max_commands * sizeof(Command)) + align64(resting_size(p.max_orders))
+
+
+cdef inline int32_t broker_report_capacity(const BrokerParams* p) noexcept nogil:
+    return <int32_t>capacity_of(p.symbols, p.max_orders, p.max_commands).event_reports
+
+
+cdef inline size_t broker_size(const BrokerParams* p) noexcept nogil:
+    return (align64(sizeof(Broker)) + p.symbols * broker_symbol_stride(p)
+            + broker_report_capacity(p) * sizeof(Report))
+
+
+cdef inline BrokerSymbol* broker_symbol(Broker* b, int32_t symbol) noexcept nogil:
+    return <BrokerSymbol*>(<char*>b + b.symbols_at + symbol * b.symbol_stride)
+
+
+cdef inline Report* broker_reports(Broker* b) noexcept nogil:
+    return <Report*>(<char*>b + b.reports_at)
+
+
+cdef inline Resting* broker_resting(BrokerSymbol* s) noexcept nogil:
+    return <Resting*>(<char*>s + s.resting_at)
+
+
+cdef inline Command* broker_command(Broker* b, BrokerSymbol* s, int32_t i) noexcept nogil:
+    """The i-th oldest command under way."""
+    return <Command*>(<char*>s + s.commands_at) + (s.command_head + i) % b.params.max_commands
+
+
+cdef inline void broker_init(Broker* b, const BrokerParams* p) noexcept nogil:
+    """`b`: `broker_size(p)` bytes of zeroes. Then `broker_add` for each symbol."""
+    cdef BrokerSymbol* s
+    cdef int32_t i
+    b.params = p[0]
+    b.symbols_at = align64(sizeof(Broker))
+    b.symbol_stride = broker_symbol_stride(p)
+    b.reports_at = b.symbols_at + p.symbols * b.symbol_stride
+    b.report_capacity = broker_report_capacity(p)
+    for i in range(p.symbols):
+        s = broker_symbol(b, i)
+        s.index = i
+        s.latency.entry_ns = p.entry_latency_ns
+        s.latency.response_ns = p.response_latency_ns
+        s.latency.max_feed_delay_ns = p.max_feed_delay_ns
+        s.model.kind = p.queue_kind
+        s.model.exponent = p.queue_exponent
+        s.last_trade_id = -1
+        s.last_agg_id = -1
+        s.commands_at = align64(sizeof(BrokerSymbol))
+        s.resting_at = s.commands_at + align64(p.max_commands * sizeof(Command))
+        resting_init(broker_resting(s), p.max_orders)
+
+
+cdef inline void broker_add(Broker* b, int32_t symbol, const SymbolSpec* spec) noexcept nogil:
+    broker_symbol(b, symbol).model.unit = <double>spec.qty_mant / <double>pow10(spec.qty_exp)
+
+
+# -- reports ---------------------------------------------------------------------------------------------------------
+
+cdef inline Report* broker_report(Broker* b, const BrokerSymbol* s, int kind, int reason, int64_t order_id, int side,
+                                  int64_t leaves, int64_t exch_ns) noexcept nogil:
+    """A report, or NULL and a latched fault when nobody drained the ones before."""
+    cdef Report* r
+    if b.n_reports == b.report_capacity:
+        b.fault = FAULT_REPORTS_FULL
+        return NULL
+    r = broker_reports(b) + b.n_reports
+    b.n_reports += 1
+    r.order_id = order_id
+    r.due_ns = 0                # the engine's: it knows `now`
+    r.seq = 0
+    r.exch_ns = exch_ns
+    r.price = 0
+    r.qty = 0
+    r.leaves = leaves
+    r.fee = 0
+    r.symbol = s.index
+    r.kind = kind
+    r.reason = reason
+    r.side = side
+    r.maker = 0
+    r.trust = TRUST_SYNCED if s.synced and s.quoted and exch_ns >= s.suspect_until else TRUST_SUSPECT
+    r.fee_in_base = 0
+    return r
+
+
+cdef inline int64_t broker_room(const BrokerSymbol* s, int side, int flags, int64_t qty) noexcept nogil:
+    """How much of `qty` an order may still fill: reduce-only is bounded by the position it reduces."""
+    return min(qty, max(0, -side * s.position)) if flags & REDUCE_ONLY else qty
+
+
+cdef inline void broker_fill(Broker* b, BrokerSymbol* s, const SymbolSpec* spec, int64_t order_id, int side, int64_t price,
+                             int64_t qty, int64_t leaves, bint maker, int64_t exch_ns) noexcept nogil:
+    """One fill: its report, its fee, the exchange's account of the position."""
+    cdef Report* r = broker_report(b, s, REPORT_FILL, 0, order_id, side, leaves, exch_ns)
+    cdef bint in_base = False
+    if r == NULL:
+        return
+    r.price = price
+    r.qty = qty
+    r.fee = fill_fee(spec, side, price, qty, maker, &in_base)
+    r.fee_in_base = in_base
+    r.maker = maker
+    s.position += side * qty
+
+
+cdef inline void broker_drop(BrokerSymbol* s, int32_t slot) noexcept nogil:
+    """A resting order leaves."""
+    cdef Resting* resting = broker_resting(s)
+    if resting_order(resting, slot).flags & REDUCE_ONLY:
+        s.n_reduce_only -= 1
+    resting_remove(resting, slot)
+
+
+cdef inline void broker_fill_resting(Broker* b, BrokerSymbol* s, const SymbolSpec* spec, int32_t slot, int64_t qty,
+                                     int64_t exch_ns) noexcept nogil:
+    """A resting order fills at its own price: never before it took effect, also where `exch_ns` is an older stamp (rule 5)."""
+    cdef RestingOrder* order = resting_order(broker_resting(s), slot)
+    order.leaves -= qty
+    broker_fill(b, s, spec, order.order_id, order.side, order.price, qty, order.leaves, True, max(exch_ns, order.arrived_ns))
+    if order.leaves == 0:
+        broker_drop(s, slot)
+
+
+ctypedef bint (*Expires)(const BrokerSymbol* s, const RestingOrder* order, const SymbolSpec* spec) noexcept nogil
+
+
+cdef inline void broker_expire(Broker* b, BrokerSymbol* s, Expires expires, const SymbolSpec* spec, int reason,
+                               int64_t exch_ns) noexcept nogil:
+    """Resting orders for which `expires` holds, each seen once those before it are gone: bids, then asks, by price and time."""
+    cdef Resting* r = broker_resting(s)
+    cdef RestingOrder* order
+    cdef int32_t at, slot, next, levels
+    cdef int own
+    for own in range(2):
+        at = 0
+        while at < r.levels[own]:
+            levels = r.levels[own]
+            slot = resting_level(r, resting_rank(r, own)[at]).first
+            while slot != NO_SLOT:
+                order = resting_order(r, slot)
+                next = order.next
+                if expires(s, order, spec):
+                    broker_report(b, s, REPORT_EXPIRED, reason, order.order_id, order.side, order.leaves,
+                                  max(exch_ns, order.arrived_ns))
+                    broker_drop(s, slot)
+                slot = next
+            if r.levels[own] == levels:     # else the level is gone, and the next one stands in its place
+                at += 1
+
+
+cdef inline bint _reduces_nothing(const BrokerSymbol* s, const RestingOrder* order, const SymbolSpec* spec) noexcept nogil:
+    return order.flags & REDUCE_ONLY and broker_room(s, order.side, order.flags, order.leaves) == 0
+
+
+cdef inline void broker_sweep(Broker* b, BrokerSymbol* s, int64_t exch_ns) noexcept nogil:
+    """Resting reduce-only orders with nothing left to reduce expire."""
+    if s.n_reduce_only != 0:
+        broker_expire(b, s, _reduces_nothing, NULL, VENUE_REDUCE_ONLY, exch_ns)
+
+
+cdef inline bint broker_fits(const SymbolSpec* spec, int type, int64_t price, int64_t qty) noexcept nogil:
+    """Whether an order is on the tick and the lot, and not above the largest."""
+    return ((spec.tick == 1 or type != LIMIT or price % spec.tick == 0) and (spec.lot == 1 or qty % spec.lot == 0)
+            and not 0 < spec.max_qty < qty)
+
+
+cdef inline int64_t broker_front(const Book* book, int own, int64_t price) noexcept nogil:
+    """Rule 14: what stands before a newcomer. 0 inside the spread; unknown where no level as far out is known."""
+    cdef int64_t ahead = book_qty(book, own, price)
+    cdef int64_t best = book_best(book, own)
+    if ahead == 0 and not book_known(book, own, price):
+        return FRONT_UNKNOWN
+    if ahead > 0 or book_tells_all(book, own) or best == NO_PRICE or better(own, price, best):
+        return ahead
+    if book_next(book, own, price) != NO_PRICE:
+        return ahead
+    return FRONT_UNKNOWN

@@ -1,0 +1,174 @@
+# Queue position of an own resting order at one price level (SEMANTICS 14–17).
+#
+# The feed shows one event twice: as a trade, and as a decrease of the displayed quantity, in either order. Two ledgers
+# per level keep it from counting twice:
+#
+#     traded  (C)  traded, the decrease not yet shown      a trade adds       a decrease takes off
+#     shown   (S)  shown as a decrease, not yet traded     a decrease adds    a trade takes off
+#
+# `front` (F) is the quantity ahead of an order. `credited` (g) is the part of `shown` by which F has already been lowered:
+# when the trade behind that decrease prints, only what exceeds g moves the queue once more.
+
+from libc.math cimport rint
+from libc.stdint cimport int32_t, int64_t
+
+from hft._core.base.elementary cimport log1p, power
+
+cdef enum:
+    LEDGER_ENTRIES = 64                 # distinct stamps a ledger keeps apart; a power of two
+    LEDGER_LIFETIME_NS = 150000000      # trade and decrease of one event were never seen further apart
+    FRONT_UNKNOWN = -1                  # beyond the known depth: waits for the first quantity shown
+
+cdef enum QueueKind:
+    RISK_AVERSE = 0             # every decrease that no trade explains was behind the order
+    PROB_LOG = 1                # f(back) / (f(back) + f(front)), f = ln(1 + x)
+    PROB_LOG2 = 2               # f(back) / f(back + front),      f = ln(1 + x)
+    PROB_POWER = 3              # as PROB_LOG with f = x^n
+    PROB_POWER2 = 4             # as PROB_LOG2 with f = x^n
+    PROB_POWER3 = 5             # 1 - (front / (front + back))^n
+    QUEUE_KINDS = 6
+
+cdef struct QueueModel:
+    double exponent             # n of the power models
+    double unit                 # one quantum in base units: ln(1 + x) depends on the unit
+    int32_t kind                # QueueKind
+    int32_t reserved
+
+cdef struct QueuePosition:      # of one order
+    int64_t front               # F, quanta; FRONT_UNKNOWN
+    int64_t credited            # g, quanta
+
+cdef struct LedgerEntry:
+    int64_t qty
+    int64_t venue_ns            # the exchange's stamp of the message that made it; 0: it had none
+    int64_t stamp_ns            # the venue clock then
+
+cdef struct Ledger:             # FIFO of stamped quantities; `total` is their sum
+    int64_t total
+    int32_t head
+    int32_t count
+    LedgerEntry entry[LEDGER_ENTRIES]
+
+
+cdef inline void ledger_clear(Ledger* l) noexcept nogil:
+    l.total = 0
+    l.head = 0
+    l.count = 0
+
+
+cdef inline LedgerEntry* ledger_entry(Ledger* l, int32_t i) noexcept nogil:
+    """The i-th oldest."""
+    return &l.entry[(l.head + i) & (LEDGER_ENTRIES - 1)]
+
+
+cdef inline void ledger_pop(Ledger* l) noexcept nogil:
+    l.total -= l.entry[l.head].qty
+    l.head = (l.head + 1) & (LEDGER_ENTRIES - 1)
+    l.count -= 1
+
+
+cdef inline bint ledger_add(Ledger* l, int64_t qty, int64_t venue_ns, int64_t stamp_ns) noexcept nogil:
+    """Add an entry; equal stamps share one. Returns 1 if it was full: then the newest entry grows and takes the new stamps,
+    so that the sum stays exact and only an age is blurred."""
+    cdef LedgerEntry* last
+    cdef bint full = l.count == LEDGER_ENTRIES
+    l.total += qty
+    if l.count:
+        last = ledger_entry(l, l.count - 1)
+        if full or (last.stamp_ns == stamp_ns and last.venue_ns == venue_ns):
+            last.qty += qty
+            last.venue_ns = venue_ns
+            last.stamp_ns = stamp_ns
+            return full
+    last = ledger_entry(l, l.count)
+    last.qty = qty
+    last.venue_ns = venue_ns
+    last.stamp_ns = stamp_ns
+    l.count += 1
+    return False
+
+
+cdef inline bint ledger_expire(Ledger* l, int64_t clock_ns) noexcept nogil:
+    """Drop what is older than the lifetime; 1 if anything was."""
+    cdef bint dropped = False
+    while l.count and clock_ns - l.entry[l.head].stamp_ns > LEDGER_LIFETIME_NS:
+        ledger_pop(l)
+        dropped = True
+    return dropped
+
+
+cdef inline int64_t ledger_take(Ledger* l, int64_t want, int64_t venue_ns) noexcept nogil:
+    """Take up to `want` off, oldest first, and return how much. An entry made at an earlier stamp than `venue_ns` shows the book
+    before that trade, so it can't be that trade's decrease; where either has no stamp (0) nothing can be told and it counts."""
+    cdef LedgerEntry* e
+    cdef int64_t taken = 0
+    cdef int64_t part
+    cdef int32_t i
+    for i in range(l.count):
+        if taken == want:
+            break
+        e = ledger_entry(l, i)
+        if venue_ns == 0 or e.venue_ns == 0 or venue_ns <= e.venue_ns:
+            part = min(want - taken, e.qty)
+            e.qty -= part
+            taken += part
+    l.total -= taken
+    while l.count and l.entry[l.head].qty == 0:
+        ledger_pop(l)
+    return taken
+
+
+cdef inline double queue_probability(const QueueModel* m, int64_t front, int64_t back) noexcept nogil:
+    """The chance that a decrease was behind the order, given what stands before and after it. Nothing behind: 0 in every
+    model, but for 0/0, which is 1."""
+    cdef double f, b
+    if front <= 0:
+        return 1.0
+    if back <= 0:
+        return 0.0
+    f = <double>front * m.unit
+    b = <double>back * m.unit
+    if m.kind == PROB_LOG:
+        return log1p(b) / (log1p(b) + log1p(f))
+    if m.kind == PROB_LOG2:
+        return log1p(b) / log1p(b + f)
+    if m.kind == PROB_POWER:
+        return power(b, m.exponent) / (power(b, m.exponent) + power(f, m.exponent))
+    if m.kind == PROB_POWER2:
+        return power(b, m.exponent) / power(b + f, m.exponent)
+    return 1.0 - power(f / (f + b), m.exponent)
+
+
+cdef inline int64_t queue_step(const QueueModel* m, int64_t front, int64_t back, int64_t change) noexcept nogil:
+    """By how much `change`, a decrease that no trade explains, lowers the front; half to even."""
+    cdef double p
+    if m.kind == RISK_AVERSE:
+        return 0
+    p = queue_probability(m, front, back)
+    if not (p >= 0.0 and p <= 1.0):     # a power of a large quantity left the doubles
+        p = 1.0
+    return <int64_t>rint((1.0 - p) * change - min(<double>back - p * change, 0.0))
+
+
+cdef inline void queue_on_decrease(QueuePosition* q, const QueueModel* m, int64_t prev, int64_t new,
+                                   int64_t explained) noexcept nogil:
+    """Rule 17: the level fell from `prev` to `new`, `explained` of it by trades that printed before."""
+    cdef int64_t before = q.front
+    cdef int64_t step = queue_step(m, q.front, prev - explained - q.front, prev - new - explained)
+    q.front = min(max(q.front - step, 0), new)
+    q.credited += before - q.front
+
+
+cdef inline void queue_on_increase(QueuePosition* q, int64_t new) noexcept nogil:
+    """Rule 17: newcomers queue behind."""
+    q.front = min(q.front, new)
+
+
+cdef inline int64_t queue_on_trade(QueuePosition* q, int64_t fresh, int64_t absorbed, int64_t ahead) noexcept nogil:
+    """Rule 16: what a trade at the level leaves for this order once the queue before it is served. `fresh` (r) was not shown yet,
+    `absorbed` (a) was, `ahead` went to own orders before this one. It can be below 0: own orders before it then took
+    volume that this order was already credited with, and the front grows back by it."""
+    cdef int64_t volume = fresh + max(0, absorbed - q.credited) - ahead
+    cdef int64_t reached = max(0, volume - q.front)
+    q.front = max(0, q.front - volume)
+    return reached

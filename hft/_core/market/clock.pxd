@@ -1,0 +1,179 @@
+# clock: the venue's time on our clock (SEMANTICS 2).
+#
+# x is the venue's stamp, recv our `now`, d = recv - x. θ = min(d) over the last ten minutes is the offset between the clocks
+# plus the least delay; v = x + θ is when the event would have arrived without the rest of its delay. V = max v so far.
+# Ten minutes are kept as 60 minima of ten seconds each, by recv / 10 s, so that an observation is constant work.
+#
+#          d |       · ·   ·                         above θ: delay. All of it for 10 s, and the window has nothing lower: θ rises
+#            |   ·  ·   ·     ·  ·                   (all of it more than 1 s above for 10 s: the window forgets what was lower)
+#          θ |---·------·--------------
+#     θ-50ms |-------------·---------------          down to here: θ follows at once
+#            |                     · · · · ·         below: an outlier, until five agree within 50 ms that came in two reads
+
+from libc.stdint cimport INT64_MAX, int64_t
+from libc.stdlib cimport llabs
+from hft._core.base.types cimport likely, unlikely
+
+cdef enum:
+    CLOCK_SLOTS = 60
+    CLOCK_AGREE = 5             # stamps that must agree before θ is known, or falls far …
+    CLOCK_ODD = 16              # … of so many that came last
+
+cdef extern from *:
+    """
+    #define HFT_CLOCK_SLOT_NS 10000000000LL
+    #define HFT_CLOCK_FALL_NS 50000000LL        /* within which stamps agree, and θ falls at once */
+    #define HFT_CLOCK_RISE_NS 1000000000LL      /* beyond which a rise is no delay */
+    """
+    const int64_t CLOCK_SLOT_NS "HFT_CLOCK_SLOT_NS"
+    const int64_t CLOCK_FALL_NS "HFT_CLOCK_FALL_NS"
+    const int64_t CLOCK_RISE_NS "HFT_CLOCK_RISE_NS"
+
+cdef struct ClockState:
+    int64_t theta               # θ
+    int64_t v_max               # V; 0 until there was a stamp
+    int64_t v_last              # of the newest stamp
+    int64_t low                 # the least d of the window
+    int64_t slot                # number of the newest ten seconds, recv / 10 s
+    int64_t above_ns            # recv of the first observation above θ since the last that was not; 0: none
+    int64_t far_ns              # the same, more than 1 s above it
+    int64_t far_low             # the least d since then
+    int64_t known               # 1: five stamps agreed; before that there is no θ
+    int64_t outliers            # stamps that were passed over
+    int64_t odd                 # stamps since the last that was believed; the newest are in `odd_…`, by number modulo 16
+    int64_t odd_recv[16]        # (CLOCK_ODD)
+    int64_t odd_d[16]
+    int64_t minima[60]          # by slot modulo 60; INT64_MAX: none (CLOCK_SLOTS)
+
+
+cdef class VenueClock:
+    """Owns the state; compiled callers may use `c` as long as they hold the object."""
+    cdef ClockState* c
+
+
+cdef inline size_t clock_size() noexcept nogil:
+    return sizeof(ClockState)
+
+
+cdef inline void _turn(ClockState* c, int64_t slot) noexcept nogil:
+    """Move the window on to `slot`: forget what is ten minutes old, and find the least of the rest."""
+    cdef int64_t i, low = INT64_MAX
+    cdef int64_t gone = slot - c.slot
+    if gone > CLOCK_SLOTS:
+        gone = CLOCK_SLOTS
+    for i in range(gone):
+        c.minima[(slot - i + CLOCK_SLOTS) % CLOCK_SLOTS] = INT64_MAX
+    for i in range(CLOCK_SLOTS):
+        if c.minima[i] < low:
+            low = c.minima[i]
+    c.slot = slot
+    c.low = low
+
+
+cdef inline void _settle(ClockState* c, int64_t d) noexcept nogil:
+    """θ is `d` from here on."""
+    c.theta = d
+    c.above_ns = c.far_ns = 0
+    c.minima[c.slot % CLOCK_SLOTS] = min(d, c.minima[c.slot % CLOCK_SLOTS])
+    c.low = min(d, c.low)
+
+
+cdef inline void _restart(ClockState* c, int64_t slot, int64_t d) noexcept nogil:
+    """The same, and nothing older is known."""
+    c.slot = slot - CLOCK_SLOTS
+    _turn(c, slot)
+    _settle(c, d)
+
+
+cdef inline int64_t _agreement(const ClockState* c, int64_t d) noexcept nogil:
+    """The least of five odd stamps, of two reads, that agree with each other and with `d`; INT64_MAX: there are none."""
+    cdef int64_t i, j, low, count, recv_ns, least = INT64_MAX
+    cdef int64_t n = min(c.odd, CLOCK_ODD)
+    cdef bint reads
+    for i in range(n):
+        low = c.odd_d[i]
+        if d < low or d > low + CLOCK_FALL_NS:
+            continue
+        count, reads, recv_ns = 0, False, c.odd_recv[i]
+        for j in range(n):
+            if low <= c.odd_d[j] <= low + CLOCK_FALL_NS:
+                count += 1
+                reads = reads or c.odd_recv[j] != recv_ns
+        if count >= CLOCK_AGREE and reads and low < least:
+            least = low
+    return least
+
+
+cdef inline bint _believe(ClockState* c, int64_t recv_ns, int64_t d) noexcept nogil:
+    """An odd stamp: 1 when θ is known from it and those before it, 0 while it is not."""
+    cdef int64_t low
+    cdef bint alone = c.odd > 0 and llabs(d - c.odd_d[(c.odd - 1) % CLOCK_ODD]) > CLOCK_FALL_NS
+    c.odd_recv[c.odd % CLOCK_ODD] = recv_ns
+    c.odd_d[c.odd % CLOCK_ODD] = d
+    c.odd += 1
+    low = _agreement(c, d)
+    if low == INT64_MAX:
+        if c.known or alone:                    # the first of all contradict nobody, until they contradict each other
+            c.outliers += 1
+        return False
+    if not c.known:
+        _restart(c, recv_ns // CLOCK_SLOT_NS, low)
+        c.known = 1
+    else:
+        _turn(c, recv_ns // CLOCK_SLOT_NS)
+        _settle(c, low)
+    c.odd = 0
+    return True
+
+
+cdef inline void _rise(ClockState* c, int64_t recv_ns, int64_t d) noexcept nogil:
+    """A stamp above θ is delay, unless the whole level has stayed up for a slot."""
+    if c.above_ns == 0:
+        c.above_ns = recv_ns
+    elif unlikely(c.low > c.theta) and recv_ns - c.above_ns >= CLOCK_SLOT_NS:
+        c.theta = c.low
+        c.above_ns = 0
+    if likely(d - c.theta <= CLOCK_RISE_NS):
+        c.far_ns = 0
+    elif c.far_ns == 0:
+        c.far_ns = recv_ns
+        c.far_low = d
+    else:
+        c.far_low = min(c.far_low, d)
+        if recv_ns - c.far_ns >= CLOCK_SLOT_NS:
+            _restart(c, c.slot, c.far_low)
+
+
+cdef inline bint _offset(ClockState* c, int64_t recv_ns, int64_t d) noexcept nogil:
+    """Let θ follow one d. 0: it is not believed, and nothing moved."""
+    cdef int64_t slot = recv_ns // CLOCK_SLOT_NS
+    if unlikely(not c.known or d < c.theta - CLOCK_FALL_NS):
+        return _believe(c, recv_ns, d)
+    c.odd = 0
+    if unlikely(slot > c.slot):
+        _turn(c, slot)
+    if d < c.minima[c.slot % CLOCK_SLOTS]:
+        c.minima[c.slot % CLOCK_SLOTS] = d
+        if d < c.low:
+            c.low = d
+    if d <= c.theta:
+        c.theta = d
+        c.above_ns = c.far_ns = 0
+    else:
+        _rise(c, recv_ns, d)
+    return True
+
+
+cdef inline int64_t clock_observe(ClockState* c, int64_t recv_ns, int64_t x_ns) noexcept nogil:
+    """v of an event received at `recv_ns` (positive, not decreasing) with stamp `x_ns`; 0 is no stamp, and gives V.
+
+    What is not believed has the v of the stamp before it, at the start that of its receipt; `outliers` counts it.
+    """
+    if x_ns == 0:
+        return c.v_max
+    if likely(_offset(c, recv_ns, recv_ns - x_ns)):
+        c.v_last = x_ns + c.theta
+    elif not c.known:
+        c.v_last = recv_ns
+    c.v_max = max(c.v_max, c.v_last)
+    return c.v_last

@@ -1,0 +1,396 @@
+# One symbol's market as everybody who trades on it sees it: clock, sync, book, features, composed.
+#
+# A market never looks at a lane. `market_clock` and `market_apply` are two calls because orders that are due before the
+# message take effect between them, on the book as it was (SEMANTICS 4).
+
+from hft._core.base.memory cimport align64
+from hft._core.base.status cimport (
+    BOOK_MISMATCH, BUFFERED, BUFFER_FULL, CROSSED_BOOK, DUPLICATE_TRADE, NOT_CONNECTED, OK, OTHER_BOOK_SOURCE,
+    OTHER_TRADE_SOURCE,
+    SEQUENCE_GAP, SNAPSHOT_TOO_OLD,
+)
+from hft._core.base.types cimport (
+    BOOK_STREAM, MSG_AGG_TRADE, MSG_BOOK, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE, TRUST_SUSPECT, TRUST_SYNCED,
+    TRUST_SYNCING, Level, Message, SymbolSpec, int32_t, int64_t, likely, uint32_t, unlikely,
+)
+from hft._core.market.book cimport (
+    Book, BookParams, book_apply, book_clear, book_crossed, book_init, book_mid2, book_size, book_ticker,
+)
+from hft._core.market.clock cimport ClockState, clock_observe
+from hft._core.market.far cimport KEY_NONE
+from hft._core.market.features cimport (
+    FeatureParams, Features, FeatureValues, features_eval, features_init, features_on_book, features_on_desync,
+    features_on_sync, features_on_trade, features_size,
+)
+from hft._core.market.ladder cimport KEY_FIRST
+from hft._core.market.refresh cimport (
+    Refresh, refresh_adopt, refresh_agrees, refresh_began, refresh_due, refresh_edges, refresh_replace, refresh_watch,
+)
+from hft._core.market.snapshot cimport SNAPSHOT_IMBALANCE, SNAPSHOT_SYNCED, Snapshot, snapshot_take, snapshot_write
+from hft._core.market.sync cimport (
+    SYNC_BRIDGING, SYNC_CONNECTING, SYNC_SYNCED, Sync, SyncParams, sync_connected, sync_disconnected, sync_init, sync_lost,
+    sync_mismatch, sync_next, sync_next_since, sync_on_book, sync_on_depth, sync_on_snapshot, sync_pause, sync_refresh,
+    sync_size, sync_whole,
+)
+from hft._core.market.sync_times cimport (
+    CAUSE_CONNECTED, CAUSE_CROSSED, CAUSE_DISCONNECTED, CAUSE_GAP, CAUSE_MISMATCH, CAUSE_NONE, CAUSE_NO_SNAPSHOT, CAUSE_RESYNC,
+    SyncTimes, times_turn,
+)
+from hft._core.market.whole cimport NEWER_ASKS, NEWER_BIDS, whole_read, whole_take, whole_uncross
+
+cdef enum MarketEffect:         # what a message did, as bits
+    FX_VIEW = 1                 # the book as seen changed
+    FX_TRADE = 2                # a trade that may fill
+    FX_SYNCED = 4               # in sync from now on
+    FX_LOST = 8                 # no longer in sync; the book is gone
+    FX_CROSSED = 16             # the message crossed the book, and what it crossed is unknown now
+
+cdef struct MarketParams:
+    BookParams book
+    FeatureParams features
+    SyncParams sync             # its dialect is taken from the symbol
+    int64_t compare_ns          # between comparisons with a fresh snapshot; 0: none
+    int32_t trade_kind          # MSG_TRADE or MSG_AGG_TRADE: the one source of volume (SEMANTICS 10)
+    int32_t answers             # 1: who sends the messages sends a REST book when asked; files don't (rule 7b)
+
+cdef struct Market:
+    SymbolSpec spec
+    ClockState clock
+    Refresh refresh
+    FeatureValues features
+    int64_t update_ns           # `now` of the newest message applied
+    int64_t delay_ns            # by how much the newest stamped one came later than the least delay lets it: now - v
+    int64_t trade_id            # newest trade; 0 before the first
+    int64_t missing_trades      # ids never seen
+    int64_t crossed             # messages that crossed the book
+    int64_t crossed_levels      # levels taken out since a newer one crossed them
+    int64_t suspect_until       # of the last such crossing: the book is in sync, and not trusted yet; 0: it is
+    int64_t longest             # levels a side of the longest whole book
+    int64_t window_ns           # of the features
+    int64_t answers
+    int64_t trade_kind
+    int64_t mid2                # of the newest synced view; kept when it goes (mark, SEMANTICS 24)
+    SyncTimes times             # in sync or not and why, and whether the venue trades it
+    int64_t has_book            # 1: the book holds a snapshot, in sync or not yet
+    int64_t book_at             # byte offsets from this struct
+    int64_t features_at
+    int64_t sync_at
+
+
+cdef inline size_t market_size(const MarketParams* p) noexcept nogil:
+    return (align64(sizeof(Market)) + align64(book_size(&p.book)) + align64(features_size(&p.features))
+            + align64(sync_size(&p.sync)))
+
+
+cdef inline Book* market_book(Market* m) noexcept nogil:
+    return <Book*>(<char*>m + m.book_at)
+
+
+cdef inline Features* market_features(Market* m) noexcept nogil:
+    return <Features*>(<char*>m + m.features_at)
+
+
+cdef inline Sync* market_sync(Market* m) noexcept nogil:
+    return <Sync*>(<char*>m + m.sync_at)
+
+
+cdef inline void market_init(Market* m, const SymbolSpec* spec, const MarketParams* p) noexcept nogil:
+    cdef SyncParams sync = p.sync
+    sync.dialect = spec.dialect
+    m.spec = spec[0]
+    m.trade_kind = p.trade_kind
+    m.answers = p.answers
+    m.window_ns = p.features.window_ns
+    m.refresh.compare_ns = p.compare_ns
+    m.times.cause = CAUSE_DISCONNECTED
+    m.book_at = align64(sizeof(Market))
+    m.features_at = m.book_at + align64(book_size(&p.book))
+    m.sync_at = m.features_at + align64(features_size(&p.features))
+    book_init(market_book(m), &p.book)
+    features_init(market_features(m), &p.features)
+    sync_init(market_sync(m), &sync)
+
+
+cdef inline bint market_ready(Market* m) noexcept nogil:
+    """In sync, with both sides quoted: signals and queue fills may happen."""
+    return market_sync(m).state == SYNC_SYNCED and book_mid2(market_book(m)) != 0
+
+
+cdef inline bint market_trusted(Market* m, int64_t now) noexcept nogil:
+    """Ready, and no crossing within the window: signals may happen."""
+    return market_ready(m) and (likely(m.suspect_until == 0) or now >= m.suspect_until)
+
+
+cdef inline int market_trust(Market* m, int64_t now) noexcept nogil:
+    """Trust: whether the book is the exchange's, was, or never was."""
+    if market_trusted(m, now):
+        return TRUST_SYNCED
+    return TRUST_SUSPECT if m.mid2 != 0 else TRUST_SYNCING
+
+
+cdef inline int64_t market_clock(Market* m, const Message* msg) noexcept nogil:
+    """v of the message (SEMANTICS 2)."""
+    cdef int64_t v = clock_observe(&m.clock, msg.recv_ns, msg.venue_ns)
+    if msg.venue_ns != 0:
+        m.delay_ns = msg.recv_ns - v
+    return v
+
+
+cdef inline int market_turn(Market* m, int cause, int64_t now, bint kept=False) noexcept nogil:
+    """The one way into sync (CAUSE_NONE) and out of it: tells every stage of the market; the effects that it returns tell
+    the traders' side. Without a book there is none to lose, and only the cause is new. `kept`: the next update goes on from
+    the levels that are there."""
+    cdef int fx = 0
+    times_turn(&m.times, cause, now)
+    if cause == CAUSE_NONE:
+        features_on_sync(market_features(m), now)
+        refresh_watch(&m.refresh, market_book(m), now)
+        return FX_SYNCED
+    if m.has_book:
+        features_on_desync(market_features(m))
+        fx = FX_LOST
+        if not kept:
+            m.has_book = 0
+            book_clear(market_book(m))
+    return fx
+
+
+cdef inline int _crossed(Market* m, int64_t now) noexcept nogil:
+    """A book that crosses is thrown away (fault case 10)."""
+    m.crossed += 1
+    sync_lost(market_sync(m))
+    return market_turn(m, CAUSE_CROSSED, now)
+
+
+cdef inline int _uncross(Market* m, const Message* msg, const Level* levels, int64_t now, int* fx) noexcept nogil:
+    """Rule 7b where no snapshot will heal it: the newer level is right, and the book lives on, suspect for a while. Where the
+    message crosses itself nobody can tell, and the book is out of sync until the next one."""
+    cdef Sync* sync = market_sync(m)
+    cdef int newer = whole_uncross(market_book(m), msg, levels, &m.crossed_levels)
+    m.crossed += 1
+    if not msg.flags & BOOK_STREAM:     # else a whole book of the other side follows
+        m.suspect_until = now + m.window_ns
+    if newer == NEWER_BIDS or newer == NEWER_ASKS:
+        sync_refresh(sync)      # should the data hold a snapshot after all, it is looked at
+        fx[0] |= FX_VIEW | FX_CROSSED
+        return OK
+    sync_pause(sync)
+    fx[0] |= market_turn(m, CAUSE_CROSSED, now, True)
+    return CROSSED_BOOK
+
+
+cdef inline int _apply_levels(Market* m, const Message* msg, const Level* levels, int64_t now, int* fx) noexcept nogil:
+    """An update that sync has passed."""
+    cdef int code = book_apply(market_book(m), msg, levels)
+    if likely(code == OK):
+        fx[0] |= FX_VIEW
+    elif m.answers or msg.kind != MSG_DEPTH:
+        fx[0] |= _crossed(m, now)
+    else:
+        code = _uncross(m, msg, levels, now, fx)
+    return code
+
+
+cdef inline int _not_applied(Market* m, int code, int64_t now) noexcept nogil:
+    """What it means for the book that sync did not pass an update."""
+    if code == BUFFER_FULL or code == SNAPSHOT_TOO_OLD or code == OTHER_BOOK_SOURCE:
+        return market_turn(m, CAUSE_NO_SNAPSHOT, now)
+    if code == SEQUENCE_GAP and m.has_book:     # else it is still waited for, for the same cause
+        return market_turn(m, CAUSE_GAP, now)
+    return 0
+
+
+cdef inline int _depth(Market* m, const Message* msg, const Level* levels, int* fx) noexcept nogil:
+    cdef Sync* sync = market_sync(m)
+    cdef bint was_synced = sync.state == SYNC_SYNCED
+    cdef int code = sync_on_depth(sync, msg, levels)
+    if unlikely(code != OK):
+        fx[0] |= _not_applied(m, code, msg.recv_ns)
+        return code
+    code = _apply_levels(m, msg, levels, msg.recv_ns, fx)
+    if unlikely(code != OK):
+        return code
+    if unlikely(not was_synced):
+        fx[0] |= market_turn(m, CAUSE_NONE, msg.recv_ns)
+    elif unlikely(refresh_due(&m.refresh, market_book(m), msg.recv_ns)):
+        refresh_began(&m.refresh, msg.recv_ns)
+        sync_refresh(sync)
+    return code
+
+
+cdef inline int _fresh(Market* m, Book* spare, const Message* msg, const Level* levels, int* fx) noexcept nogil:
+    """A snapshot of a book in sync, brought to the book's id aside, and compared (fault case 11)."""
+    cdef Book* book = market_book(m)
+    cdef Message* update
+    cdef Level* update_levels
+    cdef int64_t edge[2]
+    cdef int code
+    book_clear(spare)
+    code = book_apply(spare, msg, levels)
+    while sync_next_since(market_sync(m), msg.last_id, &update, &update_levels):
+        code = book_apply(spare, update, update_levels)
+    if code == CROSSED_BOOK and not m.answers:
+        return code
+    if code == CROSSED_BOOK:            # two that contradict each other, and one itself: begin anew
+        fx[0] |= _crossed(m, msg.recv_ns)
+        return code
+    refresh_edges(spare, msg, levels, edge)
+    if refresh_agrees(&m.refresh, book, spare, edge):
+        if refresh_adopt(&m.refresh, book, spare, edge):
+            fx[0] |= FX_VIEW
+        book.hole[0] = book.hole[1] = KEY_FIRST     # what was unknown has been told
+        refresh_watch(&m.refresh, book, msg.recv_ns)
+        return OK
+    sync_mismatch(market_sync(m))
+    fx[0] |= market_turn(m, CAUSE_MISMATCH, msg.recv_ns)
+    refresh_replace(&m.refresh, book, spare, edge)
+    m.has_book = 1
+    fx[0] |= market_turn(m, CAUSE_NONE, msg.recv_ns) | FX_VIEW
+    return BOOK_MISMATCH
+
+
+cdef inline int _snapshot(Market* m, Book* spare, const Message* msg, const Level* levels, int* fx) noexcept nogil:
+    """The REST book, then every buffered update that follows it."""
+    cdef Sync* sync = market_sync(m)
+    cdef bint was_synced = sync.state == SYNC_SYNCED
+    cdef Message* update
+    cdef Level* update_levels
+    cdef int code = sync_on_snapshot(sync, msg.last_id)
+    if code != OK:
+        return code
+    if was_synced:
+        return _fresh(m, spare, msg, levels, fx)
+    book_clear(market_book(m))
+    m.has_book = 1
+    code = _apply_levels(m, msg, levels, msg.recv_ns, fx)
+    refresh_edges(market_book(m), msg, levels, m.refresh.known)
+    while sync_next(sync, &update, &update_levels):     # none, once the book was given up
+        code = _apply_levels(m, update, update_levels, msg.recv_ns, fx)
+    if code == OK and sync.state == SYNC_SYNCED:
+        fx[0] |= market_turn(m, CAUSE_NONE, msg.recv_ns)
+    return code
+
+
+cdef inline int _whole(Market* m, Book* spare, const Message* msg, const Level* levels, int* fx) noexcept nogil:
+    """A whole book (rule 7c): its difference from the last one is what happens to the view. One that crosses itself, in an
+    auction say, is none: out of sync until the next."""
+    cdef Sync* sync = market_sync(m)
+    cdef Book* book = market_book(m)
+    cdef bint was_synced = sync.state == SYNC_SYNCED
+    cdef int code = sync_on_book(sync, msg.last_id, msg.flags & BOOK_STREAM)
+    if code != OK:
+        return code
+    code = whole_read(spare, msg, levels)
+    if code == OK:
+        whole_take(book, spare, msg, &m.longest)
+        m.has_book = 1
+        if book_crossed(book):          # with the side that it does not tell
+            code = CROSSED_BOOK
+            if not m.answers:
+                code = _uncross(m, msg, levels, msg.recv_ns, fx)
+    if code != OK:
+        fx[0] |= _crossed(m, msg.recv_ns)
+        return code
+    m.refresh.known[0] = m.refresh.known[1] = KEY_NONE
+    sync_whole(sync, msg.last_id, msg.flags & BOOK_STREAM, book_mid2(book) != 0)
+    fx[0] |= FX_VIEW
+    if not was_synced and sync.state == SYNC_SYNCED:
+        fx[0] |= market_turn(m, CAUSE_NONE, msg.recv_ns)
+    return OK
+
+
+cdef inline int _trade(Market* m, const Message* msg, int* fx) noexcept nogil:
+    if msg.kind != m.trade_kind:
+        return OTHER_TRADE_SOURCE
+    if msg.last_id <= m.trade_id:
+        return DUPLICATE_TRADE
+    if m.trade_id != 0:
+        m.missing_trades += msg.last_id - m.trade_id - 1
+    m.trade_id = msg.last_id
+    features_on_trade(market_features(m), msg, msg.recv_ns)
+    fx[0] |= FX_TRADE
+    return OK
+
+
+cdef inline int _ticker(Market* m, const Message* msg, int* fx) noexcept nogil:
+    cdef Sync* sync = market_sync(m)
+    cdef int code
+    if sync.state != SYNC_SYNCED and sync.state != SYNC_BRIDGING:
+        return NOT_CONNECTED if sync.state == SYNC_CONNECTING else BUFFERED
+    code = book_ticker(market_book(m), msg)
+    if code == OK:
+        fx[0] |= FX_VIEW
+    return code
+
+
+cdef inline void _trust_again(Market* m) noexcept nogil:
+    """The window after the last crossing is over: what was taken out and not shown since is gone."""
+    cdef Book* book = market_book(m)
+    m.suspect_until = 0
+    book.hole[0] = book.hole[1] = KEY_FIRST
+
+
+cdef inline int market_apply(Market* m, Book* spare, const Message* msg, const Level* levels, int* fx) noexcept nogil:
+    """Apply one decoded message whole; `fx` gets the effects, the answer is a status code. `spare` is scratch.
+
+    A fresh snapshot that told nothing new is OK and without effect.
+    """
+    cdef int code
+    fx[0] = 0
+    if unlikely(m.suspect_until != 0) and msg.recv_ns >= m.suspect_until:
+        _trust_again(m)
+    if msg.kind == MSG_TICKER:
+        code = _ticker(m, msg, fx)
+    elif msg.kind == MSG_DEPTH:
+        code = _depth(m, msg, levels, fx)
+    elif msg.kind == MSG_SNAPSHOT:
+        code = _snapshot(m, spare, msg, levels, fx)
+    elif msg.kind == MSG_BOOK:
+        code = _whole(m, spare, msg, levels, fx)
+    else:
+        code = _trade(m, msg, fx)
+    if (code == OK and fx[0]) or fx[0] & FX_SYNCED:
+        m.update_ns = msg.recv_ns
+        if fx[0] & FX_VIEW:
+            features_on_book(market_features(m), market_book(m), msg.recv_ns)
+            if likely(market_ready(m)):
+                m.mid2 = book_mid2(market_book(m))
+    return code
+
+
+cdef inline int market_connected(Market* m, int64_t now) noexcept nogil:
+    """A stream began: whatever the one before it built is not continued, be it that nobody said it ended. The effects."""
+    sync_connected(market_sync(m))
+    return market_turn(m, CAUSE_CONNECTED, now)
+
+
+cdef inline int market_disconnected(Market* m, int64_t now) noexcept nogil:
+    """The stream is gone; the effects."""
+    sync_disconnected(market_sync(m))
+    return market_turn(m, CAUSE_DISCONNECTED, now)
+
+
+cdef inline int market_resync(Market* m, int64_t now) noexcept nogil:
+    """Somebody outside gives the book up; the effects."""
+    if market_sync(m).state == SYNC_CONNECTING:
+        return 0
+    sync_lost(market_sync(m))
+    return market_turn(m, CAUSE_RESYNC, now)
+
+
+# --- what is shown and computed after a message
+
+cdef inline void market_publish(Market* m, Snapshot* to, int64_t now) noexcept nogil:
+    """The market at a glance, for readers in other processes."""
+    cdef Snapshot values
+    cdef Features* f = market_features(m)
+    cdef uint32_t flags = SNAPSHOT_SYNCED if market_sync(m).state == SYNC_SYNCED else 0
+    if f.imbalance == f.imbalance:
+        flags |= SNAPSHOT_IMBALANCE
+    snapshot_take(&values, market_book(m), now, f.imbalance_e9, flags)
+    snapshot_write(to, &values)
+
+
+cdef inline void market_evaluate(Market* m, int64_t now) noexcept nogil:
+    """The feature vector at `now`, for every lane."""
+    features_eval(market_features(m), market_book(m), now, &m.features)

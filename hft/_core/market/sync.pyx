@@ -1,0 +1,175 @@
+"""Synchronisation of one symbol's book with the venue: which update may be applied, and when a snapshot is needed."""
+
+from hft._core.base.checks import choice, whole
+from hft._core.base.memory cimport hft_alloc, hft_free
+from hft._core.base.types cimport MAX_LEVELS, MSG_DEPTH
+from hft._core.base.types import DIALECTS
+from hft._core.wire.decode cimport Decoder
+
+STATES = {SYNC_CONNECTING: "connecting", SYNC_BUFFERING: "buffering", SYNC_BRIDGING: "bridging", SYNC_SYNCED: "synced"}
+
+
+cdef class Synchronizer:
+    """The venue's procedure for a correct local book, for one symbol.
+
+    Parameters
+    ----------
+    dialect : ``"spot"``, ``"usdm"`` or ``"coinm"``
+        Which rules hold: spot counts update ids without holes, the others name the update before (`pu`).
+    capacity_levels : int
+        Room for updates that come before the snapshot; a message costs its levels and six more. At least 16,390, so
+        that the largest message fits. When it is full, what it holds is dropped and a newer snapshot is waited for.
+
+    Codes are those of `hft._core.base.status`.
+
+    >>> from hft._core.wire.decode import Decoder
+    >>> from hft._core.base.types import Spec
+    >>> decoder = Decoder([Spec("BTCUSDT", tick="0.10", step="0.001")])
+    >>> sync = Synchronizer("usdm")
+    >>> sync.connected()
+    >>> sync.state, sync.wants_snapshot
+    ('buffering', True)
+    >>> decoder.load_depth("BTCUSDT", 90, 110, 85, 1723161256313, [("61800.20", "1")], [])
+    0
+    >>> sync.on_depth(decoder)                              # 18: buffered
+    18
+    >>> sync.on_snapshot(100)
+    0
+    >>> sync.take(decoder), decoder.message.last_id, sync.state
+    (True, 110, 'synced')
+    >>> decoder.load_depth("BTCUSDT", 131, 140, 130, 1723161256400, [], [("61800.30", "1")])
+    0
+    >>> sync.on_depth(decoder), sync.state                  # 17: the update after 110 is missing
+    (17, 'buffering')
+    """
+
+    def __cinit__(self, dialect="usdm", capacity_levels=SYNC_CAPACITY):
+        cdef SyncParams params = SyncParams(
+            DIALECTS[choice("dialect", dialect, DIALECTS)],
+            whole("capacity_levels", capacity_levels, MAX_LEVELS + MESSAGE_UNITS, 1 << 24),
+        )
+        self.s = <Sync*>hft_alloc(sync_size(&params))
+        if self.s == NULL:
+            raise MemoryError
+        sync_init(self.s, &params)
+
+    def __dealloc__(self):
+        hft_free(self.s)
+
+    def connected(self) -> None:
+        """The connection is open; buffering begins, whether or not the subscription was confirmed yet."""
+        sync_connected(self.s)
+
+    def disconnected(self) -> None:
+        """The connection is gone, and with it the book."""
+        sync_disconnected(self.s)
+
+    def lost(self) -> None:
+        """The book was found to be wrong (crossed, say): begin a new one."""
+        sync_lost(self.s)
+
+    def on_depth(self, Decoder decoder not None) -> int:
+        """The decoder's depth update arrived. 0: apply it. BUFFERED, STALE_UPDATE: leave the book as it is.
+
+        SEQUENCE_GAP, SNAPSHOT_TOO_OLD, BUFFER_FULL: clear the book; the update is kept for the next. NOT_CONNECTED.
+        """
+        if decoder.d.message.kind != MSG_DEPTH:
+            raise ValueError("the decoder holds no depth update")
+        return sync_on_depth(self.s, &decoder.d.message, decoder.d.levels)
+
+    def on_snapshot(self, int64_t last_update_id) -> int:
+        """A REST snapshot arrived. 0: load it into a cleared book, then apply what `take` gives.
+
+        SNAPSHOT_TOO_OLD: fetch another one. STALE_UPDATE: nobody asked for it. NOT_CONNECTED. While `refreshing`: 0, load it
+        into a book aside and apply what `take_since` gives; SNAPSHOT_AHEAD, hand it in again later.
+        """
+        return sync_on_snapshot(self.s, last_update_id)
+
+    def take(self, Decoder decoder not None) -> bool:
+        """Put the next buffered update that is to be applied into `decoder`; False when there is none."""
+        cdef Message* m = NULL
+        cdef Level* levels = NULL
+        if not sync_next(self.s, &m, &levels):
+            return False
+        decoder.d.message = m[0]
+        memcpy(decoder.d.levels, levels, (<size_t>m.n_bids + m.n_asks) * sizeof(Level))
+        return True
+
+    def refresh(self) -> None:
+        """A fresh snapshot of a book in sync is wanted; updates are kept for it besides."""
+        sync_refresh(self.s)
+
+    def take_since(self, int64_t last_update_id, Decoder decoder not None) -> bool:
+        """Put the next update that a fresh snapshot with that id does not hold into `decoder`; False when there is none."""
+        cdef Message* m = NULL
+        cdef Level* levels = NULL
+        if not sync_next_since(self.s, last_update_id, &m, &levels):
+            return False
+        decoder.d.message = m[0]
+        memcpy(decoder.d.levels, levels, (<size_t>m.n_bids + m.n_asks) * sizeof(Level))
+        return True
+
+    @property
+    def state(self) -> str:
+        """``connecting``, ``buffering``, ``bridging`` or ``synced``."""
+        return STATES[self.s.state]
+
+    @property
+    def ready(self) -> bool:
+        """The book may be traded on."""
+        return sync_is_ready(self.s)
+
+    @property
+    def wants_snapshot(self) -> bool:
+        """A REST snapshot is to be fetched."""
+        return self.s.wants_snapshot != 0
+
+    @property
+    def refreshing(self) -> bool:
+        """The book is in sync, and a fresh snapshot is wanted."""
+        return self.s.refreshing != 0
+
+    @property
+    def update_id(self) -> int:
+        """The id of the book: that of the snapshot, then of the last update applied."""
+        return self.s.id
+
+    @property
+    def buffered(self) -> int:
+        """Updates in the buffer."""
+        return self.s.buffered
+
+    @property
+    def generation(self) -> int:
+        """Books begun: raised by each connection, gap, loss and full buffer."""
+        return self.s.generation
+
+    @property
+    def resyncs(self) -> int:
+        """Times that a book in sync was given up."""
+        return self.s.resyncs
+
+    @property
+    def gaps(self) -> int:
+        """Times that updates were missing."""
+        return self.s.gaps
+
+    @property
+    def stale(self) -> int:
+        """Old or duplicate updates, those that the snapshot held already among them."""
+        return self.s.stale
+
+    @property
+    def too_old(self) -> int:
+        """Snapshots that ended before the first update."""
+        return self.s.too_old
+
+    @property
+    def overflows(self) -> int:
+        """Times that the buffer was full."""
+        return self.s.overflows
+
+    @property
+    def refreshes_dropped(self) -> int:
+        """Refreshes ended by a full buffer."""
+        return self.s.refreshes_dropped

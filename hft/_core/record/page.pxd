@@ -1,0 +1,315 @@
+# The state page: one mapped file in which an engine shows itself. The engine writes and never waits; the monitor, `hft watch`
+# and tests read it from other processes; `hft kill` writes one word. Everything is preallocated and touched at start.
+#
+#     +---------------+----------------+------------------+----------------+-----------------+---------------------+
+#     | PageHeader    | PageCounters   | histograms       | totals         | recent records  | PageSymbol x n      |
+#     | identity,     | relaxed words, | tick to trade,   | channels       | newest 32       | spec, market (64 B  |
+#     | kill switch,  | any time       | tick, features   | (seqlock)      |                 | seqlock), panel     |
+#     | heartbeat     |                |                  |                |                 | (seqlock)           |
+#     +---------------+----------------+------------------+----------------+-----------------+---------------------+
+#
+# Who writes when: counters, histograms, market snapshots and recent records as things happen; panels, totals and heartbeat
+# from the engine's 10 ms timer. Units are those of `types`; text is zero padded UTF-8.
+#
+# Times are the engine's `now`: wall clock at start plus monotonic time since. `clock_offset_ns` is now - CLOCK_MONOTONIC, so
+# that another process can tell an age although the wall clock was stepped.
+#
+# Kill switch: `kill_request` is (ns << 1 | on), the time making each request differ from the last; the engine acts on a word
+# that differs from `kill_seen`. These words keep their place in every version, outlive the engine and are carried over by the
+# next one on this file: the switch latches, and may be tripped while nothing runs.
+
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.string cimport memset
+from hft._core.base.atomic cimport (
+    add_relaxed, and_release, fence_release, load_acquire, load_fenced, load_relaxed, or_release, seqlock_read, seqlock_write,
+    store_relaxed, store_release, words_load, words_store)
+from hft._core.base.histogram cimport HistogramState
+from hft._core.base.types cimport JournalRecord, Level, SymbolSpec
+from hft._core.market.features cimport FeatureValues
+from hft._core.market.snapshot cimport Snapshot
+
+cdef extern from *:
+    """
+    #define HFT_PAGE_MAGIC 0x0045474150544648ull      /* "HFTPAGE" */
+    #define HFT_PAGE_SETUP 0x0145474150544648ull      /* the same while it is being filled */
+    """
+    const uint64_t PAGE_MAGIC "HFT_PAGE_MAGIC"
+    const uint64_t PAGE_SETUP "HFT_PAGE_SETUP"
+
+cdef enum:
+    PAGE_VERSION = 1
+    PAGE_LEVELS = 10            # of the ladder, a side
+    PAGE_RECENT = 32            # newest orders and fills
+    PAGE_CHANNELS = 8
+
+cdef enum PageFlag:             # bits of `flags`
+    PAGE_RUNNING = 1            # the engine trades; clear before it is up and after it is down
+    PAGE_STOPPING = 2
+    PAGE_HALTED = 4             # trading halted by itself: a fault, or the writer failed
+    PAGE_WRITER_FAILED = 8
+    PAGE_RECORDING_BROKEN = 16  # something is missing in the recording; trading goes on
+    PAGE_FILES_GONE = 32        # a file of the run was deleted or replaced
+    PAGE_INPUT_HELD = 64        # the journal has no room: messages are held, and no more are read
+    PAGE_RISK_ALERT = 128       # orders were refused by a limit lately
+    PAGE_LOG_FAILED = 256       # the log can't be written
+
+cdef enum PageHistogram:
+    HIST_TICK_TO_TRADE = 0      # read of the frame to the order accepted by the broker's entry (SEMANTICS 31)
+    HIST_TICK = 1               # every message, from the read to the end of its work
+    HIST_FEATURES = 2           # one evaluation of the feature vector
+    PAGE_HISTOGRAMS = 3
+
+cdef struct PageHeader:         # 512 bytes
+    uint64_t magic              # written last
+    uint32_t version
+    uint32_t layout             # digest of every size below: another build's page is refused, not misread
+    uint64_t size
+    int64_t start_ns
+    int64_t clock_offset_ns
+    int64_t run                 # row of `runs`
+    int32_t n_symbols
+    int32_t pid
+    uint64_t reserved0
+    uint64_t kill_request       # 64: the one word that others write
+    uint64_t reserved1[7]
+    uint64_t kill_seen          # 128: the engine's answer
+    uint64_t kill_on
+    int64_t kill_reason         # status code of what tripped it
+    int64_t kill_since_ns
+    uint64_t reserved2[4]
+    uint64_t heartbeat_ns       # 192
+    uint64_t flags              # PageFlag
+    uint64_t reserved3[6]
+    char run_id[64]             # 256
+    char strategy[64]
+    char venue[64]
+    char build[64]              # version of hft
+
+cdef struct PageCounters:
+    uint64_t status[96]         # rejects, skips and drops by status code
+    uint64_t faults[16]         # by -code
+    uint64_t messages[8]        # applied or buffered, by MessageKind
+    uint64_t frames
+    uint64_t bytes
+    uint64_t signals
+    uint64_t intents            # what the strategy asked for, refused ones included
+    uint64_t orders             # accepted by the broker's entry
+    uint64_t cancels
+    uint64_t fills
+    uint64_t maker_fills
+    uint64_t suspect_fills      # made while the book was out of sync
+    uint64_t connects
+    uint64_t disconnects
+    uint64_t reconnects
+    uint64_t resyncs
+    uint64_t gaps
+    uint64_t snapshots          # REST books asked for
+    uint64_t python_errors      # a strategy raised
+    uint64_t journal_waits      # input held back because the journal was full
+    uint64_t shortened          # feature windows that outgrew their ring
+    uint64_t levels_dropped
+    uint64_t rules_changed      # times that the venue's rules of a symbol became others
+    uint64_t longest_pause_ns   # for so long the event loop did not come round, at worst
+    uint64_t clock_outliers     # stamps of the venue's that were passed over; their messages were applied
+    uint64_t reserved[2]
+
+cdef struct PageTotals:         # across symbols; money in 1e-8 of the quote asset
+    int64_t timestamp_ns
+    int64_t realised            # before fees
+    int64_t unrealised
+    int64_t fees
+    int64_t pnl                 # realised + unrealised - fees
+    int64_t exposure            # sum of max(|worst long|, |worst short|) x mid
+    int64_t peak_equity
+    int64_t open_orders
+    int64_t journal_used        # records not in the database yet
+    int64_t journal_capacity
+    int64_t writer_lag_ns       # age of the oldest of them
+    int64_t connections         # live ones
+    int64_t reserved[4]
+
+cdef struct PageChannel:
+    char name[16]
+    uint64_t capacity
+    uint64_t used
+    uint64_t waits              # times it was full
+
+cdef struct PagePanel:          # one symbol, as the timer last saw it
+    int64_t timestamp_ns
+    int64_t last_update_ns      # newest market data
+    int64_t position            # quanta, signed
+    int64_t cash                # gross
+    int64_t cost                # gross
+    int64_t realised            # money, before fees
+    int64_t unrealised          # money
+    int64_t fees                # money
+    int64_t fees_base           # 1e-8 of the base asset
+    int64_t mark2               # half ticks; 0: none yet
+    int64_t open_orders
+    int64_t leaves_buy          # quanta under way, worst case
+    int64_t leaves_sell
+    int64_t generation          # of the book: raised by each resync
+    int64_t resyncs
+    int64_t gaps
+    int64_t theta_ns            # offset to the venue's clock
+    double signal_strength      # 0 with has_signal 0
+    double signal_confidence
+    int64_t holding_period_ns
+    int32_t has_signal
+    int32_t sync_state          # SYNC_CONNECTING …
+    int32_t connected
+    int32_t trust               # Trust
+    int32_t mark_stale          # 1: the last mark of a book that is not in sync now
+    int32_t n_bids
+    int32_t n_asks
+    int32_t closed              # 1: the venue does not trade it now
+    FeatureValues features
+    Level bids[10]
+    Level asks[10]
+
+cdef struct PageSymbol:
+    SymbolSpec spec
+    Snapshot market             # a cache line of its own
+    uint64_t panel_sequence
+    PagePanel panel
+    uint64_t reserved[3]
+
+cdef struct Page:
+    PageHeader header
+    PageCounters counters
+    HistogramState histograms[3]
+    uint64_t totals_sequence
+    PageTotals totals
+    PageChannel channels[8]
+    uint64_t recent_head        # records ever added
+    JournalRecord recent[32]
+    uint64_t reserved[6]
+
+
+cdef inline size_t page_size(int n_symbols) noexcept nogil:
+    return sizeof(Page) + <size_t>n_symbols * sizeof(PageSymbol)
+
+
+cdef inline uint32_t page_layout() noexcept nogil:
+    cdef size_t[10] sizes = [
+        sizeof(PageHeader), sizeof(PageCounters), sizeof(HistogramState), sizeof(PageTotals), sizeof(PageChannel),
+        sizeof(JournalRecord), sizeof(SymbolSpec), sizeof(PagePanel), sizeof(PageSymbol), sizeof(Page)]
+    cdef uint32_t digest = 2166136261u              # FNV-1a
+    cdef int i
+    for i in range(10):
+        digest = (digest ^ <uint32_t>sizes[i]) * 16777619u
+    return digest
+
+
+cdef inline PageCounters* page_counters(Page* p) noexcept nogil:
+    return &p.counters
+
+
+cdef inline HistogramState* page_histogram(Page* p, int which) noexcept nogil:
+    return &p.histograms[which]
+
+
+cdef inline PageSymbol* page_symbol(Page* p, int i) noexcept nogil:
+    return <PageSymbol*>(<char*>p + sizeof(Page)) + i
+
+
+cdef inline Snapshot* page_market(Page* p, int i) noexcept nogil:
+    """Where the engine's `snapshot_write` goes."""
+    return &page_symbol(p, i).market
+
+
+cdef inline PageChannel* page_channel(Page* p, int i) noexcept nogil:
+    return &p.channels[i]
+
+
+cdef inline void page_init(Page* p, const SymbolSpec* specs, int n_symbols, int64_t start_ns,
+                           int64_t clock_offset_ns) noexcept nogil:
+    """Memory as it comes from the file: all but the kill switch's words is zeroed, then the header is filled."""
+    cdef PageHeader* h = &p.header
+    cdef int i
+    store_release(&h.magic, PAGE_SETUP)             # readers of a former engine's page look away from here …
+    memset(<char*>p + 8, 0, 64 - 8)
+    memset(&h.heartbeat_ns, 0, page_size(n_symbols) - 192)      # the kill switch's lines, 64 to 191, stay
+    h.version = PAGE_VERSION
+    h.layout = page_layout()
+    h.size = page_size(n_symbols)
+    h.start_ns = start_ns
+    h.clock_offset_ns = clock_offset_ns
+    h.n_symbols = n_symbols
+    for i in range(n_symbols):
+        page_symbol(p, i).spec = specs[i]
+    store_release(&h.magic, PAGE_MAGIC)             # … to here
+
+
+cdef inline void page_count(uint64_t* counter, uint64_t n) noexcept nogil:
+    """One more: `page_count(&page_counters(p).status[code], 1)`."""
+    add_relaxed(counter, n)
+
+
+cdef inline void page_write_panel(PageSymbol* s, const PagePanel* panel) noexcept nogil:
+    seqlock_write(&s.panel_sequence, &s.panel, panel, sizeof(PagePanel) // 8)
+
+
+cdef inline void page_write_totals(Page* p, const PageTotals* totals) noexcept nogil:
+    seqlock_write(&p.totals_sequence, &p.totals, totals, sizeof(PageTotals) // 8)
+
+
+cdef inline void page_recent(Page* p, const JournalRecord* record) noexcept nogil:
+    """Shows an order or fill; the reader knows a half-written one by its place (and by its CRC, where it has one)."""
+    cdef uint64_t n = p.recent_head
+    fence_release()             # a reader that sees words of this record sees that n records stand before it
+    words_store(&p.recent[n % PAGE_RECENT], record, sizeof(JournalRecord) // 8)
+    store_release(&p.recent_head, n + 1)
+
+
+cdef inline void page_beat(Page* p, int64_t now) noexcept nogil:
+    """The engine lives at `now`."""
+    store_release(&p.header.heartbeat_ns, <uint64_t>now)
+
+
+cdef inline void page_flag(Page* p, uint64_t flag, bint on) noexcept nogil:
+    """Set or clear one bit of `flags`: the engine, its timer and the writer's thread each have bits of their own there."""
+    if on:
+        or_release(&p.header.flags, flag)
+    else:
+        and_release(&p.header.flags, ~flag)
+
+
+cdef inline uint64_t page_flags(const Page* p) noexcept nogil:
+    """All bits of `flags`, as they are now."""
+    return load_acquire(&p.header.flags)
+
+
+cdef inline uint64_t page_kill_request(const Page* p) noexcept nogil:
+    """A request that was not taken yet; 0: none. An odd one trips the switch, an even one releases it."""
+    cdef uint64_t request = load_acquire(&p.header.kill_request)
+    return 0 if request == p.header.kill_seen else request
+
+
+cdef inline int page_kill_take(Page* p, uint64_t request) noexcept nogil:
+    """Takes this request, and none that came since: 0 nothing, 1 trip, 2 release."""
+    if request == 0:
+        return 0
+    store_relaxed(&p.header.kill_seen, request)
+    return 1 if request & 1 else 2
+
+
+cdef inline void page_kill_set(Page* p, bint on, int reason, int64_t now) noexcept nogil:
+    """The switch as the engine has it now."""
+    p.header.kill_reason = reason
+    p.header.kill_since_ns = now
+    store_release(&p.header.kill_on, on)
+
+
+cdef class StatePage:
+    cdef Page* c
+    cdef object memory          # the mmap (or bytearray-like buffer) that holds it; released with this object
+    cdef int lock               # descriptor of the file, whose lock says that an engine owns the page; -1 for readers
+    cdef readonly object path
+    cdef readonly bint writable
+    cdef Page* _page(self) except NULL
+    cdef Page* _mine(self) except NULL
+    cdef PageSymbol* _symbol(self, int i) except NULL
+    cdef dict _header(self, Page* p)
+    cdef int _n_symbols(self, Page* p)
+    cdef void _unlock(self) noexcept

@@ -1,0 +1,393 @@
+# Orders: ids, the table of open orders, their lifecycle.
+#
+#   Orders | SymbolOrders[n_symbols] | Order[capacity] | int32 index[2^k >= 2 x capacity]
+#
+# The index finds an id's slot (open addressing; ids count up, so their low bits spread by themselves). Free slots are a
+# stack threaded through `next`; open orders are a list in order of creation, threaded through `prev` and `next`.
+# An order told to be final leaves the table at once; its slot stays readable until the next `orders_create`.
+
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t
+
+from hft._core.base.memory cimport align64
+from hft._core.base.status cimport FAULT_ILLEGAL_MOVE, FAULT_UNKNOWN_ORDER, OK, RISK_NO_ORDER_SLOT
+from hft._core.base.types cimport (
+    CANCELED, EXPIRED, FILLED, OPEN, PARTIALLY_FILLED, PENDING_CANCEL, PENDING_NEW, REJECTED, REPORT_ACCEPTED, REPORT_CANCELED,
+    REPORT_CANCEL_REJECTED, REPORT_EXPIRED, REPORT_FILL, REPORT_REJECTED, Command, Intent, Report, multiply, unlikely,
+)
+
+cdef extern from *:
+    """
+    /* The moves allowed between states, row: from, column: to.
+     *
+     *                   PN OP PF PC | FI CA RE EX
+     * PENDING_NEW        .  x  x  x |  x  .  x  x    filled or expired as it arrives needs no OPEN in between
+     * OPEN               .  .  x  x |  x  x  .  x    CANCELED unasked: by the venue
+     * PARTIALLY_FILLED   .  .  x  x |  x  x  .  x
+     * PENDING_CANCEL     x  x  x  x |  x  x  x  x    back again when the cancel is refused
+     * FILLED … EXPIRED   .  .  .  . |  .  .  .  .
+     */
+    #define B(state) (1u << state)
+    static const unsigned int hft_order_moves[16] = {
+        [1] = B(2) | B(3) | B(4) | B(5) | B(7) | B(8),
+        [2] = B(3) | B(4) | B(5) | B(6) | B(8),
+        [3] = B(3) | B(4) | B(5) | B(6) | B(8),
+        [4] = B(1) | B(2) | B(3) | B(4) | B(5) | B(6) | B(7) | B(8),
+    };
+    #undef B
+    #define HFT_MAX_LEAVES (1LL << 60)      /* quanta open on one side of a symbol: sums with it stay inside 64 bits */
+    """
+    const unsigned int hft_order_moves[16]
+    const int64_t MAX_LEAVES "HFT_MAX_LEAVES"
+
+cdef enum:
+    NO_SLOT = -1
+    RUN_SHIFT = 32              # order id = run << 32 | n, n from 1
+
+cdef struct OrderParams:
+    int32_t n_symbols
+    int32_t capacity            # open orders
+    int64_t run                 # 1 .. 2^31 - 1, another one at each start
+
+cdef struct Order:
+    int64_t order_id
+    int64_t price               # ticks; MARKET: the collar it is bounded by
+    int64_t qty                 # quanta
+    int64_t leaves
+    int64_t sent_ns
+    int64_t due_ns              # of its newest command at the exchange
+    int64_t told_ns             # of the last report; 0 before
+    int64_t fee_quote           # 1e-8
+    int64_t fee_base
+    int32_t symbol
+    int32_t reason              # why it was rejected, cancelled or expired
+    int32_t prev                # slots of its neighbours in the open list
+    int32_t next
+    int8_t side
+    uint8_t type
+    uint8_t tif
+    uint8_t flags
+    uint8_t status              # OrderStatus
+    uint8_t accepted            # 1: the venue has said so
+    uint8_t reserved[2]
+
+cdef struct SymbolOrders:
+    int64_t leaves[2]           # worst case under way: buys, sells
+    int32_t open
+    int32_t reserved
+
+cdef struct Orders:
+    int64_t run
+    int64_t issued              # n of the newest order
+    int32_t n_symbols
+    int32_t capacity
+    int32_t open
+    int32_t free                # top of the stack
+    int32_t first               # oldest open order
+    int32_t last
+    uint32_t mask               # of the index
+    uint32_t reserved
+    int64_t orders_at           # offsets from here, bytes
+    int64_t index_at
+
+
+cdef inline uint32_t orders_index_slots(int32_t capacity) noexcept nogil:
+    cdef uint32_t n = 4
+    while n < 2 * <uint32_t>capacity:
+        n *= 2
+    return n
+
+
+cdef inline size_t orders_size(const OrderParams* params) noexcept nogil:
+    return (align64(sizeof(Orders) + <size_t>params.n_symbols * sizeof(SymbolOrders))
+            + align64(<size_t>params.capacity * sizeof(Order))
+            + orders_index_slots(params.capacity) * sizeof(int32_t))
+
+
+cdef inline Order* orders_slot(const Orders* s, int32_t slot) noexcept nogil:
+    return <Order*>(<char*>s + s.orders_at) + slot
+
+
+cdef inline int32_t* orders_index(const Orders* s) noexcept nogil:
+    return <int32_t*>(<char*>s + s.index_at)
+
+
+cdef inline SymbolOrders* orders_of(const Orders* s, int32_t symbol) noexcept nogil:
+    return <SymbolOrders*>(<char*>s + sizeof(Orders)) + symbol
+
+
+cdef inline void orders_init(Orders* s, const OrderParams* params) noexcept nogil:
+    """`s` is zeroed memory of `orders_size(params)` bytes."""
+    cdef int32_t i
+    cdef uint32_t j
+    s.run = params.run
+    s.n_symbols = params.n_symbols
+    s.capacity = params.capacity
+    s.mask = orders_index_slots(params.capacity) - 1
+    s.orders_at = align64(sizeof(Orders) + <size_t>params.n_symbols * sizeof(SymbolOrders))
+    s.index_at = s.orders_at + align64(<size_t>params.capacity * sizeof(Order))
+    s.free = 0
+    s.first = s.last = NO_SLOT
+    for i in range(s.capacity):
+        orders_slot(s, i).next = i + 1 if i + 1 < s.capacity else NO_SLOT
+    for j in range(s.mask + 1):
+        orders_index(s)[j] = NO_SLOT
+
+
+cdef inline bint orders_rescale(Orders* s, int32_t symbol, int64_t price_factor, int64_t qty_factor) noexcept nogil:
+    """A symbol's open orders in finer units; 0 where a number leaves 64 bits."""
+    cdef SymbolOrders* own = orders_of(s, symbol)
+    cdef bint fits = multiply(&own.leaves[0], qty_factor) and multiply(&own.leaves[1], qty_factor)
+    cdef int32_t slot = s.first
+    cdef Order* order
+    while slot != NO_SLOT:
+        order = orders_slot(s, slot)
+        if order.symbol == symbol:
+            fits = (multiply(&order.price, price_factor) and multiply(&order.qty, qty_factor)
+                    and multiply(&order.leaves, qty_factor) and fits)
+        slot = order.next
+    return fits and own.leaves[0] < MAX_LEAVES and own.leaves[1] < MAX_LEAVES
+
+
+# --- reads
+
+cdef inline bint order_is_final(const Order* order) noexcept nogil:
+    return order.status >= FILLED
+
+
+cdef inline bint order_may_move(const Order* order, int status) noexcept nogil:
+    return (hft_order_moves[order.status] >> status) & 1
+
+
+cdef inline bint order_can_cancel(const Order* order) noexcept nogil:
+    return order.status != PENDING_CANCEL and order_may_move(order, PENDING_CANCEL)
+
+
+cdef inline int64_t orders_leaves(const Orders* s, int32_t symbol, int side) noexcept nogil:
+    """Quanta that orders on `side` may still fill, cancel pending included: the worst case."""
+    return orders_of(s, symbol).leaves[side < 0]
+
+
+cdef inline int32_t orders_in_flight(const Orders* s, int32_t symbol) noexcept nogil:
+    """Orders of the symbol not told to be final."""
+    return orders_of(s, symbol).open
+
+
+cdef inline Order* orders_first(const Orders* s) noexcept nogil:
+    """The oldest open order, NULL if there is none. Fetch the next one before this one may become final."""
+    return NULL if s.first == NO_SLOT else orders_slot(s, s.first)
+
+
+cdef inline Order* orders_next(const Orders* s, const Order* order) noexcept nogil:
+    return NULL if order.next == NO_SLOT else orders_slot(s, order.next)
+
+
+cdef inline uint32_t orders_place(const Orders* s, int64_t order_id) noexcept nogil:
+    """Where in the index the id is, or would go."""
+    cdef const int32_t* index = orders_index(s)
+    cdef uint32_t i = <uint32_t>order_id & s.mask
+    while index[i] != NO_SLOT and orders_slot(s, index[i]).order_id != order_id:
+        i = (i + 1) & s.mask
+    return i
+
+
+cdef inline Order* orders_find(const Orders* s, int64_t order_id) noexcept nogil:
+    """The open order of that id, or NULL."""
+    cdef int32_t slot = orders_index(s)[orders_place(s, order_id)]
+    return NULL if slot == NO_SLOT else orders_slot(s, slot)
+
+
+cdef inline bint orders_issued(const Orders* s, int64_t order_id) noexcept nogil:
+    """Has this run given out that id?"""
+    cdef int64_t before = s.run << RUN_SHIFT
+    return before < order_id <= before + s.issued
+
+
+cdef inline void order_command(Order* order, int kind, int64_t sent_ns, int64_t due_ns, Command* out) noexcept nogil:
+    """What goes to execution for it: CMD_NEW or CMD_CANCEL."""
+    order.due_ns = due_ns
+    out.order_id = order.order_id
+    out.sent_ns = sent_ns
+    out.due_ns = due_ns
+    out.price = order.price
+    out.qty = order.qty
+    out.symbol = order.symbol
+    out.side = order.side
+    out.type = order.type
+    out.tif = order.tif
+    out.flags = order.flags
+    out.kind = kind
+    out.reserved = 0
+
+
+# --- changes
+
+cdef inline int orders_create(Orders* s, const Intent* intent, int64_t now, Order** out) noexcept nogil:
+    """A new order, PENDING_NEW, or RISK_NO_ORDER_SLOT. It is the caller's to send; `out` is valid while it is open."""
+    cdef int32_t slot = s.free
+    cdef Order* order
+    cdef SymbolOrders* book = orders_of(s, intent.symbol)
+    if unlikely(slot == NO_SLOT):
+        return RISK_NO_ORDER_SLOT
+    order = orders_slot(s, slot)
+    s.free = order.next
+    s.issued += 1
+    order.order_id = (s.run << RUN_SHIFT) + s.issued
+    order.price = intent.price
+    order.qty = order.leaves = intent.qty
+    order.sent_ns = order.due_ns = now
+    order.told_ns = order.fee_quote = order.fee_base = 0
+    order.symbol = intent.symbol
+    order.reason = 0
+    order.side = intent.side
+    order.type = intent.type
+    order.tif = intent.tif
+    order.flags = intent.flags
+    order.status = PENDING_NEW
+    order.accepted = 0
+    order.prev = s.last
+    order.next = NO_SLOT
+    if s.last == NO_SLOT:
+        s.first = slot
+    else:
+        orders_slot(s, s.last).next = slot
+    s.last = slot
+    orders_index(s)[orders_place(s, order.order_id)] = slot
+    book.leaves[intent.side < 0] += intent.qty
+    book.open += 1
+    s.open += 1
+    out[0] = order
+    return OK
+
+
+cdef inline void orders_unindex(Orders* s, int64_t order_id) noexcept nogil:
+    """Take an id out of the index and close the gap, so that every probe still meets no hole before its id."""
+    cdef int32_t* index = orders_index(s)
+    cdef uint32_t hole = orders_place(s, order_id)
+    cdef uint32_t i = hole
+    cdef uint32_t home
+    while True:
+        i = (i + 1) & s.mask
+        if index[i] == NO_SLOT:
+            break
+        home = <uint32_t>orders_slot(s, index[i]).order_id & s.mask
+        if ((i - home) & s.mask) >= ((i - hole) & s.mask):
+            index[hole] = index[i]
+            hole = i
+    index[hole] = NO_SLOT
+
+
+cdef inline void orders_close(Orders* s, Order* order) noexcept nogil:
+    """The order is final: out of the index, the list and the worst case. Its slot keeps its contents until reused."""
+    cdef int32_t slot = <int32_t>(order - orders_slot(s, 0))
+    cdef SymbolOrders* book = orders_of(s, order.symbol)
+    orders_unindex(s, order.order_id)
+    if order.prev == NO_SLOT:
+        s.first = order.next
+    else:
+        orders_slot(s, order.prev).next = order.next
+    if order.next == NO_SLOT:
+        s.last = order.prev
+    else:
+        orders_slot(s, order.next).prev = order.prev
+    book.leaves[order.side < 0] -= order.leaves
+    book.open -= 1
+    s.open -= 1
+    order.next = s.free
+    s.free = slot
+
+
+cdef inline int orders_cancel_sent(Orders* s, Order* order) noexcept nogil:
+    """A cancel goes out. FAULT_ILLEGAL_MOVE if one is under way or the order is final (see `order_can_cancel`)."""
+    if unlikely(not order_can_cancel(order)):
+        return FAULT_ILLEGAL_MOVE
+    order.status = PENDING_CANCEL
+    return OK
+
+
+cdef inline int orders_withdraw(Orders* s, Order* order, int reason) noexcept nogil:
+    """An order that could not be sent after all (the channel was full) is REJECTED on the spot."""
+    if unlikely(order.status != PENDING_NEW or order.told_ns != 0):
+        return FAULT_ILLEGAL_MOVE
+    order.status = REJECTED
+    order.reason = reason
+    orders_close(s, order)
+    return OK
+
+
+cdef inline int order_standing(const Order* order) noexcept nogil:
+    """The state it is in, were no cancel under way."""
+    if order.leaves < order.qty:
+        return PARTIALLY_FILLED
+    return OPEN if order.accepted else PENDING_NEW
+
+
+cdef inline int orders_next_status(const Order* order, const Report* report) noexcept nogil:
+    """The state a report leads to, or FAULT_ILLEGAL_MOVE where it contradicts what was told before."""
+    cdef bint cancelling = order.status == PENDING_CANCEL
+    if report.kind == REPORT_FILL:
+        if report.qty <= 0 or report.qty > order.leaves or report.leaves != order.leaves - report.qty:
+            return FAULT_ILLEGAL_MOVE                   # overfilled, or told twice
+        if report.leaves == 0:
+            return FILLED
+        return PENDING_CANCEL if cancelling else PARTIALLY_FILLED
+    if report.kind == REPORT_ACCEPTED:
+        if order.accepted or order.leaves < order.qty:
+            return FAULT_ILLEGAL_MOVE
+        return PENDING_CANCEL if cancelling else OPEN
+    if report.kind == REPORT_CANCELED:
+        return CANCELED
+    if report.kind == REPORT_REJECTED:
+        if order.accepted or order.leaves < order.qty:
+            return FAULT_ILLEGAL_MOVE
+        return REJECTED
+    if report.kind == REPORT_EXPIRED:
+        return EXPIRED
+    if report.kind == REPORT_CANCEL_REJECTED and cancelling:
+        return order_standing(order)
+    return FAULT_ILLEGAL_MOVE
+
+
+cdef inline int orders_on_report(Orders* s, const Report* report, Order** out) noexcept nogil:
+    """Move the order that `report` is about. OK, or a fault and nothing has changed.
+
+    `out` is the order as it is now, final ones until the next `orders_create`; NULL for the one report that may come
+    after an order was final: its cancel crossed the last fill and is refused.
+    """
+    cdef Order* order = orders_find(s, report.order_id)
+    cdef int status
+    out[0] = order
+    if unlikely(order == NULL):
+        if report.kind == REPORT_CANCEL_REJECTED and orders_issued(s, report.order_id):
+            return OK
+        return FAULT_UNKNOWN_ORDER
+    status = orders_next_status(order, report)
+    if unlikely(status < 0 or not order_may_move(order, status)):
+        return FAULT_ILLEGAL_MOVE
+    order.status = <uint8_t>status
+    order.told_ns = report.due_ns
+    if report.kind == REPORT_FILL:
+        order.leaves -= report.qty
+        orders_of(s, order.symbol).leaves[order.side < 0] -= report.qty
+        if report.fee_in_base:
+            order.fee_base += report.fee
+        else:
+            order.fee_quote += report.fee
+    elif report.kind == REPORT_ACCEPTED:
+        order.accepted = 1
+    elif report.kind != REPORT_CANCEL_REJECTED:
+        order.reason = report.reason
+    if order_is_final(order):
+        orders_close(s, order)
+    return OK
+
+
+cdef class OrderView:
+    cdef Order c
+    cdef readonly object spec
+
+
+cdef class OrderManager:
+    cdef Orders* c
+    cdef readonly object symbols
+
+    cdef OrderView _view(self, const Order* order)

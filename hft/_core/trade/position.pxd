@@ -1,0 +1,318 @@
+# Position: what was bought and sold, to the last unit (SEMANTICS 24, 25).
+#
+# Four integers in gross (ticks x quanta x contract), one rule:
+#
+#       cash      what sales brought in less what purchases cost
+#       cost      what the open position cost, on average; negative when short
+#       realised  what closed positions left over
+#
+#       realised = cash + cost          after every fill, exactly
+#
+# so realised + (qty x mark - cost) - fees = cash + qty x mark - fees whatever the rounding. A reduction takes
+# cost x closed / held out of cost, rounded half to even; a rounded-off half goes from cost to realised or back, and
+# closing the position takes out all that is left.
+#
+# Sums over symbols are kept in `value`: halves of 10^-scale of the quote asset, 128 bits, one scale for all symbols and
+# fine enough for each (a mid is half ticks). Equity is therefore exact, and comparing it with a limit needs no division.
+
+from libc.stdint cimport int32_t, int64_t, INT64_MAX, INT64_MIN
+
+from hft._core.base.memory cimport align64
+from hft._core.base.status cimport FAULT_OVERFLOW, OK
+from hft._core.base.types cimport (
+    BUY, FEE_SCALE, Report, Spec, SymbolSpec, i128, money, multiply, pow10, round_half_even, unlikely,
+)
+
+cdef enum:
+    POSITION_MAX_SCALE = 24
+
+cdef struct PositionParams:
+    int32_t n_symbols
+    int32_t scale               # `position_scale` of all symbols
+
+cdef struct Position:           # one symbol
+    int64_t qty                 # quanta, signed
+    int64_t cash                # gross
+    int64_t cost                # gross
+    int64_t realised            # gross
+    int64_t fees_quote          # 1e-8 of the quote asset; negative is a rebate
+    int64_t fees_base           # 1e-8 of the base asset
+    int64_t mid2                # the mark, half ticks; 0: never marked, valued at cost
+    int64_t bought              # quanta, all fills
+    int64_t sold
+    int64_t fills
+    int64_t mark_stale          # 1: the book has lost sync since
+    int64_t contract
+    int64_t unit                # value in half a gross
+    int64_t base_unit           # value in 1e-8 base x half a tick
+    i128 value                  # cash + qty x mark - fees
+
+cdef struct Positions:          # `Position[n_symbols]` follow
+    i128 equity                 # sum of value
+    i128 peak                   # the highest it was, at least 0
+    int64_t money_unit          # value in 1e-8 of the quote asset
+    int32_t n_symbols
+    int32_t scale
+    int64_t reserved[2]
+
+
+cdef inline int32_t position_scale(const SymbolSpec* specs, int32_t n) noexcept nogil:
+    """The scale that is exact for every symbol."""
+    cdef int32_t scale = 8, i, needed
+    for i in range(n):
+        needed = specs[i].price_exp + specs[i].qty_exp
+        if specs[i].fee_received and needed < specs[i].price_exp + 8:
+            needed = specs[i].price_exp + 8
+        if needed > scale:
+            scale = needed
+    return scale
+
+
+cdef inline size_t position_size(const PositionParams* params) noexcept nogil:
+    return align64(sizeof(Positions)) + <size_t>params.n_symbols * sizeof(Position)
+
+
+cdef inline void position_init(Positions* s, const PositionParams* params) noexcept nogil:
+    """`s` is zeroed memory; `position_bind` every symbol next."""
+    s.n_symbols = params.n_symbols
+    s.scale = params.scale
+    s.money_unit = 2 * pow10(params.scale - 8)
+
+
+cdef inline Position* position_at(const Positions* s, int32_t symbol) noexcept nogil:
+    return <Position*>(<char*>s + align64(sizeof(Positions))) + symbol
+
+
+cdef inline int position_bind(Positions* s, int32_t symbol, const SymbolSpec* spec) noexcept nogil:
+    """Give a symbol its units. FAULT_OVERFLOW: its tick and quantum are too coarse for the scale of the others."""
+    cdef Position* p = position_at(s, symbol)
+    cdef i128 limit = <i128>1 << 55         # see `position_bound`
+    cdef i128 unit = <i128>spec.price_mant * spec.qty_mant
+    cdef i128 base_unit = spec.price_mant
+    cdef int32_t digits = s.scale - spec.price_exp - spec.qty_exp
+    if digits < 0 or digits > 18 or s.scale > POSITION_MAX_SCALE or unit >= limit or spec.contract >> 31:
+        return FAULT_OVERFLOW
+    unit *= pow10(digits)
+    if spec.fee_received:
+        base_unit *= pow10(s.scale - 8 - spec.price_exp)
+    if unit >= limit or base_unit >= limit or s.money_unit >= limit:
+        return FAULT_OVERFLOW
+    p.contract = spec.contract
+    p.unit = <int64_t>unit
+    p.base_unit = <int64_t>base_unit
+    return OK
+
+
+cdef inline int position_widen(Positions* s, int32_t scale) noexcept nogil:
+    """The same values in finer parts, where a symbol needs them. FAULT_OVERFLOW: they don't fit; all is as it was."""
+    cdef i128 limit = <i128>1 << 55
+    cdef i128 factor
+    cdef Position* p
+    cdef int32_t i
+    if scale <= s.scale:
+        return OK
+    if scale > POSITION_MAX_SCALE:
+        return FAULT_OVERFLOW
+    factor = pow10(scale - s.scale)
+    if s.money_unit * factor >= limit:
+        return FAULT_OVERFLOW
+    for i in range(s.n_symbols):
+        if position_at(s, i).unit * factor >= limit or position_at(s, i).base_unit * factor >= limit:
+            return FAULT_OVERFLOW
+    for i in range(s.n_symbols):
+        p = position_at(s, i)
+        p.unit *= <int64_t>factor
+        p.base_unit *= <int64_t>factor
+        p.value *= factor
+    s.money_unit *= <int64_t>factor
+    s.equity *= factor
+    s.peak *= factor
+    s.scale = scale
+    return OK
+
+
+cdef inline int position_rescale(Positions* s, int32_t symbol, const SymbolSpec* spec, int64_t price_factor,
+                                 int64_t qty_factor) noexcept nogil:
+    """The same position in the finer units of `spec`: every amount of it stays what it is. FAULT_OVERFLOW: it does not fit."""
+    cdef Position* p = position_at(s, symbol)
+    cdef Position after = p[0]
+    cdef int64_t gross_factor = price_factor
+    if (not multiply(&gross_factor, qty_factor) or not multiply(&after.qty, qty_factor)
+            or not multiply(&after.bought, qty_factor) or not multiply(&after.sold, qty_factor)
+            or not multiply(&after.cash, gross_factor) or not multiply(&after.cost, gross_factor)
+            or not multiply(&after.realised, gross_factor) or not multiply(&after.mid2, price_factor)
+            or not -(<int64_t>1 << 61) < after.qty < <int64_t>1 << 61
+            or position_widen(s, position_scale(spec, 1)) != OK):
+        return FAULT_OVERFLOW
+    after.value = p.value
+    p[0] = after
+    return position_bind(s, symbol, spec)
+
+
+cdef inline bint position_fits(i128 x) noexcept nogil:
+    return <i128>INT64_MIN <= x <= <i128>INT64_MAX
+
+
+cdef inline i128 position_bound() noexcept nogil:
+    """Half-gross amounts stay below this, units below 2^55, contracts below 2^31: 64 symbols then fit 128 bits."""
+    return <i128>1 << 66
+
+
+cdef inline i128 position_half_gross(const Position* p) noexcept nogil:
+    """cash + qty x mark in half a gross; at cost until there is a mark."""
+    if p.mid2 == 0:
+        return 2 * <i128>p.realised
+    return 2 * <i128>p.cash + <i128>p.qty * p.mid2 * p.contract
+
+
+cdef inline bint position_bounded(i128 x) noexcept nogil:
+    return -position_bound() < x < position_bound()
+
+
+cdef inline int position_revalue(Positions* s, Position* p) noexcept nogil:
+    """Bring value, equity and peak up to date with the rest of `p`; FAULT_OVERFLOW leaves them as they were."""
+    cdef i128 base = <i128>p.fees_base * p.mid2
+    cdef i128 value = <i128>p.qty * p.mid2
+    cdef i128 limit = <i128>s.money_unit << 62          # readers give value as 64-bit money
+    if unlikely(not position_bounded(base) or not position_bounded(value) or not position_bounded(value * p.contract)):
+        return FAULT_OVERFLOW
+    value = position_half_gross(p) * p.unit - <i128>p.fees_quote * s.money_unit - base * p.base_unit
+    if unlikely(value >= limit or value <= -limit):
+        return FAULT_OVERFLOW
+    s.equity += value - p.value
+    p.value = value
+    if s.equity > s.peak:
+        s.peak = s.equity
+    return OK
+
+
+cdef inline int position_mark(Positions* s, int32_t symbol, int64_t mid2) noexcept nogil:
+    """The mid of a synced book, in half ticks. 0, a side being empty, leaves the last mark and flags it."""
+    cdef Position* p = position_at(s, symbol)
+    cdef int64_t before = p.mid2
+    cdef int status
+    p.mark_stale = mid2 == 0
+    if mid2 == before or mid2 == 0:
+        return OK
+    p.mid2 = mid2
+    if p.qty == 0 and p.fees_base == 0:
+        return OK
+    status = position_revalue(s, p)
+    if status != OK:
+        p.mid2 = before
+    return status
+
+
+cdef inline void position_mark_lost(Positions* s, int32_t symbol) noexcept nogil:
+    """The book lost sync: its last mid stays the mark, flagged."""
+    position_at(s, symbol).mark_stale = 1
+
+
+cdef inline bint position_add(int64_t* total, i128 amount) noexcept nogil:
+    """total += amount; 0, and total as it was, where the sum leaves 64 bits."""
+    cdef i128 total_after = <i128>total[0] + amount
+    if unlikely(not position_fits(amount) or not position_fits(total_after)):
+        return 0
+    total[0] = <int64_t>total_after
+    return 1
+
+
+cdef inline bint position_trade(Position* p, int side, int64_t price, int64_t qty) noexcept nogil:
+    """Take a fill into quantity, cash, cost and realised; 0 on overflow (`p` is then half done)."""
+    cdef int64_t held = p.qty if p.qty >= 0 else -p.qty
+    cdef int64_t closed = 0
+    cdef int64_t removed
+    cdef i128 paid                                      # what the whole fill cost; negative is what it brought in
+    # The product of price and quantity fits 128 bits, the contract may take it out of them.
+    if unlikely(not position_fits(<i128>price * qty)):
+        return 0
+    paid = <i128>side * price * qty * p.contract
+    if not position_add(&p.cash, -paid) or not position_add(&p.bought if side == BUY else &p.sold, qty):
+        return 0
+    if p.qty != 0 and (p.qty > 0) != (side == BUY):
+        closed = qty if qty < held else held
+        removed = p.cost if closed == held else round_half_even(<i128>p.cost * closed, held)
+        p.cost -= removed
+        if not position_add(&p.realised, -(<i128>side * price * closed * p.contract) - removed):
+            return 0
+    if not position_add(&p.cost, <i128>side * price * (qty - closed) * p.contract):
+        return 0
+    p.fills += 1
+    # Short of 64 bits by enough that what is open can be added to it (`risk_worst`).
+    return position_add(&p.qty, <i128>side * qty) and -(<int64_t>1 << 61) < p.qty < <int64_t>1 << 61
+
+
+cdef inline int position_on_fill(Positions* s, const Report* fill) noexcept nogil:
+    """Book a fill, its fee included. FAULT_OVERFLOW: a sum would leave 64 bits; nothing is booked, trading halts."""
+    cdef Position* p = position_at(s, fill.symbol)
+    cdef Position after = p[0]
+    if unlikely(not position_trade(&after, fill.side, fill.price, fill.qty)
+                or not position_add(&after.fees_base if fill.fee_in_base else &after.fees_quote, fill.fee)
+                or position_revalue(s, &after) != OK):
+        return FAULT_OVERFLOW
+    p[0] = after
+    return OK
+
+
+cdef inline int position_restore(Positions* s, int32_t symbol, const Position* saved) noexcept nogil:
+    """Take over quantity, cash, cost, realised, fees and volumes of an earlier run; valued at cost until marked.
+
+    What was lost before counts against the loss and drawdown limits; a peak that was above zero is the caller's to set.
+    """
+    cdef Position* p = position_at(s, symbol)
+    cdef Position after = saved[0]
+    after.contract, after.unit, after.base_unit = p.contract, p.unit, p.base_unit
+    after.value = p.value
+    after.mid2 = 0
+    after.mark_stale = 1
+    if not -(<int64_t>1 << 61) < after.qty < <int64_t>1 << 61 or position_revalue(s, &after) != OK:
+        return FAULT_OVERFLOW
+    p[0] = after
+    return OK
+
+
+# Readers, in money. Each symbol's figures are rounded so that realised + unrealised - fees = total, always.
+
+cdef inline int64_t position_money(const Positions* s, i128 value) noexcept nogil:
+    return round_half_even(value, s.money_unit)
+
+
+cdef inline int64_t position_realised(const Positions* s, const Position* p) noexcept nogil:
+    return position_money(s, 2 * <i128>p.realised * p.unit)
+
+
+cdef inline int64_t position_fees(const Positions* s, const Position* p) noexcept nogil:
+    """Both ledgers; base fees at the mark."""
+    return p.fees_quote + position_money(s, <i128>p.fees_base * p.mid2 * p.base_unit)
+
+
+cdef inline int64_t position_unrealised(const Positions* s, const Position* p) noexcept nogil:
+    """qty x mark - cost; 0 until there is a mark."""
+    return position_money(s, position_half_gross(p) * p.unit) - position_realised(s, p)
+
+
+cdef inline int64_t position_total(const Positions* s, const Position* p) noexcept nogil:
+    return position_money(s, position_half_gross(p) * p.unit) - position_fees(s, p)
+
+
+cdef inline int64_t position_equity(const Positions* s) noexcept nogil:
+    """Profit and loss over all symbols: the sum of `position_total`."""
+    cdef int64_t total = 0
+    cdef int32_t i
+    for i in range(s.n_symbols):
+        total += position_total(s, position_at(s, i))
+    return total
+
+
+cdef class Pnl:
+    cdef readonly object cash, mark, realised, unrealised, fees, total
+
+
+cdef Pnl pnl_of(const Positions* s, int32_t symbol, Spec spec)
+
+
+cdef class PositionManager:
+    cdef Positions* c
+    cdef readonly object symbols
+
+    cdef object _amount(self, i128 value)

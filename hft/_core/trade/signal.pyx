@@ -1,0 +1,146 @@
+"""Signals, and the one that order-book imbalance gives (SEMANTICS 19)."""
+
+from libc.math cimport NAN
+
+from hft._core.base.memory cimport hft_alloc, hft_free
+
+from hft._core.base.checks import DAY_MS, above, nanoseconds, time_ns, whole, within
+
+assert sizeof(SignalRecord) == 24 and sizeof(SignalParams) == 48 and sizeof(SignalState) == 136
+
+
+cdef class Signal:
+    """What a model says: which way, how sure, for how long.
+
+    Parameters
+    ----------
+    strength : float
+        -1 to 1; positive is up.
+    confidence : float
+        0 to 1.
+    holding_period_ns : int
+        How long a position taken on it is meant to be held, in nanoseconds; above 0.
+
+    >>> signal = Signal(-0.4, 0.9, 1_000_000_000)
+    >>> signal.side, signal.strength, signal
+    ('sell', -0.4, Signal(strength=-0.4, confidence=0.9, holding_period_ns=1000000000))
+    """
+
+    def __init__(self, strength, confidence, holding_period_ns):
+        self.c.strength = float(within("strength", strength, -1, 1))
+        self.c.confidence = float(within("confidence", confidence, 0, 1))
+        self.c.holding_period_ns = whole("holding_period_ns", holding_period_ns, 1, 2**62)
+
+    @property
+    def strength(self) -> float:
+        return self.c.strength
+
+    @property
+    def confidence(self) -> float:
+        return self.c.confidence
+
+    @property
+    def holding_period_ns(self) -> int:
+        return self.c.holding_period_ns
+
+    @property
+    def side(self):
+        """"buy", "sell", or None at strength 0."""
+        return "buy" if self.c.strength > 0 else "sell" if self.c.strength < 0 else None
+
+    def __eq__(self, other):
+        return isinstance(other, Signal) and (self.strength, self.confidence, self.holding_period_ns) == (
+            other.strength, other.confidence, other.holding_period_ns)
+
+    def __hash__(self):
+        return hash((self.strength, self.confidence, self.holding_period_ns))
+
+    def __repr__(self):
+        return f"Signal(strength={self.strength}, confidence={self.confidence}, holding_period_ns={self.holding_period_ns})"
+
+
+cdef class ImbalanceSignal:
+    """A signal when the book has leant one way for most of a window.
+
+    Confidence is the share of time within the last `window_ms` in which the imbalance, taken in today's direction, was at
+    or above `threshold`. The signal's strength is the imbalance itself; while the book says nothing new it decays by
+    ``exp(-elapsed / decay_ms)`` and is void below the threshold. There is none until a whole window has been seen.
+
+    Parameters
+    ----------
+    threshold : float
+        Imbalance from which the book counts as leaning; above 0, at most 1.
+    min_confidence : float
+        0 to 1.
+    window_ms, decay_ms : float
+        Above 0.
+    holding_ms : float, optional
+        Holding period of its signals; default `window_ms`.
+    capacity : int
+        Changes of direction that a window can hold, at least 2; memory is fixed from the start. A window that has more is
+        shortened to what the newest `capacity` cover, and counted in `shortened`.
+
+    Times passed in are nanoseconds on any one clock, and never go back.
+
+    >>> signal = ImbalanceSignal(threshold=0.3, min_confidence=0.7, window_ms=1000)
+    >>> signal.update(0.5, now=0)
+    >>> signal.update(0.1, now=600_000_000)
+    >>> signal.update(0.6, now=800_000_000)
+    >>> signal.at(900_000_000) is None          # not a whole window yet
+    True
+    >>> signal.update(0.6, now=1_000_000_000)
+    >>> signal.at(1_000_000_000)                # leaning for 800 of the last 1000 ms
+    Signal(strength=0.6, confidence=0.8, holding_period_ns=1000000000)
+    """
+
+    def __cinit__(self, *, threshold=0.3, min_confidence=0.7, window_ms=1000, decay_ms=500, holding_ms=None, capacity=10000):
+        cdef SignalParams params
+        params.threshold = float(above("threshold", threshold, 1))
+        params.min_confidence = float(within("min_confidence", min_confidence, 0, 1))
+        params.window_ns = max(1, nanoseconds("window_ms", above("window_ms", window_ms, DAY_MS), 0, DAY_MS))
+        params.decay_ns = max(1, nanoseconds("decay_ms", above("decay_ms", decay_ms, DAY_MS), 0, DAY_MS))
+        holding = window_ms if holding_ms is None else holding_ms
+        params.holding_ns = max(1, nanoseconds("holding_ms", above("holding_ms", holding, DAY_MS), 0, DAY_MS))
+        params.capacity = whole("capacity", capacity, 2, 1 << 24)
+        params.reserved = 0
+        self.c = <SignalState*>hft_alloc(signal_size(&params))
+        if self.c == NULL:
+            raise MemoryError
+        signal_init(self.c, &params)
+
+    def __dealloc__(self):
+        hft_free(self.c)
+
+    def update(self, double imbalance, int64_t now):
+        """The book's imbalance (-1 to 1) at `now`: call it with every change of the book, equal values included."""
+        if not -1 <= imbalance <= 1:
+            raise ValueError(f"imbalance {imbalance} must be from -1 to 1")
+        signal_on_imbalance(self.c, imbalance, time_ns("now", now))
+
+    def reset(self):
+        """The book is out of sync: no signal until a whole window has been seen again."""
+        signal_on_imbalance(self.c, NAN, 0)
+
+    def at(self, int64_t now):
+        """The Signal that stands at `now`, or None."""
+        cdef Signal signal = Signal.__new__(Signal)
+        return signal if signal_eval(self.c, time_ns("now", now), &signal.c) else None
+
+    @property
+    def shortened(self) -> int:
+        """How often a window had more changes than `capacity`."""
+        return self.c.shortened
+
+    def _check(self, int64_t now):
+        """The running sums against a recount of the segments; for tests and debug builds."""
+        cdef int64_t held[3]
+        cdef int i
+        held[0] = held[1] = held[2] = 0
+        signal_evict(self.c, now)
+        for i in range(self.c.count - 1):
+            assert signal_segment(self.c, i).cls != signal_segment(self.c, i + 1).cls
+            assert signal_segment(self.c, i).start_ns < signal_segment(self.c, i + 1).start_ns
+            held[signal_segment(self.c, i).cls + 1] += signal_held(
+                self.c, signal_segment(self.c, i), signal_segment(self.c, i + 1).start_ns)
+        for i in range(3):
+            assert held[i] == self.c.held[i], (i, held[i], self.c.held[i])
