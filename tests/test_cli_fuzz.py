@@ -13,6 +13,7 @@ from hft import cli
 from hft.errors import ExitCode
 from tests.commands import one_line, run
 
+EXAMPLES = int(os.environ.get("HFT_FUZZ_EXAMPLES", "250"))
 COMMANDS = ["live", "sim", "record", "verify", "watch", "kill", "backtest", "convert", "bench", "config", "config show",
             "config check", "config init", "nope", ""]  # fmt: skip
 OPTIONS = ["--config", "-c", "--set", "--json", "--symbols", "--venue", "--rest-url", "--ws-url", "--duration", "--seed",
@@ -49,7 +50,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {name: str(path) for name, path in found.items()}
 
 
-@settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(command=st.sampled_from(COMMANDS), words=st.lists(st.one_of(st.sampled_from(OPTIONS), WORDS), max_size=6))
 def test_a_command_line_of_any_kind(
     places: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, words: list[str]

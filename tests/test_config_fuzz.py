@@ -40,7 +40,8 @@ NAMES = st.one_of(
     st.sampled_from(['feed.symbols."A.B".tick', "a" + ".a" * 5000, "", ".", "feed", '"', "feed.symbols", "x" * 9000]),
     st.text(max_size=20),
 )  # fmt: skip
-MANY = settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
+EXAMPLES = int(os.environ.get("HFT_FUZZ_EXAMPLES", "250"))
+MANY = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def test_every_number_at_its_bounds_makes_an_engine_or_one_line() -> None:

@@ -194,6 +194,7 @@ def polled(path, often, books):
     return books * len(body)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
 def test_memory_does_not_grow_with_the_books_that_were_recorded(tmp_path):
     record(tmp_path / "once.gz", "usdm")

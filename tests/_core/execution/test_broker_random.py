@@ -139,8 +139,15 @@ def replay(name, pair_for, seed, every, limit):
     return pair
 
 
-@pytest.mark.parametrize("name", [data.USDM_BTC, data.SPOT_BTC])
-@pytest.mark.parametrize("model", ["risk_averse", "log2"])
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        (data.USDM_BTC, "risk_averse"),
+        (data.SPOT_BTC, "log2"),
+        pytest.param(data.USDM_BTC, "log2", marks=pytest.mark.long),
+        pytest.param(data.SPOT_BTC, "risk_averse", marks=pytest.mark.long),
+    ],
+)
 def test_a_capture_with_random_orders_gives_the_oracle_s_reports(name, model):
     data.find(name)
     pair = replay(name, lambda spec: BrokerPair(spec, queue_model=model, window_ticks=8192), seed=1, every=6, limit=6_000)
