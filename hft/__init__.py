@@ -36,7 +36,7 @@ _HOME = {
     "HftError": "hft.errors",
     "RunDatabase": "hft.persistence.reader",
     "backtest": "hft.backtesting.run",
-    "live": "hft.launch",
+    "live": "hft.trading.launch",
 }
 
 __all__ = list(_HOME)

@@ -22,8 +22,8 @@ from hft._core.wire.decode import Decoder as Decoder
 from hft.backtesting.run import backtest as backtest
 from hft.config import Config as Config
 from hft.errors import HftError as HftError
-from hft.launch import live as live
 from hft.persistence.reader import RunDatabase as RunDatabase
+from hft.trading.launch import live as live
 
 __version__: str
 

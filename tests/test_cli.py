@@ -120,7 +120,7 @@ def test_a_usage_error_is_one_line_and_exit_code_2(run, argv, line):
 def test_options_win_over_set_over_file(run, called, tmp_path):
     path = tmp_path / "hft.toml"
     path.write_text('[exchange]\nseed = 1\n[monitoring]\nport = 1\n[strategy]\nstrategy_id = "file"\n')
-    calls = called("hft.launch", "live", 0)
+    calls = called("hft.trading.launch", "live", 0)
     argv = ["live", "-c", str(path), "--set", "exchange.seed=2", "--set", "monitoring.port=2", "--monitor-port", "3"]
     assert run(*argv)[0] == 0
     (config, _), _ = calls[0]
@@ -128,7 +128,7 @@ def test_options_win_over_set_over_file(run, called, tmp_path):
 
 
 def test_live_hands_over_settings_and_options(run, called):
-    calls = called("hft.launch", "live", 6)
+    calls = called("hft.trading.launch", "live", 6)
     code, _, _ = run(
         "live", "--venue", "binance-spot", "--symbols", "btcusdt, ethusdt", "--duration", "20", "--headless", "--json", "--fresh",
         "--rest-url", "http://127.0.0.1:1", "--ws-url", "ws://127.0.0.1:2", "--seed", "7", "--no-monitor",
@@ -142,13 +142,13 @@ def test_live_hands_over_settings_and_options(run, called):
 
 
 def test_record_and_live_record_hand_over_what_to_write(run, called):
-    calls = called("hft.record", "record", 0)
+    calls = called("hft.trading.record", "record", 0)
     argv = ["record", "x.zst", "--duration", "5", "--json", "--rotate-mb", "7", "--rotate-daily", "--venue", "binance-usdm"]
     assert run(*argv)[0] == 0
     (config, path), options = calls[0]
     assert (path, options) == (Path("x.zst"), {"duration_s": 5.0, "json": True})
     assert (config.recording.rotate_mb, config.recording.rotate_daily, config.feed.venue) == (7, True, "binance-usdm")
-    calls = called("hft.launch", "live", 0)
+    calls = called("hft.trading.launch", "live", 0)
     assert run("live", "--record", "y.gz")[0] == 0
     assert calls[1][0][1] == LiveOptions(record="y.gz")
 
@@ -170,34 +170,34 @@ def test_watch_finds_the_state_page_beside_the_database(run, called):
 
 
 def test_live_without_options_is_the_defaults(run, called):
-    calls = called("hft.launch", "live")
+    calls = called("hft.trading.launch", "live")
     run("live")
     assert calls == [((Config(), LiveOptions()), {})]
 
 
 @pytest.mark.parametrize("kind", [*HftError.__subclasses__(), StrategyError], ids=lambda kind: kind.__name__)
 def test_every_failure_is_told_in_one_line_with_its_code(run, called, kind):
-    called("hft.launch", "live", kind("went\nwrong", where="there", do="do this"))
+    called("hft.trading.launch", "live", kind("went\nwrong", where="there", do="do this"))
     code, out, err = run("live")
     assert (code, out) == (kind.exit_code, "")
     assert re.fullmatch(r"hft: there: went wrong.*; do this\n", err)
 
 
 def test_a_bug_keeps_its_traceback(run, called):
-    called("hft.launch", "live", ZeroDivisionError())
+    called("hft.trading.launch", "live", ZeroDivisionError())
     code, _, err = run("live")
     assert (code, err.count("\n")) == (ExitCode.INTERNAL, 1)
     assert "ZeroDivisionError" in err
 
 
 def test_a_missing_package_is_told_as_such(run, called):
-    called("hft.launch", "live", ModuleNotFoundError("No module named 'picows'", name="picows"))
+    called("hft.trading.launch", "live", ModuleNotFoundError("No module named 'picows'", name="picows"))
     code, _, err = run("live")
     assert (code, err) == (ExitCode.USAGE, "hft: the package picows is not installed; install hft anew with `pip install hft`\n")
 
 
 def test_a_missing_module_of_our_own_is_a_bug(run, called):
-    called("hft.launch", "live", ModuleNotFoundError("No module named 'hft.x'", name="hft.x"))
+    called("hft.trading.launch", "live", ModuleNotFoundError("No module named 'hft.x'", name="hft.x"))
     code, _, err = run("live")
     assert (code, err.count("\n")) == (ExitCode.INTERNAL, 1)
     assert "No module named 'hft.x'" in err
@@ -207,7 +207,7 @@ def test_a_missing_module_of_our_own_is_a_bug(run, called):
     ("text", "seconds"), [("90", 90), ("90s", 90), ("1m", 60), ("2h", 7200), ("0.5m", 30), ("1.5", 1.5), (" 3 s", 3)]
 )
 def test_a_duration_has_a_unit_or_is_seconds(run, called, text, seconds):
-    calls = called("hft.launch", "live", 0)
+    calls = called("hft.trading.launch", "live", 0)
     assert run("live", "--duration", text)[0] == 0
     assert calls[0][0][1].duration_s == seconds
 
@@ -236,7 +236,7 @@ def test_the_package_says_its_version():
 
 
 def test_ctrl_c_before_anything_runs_is_130(run, called):
-    called("hft.launch", "live", KeyboardInterrupt())
+    called("hft.trading.launch", "live", KeyboardInterrupt())
     assert run("live") == (ExitCode.SIGINT, "", "")
 
 
@@ -269,7 +269,7 @@ def test_a_command_s_module_holds_one_command_and_no_work():
     code = (
         "import sys, hft.cli; print(sorted(m for m in sys.modules if m.partition('.')[0] in"
         " {'numpy', 'rich', 'aiohttp', 'picows', 'uvloop', 'apsw', 'websockets', 'prometheus_client', 'structlog'}"
-        " or m.startswith(('hft._core', 'hft.launch', 'hft.session', 'hft.engine_process', 'hft.exchange', 'hft.feed'))))"
+        " or m.startswith(('hft._core', 'hft.trading', 'hft.exchange', 'hft.net', 'hft.data', 'hft.venues'))))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 

@@ -17,7 +17,7 @@ from hft._core.base.types import Spec
 from hft.config import Config, load, to_toml
 from hft.config.shape import shapes, walk
 from hft.errors import ConfigError, NotBuiltError, UsageError
-from hft.wiring import KEYS, build_engine, engine_settings
+from hft.run.wiring import KEYS, build_engine, engine_settings
 from tests.commands import no_hang, one_line, run
 
 KEYS_KNOWN = [

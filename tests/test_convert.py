@@ -14,9 +14,9 @@ import pytest
 import hft
 from hft import cli
 from hft._core.engine.events import KINDS
-from hft.backtesting.events import EventFile, EventWriter
-from hft.backtesting.sources import Data
 from hft.config import Config
+from hft.data.events import EventFile, EventWriter
+from hft.data.sources import Data
 from hft.errors import ExitCode
 from tests import data
 from tests.backtesting.naive import book, messages

@@ -9,10 +9,10 @@ import hft
 from hft import cli
 from hft._core.base.types import Spec
 from hft._core.engine.engine import Engine
-from hft.diagnosis import Cause, InSync, lines, warnings
 from hft.errors import ExitCode
 from hft.exchange.generate import generate
-from hft.summary import Summary, as_text, summarise
+from hft.run.diagnosis import Cause, InSync, lines, warnings
+from hft.run.summary import Summary, as_text, summarise
 from tests._core.small_market import Market
 
 BTC = Spec("BTCUSDT", tick="0.1", step="0.001", min_notional="5")

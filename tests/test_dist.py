@@ -40,7 +40,7 @@ def test_an_sdist_holds_every_file_of_the_repository(tree):
     assert {name for name in held if not name.startswith("hft.egg-info/")} - ADDED == names
 
 
-@pytest.mark.parametrize("lost", ["hft/_core/market/book.pyx", "hft/exchange/flow.pyx", "hft/feed/listener.pyx"])
+@pytest.mark.parametrize("lost", ["hft/_core/market/book.pyx", "hft/exchange/flow.pyx", "hft/net/listener.pyx"])
 def test_a_tree_without_one_of_its_modules_is_not_built(tree, lost):
     folder, _ = tree
     (folder / lost).unlink()

@@ -8,8 +8,8 @@ import weakref
 
 import pytest
 
-from hft import pauses
-from hft.pauses import Deadline, LoopPauses, timeout
+from hft.system import pauses
+from hft.system.pauses import Deadline, LoopPauses, timeout
 
 
 @pytest.fixture(autouse=True)

@@ -17,16 +17,16 @@ import pytest
 
 from hft._core.base.types import Spec
 from hft._core.record.journal import Journal
-from hft.child import Child
 from hft.config import Config, LiveOptions, Logging, Recording, Secret, Section, read_section, to_toml
 from hft.config.secret import from_parent, from_public, public, to_child
+from hft.data.captures import Capture
+from hft.data.recorder import Recorder
+from hft.data.recording import mark
 from hft.errors import ConfigError
-from hft.feed.captures import Capture
-from hft.feed.recorder import Recorder
-from hft.feed.recording import mark
 from hft.log import close_log, get_logger, open_log
 from hft.persistence.reader import RunDatabase
 from hft.persistence.writer import Writer
+from hft.system.child import Child
 from tests.live.processes import children, started, trading
 
 WORD = "correct-horse-battery-staple"
@@ -112,7 +112,7 @@ class Task(msgspec.Struct, frozen=True):
 def test_a_child_has_it_by_pipe_and_nowhere_else() -> None:
     program = """
 import sys
-from hft.parent import Parent
+from hft.system.parent import Parent
 parent = Parent.of_command_line()
 job = parent.job(dict)
 parent.report(key=job["config"]["keys"]["api_key"])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from hft._core.base.types import Spec
 from hft._core.engine.engine import Engine
-from hft.summary import as_text, in_cents, summarise
+from hft.run.summary import as_text, in_cents, summarise
 
 amounts = st.integers(-(10**15), 10**15).map(lambda e8: Decimal(e8).scaleb(-8))
 

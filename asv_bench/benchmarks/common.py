@@ -13,9 +13,9 @@ from hft._core.market.book import OrderBook
 from hft.bench import loops
 from hft.bench.stream import Stream, record
 from hft.config import Config
+from hft.data.tape import Tape, load
 from hft.exchange.generate import generate
-from hft.feed.tape import Tape, load
-from hft.wiring import build_engine
+from hft.run.wiring import build_engine
 
 ROUNDS = 25
 MESSAGES = 50_000

@@ -2,7 +2,7 @@
 
 from hft._core.base.types import Spec
 from hft.config import Config
-from hft.wiring import build_engine
+from hft.run.wiring import build_engine
 
 
 class Memory:

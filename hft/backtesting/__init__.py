@@ -1,1 +1,1 @@
-"""Backtests: the same engine over recorded data of any kind, and event files, the form that is fastest to read."""
+"""Backtests: the same engine over recorded data of any kind, and two runs compared."""

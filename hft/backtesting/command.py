@@ -6,12 +6,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from hft.backtesting.progress import on_terminal
 from hft.backtesting.run import backtest as run
 from hft.config import Config, misnamed, unlimited
-from hft.diagnosis import missing, never
+from hft.data.progress import on_terminal
 from hft.errors import DamagedData, ExitCode, printable, printable_lines
-from hft.summary import warn, way_out
+from hft.run.diagnosis import missing, never
+from hft.run.summary import warn, way_out
 
 
 def backtest(data: Sequence[Path], config: Config, *, symbols: Sequence[str] | None, json: bool) -> int:

@@ -10,7 +10,7 @@ import msgspec
 
 from hft.errors import UsageError
 from hft.persistence import schema
-from hft.summary import Summary
+from hft.run.summary import Summary
 
 Row = dict[str, Any]
 Table = dict[tuple[Any, ...], Row]

@@ -13,7 +13,7 @@ from hft._core.base.types import Spec
 from hft._core.engine.engine import Engine
 from hft._core.record import names
 from hft._core.record.journal import Journal
-from hft.summary import Summary, as_text
+from hft.run.summary import Summary, as_text
 
 Array = NDArray[Any]
 

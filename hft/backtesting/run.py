@@ -18,17 +18,17 @@ from hft._core.base.checks import whole
 from hft._core.engine.engine import Engine
 from hft._core.engine.events import LAST_TIME_NS, replay_events
 from hft._core.record.journal import Journal
-from hft.backtesting.events import Events
-from hft.backtesting.follow import connect, file_engine
-from hft.backtesting.progress import Meter, Progress
 from hft.backtesting.result import Collector, Result
 from hft.backtesting.settings import settled
-from hft.backtesting.sources import Captures, Data, EventSource
 from hft.config import Config
+from hft.data.events import Events
+from hft.data.follow import connect, file_engine
+from hft.data.progress import Meter, Progress
+from hft.data.sources import Captures, Data, EventSource
+from hft.data.tape import batches
 from hft.errors import DamagedData, UsageError
-from hft.feed.tape import batches
-from hft.summary import REJECTED_MESSAGES, Summary, summarise
-from hft.wiring import journal_most, together, tradable
+from hft.run.summary import REJECTED_MESSAGES, Summary, summarise
+from hft.run.wiring import journal_most, together, tradable
 
 StrPath = str | os.PathLike[str]
 

@@ -21,19 +21,19 @@ from hft._core.engine.engine import Engine
 from hft._core.record.journal import Journal
 from hft._core.record.page import StatePage
 from hft.backtesting.compare import Difference, compare, run_in
-from hft.backtesting.sources import kind_of
 from hft.config import Config
 from hft.config.secret import from_public, public
+from hft.data.captures import Capture, Kind, Record, files_of, first_line, is_capture
+from hft.data.identify import told
+from hft.data.recording import OF_A_SYMBOL, is_recording, mark
+from hft.data.sources import kind_of
+from hft.data.tape import Tape, batches
 from hft.errors import DamagedData, ExitCode, HftError, UsageError, printable_lines
-from hft.feed.captures import Capture, Kind, Record, files_of, first_line, is_capture
-from hft.feed.identify import told
-from hft.feed.recording import OF_A_SYMBOL, is_recording, mark
-from hft.feed.tape import Tape, batches
-from hft.periodic import Links, put_rows
 from hft.persistence import schema
 from hft.persistence.writer import Writer
-from hft.summary import Summary, summarise
-from hft.wiring import build_engine, journal_most, together
+from hft.run.periodic import Links, put_rows
+from hft.run.summary import Summary, summarise
+from hft.run.wiring import build_engine, journal_most, together
 
 PERIODIC = 1_000_000
 ASIDE = frozenset({"recording", "run", "link", "broken", "end"})

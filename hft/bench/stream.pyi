@@ -1,5 +1,5 @@
 from hft._core.base.types import Spec
-from hft.feed.tape import Tape
+from hft.data.tape import Tape
 
 KINDS: dict[str, int]
 

@@ -28,7 +28,7 @@ cdef class Stream:
     >>> from hft._core.base.types import Spec
     >>> from hft.bench.stream import record
     >>> from hft.exchange.generate import generate
-    >>> from hft.feed.tape import Tape
+    >>> from hft.data.tape import Tape
     >>> tape = Tape(generate("BTCUSDT", "usdm", seed=1, messages=500), "BTCUSDT")
     >>> stream = record(Spec("BTCUSDT", tick="0.10", step="0.001"), tape)
     >>> books = stream.only("snapshot")
@@ -99,7 +99,7 @@ cdef int _take(Stream stream, Sync* sync, Message* m, Level* levels) except -1:
 
 
 def record(Spec spec not None, tape) -> Stream:
-    """The messages of one symbol on a `hft.feed.tape.Tape`.
+    """The messages of one symbol on a `hft.data.tape.Tape`.
 
     Raises ValueError when none of the tape's REST books brings the symbol into sync.
     """

@@ -11,9 +11,9 @@ import msgspec
 from hft._core.base.histogram import Histogram
 from hft._core.engine.engine import Engine
 from hft._core.engine.replay import KINDS
+from hft.data.tape import Tape
 from hft.errors import UsageError
-from hft.feed.messages import decode
-from hft.feed.tape import Tape
+from hft.venues.binance.messages import decode
 
 ROUNDS = 5
 

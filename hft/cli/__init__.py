@@ -17,7 +17,7 @@ import typer
 from hft.cli import backtest, bench, config, convert, kill, live, record, sim, verify, watch
 from hft.cli.options import common
 from hft.errors import ExitCode, HftError, Terminated, bug, printable
-from hft.signals import stopping
+from hft.system.signals import stopping
 
 # Plain help, no panels: it pipes, it greps, and it does not load rich.
 app = typer.Typer(name="hft", rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)

@@ -38,6 +38,6 @@ def tick(
     """
     chosen = settings(config, assignments)
 
-    from hft.measure import tick as run
+    from hft.bench.measure import tick as run
 
     return run(chosen, input=input, messages=messages, seed=seed, json=json)

@@ -37,7 +37,7 @@ def convert(
     """
     chosen = settings(config, assignments)
 
-    from hft.convert import convert as run
+    from hft.data.convert import convert as run
 
     return run(
         chosen, inputs, output, symbols=symbol_list(symbols), tickers=tickers, base_latency_ns=base_latency_ns, force=force,

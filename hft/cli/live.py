@@ -67,7 +67,7 @@ def live(
     }
     chosen = settings(config, assignments, options)
 
-    from hft.launch import live as run
+    from hft.trading.launch import live as run
 
     how = LiveOptions(
         duration_s=duration, headless=headless, json=json, fresh=fresh, record=None if record is None else str(record)

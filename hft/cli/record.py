@@ -58,6 +58,6 @@ def record(
     }
     chosen = settings(config, assignments, options)
 
-    from hft.record import record as run
+    from hft.trading.record import record as run
 
     return run(chosen, file, duration_s=duration, json=json)

@@ -2,7 +2,7 @@
 
 import sys
 
-from hft.parent import Parent, child_main
+from hft.system.parent import Parent, child_main
 
 
 def main(parent: Parent) -> int:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from hft.data.captures import Kind, Record
 from hft.errors import UsageError
 from hft.exchange.simulation import SimulatedSymbol
 from hft.exchange.symbols import SYMBOLS
-from hft.feed.captures import Kind, Record
-from hft.feed.venues import DIALECTS, Dialect
+from hft.venues.binance.venues import DIALECTS, Dialect
 
 if TYPE_CHECKING:
     from hft.exchange.hub import Hub

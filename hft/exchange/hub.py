@@ -18,7 +18,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from hft.exchange.streams import Endpoint, answer
-from hft.feed.venues import Dialect
+from hft.venues.binance.venues import Dialect
 
 if TYPE_CHECKING:
     from hft.exchange.faults import Faults
@@ -112,7 +112,7 @@ class Hub:
 
     Parameters
     ----------
-    dialect : hft.feed.venues.Dialect
+    dialect : hft.venues.binance.venues.Dialect
     channel_of : callable
         The channel that a stream name stands for, None for a stream that is never published. A subscription to that is
         accepted and stays silent, as on the venue.

@@ -12,9 +12,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from hft.data.captures import Capture, Kind
 from hft.exchange.market import MarketEvent
 from hft.exchange.symbols import SYMBOLS, market
-from hft.feed.captures import Capture, Kind
 
 Array = npt.NDArray[np.float64]
 Side = Sequence[tuple[int, float]]

@@ -16,18 +16,18 @@ from pathlib import Path
 
 import msgspec
 
+from hft.data.captures import Kind, Record
+from hft.data.files import require_no_pipe
+from hft.data.sessions import Session
+from hft.data.survey import Survey
 from hft.errors import DamagedData, UsageError
 from hft.exchange.hub import Hub
 from hft.exchange.recorded_book import RecordedBook
 from hft.exchange.rest import Refused
 from hft.exchange.streams import channel_of
 from hft.exchange.symbols import SymbolSettings
-from hft.feed.captures import Kind, Record
-from hft.feed.files import require_no_pipe
-from hft.feed.sessions import Session
-from hft.feed.specs import resolve
-from hft.feed.survey import Survey
-from hft.feed.venues import DIALECTS
+from hft.venues.binance.specs import resolve
+from hft.venues.binance.venues import DIALECTS
 
 SETTLE_S = 0.1
 """The session starts when no client has subscribed for so long: one that opens several connections gets them all."""

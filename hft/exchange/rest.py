@@ -14,7 +14,7 @@ import msgspec
 from hft.errors import NOT_JSON
 from hft.exchange.symbols import SymbolSettings
 from hft.exchange.wire import exchange_info
-from hft.feed.venues import Dialect
+from hft.venues.binance.venues import Dialect
 
 FUTURES_LIMITS = (5, 10, 20, 50, 100, 500, 1000)
 """Sizes of a book that USD-M answers; spot takes any number and cuts it to its largest."""

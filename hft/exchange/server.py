@@ -20,8 +20,8 @@ import msgspec
 
 from hft.errors import LONGEST, ExitCode, HftError, cannot_listen, printable
 from hft.exchange.settings import ExchangeSettings, from_config
-from hft.feed.venues import END_OF_RECORDING, PACE_HEADER, pace_warning
-from hft.signals import stopping
+from hft.system.signals import stopping
+from hft.venues.binance.venues import END_OF_RECORDING, PACE_HEADER, pace_warning
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from hft.exchange.replay import Replay
     from hft.exchange.rest import Rest
     from hft.exchange.simulation import Simulation
-    from hft.parent import Parent
+    from hft.system.parent import Parent
 
 PARENT_POLL_S = 0.5
 REQUEST_S = 5.0

@@ -14,7 +14,7 @@ from hft.exchange.rest import Refused
 from hft.exchange.streams import channel_of
 from hft.exchange.symbols import SYMBOLS, SymbolSettings, market
 from hft.exchange.wire import Wire
-from hft.feed.venues import DIALECTS
+from hft.venues.binance.venues import DIALECTS
 
 if TYPE_CHECKING:
     from hft.exchange.market import MarketEvent

@@ -11,7 +11,7 @@ import msgspec
 
 from hft.errors import NOT_JSON
 from hft.exchange.wire import MILLISECOND, TIME_UNITS
-from hft.feed.venues import Dialect
+from hft.venues.binance.venues import Dialect
 
 _STREAM = re.compile(r"([a-z0-9_]+)@(depth|trade|aggTrade|bookTicker)(?:@(\d+)ms)?")
 _ROUTES = ("", "/public", "/market", "/private")  # USD-M splits its streams over endpoints since 2026; all are taken
@@ -20,7 +20,7 @@ _ROUTES = ("", "/public", "/market", "/private")  # USD-M splits its streams ove
 def channel_of(name: str, dialect: Dialect, *, any_cadence: bool = False) -> str | None:
     """The channel that a stream name stands for, with its cadence spelled out; None for a stream that is not served.
 
-    >>> from hft.feed.venues import SPOT, USDM
+    >>> from hft.venues.binance.venues import SPOT, USDM
     >>> channel_of("btcusdt@depth", SPOT), channel_of("btcusdt@depth", USDM), channel_of("btcusdt@depth@0ms", USDM)
     ('btcusdt@depth@1000ms', 'btcusdt@depth@250ms', 'btcusdt@depth@0ms')
     >>> channel_of("btcusdt@depth@100ms", SPOT, any_cadence=True)

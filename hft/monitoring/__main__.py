@@ -2,13 +2,13 @@
 
 import sys
 
-from hft.parent import Parent, child_main
+from hft.system.parent import Parent, child_main
 
 
 def main(parent: Parent) -> int:
     """One job from the parent."""
-    from hft.job import MonitorJob
     from hft.monitoring.server import run
+    from hft.system.job import MonitorJob
 
     job = parent.job(MonitorJob)
     return run(job.page, job.host, job.port, parent=parent)

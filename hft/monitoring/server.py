@@ -22,8 +22,8 @@ from hft.errors import ExitCode, HftError, cannot_listen
 from hft.monitoring.health import assess
 from hft.monitoring.metrics import PageCollector
 from hft.monitoring.page import PageReader
-from hft.parent import Parent
-from hft.signals import stopping
+from hft.system.parent import Parent
+from hft.system.signals import stopping
 
 REQUEST_S = 5.0
 """A client that has not sent its request by then is cut off."""

@@ -16,7 +16,7 @@ from hft.monitoring.layout import GAP, Lines, Page, Section, beside, fitted, pag
 from hft.monitoring.orders import OrderRow, Orders
 from hft.monitoring.page import Level, PageState, SymbolState
 from hft.monitoring.warned import Warned
-from hft.summary import in_cents
+from hft.run.summary import in_cents
 
 BAR = 10
 """Characters of the longest bar in the ladder."""

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from hft.backtesting.events import EventWriter
-from hft.backtesting.sources import Data
 from hft.config import Config
+from hft.data.events import EventWriter
+from hft.data.sources import Data
 from hft.exchange.generate import generate
 
 LINE = b"%d %s\n"

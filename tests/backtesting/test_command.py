@@ -12,7 +12,7 @@ import pytest
 import hft
 from hft import cli
 from hft.errors import ExitCode
-from hft.summary import Summary
+from hft.run.summary import Summary
 from tests.backtesting.sessions import converted, unwarned, written
 
 ROOT = Path(__file__).parents[2]

@@ -5,7 +5,7 @@ import pytest
 
 from hft._core.base.types import Spec
 from hft._core.engine.events import EventEncoder
-from hft.backtesting.events import EVENT, EventFile, EventWriter, as_events
+from hft.data.events import EVENT, EventFile, EventWriter, as_events
 from hft.errors import DamagedData, UsageError
 
 NS = 1_700_000_000_000_000_000

@@ -11,11 +11,11 @@ import warnings
 import numpy as np
 import pytest
 
-from hft.backtesting.npz import NpzFile
-from hft.backtesting.npz_rows import BUY, CLEAR, DEPTH, ROW, SELL, SNAPSHOT, TRADE
-from hft.backtesting.npz_writer import NpzWriter
-from hft.backtesting.sources import Data
 from hft.config import Config
+from hft.data.npz import NpzFile
+from hft.data.npz_rows import BUY, CLEAR, DEPTH, ROW, SELL, SNAPSHOT, TRADE
+from hft.data.npz_writer import NpzWriter
+from hft.data.sources import Data
 from tests import data
 
 pytestmark = pytest.mark.filterwarnings("ignore")       # of numba and polars

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hft._core.base.types import Spec
 from hft._core.engine import events as words
 from hft._core.engine.engine import Engine
-from hft.backtesting.events import EVENT
-from hft.backtesting.merge import begun, merged, numbered, timed
+from hft.data.events import EVENT
+from hft.data.merge import begun, merged, numbered, timed
 from tests.backtesting.naive import messages
 
 SPECS = [Spec("BTCUSDT", tick="0.10", step="0.001"), Spec("ETHUSDT", tick="0.01", step="0.001")]

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from hft._core.base.types import Spec
 from hft._core.engine import events as words
-from hft.backtesting import npz
-from hft.backtesting.events import EVENT
-from hft.backtesting.npz import NpzFile
-from hft.backtesting.npz_rows import (
+from hft.data import npz
+from hft.data.events import EVENT
+from hft.data.npz import NpzFile
+from hft.data.npz_rows import (
     BBO,
     BEST_ASK,
     BEST_BID,
@@ -28,7 +28,7 @@ from hft.backtesting.npz_rows import (
     to_floats,
     to_units,
 )
-from hft.backtesting.npz_writer import NpzWriter, in_order, rows_of
+from hft.data.npz_writer import NpzWriter, in_order, rows_of
 from hft.errors import DamagedData, UsageError
 from tests.backtesting.naive import Message, messages
 

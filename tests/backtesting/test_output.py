@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from hft._core.base.types import Spec
-from hft.backtesting.events import EVENT, EventWriter
-from hft.backtesting.npz_writer import NpzWriter
+from hft.data.events import EVENT, EventWriter
+from hft.data.npz_writer import NpzWriter
 from hft.errors import UsageError
 from tests import data
 

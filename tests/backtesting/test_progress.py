@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from hft.backtesting import progress as module
-from hft.backtesting.progress import Meter, Progress, on_terminal
-from hft.backtesting.sources import Data
 from hft.config import Config
+from hft.data import progress as module
+from hft.data.progress import Meter, Progress, on_terminal
+from hft.data.sources import Data
 from tests.backtesting.sessions import converted, written
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import hft
-from hft.convert import convert
+from hft.data.convert import convert
 from tests import data
 from tests._core.leaning import START_NS, Leaning
 from tests.feed.ruled_venue import info

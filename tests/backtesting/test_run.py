@@ -11,15 +11,15 @@ import pytest
 import hft
 from hft._core.engine.engine import Engine
 from hft.backtesting import result as result_module
-from hft.backtesting.progress import Progress
 from hft.backtesting.settings import settled
 from hft.config import Config, load
+from hft.data.captures import Kind
+from hft.data.progress import Progress
+from hft.data.sessions import Session
+from hft.data.tape import batches
 from hft.errors import ConfigError, UsageError
-from hft.feed import messages
-from hft.feed.captures import Kind
-from hft.feed.sessions import Session
-from hft.feed.tape import batches
-from hft.wiring import build_engine
+from hft.run.wiring import build_engine
+from hft.venues.binance import messages
 from tests import data
 from tests.backtesting.sessions import converted, written
 

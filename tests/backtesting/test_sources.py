@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hft._core.engine.events import KINDS, LAST
-from hft.backtesting.events import EVENT, EventFile, EventWriter
-from hft.backtesting.sources import Data, kind_of, merged
 from hft.config import Config, load
+from hft.data.events import EVENT, EventFile, EventWriter
+from hft.data.sources import Data, kind_of, merged
 from hft.errors import DamagedData, UsageError
 from tests.backtesting.sessions import converted, written
 

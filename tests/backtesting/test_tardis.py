@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hft._core.base.types import Spec
-from hft.backtesting import tardis
-from hft.backtesting.events import as_events
-from hft.backtesting.row_survey import RowError, RowSurvey
-from hft.backtesting.rows import RowReader
-from hft.backtesting.tardis import TardisFile, layout_of
+from hft.data import tardis
+from hft.data.events import as_events
+from hft.data.row_survey import RowError, RowSurvey
+from hft.data.rows import RowReader
+from hft.data.tardis import TardisFile, layout_of
 from hft.errors import DamagedData, UsageError
 from tests import data
 from tests.backtesting.naive import Message, book, messages

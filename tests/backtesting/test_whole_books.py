@@ -11,12 +11,12 @@ import pytest
 import hft
 from hft._core.base.types import Spec
 from hft._core.engine.engine import Engine
-from hft.backtesting.npz_rows import BUY, CLEAR, DEPTH, EXCH, LOCAL, ROW, SELL, SNAPSHOT, TRADE
 from hft.backtesting.result import Result
-from hft.backtesting.tardis import TardisFile
 from hft.config import Config
-from hft.convert import convert
-from hft.feed import messages
+from hft.data.convert import convert
+from hft.data.npz_rows import BUY, CLEAR, DEPTH, EXCH, LOCAL, ROW, SELL, SNAPSHOT, TRADE
+from hft.data.tardis import TardisFile
+from hft.venues.binance import messages
 from tests import data
 
 SETTINGS = {"series_ms": 100}

@@ -4,8 +4,8 @@ import pytest
 
 from hft._core.base.types import Spec
 from hft.bench.stream import record
+from hft.data.tape import Tape
 from hft.exchange.generate import generate
-from hft.feed.tape import Tape
 
 
 @pytest.fixture(scope="session")

@@ -21,8 +21,8 @@ from hft._core.trade.signal import ImbalanceSignal
 from hft._core.wire.decode import Decoder
 from hft.bench import loops
 from hft.bench.stream import KINDS, record
+from hft.data.tape import Tape
 from hft.exchange.generate import generate
-from hft.feed.tape import Tape
 
 ROOM = 100_000
 

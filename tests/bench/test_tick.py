@@ -9,7 +9,7 @@ from hft import cli
 from hft.bench.tick import as_text, measure
 from hft.config import Config
 from hft.errors import ExitCode, UsageError
-from hft.wiring import build_engine
+from hft.run.wiring import build_engine
 from tests import data
 
 

@@ -9,8 +9,8 @@ import textwrap
 
 import pytest
 
-from hft.child import embedded_exchange
 from hft.config import Config
+from hft.system.child import embedded_exchange
 
 
 def start(settings: str, **more):

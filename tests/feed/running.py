@@ -4,9 +4,9 @@ import asyncio
 
 from hft._core.base.runclock import RunClock
 from hft._core.wire.sink import FrameSink
-from hft.feed.feed import Feed
-from hft.feed.line import Timing
-from hft.feed.venues import venue_at
+from hft.net.feed import Feed
+from hft.net.line import Timing
+from hft.venues.binance.venues import venue_at
 
 BOOK = b'{"lastUpdateId":7,"T":1700000000001,"bids":[["1.0","2.0"]],"asks":[["1.5","3.0"]]}'
 PATIENT = Timing()

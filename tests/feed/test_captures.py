@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hft.data.captures import MOST_WAITING, Capture, Kind, Record, stamp_ns
+from hft.data.sessions import Session
+from hft.data.survey import survey
 from hft.errors import DamagedData, UsageError
-from hft.feed.captures import MOST_WAITING, Capture, Kind, Record, stamp_ns
-from hft.feed.sessions import Session
-from hft.feed.survey import survey
 from tests import data
 
 NS = 1_723_161_253_937_085_768

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from hft.feed.line import STREAMS_PER_MESSAGE, Timing
-from hft.feed.venues import venue_at
+from hft.net.line import STREAMS_PER_MESSAGE, Timing
+from hft.venues.binance.venues import venue_at
 from tests.feed.running import BOOK, Market, Running, quiet
 from tests.feed.wire import PING, PONG, RestServer, WireServer, eventually, frame
 
@@ -109,7 +109,7 @@ async def test_a_symbol_is_connected_once_all_its_streams_are():
 
 
 async def test_a_subscribe_without_an_answer_is_given_up(monkeypatch):
-    monkeypatch.setattr("hft.feed.transports.CLOSE_S", 0.05)
+    monkeypatch.setattr("hft.net.transports.CLOSE_S", 0.05)
 
     async def busy(peer):
         while True:                     # market data goes on, the answer never comes

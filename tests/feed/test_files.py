@@ -15,9 +15,9 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hft.data.captures import Capture
+from hft.data.files import Packer, Torn, lines, part_path, parts
 from hft.errors import UsageError
-from hft.feed.captures import Capture
-from hft.feed.files import Packer, Torn, lines, part_path, parts
 
 # A line begins with its stamp: no file of them looks packed by its first bytes.
 LINES = st.lists(st.binary(max_size=300).map(lambda raw: b"1 " + raw.replace(b"\n", b" ") + b"\n"), min_size=1, max_size=60)
@@ -155,7 +155,7 @@ def test_parts_sort_and_find_each_other(tmp_path: Path, name: str, part: str) ->
 READS = """
 import resource, sys
 from hft.errors import HftError
-from hft.feed.captures import Capture
+from hft.data.captures import Capture
 try:
     for record in Capture(sys.argv[1]):
         pass

@@ -9,10 +9,10 @@ import pytest
 
 from hft._core.base.runclock import RunClock
 from hft._core.engine.engine import Engine
-from hft.feed import messages, specs
-from hft.feed.feed import Feed
-from hft.feed.rest import RestClient
-from hft.feed.venues import venue_at
+from hft.net.feed import Feed
+from hft.venues.binance import messages, specs
+from hft.venues.binance.rest import RestClient
+from hft.venues.binance.venues import venue_at
 from tests import data
 from tests.feed.wire import eventually
 

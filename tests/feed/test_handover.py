@@ -5,11 +5,11 @@ import asyncio
 import msgspec
 import pytest
 
-from hft.feed import connection as connection_module
-from hft.feed import line as line_module
-from hft.feed.connection import RENEWAL_SPREAD
-from hft.feed.handover import Handover
-from hft.feed.line import Timing
+from hft.net import connection as connection_module
+from hft.net import line as line_module
+from hft.net.connection import RENEWAL_SPREAD
+from hft.net.handover import Handover
+from hft.net.line import Timing
 from tests.feed.broadcast import SYMBOL, Broadcast
 from tests.feed.running import Market, Running, quiet
 from tests.feed.trading import goes_on, lost_nothing, trading

@@ -8,8 +8,8 @@ from hft._core.base.types import Spec
 from hft._core.engine.engine import Engine
 from hft._core.execution.capacity import worst_cases
 from hft._core.record.journal import Journal
-from hft.feed import messages
-from hft.feed.line import Timing
+from hft.net.line import Timing
+from hft.venues.binance import messages
 from tests.feed.running import Running
 from tests.feed.sockets import HELD
 from tests.feed.wire import WireServer, eventually, frame

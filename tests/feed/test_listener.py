@@ -6,8 +6,8 @@ import pytest
 
 from hft._core.base.runclock import RunClock
 from hft._core.wire.sink import FrameCounter, FrameSink
-from hft.feed.listener import UNREAD, Listener
-from hft.feed.transports import connect
+from hft.net.listener import UNREAD, Listener
+from hft.net.transports import connect
 from tests.feed.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, WireServer, eventually, frame
 
 
@@ -243,7 +243,7 @@ async def test_pongs_are_told(transport):
 
 
 async def test_closing_towards_a_peer_that_does_not_answer_ends(transport, monkeypatch):
-    monkeypatch.setattr("hft.feed.transports.CLOSE_S", 0.05)
+    monkeypatch.setattr("hft.net.transports.CLOSE_S", 0.05)
     deaf = asyncio.Event()
 
     async def script(peer):
@@ -275,7 +275,7 @@ async def test_a_venue_that_pings_and_never_reads_is_given_up(transport):
 
 async def test_a_link_to_a_venue_that_does_not_read_closes(transport, monkeypatch):
     """What we would still send it has no room, so that no closing handshake can begin."""
-    monkeypatch.setattr("hft.feed.transports.CLOSE_S", 0.05)
+    monkeypatch.setattr("hft.net.transports.CLOSE_S", 0.05)
 
     async def script(peer):
         await asyncio.sleep(3600)

@@ -7,8 +7,8 @@ import pytest
 from hft._core.base import status
 from hft._core.base.types import Spec
 from hft._core.wire.decode import LARGEST_FRAME, Decoder
-from hft.feed import messages
-from hft.feed.messages import decode, fill, load
+from hft.venues.binance import messages
+from hft.venues.binance.messages import decode, fill, load
 from tests import data
 from tests.oracle import decode as oracle
 

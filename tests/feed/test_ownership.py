@@ -7,11 +7,11 @@ import pytest
 import uvloop
 
 from hft._core.base.runclock import RunClock
-from hft.feed.feed import Feed
-from hft.feed.line import Timing
-from hft.feed.listener import Listener
-from hft.feed.transports import connect
-from hft.feed.venues import venue_at
+from hft.net.feed import Feed
+from hft.net.line import Timing
+from hft.net.listener import Listener
+from hft.net.transports import connect
+from hft.venues.binance.venues import venue_at
 from tests.feed.cancelling import Cancelling, at_every_await, settled, sockets
 from tests.feed.running import Market, Running
 from tests.feed.wire import PING, PONG, TEXT, WireServer, eventually, frame

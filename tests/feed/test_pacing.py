@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hft.feed.pacing import Backoff, SlidingWindow
-from hft.feed.venues import VENUES
+from hft.venues.binance.pacing import Backoff, SlidingWindow
+from hft.venues.binance.venues import VENUES
 
 
 class Time:

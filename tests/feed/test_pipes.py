@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from hft import cli
+from hft.data.files import require_no_pipe
 from hft.errors import ExitCode, UsageError
-from hft.feed.files import require_no_pipe
 
 COMMANDS = [
     ["backtest", "IT"], ["convert", "IT", "x.events"], ["verify", "IT"], ["sim", "--capture", "IT"],

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from hft._core.base.types import Spec
 from hft._core.engine.engine import Engine
 from hft.config import Recording
+from hft.data import recorder as module
+from hft.data.captures import Capture, Kind
+from hft.data.recorder import DAY_NS, GONE, Recorder
+from hft.data.recording import mark
 from hft.errors import UsageError
-from hft.feed import recorder as module
-from hft.feed.captures import Capture, Kind
-from hft.feed.feed import FeedEvent
-from hft.feed.recorder import DAY_NS, GONE, Recorder
-from hft.feed.recording import mark
+from hft.net.feed import FeedEvent
 
 NS = 20_000 * DAY_NS + 5 * 10**9
 NAMES = ["r.gz", "r.zst", "r.jsonl"]

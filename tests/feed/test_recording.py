@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from hft._core.base.symbols import Symbols
 from hft._core.base.types import Spec
 from hft._core.record.runlog import RunLog
+from hft.data.captures import Capture, Kind, Record
+from hft.data.recording import mark, opening
+from hft.data.sessions import Session
 from hft.errors import DamagedData
-from hft.feed.captures import Capture, Kind, Record
-from hft.feed.recording import mark, opening
-from hft.feed.sessions import Session
 
 NS = 1_795_618_775_000_000_000
 SYMBOLS = Symbols([Spec("BTCUSDT", tick="0.1", step="0.001"), Spec("ETHUSDT", tick="0.01", step="0.001")])

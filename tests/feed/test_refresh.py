@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from hft.feed import feed as feed_module
+from hft.net import feed as feed_module
 from tests.feed.broadcast import SYMBOL, Broadcast
 from tests.feed.trading import goes_on, lost_nothing, trading
 from tests.feed.wire import eventually

@@ -9,8 +9,8 @@ import pytest
 from aiohttp import web
 
 from hft.errors import ExitCode, UsageError, VenueUnreachable
-from hft.feed.rest import RateLimited, Refused, RestClient
-from hft.feed.venues import venue_at
+from hft.venues.binance.rest import RateLimited, Refused, RestClient
+from hft.venues.binance.venues import venue_at
 from tests.feed.infos import SPOT_INFO, USDM_INFO
 from tests.feed.wire import RestServer
 
@@ -301,7 +301,7 @@ async def test_an_answer_that_does_not_come_is_given_up():
 
 
 async def test_an_endless_answer_is_cut(monkeypatch):
-    monkeypatch.setattr("hft.feed.rest.MAX_BODY", 1000)
+    monkeypatch.setattr("hft.venues.binance.rest.MAX_BODY", 1000)
     async with RestServer({"/fapi/v1/depth": b"x" * 100_000}) as server, client(server) as rest:
         with pytest.raises(VenueUnreachable, match="more than 1000 bytes"):
             await rest.depth("BTCUSDT")

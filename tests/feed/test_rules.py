@@ -9,14 +9,15 @@ import pytest
 from hft._core.base.runclock import RunClock
 from hft._core.base.types import Spec
 from hft._core.engine.engine import Engine
+from hft.data.captures import Kind, Record
+from hft.data.rules import Changes, applied, is_trading, ruling, statuses
 from hft.errors import DamagedData
-from hft.feed import messages, rulewatch
-from hft.feed.captures import Kind, Record
-from hft.feed.feed import ALERTS, Feed
-from hft.feed.rest import RestClient
-from hft.feed.rules import Changes, applied, is_trading, ruling, statuses
-from hft.feed.rulewatch import RulesWatch
-from hft.feed.venues import venue_at
+from hft.net import rulewatch
+from hft.net.feed import ALERTS, Feed
+from hft.net.rulewatch import RulesWatch
+from hft.venues.binance import messages
+from hft.venues.binance.rest import RestClient
+from hft.venues.binance.venues import venue_at
 from tests.feed.ruled_venue import SYMBOL, Venue, info
 from tests.feed.wire import eventually
 

@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from hft.config import Config
+from hft.data.captures import Kind
+from hft.data.sessions import Session
 from hft.errors import DamagedData, UsageError
-from hft.feed.captures import Kind
-from hft.feed.sessions import Session
 from tests import data
 
 NS = 1_723_161_253_937_085_768

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from hft.feed.line import Timing
+from hft.net.line import Timing
 from tests.feed.running import Market, Running
 from tests.feed.wire import PING, PONG, TEXT, WireServer, eventually, frame
 

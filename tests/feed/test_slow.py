@@ -10,10 +10,10 @@ from hft._core.base.runclock import RunClock
 from hft._core.base.types import Spec
 from hft._core.engine.engine import Engine
 from hft._core.wire.sink import FrameSink
-from hft.feed import feed as feed_module
-from hft.feed import messages
-from hft.feed.feed import Feed
-from hft.feed.venues import venue_at
+from hft.net import feed as feed_module
+from hft.net.feed import Feed
+from hft.venues.binance import messages
+from hft.venues.binance.venues import venue_at
 from tests.feed.running import Market
 from tests.feed.sockets import HELD
 from tests.feed.wire import WireServer, eventually, frame

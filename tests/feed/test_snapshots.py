@@ -7,8 +7,8 @@ from aiohttp import web
 
 from hft._core.base.types import Spec
 from hft._core.engine.engine import Engine
-from hft.feed.feed import ALERTS
-from hft.feed.rest import AT_ONCE
+from hft.net.feed import ALERTS
+from hft.venues.binance.rest import AT_ONCE
 from tests.feed.running import BOOK, Market, Running, quiet
 from tests.feed.wire import RestServer, WireServer, eventually, frame
 

@@ -6,11 +6,11 @@ import msgspec
 import pytest
 
 from hft.config.sections import SymbolRules
+from hft.data.captures import Kind, Record
+from hft.data.sessions import Session
+from hft.data.survey import survey
 from hft.errors import NOT_JSON, UsageError
-from hft.feed.captures import Kind, Record
-from hft.feed.sessions import Session
-from hft.feed.specs import listed, resolve
-from hft.feed.survey import Printed, survey
+from hft.venues.binance.specs import Printed, listed, resolve
 from tests import data
 from tests.feed.infos import COINM_INFO, SPOT_INFO, USDM_INFO
 

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hft
-from hft.convert import convert
-from hft.feed.captures import Capture
-from hft.feed.recording import Kind, Record
-from hft.feed.steps import Steps, venue_ns
+from hft.data.captures import Capture
+from hft.data.convert import convert
+from hft.data.recording import Kind, Record
+from hft.data.steps import Steps, venue_ns
 from tests import data
 
 MS = 1_000_000

@@ -25,10 +25,10 @@ FEED = """
 import asyncio, json, sys
 import uvloop
 from hft._core.base.runclock import RunClock
-from hft.feed.feed import Feed
-from hft.feed.line import Timing
-from hft.feed.rest import RestClient
-from hft.feed.venues import venue_at
+from hft.net.feed import Feed
+from hft.net.line import Timing
+from hft.venues.binance.rest import RestClient
+from hft.venues.binance.venues import venue_at
 from tests.feed.running import Market
 
 def say(kind, text):

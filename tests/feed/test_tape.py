@@ -6,11 +6,11 @@ import pytest
 from hft._core.base.types import Spec
 from hft._core.engine.engine import Engine
 from hft._core.engine.events import EventEncoder
+from hft.data.captures import Kind, Record
+from hft.data.tape import Tape, batches
 from hft.errors import DamagedData
 from hft.exchange.generate import generate
-from hft.feed import messages
-from hft.feed.captures import Kind, Record
-from hft.feed.tape import Tape, batches
+from hft.venues.binance import messages
 
 SPEC = Spec("BTCUSDT", tick="0.10", step="0.001")
 EASY = {"window_ms": 100, "threshold": 0.1, "min_confidence": 0.1}

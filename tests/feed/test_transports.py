@@ -10,8 +10,8 @@ import pytest
 from hft._core.base.runclock import RunClock
 from hft._core.wire.sink import FrameCounter
 from hft.errors import ExitCode, UsageError
-from hft.feed.listener import Listener
-from hft.feed.transports import ConnectFailed, connect
+from hft.net.listener import Listener
+from hft.net.transports import ConnectFailed, connect
 from tests.feed.cancelling import settled, sockets
 from tests.feed.running import quiet
 from tests.feed.wire import WireServer
@@ -121,7 +121,7 @@ async def test_another_transport_is_a_usage_error():
 
 def test_the_feed_brings_in_nothing_that_only_other_processes_need():
     said = subprocess.run(
-        [sys.executable, "-c", "import hft.feed.feed, sys; print(*sorted({name.partition('.')[0] for name in sys.modules}))"],
+        [sys.executable, "-c", "import hft.net.feed, sys; print(*sorted({name.partition('.')[0] for name in sys.modules}))"],
         check=True, capture_output=True, text=True,
     ).stdout.split()
     assert "picows" in said

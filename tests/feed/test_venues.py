@@ -5,8 +5,8 @@ import pytest
 from hft.config import Config
 from hft.errors import UsageError
 from hft.exchange.streams import endpoint
-from hft.feed.feed import plan
-from hft.feed.venues import COINM, DIALECTS, SPOT, USDM, VENUES, depth_stream, venue_at, venue_named
+from hft.net.feed import plan
+from hft.venues.binance.venues import COINM, DIALECTS, SPOT, USDM, VENUES, depth_stream, venue_at, venue_named
 
 SPOT_VENUE = venue_named("binance-spot")
 USDM_VENUE = venue_named("binance-usdm")

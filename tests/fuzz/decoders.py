@@ -13,9 +13,9 @@ from collections.abc import Callable
 from hft._core.base import status
 from hft._core.wire.decode import Decoder, MarketMessage
 from hft.exchange import streams
-from hft.feed import messages
-from hft.feed.messages import DepthSnapshot, Rejected
-from hft.feed.venues import USDM
+from hft.venues.binance import messages
+from hft.venues.binance.messages import DepthSnapshot, Rejected
+from hft.venues.binance.venues import USDM
 from tests.fuzz.seeds import SPECS
 from tests.oracle import decode as oracle
 

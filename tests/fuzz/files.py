@@ -15,12 +15,12 @@ import hft
 from hft._core.engine.engine import Engine, events
 from hft._core.engine.events import replay_events
 from hft._core.wire import decode
-from hft.backtesting.events import EVENT, as_events
-from hft.backtesting.npz_rows import ROW
-from hft.backtesting.sources import Captures, Data, EventSource
 from hft.config import Config
+from hft.data.events import EVENT, as_events
+from hft.data.npz_rows import ROW
+from hft.data.recording import Kind
+from hft.data.sources import Captures, Data, EventSource
 from hft.errors import HftError
-from hft.feed.recording import Kind
 from tests.backtesting import naive
 from tests.fuzz import seeds
 from tests.fuzz.decoders import ambiguous

@@ -8,7 +8,7 @@ import zipfile
 
 import zstandard
 
-from hft.backtesting.events import _FIXED, EVENT, MAGIC, VERSION
+from hft.data.events import _FIXED, EVENT, MAGIC, VERSION
 from hft.errors import HftError
 
 PAGE = 4096

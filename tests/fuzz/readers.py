@@ -8,12 +8,12 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
+from hft.data.captures import Capture, stamp_ns
+from hft.data.recording import is_recording
+from hft.data.sessions import Session
+from hft.data.survey import survey
 from hft.errors import NOT_JSON, DamagedData, UsageError
-from hft.feed import specs
-from hft.feed.captures import Capture, stamp_ns
-from hft.feed.recording import is_recording
-from hft.feed.sessions import Session
-from hft.feed.survey import survey
+from hft.venues.binance import specs
 from tests.fuzz.packing import held, line, packed
 from tests.oracle import captures as oracle
 

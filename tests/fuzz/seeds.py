@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from functools import cache
 
 from hft._core.base.types import Spec
+from hft.data.captures import Record
 from hft.exchange.generate import generate
-from hft.feed.captures import Record
 from tests.frames import COINM, HOT, SPOT, USDM, wrapped
 
 # Names are apart, so that one decoder knows all dialects; the last three have ticks and steps as no venue has them.

@@ -51,7 +51,7 @@ def targets(
                            "the same without vector instructions, as on other machines", LINE),
         "frames": Target(decoders.Frames(make), seeds.frames, 0.05,
                          "the scanner, msgspec's path and plain JSON, all on every frame", LINE),
-        "messages": Target(decoders.Messages(), seeds.replies, 0.04, "`hft.feed.messages.decode`, and books against plain JSON"),
+        "messages": Target(decoders.Messages(), seeds.replies, 0.04, "`messages.decode`, and books against plain JSON"),
         "captures": Target(readers.Captures(folder), seeds.captures, 0.015, "capture files of every kind, packed and torn"),
         "sessions": Target(files.Sessions(folder), files.every, 0.01,
                            "files of any kind as a backtest reads them: captures, recordings, event files, Tardis, npz"),

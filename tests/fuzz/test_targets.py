@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hft._core.wire.decode import Decoder
-from hft.feed import captures, messages
+from hft.data import captures
+from hft.venues.binance import messages
 from tests.fuzz import decoders, readers
 from tests.fuzz.seeds import WORDS
 from tests.fuzz.targets import targets

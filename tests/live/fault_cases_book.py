@@ -6,7 +6,7 @@ import asyncio
 import json
 from pathlib import Path
 
-from hft.feed.connection import MAX_URL
+from hft.net.connection import MAX_URL
 from tests.feed.wire import Peer
 from tests.live.fault_table import Wire, book, case, depth, hash_of, injected, plural, sim
 

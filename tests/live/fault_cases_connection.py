@@ -11,7 +11,7 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-from hft.feed.line import Timing
+from hft.net.line import Timing
 from tests.feed.wire import Peer
 from tests.live.fault_table import Rig, Wire, book, case, depth, hash_of, injected, plural, sim, trade
 

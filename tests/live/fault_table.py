@@ -21,10 +21,10 @@ import msgspec
 from hft._core.base.runclock import RunClock
 from hft._core.base.types import Spec
 from hft._core.engine.engine import Engine
-from hft.feed import messages
-from hft.feed.feed import Feed, FeedEvent
-from hft.feed.line import Timing
-from hft.feed.venues import venue_at
+from hft.net.feed import Feed, FeedEvent
+from hft.net.line import Timing
+from hft.venues.binance import messages
+from hft.venues.binance.venues import venue_at
 from tests.exchange.client import API
 from tests.feed.wire import Peer, RestServer, WireServer, eventually, frame
 from tests.live.processes import exchange

@@ -134,7 +134,7 @@ def child(pid: int, module: str) -> int:
     return until(found, f"a child that runs {module}")
 
 
-ENGINE, EXCHANGE, MONITOR = "hft.engine_process", "hft.exchange", "hft.monitoring"
+ENGINE, EXCHANGE, MONITOR = "hft.trading.engine_process", "hft.exchange", "hft.monitoring"
 
 
 def alive(pid: int) -> bool:

@@ -22,10 +22,10 @@ from hft._core.engine.engine import Engine
 from hft._core.engine.replay import replay
 from hft._core.record.journal import Journal
 from hft._core.record.page import StatePage
+from hft.data.tape import Tape
 from hft.exchange.generate import generate
-from hft.feed import messages
-from hft.feed.tape import Tape
 from hft.persistence.writer import Writer
+from hft.venues.binance import messages
 from tests.live.processes import ENVIRONMENT, HFT, ROOT
 from tests.monitoring.processes import address, monitor
 

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from hft.child import Child
 from hft.config.sections import MONITOR_PORT
+from hft.system.child import Child
 from tests.exchange.sessions import record
 from tests.live.processes import (
     ENGINE,
@@ -45,7 +45,7 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 TALKER = """
 import json, os, sys
-from hft.parent import Parent
+from hft.system.parent import Parent
 requests, reports = map(int, sys.argv[-1].split(","))
 """
 
@@ -156,7 +156,7 @@ def test_the_pipes_of_a_child_are_never_its_standard_descriptors(tmp_path: Path)
     """Started without them (``hft live <&- >&-``), a print of the child would else go to its parent as a report."""
     program = """
 import os, sys
-from hft.child import Child
+from hft.system.child import Child
 os.close(0), os.close(1)
 child = Child("printer", ["-c", "import os, sys; print('not JSON'); os.write(int(sys.argv[-1].split(',')[1]), b'[1]\\\\n')"])
 sys.exit(0 if (child.first_report(), child.report(10)) == ([1], {}) else 1)

@@ -115,7 +115,7 @@ def test_ctrl_c_is_a_clean_end(tmp_path: Path) -> None:
 
 @LINUX
 def test_the_engine_s_process_imports_only_what_trades(tmp_path: Path) -> None:
-    program = "import sys, hft.engine_process; print(*sys.modules)"
+    program = "import sys, hft.trading.engine_process; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     packages = {name.partition(".")[0] for name in loaded}
     assert not {"numpy", "rich", "prometheus_client", "websockets", "typer", "onnxruntime"} & packages

@@ -14,7 +14,7 @@ from tests.live.processes import ENVIRONMENT, HFT
 QUICK = ("--headless", "--no-monitor", "--duration", "1")
 NOISE = """
 import atexit, sys
-if {"hft.engine_process", "hft.exchange"} & set(sys.orig_argv):
+if {"hft.trading.engine_process", "hft.exchange"} & set(sys.orig_argv):
     print("{'not': JSON", flush=True)
     sys.stdout.write("\\xb5 and no end of line")
     atexit.register(print, "goodbye")

@@ -19,12 +19,12 @@ import pytest
 from hft._core.base.runclock import RunClock
 from hft._core.engine.engine import Engine
 from hft.config import Config, loader
-from hft.feed import messages
-from hft.feed.captures import Capture, Kind
-from hft.feed.recorder import Recorder
-from hft.feed.recording import mark
-from hft.feed.tape import load
-from hft.record import Job
+from hft.data.captures import Capture, Kind
+from hft.data.recorder import Recorder
+from hft.data.recording import mark
+from hft.data.tape import load
+from hft.trading.record import Job
+from hft.venues.binance import messages
 from tests import data
 from tests.exchange.client import exchange as sim
 from tests.live.processes import child, children, exchange, hft, page_of, recorded, started, summary, until

@@ -12,7 +12,7 @@ from typing import Any
 import apsw
 import pytest
 
-from hft.feed.captures import Capture, Kind
+from hft.data.captures import Capture, Kind
 from hft.monitoring.page import PageReader, PageState
 from hft.persistence import schema
 from tests.backtesting.sessions import written

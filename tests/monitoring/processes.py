@@ -4,8 +4,8 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from hft.child import Child
-from hft.job import MonitorJob
+from hft.system.child import Child
+from hft.system.job import MonitorJob
 
 MONITOR = ["-m", "hft.monitoring"]
 

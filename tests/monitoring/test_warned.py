@@ -10,7 +10,7 @@ BEFORE, AFTER = "2026-09-21T13:00:00.000000Z", "2026-09-21T14:30:00.000000Z"    
 
 
 def line(level, event, timestamp=AFTER, **fields):
-    return json.dumps({"timestamp": timestamp, "level": level, "event": event, "logger": "hft.session", **fields},
+    return json.dumps({"timestamp": timestamp, "level": level, "event": event, "logger": "hft.trading.session", **fields},
                       separators=(",", ":")) + "\n"
 
 

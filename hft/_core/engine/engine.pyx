@@ -68,7 +68,7 @@ cdef class Engine(FrameSink):
         whose records are overwritten.
     fallback : callable, optional
         ``fallback(decoder, frame, now_ns) -> status code`` for frames that the scanner does not know
-        (`hft.feed.messages.load`). Default: they count as rejects.
+        (`hft.venues.binance.messages.load`). Default: they count as rejects.
     log : RunLog, optional
         Gets every input, in order; `Engine.on_snapshot` then needs the body as received.
     replayed : bool

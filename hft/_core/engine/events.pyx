@@ -48,7 +48,7 @@ cdef class EventEncoder:
     specs : iterable of Spec
         The symbols, at most 64; a record's `symbol` is an index into them.
     fallback : callable, optional
-        As of `Engine`: `hft.feed.messages.load`.
+        As of `Engine`: `hft.venues.binance.messages.load`.
 
     >>> from hft._core.base.types import Spec
     >>> encoder = EventEncoder([Spec("BTCUSDT", tick="0.10", step="0.001")])
@@ -224,7 +224,7 @@ def replay_events(Engine engine not None, records, *, int64_t start=0, symbols=N
     Parameters
     ----------
     records : buffer
-        Whole records of 64 bytes: an array of `hft.backtesting.events.EVENT`, or a part of one that ends with a message.
+        Whole records of 64 bytes: an array of `hft.data.events.EVENT`, or a part of one that ends with a message.
     start : int
         Number of the first one.
     symbols : sequence of int, optional

@@ -2,7 +2,7 @@
 #
 # The scanner knows the hot stream shapes (depthUpdate, bookTicker, trade, aggTrade) of all dialects, bare and inside
 # {"stream":…,"data":…}, as the venue prints them: no white space, `e` first, `s` before what needs its scales. Unknown
-# plain fields are skipped. Whatever else it meets is DECODE_FALLBACK and goes to `hft.feed.messages`, which also finds
+# plain fields are skipped. Whatever else it meets is DECODE_FALLBACK and goes to `hft.venues.binance.messages`, which also finds
 # the precise reason of a reject. After anything but OK the message is void (`kind` is MSG_NONE).
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t

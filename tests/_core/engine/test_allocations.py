@@ -14,9 +14,9 @@ import ctypes, sys
 from hft._core.engine.engine import Engine
 from hft._core.engine.replay import replay
 from hft.exchange.generate import generate
-from hft.feed.tape import Tape
+from hft.data.tape import Tape
 from hft._core.base.types import Spec
-from hft.feed import messages
+from hft.venues.binance import messages
 
 calls = ctypes.CDLL(None).malloc_calls
 calls.restype = ctypes.c_ulong

@@ -14,9 +14,9 @@ from hft._core.execution.capacity import worst_cases
 from hft._core.record import names
 from hft._core.record.journal import Journal, records
 from hft._core.record.page import StatePage
-from hft.feed import messages
-from hft.feed.captures import Capture, Kind
-from hft.feed.tape import Tape
+from hft.data.captures import Capture, Kind
+from hft.data.tape import Tape
+from hft.venues.binance import messages
 from tests import data
 from tests._core.small_market import Market
 

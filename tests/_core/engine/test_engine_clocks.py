@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from hft._core.base.types import Spec
 from hft._core.engine.engine import Engine
-from hft.feed import messages
+from hft.venues.binance import messages
 
 MS = 1_000_000
 HOUR_MS = 3_600_000

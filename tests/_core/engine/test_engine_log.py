@@ -15,7 +15,7 @@ from hft._core.base.types import Spec
 from hft._core.engine.engine import Engine
 from hft._core.record.journal import Journal, records
 from hft._core.record.runlog import RunLog
-from hft.feed import messages
+from hft.venues.binance import messages
 
 MS = 1_000_000
 SPECS = [Spec("BTCUSDT", tick="0.1", step="0.001"), Spec("ETHUSDT", tick="0.1", step="0.001")]

@@ -6,7 +6,7 @@ import pytest
 
 from hft._core.base.types import Spec
 from hft._core.engine.engine import Engine
-from hft.feed import messages
+from hft.venues.binance import messages
 from tests._core.small_market import MS, Market
 
 SPEC = Spec("BTCUSDT", tick="0.1", step="0.001")

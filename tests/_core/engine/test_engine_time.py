@@ -11,7 +11,7 @@ from hft._core.base.types import Spec
 from hft._core.engine.engine import Engine
 from hft._core.record import names
 from hft._core.record.journal import Journal, records
-from hft.feed import messages
+from hft.venues.binance import messages
 
 MS = 1_000_000
 START_MS = 1_790_000_000_000

@@ -12,10 +12,10 @@ from hft._core.base.types import Spec
 from hft._core.engine.engine import Engine, events
 from hft._core.engine.events import KINDS, EventEncoder, replay_events
 from hft._core.record.journal import Journal
-from hft.backtesting.events import EVENT, as_events
+from hft.data.captures import Capture, Kind
+from hft.data.events import EVENT, as_events
 from hft.exchange.generate import generate
-from hft.feed import messages
-from hft.feed.captures import Capture, Kind
+from hft.venues.binance import messages
 from tests import data
 
 SPECS = [Spec("BTCUSDT", tick="0.10", step="0.001"), Spec("ETHUSDT", tick="0.01", step="0.001")]

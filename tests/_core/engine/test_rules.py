@@ -10,10 +10,10 @@ from hft._core.engine.engine import Engine
 from hft._core.engine.events import EventEncoder, replay_events
 from hft._core.record.journal import Journal, records
 from hft._core.record.runlog import RunLog
-from hft.feed import messages
-from hft.feed.captures import Kind
-from hft.feed.recording import Reader
-from hft.feed.tape import Tape
+from hft.data.captures import Kind
+from hft.data.recording import Reader
+from hft.data.tape import Tape
+from hft.venues.binance import messages
 from tests._core.leaning import START_NS, Leaning
 
 SYMBOL = "BTCUSDT"

@@ -11,7 +11,7 @@ from hft._core.base.types import Spec
 from hft._core.engine.engine import Engine
 from hft._core.execution.capacity import worst_cases
 from hft._core.record.journal import Journal, records
-from hft.feed import messages
+from hft.venues.binance import messages
 from tests._core.market import MS, Ladder
 
 BTC = Spec("BTCUSDT", tick="0.1", step="0.001")

@@ -8,7 +8,7 @@ from hft._core.base import status
 from hft._core.base.types import Spec
 from hft._core.market.sync import Synchronizer
 from hft._core.wire.decode import Decoder
-from hft.feed import messages
+from hft.venues.binance import messages
 from tests import data
 from tests.oracle.sync import apply_by_the_page
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hft._core.base import status
 from hft._core.base.types import Spec
 from hft._core.wire.decode import LARGEST_FRAME, Decoder
-from hft.feed.messages import load
+from hft.venues.binance.messages import load
 from tests import data
 from tests.frames import HOT, USDM, wrapped
 from tests.oracle import decode as oracle

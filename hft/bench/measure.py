@@ -1,0 +1,30 @@
+"""`hft bench`: a stream, generated or captured, and an engine as the settings describe it, given to a benchmark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from hft.bench.tick import as_text, measure
+from hft.config import Config
+from hft.data.tape import Tape, load
+from hft.errors import ExitCode
+from hft.exchange.generate import generate
+from hft.run.wiring import build_engine
+from hft.venues.binance import specs
+
+
+def tick(config: Config, *, input: Path | None, messages: int, seed: int, json: bool) -> int:
+    """Time every message of a capture, or of a generated stream, through the engine; print what was measured."""
+    if input is not None:
+        tape, symbols, trades = load([input], config)
+        source = str(input)
+    else:
+        name, dialect = config.strategy.symbols[0], config.dialect
+        tape = Tape(generate(name, dialect, seed=seed, messages=messages), name)
+        symbols = [each.spec for each in specs.resolve([name], dialect, fees=config.fees, settings=config.feed.symbols)]
+        source, trades = f"generated {name} ({dialect}), seed {seed}", "trade"
+    report = measure(source, tape, lambda: build_engine(config, symbols, trade_source=trades))
+    print(msgspec.json.encode(report).decode() if json else as_text(report))
+    return int(ExitCode.OK)

@@ -1,0 +1,1 @@
+"""Recorded data of every kind, in and out: captures, recordings, event files, and formats of other projects."""

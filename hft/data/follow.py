@@ -1,0 +1,53 @@
+"""Runs recorded data through an engine that does not trade, to find for what share of the time its books are in sync."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from hft._core.base.symbols import Symbols
+from hft._core.base.types import Spec
+from hft._core.engine.engine import Engine
+from hft._core.engine.events import KINDS, replay_events
+from hft.config import Config
+from hft.data.events import Events
+from hft.data.sources import Data
+from hft.run.wiring import build_engine, untraded
+
+
+def file_engine(config: Config, specs: Sequence[Spec] | Symbols, trade_source: str, **wiring: Any) -> Engine:
+    """An engine for recorded data: what it is given is timed by its stamps, and no snapshot comes when it asks for one (rule 7b).
+
+    `wiring` is as for `build_engine`.
+    """
+    return build_engine(config, specs, trade_source=trade_source, replayed=True, snapshots=False, **wiring)
+
+
+class Follower:
+    """An engine beside a conversion; `follow` gives it each part of the data's records, in order."""
+
+    def __init__(self, config: Config, data: Data) -> None:
+        specs = [untraded(spec) for spec in data.specs]
+        self.engine = file_engine(config, specs, data.trades, trading=False)
+        self._begun = False
+
+    def follow(self, part: Events) -> None:
+        """Run the next part of the data's records."""
+        if not self._begun and len(part):
+            self._begun = True
+            connect(self.engine, part)
+        at = 0
+        while at < len(part):
+            at = replay_events(self.engine, part, start=at)
+
+
+def connect(engine: Engine, records: Events, index: Sequence[int] | None = None) -> None:
+    """Open the streams that the first records of a session do not open themselves; `index` is as for `replay_events`."""
+    opened = set()
+    for record in records:
+        if record["kind"] != KINDS["connect"]:
+            break
+        opened.add(int(record["symbol"]) if index is None else index[record["symbol"]])
+    for i, spec in enumerate(engine.symbols):
+        if i not in opened:
+            engine.connect(spec.name, int(records["recv_ns"][0]))

@@ -1,0 +1,107 @@
+"""Event records of several sources as one session, in receive order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from hft._core.base.types import Spec
+from hft._core.engine import events as words
+from hft.data.events import EVENT, Events
+from hft.data.records import Numbering
+
+
+def merged(streams: Sequence[Iterator[Events]]) -> Iterator[Events]:
+    """Streams of records as one, by (`recv_ns`, stream, place in it).
+
+    All records of a message have its stamp, so a sort that keeps the order of equal ones never takes a message apart.
+    """
+    if len(streams) == 1:
+        yield from streams[0]
+        return
+    heads = [_Head(stream) for stream in streams]
+    while True:
+        for head in heads:
+            while head.open and not len(head.part):
+                head.more()
+        # What is still to come is at or after the stamp that an open stream's part ends with.
+        horizon = min((int(head.part["recv_ns"][-1]) for head in heads if head.open), default=None)
+        ready = np.concatenate([head.before(horizon) for head in heads])
+        if len(ready):
+            yield ready[np.argsort(ready["recv_ns"], kind="stable")]
+        elif horizon is None:
+            return
+        else:                   # the next part of one may go on with the very stamp that this one ends with
+            for head in heads:
+                if head.open and int(head.part["recv_ns"][-1]) == horizon:
+                    head.more()
+
+
+class _Head:
+    """What of a stream was read and not yet given away."""
+
+    def __init__(self, stream: Iterator[Events]) -> None:
+        self.stream = stream
+        self.part: Events = np.empty(0, EVENT)
+        self.open = True
+
+    def more(self) -> None:
+        following = next(self.stream, None)
+        if following is None:
+            self.open = False
+        else:
+            self.part = np.concatenate([self.part, following]) if len(self.part) else following
+
+    def before(self, horizon: int | None) -> Events:
+        n = len(self.part) if horizon is None else int(np.searchsorted(self.part["recv_ns"], horizon))
+        ready, self.part = self.part[:n], self.part[n:]
+        return ready
+
+
+def timed(parts: Iterable[Events]) -> Iterator[Events]:
+    """The same; what has no time (`recv_ns` 0) and so stands before all that has is received with the first that has one.
+
+    Where nothing has, there is no session, and nothing comes of it.
+    """
+    held: list[Events] = []
+    for part in parts:
+        first = int(np.searchsorted(part["recv_ns"], 1))
+        if first == len(part):
+            held.append(part)
+            continue
+        if first or held:
+            part = np.concatenate([*held, part])
+            part["recv_ns"] = np.maximum(part["recv_ns"], part["recv_ns"][np.searchsorted(part["recv_ns"], 1)])
+            held = []
+        yield part
+
+
+def begun(parts: Iterable[Events], symbols: Iterable[int]) -> Iterator[Events]:
+    """The same, with a connection and an empty book before the first depth message of each of `symbols`: those that no source
+    opens. What there is of such a symbol is updates alone, and its book fills up from them."""
+    waiting = set(symbols)
+    for part in parts:
+        for symbol in sorted(waiting):
+            found = np.flatnonzero((part["kind"] == words.KINDS["depth"]) & (part["symbol"] == symbol))
+            if len(found):
+                waiting.discard(symbol)
+                part = np.insert(part, found[0], _opening(part[found[0]]))
+        yield part
+
+
+def _opening(record: np.void) -> Events:
+    out = np.zeros(2, EVENT)
+    out["recv_ns"], out["symbol"], out["prev_id"] = record["recv_ns"], record["symbol"], -1
+    out["kind"] = words.KINDS["connect"], words.KINDS["snapshot"]
+    out["flags"] = words.EMPTY | words.LAST
+    return out
+
+
+def numbered(parts: Iterable[Events], specs: Sequence[Spec]) -> Iterator[Events]:
+    """The same, with ids where there were none: see `Numbering`."""
+    numbering = Numbering([spec.dialect != "spot" for spec in specs])
+    for part in parts:
+        records = np.array(part)
+        numbering.number(records.data)
+        yield records

@@ -1,0 +1,241 @@
+"""Writes a run log to disk, on a thread of its own, while the run goes on.
+
+Off the hot path: the engine's thread only copies each input into the `RunLog`. What the disk can't take, or takes too slowly, is
+missing from the recording and said there; trading goes on.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import threading
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from hft._core.record.runlog import RunLog
+from hft.config import Recording
+from hft.data.files import Packer, part_path, parts
+from hft.data.recording import opening
+from hft.errors import UsageError
+from hft.inode import is_open_at
+from hft.log import get_logger
+from hft.run.summary import Recorded
+from hft.version import VERSION
+
+PAUSE_S = 0.1
+FLUSH_S = 0.4
+"""What was flushed survives the process. With the pause and the writing itself, a kill costs less than the last second."""
+CHUNK = 1 << 18
+"""Bytes of the run log at a time."""
+DAY_NS = 86_400 * 10**9
+NEVER_NS = 2**63 - 1
+END_ROOM = 4096
+GONE = "it was deleted or replaced while it was written"
+
+log = get_logger("hft.recorder")
+
+
+class _Event(Protocol):
+    """What a feed tells: `hft.net.feed.FeedEvent`."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def now_ns(self) -> int: ...
+    @property
+    def connection(self) -> str: ...
+    @property
+    def symbols(self) -> tuple[str, ...]: ...
+
+
+class _Hashed(Protocol):
+    """What has a state: `hft.Engine`."""
+
+    @property
+    def symbols(self) -> Any: ...
+    def state_hash(self, symbol: str) -> int: ...
+
+
+class Recorder:
+    """A run log and the thread that writes it down.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to make; its name says how it is packed, see `hft.data.files`. With rotation each part has its number in the
+        name. Mode 0600.
+    settings : Recording
+        Buffer, rotation, level of compression.
+    now_ns : int
+        The run's clock.
+
+    Attributes
+    ----------
+    log : RunLog
+        What the engine pushes into, and `mark` and the others here, from the same thread.
+
+    Raises `UsageError` where the file can't be made or there is one already: a recording is never written over.
+    """
+
+    def __init__(self, path: str | Path, settings: Recording, now_ns: int) -> None:
+        self.settings = settings
+        self.log = RunLog(settings.buffer_mb << 20)
+        self.failed: str | None = None
+        self._name = Path(path)
+        self._rotates = settings.rotate_daily or settings.rotate_mb > 0
+        self._session = secrets.token_hex(8)
+        self._parts: list[Path] = []
+        self._bytes = 0             # of the parts before the open one
+        self._told = 0              # losses that were warned about
+        self._stopping = threading.Event()
+        try:
+            self._check()
+            self._name.parent.mkdir(parents=True, exist_ok=True)
+            self._open(now_ns)
+        except OSError as error:
+            what = f"can't be written: {error.strerror}"
+            raise UsageError(what, where=str(self._name), do="name a new file in a folder that you may write to") from None
+        self._thread = threading.Thread(target=self._work, name="hft-recorder", daemon=True)
+        self._thread.start()
+
+    def _check(self) -> None:
+        there = [each for each in parts(self._name) if each.exists()]
+        if there:
+            raise UsageError("there is such a file already", where=str(there[0]), do="name another, or move it away")
+
+    # -- what the engine's thread says besides the engine's inputs ---------------------------------------------------------
+
+    def mark(self, name: str, value: Any, now_ns: int) -> None:
+        """A line ``{"hft":{name:value}}``."""
+        self.log.mark(name, msgspec.json.encode(value), now_ns)
+
+    def exchange_info(self, body: bytes, now_ns: int) -> None:
+        """The REST body that the symbols' rules were read from."""
+        self.log.push("exchange_info", now_ns, body)
+
+    def event(self, event: _Event) -> None:
+        """What the feed tells of its connections."""
+        value = {"kind": event.kind, "text": event.text, "connection": event.connection, "symbols": event.symbols}
+        self.mark("link", value, event.now_ns)
+
+    def state(self, engine: _Hashed, now_ns: int) -> None:
+        """The engine's state as it is now, so that a run that differs is found near its cause."""
+        self.mark("state", {spec.name: f"{engine.state_hash(spec.name):016x}" for spec in engine.symbols}, now_ns)
+
+    def close(self, now_ns: int, timeout_s: float = 10.0) -> None:
+        """Say that this is the end, write all there is, close the file. Safe to call again."""
+        give_up = time.monotonic() + timeout_s
+        if self._stopping.is_set():
+            return
+        while self.log.capacity - self.log.used < END_ROOM and self._thread.is_alive() and time.monotonic() < give_up:
+            time.sleep(0.01)
+        self.mark("end", True, now_ns)
+        self._stopping.set()
+        self._thread.join(max(0.1, give_up - time.monotonic()))
+        if self._thread.is_alive():
+            self.failed = "the disk did not take it in time"
+
+    def discard(self) -> None:
+        """What was to be recorded never began: leave no file behind."""
+        self._stopping.set()
+        self._thread.join()
+        for part in self._parts:
+            part.unlink(missing_ok=True)
+
+    @property
+    def broken(self) -> bool:
+        """The recording is not whole, and will not be."""
+        return self.log.lost > 0 or self.failed is not None
+
+    @property
+    def result(self) -> Recorded:
+        """How it stands."""
+        size = self._bytes + self._written
+        return Recorded(str(self._parts[0]), len(self._parts), size, self.log.entries, self.log.lost, self.failed)
+
+    # -- the thread --------------------------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        try:
+            stopping = False
+            while not stopping:
+                stopping = self._stopping.wait(PAUSE_S)     # looked at before the rest is taken, so that it is all
+                while self._move():
+                    pass
+            self._finish()
+        except OSError as error:
+            self._fail(error.strerror or str(error))
+        except Exception as error:
+            self._fail(f"{type(error).__name__}: {error}")
+            raise
+        finally:
+            self._close()
+
+    def _fail(self, why: str) -> None:
+        self.failed = why
+        log.warning("the recording failed; trading goes on without it", path=str(self._parts[-1]), why=why)
+
+    def _move(self) -> bool:
+        """Some entries from memory to the file; False when there were none."""
+        next_ns = self.log.next_ns      # looked at before any is taken: the engine's thread may push at any time
+        if next_ns is not None and (self._full or next_ns >= self._day_ends):
+            self._rotate(next_ns)
+        self._write(self._packer.pack(self.log.take(CHUNK, self._day_ends)))
+        if time.monotonic() >= self._flush_at:
+            self._flush()
+        if self.log.lost != self._told:
+            self._told = self.log.lost
+            log.warning("the recorder can't keep up: the recording is broken", lost=self._told, path=str(self._parts[-1]))
+        return next_ns is not None
+
+    @property
+    def _full(self) -> bool:
+        return 0 < self.settings.rotate_mb * 1_000_000 <= self._written
+
+    def _rotate(self, now_ns: int) -> None:
+        """The next part begins with the entry of this stamp; there is none before there is an entry for it."""
+        self._finish()
+        self._close()
+        self._bytes += self._written
+        self._open(now_ns)
+
+    def _open(self, now_ns: int) -> None:
+        part = len(self._parts) + 1
+        path = part_path(self._name, part) if self._rotates else self._name
+        self._packer = Packer(path, self.settings.level)
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        self._parts.append(path)
+        self._written = 0
+        self._day_ends = (now_ns // DAY_NS + 1) * DAY_NS if self.settings.rotate_daily else NEVER_NS
+        self._write(self._packer.pack(opening(part, self._session, VERSION, now_ns)))
+        self._flush()
+
+    def _close(self) -> None:
+        file, self._file = self._file, -1
+        if file >= 0:
+            os.close(file)
+
+    def _flush(self) -> None:
+        self._write(self._packer.flush())
+        self._look_after_file()
+        self._flush_at = time.monotonic() + FLUSH_S
+
+    def _finish(self) -> None:
+        self._write(self._packer.finish())
+        self._look_after_file()
+
+    def _look_after_file(self) -> None:
+        """Without this, what is written to a deleted file is lost without an error."""
+        if not is_open_at(self._parts[-1], self._file):
+            raise OSError(errno.ENOENT, GONE)
+
+    def _write(self, data: bytes) -> None:
+        self._written += len(data)
+        while data:
+            data = data[os.write(self._file, data):]

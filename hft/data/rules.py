@@ -1,0 +1,155 @@
+"""Changes of symbols' rules within a session (SEMANTICS 28): what an exchangeInfo says, and what is new in it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import TypedDict
+
+import msgspec
+
+from hft._core.base.types import Spec
+from hft.data.captures import Kind, Record
+from hft.errors import NOT_JSON, DamagedData
+from hft.venues.binance import specs
+
+TRADING = "TRADING"
+
+
+class Ruling(TypedDict):
+    """A symbol and the keyword arguments of `hft.Engine.set_rules` for it, as decimal text: a `rules` line of a run log."""
+
+    symbol: str
+    tick: str
+    step: str
+    quantum: str
+    min_qty: str
+    max_qty: str
+    min_notional: str
+    trading: bool
+
+
+def statuses(body: bytes) -> dict[str, str]:
+    """What an exchangeInfo says of each symbol: TRADING, BREAK, HALT, SETTLING …; empty where it says nothing.
+
+    >>> statuses(b'{"symbols":[{"symbol":"A","status":"BREAK"},{"symbol":"B","contractStatus":"TRADING"},{"symbol":"C"}]}')
+    {'A': 'BREAK', 'B': 'TRADING', 'C': ''}
+    """
+    try:
+        return {each.symbol: each.status or each.contract_status or "" for each in _statuses(body).symbols}
+    except NOT_JSON:
+        return {}
+
+
+def is_trading(status: str) -> bool:
+    """Whether the venue takes orders. Where a source gives no status, the symbol counts as traded."""
+    return status in ("", TRADING)
+
+
+def ruling(spec: Spec, *, trading: bool = True) -> Ruling:
+    """The rules of a specification.
+
+    >>> ruling(Spec("BTCUSDT", tick="0.10", step="0.001"))["tick"]
+    '0.1'
+    """
+    def text(number: Decimal) -> str:
+        return f"{number.normalize():f}"
+
+    return Ruling(
+        symbol=spec.name, tick=text(spec.tick), step=text(spec.step), quantum=text(spec.quantum), min_qty=text(spec.min_qty),
+        max_qty=text(spec.max_qty), min_notional=text(spec.min_notional), trading=trading,
+    )
+
+
+class _Status(msgspec.Struct, rename="camel"):
+    symbol: str
+    status: str | None = None
+    contract_status: str | None = None
+
+
+class _Statuses(msgspec.Struct):
+    symbols: list[_Status]
+
+
+_statuses = msgspec.json.Decoder(_Statuses).decode
+
+
+class Changes:
+    """Remembers the rules of some symbols, and says what an exchangeInfo changes.
+
+    Parameters
+    ----------
+    known : iterable of Spec
+        As they are now.
+    fixed : collection of str
+        Symbols whose tick and lot come from the settings: the venue's are not used for those.
+    """
+
+    def __init__(self, known: Iterable[Spec], fixed: Collection[str] = ()) -> None:
+        self._specs = {spec.name: spec for spec in known}
+        self._now = {name: ruling(spec) for name, spec in self._specs.items()}
+        self._fixed = fixed
+        self.wrong: ValueError | None = None
+
+    def of(self, body: bytes) -> list[Ruling]:
+        """`new`, and all of it taken."""
+        changed = self.new(body)
+        for each in changed:
+            self.take(each)
+        return changed
+
+    def new(self, body: bytes, *, whole: bool = False) -> list[Ruling]:
+        """The rules that changed, until they are taken; of a symbol whose new rules make no sense (`wrong` says why) the old ones
+        stand, with its new status. In a `whole` answer, one that would list every symbol, one that is not listed is not traded.
+
+        Raises one of `hft.errors.NOT_JSON` for a body that is not an exchangeInfo.
+        """
+        self.wrong = None
+        changed = []
+        listed, status = specs.listed(body), statuses(body)
+        for name, spec in self._specs.items():
+            found = self._now[name].copy()
+            if name in listed:
+                found["trading"] = is_trading(status.get(name, ""))
+                if name not in self._fixed:
+                    try:
+                        new = ruling(ruled(spec, listed[name]), trading=found["trading"])
+                        found = {**new, "quantum": self._quantum(name, new["quantum"])}
+                    except ValueError as error:
+                        self.wrong = error
+            elif whole:
+                found["trading"] = False
+            if found != self._now[name]:
+                changed.append(found)
+        return changed
+
+    def take(self, new: Ruling) -> None:
+        """These rules hold from now on."""
+        self._now[new["symbol"]] = new
+
+    def _quantum(self, name: str, quantum: str) -> str:
+        """The finer of the old quantum and the new, so that quantities kept in the old one stay exact."""
+        return min(self._now[name]["quantum"], quantum, key=Decimal)
+
+
+def ruled(spec: Spec, rules: Mapping[str, object]) -> Spec:
+    """The specification of a symbol under other rules, those of an exchangeInfo."""
+    names = ("tick", "step", "quantum", "min_qty", "max_qty", "min_notional")
+    return spec.ruled(**{name: rules[name] for name in names if name in rules})     # type: ignore[arg-type]
+
+
+def applied(records: Iterable[Record], changes: Changes) -> Iterator[Record]:
+    """The same records, each exchangeInfo as the lines of a run log that it makes: from its place on other rules apply."""
+    for record in records:
+        if record.kind is not Kind.EXCHANGE_INFO:
+            yield record
+            continue
+        try:
+            found = changes.of(record.data)
+            if changes.wrong is not None:
+                raise changes.wrong
+        except NOT_JSON as error:
+            raise DamagedData(f"the exchangeInfo received at {record.ns} can't be read: {error}"[:300],
+                              do="set [feed.symbols.<symbol>] tick and step") from None
+        for each in found:
+            yield Record(record.ns, Kind.LOG, msgspec.json.encode({"hft": {"rules": each}}))

@@ -1,0 +1,225 @@
+"""Several captures as one session: merged in receive order, surveyed file by file, ready to be given to an engine."""
+
+from __future__ import annotations
+
+import heapq
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import msgspec
+
+from hft.config import Config
+from hft.data.captures import Capture, Kind, Record, files_of, is_paired
+from hft.data.recording import OF_A_SYMBOL, mark
+from hft.data.rules import Changes, applied
+from hft.data.survey import NAMED, Survey, survey, together, told_by
+from hft.errors import NOT_JSON, DamagedData, UsageError
+from hft.venues.binance import specs
+
+_SYMBOL = re.compile(rb'"s":"([^"]+)"')
+_WHOLE = re.compile(rb'\{"stream": ?"([^"@]+)@depth\d+[@"]')
+
+EXCHANGES = {"spot": "binance", "usdm": "binance-futures", "coinm": "binance-delivery"}
+"""Whose messages a capture holds, by its dialect, as Tardis names exchanges."""
+
+
+class Session:
+    """Several captures as one session, merged by (stamp, file, line) (SEMANTICS 1).
+
+    Of a paired capture either file may be named; the others of the pair are found beside it. A REST book that does not say
+    whose it is belongs to the only symbol of its own file.
+
+    Parameters
+    ----------
+    paths : iterable of path
+    dialect : str
+        Instead of the one that the messages tell.
+
+    Attributes
+    ----------
+    captures : list of Capture
+        In the order of the merge.
+    passed_over : int
+        After iteration: whole books beside a stream of updates, which is the book (SEMANTICS 7c).
+    """
+
+    def __init__(self, paths: Iterable[str | Path], dialect: str = "") -> None:
+        self.captures = [Capture(path) for path in _with_pairs(Path(path) for path in paths)]
+        if not self.captures:
+            raise UsageError("no capture named", do="name at least one file")
+        self._dialect = dialect
+        self.passed_over = 0
+
+    @property
+    def where(self) -> str:
+        """What to call it in a message: its first file."""
+        return str(self.captures[0].path)
+
+    @property
+    def torn(self) -> list[str]:
+        """After iteration: what is missing at the beginning of each file, and where it breaks off."""
+        return [line for capture in self.captures for line in (capture.headless, *capture.tears, capture.torn) if line]
+
+    @property
+    def notes(self) -> list[str]:
+        """After iteration: where the clock that stamped a file was set (SEMANTICS 33), and which updates are whole books (7c)."""
+        steps = [line for capture in self.captures for line in capture.steps]
+        return steps + [
+            f"{capture.path}: each depth update of {name} has {levels} levels a side, and none goes; they are taken for the "
+            f"whole books of its stream depth{levels}"
+            for capture, seen in zip(self.captures, self.surveys, strict=True) for name, levels in seen.unnamed.items()
+        ]  # fmt: skip
+
+    @cached_property
+    def surveys(self) -> list[Survey]:
+        """What each file holds, all of it: a first reading, which takes less than the run that follows."""
+        return [_surveyed(capture) for capture in self.captures]
+
+    @cached_property
+    def survey(self) -> Survey:
+        """What all of it holds. Raises `UsageError` for files that tell different dialects, where none is set."""
+        return self.of(())
+
+    def of(self, symbols: Sequence[str]) -> Survey:
+        """The same, its dialect told by the messages of these symbols alone, where some are named."""
+        files = zip(self.captures, self.surveys, strict=True)
+        whole = together(((str(capture.path), seen) for capture, seen in files), self._dialect, symbols)
+        whole.exchange = EXCHANGES.get(whole.dialect, "")
+        return whole
+
+    def specs(self, config: Config, symbols: Sequence[str] | None = None) -> list[specs.ResolvedSpec]:
+        """The specification of each symbol, or of those named (SEMANTICS 28), with the fees of the session's venue.
+
+        Raises `DamagedData` where no message tells dialect or symbol, and what `hft.venues.binance.specs.resolve` raises.
+        """
+        seen = self.of(symbols or ()).require(self.where, config.dialect if config.feed.venue != "embedded" else "")
+        return specs.resolve(
+            list(symbols or seen.symbols), seen.dialect, fees=config.fees_of(seen.dialect), fee_asset=config.broker.fee_asset,
+            settings=config.feed.symbols, exchange_info=seen.exchange_info, printed=seen.printed, leads=seen.info_leads,
+        )
+
+    def __iter__(self) -> Iterator[Record]:
+        files = [self._of(n) for n in range(len(self.captures))]
+        if len(files) == 1:
+            return files[0]
+        return heapq.merge(*files, key=lambda record: record.ns)     # stable: file, then line
+
+    def _of(self, n: int) -> Iterator[Record]:
+        """The records of one file, its bare books named, and its streams of whole books."""
+        unnamed = {name.encode(): levels for name, levels in self.surveys[n].unnamed.items()}
+        for record in self.captures[n]:
+            if record.kind is Kind.SNAPSHOT and not record.symbol and len(self.surveys[n].symbols) == 1:
+                yield record._replace(symbol=self.surveys[n].symbols[0])
+            elif unnamed and record.kind is Kind.FRAME and (levels := _unnamed_levels(record.data, unnamed)):
+                yield record._replace(data=b'{"stream":"%b@depth%d","data":%b}' % (*levels, record.data))
+            else:
+                yield record
+
+    def inputs(
+        self, symbols: Sequence[str] | None = None, *, opening: bool = True, changes: Changes | None = None
+    ) -> Iterator[Record]:
+        """What an engine of these symbols (default: all) is given: what is of others left out, and the streams opened.
+
+        A recording says when each stream was opened; where nothing does, it is open from the first record on: such lines are
+        made here, unless not `opening`. With `changes` an exchangeInfo becomes the rules that it changes, from its place on.
+        Raises `DamagedData` for a REST book that could be of several symbols.
+        """
+        every = list(dict.fromkeys(name for seen in self.surveys for name in seen.symbols))
+        wanted = list(symbols or every)
+        opened = set[str]().union(*(seen.opened for seen in self.surveys))
+        keep = None if set(wanted) >= set(every) else frozenset(name.encode() for name in wanted)
+        first = opening
+        self.passed_over = 0
+        updated = set[str]().union(*(seen.updated for seen in self.surveys))
+        streamed = set[str]().union(*(seen.whole for seen in self.surveys))
+        alone = self._alone() - updated - opened - streamed
+        beside = updated & streamed
+        for record in self if changes is None else applied(self, changes):
+            if record.kind is Kind.EXCHANGE_INFO:
+                continue
+            if first:
+                first = False
+                for name in wanted:
+                    if name not in opened:
+                        yield Record(record.ns, Kind.LOG, msgspec.json.encode({"hft": {"connect": name}}))
+            if record.kind is Kind.SNAPSHOT:
+                if not record.symbol:
+                    raise DamagedData(
+                        f"the book received at {record.ns} does not say whose it is, and there are several symbols beside it",
+                        where=self.where, do="capture each symbol in a file of its own",
+                    )
+                if record.symbol not in wanted:
+                    continue
+                if record.symbol in alone:
+                    record = record._replace(kind=Kind.BOOK)
+            elif record.kind is Kind.LOG:
+                if _of_another(record, wanted):
+                    continue
+            elif record.kind is Kind.FRAME:
+                whole = _WHOLE.match(record.data) if beside or keep is not None else None
+                if whole is not None and _unescaped(whole[1]).decode("utf-8", "replace").upper() in beside:
+                    self.passed_over += 1
+                    continue
+                if keep is not None:
+                    named = whole or _SYMBOL.search(record.data)
+                    spelled = b"" if named is None else _unescaped(named[1])
+                    if named is not None and (spelled.upper() if whole else spelled) not in keep:    # a stream's is in lower case
+                        continue
+            yield record
+
+    def _alone(self) -> set[str]:
+        """Symbols of which there are several REST books: where there is nothing else, each of them is the whole book."""
+        counts = Counter[str]()
+        for n, seen in enumerate(self.surveys):
+            for name, count in seen.snapshots.items():
+                counts[name or (self.surveys[n].symbols[0] if len(self.surveys[n].symbols) == 1 else "")] += count
+        return {name for name, count in counts.items() if count > 1}
+
+
+def _unnamed_levels(message: bytes, unnamed: dict[bytes, int]) -> tuple[bytes, int] | None:
+    """Symbol, in lower case, and levels of a whole book whose message is printed as an update's; None for other messages."""
+    if message.startswith(b'{"stream"') or b'"e":"depthUpdate"' not in message:
+        return None
+    named = _SYMBOL.search(message)
+    name = _unescaped(named[1]) if named is not None else b""
+    return (name.decode().lower().encode(), unnamed[name]) if name in unnamed else None
+
+
+def _unescaped(name: bytes) -> bytes:
+    """A name as UTF-8, however JSON prints it."""
+    if b"\\" not in name:
+        return name
+    try:
+        return msgspec.json.decode(b'"%b"' % name, type=str).encode()
+    except NOT_JSON:
+        return name
+
+
+def _surveyed(capture: Capture) -> Survey:
+    found = survey(capture)
+    if capture.dialect:
+        found.hints[""] = found.hints.get("", 0) | NAMED[capture.dialect]
+        found.dialect = told_by(found.hints, found.hints)
+    return found
+
+
+def _of_another(line: Record, wanted: Sequence[str]) -> bool:
+    """Whether a line of a run log is about a symbol that is not wanted."""
+    try:
+        name, value = mark(line)
+    except NOT_JSON:
+        return False            # whoever reads it says so
+    of = value.symbol if name == "rules" else value
+    return name in (*OF_A_SYMBOL, "rules") and of not in wanted
+
+
+def _with_pairs(paths: Iterable[Path]) -> list[Path]:
+    found: dict[Path, None] = {}
+    for path in paths:
+        match = re.fullmatch(r"(.+)\.(http|ws)\.[\d.]+", path.name) if is_paired(path) else None
+        mates = [mate for kind in ("http", "ws") for mate in sorted(path.parent.glob(f"{match[1]}.{kind}.*"))] if match else []
+        found.update(dict.fromkeys(mates or files_of(path)[:1]))       # a recording in parts is one, whichever are named
+    return list(found)

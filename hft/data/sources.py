@@ -1,0 +1,331 @@
+"""Recorded data of any kind as event records: which kind a path is of, what it holds, and several as one session.
+
+=========== ================================================================================================
+captures    the three kinds of `hft.data.captures`, and our own recordings; all of them are one session
+event files what `hft convert` writes (`hft.data.events`)
+Tardis CSV  `hft.data.tardis`
+hftbacktest its events, .npz and .npy (`hft.data.npz`)
+=========== ================================================================================================
+
+A kind is a row of `READERS`: how its files begin, and what opens all of that kind that were named.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from msgspec.structs import replace
+
+from hft._core.base.types import Spec
+from hft._core.engine.events import EventEncoder
+from hft.config import Config
+from hft.data import tape
+from hft.data.captures import files_of
+from hft.data.events import MAGIC, EventFile, Events, as_events
+from hft.data.files import GUNZIP_ERRORS, gunzipped, parts, unmarked
+from hft.data.merge import begun, merged, numbered, timed
+from hft.data.npz import NpzFile
+from hft.data.records import MOST_SYMBOLS
+from hft.data.rules import Changes
+from hft.data.sessions import Session
+from hft.data.source import Source
+from hft.data.survey import Survey, together
+from hft.data.tardis import TardisFile
+from hft.errors import DamagedData, UsageError
+from hft.inode import Identity, identity
+from hft.venues.binance import messages
+from hft.venues.binance.specs import ResolvedSpec, resolve
+
+_HEAD = 1 << 16
+
+
+# -- the kinds of our own --------------------------------------------------------------------------------------------------
+
+
+class Captures(Source):
+    """Captures and recordings, all of them as one session."""
+
+    def __init__(self, paths: Sequence[Path], dialect: str = "") -> None:
+        self.session = Session(paths, dialect)
+        self._encoder: EventEncoder | None = None
+        self._fixed: frozenset[str] = frozenset()       # symbols whose rules come from the settings
+        super().__init__([part for capture in self.session.captures for part in capture.parts])
+
+    @property
+    def progress(self) -> float:
+        return sum(capture.position for capture in self.session.captures) / max(self.size, 1)
+
+    @property
+    def torn(self) -> list[str]:
+        return self.session.torn
+
+    @property
+    def notes(self) -> list[str]:
+        return self.session.notes
+
+    @property
+    def rejects(self) -> dict[str, int]:
+        found = dict(self._encoder.rejects) if self._encoder is not None else {}
+        if self.session.passed_over:
+            found["other_book_source"] = found.get("other_book_source", 0) + self.session.passed_over
+        return found
+
+    def survey(self, wanted: Sequence[str]) -> Survey:
+        """Every book has its beginning: a REST answer, or it waits for one."""
+        seen = self.session.of(wanted)
+        return replace(seen, opened=set(seen.symbols))
+
+    def changes(self, specs: Sequence[Spec]) -> Changes:
+        """The changes of rules by the session's exchangeInfo answers, each from its place on."""
+        return Changes(specs, self._fixed)
+
+    def specs(self, config: Config) -> list[ResolvedSpec]:
+        self._fixed = frozenset(config.feed.symbols)
+        return []
+
+    def batches(self, specs: Sequence[Spec]) -> Iterator[Events]:
+        encoder = self._encoder = EventEncoder(specs, messages.load)
+        inputs = self.session.inputs([spec.name for spec in specs], opening=False, changes=self.changes(specs))
+        for batch in tape.batches(inputs):
+            batch.encode(encoder)
+            yield as_events(encoder.take())
+
+
+class EventSource(Source):
+    """One event file."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__([path])
+        self.file = EventFile(path)
+        self._done = 0
+
+    @property
+    def progress(self) -> float:
+        return self._done / max(len(self.file.records), 1)
+
+    def survey(self, wanted: Sequence[str]) -> Survey:
+        header = self.file.header
+        names = [scales.name for scales in header.symbols]
+        return Survey(header.dialect, names, traded={header.trades}, opened=set(names), exchange=header.exchange)
+
+    def specs(self, config: Config) -> list[ResolvedSpec]:
+        written = self.file.header.dialect
+        if config.feed.dialect not in ("", written):
+            raise UsageError(
+                f"is an event file of the {written} dialect, not of {config.feed.dialect}", where=self.where,
+                do="leave [feed] dialect empty, or make it again with `hft convert`",
+            )
+        fees, fee_asset = config.fees_of(written), config.broker.fee_asset
+        return [ResolvedSpec(spec, "event file") for spec in self.file.specs(fees=fees, fee_asset=fee_asset)]
+
+    def index(self, specs: Sequence[Spec]) -> list[int]:
+        """For each symbol of the file its place in `specs`, or -1."""
+        names = [spec.name for spec in specs]
+        return [names.index(scales.name) if scales.name in names else -1 for scales in self.file.symbols]
+
+    def batches(self, specs: Sequence[Spec]) -> Iterator[Events]:
+        index = np.array(self.index(specs), np.int64)
+        same = np.array_equal(index, np.arange(len(index)))
+        for part in self.parts():
+            if int(part["symbol"].max()) >= len(index):
+                what = "holds records of a symbol that its header does not name"
+                raise DamagedData(what, where=self.where, do="make it again with `hft convert`")
+            if same:
+                yield part
+                continue
+            places = index[part["symbol"]]
+            kept = part[places >= 0]            # a copy: the file is mapped read-only
+            kept["symbol"] = places[places >= 0]
+            yield kept
+
+    def parts(self) -> Iterator[Events]:
+        """The records as they lie in the file, in bounded parts."""
+        self._done = 0
+        for part in self.file.batches():
+            yield part
+            self._done += len(part)
+
+
+class Reader(NamedTuple):
+    """A kind of file."""
+
+    begins: Callable[[bytes], bool]
+    """Whether a file that begins with these bytes, unpacked, is of this kind."""
+    open: Callable[[list[Path], str], Sequence[Source]]
+    """All files of this kind that were named, in their order, of the dialect that the settings say, if they do."""
+
+
+READERS = {
+    "events": Reader(lambda head: head.startswith(MAGIC), lambda paths, _: list(map(EventSource, paths))),
+    "hftbacktest": Reader(lambda head: head.startswith((b"PK", b"\x93NUMPY")), lambda paths, _: list(map(NpzFile, paths))),
+    "tardis": Reader(lambda head: head.startswith(b"exchange,symbol,"), lambda paths, _: list(map(TardisFile, paths))),
+    "captures": Reader(lambda head: True, lambda paths, dialect: [Captures(paths, dialect)]),   # says itself what it can't read
+}
+
+
+def kind_of(path: Path) -> str:
+    """Which row of `READERS` a file is of. Raises `UsageError` where there is no such file."""
+    path = files_of(path)[0]    # a recording in parts may be named as a whole
+    try:
+        with path.open("rb") as file:
+            head = unmarked(gunzipped(file).read(_HEAD))
+    except GUNZIP_ERRORS:
+        head = b""              # torn or damaged: whoever reads it says how
+    except OSError as error:
+        cut = [part.name for part in parts(path) if part != path]
+        do = f"name its parts, {_listed(cut, 2)}" if cut else "name an existing file"
+        raise UsageError(f"can't be read: {error.strerror}", where=str(path), do=do) from None
+    return next(kind for kind, reader in READERS.items() if reader.begins(head))
+
+
+# -- several as one --------------------------------------------------------------------------------------------------------
+
+
+class Data:
+    """Everything that one backtest runs on.
+
+    Parameters
+    ----------
+    paths : iterable of path
+        In the order in which equal stamps are taken.
+    config : Config
+        Fees, and what it says of symbols.
+    symbols : sequence of str, optional
+        Only these. Default: all that are found.
+
+    Attributes
+    ----------
+    sources : list of Source
+    dialect, exchange, trades : str
+        The venue's dialect, whose data it is (as Tardis names exchanges; empty where nothing tells), and the stream that traded
+        volume is told by.
+    resolved : list of ResolvedSpec
+        The symbols' specifications and where each came from.
+
+    Raises `UsageError` for data of different dialects, of a symbol that is not there or whose scales differ from file to file.
+    """
+
+    def __init__(self, paths: Iterable[str | Path], config: Config, symbols: Sequence[str] | None = None) -> None:
+        named = [Path(path) for path in paths]
+        _require_once(named)
+        self.sources = _open(named, config.feed.dialect)
+        surveys = ((source.where, source.survey(symbols or ())) for source in self.sources)
+        whole = together(surveys, config.feed.dialect, symbols or ())
+        said = config.feed.venue != "embedded" or not any(source.tells_dialect for source in self.sources)
+        whole.require(self.where, config.dialect if said else "")
+        self.dialect, self.exchange = whole.dialect, whole.exchange
+        self.trades = config.feed.trade_source or whole.trades
+        self.resolved = self._resolve(whole, config, list(symbols or whole.symbols))
+        self._doubled = _told_twice(self.sources)
+        self._unopened = [i for i, spec in enumerate(self.specs) if spec.name not in whole.opened]
+
+    @property
+    def where(self) -> str:
+        """What to call it in a message: its first file."""
+        return self.sources[0].where
+
+    @property
+    def specs(self) -> list[Spec]:
+        return [each.spec for each in self.resolved]
+
+    @property
+    def size(self) -> int:
+        """Bytes on the disk."""
+        return sum(source.size for source in self.sources)
+
+    @property
+    def done(self) -> int:
+        """How many of them were read, about."""
+        return int(sum(source.size * min(source.progress, 1.0) for source in self.sources))
+
+    @property
+    def torn(self) -> list[str]:
+        return [*self._doubled, *(line for source in self.sources for line in source.torn)]
+
+    @property
+    def notes(self) -> list[str]:
+        return [line for source in self.sources for line in source.notes]
+
+    @property
+    def rejects(self) -> dict[str, int]:
+        """After iteration: how many frames were no message, by reason."""
+        return dict(sum((Counter(source.rejects) for source in self.sources), Counter()))
+
+    def _resolve(self, seen: Survey, config: Config, wanted: list[str]) -> list[ResolvedSpec]:
+        if len(wanted) > MOST_SYMBOLS:
+            raise UsageError(f"{len(wanted)} symbols, {MOST_SYMBOLS} is the most", where=self.where, do="choose with --symbols")
+        missing = [name for name in wanted if name not in seen.symbols]
+        if missing:
+            raise UsageError(f"{missing[0]} is not in the data", where=self.where, do=f"it holds {_listed(seen.symbols)}")
+        own: dict[str, ResolvedSpec] = {}
+        for source in self.sources:
+            for each in source.specs(config):
+                known = own.setdefault(each.spec.name, each)
+                if (known.spec.price_unit, known.spec.quantum) != (each.spec.price_unit, each.spec.quantum):
+                    raise UsageError(
+                        f"{each.spec.name} is of another tick or quantum than in the files before it", where=source.where,
+                        do="make the event files again, with the same settings",
+                    )
+        others = resolve(
+            [name for name in wanted if name not in own], self.dialect, fees=config.fees_of(self.dialect),
+            fee_asset=config.broker.fee_asset, settings=config.feed.symbols, exchange_info=seen.exchange_info,
+            printed=seen.printed, exchange=seen.exchange, leads=seen.info_leads,
+        )
+        own |= {each.spec.name: each for each in others}
+        return [own[name] for name in wanted]
+
+    def batches(self) -> Iterator[Events]:
+        """All records, merged by (stamp, source, place in it), each message whole and with an id."""
+        parts = merged([source.batches(self.specs) for source in self.sources])
+        return numbered(begun(timed(parts), self._unopened), self.specs)
+
+
+def _listed(names: Sequence[str], most: int = 12) -> str:
+    """Names as text: all of them, or the first few and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _require_once(paths: Iterable[Path]) -> None:
+    """Refuse a file that is named twice, by whatever names: its messages are of one session, not of two."""
+    seen: dict[Identity, Path] = {}
+    for path in paths:
+        for part in files_of(path):
+            try:
+                file = identity(part)
+            except (OSError, ValueError):
+                continue        # whoever reads it says why it can't be
+            before = path if file is None else seen.setdefault(file, path)
+            if before is not path:
+                what = "is named twice" if before == path else f"is read twice: it is in {before} too"
+                raise UsageError(what, where=str(path), do="name each file once")
+
+
+def _told_twice(sources: Iterable[Source]) -> list[str]:
+    """A line for each Tardis file of trades that overlaps another of the same symbol in time: its volume would count twice."""
+    before: list[tuple[str, str, int, int]] = []
+    found = []
+    for source in sources:
+        for name, (first, last) in (source.trades if isinstance(source, TardisFile) else {}).items():
+            other = next(
+                (where for known, where, began, ended in before if known == name and began <= last and first <= ended), ""
+            )
+            if other:
+                found.append(f"{source.where}: trades of {name} from the same time as in {other}: their volume counts twice; "
+                             "leave out liquidations, whose rows look like trades, and copies")
+            before.append((name, source.where, first, last))
+    return found
+
+
+def _open(paths: list[Path], dialect: str) -> list[Source]:
+    """The sources, each where the first of its files was named."""
+    if not paths:
+        raise UsageError("no data named", do="name at least one file")
+    by_kind: dict[str, list[Path]] = {}
+    for path in paths:
+        by_kind.setdefault(kind_of(path), []).append(path)
+    return [source for kind, found in by_kind.items() for source in READERS[kind].open(found, dialect)]

@@ -1,0 +1,344 @@
+"""Looks at the messages of a recorded session and says what it is: dialect, symbols, and how numbers are printed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from msgspec.structs import replace
+
+from hft.data import scan
+from hft.data.captures import Kind, Record
+from hft.data.identify import foreign
+from hft.errors import NOT_JSON, DamagedData, UsageError
+from hft.venues.binance.messages import whole_books
+from hft.venues.binance.specs import Printed
+
+
+class Survey(msgspec.Struct):
+    """What a session holds."""
+
+    dialect: str = ""
+    """`spot`, `usdm` or `coinm`; empty where no message told."""
+    symbols: list[str] = []
+    """In the order of their first message."""
+    printed: dict[str, Printed] = {}
+    exchange_info: list[bytes] = []
+    """Bodies, oldest first; those that list what the one before lists are left out."""
+    traded: set[str] = set()
+    """Of `trade` and `aggTrade`, those that were seen."""
+    opened: set[str] = set()
+    """Symbols whose stream the files themselves open: a line of a run log, a snapshot of a format that has no such lines."""
+    exchange: str = ""
+    """Whose data it is, as Tardis names exchanges; empty where that is not known."""
+    hints: dict[str, int] = {}
+    """Bits of `hft.data.scan` by symbol, those of no symbol under an empty name: what the messages tell of their dialect."""
+    sample: bytes = b""
+    """The first message that tells nothing of a dialect, for what is said of a file where none does."""
+    info_leads: bool = False
+    """The first exchangeInfo stands before all messages of a market."""
+    updated: set[str] = set()
+    """Symbols of which there is a stream of updates."""
+    whole: set[str] = set()
+    """Symbols of which there is a stream of whole books."""
+    unnamed: dict[str, int] = {}
+    """Symbols whose stream of whole books (`<symbol>@depth20`) does not say that it is one, and its levels."""
+    snapshots: dict[str, int] = {}
+    """REST books, by symbol."""
+
+    @property
+    def trades(self) -> str:
+        """The stream that volume is told by (SEMANTICS 10): `trade` where there is one."""
+        return "aggTrade" if self.traded == {"aggTrade"} else "trade"
+
+    def of(self, wanted: Sequence[str]) -> Survey:
+        """The same, its dialect told by the messages of the `wanted` symbols alone, where some are named and it holds them."""
+        bits = [bits for name, bits in self.hints.items() if name in wanted]
+        return replace(self, dialect=told_by(wanted, self.hints)) if bits else self
+
+    def require(self, where: str, dialect: str = "") -> Survey:
+        """Itself, of this `dialect` where no message tells one. DamagedData when dialect or symbols can't be told."""
+        if not (self.symbols and self.dialect) and self.sample and (other := foreign(self.sample)):
+            raise DamagedData(other[0], where=where, do=other[1])
+        self.dialect = self.dialect or dialect
+        if not self.dialect:
+            raise DamagedData("no message tells the dialect", where=where, do="name it, --set feed.dialect=usdm say")
+        if not self.symbols:
+            raise DamagedData("no message tells the symbol", where=where, do="name data that has messages of a market")
+        return self
+
+
+def together(parts: Iterable[tuple[str, Survey]], dialect: str = "", wanted: Sequence[str] = ()) -> Survey:
+    """What several files or sources hold as one session, each with what to call it in a message; of this `dialect`, whatever
+    their messages tell.
+
+    Raises `UsageError` where the messages of the `wanted` symbols (none: of all) tell different dialects and none is given, and
+    for data of different exchanges: two of them are never one book.
+    """
+    whole = Survey(dialect)
+    first_dialect = first_exchange = ""
+    for where, each in parts:
+        part = each.of(wanted)
+        if not dialect:
+            _one_dialect(where, part, wanted)
+        if not dialect and part.dialect and whole.dialect and part.dialect != whole.dialect:
+            what = f"is of the {part.dialect} dialect, {first_dialect} of {whole.dialect}"
+            raise UsageError(what, where=where, do="run files of one venue at a time")
+        if part.exchange and whole.exchange and part.exchange != whole.exchange:
+            what = f"is data of {part.exchange}, {first_exchange} of {whole.exchange}"
+            raise UsageError(what, where=where, do="run files of one exchange at a time")
+        first_dialect = first_dialect or (where if part.dialect else "")
+        first_exchange = first_exchange or (where if part.exchange else "")
+        whole.dialect = whole.dialect or part.dialect
+        whole.exchange = whole.exchange or part.exchange
+        whole.symbols += [name for name in part.symbols if name not in whole.symbols]
+        whole.info_leads |= part.info_leads and not whole.exchange_info and not whole.printed
+        for name, printed in part.printed.items():
+            whole.printed.setdefault(name, Printed()).add(printed)
+        whole.exchange_info += part.exchange_info
+        whole.traded |= part.traded
+        whole.opened |= part.opened
+        whole.sample = whole.sample or part.sample
+        whole.updated |= part.updated
+        whole.whole |= part.whole
+        for name, count in part.snapshots.items():
+            whole.snapshots[name] = whole.snapshots.get(name, 0) + count
+    return whole
+
+
+# -- which dialect -----------------------------------------------------------------------------------------------------
+
+NAMED = {"spot": scan.NAMED_SPOT, "usdm": scan.NAMED_USDM, "coinm": scan.NAMED_COINM}
+"""The bits of a dialect that is told by name."""
+_COINM = re.compile(r".+USD_(PERP|\d{6})")
+"""A symbol of COIN-M: its pair ends in USD, which USD-M's never does (there a delivery contract is BTCUSDT_240329)."""
+
+
+def _certain(name: str, bits: int) -> set[str]:
+    """The dialects that a symbol's messages can be of alone."""
+    found = {dialect for dialect, bit in NAMED.items() if bits & bit}
+    if bits & scan.SPOT_DEPTH:
+        found.add("spot")
+    if _COINM.fullmatch(name):
+        found.add("coinm")
+    elif bits & scan.CHAINED_DEPTH and not found & {"usdm", "coinm"}:
+        found.add("usdm")
+    return found
+
+
+def told_by(names: Iterable[str], hints: dict[str, int]) -> str:
+    """The dialect that the messages of these symbols tell; empty where none does.
+
+    What is certain comes first: an address, a COIN-M symbol's name, then depth updates, whose `pu` futures can't do without.
+    A venue adds fields without notice, so the presence of any other one only tells where nothing is certain.
+    """
+    told = {name: hints[name] for name in ("", *names) if name in hints}
+    for name, bits in told.items():
+        for dialect in ("coinm", "usdm", "spot"):
+            if dialect in _certain(name, bits):
+                return dialect
+    every = 0
+    for bits in told.values():
+        every |= bits
+    if every & scan.SPOT_TICKER:
+        return "spot"
+    if every & (scan.FUTURES_DEPTH | scan.FUTURES_TICKER):
+        return "usdm"
+    if every & scan.SPOT_TRADE:
+        return "spot"
+    return "usdm" if every & scan.FUTURES_BOOK else ""
+
+
+def _one_dialect(where: str, part: Survey, wanted: Sequence[str]) -> None:
+    """Raise `UsageError` for a file that holds messages of two venues: their symbols have the same names."""
+    names = [name for name in part.hints if not wanted or name in wanted or not name]
+    found = sorted(set[str]().union(*(_certain(name, part.hints[name]) for name in names)))
+    if len(found) > 1:
+        raise UsageError(
+            f"holds messages of the {' and of the '.join(found)} dialect", where=where,
+            do="choose symbols of one with --symbols, say which it is with --set feed.dialect, or cut the file by venue",
+        )
+
+
+# -- looking -----------------------------------------------------------------------------------------------------------
+
+
+class _Data(msgspec.Struct):
+    """The fields that tell, of any message."""
+
+    s: str = ""
+    symbol: str = ""
+    e: str = ""
+    u: int | None = None
+    U: int | None = None
+    pu: int | None = None
+    E: int | None = None
+    M: bool | None = None
+    X: str = "MARKET"
+    lastUpdateId: int | None = None
+    venue: str = ""
+    futuresType: str = ""
+    p: msgspec.Raw = msgspec.Raw()
+    q: msgspec.Raw = msgspec.Raw()
+    b: msgspec.Raw = msgspec.Raw()
+    a: msgspec.Raw = msgspec.Raw()
+    B: msgspec.Raw = msgspec.Raw()
+    A: msgspec.Raw = msgspec.Raw()
+    bids: msgspec.Raw = msgspec.Raw()
+    asks: msgspec.Raw = msgspec.Raw()
+
+
+class _Frame(_Data):
+    stream: str = ""
+    data: _Data | None = None
+
+
+class _Opening(msgspec.Struct):
+    connect: str = ""
+
+
+class _Line(msgspec.Struct):
+    """A line of a run log, as far as it matters here."""
+
+    hft: _Opening
+
+
+class _List(msgspec.Struct):
+    """exchangeInfo's list of symbols, unread."""
+
+    symbols: msgspec.Raw = msgspec.Raw()
+
+
+_decode = msgspec.json.Decoder(_Frame).decode
+_list = msgspec.json.Decoder(_List).decode
+_decode_line = msgspec.json.Decoder(_Line).decode
+_NUMBER = re.compile(rb'"(\d+(?:\.\d+)?)"')
+_VENUES = {"BINANCE": scan.NAMED_SPOT, "BINANCE_SPOT": scan.NAMED_SPOT, "BINANCE_USDM": scan.NAMED_USDM,
+           "BINANCE_COINM": scan.NAMED_COINM, "U_MARGINED": scan.NAMED_USDM, "COIN_MARGINED": scan.NAMED_COINM}  # fmt: skip
+"""What another recorder calls a venue, and exchangeInfo's `futuresType`."""
+_TRADES = {"trade": scan.TRADES, "aggTrade": scan.AGG_TRADES}
+_UPDATES = scan.SPOT_DEPTH | scan.CHAINED_DEPTH | scan.FUTURES_DEPTH
+_TRADED_ON = ("depthUpdate", "bookTicker", "trade", "aggTrade", "")
+
+
+def _bits(data: _Data) -> int:
+    """What a message tells: see `hft.data.scan`, which does the same for the shapes that a venue prints."""
+    bits = _VENUES.get(data.venue, 0) | _VENUES.get(data.futuresType, 0) | _TRADES.get(data.e, 0)
+    if data.e == "depthUpdate":
+        if data.pu is None:
+            return bits | scan.SPOT_DEPTH
+        return bits | (scan.FUTURES_DEPTH if data.pu + 1 == data.U else scan.CHAINED_DEPTH)
+    if data.e == "bookTicker":
+        return bits | (scan.FUTURES_TICKER if data.E is not None else 0)
+    if data.e in _TRADES:
+        return bits | (scan.SPOT_TRADE if data.M is not None else 0)
+    if not data.e and data.s and data.B and data.u is not None:
+        return bits | scan.SPOT_TICKER
+    return bits | (scan.FUTURES_BOOK if data.lastUpdateId is not None and data.E is not None else 0)
+
+
+def _whole_bits(data: _Data) -> int:
+    """What a message of a stream of whole books tells: only spot's has no `e`."""
+    return scan.WHOLE_BOOKS | (scan.FUTURES_BOOK if data.e else scan.SPOT_TICKER)
+
+
+def survey(records: Iterable[Record]) -> Survey:
+    """Looks at all records: a symbol may speak late, and a finer price may come last.
+
+    Messages that are no JSON of a venue's are passed over.
+
+    >>> frame = b'{"e":"trade","E":1,"T":1,"s":"BTCUSDT","t":1,"p":"61800.30","q":"0.006","X":"MARKET","m":false}'
+    >>> book = b'{"lastUpdateId":1,"E":1,"T":1,"bids":[["61800.20","1.5"]],"asks":[]}'
+    >>> found = survey([Record(1, Kind.FRAME, frame), Record(2, Kind.SNAPSHOT, book)])
+    >>> found.dialect, found.symbols, found.printed["BTCUSDT"]
+    ('usdm', ['BTCUSDT'], Printed(price=1, qty=3))
+    """
+    found = Survey()
+    seen = scan.Scan()
+    for record in records:
+        try:
+            if record.kind == Kind.FRAME and seen.frame(record.data):
+                continue
+            if record.kind == Kind.LOG:
+                _see_line(found, seen, record.data)
+            else:
+                _see(found, seen, record)
+        except NOT_JSON:
+            found.sample = found.sample or (record.data if record.kind == Kind.FRAME else b"")
+    every = 0
+    for name, symbol in seen.symbols.items():
+        found.hints[name] = symbol.bits
+        every |= symbol.bits
+        if name:
+            found.symbols.append(name)
+            found.printed[name] = Printed(symbol.price, symbol.qty)
+    if len(found.printed) == 1:     # then a book that does not say whose it is is of this one
+        bare = seen.symbol("")
+        found.printed[found.symbols[0]].add(Printed(bare.price, bare.qty))
+    found.traded = {name for name, bit in _TRADES.items() if every & bit}
+    found.updated = {name for name, bits in found.hints.items() if bits & _UPDATES}
+    found.unnamed = {name: each.levels for name, each in seen.symbols.items() if _always_whole(each)}
+    found.whole = {name for name, bits in found.hints.items() if bits & scan.WHOLE_BOOKS} | set(found.unnamed)
+    found.updated -= set(found.unnamed)
+    if found.opened:        # a recording: whatever else was heard, nobody had asked for it
+        found.symbols = [name for name in found.symbols if name in found.opened]
+    found.dialect = told_by(found.hints, found.hints)
+    return found
+
+
+def _always_whole(symbol: scan.Seen) -> bool:
+    """Whether each depth update is the top of the book: as many levels a side as a stream of whole books has, none of which goes.
+    No stream of changes has 20 such in a row."""
+    return symbol.levels in (5, 10, 20) and symbol.unnamed >= 20
+
+
+def _see_line(found: Survey, seen: scan.Scan, line: bytes) -> None:
+    symbol = _decode_line(line).hft.connect
+    if symbol:
+        found.opened.add(symbol)
+        seen.symbol(symbol)
+
+
+def _see(found: Survey, seen: scan.Scan, record: Record) -> None:
+    """A message that the scan left alone: REST answers, and frames that are printed otherwise."""
+    if record.kind == Kind.EXCHANGE_INFO:
+        found.info_leads |= not found.exchange_info and not seen.symbols
+        if not found.exchange_info or _listed(found.exchange_info[-1]) != _listed(record.data):
+            found.exchange_info.append(record.data)
+    frame = _decode(record.data)
+    data = frame.data or frame
+    whole = frame.data is not None and whole_books(frame.stream) is not None
+    bits = _whole_bits(data) if whole else _bits(data)
+    book = data.lastUpdateId is not None
+    name = (data.s or record.symbol or data.symbol or (frame.stream.partition("@")[0] if book else "")).upper()
+    if not bits and not book and not data.e and not found.sample and record.kind == Kind.FRAME:
+        found.sample = record.data
+    symbol = seen.symbol(name) if name or bits or book else scan.Seen()
+    symbol.bits |= bits
+    if record.kind == Kind.SNAPSHOT:
+        found.snapshots[name] = found.snapshots.get(name, 0) + 1
+    if data.e in _TRADED_ON and data.X == "MARKET":
+        _numbers(symbol, data)
+
+
+def _listed(info: bytes) -> bytes:
+    """The list of symbols in an exchangeInfo, as it is printed; the whole body where it has none. The rest differs each time."""
+    try:
+        return bytes(_list(info).symbols) or info
+    except NOT_JSON:
+        return info             # the reader of the rules says so
+
+
+def _numbers(symbol: scan.Seen, data: _Data) -> None:
+    pairs = [bytes(data.bids), bytes(data.asks), bytes(data.p) + bytes(data.q)]
+    # A bookTicker has one price and one quantity a side; in a depth update `b` and `a` are whole sides.
+    pairs += [bytes(data.b) + bytes(data.B), bytes(data.a) + bytes(data.A)]
+    for pair in pairs:
+        numbers = _NUMBER.findall(pair)
+        symbol.price = max(symbol.price, *map(_decimals, numbers[0::2]), 0)
+        symbol.qty = max(symbol.qty, *map(_decimals, numbers[1::2]), 0)
+
+
+def _decimals(number: bytes) -> int:
+    return len(number.partition(b".")[2].rstrip(b"0"))

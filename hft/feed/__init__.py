@@ -1,1 +1,0 @@
-"""What a venue says, and how it is heard: messages, transports, captures."""

@@ -1,0 +1,310 @@
+"""One connection to a venue, kept alive: opened again when it is gone, and renewed without a gap before it goes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from random import Random
+from typing import Protocol
+
+from hft._core.base.runclock import RunClock
+from hft._core.wire.sink import FrameCounter, FrameSink
+from hft.net.handover import HELD_BYTES, Books, Handover
+from hft.net.line import Line, Timing
+from hft.net.listener import Listener
+from hft.net.transports import ConnectFailed
+from hft.system.pauses import Deadline
+from hft.venues.binance.pacing import Backoff, SlidingWindow
+from hft.venues.binance.venues import Venue
+
+MAX_URL = 2000
+"""Characters. With more streams than fit, the bare endpoint is opened and SUBSCRIBE sent."""
+STABLE_S = 60.0
+"""A connection that lived so long was a success: the next failure is the first one again."""
+RENEWAL_SPREAD = 0.1
+"""The share of its lifetime by which a connection is renewed earlier, at most: those opened together do not go together."""
+LOOK_S = 0.01
+"""How often a handover looks whether the new connection continues what the old one gave."""
+
+
+class Watcher(Protocol):
+    """Who hears of a connection's life."""
+
+    def connection_up(self, connection: Connection) -> None: ...
+
+    def connection_down(self, connection: Connection, why: str) -> None: ...
+
+    def attention(self) -> None: ...
+
+    def held(self) -> None: ...
+
+    def failed(self, error: BaseException) -> None: ...
+
+    def tell(self, kind: str, text: str, connection: Connection | None = None) -> None: ...
+
+
+class Connection:
+    """Keeps one connection to a venue open.
+
+    When it has to go at a time that is known (the venue says so, or it is nearly 24 h old), another websocket is opened beside
+    it. That one's frames are held until the old one has given all that came before them; then they are handed on, and the old
+    one is closed. The watcher hears nothing of it: no disconnect, and for the engine no gap.
+
+    Parameters
+    ----------
+    name : str
+        In events, e.g. ``"market-1"``.
+    venue, route, streams
+        What to connect to.
+    symbols : sequence of str
+        Whose streams these are.
+    sink, clock
+        Where messages go, and what stamps them.
+    books : Books
+        How far the engine has come: the engine.
+    watcher : Watcher
+    gate : SlidingWindow
+        New connections to the venue; shared by all that count towards one limit.
+    backoff : Backoff
+    rng : random.Random
+    held_bytes : int
+        A handover holds no more.
+    monotonic, sleep : callables
+        For tests.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        venue: Venue,
+        route: str,
+        streams: Sequence[str],
+        symbols: Sequence[str],
+        sink: FrameSink,
+        clock: RunClock,
+        books: Books,
+        watcher: Watcher,
+        *,
+        gate: SlidingWindow,
+        transport: str = "picows",
+        timing: Timing = Timing(),  # noqa: B008, frozen
+        backoff: Backoff | None = None,
+        rng: Random | None = None,
+        held_bytes: int = HELD_BYTES,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        self.name = name
+        self.streams = list(streams)
+        self.symbols = list(symbols)
+        in_url = venue.stream_url(self.streams, route)
+        self.by_message = len(in_url) > MAX_URL
+        self.url = venue.stream_url([], route) if self.by_message else in_url
+        self.transport = transport
+        self.timing = timing
+        self.clock = clock
+        # Two of the venue's allowance stay free: its pings come when they come, and pongs count.
+        self.messages_per_second = max(1, venue.dialect.limits.messages_per_second - 2)
+        self.monotonic = monotonic
+        self.sleep = sleep
+        self._sink = sink
+        self._books = books
+        self._watcher = watcher
+        self._gate = gate
+        self._backoff = backoff or Backoff()
+        self._rng = rng or Random()
+        self._held_bytes = held_bytes
+        self._line: Line | None = None              # the one that feeds the engine; none between down and up
+        self._next: Line | None = None              # the one that is to, and what holds its frames
+        self._handover: Handover | None = None
+        self._handed_over = float("-inf")
+        self._closing: set[asyncio.Task[None]] = set()
+
+    @property
+    def listener(self) -> Listener | None:
+        """The listener whose messages go to the engine."""
+        return self._line.listener if self._line is not None else None
+
+    async def run(self) -> None:
+        """Runs until it is cancelled."""
+        try:
+            while True:
+                await self._gate.wait(clock=self.monotonic, sleep=self.sleep)
+                try:
+                    line: Line | None = await self._open()
+                except ConnectFailed as error:
+                    delay = max(self._backoff.next(), error.retry_after_s)
+                    self.tell("connect_failed", f"{error}; again in {delay:.1f} s")
+                    await self.sleep(delay)
+                    continue
+                opened = self.monotonic()
+                while line is not None:
+                    line = await self._live(line)
+                if self.monotonic() - opened >= STABLE_S:
+                    self._backoff.reset()
+                await self.sleep(self._backoff.next())
+        finally:
+            if self._line is not None:
+                self._close(self._line)
+            await asyncio.gather(*self._closing)    # cancelled again, they are cut
+
+    async def _open(self) -> Line:
+        self._line = Line(self, self._sink)
+        await self._line.open()
+        return self._line
+
+    async def _live(self, line: Line) -> Line | None:
+        """Returns when the line is gone, or another one has taken over: that one."""
+        watch, renew = asyncio.create_task(self._watch(line)), asyncio.create_task(self._renew(line))
+        try:
+            done, _ = await asyncio.wait({watch, renew}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in (watch, renew):
+                task.cancel()
+            try:
+                await asyncio.gather(watch, renew, return_exceptions=True)
+            finally:
+                closing = self._close(line)
+        successor = self._line if self._line is not line else None
+        if successor is None:   # else beside the successor's life: a closing handshake takes its time
+            await closing
+        return successor
+
+    def _close(self, line: Line) -> asyncio.Task[None]:
+        task = asyncio.create_task(line.close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+        return task
+
+    async def _watch(self, line: Line) -> None:
+        await line.subscribe()
+        await line.watch()
+
+    # -- renewing --------------------------------------------------------------------------------------------------
+
+    async def _renew(self, line: Line) -> None:
+        """Returns when another line has taken over, which is tried again and again once it is time."""
+        self.tell("renewing", await self._due(line))
+        if self.monotonic() - self._handed_over < STABLE_S:     # a venue that sends us from one to the next
+            await self.sleep(self._backoff.next())
+        while self._line is line:
+            await self._gate.wait(clock=self.monotonic, sleep=self.sleep)
+            try:
+                await self._take_over(line)
+            except ConnectFailed as error:
+                delay = max(self._backoff.next(), error.retry_after_s)
+                self.tell("handover_failed", f"{error}; the old one goes on, again in {delay:.1f} s")
+                await self.sleep(delay)
+
+    async def _due(self, line: Line) -> str:
+        """Why the line has to be renewed, once it has."""
+        lifetime_s = self.timing.lifetime_s * (1.0 - RENEWAL_SPREAD * self._rng.random())
+        try:
+            async with asyncio.timeout(max(0.0, line.opened + lifetime_s - self.monotonic())):
+                await line.leaving.wait()
+            return "the venue will close it"
+        except TimeoutError:
+            return f"it is {self.monotonic() - line.opened:.0f} s old"
+
+    async def _take_over(self, old: Line) -> None:
+        """Opens the next line, and lets it take over; `ConnectFailed` when it comes to nothing."""
+        self._handover = handover = Handover(self._books, lambda: self._full(handover), self._held_bytes)
+        self._next = new = Line(self, handover)
+        try:
+            await new.open()
+            await new.subscribe()
+            deadline = Deadline(self.timing.answer_s, self.monotonic)
+            while not new.subscribed and not new.gone.is_set():
+                if deadline.left_s() <= 0.0:
+                    raise ConnectFailed("no answer to SUBSCRIBE", where=self.url)
+                await asyncio.sleep(LOOK_S)
+            await self._settle(old, new, handover)
+        finally:
+            if self._line is not new:
+                self._next = self._handover = None
+                await new.close()
+
+    async def _settle(self, old: Line, new: Line, handover: Handover) -> None:
+        """Waits for the moment at which nothing can be missed, and switches.
+
+        What the venue sent before the new line was subscribed comes on the old one before its pong does; what it sent since
+        is held. That the first held update of each book, and the first trade, continue what the engine has makes it sure.
+        """
+        deadline = Deadline(self.timing.handover_s, self.monotonic)
+        pongs = old.pongs
+        await old.ping()
+        while self._line is old:
+            if new.gone.is_set():
+                raise ConnectFailed("closed before it took over", where=self.url)
+            if old.pongs > pongs and handover.continues():
+                return self._switch("nothing is missing")
+            if deadline.left_s() <= 0.0:
+                self.tell("handover_late", f"the new one does not continue the old one within {self.timing.handover_s:g} s")
+                return self._switch("at the time limit")
+            await asyncio.sleep(LOOK_S)
+
+    def _full(self, handover: Handover) -> None:
+        """Called in the middle of a read of the new line."""
+        if self._line is None or handover is not self._handover:    # too late: the old one is gone, or this one was given up
+            return
+        self.tell("handover_full", f"{self._held_bytes} bytes are held")
+        self._switch("at once")
+
+    def _switch(self, why: str) -> None:
+        """From here on the new line feeds the engine. All in one go: no frame of either line comes in between."""
+        old, new, handover = self._line, self._next, self._handover
+        assert old is not None
+        assert new is not None
+        assert handover is not None
+        self._line, self._next, self._handover = new, None, None
+        self._handed_over = self.monotonic()
+        old.listener.sink = FrameCounter()
+        new.listener.sink = self._sink
+        count = len(handover.held)
+        asked = handover.release(self._sink, self.clock.now())
+        self.tell("handover", f"{why}: {count} frames were held")
+        if asked & FrameSink.HELD:
+            new.on_held()
+        if asked & FrameSink.ATTENTION:
+            self.attention()
+
+    # -- called by the lines ---------------------------------------------------------------------------------------
+
+    def line_up(self, line: Line) -> None:
+        if line is self._line:
+            self._watcher.connection_up(self)
+
+    def line_gone(self, line: Line, why: str) -> None:
+        if line is not self._line:
+            return              # handed over already, or not yet
+        if self._next is not None and self._next.is_open and self._next.subscribed:
+            self._switch("the old one is gone")
+        else:
+            self._line = None
+            self._watcher.connection_down(self, why)
+
+    def line_held(self) -> None:
+        self._watcher.held()
+
+    def pause(self) -> None:
+        """Stops reading; `resume` goes on."""
+        for line in (self._line, self._next):
+            if line is not None:
+                line.pause()
+
+    def resume(self) -> None:
+        for line in (self._line, self._next):
+            if line is not None:
+                line.resume()
+
+    def attention(self) -> None:
+        self._watcher.attention()
+
+    def failed(self, error: BaseException) -> None:
+        self._watcher.failed(error)
+
+    def tell(self, kind: str, text: str) -> None:
+        self._watcher.tell(kind, text, self)

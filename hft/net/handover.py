@@ -1,0 +1,86 @@
+"""What a new connection sends before it takes over from the old one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from hft._core.wire.sink import FrameSink, deliver
+from hft.venues.binance.messages import AggTrade, DepthUpdate, Rejected, Trade, decode
+
+HELD_BYTES = 16 << 20
+"""Held at most; a connection that carries more than this in the seconds of a handover takes over at once."""
+FRAME_BYTES = 64
+"""What a held frame takes besides its own bytes, about."""
+
+
+class Books(Protocol):
+    """What is asked of the engine: how far it has come."""
+
+    def synced(self, symbol: str) -> bool: ...
+
+    def update_id(self, symbol: str) -> int: ...
+
+    def trade_id(self, symbol: str) -> int: ...
+
+
+class Handover(FrameSink):
+    """Holds a new connection's frames, as they came, while the old one still delivers.
+
+    Parameters
+    ----------
+    books : Books
+    on_full : callable
+        Called when `limit` bytes are held: the moment to `release`.
+    limit : int
+        Bytes, with those that each frame takes besides its own.
+    """
+
+    def __init__(self, books: Books, on_full: Callable[[], None], limit: int = HELD_BYTES) -> None:
+        self.held: list[bytes] = []
+        self.bytes = 0
+        self._books = books
+        self._on_full = on_full
+        self._limit = limit
+        self._depths: dict[str, DepthUpdate] = {}           # the first held one of each symbol
+        self._trades: dict[str, Trade | AggTrade] = {}
+
+    def on_other(self, frame: bytes, now_ns: int) -> int:
+        self.held.append(frame)
+        self.bytes += len(frame) + FRAME_BYTES
+        self._note(frame)
+        if self.bytes >= self._limit:
+            self._on_full()
+        return 0
+
+    def _note(self, frame: bytes) -> None:
+        try:
+            message = decode(frame)
+        except Rejected:
+            return                  # the engine will say so
+        if isinstance(message, DepthUpdate):
+            self._depths.setdefault(message.symbol, message)
+        elif isinstance(message, Trade | AggTrade):
+            self._trades.setdefault(message.symbol, message)
+
+    def continues(self) -> bool:
+        """Nothing is missing between what the engine has and what is held: it may have some of it already."""
+        return all(map(self._depth_continues, self._depths.values())) and all(map(self._trade_continues, self._trades.values()))
+
+    def _depth_continues(self, first: DepthUpdate) -> bool:
+        if not self._books.synced(first.symbol):
+            return True             # there is no book to keep
+        book_id = self._books.update_id(first.symbol)
+        return first.first_id <= book_id + 1 if first.prev_id is None else first.prev_id <= book_id
+
+    def _trade_continues(self, first: Trade | AggTrade) -> bool:
+        newest = self._books.trade_id(first.symbol)
+        return newest == 0 or first.trade_id <= newest + 1
+
+    def release(self, sink: FrameSink, now_ns: int) -> int:
+        """Hands everything on, in order, as one read at `now_ns`; what the sink asked for besides (FrameResult bits)."""
+        asked = 0
+        for frame in self.held:
+            asked |= deliver(sink, frame, now_ns)
+        self.held.clear()
+        return asked

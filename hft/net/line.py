@@ -1,0 +1,280 @@
+"""One websocket, from its opening to its end: subscribed on, watched, asked when it is silent."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import msgspec
+
+from hft._core.base.runclock import RunClock
+from hft._core.wire.sink import FrameSink
+from hft.net.listener import Listener
+from hft.net.transports import Link, connect
+from hft.system.pauses import STEP_S, WORTH_TELLING_S, Deadline
+from hft.venues.binance.messages import Answer, Rejected, ServerShutdown, VenueError, decode
+from hft.venues.binance.pacing import SlidingWindow
+
+STREAMS_PER_MESSAGE = 100
+PAUSED_LOOK_S = 0.5
+
+
+class Timing(msgspec.Struct, frozen=True):
+    """When a connection counts as dead, and when it is renewed; in seconds."""
+
+    silent_after_s: float = 30.0
+    """Without a frame for so long it is asked whether it lives. A quiet symbol is silent for 40 s and more."""
+    answer_s: float = 10.0
+    """So long it has to answer, to that question or to SUBSCRIBE."""
+    connect_s: float = 10.0
+    lifetime_s: float = 84_600.0
+    """A connection is renewed before it is so old; venues end it at 24 h. A tenth less at most, by chance."""
+    handover_s: float = 10.0
+    """So long the new one may take to continue what the old one gave, before it takes over all the same."""
+
+
+class Owner(Protocol):
+    """What a line belongs to: `hft.net.connection.Connection`."""
+
+    streams: list[str]
+    url: str
+    by_message: bool
+    transport: str
+    timing: Timing
+    clock: RunClock
+    messages_per_second: int
+    monotonic: Callable[[], float]
+    sleep: Callable[[float], Awaitable[object]]
+
+    def line_up(self, line: Line) -> None: ...
+
+    def line_gone(self, line: Line, why: str) -> None: ...
+
+    def attention(self) -> None: ...
+
+    def failed(self, error: BaseException) -> None: ...
+
+    def line_held(self) -> None: ...
+
+    def tell(self, kind: str, text: str) -> None: ...
+
+
+# How an answer to something we sent begins; no market data does.
+_CONTROL = (b'{"result"', b'{"id"', b'{"error"', b'{"code"')
+
+
+class Line:
+    """One websocket of a connection.
+
+    Parameters
+    ----------
+    owner : Owner
+        Told when it is up and when it is gone.
+    sink : FrameSink
+        Where its messages go; `listener.sink` may be set to another one between two messages.
+    """
+
+    def __init__(self, owner: Owner, sink: FrameSink) -> None:
+        self.listener = Listener(sink, owner.clock, self)
+        self.opened = owner.monotonic()
+        self.gone = asyncio.Event()
+        self.leaving = asyncio.Event()
+        """Set once the venue has said that it will close."""
+        self.pongs = 0
+        self._owner = owner
+        self._link: Link | None = None      # None until the websocket is open
+        self._paused = False
+        self._messages = SlidingWindow(owner.messages_per_second, 1.0)
+        self._asked: dict[int, tuple[str, Deadline]] = {}
+        self._excused_ns = 0                # what was silent before it was not the venue
+        self._last_id = 0
+        self._sent = 0                      # streams asked for by message
+
+    async def open(self) -> None:
+        """Opens the websocket, or leaves nothing behind; `ConnectFailed`. Without streams in its address, `subscribe` is next."""
+        owner = self._owner
+        self._link = await connect(owner.transport, owner.url, self.listener, timeout_s=owner.timing.connect_s)
+        if self._paused:            # held already by what came with the handshake
+            self._link.pause()
+        self.opened = owner.monotonic()
+
+    def pause(self) -> None:
+        """Stops reading, while what is read can't be handled."""
+        self._paused = True
+        if self._link is not None:
+            self._link.pause()
+
+    def resume(self) -> None:
+        """Reads on. The pause does not count as silence of the venue."""
+        if self._paused:
+            self._paused = False
+            self.listener.heard()
+            if self._link is not None:
+                self._link.resume()
+
+    @property
+    def is_open(self) -> bool:
+        return self._link is not None and not self.gone.is_set()
+
+    async def close(self) -> None:
+        """Closes it, if it was ever open; no frame of it is handed on from the call on. Cancelled meanwhile, it is cut."""
+        if self._link is not None:
+            await self._link.close()
+
+    def cut(self) -> None:
+        """Closes it at once."""
+        if self._link is not None:
+            self._link.cut()
+
+    # -- subscribing -----------------------------------------------------------------------------------------------
+
+    async def subscribe(self) -> None:
+        """Asks for the streams that the address does not name; goes on where it was left."""
+        streams = self._owner.streams
+        while self._owner.by_message and self._sent < len(streams) and not self.gone.is_set():
+            part = streams[self._sent : self._sent + STREAMS_PER_MESSAGE]
+            await self._request("SUBSCRIBE", part)
+            self._sent += len(part)
+
+    @property
+    def subscribed(self) -> bool:
+        """Every stream was asked for, and the venue has said yes."""
+        return not self._owner.by_message or (self._sent >= len(self._owner.streams) and not self._subscribing())
+
+    def _subscribing(self) -> list[Deadline]:
+        return [deadline for method, deadline in self._asked.values() if method == "SUBSCRIBE"]
+
+    # -- watching --------------------------------------------------------------------------------------------------
+
+    async def watch(self) -> None:
+        """Returns when the connection is gone, or has to go."""
+        timing = self._owner.timing
+        while not self.gone.is_set():
+            if self._paused:
+                await self._wait(PAUSED_LOOK_S)
+                continue
+            silent_s = (self._owner.clock.now() - max(self.listener.last_ns, self._excused_ns)) / 1e9
+            if silent_s >= timing.silent_after_s:
+                if not await self._is_alive():
+                    return
+                continue
+            if min((deadline.left_s() for deadline in self._subscribing()), default=1.0) <= 0.0:
+                self.drop("no answer to SUBSCRIBE")
+                return
+            await self._wait(min(timing.silent_after_s - silent_s, timing.answer_s, STEP_S))
+
+    async def _is_alive(self) -> bool:
+        """Asks a silent connection. Any frame that comes now, an answer or not, shows that it lives."""
+        timing = self._owner.timing
+        self._owner.tell("silent", f"nothing for {timing.silent_after_s:g} s; asking")
+        asked_ns = self._owner.clock.now()
+        await self._request("LIST_SUBSCRIPTIONS")
+        await self.ping()
+        deadline = Deadline(timing.answer_s)
+        while (left_s := deadline.left_s()) > 0.0:
+            await self._wait(min(left_s, STEP_S))
+            if self.gone.is_set():
+                return False
+            if self._paused:
+                return True
+            if self.listener.last_ns > asked_ns:
+                self._owner.tell("quiet", "answers; its symbols are quiet")
+                return True
+        self.drop(f"silent, and no answer within {timing.answer_s:g} s")
+        return False
+
+    def drop(self, why: str) -> None:
+        """Counts as gone from now on."""
+        if not self.gone.is_set():
+            self.gone.set()
+            self._owner.line_gone(self, why)
+
+    async def _wait(self, seconds: float) -> None:
+        """Waits so long, or until the connection is gone. If this process did not run meanwhile, nobody was silent but it."""
+        until_s = time.monotonic() + max(seconds, 0.001)
+        try:
+            async with asyncio.timeout(max(seconds, 0.001)):
+                await self.gone.wait()
+        except TimeoutError:
+            if time.monotonic() - until_s >= WORTH_TELLING_S:
+                self._excused_ns = self._owner.clock.now()
+
+    # -- sending ---------------------------------------------------------------------------------------------------
+
+    async def ping(self) -> None:
+        """Sends a ping; `pongs` is raised by its answer, after all that the venue sent before it was handled."""
+        await self._messages.wait(clock=self._owner.monotonic, sleep=self._owner.sleep)
+        if self._link is not None and not self.gone.is_set():
+            self._link.ping()
+
+    async def _request(self, method: str, params: list[str] | None = None) -> None:
+        await self._messages.wait(clock=self._owner.monotonic, sleep=self._owner.sleep)
+        self._last_id += 1
+        self._asked[self._last_id] = method, Deadline(self._owner.timing.answer_s, self._owner.monotonic)
+        message: dict[str, object] = {"method": method, "id": self._last_id}
+        if params is not None:
+            message["params"] = params
+        if self._link is not None and not self.gone.is_set():
+            self._link.send(msgspec.json.encode(message).decode())
+
+    # -- called by the listener ------------------------------------------------------------------------------------
+
+    def on_open(self, listener: Listener) -> None:
+        # Before SUBSCRIBE is answered, and before it is sent: what comes from now on counts.
+        self._owner.line_up(self)
+
+    def on_closed(self, why: str) -> None:
+        self.drop(why)
+
+    def on_attention(self) -> None:
+        self._owner.attention()
+
+    def on_held(self) -> None:
+        self.pause()
+        self._owner.line_held()
+
+    def on_pong(self) -> None:
+        self.pongs += 1
+
+    def on_error(self, error: BaseException) -> None:
+        self._owner.failed(error)
+
+    def on_other(self, frame: bytes, now_ns: int) -> int:
+        """A frame that needs Python. What is meant for us is read here; the sink gets every one, as it came."""
+        if frame.startswith(_CONTROL) or (not self.leaving.is_set() and b'"serverShutdown"' in frame[:256]):
+            self._read(frame)
+        return self.listener.sink.on_other(frame, now_ns)
+
+    def _read(self, frame: bytes) -> None:
+        try:
+            message = decode(frame)
+        except Rejected:
+            return              # begins like one, and is none: the sink says why it can't be used
+        if isinstance(message, Answer):
+            self._on_answer(message)
+        elif isinstance(message, VenueError):
+            self._on_refusal(message)
+        elif isinstance(message, ServerShutdown):
+            self._owner.tell("server_shutdown", "the venue announces that it will close")
+            self.leaving.set()
+
+    def _on_answer(self, answer: Answer) -> None:
+        method = self._answered(answer.id)
+        if method == "LIST_SUBSCRIPTIONS" and isinstance(answer.result, list):
+            streams = self._owner.streams
+            missing = len(set(streams) - set(answer.result))
+            if missing:
+                self.drop(f"{missing} of {len(streams)} streams are not subscribed to")
+
+    def _on_refusal(self, error: VenueError) -> None:
+        method = self._answered(error.id)
+        self._owner.tell("refused", f"{method or 'a request'} was refused: {error.msg} ({error.code})")
+        if method == "SUBSCRIBE":
+            self.drop("the subscription was refused")
+
+    def _answered(self, asked: int | str | None) -> str:
+        """The method of the request that an answer belongs to; empty for none of ours."""
+        method, _ = self._asked.pop(asked, ("", None)) if isinstance(asked, int) else ("", None)
+        return method

@@ -1,0 +1,177 @@
+"""The books that the engine wants from the venue's REST side: fetched, again and again if need be, and handed in."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
+from random import Random
+from typing import Protocol
+
+from hft._core.base.runclock import RunClock
+from hft._core.base.status import name as name_of
+from hft.errors import VenueUnreachable
+from hft.system.pauses import Deadline
+from hft.venues.binance.messages import DepthSnapshot, Rejected, decode
+from hft.venues.binance.pacing import Backoff
+from hft.venues.binance.rest import RateLimited, RestClient
+
+CALM_S = 10.0
+"""A snapshot wanted again sooner than this waits for its backoff."""
+REACH_S = 5.0
+"""A fresh snapshot of a book in sync waits so long for the stream to reach it; then it is fetched again."""
+REACH_LOOK_S = 0.01
+TOLD_S = 5.0
+"""A request that waits longer than this for the venue's weight is reported."""
+AGAIN = 3
+"""After this many unusable snapshots in a row the cause is not just a stream that is ahead of them."""
+ADVICE = {
+    "bad_number": "a price or quantity is off the tick or quantum in use; exchangeInfo is read again",
+    "crossed_book": "the venue's book crosses itself: an auction, or a damaged answer; check the symbol's status at the venue",
+    "snapshot_too_old": "the venue's REST side lags its stream; if it stays so, set [feed] rest_url to another of its addresses",
+}
+"""What to do about each reason, or what is being done."""
+USED = frozenset({"ok", "book_mismatch", "buffered"})
+
+
+class SnapshotSink(Protocol):
+    """Who wants snapshots: the engine."""
+
+    def wants_snapshot(self) -> list[str]: ...
+
+    def refreshing(self, symbol: str) -> bool: ...
+
+    def update_id(self, symbol: str) -> int: ...
+
+    def on_snapshot(
+        self, symbol: str, last_update_id: int, bids: list[tuple[str, str]], asks: list[tuple[str, str]], now_ns: int, stamp: int,
+        body: bytes,
+    ) -> int: ...
+
+
+class Snapshots:
+    """Fetches what is wanted, one request a symbol at a time.
+
+    Books in sync take turns, one request in all: the venue's weight per minute is first of all for those that are not.
+
+    Parameters
+    ----------
+    sink : SnapshotSink
+    rest : RestClient
+    clock : RunClock
+    limit : int
+        Levels a side; 0 for the most there is.
+    rng : random.Random
+    spawn : callable
+        Runs a coroutine as a task whose failure ends the feed.
+    tell : callable
+        ``tell(kind, text, symbols=…)``: `snapshot`, `refresh` (of a book in sync), `book_mismatch`, `snapshot_failed`,
+        `rate_limited`.
+    """
+
+    def __init__(
+        self,
+        sink: SnapshotSink,
+        rest: RestClient,
+        clock: RunClock,
+        symbols: Iterable[str],
+        *,
+        limit: int,
+        rng: Random,
+        spawn: Callable[[Awaitable[None]], asyncio.Task[None]],
+        tell: Callable[..., None],
+    ) -> None:
+        self._sink = sink
+        self._rest = rest
+        self._clock = clock
+        self._limit = limit
+        self._spawn = spawn
+        self._tell = tell
+        self.backoffs = {symbol: Backoff(0.2, 10.0, rng) for symbol in symbols}
+        self.tasks: dict[str, asyncio.Task[None]] = {}
+        self._fetched: dict[str, float] = {}
+        self._refused: Counter[str] = Counter()     # in a row, by symbol
+        self._turn = ""                     # of the books in sync, the one that is fetched, or was last
+
+    def look(self) -> None:
+        """Begins to fetch what is wanted and not under way."""
+        for symbol in sorted(self._sink.wants_snapshot(), key=self._last_fetched):
+            if symbol in self.tasks:
+                continue
+            if self._sink.refreshing(symbol):
+                if self._turn in self.tasks:
+                    continue
+                self._turn = symbol
+            task = self._spawn(self._fetch(symbol))
+            self.tasks[symbol] = task
+            task.add_done_callback(lambda _, symbol=symbol: self.tasks.pop(symbol, None))   # type: ignore[misc]
+
+    def _last_fetched(self, symbol: str) -> float:
+        return self._fetched.get(symbol, float("-inf"))
+
+    async def _fetch(self, symbol: str) -> None:
+        """Fetches the book of a symbol until it is no longer wanted. What arrives meanwhile, the engine buffers."""
+        while symbol in self._sink.wants_snapshot():
+            await self._try(symbol)
+            if self._sink.refreshing(symbol):
+                return                      # another one's turn
+
+    async def _try(self, symbol: str) -> None:
+        backoff = self.backoffs[symbol]
+        if time.monotonic() - self._last_fetched(symbol) < CALM_S:
+            await asyncio.sleep(backoff.next())
+        else:
+            backoff.reset()
+        self._fetched[symbol] = time.monotonic()
+        if (wait_s := self._rest.depth_wait_s(self._limit)) > TOLD_S:
+            self._tell("waiting", f"{wait_s:.0f} s for room in the venue's REST weight; fewer symbols, or a smaller "
+                       "[feed] snapshot_limit, need less", symbols=[symbol])
+        try:
+            body = await self._rest.depth(symbol, self._limit)
+            book = decode(body)
+            if not isinstance(book, DepthSnapshot):
+                raise VenueUnreachable("answers with something that is not a book", where=symbol)
+        except RateLimited as error:
+            self._tell("rate_limited", str(error), symbols=[symbol])    # the client itself waits it out
+            return
+        except (VenueUnreachable, Rejected) as error:
+            self._tell("snapshot_failed", str(error), symbols=[symbol])
+            return
+        if await self._reached(symbol, book.last_update_id) and symbol in self._sink.wants_snapshot():
+            await self._hand_in(symbol, book, body)
+
+    async def _reached(self, symbol: str, last_update_id: int) -> bool:
+        """A book in sync takes a fresh snapshot once its own updates have come as far; one that is not takes it at once."""
+        deadline = Deadline(REACH_S)
+        while self._sink.refreshing(symbol) and self._sink.update_id(symbol) < last_update_id:
+            if deadline.left_s() <= 0.0:
+                self._tell("snapshot_failed", f"the stream does not reach id {str(last_update_id)[:20]}", symbols=[symbol])
+                return False
+            await asyncio.sleep(REACH_LOOK_S)
+        return True
+
+    async def _hand_in(self, symbol: str, book: DepthSnapshot, body: bytes) -> None:
+        """At once; or, while the engine holds messages that came before it, after them."""
+        while True:
+            try:
+                return self._hand_in_now(symbol, book, body)
+            except BufferError:
+                await asyncio.sleep(REACH_LOOK_S)
+
+    def _hand_in_now(self, symbol: str, book: DepthSnapshot, body: bytes) -> None:
+        kind = "refresh" if self._sink.refreshing(symbol) else "snapshot"
+        now_ns = self._clock.now()
+        code = self._sink.on_snapshot(symbol, book.last_update_id, book.bids, book.asks, now_ns, book.stamp, body)
+        self._judge(symbol, kind, book.last_update_id, name_of(code))
+
+    def _judge(self, symbol: str, kind: str, last_update_id: int, code: str) -> None:
+        """Reports the result of a snapshot; as a warning with advice where fetching another alone won't help."""
+        self._refused[symbol] = 0 if code in USED else self._refused[symbol] + 1
+        text = f"id {str(last_update_id)[:20]}: {code}"
+        if code == "bad_number" or self._refused[symbol] >= AGAIN:
+            self._tell("snapshot_refused", f"{text}; {ADVICE.get(code, 'see docs/status.md')}", symbols=[symbol])
+        else:
+            self._tell(kind, text, symbols=[symbol])
+        if code == "book_mismatch":
+            self._tell("book_mismatch", f"the book differed from the venue's at id {last_update_id}", symbols=[symbol])

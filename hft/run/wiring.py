@@ -1,0 +1,139 @@
+"""The settings of a run as an engine: the one place where a setting becomes an engine's parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from hft._core.base.symbols import Symbols
+from hft._core.base.types import Spec
+from hft._core.engine.engine import Engine
+from hft._core.execution.capacity import worst_cases
+from hft.config import Config
+from hft.errors import NotBuiltError, UsageError
+from hft.venues.binance import messages
+
+
+def engine_settings(config: Config) -> dict[str, Any]:
+    """The configured settings as keyword arguments of `Engine`."""
+    strategy, broker, engine = config.strategy, config.broker, config.engine
+    params, limits, capacity = strategy.params, strategy.risk_limits, strategy.performance
+    size = params.order_size_fraction * min(params.max_position_size, limits.max_position_size)
+    return {
+        "window_ms": params.feature_window_ms,
+        "buffer_capacity": capacity.buffer_capacity,
+        "imbalance_levels": params.imbalance_levels,
+        "depth_levels": params.depth_levels,
+        "threshold": params.imbalance_threshold,
+        "min_confidence": params.min_confidence,
+        "decay_ms": params.signal_decay_ms,
+        "holding_ms": Decimal(params.holding_ns) / 1_000_000,
+        "entry_qty": min(size, limits.max_order_size),
+        "max_position": limits.max_position_size,
+        "max_order": limits.max_order_size,
+        "max_notional": limits.max_notional_exposure,
+        "max_orders_per_second": limits.max_orders_per_second,
+        "max_loss": limits.max_loss,
+        "max_drawdown": limits.max_drawdown,
+        "capital": broker.initial_cash,
+        "price_collar_bps": limits.price_collar_bps,
+        "stale_data_ms": limits.stale_data_ms,
+        "entry_latency_ms": broker.entry_latency_ms,
+        "response_latency_ms": broker.response_latency_ms,
+        "max_feed_delay_ms": broker.max_feed_delay_ms,
+        "max_open_orders": engine.max_open_orders,
+        "order_channel_size": capacity.order_channel_size,
+        "trade_source": config.feed.trade_source or "trade",
+        "book_window_ticks": engine.book_window_ticks,
+        "far_levels": engine.far_levels,
+        "sync_buffer_levels": engine.sync_buffer_levels,
+        "compare_ms": config.feed.compare_ms,
+    }
+
+
+def journal_live(config: Config, n_symbols: int) -> int:
+    """The size of a live run's journal, in records: what the settings say, and no less than lets every order be sent that they
+    allow to be open, as long as the writer keeps up."""
+    performance = config.strategy.performance
+    worst = worst_cases(
+        n_symbols, max_open_orders=config.engine.max_open_orders, order_channel_size=performance.order_channel_size
+    )
+    return max(performance.persist_channel_size, worst["journal_orders"])
+
+
+def journal_most(config: Config, n_symbols: int) -> int:
+    """The size of a journal, in records, in which every input finds room, whatever is under way."""
+    orders, commands = config.engine.max_open_orders, config.strategy.performance.order_channel_size
+    return worst_cases(n_symbols, max_open_orders=orders, order_channel_size=commands)["journal_most"]
+
+
+def tradable(dialect: str, where: str, do: str) -> None:
+    """Raise `NotBuiltError` for a dialect whose symbols can be followed and recorded, and not yet traded (SEMANTICS 24)."""
+    if dialect == "coinm":
+        raise NotBuiltError("trading inverse contracts (COIN-M)", where=where, do=do)
+
+
+def together(specs: Sequence[Spec]) -> Symbols:
+    """The symbols of one run. Raises `UsageError` where they can't be traded in one, of different currencies for instance."""
+    try:
+        return Symbols(specs)
+    except ValueError as error:
+        raise UsageError(str(error), where="[strategy] symbols") from None
+
+
+def untraded(spec: Spec) -> Spec:
+    """The same symbol for an engine that does not trade: without a quote asset, since no profits are added."""
+    return Spec(spec.name, tick=spec.tick, step=spec.step, dialect=spec.dialect, quantum=spec.quantum, contract=spec.contract,
+                price_unit=spec.price_unit, min_qty=spec.min_qty, max_qty=spec.max_qty, min_notional=spec.min_notional)
+
+
+def build_engine(config: Config, specs: Sequence[Spec] | Symbols, **wiring: Any) -> Engine:
+    """An engine as the settings describe it; `wiring` is its page, journal and run number, where there are any.
+
+    Raises `UsageError` for symbols whose money can't be added exactly, and, naming the key, for a setting that does not fit them.
+    """
+    try:
+        return Engine(specs, fallback=messages.load, **{**engine_settings(config), **wiring})
+    except ValueError as error:
+        name, _, why = str(error).partition(" ")
+        where = KEYS.get(name.rstrip(":"))
+        raise UsageError(why if where else str(error), where=where or "[strategy] symbols") from None
+    except MemoryError:
+        raise UsageError(
+            "there is not enough memory for these settings", where="[engine]", do="lower the capacities, or trade fewer symbols"
+        ) from None
+
+
+KEYS = {
+    "window_ms": "[strategy.params] feature_window_ms",
+    "buffer_capacity": "[strategy.performance] buffer_capacity",
+    "imbalance_levels": "[strategy.params] imbalance_levels",
+    "depth_levels": "[strategy.params] depth_levels",
+    "threshold": "[strategy.params] imbalance_threshold",
+    "min_confidence": "[strategy.params] min_confidence",
+    "decay_ms": "[strategy.params] signal_decay_ms",
+    "holding_ms": "[strategy.params] holding_period_ms",
+    "entry_qty": "[strategy.params] order_size_fraction",
+    "max_position": "[strategy.risk_limits] max_position_size",
+    "max_order": "[strategy.risk_limits] max_order_size",
+    "max_notional": "[strategy.risk_limits] max_notional_exposure",
+    "max_orders_per_second": "[strategy.risk_limits] max_orders_per_second",
+    "max_loss": "[strategy.risk_limits] max_loss",
+    "max_drawdown": "[strategy.risk_limits] max_drawdown",
+    "capital": "[broker] initial_cash",
+    "price_collar_bps": "[strategy.risk_limits] price_collar_bps",
+    "stale_data_ms": "[strategy.risk_limits] stale_data_ms",
+    "entry_latency_ms": "[broker] entry_latency_ms",
+    "response_latency_ms": "[broker] response_latency_ms",
+    "max_feed_delay_ms": "[broker] max_feed_delay_ms",
+    "max_open_orders": "[engine] max_open_orders",
+    "order_channel_size": "[strategy.performance] order_channel_size",
+    "trade_source": "[feed] trade_source",
+    "book_window_ticks": "[engine] book_window_ticks",
+    "far_levels": "[engine] far_levels",
+    "sync_buffer_levels": "[engine] sync_buffer_levels",
+    "compare_ms": "[feed] compare_ms",
+    "journal": "[strategy.performance] persist_channel_size",
+}
+"""The setting that each parameter of an engine comes from."""

@@ -1,0 +1,295 @@
+"""The venue's REST side: the book's snapshot, the symbols' rules, ping and time."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import json
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from types import TracebackType
+from typing import TypeVar
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+
+from hft.errors import NOT_JSON, UsageError, VenueUnreachable
+from hft.system.pauses import timeout
+from hft.venues.binance import messages, specs
+from hft.venues.binance.messages import RateLimit, ServerTime
+from hft.venues.binance.numbers import STAY_S, stay_away_s, whole
+from hft.venues.binance.pacing import Backoff, SlidingWindow
+from hft.venues.binance.venues import PACE_HEADER, Venue, pace_of
+
+T = TypeVar("T")
+
+INVALID_SYMBOL = -1121
+MAX_BODY = 64 << 20
+"""Bytes. Spot's whole exchangeInfo, the largest answer there is, has some 20 MB."""
+AT_ONCE = 4
+"""Requests under way at one time."""
+
+MINUTE_S = 60.0
+OTHERS_SHARE = 0.9
+"""No request is sent while the venue counts more than this share of its weight per minute as used, by all at our address."""
+MOST_WEIGHT = 1_000_000
+"""A weight per minute above this is taken for a mistake."""
+
+
+class RateLimited(VenueUnreachable):
+    """The venue asks us to stay away for a while (429), has banned the address (418), or its firewall refuses us (403)."""
+
+    def __init__(self, status: int, retry_after_s: float, *, where: str) -> None:
+        super().__init__(f"answers {status}: asks for {retry_after_s:g} s without requests", where=where, do="wait that long")
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+class Refused(VenueUnreachable):
+    """The venue understood the request and refused it."""
+
+    def __init__(self, status: int, code: int, text: str, *, where: str) -> None:
+        super().__init__(f"answers {status}: {text} ({code})", where=where, do="check the address and the dialect")
+        self.status = status
+        self.code = code
+
+
+class _RateLimits(msgspec.Struct, rename="camel"):
+    rate_limits: list[RateLimit] = []
+
+
+class RestClient:
+    """Asks one venue, within its limits.
+
+    Never more than half of the venue's weight per minute, so that another client at the same address lives too; none while
+    the venue counts nine tenths of it as used, by whichever client; and no request at all before the end of a `Retry-After`:
+    asking during one turns 429 into a ban. Redirects are not followed: they could lead off the venue's address.
+
+    Parameters
+    ----------
+    venue : Venue
+    timeout_s : float
+        Of one request, in seconds of the time in which this process runs.
+    clock, sleep : callables
+        Seconds of a monotonic clock, and how to wait; for tests.
+    warn : callable, optional
+        Gets a line about what the venue says and can't mean. Default: the log.
+
+    Every request raises `VenueUnreachable` (no connection, no answer in time, 5xx), `RateLimited` or `Refused`.
+    """
+
+    def __init__(
+        self,
+        venue: Venue,
+        *,
+        timeout_s: float = 10.0,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        warn: Callable[[str], object] | None = None,
+    ) -> None:
+        self.venue = venue
+        self._warn = warn or logging.getLogger("hft").warning
+        self.used_weight = 0
+        """Weight used in the current minute by all clients at our address, from the venue's last answer."""
+        self.requests = 0
+        self.pace = 1.0
+        """Speed of the venue's data relative to the clock, as it states it (the embedded exchange does); 0: without bound."""
+        self.ours = False
+        """The venue is an exchange of this program, which alone states a pace."""
+        self._timeout_s = timeout_s
+        self._clock = clock
+        self._sleep = sleep
+        self._not_before = float("-inf")
+        self._used_at = float("-inf")
+        self._limit = venue.dialect.limits.weight_per_minute
+        self._weight = SlidingWindow(self._limit // 2, MINUTE_S)
+        self._failing = Backoff(0.5, 30.0)
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> RestClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Ends the connections; requests under way fail."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    # -- what can be asked -----------------------------------------------------------------------------------------
+
+    async def ping(self) -> None:
+        """Returns if the venue is there."""
+        await self._get(self.venue.rest_url("ping"), 1)
+
+    async def server_time_ns(self) -> int:
+        """The venue's clock, nanoseconds since the epoch (it gives milliseconds)."""
+        url = self.venue.rest_url("time")
+        return _decoded(await self._get(url, 1), ServerTime, url).server_time * 1_000_000
+
+    async def depth(self, symbol: str, limit: int = 0) -> bytes:
+        """The body of a book snapshot, `limit` levels a side; 0 for the most there is."""
+        limit = limit or self.venue.dialect.depth_limit
+        return await self._get(self.venue.depth_url(symbol, limit), self.venue.dialect.depth_weight(limit))
+
+    async def exchange_info(self, symbols: Sequence[str], *, complete: bool = True) -> bytes:
+        """The body of exchangeInfo, with at least these symbols in it; UsageError names one that the venue does not know.
+
+        Where it need not be `complete` it has those of them that the venue lists: one that was delisted must not keep the rules
+        of the others from us. The weight limit that the body gives takes the place of the shipped one.
+        """
+        try:
+            body = await self._exchange_info(symbols)
+        except Refused as error:
+            if error.code != INVALID_SYMBOL:
+                raise
+            if complete:
+                raise await self._which(symbols) from None
+            body = await self._one_by_one(symbols)
+        url = self.venue.rest_url("exchangeInfo")
+        try:
+            known = specs.listed(body)
+        except NOT_JSON as error:
+            raise VenueUnreachable(f"answers with no exchangeInfo: {error}", where=url, do="check the address") from None
+        for symbol in symbols if complete else ():
+            if symbol not in known:
+                raise _unknown(symbol, self.venue, known)
+        self._take_limit(_decoded(body, _RateLimits, url).rate_limits, url)
+        return body
+
+    def _take_limit(self, limits: Iterable[RateLimit], url: str) -> None:
+        dialect = self.venue.dialect
+        least = 2 * max(dialect.info_weight, dialect.depth_weight(dialect.depth_limit))     # half of it must hold one request
+        for each in limits:
+            if (each.rate_limit_type, each.interval, each.interval_num) != ("REQUEST_WEIGHT", "MINUTE", 1):
+                continue
+            if least <= each.limit <= MOST_WEIGHT:
+                self._limit = each.limit
+                self._weight.limit = each.limit // 2
+            else:
+                self._warn(f"{url}: a weight limit of {str(each.limit)[:20]} a minute can't be meant; {self._limit} stands")
+
+    async def _exchange_info(self, symbols: Sequence[str]) -> bytes:
+        url = self.venue.rest_url("exchangeInfo")
+        if self.venue.dialect.name == "spot":       # the others know no such parameter, and give all
+            url += "?symbols=" + quote(json.dumps(list(symbols), separators=(",", ":"), ensure_ascii=False), safe="")
+        return await self._get(url, self.venue.dialect.info_weight)
+
+    async def _one_by_one(self, symbols: Sequence[str]) -> bytes:
+        """The same with those symbols of a refused list that the venue knows; of none of them, without any."""
+        url = self.venue.rest_url("exchangeInfo")
+        whole: dict[str, msgspec.Raw] = {}
+        listed: list[msgspec.Raw] = []
+        for symbol in symbols:
+            try:
+                body = await self._exchange_info([symbol])
+            except Refused as error:
+                if error.code != INVALID_SYMBOL:
+                    raise
+                continue
+            whole = _decoded(body, dict[str, msgspec.Raw], url)
+            listed += _decoded(bytes(whole.get("symbols", b"[]")), list[msgspec.Raw], url)
+        return msgspec.json.encode({**whole, "symbols": listed})
+
+    async def _which(self, symbols: Sequence[str]) -> UsageError:
+        """The venue refuses a list without saying which of it: ask one by one."""
+        for symbol in symbols:
+            try:
+                await self._exchange_info([symbol])
+            except Refused as error:
+                if error.code == INVALID_SYMBOL:
+                    return _unknown(symbol, self.venue, ())
+                raise
+        return _unknown(", ".join(symbols), self.venue, ())
+
+    # -- one request -----------------------------------------------------------------------------------------------
+
+    def depth_wait_s(self, limit: int = 0) -> float:
+        """Seconds that a request for a snapshot has to wait for weight, by our count and the venue's, as known now."""
+        return self._weight_wait_s(self.venue.dialect.depth_weight(limit or self.venue.dialect.depth_limit), self._clock())
+
+    def _weight_wait_s(self, weight: int, now: float) -> float:
+        """The venue's count is of a minute that begins and ends by its clock: a minute after we heard it, it is over."""
+        room = OTHERS_SHARE * self._limit - self.used_weight
+        return max(self._weight.delay(now, weight), self._used_at + MINUTE_S - now if weight > room else 0.0)
+
+    async def _may_ask(self, weight: int) -> None:
+        """Takes the weight and returns once nothing forbids a request: while we wait for one limit, another may be reached."""
+        while (delay := max(self._not_before - (now := self._clock()), self._weight_wait_s(weight, now))) > 0:
+            await self._sleep(delay)
+        self._weight.take(now, weight)
+
+    async def _get(self, url: str, weight: int) -> bytes:
+        async with self._slots:
+            await self._may_ask(weight)
+            self.requests += 1
+            try:
+                async with timeout(self._timeout_s), self._opened().get(url, allow_redirects=False) as response:
+                    body = await _bounded(response)
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                why = "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
+                raise VenueUnreachable(why, where=url, do="check that the venue is up and the address is right") from None
+        used = whole(response.headers.get("X-MBX-USED-WEIGHT-1M", ""), 0, MOST_WEIGHT)
+        if used is not None:
+            self.used_weight, self._used_at = used, self._clock()
+        self.pace = pace_of(response.headers.get(PACE_HEADER, "1"))
+        self.ours = self.ours or PACE_HEADER in response.headers
+        if response.status < 500:
+            self._failing.reset()
+        if response.status == 200:
+            return body
+        raise self._refused(response, body, url)
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None))
+        return self._session
+
+    def _refused(self, response: aiohttp.ClientResponse, body: bytes, url: str) -> VenueUnreachable:
+        status = response.status
+        wait = stay_away_s(status, response.headers.get("Retry-After", ""))
+        if status >= 500:
+            wait = max(wait, self._failing.next())
+        self._not_before = max(self._not_before, self._clock() + wait)
+        if status in STAY_S:
+            return RateLimited(status, wait, where=url)
+        if status >= 500:
+            return VenueUnreachable(f"answers {status}", where=url, do="try again later")
+        if 300 <= status < 400:
+            to = response.headers.get("Location", "")
+            return VenueUnreachable(f"answers {status} and sends us to {to[:200]!r}; redirects are not followed", where=url,
+                                    do="give the venue's own address")
+        try:
+            error = msgspec.json.decode(body, type=messages.VenueError)
+        except NOT_JSON:
+            error = messages.VenueError(0, "no reason given")
+        return Refused(status, error.code, error.msg, where=url)
+
+
+async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise aiohttp.ClientPayloadError(f"an answer of more than {MAX_BODY} bytes")
+    return bytes(body)
+
+
+def _decoded(body: bytes, shape: type[T], url: str) -> T:
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except NOT_JSON as error:
+        raise VenueUnreachable(f"answers with something else: {error}", where=url, do="check the address") from None
+
+
+def _unknown(symbol: str, venue: Venue, known: Iterable[str]) -> UsageError:
+    near = difflib.get_close_matches(symbol, list(known), 1)
+    return UsageError(f"{venue.name} does not know this symbol", where=symbol,
+                      do=f"did you mean {near[0]}?" if near else "check its name in [strategy] symbols")

@@ -1,0 +1,272 @@
+"""Symbol specifications: where tick, step and the rules for orders come from. One function for every command.
+
+The order of sources is SEMANTICS 28: the settings; exchangeInfo, recorded or fetched; the shipped, dated table; the decimals
+as printed. Never a greatest common divisor of the prices seen: a book that happened to move in twos would double its tick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Protocol, Required, TypedDict
+
+import msgspec
+
+from hft._core.base.types import Spec, common_unit
+from hft.config.toml import toml_key
+from hft.errors import NOT_JSON, UsageError
+from hft.venues.binance.messages import ExchangeInfo, Filter, SymbolInfo
+from hft.venues.binance.quotes import AS_OF, quote_of
+from hft.venues.binance.symbol_table import TABLE
+
+Text = str | Decimal
+
+
+class Rules(Protocol):
+    """What the settings say of a symbol: `hft.config.SymbolRules`."""
+
+    @property
+    def tick(self) -> Text: ...
+    @property
+    def step(self) -> Text: ...
+    @property
+    def quote(self) -> str: ...
+    @property
+    def min_qty(self) -> Text: ...
+    @property
+    def max_qty(self) -> Text: ...
+    @property
+    def min_notional(self) -> Text: ...
+
+
+class SpecRules(TypedDict, total=False):
+    """Keyword arguments of `Spec`, as a source gives them."""
+
+    tick: Required[Text]
+    step: Required[Text]
+    quantum: Text
+    price_unit: Text
+    quote: Required[str]
+    min_qty: Text
+    max_qty: Text
+    min_notional: Text
+    contract: int
+
+
+class Printed(msgspec.Struct):
+    """The most decimals that a symbol's numbers use: zeros at the end do not count, since spot prints eight of them."""
+
+    price: int = 0
+    qty: int = 0
+
+    def add(self, other: Printed) -> None:
+        """Take in what another one saw."""
+        self.price, self.qty = max(self.price, other.price), max(self.qty, other.qty)
+
+
+class ResolvedSpec(msgspec.Struct, frozen=True):
+    """A specification and where it came from, e.g. ``"exchangeInfo"`` or ``"table of 2024-08-08"``."""
+
+    spec: Spec
+    source: str
+
+
+class _Short(msgspec.Struct, rename="camel"):
+    """What another recorder keeps of exchangeInfo: one symbol, no filters."""
+
+    symbol: str
+    tick_size: str
+    step_size: str
+    quote_asset: str
+
+
+# Not `messages.decode`: its bound on frames is below the size of a whole exchangeInfo.
+_info = msgspec.json.Decoder(ExchangeInfo).decode
+_short = msgspec.json.Decoder(_Short).decode
+
+
+def listed(body: bytes) -> dict[str, SpecRules]:
+    """The rules in an exchangeInfo body, as keyword arguments of `Spec` by symbol; one of
+    `hft.errors.NOT_JSON` when it is none.
+
+    >>> body = b'{"symbol":"BTCUSDT","tickSize":"0.10","stepSize":"0.001","quoteAsset":"USDT"}'
+    >>> listed(body)["BTCUSDT"]["tick"]
+    '0.10'
+    """
+    try:
+        return {symbol.symbol: _rules(symbol) for symbol in _info(body).symbols}
+    except msgspec.ValidationError as error:
+        try:
+            short = _short(body)
+        except msgspec.ValidationError:
+            raise error from None
+    return {short.symbol: {"tick": short.tick_size, "step": short.step_size, "quote": short.quote_asset}}
+
+
+def _rules(symbol: SymbolInfo) -> SpecRules:
+    none = Filter("")
+    price, lot = symbol.filter("PRICE_FILTER") or none, symbol.filter("LOT_SIZE") or none
+    value = symbol.filter("NOTIONAL") or symbol.filter("MIN_NOTIONAL") or none
+    return {
+        "tick": price.tick_size or "0",
+        "step": lot.step_size or "0",
+        "quote": symbol.quote_asset,
+        "min_qty": lot.min_qty or "0",
+        "max_qty": lot.max_qty or "0",
+        "min_notional": value.min_notional or value.notional or "0",
+        "contract": symbol.contract_size or 1,
+    }
+
+
+def resolve(
+    symbols: Sequence[str],
+    dialect: str,
+    *,
+    fees: tuple[Text, Text],
+    fee_asset: str = "quote",
+    settings: Mapping[str, Rules] | None = None,
+    exchange_info: Iterable[bytes] = (),
+    printed: Mapping[str, Printed] | None = None,
+    exchange: str = "",
+    leads: bool = True,
+) -> list[ResolvedSpec]:
+    """The specification of each symbol, from the first source that knows it.
+
+    Parameters
+    ----------
+    symbols : sequence of str
+        Upper case, the venue's names.
+    dialect : ``"spot"``, ``"usdm"`` or ``"coinm"``
+    fees : pair
+        Maker and taker rate, as fractions of the notional.
+    fee_asset : ``"quote"`` or ``"received"``
+    settings : mapping, optional
+        ``[feed.symbols.*]``, by symbol.
+    exchange_info : iterable of bytes
+        exchangeInfo bodies, recorded or fetched, oldest first. The first one holds from the beginning, unless it comes later and
+        the numbers seen don't fit it; what later ones change is `hft.data.rules`' business, units are fine enough for all.
+    leads : bool
+        The first exchangeInfo stands before all messages: it holds whatever numbers come later.
+    printed : mapping, optional
+        Decimals seen in a recording, see `hft.data.survey`; the last resort.
+    exchange : str
+        Whose symbols they are, as Tardis names exchanges; empty for Binance.
+
+    Raises `UsageError` for a symbol that no source knows, whose rules make no sense, or whose quote asset nothing tells.
+
+    >>> resolve(["BTCUSDT"], "usdm", fees=("0.0002", "0.0005"))[0].source
+    'table of 2024-08-08'
+    """
+    known = _by_symbol(exchange_info)
+    found = []
+    for symbol in symbols:
+        _check_name(symbol)
+        key = f"[feed.symbols.{toml_key(symbol)}]"
+        seen, infos = (printed or {}).get(symbol), known.get(symbol, [])
+        quote = infos[0]["quote"] if infos else quote_of(symbol, dialect, exchange)
+        rules, source = _first(symbol, dialect, settings or {}, infos, seen, quote, leads=leads)
+        if not rules["quote"]:
+            what = f"its quote asset can't be told by its name (list of {AS_OF})"
+            raise UsageError(what, where=symbol, do=f"set {key} tick, step and quote, or record exchangeInfo beside it")
+        try:
+            _require_both(rules, source)
+            spec = Spec(symbol, dialect=dialect, maker_fee=fees[0], taker_fee=fees[1], fee_asset=fee_asset, **rules)
+            spec = _fine_enough(spec, rules, infos if source != "settings" else (), seen)
+        except ValueError as error:
+            raise UsageError(f"{error} ({source})"[:300], where=symbol, do=f"set {key} tick and step") from None
+        found.append(ResolvedSpec(spec, source))
+    return found
+
+
+def _require_both(rules: SpecRules, source: str) -> None:
+    """Raise `ValueError` where an exchangeInfo gives a symbol no tick or no step."""
+    if source == "exchangeInfo":
+        for what, number, name in (("tick", rules["tick"], "PRICE_FILTER"), ("step", rules["step"], "LOT_SIZE")):
+            if not str(number).strip("0."):
+                raise ValueError(f"no {what} is given: {name} is missing, or has none")
+
+
+def _by_symbol(exchange_info: Iterable[bytes]) -> dict[str, list[SpecRules]]:
+    """What all bodies say of each symbol, oldest first."""
+    known: dict[str, list[SpecRules]] = {}
+    for body in exchange_info:
+        try:
+            rules = listed(body)
+        except NOT_JSON as error:
+            raise UsageError(f"exchangeInfo can't be read: {error}", do="set [feed.symbols.<symbol>] tick and step") from None
+        for symbol, each in rules.items():
+            known.setdefault(symbol, []).append(each)
+    return known
+
+
+def _fine_enough(spec: Spec, rules: SpecRules, later: Iterable[SpecRules], seen: Printed | None) -> Spec:
+    """The same, in units that hold what later rules need, and all the decimals that were seen."""
+    unit, quantum = spec.price_unit, spec.quantum
+    for each in later:
+        other = spec.ruled(tick=each["tick"], step=each["step"])
+        unit, quantum = common_unit(unit, other.price_unit), common_unit(quantum, other.quantum)
+    if seen is not None and seen.price > _decimals(unit):
+        unit = common_unit(unit, Decimal(1).scaleb(-seen.price))
+    if seen is not None and seen.qty > _decimals(quantum):
+        quantum = common_unit(quantum, Decimal(1).scaleb(-seen.qty))
+    if (unit, quantum) == (spec.price_unit, spec.quantum):
+        return spec
+    own = {"dialect": spec.dialect, "maker_fee": spec.maker_fee, "taker_fee": spec.taker_fee, "fee_asset": spec.fee_asset}
+    return Spec(spec.name, **own, **{**rules, "price_unit": unit, "quantum": quantum})     # type: ignore[arg-type]
+
+
+def _decimals(number: Text) -> int:
+    """Those that a tick or quantum needs, zeros at the end aside."""
+    return max(-int(Decimal(number).normalize().as_tuple().exponent), 0)
+
+
+def _check_name(symbol: str) -> None:
+    """Raise `UsageError` for a name that an engine can't hold."""
+    try:
+        Spec(symbol, tick="1", step="1")
+    except ValueError as error:
+        raise UsageError(str(error), do="leave it out: choose others with --symbols") from None
+
+
+def _first(
+    symbol: str,
+    dialect: str,
+    settings: Mapping[str, Rules],
+    known: Sequence[SpecRules],
+    seen: Printed | None,
+    quote: str,
+    *,
+    leads: bool,
+) -> tuple[SpecRules, str]:
+    """What the first source that knows a symbol says of it, and that source."""
+    if symbol in settings:
+        given = settings[symbol]
+        return {
+            "tick": given.tick, "step": given.step, "quote": given.quote or quote, "min_qty": given.min_qty,
+            "max_qty": given.max_qty, "min_notional": given.min_notional,
+        }, "settings"
+    for rules in known[:1] if leads else known:
+        if leads or _holds(rules["tick"], rules["step"], dialect, seen):
+            return rules, "exchangeInfo"
+    row = TABLE.get((dialect, symbol))
+    if row and _holds(row.tick, row.step, dialect, seen):
+        return {
+            "tick": row.tick, "step": row.step, "quote": row.quote, "min_qty": row.min_qty, "max_qty": row.max_qty,
+            "min_notional": row.min_notional, "contract": row.contract,
+        }, f"table of {row.as_of}"
+    if seen:
+        tick, step = Decimal(1).scaleb(-seen.price), Decimal(1).scaleb(-seen.qty)
+        return {"tick": tick, "step": step, "quantum": step, "quote": quote}, "printed decimals"
+    key = f"[feed.symbols.{toml_key(symbol)}]"
+    raise UsageError("no source knows its tick and step", where=symbol, do=f"set {key} tick and step")
+
+
+def _holds(tick: Text, step: Text, dialect: str, seen: Printed | None) -> bool:
+    """Whether tick and step hold for the numbers seen: a recording of another year may be of another tick."""
+    if seen is None:
+        return True
+    price, qty = _decimals(tick), _decimals(step)
+    if dialect == "spot":
+        qty += 3                # a spot book holds quantities of a thousandth of the step (SEMANTICS 29)
+    return seen.price <= price and seen.qty <= qty
+
