@@ -1,5 +1,8 @@
 """Settings of the whole suite."""
 
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
 
 from tests import data
@@ -8,6 +11,14 @@ from tests import data
 settings.register_profile("hft", deadline=None, max_examples=50)
 settings.register_profile("quick", deadline=None, max_examples=25)     # --hypothesis-profile=quick
 settings.load_profile("hft")
+
+
+@pytest.fixture(scope="module")
+def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A generated session of 3,000 messages."""
+    from tests.backtesting.sessions import written
+
+    return written(tmp_path_factory.mktemp("one") / "session")
 
 
 def pytest_report_header() -> str:

@@ -27,7 +27,7 @@ from hft.log import close_log, get_logger, open_log
 from hft.persistence.reader import RunDatabase
 from hft.persistence.writer import Writer
 from hft.system.child import Child
-from tests.live.processes import children, started, trading
+from tests.trading.processes import children, started, trading
 
 WORD = "correct-horse-battery-staple"
 

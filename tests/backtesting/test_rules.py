@@ -10,7 +10,7 @@ import hft
 from hft.data.convert import convert
 from tests import data
 from tests._core.leaning import START_NS, Leaning
-from tests.feed.ruled_venue import info
+from tests.net.ruled_venue import info
 
 CASE = "cases/09_tick_changes"
 

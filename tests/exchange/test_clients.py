@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from tests.exchange.client import API
-from tests.live.processes import exchange
+from tests.trading.processes import exchange
 
 # Theirs to mend.
 pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning"), pytest.mark.filterwarnings("ignore::ResourceWarning")]

@@ -17,7 +17,7 @@ from hft.exchange.fault_plan import Drop, FaultPlan
 from hft.exchange.faults import Scheduled
 from tests.exchange.client import API, exchange, get
 from tests.exchange.sessions import everything, record
-from tests.live.processes import ENVIRONMENT, HFT, hft, started
+from tests.trading.processes import ENVIRONMENT, HFT, hft, started
 
 
 @pytest.fixture

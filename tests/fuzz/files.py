@@ -12,7 +12,8 @@ import msgspec
 import numpy as np
 
 import hft
-from hft._core.engine.engine import Engine, events
+from hft._core.engine import events
+from hft._core.engine.engine import Engine
 from hft._core.engine.events import replay_events
 from hft._core.wire import decode
 from hft.config import Config
@@ -21,11 +22,11 @@ from hft.data.npz_rows import ROW
 from hft.data.recording import Kind
 from hft.data.sources import Captures, Data, EventSource
 from hft.errors import HftError
-from tests.backtesting import naive
 from tests.fuzz import seeds
 from tests.fuzz.decoders import ambiguous
 from tests.fuzz.packing import line, packed
 from tests.oracle import decode as oracle
+from tests.recorded import naive
 
 SYMBOLS = ["BTCUSDT"]
 NUMBERS = {name: number for number, name in decode.KINDS.items()}

@@ -15,8 +15,8 @@ from hft.monitoring import page
 from hft.monitoring.page import PageReader, open_page
 from hft.monitoring.view import View
 from hft.monitoring.watch import _draw
-from tests.live.processes import ENVIRONMENT, ROOT, started
 from tests.monitoring.conftest import BTC, Engine, busy
+from tests.trading.processes import ENVIRONMENT, ROOT, started
 
 SUCCEED = """
 import sys

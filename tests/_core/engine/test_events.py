@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hft._core.base.types import Spec
-from hft._core.engine.engine import Engine, events
+from hft._core.engine import events
+from hft._core.engine.engine import Engine
 from hft._core.engine.events import KINDS, EventEncoder, replay_events
 from hft._core.record.journal import Journal
 from hft.data.captures import Capture, Kind

@@ -12,7 +12,7 @@ from hft._core.engine.engine import Engine
 from hft._core.execution.capacity import worst_cases
 from hft._core.record.journal import Journal, records
 from hft.venues.binance import messages
-from tests._core.market import MS, Ladder
+from tests._core.handmade import MS, Ladder
 
 BTC = Spec("BTCUSDT", tick="0.1", step="0.001")
 ETH = Spec("ETHUSDT", tick="0.1", step="0.001")
