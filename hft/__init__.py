@@ -15,7 +15,7 @@ _HOME = {
     "Engine": "hft._core.engine.engine",
     "FeatureBuffer": "hft._core.market.features",
     "FeatureVector": "hft._core.market.features",
-    "Fill": "hft._core.engine.outlet",
+    "Fill": "hft._core.engine.output",
     "Histogram": "hft._core.base.histogram",
     "ImbalanceSignal": "hft._core.trade.signal",
     "ImbalanceStrategy": "hft._core.trade.imbalance",

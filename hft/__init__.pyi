@@ -2,7 +2,7 @@ from hft._core.base.histogram import Histogram as Histogram
 from hft._core.base.ring import Ring as Ring
 from hft._core.base.types import Spec as Spec
 from hft._core.engine.engine import Engine as Engine
-from hft._core.engine.outlet import Fill as Fill
+from hft._core.engine.output import Fill as Fill
 from hft._core.execution.broker import PaperBroker as PaperBroker
 from hft._core.market.book import OrderBook as OrderBook
 from hft._core.market.clock import VenueClock as VenueClock

@@ -197,7 +197,7 @@ def close_log() -> None:
 
 def get_logger(name: str) -> Any:
     """A structlog logger whose events carry this name: ``get_logger("hft.feed").warning("resync", symbol="BTCUSDT")``."""
-    bare = structlog.wrap_logger(_OUTLET, processors=_PROCESSORS, wrapper_class=_BOUND, context_class=dict)
+    bare = structlog.wrap_logger(_OUTPUT, processors=_PROCESSORS, wrapper_class=_BOUND, context_class=dict)
     return bare.bind(logger=name)
 
 
@@ -256,12 +256,12 @@ def _stamped(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _finish(_logger: Any, _method: str, event: Any) -> tuple[tuple[Event], dict[str, Any]]:
-    """Put time, level, logger and event first; hand the outlet one argument."""
+    """Put time, level, logger and event first; hand the output one argument."""
     head = {"level": event.pop("level"), "event": event.pop("event"), "logger": event.pop("logger")}
     return (_stamped({**head, **event}),), {}
 
 
-class _Outlet:
+class _Output:
     """Where structlog's chain ends: the writer, or the standard library."""
 
     def msg(self, event: Event) -> None:
@@ -288,7 +288,7 @@ class _Bridge(logging.Handler):
 
 
 _ENCODER = msgspec.json.Encoder(enc_hook=str)
-_OUTLET = _Outlet()
+_OUTPUT = _Output()
 _BRIDGE = _Bridge(level=logging.INFO)
 _BOUND = structlog.make_filtering_bound_logger(logging.DEBUG)
 _PROCESSORS: list[Callable[..., Any]] = [

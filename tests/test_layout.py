@@ -42,7 +42,7 @@ ROOMS = {
         cycles ring histogram
     """,
     "wire": """
-        decode form scales stream_name
+        decode number_format scales stream_name
         sink
     """,
     "market": """
@@ -72,8 +72,8 @@ ROOMS = {
         risk
     """,
     "engine": """
-        outlet
-        lane
+        output
+        account
         digest
         assembly params engine panel replay events rules diagnosis
     """,

@@ -28,7 +28,7 @@ from hft.data.sources import Captures, Data, EventSource
 from hft.data.tape import batches
 from hft.errors import DamagedData, UsageError
 from hft.run.summary import REJECTED_MESSAGES, Summary, summarise
-from hft.run.wiring import journal_most, together, tradable
+from hft.run.wiring import compatible, journal_most, tradable
 
 StrPath = str | os.PathLike[str]
 
@@ -151,7 +151,7 @@ class _Run:
         self.progress = progress
         tradable(data.dialect, data.where, "use spot or USD-M data")
         try:
-            traded = together(data.specs)
+            traded = compatible(data.specs)
         except UsageError as error:
             raise UsageError(error.what, where=data.where, do="or choose some with --symbols") from None
         # Drained before an input could lack room for whatever it may cause: new orders are never refused for want of it.

@@ -33,7 +33,7 @@ from hft.persistence import schema
 from hft.persistence.writer import Writer
 from hft.run.periodic import Links, put_rows
 from hft.run.summary import Summary, summarise
-from hft.run.wiring import build_engine, journal_most, together
+from hft.run.wiring import build_engine, compatible, journal_most
 
 PERIODIC = 1_000_000
 ASIDE = frozenset({"recording", "run", "link", "broken", "end"})
@@ -214,7 +214,7 @@ class _Replay:
         self.summary: Summary | None = None
         self._same_ns = run.started_ns
         self._links = Links()
-        specs = together(run.specs)
+        specs = compatible(run.specs)
         journal = Journal(max(1 << 16, journal_most(run.settings, len(specs))))
         self.page = StatePage.create(None, list(specs), start_ns=run.started_ns)
         _number_from(database, run.run)

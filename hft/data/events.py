@@ -28,7 +28,7 @@ from msgspec.structs import asdict
 from numpy.typing import NDArray
 
 from hft._core.base.types import DIALECTS, Spec
-from hft.data.output import Output
+from hft.data.output_file import OutputFile
 from hft.errors import NOT_JSON, DamagedData, UsageError
 
 EVENT = np.dtype([
@@ -98,8 +98,8 @@ class Header(msgspec.Struct, frozen=True):
     """Whose data it is, as Tardis names exchanges; empty where that is not known."""
 
 
-class EventWriter(Output):
-    """Writes an event file, see `Output`.
+class EventWriter(OutputFile):
+    """Writes an event file, see `OutputFile`.
 
     Parameters
     ----------

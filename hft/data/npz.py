@@ -19,8 +19,8 @@ from hft._core.base.types import Spec
 from hft.data.events import Events
 from hft.data.identify import RECORD, dump_of, told, venue_of
 from hft.data.npz_rows import BBO, BEST_ASK, BEST_BID, CLEAR, DEPTH, KIND, ROW, SNAPSHOT, TRADE, Messages, Rows
+from hft.data.probe import Probe
 from hft.data.source import Source
-from hft.data.survey import Survey
 from hft.errors import DamagedData, UsageError
 from hft.venues.binance.specs import Printed
 
@@ -150,7 +150,7 @@ class NpzFile(Source):
         dropped = self._messages.dropped if self._messages is not None else 0
         return {"level_dropped": dropped} if dropped else {}
 
-    def survey(self, wanted: Sequence[str]) -> Survey:
+    def probe(self, wanted: Sequence[str]) -> Probe:
         """Its symbol, of the `wanted` ones: the only one, or the one that the file is named after; and its decimals."""
         name = self._symbol(wanted)
         seen, opened = Printed(), set[str]()
@@ -165,7 +165,7 @@ class NpzFile(Source):
             seen.price = self._decimals(rows["px"], seen.price, at)
             seen.qty = self._decimals(rows["qty"], seen.qty, at)
         self._updated = updated or len(stamps) < 2      # one alone is where updates of another file begin
-        return Survey("", [name], {name: seen}, [], {"trade"}, opened)
+        return Probe("", [name], {name: seen}, [], {"trade"}, opened)
 
     def _symbol(self, wanted: Sequence[str]) -> str:
         named = [name for name in wanted if name in self.path.name.upper()]

@@ -34,7 +34,7 @@ from hft.data.npz_rows import (
     Rows,
     to_floats,
 )
-from hft.data.output import Output
+from hft.data.output_file import OutputFile
 from hft.data.records import joined_order
 
 SUFFIX = ".npz"
@@ -121,8 +121,8 @@ def in_order(rows: Rows, *, base_latency_ns: int = 0) -> Rows:
     return out
 
 
-class NpzWriter(Output):
-    """Writes one symbol's messages, see `Output`.
+class NpzWriter(OutputFile):
+    """Writes one symbol's messages, see `OutputFile`.
 
     All rows are held in memory until then, since the order by exchange stamp can't be told earlier: about 200 bytes a row.
 

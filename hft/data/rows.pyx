@@ -17,7 +17,7 @@ from hft.data.fields cimport (
     INCREMENTAL, MAX_FIELDS, MAX_SHALLOW, QUOTES, SHALLOW, TRADES, Field, field_integer, field_is, field_stamp, field_units,
     row_end, row_split)
 
-from hft.data.row_survey import LAYOUTS, RowError
+from hft.data.row_probe import LAYOUTS, RowError
 
 cdef enum:
     MOST_A_SIDE = MAX_LEVELS // 2       # levels a side that are kept of a whole book: two such sides fit one message

@@ -1,4 +1,4 @@
-"""Several captures as one session: merged in receive order, surveyed file by file, ready to be given to an engine."""
+"""Several captures as one session: merged in receive order, probed file by file, ready to be given to an engine."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import msgspec
 
 from hft.config import Config
 from hft.data.captures import Capture, Kind, Record, files_of, is_paired
+from hft.data.probe import NAMED, Probe, combined, probe, told_by
 from hft.data.recording import OF_A_SYMBOL, mark
 from hft.data.rules import Changes, applied
-from hft.data.survey import NAMED, Survey, survey, together, told_by
 from hft.errors import NOT_JSON, DamagedData, UsageError
 from hft.venues.binance import specs
 
@@ -70,23 +70,23 @@ class Session:
         return steps + [
             f"{capture.path}: each depth update of {name} has {levels} levels a side, and none goes; they are taken for the "
             f"whole books of its stream depth{levels}"
-            for capture, seen in zip(self.captures, self.surveys, strict=True) for name, levels in seen.unnamed.items()
+            for capture, seen in zip(self.captures, self.probes, strict=True) for name, levels in seen.unnamed.items()
         ]  # fmt: skip
 
     @cached_property
-    def surveys(self) -> list[Survey]:
+    def probes(self) -> list[Probe]:
         """What each file holds, all of it: a first reading, which takes less than the run that follows."""
-        return [_surveyed(capture) for capture in self.captures]
+        return [_probed(capture) for capture in self.captures]
 
     @cached_property
-    def survey(self) -> Survey:
+    def probe(self) -> Probe:
         """What all of it holds. Raises `UsageError` for files that tell different dialects, where none is set."""
         return self.of(())
 
-    def of(self, symbols: Sequence[str]) -> Survey:
+    def of(self, symbols: Sequence[str]) -> Probe:
         """The same, its dialect told by the messages of these symbols alone, where some are named."""
-        files = zip(self.captures, self.surveys, strict=True)
-        whole = together(((str(capture.path), seen) for capture, seen in files), self._dialect, symbols)
+        files = zip(self.captures, self.probes, strict=True)
+        whole = combined(((str(capture.path), seen) for capture, seen in files), self._dialect, symbols)
         whole.exchange = EXCHANGES.get(whole.dialect, "")
         return whole
 
@@ -109,10 +109,10 @@ class Session:
 
     def _of(self, n: int) -> Iterator[Record]:
         """The records of one file, its bare books named, and its streams of whole books."""
-        unnamed = {name.encode(): levels for name, levels in self.surveys[n].unnamed.items()}
+        unnamed = {name.encode(): levels for name, levels in self.probes[n].unnamed.items()}
         for record in self.captures[n]:
-            if record.kind is Kind.SNAPSHOT and not record.symbol and len(self.surveys[n].symbols) == 1:
-                yield record._replace(symbol=self.surveys[n].symbols[0])
+            if record.kind is Kind.SNAPSHOT and not record.symbol and len(self.probes[n].symbols) == 1:
+                yield record._replace(symbol=self.probes[n].symbols[0])
             elif unnamed and record.kind is Kind.FRAME and (levels := _unnamed_levels(record.data, unnamed)):
                 yield record._replace(data=b'{"stream":"%b@depth%d","data":%b}' % (*levels, record.data))
             else:
@@ -127,14 +127,14 @@ class Session:
         made here, unless not `opening`. With `changes` an exchangeInfo becomes the rules that it changes, from its place on.
         Raises `DamagedData` for a REST book that could be of several symbols.
         """
-        every = list(dict.fromkeys(name for seen in self.surveys for name in seen.symbols))
+        every = list(dict.fromkeys(name for seen in self.probes for name in seen.symbols))
         wanted = list(symbols or every)
-        opened = set[str]().union(*(seen.opened for seen in self.surveys))
+        opened = set[str]().union(*(seen.opened for seen in self.probes))
         keep = None if set(wanted) >= set(every) else frozenset(name.encode() for name in wanted)
         first = opening
         self.passed_over = 0
-        updated = set[str]().union(*(seen.updated for seen in self.surveys))
-        streamed = set[str]().union(*(seen.whole for seen in self.surveys))
+        updated = set[str]().union(*(seen.updated for seen in self.probes))
+        streamed = set[str]().union(*(seen.whole for seen in self.probes))
         alone = self._alone() - updated - opened - streamed
         beside = updated & streamed
         for record in self if changes is None else applied(self, changes):
@@ -173,9 +173,9 @@ class Session:
     def _alone(self) -> set[str]:
         """Symbols of which there are several REST books: where there is nothing else, each of them is the whole book."""
         counts = Counter[str]()
-        for n, seen in enumerate(self.surveys):
+        for n, seen in enumerate(self.probes):
             for name, count in seen.snapshots.items():
-                counts[name or (self.surveys[n].symbols[0] if len(self.surveys[n].symbols) == 1 else "")] += count
+                counts[name or (self.probes[n].symbols[0] if len(self.probes[n].symbols) == 1 else "")] += count
         return {name for name, count in counts.items() if count > 1}
 
 
@@ -198,8 +198,8 @@ def _unescaped(name: bytes) -> bytes:
         return name
 
 
-def _surveyed(capture: Capture) -> Survey:
-    found = survey(capture)
+def _probed(capture: Capture) -> Probe:
+    found = probe(capture)
     if capture.dialect:
         found.hints[""] = found.hints.get("", 0) | NAMED[capture.dialect]
         found.dialect = told_by(found.hints, found.hints)

@@ -9,7 +9,7 @@ from pathlib import Path
 from hft._core.base.types import Spec
 from hft.config import Config
 from hft.data.events import Events
-from hft.data.survey import Survey
+from hft.data.probe import Probe
 from hft.errors import UsageError
 from hft.venues.binance.specs import ResolvedSpec
 
@@ -62,7 +62,7 @@ class Source(ABC):
         return {}
 
     @abstractmethod
-    def survey(self, wanted: Sequence[str]) -> Survey:
+    def probe(self, wanted: Sequence[str]) -> Probe:
         """What it holds; `wanted` are the symbols asked for, none for all."""
 
     def specs(self, config: Config) -> list[ResolvedSpec]:

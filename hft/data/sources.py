@@ -29,11 +29,11 @@ from hft.data.events import MAGIC, EventFile, Events, as_events
 from hft.data.files import GUNZIP_ERRORS, gunzipped, parts, unmarked
 from hft.data.merge import begun, merged, numbered, timed
 from hft.data.npz import NpzFile
+from hft.data.probe import Probe, combined
 from hft.data.records import MOST_SYMBOLS
 from hft.data.rules import Changes
 from hft.data.sessions import Session
 from hft.data.source import Source
-from hft.data.survey import Survey, together
 from hft.data.tardis import TardisFile
 from hft.errors import DamagedData, UsageError
 from hft.inode import Identity, identity
@@ -74,7 +74,7 @@ class Captures(Source):
             found["other_book_source"] = found.get("other_book_source", 0) + self.session.passed_over
         return found
 
-    def survey(self, wanted: Sequence[str]) -> Survey:
+    def probe(self, wanted: Sequence[str]) -> Probe:
         """Every book has its beginning: a REST answer, or it waits for one."""
         seen = self.session.of(wanted)
         return replace(seen, opened=set(seen.symbols))
@@ -107,10 +107,10 @@ class EventSource(Source):
     def progress(self) -> float:
         return self._done / max(len(self.file.records), 1)
 
-    def survey(self, wanted: Sequence[str]) -> Survey:
+    def probe(self, wanted: Sequence[str]) -> Probe:
         header = self.file.header
         names = [scales.name for scales in header.symbols]
-        return Survey(header.dialect, names, traded={header.trades}, opened=set(names), exchange=header.exchange)
+        return Probe(header.dialect, names, traded={header.trades}, opened=set(names), exchange=header.exchange)
 
     def specs(self, config: Config) -> list[ResolvedSpec]:
         written = self.file.header.dialect
@@ -213,8 +213,8 @@ class Data:
         named = [Path(path) for path in paths]
         _require_once(named)
         self.sources = _open(named, config.feed.dialect)
-        surveys = ((source.where, source.survey(symbols or ())) for source in self.sources)
-        whole = together(surveys, config.feed.dialect, symbols or ())
+        probes = ((source.where, source.probe(symbols or ())) for source in self.sources)
+        whole = combined(probes, config.feed.dialect, symbols or ())
         said = config.feed.venue != "embedded" or not any(source.tells_dialect for source in self.sources)
         whole.require(self.where, config.dialect if said else "")
         self.dialect, self.exchange = whole.dialect, whole.exchange
@@ -255,7 +255,7 @@ class Data:
         """After iteration: how many frames were no message, by reason."""
         return dict(sum((Counter(source.rejects) for source in self.sources), Counter()))
 
-    def _resolve(self, seen: Survey, config: Config, wanted: list[str]) -> list[ResolvedSpec]:
+    def _resolve(self, seen: Probe, config: Config, wanted: list[str]) -> list[ResolvedSpec]:
         if len(wanted) > MOST_SYMBOLS:
             raise UsageError(f"{len(wanted)} symbols, {MOST_SYMBOLS} is the most", where=self.where, do="choose with --symbols")
         missing = [name for name in wanted if name not in seen.symbols]

@@ -29,7 +29,7 @@ BATCH_BYTES = 8 << 20
 MARKET = frozenset({"connect", "disconnect", "resync", "timer", "rules"})
 """Lines of a run log about the market's streams and rules."""
 COMMANDS = frozenset({"kill", "journal_full", "stop"})
-"""Those that are the doings of whoever ran it. What is neither is no input at all: a state, what became of a connection."""
+"""Lines about what its user or the engine did. Any other line is no input: a state, or what became of a connection."""
 
 
 class Mark(NamedTuple):
@@ -264,4 +264,4 @@ def load(paths: Iterable[str | Path], config: Config) -> tuple[Tape, list[Spec],
     tape = Tape(session.inputs(changes=Changes(specs, config.feed.symbols)))
     for line in [*session.torn, *session.notes]:
         print(printable(line), file=sys.stderr)
-    return tape, specs, session.survey.trades
+    return tape, specs, session.probe.trades

@@ -14,10 +14,10 @@ from typing import BinaryIO, cast
 from hft._core.base.types import Spec
 from hft.data.events import Events, as_events
 from hft.data.files import GUNZIP_ERRORS, gunzipped, unmarked
-from hft.data.row_survey import RowError, RowSurvey
+from hft.data.probe import Probe
+from hft.data.row_probe import RowError, RowProbe
 from hft.data.rows import RowReader
 from hft.data.source import Source
-from hft.data.survey import Survey
 from hft.errors import DamagedData, UsageError
 from hft.venues.binance.specs import Printed
 
@@ -104,7 +104,7 @@ class TardisFile(Source):
         super().__init__([self.path])
         self._progress = 0.0
         self._line = 1
-        self._seen: RowSurvey | None = None
+        self._seen: RowProbe | None = None
         self._reader: RowReader | None = None
         with self._open() as raw, gunzipped(raw) as file:
             header = unmarked(self._guarded(lambda: file.readline(_HEADER)))
@@ -129,12 +129,12 @@ class TardisFile(Source):
 
     @property
     def trades(self) -> dict[str, tuple[int, int]]:
-        """Of a file of trades, after `survey`: by symbol when its first and its last row were received."""
+        """Of a file of trades, after `probe`: by symbol when its first and its last row were received."""
         return self._seen.times if self.layout == "trades" and self._seen is not None else {}
 
-    def survey(self, wanted: Sequence[str]) -> Survey:
+    def probe(self, wanted: Sequence[str]) -> Probe:
         """Dialect, symbols and decimals, from a look at every row."""
-        rows = self._seen = RowSurvey(self.layout, self._fields)
+        rows = self._seen = RowProbe(self.layout, self._fields)
         for block in self._blocks():
             self._take(rows, block)
         if not rows.symbols:
@@ -142,7 +142,7 @@ class TardisFile(Source):
         printed = {
             name.upper(): Printed(price, qty) for name, (price, qty) in rows.symbols.items()
         }
-        return Survey(
+        return Probe(
             DIALECTS.get(rows.exchange, "usdm"), list(printed), printed, [], {"trade"}, {name.upper() for name in rows.opened},
             exchange=rows.exchange,
         )
@@ -150,8 +150,8 @@ class TardisFile(Source):
     def batches(self, specs: Sequence[Spec]) -> Iterator[Events]:
         """Records, in parts of whole messages; a record's `symbol` is an index into `specs`, an id that is not there is 0."""
         if self._seen is None:
-            self.survey(())
-        seen = cast(RowSurvey, self._seen)
+            self.probe(())
+        seen = cast(RowProbe, self._seen)
         index = {spec.name: (i, spec) for i, spec in enumerate(specs)}
         symbols = {name: index[name.upper()] for name in seen.symbols if name.upper() in index}
         reader = RowReader(self.layout, self._fields, symbols, seen.exchange in DIALECTS, seen.whole, seen.apart)
@@ -162,7 +162,7 @@ class TardisFile(Source):
         reader.finish()
         yield as_events(reader.take())
 
-    def _take(self, rows: RowSurvey | RowReader, block: bytes) -> None:
+    def _take(self, rows: RowProbe | RowReader, block: bytes) -> None:
         try:
             rows.feed(block)
         except RowError as error:

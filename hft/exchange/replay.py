@@ -18,8 +18,8 @@ import msgspec
 
 from hft.data.captures import Kind, Record
 from hft.data.files import require_no_pipe
+from hft.data.probe import Probe
 from hft.data.sessions import Session
-from hft.data.survey import Survey
 from hft.errors import DamagedData, UsageError
 from hft.exchange.hub import Hub
 from hft.exchange.recorded_book import RecordedBook
@@ -98,7 +98,7 @@ class Contents:
         self._books: dict[str, Record] = {}     # the first of each symbol, as its record names it: of a session of days there may
         self.first_ns = 0                       # be any number
         self._watch()
-        found = self.session.survey.require(self.where)
+        found = self.session.probe.require(self.where)
         if self.session.torn:
             raise DamagedData(self.session.torn[0], do="cut the file before its torn end")
         if found.dialect not in ("spot", "usdm"):
@@ -120,7 +120,7 @@ class Contents:
             if record.kind == Kind.SNAPSHOT:
                 self._books.setdefault(record.symbol, record)
 
-    def _settings(self, found: Survey, names: list[str]) -> dict[str, SymbolSettings]:
+    def _settings(self, found: Probe, names: list[str]) -> dict[str, SymbolSettings]:
         """Tick and step of each symbol, from where every command takes them (SEMANTICS 28); nobody pays fees here."""
         resolved = resolve(names, self.dialect.name, fees=("0", "0"), exchange_info=found.exchange_info, printed=found.printed)
         return {

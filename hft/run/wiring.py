@@ -74,7 +74,7 @@ def tradable(dialect: str, where: str, do: str) -> None:
         raise NotBuiltError("trading inverse contracts (COIN-M)", where=where, do=do)
 
 
-def together(specs: Sequence[Spec]) -> Symbols:
+def compatible(specs: Sequence[Spec]) -> Symbols:
     """The symbols of one run. Raises `UsageError` where they can't be traded in one, of different currencies for instance."""
     try:
         return Symbols(specs)

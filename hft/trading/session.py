@@ -29,7 +29,7 @@ from hft.persistence.rows import scales
 from hft.persistence.writer import Writer, WriterError
 from hft.run.periodic import Links, put_rows
 from hft.run.summary import Summary, summarise, way_out
-from hft.run.wiring import build_engine, journal_live, together
+from hft.run.wiring import build_engine, compatible, journal_live
 from hft.system.job import Job
 from hft.system.pauses import LoopPauses, Pauses
 from hft.system.signals import exit_code
@@ -80,7 +80,7 @@ class Session:
         self.trades = stream_of_trades(self.config, self.venue)
         self.rest = RestClient(self.venue, warn=log.warning)
         resolved = await self._resolve()
-        self.specs = list(together([each.spec for each in resolved]))
+        self.specs = list(compatible([each.spec for each in resolved]))
         self.sources = {each.spec.name: each.source for each in resolved}
         self.journal = Journal(journal_live(self.config, len(self.specs)))           # 2. journal and writer
         self.writer = self._writer()

@@ -4,8 +4,8 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memset
 
 from hft._core.base.types cimport GTC, LIMIT, Intent
+from hft._core.engine.account cimport account_cancel_all, account_schedule, account_submit
 from hft._core.engine.engine cimport Engine, engine_enter
-from hft._core.engine.lane cimport lane_cancel_all, lane_schedule, lane_submit
 from hft._core.record.page cimport Page, StatePage, page_flag, page_flags
 
 
@@ -16,14 +16,14 @@ def submit(Engine engine, int i, int side, int64_t price, int64_t qty, int64_t n
     memset(&intent, 0, sizeof(Intent))
     intent.price, intent.qty, intent.symbol, intent.side, intent.type, intent.tif = price, qty, i, side, LIMIT, GTC
     now = engine_enter(engine.c, now)
-    code = lane_submit(engine.c.lane, &engine.c.out, engine.c.markets[i], &intent, now)
-    lane_schedule(engine.c.lane)
+    code = account_submit(engine.c.account, &engine.c.out, engine.c.markets[i], &intent, now)
+    account_schedule(engine.c.account)
     return code
 
 
 def cancel_all(Engine engine, int64_t now):
     """Cancel what is open."""
-    lane_cancel_all(engine.c.lane, &engine.c.out, engine_enter(engine.c, now))
+    account_cancel_all(engine.c.account, &engine.c.out, engine_enter(engine.c, now))
 
 
 def toggle(StatePage page, uint64_t flag, int64_t times):

@@ -117,4 +117,4 @@ def test_what_they_write_is_read(tmp_path, capsys):
     source = Data([out], Config(), ["BTCUSDT"])
     whole = np.concatenate(list(source.batches()))
     assert np.count_nonzero(whole["kind"] == 3) == 21_313
-    assert NpzFile(out).survey(["BTCUSDT"]).printed["BTCUSDT"].price == 1
+    assert NpzFile(out).probe(["BTCUSDT"]).printed["BTCUSDT"].price == 1

@@ -68,7 +68,7 @@ def test_real_sessions_stay_in_sync_and_agree_as_event_files(name, tmp_path):
     path = data.find(name)
     result = hft.backtest(path, **EASY, **settings(name))
     summary = result.summary
-    assert summary.symbols == Session([path]).survey.symbols
+    assert summary.symbols == Session([path]).probe.symbols
     assert (summary.gaps, summary.resyncs) == (0, 0)
     assert summary.messages_by_kind["snapshot"] == len(summary.symbols)
     assert not {"crossed_book", "sequence_gap", "snapshot_too_old", "unknown_symbol", "bad_json"} & set(summary.skipped)

@@ -8,7 +8,7 @@ from libc.string cimport memcmp, memcpy
 from hft._core.base.types cimport Level, Message
 from hft._core.engine.events cimport EVENT_CONNECT, EventRecord, event_count, event_encode, event_message
 from hft._core.wire.decode cimport Decoder, DecoderState, decode_frame
-from hft._core.wire.form cimport form_init
+from hft._core.wire.number_format cimport number_format_init
 
 
 cdef class BoundedDecoder(Decoder):
@@ -20,8 +20,8 @@ cdef class BoundedDecoder(Decoder):
         cdef int i
         Decoder.clear(self)
         for i in range(d.symbols.count):
-            form_init(&d.symbols.table[i].price_form, d.symbols.table[i].spec.price_exp)
-            form_init(&d.symbols.table[i].qty_form, d.symbols.table[i].spec.qty_exp)
+            number_format_init(&d.symbols.table[i].price_format, d.symbols.table[i].spec.price_exp)
+            number_format_init(&d.symbols.table[i].qty_format, d.symbols.table[i].spec.qty_exp)
 
     def decode_frame(self, bytes frame not None, int64_t recv_ns=0):
         cdef size_t n = PyBytes_GET_SIZE(frame)

@@ -9,9 +9,9 @@ from decimal import Decimal
 from pathlib import Path
 
 from hft.data.captures import Capture, stamp_ns
+from hft.data.probe import probe
 from hft.data.recording import is_recording
 from hft.data.sessions import Session
-from hft.data.survey import survey
 from hft.errors import NOT_JSON, DamagedData, UsageError
 from hft.venues.binance import specs
 from tests.fuzz.packing import held, line, packed
@@ -36,7 +36,7 @@ class Captures:
             line(damage)
             return 0
         assert [record[:3] for record in Session([self.path])] == [record[:3] for record in records]     # books get their symbol
-        found = survey(records)
+        found = probe(records)
         try:
             specs.resolve(found.symbols, found.dialect or "usdm", fees=FEES, exchange_info=found.exchange_info,
                           printed=found.printed)  # fmt: skip

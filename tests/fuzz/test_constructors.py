@@ -87,7 +87,7 @@ def keywords(kind: type) -> list[str]:
     }[kind]  # fmt: skip
 
 
-def desk(**limits):
+def trader(**limits):
     specs = [SPEC, SPOT]
     return RiskValidator(OrderManager(specs), PositionManager(specs), **limits)
 
@@ -126,7 +126,7 @@ BUILDERS = {
         lambda a, k: OrderIntent(SPEC, *a, **k), st.tuples(ANY, ANY, ANY), given_some(["type", "tif", "reduce_only"])
     ),
     "PositionManager": st.builds(PositionManager, st.one_of(SPECS, ANY)),
-    "RiskValidator": st.builds(lambda k: desk(**k), given_some(keywords(RiskValidator))),
+    "RiskValidator": st.builds(lambda k: trader(**k), given_some(keywords(RiskValidator))),
     "Synchronizer": st.builds(lambda k: Synchronizer(**k), given_some(["dialect", "capacity_levels"])),
     "VenueClock": st.builds(VenueClock),
     "RunClock": st.builds(RunClock, ANY),

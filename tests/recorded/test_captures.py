@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hft.data.captures import MOST_WAITING, Capture, Kind, Record, stamp_ns
+from hft.data.probe import probe
 from hft.data.sessions import Session
-from hft.data.survey import survey
 from hft.errors import DamagedData, UsageError
 from tests import data
 
@@ -203,7 +203,7 @@ def test_real_captures_are_read_whole_and_recognised(name, frames, snapshots, di
     stamps = [record.ns for record in records]
     assert stamps == sorted(stamps)
     assert session.torn == []
-    found = survey(records).require(name)
+    found = probe(records).require(name)
     assert (found.dialect, set(found.symbols)) == (dialect, symbols)
 
 
@@ -212,7 +212,7 @@ def test_the_reader_agrees_with_a_naive_one():
     assert [record.data for record in Session([data.find(data.SPOT_BTC)])] == naive
 
 
-# -- survey ------------------------------------------------------------------------------------------------------------
+# -- probe ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_the_reader_agrees_with_a_naive_one():
     ],
 )
 def test_a_message_tells_its_dialect(message, dialect):
-    found = survey([record(message)])
+    found = probe([record(message)])
     assert (found.dialect, len(found.symbols)) == (dialect, 1)
 
 
@@ -240,10 +240,10 @@ def record(message):
 
 def test_a_session_that_does_not_tell_says_what_to_set():
     with pytest.raises(DamagedData, match=r"no message tells the dialect; name it, --set feed\.dialect"):
-        survey([record(b'{"e":"kline","s":"A"}')]).require("x")
+        probe([record(b'{"e":"kline","s":"A"}')]).require("x")
     with pytest.raises(DamagedData, match="no message tells the symbol"):
-        survey([record(b'{"e":"kline"}')]).require("x", "usdm")
-    assert survey([record(b'{"e":"kline","s":"A"}')]).require("x", "usdm").dialect == "usdm"
+        probe([record(b'{"e":"kline"}')]).require("x", "usdm")
+    assert probe([record(b'{"e":"kline","s":"A"}')]).require("x", "usdm").dialect == "usdm"
 
 
 def test_an_exchange_info_that_says_nothing_new_is_not_kept():
@@ -252,14 +252,14 @@ def test_an_exchange_info_that_says_nothing_new_is_not_kept():
 
     bodies = [info(1, b"A"), info(2, b"A"), info(3, b"A", b"B"), info(4, b"A", b"B"), info(5, b"A")]
     short = [b'{"symbol":"A","tickSize":"0.1"}', b'{"symbol":"A","tickSize":"0.2"}']
-    found = survey(Record(NS, Kind.EXCHANGE_INFO, body) for body in [*bodies, short[0], *short, b"[]"])
+    found = probe(Record(NS, Kind.EXCHANGE_INFO, body) for body in [*bodies, short[0], *short, b"[]"])
     assert found.exchange_info == [bodies[0], bodies[2], bodies[4], *short, b"[]"]
 
 
 @given(st.decimals(0, 10**9, places=4), st.decimals(0, 10**9, places=3))
 def test_decimals_are_counted_as_used(price, qty):
     message = msgspec.json.encode({"e": "trade", "s": "A", "p": f"{price:.8f}", "q": f"{qty:.8f}"})
-    printed = survey([record(message)]).printed["A"]
+    printed = probe([record(message)]).printed["A"]
     assert (printed.price, printed.qty) == (used(price), used(qty))
 
 

@@ -165,13 +165,13 @@ def test_what_is_no_file_of_events(tmp_path):
 def test_the_symbol_is_the_only_one_asked_for_or_the_one_in_the_name(tmp_path):
     path = save(tmp_path, rows((BOTH | DEPTH | BUY, 5, 9, 1.25, 0.5), (BOTH | CLEAR | BUY, 6, 10, 1, 1)))
     file = NpzFile(path)
-    assert file.survey(["ETHUSDT"]).symbols == ["ETHUSDT"]
-    seen = file.survey(["ETHUSDT", "BTC", "BTCUSDT"])
+    assert file.probe(["ETHUSDT"]).symbols == ["ETHUSDT"]
+    seen = file.probe(["ETHUSDT", "BTC", "BTCUSDT"])
     assert (seen.symbols, seen.printed["BTCUSDT"].price, seen.printed["BTCUSDT"].qty) == (["BTCUSDT"], 2, 1)
     assert seen.opened == {"BTCUSDT"}
     for wanted in ([], ["ETHUSDT", "BNBUSDT"]):
         with pytest.raises(UsageError, match="does not say whose"):
-            file.survey(wanted)
+            file.probe(wanted)
 
 
 # -- numbers
@@ -289,7 +289,7 @@ def test_depth_snapshots_and_trades_come_back_as_they_were(tmp_path_factory, fou
     with NpzWriter(path, BTC) as writer:
         writer.append(records(found))
     file, kinds = NpzFile(path), [m.kind for m in found]
-    file.survey(["BTCUSDT"])
+    file.probe(["BTCUSDT"])
     whole = kinds.count("snapshot") > 1 and "depth" not in kinds
     assert messages(np.concatenate(list(file.batches([BTC])))) == (as_whole_books(found) if whole else found)
 
@@ -354,4 +354,4 @@ def test_a_header_that_would_fill_the_memory_is_not_read(tmp_path):
         file.write(b"\x93NUMPY\x02\x00" + (3 << 30).to_bytes(4, "little"))
         file.truncate(4 << 30)
     with pytest.raises(DamagedData, match="its header can't be read: 3221225472 bytes"):
-        NpzFile(path).survey(["BTCUSDT"])
+        NpzFile(path).probe(["BTCUSDT"])

@@ -91,8 +91,8 @@ def test_the_survey_is_of_all_files(tmp_path):
         capture(tmp_path / "a", trade("AUSDT", price="1.001"), trade("BUSDT")),
         capture(tmp_path / "b", trade("BUSDT", price="1.0001"), trade("CUSDT", price="1.0100"), USDM),
     ])
-    assert (session.survey.dialect, session.survey.symbols) == ("usdm", ["AUSDT", "BUSDT", "CUSDT", "DUSDT"])
-    assert [session.survey.printed[name].price for name in ("AUSDT", "BUSDT", "CUSDT")] == [3, 4, 2]
+    assert (session.probe.dialect, session.probe.symbols) == ("usdm", ["AUSDT", "BUSDT", "CUSDT", "DUSDT"])
+    assert [session.probe.printed[name].price for name in ("AUSDT", "BUSDT", "CUSDT")] == [3, 4, 2]
 
 
 @pytest.mark.parametrize(("events", "source"), [
@@ -100,7 +100,7 @@ def test_the_survey_is_of_all_files(tmp_path):
 ])  # fmt: skip
 def test_the_source_of_volume_is_the_trade_stream_where_there_is_one(tmp_path, events, source):
     paths = [capture(tmp_path / event, trade("AUSDT", event=event)) for event in events]
-    assert Session([*paths, capture(tmp_path / "t", USDM)]).survey.trades == source
+    assert Session([*paths, capture(tmp_path / "t", USDM)]).probe.trades == source
 
 
 def test_files_of_different_dialects_are_refused_in_one_line(tmp_path):
@@ -171,6 +171,6 @@ def test_what_is_of_other_symbols_is_left_out(tmp_path):
 def test_every_symbol_of_a_real_pair_gets_its_book(name):
     session = Session([data.find(name)])
     books = [record.symbol for record in session.inputs() if record.kind is Kind.SNAPSHOT]
-    assert sorted(books) == sorted(session.survey.symbols)
-    two = session.survey.symbols[:2]
+    assert sorted(books) == sorted(session.probe.symbols)
+    two = session.probe.symbols[:2]
     assert {record.symbol for record in session.inputs(two) if record.kind is Kind.SNAPSHOT} == set(two)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hft._core.base.types import Spec
 from hft.data import tardis
 from hft.data.events import as_events
-from hft.data.row_survey import RowError, RowSurvey
+from hft.data.row_probe import RowError, RowProbe
 from hft.data.rows import RowReader
 from hft.data.tardis import TardisFile, layout_of
 from hft.errors import DamagedData, UsageError
@@ -43,7 +43,7 @@ def row(t, *fields, symbol="BTCUSDT", exchange="binance-futures"):
 
 def read(path, specs=(BTC,)):
     file = TardisFile(path)
-    file.survey(())
+    file.probe(())
     return np.concatenate(list(file.batches(specs)))
 
 
@@ -96,7 +96,7 @@ def test_symbols_of_one_file_are_kept_apart(tmp_path):
         row(1, "false", "bid", "101", 1), row(1, "false", "bid", "8", 1, symbol="ethusdt"),
         row(1, "false", "bid", 3, 1, symbol="X"),
     )  # fmt: skip
-    seen = TardisFile(path).survey(())
+    seen = TardisFile(path).probe(())
     assert (seen.dialect, seen.symbols) == ("usdm", ["BTCUSDT", "ETHUSDT", "X"])
     assert (seen.printed["ETHUSDT"].price, seen.printed["ETHUSDT"].qty) == (1, 0)
     found = messages(read(path, [Spec("ETHUSDT", tick="0.5", step="1"), BTC]))
@@ -110,7 +110,7 @@ def test_symbols_of_one_file_are_kept_apart(tmp_path):
 )
 def test_the_exchange_tells_the_dialect(tmp_path, exchange, dialect):
     path = write(tmp_path, TRADES, row(0, 7, "buy", 1, 1, exchange=exchange))
-    assert TardisFile(path).survey(()).dialect == dialect
+    assert TardisFile(path).probe(()).dialect == dialect
 
 
 def test_trades_have_the_side_that_took_and_an_id_where_it_is_the_venues_integer(tmp_path):
@@ -182,7 +182,7 @@ def test_numbers_are_read_exactly_however_they_are_printed(tmp_path_factory, pri
 
 def test_decimals_are_counted_without_zeros_at_the_end_and_with_exponents(tmp_path):
     path = write(tmp_path, L2, row(0, "true", "bid", "100.10", "5e-8"), row(0, "true", "bid", "1e2", "1.25E-3"))
-    assert (TardisFile(path).survey(()).printed["BTCUSDT"].price, TardisFile(path).survey(()).printed["BTCUSDT"].qty) == (1, 8)
+    assert (TardisFile(path).probe(()).printed["BTCUSDT"].price, TardisFile(path).probe(()).printed["BTCUSDT"].qty) == (1, 8)
     levels = messages(read(path, [Spec("BTCUSDT", tick="0.1", step="0.00000001")]))[1].bids
     assert levels == ((1001, 5), (1000, 125_000))
 
@@ -227,7 +227,7 @@ def test_what_is_no_file_of_tardis(tmp_path):
     with pytest.raises(DamagedData, match="line 1: is no header"):
         TardisFile(write(tmp_path, "exchange,symbol,timestamp,local_timestamp,funding_rate"))
     with pytest.raises(DamagedData, match="holds no row"):
-        TardisFile(write(tmp_path, L2)).survey(())
+        TardisFile(write(tmp_path, L2)).probe(())
     with pytest.raises(UsageError, match="name an existing file"):
         TardisFile(tmp_path / "nothing.csv")
 
@@ -267,7 +267,7 @@ FIELD = st.one_of(
 )
 def test_whatever_stands_in_a_row_it_is_taken_whole_or_refused(layout, rows):
     block = "".join(f"{row}\n" for row in rows).encode("utf-8", "replace")
-    for reader in (RowSurvey(*layout), RowReader(*layout, {"BTCUSDT": (0, BTC)}, False)):
+    for reader in (RowProbe(*layout), RowReader(*layout, {"BTCUSDT": (0, BTC)}, False)):
         with contextlib.suppress(RowError):
             reader.feed(block)
     reader.finish()
@@ -277,7 +277,7 @@ def test_whatever_stands_in_a_row_it_is_taken_whole_or_refused(layout, rows):
 def test_rows_of_another_length_than_their_kind_has_are_refused():
     for layout in (("trades", 12), ("book_snapshot", 10), ("book_snapshot", 408), ("quotes", 4)):
         with pytest.raises(ValueError, match="fields"):
-            RowSurvey(*layout)
+            RowProbe(*layout)
         with pytest.raises(ValueError, match="fields"):
             RowReader(*layout, {}, False)
     with pytest.raises(ValueError, match="63 bytes"):
@@ -300,7 +300,7 @@ def test_rows_of_another_length_than_their_kind_has_are_refused():
 def test_the_samples(name, kinds):
     path = data.find(f"tardis/{name}")
     file = TardisFile(path)
-    seen = file.survey(())
+    seen = file.probe(())
     symbol = seen.symbols[0]
     scale = seen.printed[symbol]
     spec = Spec(symbol, tick=Decimal(1).scaleb(-scale.price), step=Decimal(1).scaleb(-scale.qty))

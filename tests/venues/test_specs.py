@@ -7,8 +7,8 @@ import pytest
 
 from hft.config.sections import SymbolRules
 from hft.data.captures import Kind, Record
+from hft.data.probe import probe
 from hft.data.sessions import Session
-from hft.data.survey import survey
 from hft.errors import NOT_JSON, UsageError
 from hft.venues.binance.specs import Printed, listed, resolve
 from tests import data
@@ -87,7 +87,7 @@ def test_what_is_no_exchange_info_says_so_in_one_way():
     for body in (b"", b"[]", b'{"symbols":1}', NOT_TEXT, DEEP):
         with pytest.raises(NOT_JSON):
             listed(body)
-        assert survey([Record(1, Kind.FRAME, body)]).symbols == []
+        assert probe([Record(1, Kind.FRAME, body)]).symbols == []
 
 
 @pytest.mark.parametrize(("later", "unit"), [("0.20", "0.1"), ("0.25", "0.05"), ("0.01", "0.01")])
@@ -107,7 +107,7 @@ def test_the_short_form_of_another_recorder_is_read():
 )
 def test_every_number_of_a_real_capture_is_on_the_tick_and_quantum_found_for_it(name):
     records = list(Session([data.find(name)]))
-    found = survey(records)
+    found = probe(records)
     resolved = resolve(found.symbols, found.dialect, fees=FEES, exchange_info=found.exchange_info, printed=found.printed)
     specs = {each.spec.name: each.spec for each in resolved}
     levels = 0

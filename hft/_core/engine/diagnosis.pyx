@@ -1,8 +1,8 @@
 """What a run says of itself: how long its books were in sync and why not, and what kept it from trading (SEMANTICS 32)."""
 
 from hft._core.base.types cimport int64_t
+from hft._core.engine.account cimport AccountSymbol, account_signal, account_symbol
 from hft._core.engine.engine cimport Engine
-from hft._core.engine.lane cimport LaneSymbol, lane_signal, lane_symbol
 from hft._core.market.market cimport Market
 from hft._core.market.sync_times cimport (
     CAUSE_CLOSED, CAUSE_CONNECTED, CAUSE_CROSSED, CAUSE_DISCONNECTED, CAUSE_GAP, CAUSE_MISMATCH, CAUSE_NONE, CAUSE_NO_SNAPSHOT,
@@ -80,7 +80,7 @@ def signal_reach(Engine engine not None, symbol):
         Entries that the strategy did not ask for, because a spot venue can't be sold short.
     """
     cdef int i = engine.symbols.index(symbol)
-    cdef SignalState* signal = lane_signal(engine.c.lane, i)
-    cdef LaneSymbol* own = lane_symbol(engine.c.lane, i)
+    cdef SignalState* signal = account_signal(engine.c.account, i)
+    cdef AccountSymbol* own = account_symbol(engine.c.account, i)
     return (signal.largest, signal.params.threshold, signal.surest, signal.params.min_confidence, signal.params.window_ns,
             own.imbalance.no_shorts)

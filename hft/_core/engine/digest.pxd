@@ -3,7 +3,7 @@
 
 from libc.stdint cimport int32_t, uint64_t
 
-from hft._core.engine.lane cimport Lane, lane_broker, lane_orders, lane_positions, lane_symbol
+from hft._core.engine.account cimport Account, account_broker, account_orders, account_positions, account_symbol
 from hft._core.execution.broker_state cimport broker_resting, broker_symbol
 from hft._core.execution.resting cimport NO_SLOT, Resting, RestingOrder, resting_level, resting_order, resting_rank
 from hft._core.market.book cimport Book, book_hash
@@ -35,10 +35,10 @@ cdef inline uint64_t hash_resting(uint64_t h, Resting* r) noexcept nogil:
     return h
 
 
-cdef inline uint64_t state_hash(Lane* lane, int32_t i, const Book* book) noexcept nogil:
+cdef inline uint64_t state_hash(Account* account, int32_t i, const Book* book) noexcept nogil:
     """Book, position, orders, those that rest at the exchange, strategy."""
     cdef uint64_t h = book_hash(book)
-    h = hash_words(h, position_at(lane_positions(lane), i), sizeof(Position) // 8)
-    h = hash_words(h, orders_of(lane_orders(lane), i), sizeof(SymbolOrders) // 8)
-    h = hash_resting(h, broker_resting(broker_symbol(lane_broker(lane), i)))
-    return hash_words(h, &lane_symbol(lane, i).imbalance, sizeof(Imbalance) // 8)
+    h = hash_words(h, position_at(account_positions(account), i), sizeof(Position) // 8)
+    h = hash_words(h, orders_of(account_orders(account), i), sizeof(SymbolOrders) // 8)
+    h = hash_resting(h, broker_resting(broker_symbol(account_broker(account), i)))
+    return hash_words(h, &account_symbol(account, i).imbalance, sizeof(Imbalance) // 8)

@@ -2,8 +2,8 @@
 #
 #   EngineState ──▶ DecoderState        the newest message
 #               ──▶ Market × n       what everybody sees
-#               ──▶ Lane             one trader
-#               ──▶ Outlet           journal, state page, log of fills
+#               ──▶ Account             one trader
+#               ──▶ Output           journal, state page, log of fills
 #               ──▶ RunLog           what it was given, if somebody records it
 #
 # EngineState holds pointers and is never hashed or mapped; what it points to is plain memory that `Engine` owns. Inputs come
@@ -21,11 +21,11 @@ from hft._core.base.histogram cimport histogram_add
 from hft._core.base.status cimport DECODE_FALLBACK, KILL_BANKRUPT, KILL_FAULT, KILL_RELEASED, KILL_REQUEST, OK
 from hft._core.base.symbols cimport Symbols
 from hft._core.base.types cimport Level, Message, int32_t, int64_t, likely, uint64_t, unlikely
-from hft._core.engine.lane cimport (
-    Lane, lane_act, lane_advance, lane_arrivals, lane_cancel_all, lane_deliver, lane_delivery, lane_fail, lane_match, lane_orders,
-    lane_positions, lane_risk,
+from hft._core.engine.account cimport (
+    Account, account_act, account_advance, account_arrivals, account_cancel_all, account_deliver, account_delivery, account_fail,
+    account_match, account_orders, account_positions, account_risk,
 )
-from hft._core.engine.outlet cimport Outlet, outlet_count, outlet_kill
+from hft._core.engine.output cimport Output, output_count, output_kill
 from hft._core.execution.capacity cimport Capacity, capacity_message
 from hft._core.execution.delivery cimport INT64_MAX, delivery_count
 from hft._core.market.book cimport Book
@@ -54,8 +54,8 @@ cdef struct EngineState:
     DecoderState* decoder
     Market* markets[64]
     Book* spare                 # where a fresh snapshot is brought to a book's id
-    Lane* lane
-    Outlet out
+    Account* account
+    Output out
     int64_t now                 # of the newest input
     int64_t n_symbols
     int64_t attention           # 1: Python is to look: a snapshot is wanted, or trading halted
@@ -63,7 +63,7 @@ cdef struct EngineState:
     int64_t processed           # messages, of every kind and outcome
     int64_t orders_want         # records that the new orders of one input may cause (`capacity_orders`)
     int64_t held                # messages that wait, in Python's hands, until the journal has room for what they may cause
-    int64_t faulted             # 1: the lane's fault was told
+    int64_t faulted             # 1: the account's fault was told
     int64_t journal_full        # 1: new orders are refused until the writer has made room
     int64_t replayed            # 1: journal_full and the kill switch come as inputs, as they are in a run log
     RunLogState* log            # NULL: nobody records
@@ -78,30 +78,30 @@ cdef inline int64_t engine_since(const EngineState* e, uint64_t cycles) noexcept
 
 cdef inline void engine_kill(EngineState* e, bint on, int reason, int64_t now) noexcept nogil:
     """Trip or release: latched in the page, journalled, open orders cancelled."""
-    if on == (e.lane.kill_on != 0):
+    if on == (e.account.kill_on != 0):
         return
-    e.lane.kill_on = on
+    e.account.kill_on = on
     e.attention = 1
-    risk_halt(lane_risk(e.lane), HALT_KILL, on)
+    risk_halt(account_risk(e.account), HALT_KILL, on)
     page_kill_set(e.out.page, on, reason, now)
-    lane_fail(e.lane, outlet_kill(&e.out, on, reason, now))
+    account_fail(e.account, output_kill(&e.out, on, reason, now))
     if on:
-        lane_cancel_all(e.lane, &e.out, now)
+        account_cancel_all(e.account, &e.out, now)
 
 
 cdef inline void engine_settle(EngineState* e, int64_t now) noexcept nogil:
     """What a change of state brings about at once: a fault or the loss of all equity trips the kill switch, and cancels for
     which the channel had no room go out when it has."""
-    if unlikely(e.lane.fault < 0):
+    if unlikely(e.account.fault < 0):
         if not e.faulted:
             e.faulted = 1
-            outlet_count(&e.out.page.counters.faults[-e.lane.fault & 15])
+            output_count(&e.out.page.counters.faults[-e.account.fault & 15])
             page_flag(e.out.page, PAGE_HALTED, True)
         engine_kill(e, True, KILL_FAULT, now)
-    if unlikely(risk_bankrupt(lane_risk(e.lane), lane_positions(e.lane))):
+    if unlikely(risk_bankrupt(account_risk(e.account), account_positions(e.account))):
         engine_kill(e, True, KILL_BANKRUPT, now)
-    if unlikely(e.lane.cancel_again):
-        lane_cancel_all(e.lane, &e.out, now)
+    if unlikely(e.account.cancel_again):
+        account_cancel_all(e.account, &e.out, now)
 
 
 cdef inline void engine_asked(EngineState* e, bint on, int reason, int64_t now) noexcept nogil:
@@ -120,29 +120,30 @@ cdef inline void engine_log(EngineState* e, int kind, int arg, int64_t now, cons
 cdef inline void engine_due(EngineState* e, int64_t now) noexcept nogil:
     """What is due by now, each event at its own time."""
     cdef int64_t due
-    while unlikely(e.lane.next_due <= now):
-        due = e.lane.next_due
-        lane_advance(e.lane, &e.out, e.markets)
+    while unlikely(e.account.next_due <= now):
+        due = e.account.next_due
+        account_advance(e.account, &e.out, e.markets)
         engine_settle(e, due)
 
 
 cdef inline void engine_journal_full(EngineState* e, bint full) noexcept nogil:
     """No new orders, or again."""
     e.journal_full = full
-    risk_halt(lane_risk(e.lane), HALT_JOURNAL, full)
+    risk_halt(account_risk(e.account), HALT_JOURNAL, full)
 
 
 cdef inline int64_t engine_wants(const EngineState* e) noexcept nogil:
     """Records that the next input may cause, new orders among it."""
-    if DEBUGGING and e.lane.wants != capacity_message(lane_orders(e.lane).open, delivery_count(lane_delivery(e.lane))):
+    cdef int64_t open_orders = account_orders(e.account).open
+    if DEBUGGING and e.account.wants != capacity_message(open_orders, delivery_count(account_delivery(e.account))):
         abort()
-    return e.lane.wants + e.orders_want
+    return e.account.wants + e.orders_want
 
 
 cdef inline bint engine_has_room(const EngineState* e) noexcept nogil:
     """Does the journal hold what the next message may cause while new orders are refused? What needs no message, timers and
     the kill switch, always finds room, since a message is taken only where it leaves that much."""
-    return e.out.overwrites or journal_room(e.out.journal) >= e.lane.wants
+    return e.out.overwrites or journal_room(e.out.journal) >= e.account.wants
 
 
 cdef inline bint engine_makes_room(const EngineState* e, int64_t room) noexcept nogil:
@@ -217,8 +218,8 @@ cdef inline void engine_evaluate(EngineState* e, Market* market, int32_t i, int6
 cdef inline void engine_act(EngineState* e, Market* market, int32_t i, int64_t now) noexcept nogil:
     """What follows from a market that changed: it is shown, valued, and acted upon."""
     engine_evaluate(e, market, i, now)
-    lane_act(e.lane, &e.out, market, i, now)
-    if unlikely(e.lane.fault < 0):
+    account_act(e.account, &e.out, market, i, now)
+    if unlikely(e.account.fault < 0):
         engine_settle(e, now)
 
 
@@ -226,27 +227,27 @@ cdef inline int engine_apply(EngineState* e, Message* msg, const Level* levels, 
     """One decoded message, entered at `now`, to the end of its work; the answer is why it was not applied, or OK."""
     cdef int32_t i = msg.symbol
     cdef Market* market = e.markets[i]
-    cdef int64_t submitted = e.lane.submitted       # what was due anyway is not this message's doing
+    cdef int64_t submitted = e.account.submitted       # what was due anyway is not this message's doing
     cdef int64_t v
     cdef int fx = 0
     cdef int code
     msg.recv_ns = now
     v = market_clock(market, msg)
-    lane_arrivals(e.lane, &e.out, market, i, v, now)
+    account_arrivals(e.account, &e.out, market, i, v, now)
     code = market_apply(market, e.spare, msg, levels, &fx)
-    lane_match(e.lane, &e.out, market, msg, i, fx, v, now)
-    lane_deliver(e.lane, &e.out, now)
+    account_match(e.account, &e.out, market, msg, i, fx, v, now)
+    account_deliver(e.account, &e.out, now)
     engine_settle(e, now)
     e.processed += 1
     if unlikely(code != OK):
-        outlet_count(&e.out.page.counters.status[code])
+        output_count(&e.out.page.counters.status[code])
     if likely(code == OK and fx) or fx & FX_LOST:
         engine_act(e, market, i, now)
-    outlet_count(&e.out.page.counters.messages[msg.kind])
+    output_count(&e.out.page.counters.messages[msg.kind])
     if unlikely(market_sync(market).wants_snapshot):
         e.attention = 1
     histogram_add(page_histogram(e.out.page, HIST_TICK), engine_since(e, cycles))
-    if submitted != e.lane.submitted:
+    if submitted != e.account.submitted:
         histogram_add(page_histogram(e.out.page, HIST_TICK_TO_TRADE), engine_since(e, cycles))
     return code
 
@@ -260,7 +261,7 @@ cdef inline int engine_frame(void* ctx, const char* p, size_t n, int64_t now, ui
     """A frame as it lies in the read buffer: FrameResult bits."""
     cdef EngineState* e = <EngineState*>ctx
     cdef int code = decode_frame(e.decoder, p, n, now)
-    outlet_count(&e.out.page.counters.frames)
+    output_count(&e.out.page.counters.frames)
     e.out.page.counters.bytes += n
     if likely(code == OK):
         engine_apply(e, decoder_message(e.decoder), decoder_levels(e.decoder), engine_input(e, LOG_FRAME, 0, now, p, n), cycles)
@@ -268,7 +269,7 @@ cdef inline int engine_frame(void* ctx, const char* p, size_t n, int64_t now, ui
         return FRAME_NEEDS_PYTHON
     else:
         engine_log(e, LOG_FRAME, 0, now, p, n)
-        outlet_count(&e.out.page.counters.status[code])
+        output_count(&e.out.page.counters.status[code])
     return FRAME_ATTENTION if unlikely(e.attention) else FRAME_HANDLED
 
 
@@ -278,7 +279,7 @@ cdef inline void engine_connect(EngineState* e, int32_t i, bint up, int64_t now)
     cdef int fx
     now = engine_input(e, LOG_CONNECT if up else LOG_DISCONNECT, i, now, NULL, 0)
     fx = market_connected(market, now) if up else market_disconnected(market, now)
-    lane_match(e.lane, &e.out, market, NULL, i, fx, market.clock.v_max, now)
+    account_match(e.account, &e.out, market, NULL, i, fx, market.clock.v_max, now)
     engine_act(e, market, i, now)
     e.attention = 1
 
@@ -289,35 +290,35 @@ cdef inline void engine_resync(EngineState* e, int32_t i, int64_t now) noexcept 
     cdef int fx
     now = engine_input(e, LOG_RESYNC, i, now, NULL, 0)
     fx = market_resync(market, now)
-    lane_match(e.lane, &e.out, market, NULL, i, fx, market.clock.v_max, now)
+    account_match(e.account, &e.out, market, NULL, i, fx, market.clock.v_max, now)
     engine_act(e, market, i, now)
     e.attention = 1
 
 
 cdef inline void engine_retire(EngineState* e) noexcept nogil:
     """From here on no decision and no new order."""
-    e.lane.stopping = 1
-    risk_halt(lane_risk(e.lane), HALT_STOPPING, True)
+    e.account.stopping = 1
+    risk_halt(account_risk(e.account), HALT_STOPPING, True)
 
 
 cdef inline void engine_stop(EngineState* e, int64_t now) noexcept nogil:
     """No new signals; what is open is cancelled."""
     now = engine_input(e, LOG_STOP, 0, now, NULL, 0)
     engine_retire(e)
-    lane_cancel_all(e.lane, &e.out, now)
+    account_cancel_all(e.account, &e.out, now)
 
 
 cdef inline int64_t engine_drain(EngineState* e) noexcept nogil:
     """Run internal time on until nothing is under way; the time it ends at."""
-    while e.lane.next_due != INT64_MAX:
-        e.now = e.lane.next_due
+    while e.account.next_due != INT64_MAX:
+        e.now = e.account.next_due
         engine_due(e, e.now)
     return e.now
 
 
 cdef class Engine(FrameSink):
     cdef EngineState* c
-    cdef char* memory           # markets, lane and fill log, one block; owned
+    cdef char* memory           # markets, account and fill log, one block; owned
     cdef size_t memory_size
     cdef readonly Symbols symbols
     cdef readonly object decoder

@@ -5,7 +5,7 @@ from typing import Any, Literal, Self, Unpack
 from hft._core.base.histogram import Histogram
 from hft._core.base.symbols import Symbols
 from hft._core.base.types import Spec
-from hft._core.engine.outlet import Fill
+from hft._core.engine.output import Fill
 from hft._core.engine.params import DEFAULTS as DEFAULTS
 from hft._core.engine.params import _Settings
 from hft._core.market.features import FeatureVector

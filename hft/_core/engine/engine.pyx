@@ -10,10 +10,10 @@ from hft._core.base.memory cimport hft_alloc, hft_free
 from hft._core.base.status cimport KILL_LATCHED
 from hft._core.base.symbols cimport Symbols
 from hft._core.base.types cimport ASK, BID, Spec, SymbolSpec
+from hft._core.engine.account cimport account_broker
 from hft._core.engine.assembly cimport assembly_bind, assembly_memory
 from hft._core.engine.digest cimport state_hash
-from hft._core.engine.lane cimport lane_broker
-from hft._core.engine.outlet cimport fill_from
+from hft._core.engine.output cimport fill_from
 from hft._core.engine.panel cimport panel_counters, panel_show
 from hft._core.engine.params cimport limit_quanta, lot_quanta
 from hft._core.engine.rules cimport Rules, rules_apply
@@ -185,7 +185,7 @@ cdef class Engine(FrameSink):
             self._apply(LOG_FRAME, 0, now_ns, frame, cycles)
         else:
             engine_log(self.c, LOG_FRAME, 0, now_ns, frame, len(frame))
-            outlet_count(&self.c.out.page.counters.status[code])
+            output_count(&self.c.out.page.counters.status[code])
         return FRAME_ATTENTION if self.c.attention else FRAME_HANDLED
 
     cpdef on_attention(self):
@@ -196,7 +196,7 @@ cdef class Engine(FrameSink):
         if self.held_bytes + size > HELD_BYTES:
             raise OverflowError(f"{HELD_BYTES >> 20} MiB of messages wait for the journal: stop at the first that is held")
         if self.c.held == 0:
-            outlet_count(&self.c.out.page.counters.journal_waits)
+            output_count(&self.c.out.page.counters.journal_waits)
             page_flag(self.c.out.page, PAGE_INPUT_HELD, True)
         self._held.append((item, size))
         self.held_bytes += size
@@ -251,7 +251,7 @@ cdef class Engine(FrameSink):
             code = self._apply(LOG_DEPTH, i, now_ns, body, cycles_now())
         else:
             engine_log(self.c, LOG_DEPTH, i, now_ns, body, len(body))
-            outlet_count(&self.c.out.page.counters.status[code])
+            output_count(&self.c.out.page.counters.status[code])
         return code
 
     def on_book(self, symbol, int64_t update_id, bids, asks, int64_t now_ns, stamp=0, int levels=0) -> int:
@@ -265,7 +265,7 @@ cdef class Engine(FrameSink):
         cdef int code = self.decoder.load_book(self._name(symbol), update_id, bids, asks, levels, stamp, now_ns)
         if code == OK:
             return self._apply(LOG_FRAME, 0, now_ns, b"", cycles_now())
-        outlet_count(&self.c.out.page.counters.status[code])
+        output_count(&self.c.out.page.counters.status[code])
         return code
 
     def connect(self, symbol, int64_t now_ns):
@@ -398,21 +398,21 @@ cdef class Engine(FrameSink):
     @property
     def halted(self) -> bool:
         """A fault has halted trading."""
-        return self.c.lane.fault < 0
+        return self.c.account.fault < 0
 
     @property
     def fault(self):
         """Name of the fault that halted trading, or None."""
-        return status_table.name(self.c.lane.fault) if self.c.lane.fault < 0 else None
+        return status_table.name(self.c.account.fault) if self.c.account.fault < 0 else None
 
     @property
     def killed(self) -> bool:
-        return self.c.lane.kill_on != 0
+        return self.c.account.kill_on != 0
 
     @property
     def kill_reason(self):
         """Why the kill switch is on, or None."""
-        return status_table.name(self.c.out.page.header.kill_reason) if self.c.lane.kill_on else None
+        return status_table.name(self.c.out.page.header.kill_reason) if self.c.account.kill_on else None
 
     @property
     def missing_trades(self) -> int:
@@ -427,7 +427,7 @@ cdef class Engine(FrameSink):
 
     @property
     def memory_bytes(self) -> int:
-        """The engine's own memory, had at start and never more: markets, lane, log of fills."""
+        """The engine's own memory, had at start and never more: markets, account, log of fills."""
         return self.memory_size
 
     @property
@@ -471,7 +471,7 @@ cdef class Engine(FrameSink):
         that differ in one differ here. What is not in it, commands and reports under way for one, rule 34 says. It walks
         every level of the book."""
         cdef int i = self.symbols.index(symbol)
-        return state_hash(self.c.lane, i, market_book(self.c.markets[i]))
+        return state_hash(self.c.account, i, market_book(self.c.markets[i]))
 
     @property
     def journal_waits(self) -> int:
@@ -481,7 +481,7 @@ cdef class Engine(FrameSink):
     @property
     def commands_under_way(self) -> int:
         """Orders and cancels on their way to the exchange."""
-        return lane_broker(self.c.lane).n_commands
+        return account_broker(self.c.account).n_commands
 
     def features(self, symbol) -> FeatureVector:
         """The feature vector as of the newest message; NaN where there is no value."""
@@ -492,12 +492,12 @@ cdef class Engine(FrameSink):
     def position(self, symbol):
         """Signed position in base units, as the strategy was told."""
         cdef int i = self.symbols.index(symbol)
-        return self.symbols.all[i].qty(position_at(lane_positions(self.c.lane), i).qty)
+        return self.symbols.all[i].qty(position_at(account_positions(self.c.account), i).qty)
 
     def pnl(self, symbol) -> Pnl:
         """Profit and loss of one symbol."""
         cdef int i = self.symbols.index(symbol)
-        return pnl_of(lane_positions(self.c.lane), i, self.symbols.all[i])
+        return pnl_of(account_positions(self.c.account), i, self.symbols.all[i])
 
     def latency(self, which="tick_to_trade") -> Histogram:
         """A histogram of the state page: tick_to_trade, tick or features."""

@@ -2,8 +2,8 @@
 
 from hft._core.base.status cimport CROSSED_LEVELS, LEVEL_DROPPED, REFRESH_DROPPED
 from hft._core.base.types cimport ASK, BID, BUY, SELL, i128, int32_t, int64_t, uint64_t
+from hft._core.engine.account cimport AccountSymbol, account_orders, account_positions, account_symbol
 from hft._core.engine.engine cimport EngineState
-from hft._core.engine.lane cimport LaneSymbol, lane_orders, lane_positions, lane_symbol
 from hft._core.market.book cimport book_top
 from hft._core.market.market cimport Market, market_book, market_features, market_sync, market_trust
 from hft._core.market.sync cimport SYNC_CONNECTING
@@ -34,9 +34,9 @@ cdef inline void panel_market(EngineState* e, int32_t i, PagePanel* out) noexcep
     memcpy(&out.features, &m.features, sizeof(m.features))
 
 
-cdef inline void panel_lane(EngineState* e, int32_t i, PagePanel* out) noexcept nogil:
-    cdef LaneSymbol* own = lane_symbol(e.lane, i)
-    cdef Positions* positions = lane_positions(e.lane)
+cdef inline void panel_account(EngineState* e, int32_t i, PagePanel* out) noexcept nogil:
+    cdef AccountSymbol* own = account_symbol(e.account, i)
+    cdef Positions* positions = account_positions(e.account)
     cdef Position* p = position_at(positions, i)
     out.position = p.qty
     out.cash = p.cash
@@ -46,9 +46,9 @@ cdef inline void panel_lane(EngineState* e, int32_t i, PagePanel* out) noexcept 
     out.fees = position_fees(positions, p)
     out.fees_base = p.fees_base
     out.mark_stale = <int32_t>p.mark_stale
-    out.open_orders = orders_in_flight(lane_orders(e.lane), i)
-    out.leaves_buy = orders_leaves(lane_orders(e.lane), i, BUY)
-    out.leaves_sell = orders_leaves(lane_orders(e.lane), i, SELL)
+    out.open_orders = orders_in_flight(account_orders(e.account), i)
+    out.leaves_buy = orders_leaves(account_orders(e.account), i, BUY)
+    out.leaves_sell = orders_leaves(account_orders(e.account), i, SELL)
     out.has_signal = <int32_t>own.has_signal
     if own.has_signal:
         out.signal_strength = own.signal.strength
@@ -57,7 +57,7 @@ cdef inline void panel_lane(EngineState* e, int32_t i, PagePanel* out) noexcept 
 
 
 cdef inline void panel_totals(EngineState* e, int64_t now, PageTotals* out) noexcept nogil:
-    cdef Positions* positions = lane_positions(e.lane)
+    cdef Positions* positions = account_positions(e.account)
     cdef i128 exposure = 0
     cdef int32_t i
     for i in range(e.n_symbols):
@@ -65,11 +65,11 @@ cdef inline void panel_totals(EngineState* e, int64_t now, PageTotals* out) noex
         out.unrealised += position_unrealised(positions, position_at(positions, i))
         out.fees += position_fees(positions, position_at(positions, i))
         out.connections += market_sync(e.markets[i]).state != SYNC_CONNECTING
-    risk_exposure(lane_orders(e.lane), positions, NULL, 0, &exposure)
+    risk_exposure(account_orders(e.account), positions, NULL, 0, &exposure)
     out.exposure = position_money(positions, exposure)
     out.pnl = out.realised + out.unrealised - out.fees
     out.peak_equity = position_money(positions, positions.peak)
-    out.open_orders = lane_orders(e.lane).open
+    out.open_orders = account_orders(e.account).open
     out.journal_used = journal_used(e.out.journal)
     out.journal_capacity = e.out.journal.capacity
     out.writer_lag_ns = journal_lag_ns(e.out.journal, now)
@@ -106,7 +106,7 @@ cdef inline void panel_show(EngineState* e, int64_t now) noexcept nogil:
         memset(&panel, 0, sizeof(panel))
         panel.timestamp_ns = now
         panel_market(e, i, &panel)
-        panel_lane(e, i, &panel)
+        panel_account(e, i, &panel)
         page_write_panel(page_symbol(e.out.page, i), &panel)
     panel_counters(e)
     memset(&totals, 0, sizeof(totals))

@@ -123,7 +123,7 @@ cdef int fill_market(MarketParams* p, dict s) except -1:
     return 0
 
 
-cdef int fill_lane(LaneParams* p, dict s, int64_t run, Symbols symbols) except -1:
+cdef int fill_account(AccountParams* p, dict s, int64_t run, Symbols symbols) except -1:
     memset(p, 0, sizeof(p[0]))
     p.reports = capacity_of(symbols.count, s["max_open_orders"], s["order_channel_size"]).delivery_reports
     p.broker.entry_latency_ns = _ns(s["entry_latency_ms"])

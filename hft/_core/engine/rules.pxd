@@ -11,11 +11,12 @@
 
 from hft._core.base.status cimport FAULT_OVERFLOW, OK
 from hft._core.base.types cimport SymbolSpec, int32_t, int64_t, multiply
-from hft._core.engine.engine cimport EngineState, engine_act, engine_settle
-from hft._core.engine.lane cimport (
-    lane_broker, lane_collect, lane_delivery, lane_fail, lane_match, lane_orders, lane_positions, lane_risk, lane_symbol,
+from hft._core.engine.account cimport (
+    account_broker, account_collect, account_delivery, account_fail, account_match, account_orders, account_positions,
+    account_risk, account_symbol,
 )
-from hft._core.engine.outlet cimport Outlet, outlet_count, outlet_rescale, outlet_rules
+from hft._core.engine.engine cimport EngineState, engine_act, engine_settle
+from hft._core.engine.output cimport Output, output_count, output_rescale, output_rules
 from hft._core.execution.broker_state cimport broker_symbol
 from hft._core.execution.delivery cimport delivery_rescale
 from hft._core.execution.rescale cimport broker_expire_misfits, broker_rescale
@@ -44,13 +45,13 @@ cdef inline int _rescale(EngineState* e, int32_t i, const Rules* to) noexcept no
     cdef Market* market = e.markets[i]
     cdef int64_t price_factor = to.price_factor
     cdef int64_t qty_factor = to.qty_factor
-    if position_rescale(lane_positions(e.lane), i, &to.spec, price_factor, qty_factor) != OK:
+    if position_rescale(account_positions(e.account), i, &to.spec, price_factor, qty_factor) != OK:
         return FAULT_OVERFLOW
-    if (not orders_rescale(lane_orders(e.lane), i, price_factor, qty_factor)
-            or not broker_rescale(lane_broker(e.lane), i, &to.spec, price_factor, qty_factor)
-            or not delivery_rescale(lane_delivery(e.lane), i, price_factor, qty_factor)
+    if (not orders_rescale(account_orders(e.account), i, price_factor, qty_factor)
+            or not broker_rescale(account_broker(e.account), i, &to.spec, price_factor, qty_factor)
+            or not delivery_rescale(account_delivery(e.account), i, price_factor, qty_factor)
             or not flow_rescale(features_flow(market_features(market)), qty_factor)
-            or not outlet_rescale(&e.out, i, price_factor, qty_factor)
+            or not output_rescale(&e.out, i, price_factor, qty_factor)
             or not multiply(&market.mid2, price_factor)):
         return FAULT_OVERFLOW
     symbols_scale(&e.decoder.symbols.table[i], &to.spec)
@@ -65,19 +66,21 @@ cdef inline void rules_apply(EngineState* e, int32_t i, const Rules* to, int64_t
     cdef int fx = 0
     if finer:
         fx = market_resync(market, now)
-        lane_match(e.lane, &e.out, market, NULL, i, fx, v, now)
-        lane_fail(e.lane, _rescale(e, i, to))
+        account_match(e.account, &e.out, market, NULL, i, fx, v, now)
+        account_fail(e.account, _rescale(e, i, to))
     market.spec = to.spec
     times_close(&market.times, not to.trading, now)
-    broker_symbol(lane_broker(e.lane), i).closed = not to.trading
+    broker_symbol(account_broker(e.account), i).closed = not to.trading
     page_symbol(e.out.page, i).spec = to.spec
-    lane_fail(e.lane, risk_bind(lane_risk(e.lane), i, lane_positions(e.lane), &to.spec, to.max_position, to.max_order))
-    lane_symbol(e.lane, i).imbalance.params.entry_qty = to.entry_qty
-    lane_symbol(e.lane, i).imbalance.params.max_order = to.max_order
-    lane_fail(e.lane, outlet_rules(&e.out, i, &to.spec, to.trading, now))
-    outlet_count(&e.out.page.counters.rules_changed)
-    broker_expire_misfits(lane_broker(e.lane), i, &to.spec, v)
-    lane_collect(e.lane, &e.out, now)
+    account_fail(
+        e.account, risk_bind(account_risk(e.account), i, account_positions(e.account), &to.spec, to.max_position, to.max_order)
+    )
+    account_symbol(e.account, i).imbalance.params.entry_qty = to.entry_qty
+    account_symbol(e.account, i).imbalance.params.max_order = to.max_order
+    account_fail(e.account, output_rules(&e.out, i, &to.spec, to.trading, now))
+    output_count(&e.out.page.counters.rules_changed)
+    broker_expire_misfits(account_broker(e.account), i, &to.spec, v)
+    account_collect(e.account, &e.out, now)
     engine_settle(e, now)
     engine_act(e, market, i, now)
     e.attention = 1

@@ -1,6 +1,6 @@
 # One symbol's market as everybody who trades on it sees it: clock, sync, book, features, composed.
 #
-# A market never looks at a lane. `market_clock` and `market_apply` are two calls because orders that are due before the
+# A market never looks at an account. `market_clock` and `market_apply` are two calls because orders that are due before the
 # message take effect between them, on the book as it was (SEMANTICS 4).
 
 from hft._core.base.memory cimport align64
@@ -392,5 +392,5 @@ cdef inline void market_publish(Market* m, Snapshot* to, int64_t now) noexcept n
 
 
 cdef inline void market_evaluate(Market* m, int64_t now) noexcept nogil:
-    """The feature vector at `now`, for every lane."""
+    """The feature vector at `now`, for every account."""
     features_eval(market_features(m), market_book(m), now, &m.features)

@@ -14,7 +14,7 @@ from hft._core.base.text cimport (
 from hft._core.base.types cimport (
     BUYER_IS_MAKER, MAX_LEVELS, MSG_AGG_TRADE, MSG_DEPTH, MSG_NONE, MSG_TICKER, MSG_TRADE, NOT_MARKET,
     SPOT, Level, Message, SymbolSpec, likely, unlikely)
-from hft._core.wire.form cimport form_init, form_pair
+from hft._core.wire.number_format cimport number_format_init, number_format_pair
 from hft._core.wire.scales cimport ScaledSymbol, ScaledSymbols, symbols_add, symbols_find
 from hft._core.wire.stream_name cimport stream_tells
 
@@ -135,14 +135,14 @@ cdef inline const char* _level(
     p = text_decimal(p, end, price, &decimals)
     if p == NULL:
         return NULL
-    if decimals != s.price_form.decimals:
-        form_init(&s.price_form, decimals)
+    if decimals != s.price_format.decimals:
+        number_format_init(&s.price_format, decimals)
     p = text_expect(p, end, b'","', 3)
     if p == NULL:
         return NULL
     p = text_decimal(p, end, qty, &decimals)
-    if p != NULL and decimals != s.qty_form.decimals:
-        form_init(&s.qty_form, decimals)
+    if p != NULL and decimals != s.qty_format.decimals:
+        number_format_init(&s.qty_format, decimals)
     return p
 
 
@@ -165,14 +165,14 @@ cdef inline const char* _levels(
         if unlikely(level == beyond):
             d.too_large = 1
             return NULL
-        q = form_pair(p, &s.price_form, &s.qty_form, &price, &qty) if likely(end - p >= 32) else NULL
+        q = number_format_pair(p, &s.price_format, &s.qty_format, &price, &qty) if likely(end - p >= 32) else NULL
         if unlikely(q == NULL):
             q = _level(s, p, end, &price, &qty)
             if unlikely(q == NULL):
                 return NULL
-        if unlikely(not scale_apply(&s.price[s.price_form.decimals], price, &level.price)) or unlikely(price == 0):
+        if unlikely(not scale_apply(&s.price[s.price_format.decimals], price, &level.price)) or unlikely(price == 0):
             return NULL
-        if unlikely(not scale_apply(&s.qty[s.qty_form.decimals], qty, &level.qty)):
+        if unlikely(not scale_apply(&s.qty[s.qty_format.decimals], qty, &level.qty)):
             return NULL
         level += 1
         p = text_expect(q, end, b'"],["', 5)

@@ -4,7 +4,7 @@ from libc.stdint cimport int8_t, int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
 from hft._core.base.text cimport SCALES, Scale, load8, scale_init
 from hft._core.base.types cimport MAX_SYMBOLS, NAME_BYTES, SymbolSpec, likely
-from hft._core.wire.form cimport Form, form_init
+from hft._core.wire.number_format cimport NumberFormat, number_format_init
 
 cdef extern from "string.h" nogil:
     size_t strnlen(const char* text, size_t most)
@@ -22,8 +22,8 @@ cdef struct ScaledSymbol:
     NameKey key                 # of its name
     Scale price[19]             # by digits after the point (SCALES)
     Scale qty[19]
-    Form price_form             # how levels were printed last
-    Form qty_form
+    NumberFormat price_format             # how levels were printed last
+    NumberFormat qty_format
 
 cdef struct ScaledSymbols:
     int64_t count
@@ -71,8 +71,8 @@ cdef inline void symbols_scale(ScaledSymbol* s, const SymbolSpec* spec) noexcept
     for decimals in range(SCALES):
         scale_init(&s.price[decimals], spec.price_mant, spec.price_exp, decimals)
         scale_init(&s.qty[decimals], spec.qty_mant, spec.qty_exp, decimals)
-    form_init(&s.price_form, spec.price_exp)
-    form_init(&s.qty_form, spec.qty_exp)
+    number_format_init(&s.price_format, spec.price_exp)
+    number_format_init(&s.qty_format, spec.qty_exp)
 
 
 cdef inline int symbols_add(ScaledSymbols* t, const SymbolSpec* spec) noexcept nogil:

@@ -148,7 +148,7 @@ def resolve(
     leads : bool
         The first exchangeInfo stands before all messages: it holds whatever numbers come later.
     printed : mapping, optional
-        Decimals seen in a recording, see `hft.data.survey`; the last resort.
+        Decimals seen in a recording, see `hft.data.probe`; the last resort.
     exchange : str
         Whose symbols they are, as Tardis names exchanges; empty for Binance.
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from hft._core.base.intent import OrderIntent
-from tests._core.desk import SPOT, USDM, Desk, S
+from tests._core.trader_fixture import SPOT, USDM, S, TraderFixture
 from tests.oracle.risk import Account, Limits, NaiveRisk, Wanted
 
 # Mostly orders that only the account can object to, now and then one with a flaw of its own.
@@ -22,12 +22,12 @@ WAITS = [1, S // 3, S - 1, S]
 
 
 class Trading:
-    """A desk of two symbols and the naive version are told the same and must say the same, reason included."""
+    """A trader of two symbols and the naive version are told the same and must say the same, reason included."""
 
     specs = (USDM, SPOT)
 
     def __init__(self):
-        self.desk = Desk(*self.specs, max_position_size={"BTCUSDT": "2", "ETHUSDT": "1.5"}, max_order_size="1",
+        self.trader = TraderFixture(*self.specs, max_position_size={"BTCUSDT": "2", "ETHUSDT": "1.5"}, max_order_size="1",
                          max_notional_exposure="250", max_orders_per_second=3, max_loss="30", max_drawdown="32",
                          price_collar_bps=500, stale_ms=100)
         self.naive = NaiveRisk(Limits(
@@ -40,10 +40,10 @@ class Trading:
             self.market_moves(spec, None)
 
     def account(self):
-        positions = list(self.desk.positions)
+        positions = list(self.trader.positions)
         return Account(
             qty={p.symbol: Fraction(p.qty) for p in positions}, marks={p.symbol: Fraction(p.mark) for p in positions},
-            open=[(o.symbol, 1 if o.side == "buy" else -1, Fraction(o.leaves)) for o in self.desk.orders],
+            open=[(o.symbol, 1 if o.side == "buy" else -1, Fraction(o.leaves)) for o in self.trader.orders],
             equity=sum(Fraction(p.total) for p in positions), peak=self.peak)
 
     def order(self, spec, side, qty, away, reduce_only, flaw):
@@ -53,43 +53,43 @@ class Trading:
         at = {"bid": None if flaw == "empty" else bid, "ask": ask, "now": self.now, "data_ns": self.now - age,
                   "synced": flaw != "unsynced"}
         if flaw in HALTS:
-            setattr(self.desk.risk, flaw, True)
+            setattr(self.trader.risk, flaw, True)
             self.naive.halts.add(flaw)
         intent = OrderIntent(spec, side, qty, price, reduce_only=reduce_only)
         expected = self.naive.check(
             Wanted(spec, side, Fraction(qty), None if price is None else Fraction(price), reduce_only), self.account(),
             **{**at, "bid": at["bid"] and Fraction(bid), "ask": Fraction(ask)})
-        assert self.desk.risk.check(intent, **at) == expected
+        assert self.trader.risk.check(intent, **at) == expected
         if expected == "ok":
-            self.desk.orders.create(intent, now=self.now)
-            self.desk.risk.sent(now=self.now)
+            self.trader.orders.create(intent, now=self.now)
+            self.trader.risk.sent(now=self.now)
             self.naive.sends.append(self.now)
         for halt in HALTS:
-            setattr(self.desk.risk, halt, False)
+            setattr(self.trader.risk, halt, False)
         self.naive.halts.clear()
         return expected
 
     def report(self, order, how):
         if how == "cancel sent":
             if order.can_cancel:
-                self.desk.orders.cancel(order.id)
+                self.trader.orders.cancel(order.id)
         elif how == "expired":
-            self.desk.orders.expired(order.id)
+            self.trader.orders.expired(order.id)
         else:
             spec = order.spec
             qty = max(spec.step, order.leaves // 2 // spec.step * spec.step) if how == "part" else order.leaves
-            self.desk.orders.fill(order.id, qty)
-            self.desk.positions.fill(spec, order.side, qty, self.touch[spec.name][order.side == "buy"])
+            self.trader.orders.fill(order.id, qty)
+            self.trader.positions.fill(spec, order.side, qty, self.touch[spec.name][order.side == "buy"])
         self.follow_equity()
 
     def market_moves(self, spec, move):
         bid = Decimal("100.0") if move is None else min(max(self.touch[spec.name][0] + move, Decimal(60)), Decimal(140))
         self.touch[spec.name] = (bid, bid + Decimal("0.1"))
-        self.desk.positions.mark(spec, *self.touch[spec.name])
+        self.trader.positions.mark(spec, *self.touch[spec.name])
         self.follow_equity()
 
     def follow_equity(self):
-        self.peak = max(self.peak, sum(Fraction(p.total) for p in self.desk.positions))
+        self.peak = max(self.peak, sum(Fraction(p.total) for p in self.trader.positions))
 
 
 class TradingMachine(RuleBasedStateMachine):
@@ -102,10 +102,10 @@ class TradingMachine(RuleBasedStateMachine):
     def order(self, **order):
         self.trading.order(**order)
 
-    @precondition(lambda self: len(self.trading.desk.orders))
+    @precondition(lambda self: len(self.trading.trader.orders))
     @rule(data=st.data(), how=st.sampled_from(ENDS))
     def report(self, data, how):
-        self.trading.report(data.draw(st.sampled_from(list(self.trading.desk.orders))), how)
+        self.trading.report(data.draw(st.sampled_from(list(self.trading.trader.orders))), how)
 
     @rule(spec=st.sampled_from(Trading.specs), move=st.integers(-12, 12))
     def market_moves(self, spec, move):
@@ -126,7 +126,7 @@ def test_random_trading_hears_every_reason():
     for _ in range(100):
         trading = Trading()
         for _ in range(100):
-            open_orders = list(trading.desk.orders)
+            open_orders = list(trading.trader.orders)
             step = rng.random()
             if step < 0.45:
                 heard.add(trading.order(rng.choice(Trading.specs), rng.choice([1, -1]), rng.choice(QTYS),

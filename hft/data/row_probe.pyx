@@ -82,7 +82,7 @@ cdef class _Symbol:
         return self.name.decode("utf-8", "replace")
 
 
-cdef class RowSurvey:
+cdef class RowProbe:
     """Looks at all rows of a file: its exchange, its symbols, and the decimals their numbers are printed with.
 
     Parameters
@@ -92,9 +92,9 @@ cdef class RowSurvey:
     fields : int
         Fields of a row, as the header has them.
 
-    >>> survey = RowSurvey("trades", 8)
-    >>> survey.feed(b"bitmex,XBTUSD,1583020803145000,1583020803307160,ccc3c1fa,sell,8531.5,2152\\n")
-    >>> survey.exchange, survey.symbols
+    >>> probe = RowProbe("trades", 8)
+    >>> probe.feed(b"bitmex,XBTUSD,1583020803145000,1583020803307160,ccc3c1fa,sell,8531.5,2152\\n")
+    >>> probe.exchange, probe.symbols
     ('bitmex', {'XBTUSD': (1, 0)})
     """
     cdef int layout, n_fields

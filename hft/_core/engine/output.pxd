@@ -1,4 +1,4 @@
-# Where a lane's doings go out: the journal, the state page, the log of fills in memory. Borrowed pointers; the engine keeps
+# The outputs of an account's events: the journal, the state page, the log of fills in memory. Borrowed pointers; the engine keeps
 # their owners. Nothing here flows back into a decision; whether there is room the engine sees to, once an input (`capacity`).
 
 from hft._core.base.status cimport FAULT_JOURNAL_FULL, OK
@@ -18,19 +18,19 @@ cdef struct FillLog:            # the newest fills, in memory; JournalRecord[cap
     int64_t capacity
     int64_t count               # ever
 
-cdef struct Outlet:
+cdef struct Output:
     JournalState* journal
     Page* page
     FillLog fills
     int64_t overwrites          # 1: nobody drains the journal, its oldest records make room
 
 
-cdef inline void outlet_count(uint64_t* counter) noexcept nogil:
+cdef inline void output_count(uint64_t* counter) noexcept nogil:
     """One writer: a plain increment is atomic enough for readers of a machine word."""
     counter[0] += 1
 
 
-cdef inline int outlet_append(Outlet* out, const JournalRecord* record) noexcept nogil:
+cdef inline int output_append(Output* out, const JournalRecord* record) noexcept nogil:
     if likely(journal_append(out.journal, record)):
         return OK
     if not out.overwrites:
@@ -39,7 +39,7 @@ cdef inline int outlet_append(Outlet* out, const JournalRecord* record) noexcept
     return OK if journal_append(out.journal, record) else FAULT_JOURNAL_FULL
 
 
-cdef inline int outlet_fill(Outlet* out, const Report* report, int64_t now) noexcept nogil:
+cdef inline int output_fill(Output* out, const Report* report, int64_t now) noexcept nogil:
     """A fill, before the strategy hears of it."""
     cdef JournalRecord r
     memset(&r, 0, sizeof(r))
@@ -63,10 +63,10 @@ cdef inline int outlet_fill(Outlet* out, const Report* report, int64_t now) noex
     out.page.counters.maker_fills += report.maker
     out.page.counters.suspect_fills += report.trust != 0
     page_recent(out.page, &r)
-    return outlet_append(out, &r)
+    return output_append(out, &r)
 
 
-cdef inline int outlet_order(Outlet* out, const Order* order, int64_t now, int64_t exch_ns) noexcept nogil:
+cdef inline int output_order(Output* out, const Order* order, int64_t now, int64_t exch_ns) noexcept nogil:
     """An order as it is after a change."""
     cdef JournalRecord r
     memset(&r, 0, sizeof(r))
@@ -87,10 +87,10 @@ cdef inline int outlet_order(Outlet* out, const Order* order, int64_t now, int64
     r.qty = order.qty
     r.leaves = order.leaves
     page_recent(out.page, &r)
-    return outlet_append(out, &r)
+    return output_append(out, &r)
 
 
-cdef inline int outlet_position(Outlet* out, int32_t symbol, const Position* p, int64_t now) noexcept nogil:
+cdef inline int output_position(Output* out, int32_t symbol, const Position* p, int64_t now) noexcept nogil:
     """A symbol's position after a fill was told."""
     cdef JournalRecord r
     memset(&r, 0, sizeof(r))
@@ -103,10 +103,10 @@ cdef inline int outlet_position(Outlet* out, int32_t symbol, const Position* p, 
     r.realised = p.realised
     r.fee = p.fees_quote
     r.leaves = p.fees_base
-    return outlet_append(out, &r)
+    return output_append(out, &r)
 
 
-cdef inline int outlet_rules(Outlet* out, int32_t symbol, const SymbolSpec* spec, bint trading, int64_t now) noexcept nogil:
+cdef inline int output_rules(Output* out, int32_t symbol, const SymbolSpec* spec, bint trading, int64_t now) noexcept nogil:
     """A symbol's rules as they are from here on: what follows is in these units."""
     cdef JournalRecord r
     memset(&r, 0, sizeof(r))
@@ -123,10 +123,10 @@ cdef inline int outlet_rules(Outlet* out, int32_t symbol, const SymbolSpec* spec
     r.realised = spec.max_qty
     r.due_ns = spec.min_notional
     r.status = trading
-    return outlet_append(out, &r)
+    return output_append(out, &r)
 
 
-cdef inline bint outlet_rescale(Outlet* out, int32_t symbol, int64_t price_factor, int64_t qty_factor) noexcept nogil:
+cdef inline bint output_rescale(Output* out, int32_t symbol, int64_t price_factor, int64_t qty_factor) noexcept nogil:
     """What is kept of a symbol's fills and orders for those who look, in finer units; 0 where a number leaves 64 bits."""
     cdef int64_t n = min(out.fills.count, out.fills.capacity)
     cdef int64_t i
@@ -140,7 +140,7 @@ cdef inline bint outlet_rescale(Outlet* out, int32_t symbol, int64_t price_facto
     return fits
 
 
-cdef inline int outlet_kill(Outlet* out, bint on, int reason, int64_t now) noexcept nogil:
+cdef inline int output_kill(Output* out, bint on, int reason, int64_t now) noexcept nogil:
     cdef JournalRecord r
     memset(&r, 0, sizeof(r))
     r.kind = RECORD_KILL
@@ -148,7 +148,7 @@ cdef inline int outlet_kill(Outlet* out, bint on, int reason, int64_t now) noexc
     r.symbol = -1
     r.status = on
     r.reason = reason
-    return outlet_append(out, &r)
+    return output_append(out, &r)
 
 
 cdef class Fill:

@@ -16,7 +16,7 @@ from hft.venues.binance.messages import whole_books
 from hft.venues.binance.specs import Printed
 
 
-class Survey(msgspec.Struct):
+class Probe(msgspec.Struct):
     """What a session holds."""
 
     dialect: str = ""
@@ -52,12 +52,12 @@ class Survey(msgspec.Struct):
         """The stream that volume is told by (SEMANTICS 10): `trade` where there is one."""
         return "aggTrade" if self.traded == {"aggTrade"} else "trade"
 
-    def of(self, wanted: Sequence[str]) -> Survey:
+    def of(self, wanted: Sequence[str]) -> Probe:
         """The same, its dialect told by the messages of the `wanted` symbols alone, where some are named and it holds them."""
         bits = [bits for name, bits in self.hints.items() if name in wanted]
         return replace(self, dialect=told_by(wanted, self.hints)) if bits else self
 
-    def require(self, where: str, dialect: str = "") -> Survey:
+    def require(self, where: str, dialect: str = "") -> Probe:
         """Itself, of this `dialect` where no message tells one. DamagedData when dialect or symbols can't be told."""
         if not (self.symbols and self.dialect) and self.sample and (other := foreign(self.sample)):
             raise DamagedData(other[0], where=where, do=other[1])
@@ -69,14 +69,14 @@ class Survey(msgspec.Struct):
         return self
 
 
-def together(parts: Iterable[tuple[str, Survey]], dialect: str = "", wanted: Sequence[str] = ()) -> Survey:
+def combined(parts: Iterable[tuple[str, Probe]], dialect: str = "", wanted: Sequence[str] = ()) -> Probe:
     """What several files or sources hold as one session, each with what to call it in a message; of this `dialect`, whatever
     their messages tell.
 
     Raises `UsageError` where the messages of the `wanted` symbols (none: of all) tell different dialects and none is given, and
     for data of different exchanges: two of them are never one book.
     """
-    whole = Survey(dialect)
+    whole = Probe(dialect)
     first_dialect = first_exchange = ""
     for where, each in parts:
         part = each.of(wanted)
@@ -150,7 +150,7 @@ def told_by(names: Iterable[str], hints: dict[str, int]) -> str:
     return "usdm" if every & scan.FUTURES_BOOK else ""
 
 
-def _one_dialect(where: str, part: Survey, wanted: Sequence[str]) -> None:
+def _one_dialect(where: str, part: Probe, wanted: Sequence[str]) -> None:
     """Raise `UsageError` for a file that holds messages of two venues: their symbols have the same names."""
     names = [name for name in part.hints if not wanted or name in wanted or not name]
     found = sorted(set[str]().union(*(_certain(name, part.hints[name]) for name in names)))
@@ -243,18 +243,18 @@ def _whole_bits(data: _Data) -> int:
     return scan.WHOLE_BOOKS | (scan.FUTURES_BOOK if data.e else scan.SPOT_TICKER)
 
 
-def survey(records: Iterable[Record]) -> Survey:
+def probe(records: Iterable[Record]) -> Probe:
     """Looks at all records: a symbol may speak late, and a finer price may come last.
 
     Messages that are no JSON of a venue's are passed over.
 
     >>> frame = b'{"e":"trade","E":1,"T":1,"s":"BTCUSDT","t":1,"p":"61800.30","q":"0.006","X":"MARKET","m":false}'
     >>> book = b'{"lastUpdateId":1,"E":1,"T":1,"bids":[["61800.20","1.5"]],"asks":[]}'
-    >>> found = survey([Record(1, Kind.FRAME, frame), Record(2, Kind.SNAPSHOT, book)])
+    >>> found = probe([Record(1, Kind.FRAME, frame), Record(2, Kind.SNAPSHOT, book)])
     >>> found.dialect, found.symbols, found.printed["BTCUSDT"]
     ('usdm', ['BTCUSDT'], Printed(price=1, qty=3))
     """
-    found = Survey()
+    found = Probe()
     seen = scan.Scan()
     for record in records:
         try:
@@ -293,14 +293,14 @@ def _always_whole(symbol: scan.Seen) -> bool:
     return symbol.levels in (5, 10, 20) and symbol.unnamed >= 20
 
 
-def _see_line(found: Survey, seen: scan.Scan, line: bytes) -> None:
+def _see_line(found: Probe, seen: scan.Scan, line: bytes) -> None:
     symbol = _decode_line(line).hft.connect
     if symbol:
         found.opened.add(symbol)
         seen.symbol(symbol)
 
 
-def _see(found: Survey, seen: scan.Scan, record: Record) -> None:
+def _see(found: Probe, seen: scan.Scan, record: Record) -> None:
     """A message that the scan left alone: REST answers, and frames that are printed otherwise."""
     if record.kind == Kind.EXCHANGE_INFO:
         found.info_leads |= not found.exchange_info and not seen.symbols

@@ -63,9 +63,9 @@ cdef extern from *:
     const unsigned char BEFORE "hft_before"[32]     # BEFORE + n: all but the last n of sixteen
 
 cdef enum:
-    FORM_DECIMALS = 14          # after the point, the most that a Form describes
+    FORM_DECIMALS = 14          # after the point, the most that a NumberFormat describes
 
-cdef struct Form:               # how a number is printed: with so many digits after the point, however many before
+cdef struct NumberFormat:               # how a number is printed: with so many digits after the point, however many before
     int64_t back                # from the closing quote back to the point; 0: no point; 63: no text has this form
     int64_t point               # what must stand there: a point, or, if there is none, the closing quote
     int64_t points              # 1, or 0
@@ -73,7 +73,7 @@ cdef struct Form:               # how a number is printed: with so many digits a
     int64_t before              # where in BEFORE the mask of what is before the point begins
 
 
-cdef inline void form_init(Form* f, int decimals) noexcept nogil:
+cdef inline void number_format_init(NumberFormat* f, int decimals) noexcept nogil:
     """The form with so many decimals; one that no text has when they are more than FORM_DECIMALS."""
     f.decimals = decimals
     f.points = decimals > 0
@@ -82,8 +82,8 @@ cdef inline void form_init(Form* f, int decimals) noexcept nogil:
     f.before = decimals if 0 < decimals <= FORM_DECIMALS else 16
 
 
-cdef inline const char* form_pair(
-        const char* p, const Form* f, const Form* g, uint64_t* a, uint64_t* b) noexcept nogil:
+cdef inline const char* number_format_pair(
+        const char* p, const NumberFormat* f, const NumberFormat* g, uint64_t* a, uint64_t* b) noexcept nogil:
     """Two decimals of known forms that end an array, `61800.20","0.014"]`, as digits; NULL when they are printed otherwise.
 
     Takes them from after the first's opening quote to the second's closing one, which is not taken. There must be

@@ -11,7 +11,7 @@ USDM = Spec("BTCUSDT", tick="0.10", step="0.001", min_qty="0.002", max_qty="50",
 SPOT = Spec("ETHUSDT", tick="0.01", step="0.0001", dialect="spot", min_notional="5")
 
 
-class Desk:
+class TraderFixture:
     """Orders, positions and risk together, at one touch: 100.0 / 100.2, so that the mid is 100.1."""
 
     def __init__(self, *specs, **limits):

@@ -13,7 +13,7 @@ from typing import Self
 from hft.errors import UsageError
 
 
-class Output(ABC):
+class OutputFile(ABC):
     """What writes one file: it is there, whole, once `close` returns, and until then under the name with ``.part`` behind it.
 
     Parameters
