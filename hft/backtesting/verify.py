@@ -40,7 +40,7 @@ ASIDE = frozenset({"recording", "run", "link", "broken", "end"})
 """Lines that the engine does not act upon."""
 
 
-class Run(msgspec.Struct, frozen=True):
+class RecordedRun(msgspec.Struct, frozen=True):
     """The `run` line of a recording: all that it takes to build the same engine again."""
 
     run: int
@@ -172,7 +172,7 @@ _KINDS = {
 }
 
 
-def _run_of(records: Iterator[Record], where: str) -> Run:
+def _run_of(records: Iterator[Record], where: str) -> RecordedRun:
     """The `run` line, which stands before the first input."""
     part = 1
     for record in records:
@@ -191,10 +191,10 @@ def _run_of(records: Iterator[Record], where: str) -> Run:
     raise UsageError("is a recording of `hft record`: nobody traded while it was made", where=where, do=TAKES)
 
 
-def _understood(line: Any, where: str) -> Run:
+def _understood(line: Any, where: str) -> RecordedRun:
     """What the `run` line says. Settings and codes are those of the version that wrote it."""
     try:
-        run = from_public(line, Run)
+        run = from_public(line, RecordedRun)
         if run.kill is not None and run.kill not in status.NAMES.values():
             raise ValueError(f"a kill switch that is on for {run.kill!r}")
         _ = run.specs
@@ -206,7 +206,7 @@ def _understood(line: Any, where: str) -> Run:
 class _Replay:
     """The engine of a run, built and driven again."""
 
-    def __init__(self, run: Run, database: Path, where: str) -> None:
+    def __init__(self, run: RecordedRun, database: Path, where: str) -> None:
         self.run_line, self.where = run, where
         self._names = frozenset(spec.name for spec in run.specs)
         self.inputs = self.states = 0

@@ -28,7 +28,7 @@ import msgspec
 from hft._core.engine.events import LAST_TIME_NS
 from hft.data import files
 from hft.data.identify import told
-from hft.data.recording import Kind, Reader, Record, is_recording
+from hft.data.recording import Kind, Record, RecordingReader, is_recording
 from hft.data.steps import Steps
 from hft.errors import NOT_JSON, DamagedData, UsageError
 
@@ -266,7 +266,7 @@ class Capture:
                 most = MOST_WAITING if _parser(first.strip(_BLANK)) is _parse_paired else 0
                 yield from _in_stamp_order(self._steady(self._records(lines)), most)
                 return
-            reader = Reader()
+            reader = RecordingReader()
             yield from self._part(reader, lines)
         if reader.first_part > 1:
             why = "without those before it there is no book until the next snapshot"
@@ -320,7 +320,7 @@ class Capture:
                 yield from steps.take(record)
         yield from steps.finish()
 
-    def _part(self, reader: Reader, lines: Iterable[bytes]) -> Iterator[Record]:
+    def _part(self, reader: RecordingReader, lines: Iterable[bytes]) -> Iterator[Record]:
         """A recording of our own, or a part of one."""
         for line in lines:
             if self.tears:

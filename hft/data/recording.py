@@ -64,7 +64,7 @@ class _Broken(msgspec.Struct):
     lost: int
 
 
-class Link(TypedDict):
+class LinkLine(TypedDict):
     """What the feed told of a connection."""
 
     kind: str
@@ -104,7 +104,7 @@ def opening(part: int, session: str, version: str, now_ns: int) -> bytes:
 _VALUES: dict[str, Any] = {
     "connect": str, "disconnect": str, "resync": str, "timer": bool, "journal_full": bool, "stop": bool,
     "kill": bool | Literal["kill_files_gone"],
-    "end": bool, "state": dict[str, str], "link": Link, "rules": RulesLine,
+    "end": bool, "state": dict[str, str], "link": LinkLine, "rules": RulesLine,
 }  # fmt: skip
 OF_A_SYMBOL = ("connect", "disconnect", "resync")
 
@@ -126,7 +126,7 @@ def _ours(body: bytes) -> dict[str, msgspec.Raw]:
     return found
 
 
-class Reader:
+class RecordingReader:
     """Turns the lines of a recording into records, one after the other, over all its parts.
 
     Frames are not judged: what the engine could not use live, it is given again.

@@ -26,7 +26,7 @@ EXCHANGES = {"spot": "binance", "usdm": "binance-futures", "coinm": "binance-del
 """Whose messages a capture holds, by its dialect, as Tardis names exchanges."""
 
 
-class Session:
+class RecordedSession:
     """Several captures as one session, merged by (stamp, file, line) (SEMANTICS 1).
 
     Of a paired capture either file may be named; the others of the pair are found beside it. A REST book that does not say

@@ -7,7 +7,7 @@ Tardis CSV  `hft.data.tardis`
 hftbacktest its events, .npz and .npy (`hft.data.npz`)
 =========== ================================================================================================
 
-A kind is a row of `READERS`: how its files begin, and what opens all of that kind that were named.
+A kind is a row of `FORMATS`: how its files begin, and what opens all of that kind that were named.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from hft.data.npz import NpzFile
 from hft.data.probe import Probe, combined
 from hft.data.records import MOST_SYMBOLS
 from hft.data.rules import Changes
-from hft.data.sessions import Session
+from hft.data.sessions import RecordedSession
 from hft.data.source import Source
 from hft.data.tardis import TardisFile
 from hft.errors import DamagedData, UsageError
@@ -50,7 +50,7 @@ class Captures(Source):
     """Captures and recordings, all of them as one session."""
 
     def __init__(self, paths: Sequence[Path], dialect: str = "") -> None:
-        self.session = Session(paths, dialect)
+        self.session = RecordedSession(paths, dialect)
         self._encoder: EventEncoder | None = None
         self._fixed: frozenset[str] = frozenset()       # symbols whose rules come from the settings
         super().__init__([part for capture in self.session.captures for part in capture.parts])
@@ -150,7 +150,7 @@ class EventSource(Source):
             self._done += len(part)
 
 
-class Reader(NamedTuple):
+class Format(NamedTuple):
     """A kind of file."""
 
     begins: Callable[[bytes], bool]
@@ -159,16 +159,16 @@ class Reader(NamedTuple):
     """All files of this kind that were named, in their order, of the dialect that the settings say, if they do."""
 
 
-READERS = {
-    "events": Reader(lambda head: head.startswith(MAGIC), lambda paths, _: list(map(EventSource, paths))),
-    "hftbacktest": Reader(lambda head: head.startswith((b"PK", b"\x93NUMPY")), lambda paths, _: list(map(NpzFile, paths))),
-    "tardis": Reader(lambda head: head.startswith(b"exchange,symbol,"), lambda paths, _: list(map(TardisFile, paths))),
-    "captures": Reader(lambda head: True, lambda paths, dialect: [Captures(paths, dialect)]),   # says itself what it can't read
+FORMATS = {
+    "events": Format(lambda head: head.startswith(MAGIC), lambda paths, _: list(map(EventSource, paths))),
+    "hftbacktest": Format(lambda head: head.startswith((b"PK", b"\x93NUMPY")), lambda paths, _: list(map(NpzFile, paths))),
+    "tardis": Format(lambda head: head.startswith(b"exchange,symbol,"), lambda paths, _: list(map(TardisFile, paths))),
+    "captures": Format(lambda head: True, lambda paths, dialect: [Captures(paths, dialect)]),   # says itself what it can't read
 }
 
 
 def kind_of(path: Path) -> str:
-    """Which row of `READERS` a file is of. Raises `UsageError` where there is no such file."""
+    """Which row of `FORMATS` a file is of. Raises `UsageError` where there is no such file."""
     path = files_of(path)[0]    # a recording in parts may be named as a whole
     try:
         with path.open("rb") as file:
@@ -179,7 +179,7 @@ def kind_of(path: Path) -> str:
         cut = [part.name for part in parts(path) if part != path]
         do = f"name its parts, {_listed(cut, 2)}" if cut else "name an existing file"
         raise UsageError(f"can't be read: {error.strerror}", where=str(path), do=do) from None
-    return next(kind for kind, reader in READERS.items() if reader.begins(head))
+    return next(kind for kind, reader in FORMATS.items() if reader.begins(head))
 
 
 # -- several as one --------------------------------------------------------------------------------------------------------
@@ -328,4 +328,4 @@ def _open(paths: list[Path], dialect: str) -> list[Source]:
     by_kind: dict[str, list[Path]] = {}
     for path in paths:
         by_kind.setdefault(kind_of(path), []).append(path)
-    return [source for kind, found in by_kind.items() for source in READERS[kind].open(found, dialect)]
+    return [source for kind, found in by_kind.items() for source in FORMATS[kind].open(found, dialect)]

@@ -19,7 +19,7 @@ from hft.config import Config
 from hft.data import recording
 from hft.data.captures import Kind, Record
 from hft.data.rules import Changes
-from hft.data.sessions import Session
+from hft.data.sessions import RecordedSession
 from hft.errors import NOT_JSON, DamagedData, printable
 from hft.venues.binance.messages import DepthSnapshot, Rejected, decode
 
@@ -258,7 +258,7 @@ def load(paths: Iterable[str | Path], config: Config) -> tuple[Tape, list[Spec],
 
     Raises what `hft.data.sessions` raises.
     """
-    session = Session(paths, config.feed.dialect)
+    session = RecordedSession(paths, config.feed.dialect)
     resolved = session.specs(config)
     specs = [each.spec for each in resolved]
     tape = Tape(session.inputs(changes=Changes(specs, config.feed.symbols)))

@@ -16,26 +16,26 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from hft.exchange.observe import Array, Session, read_capture, simulate
+from hft.exchange.observe import Array, ObservedSession, read_capture, simulate
 
 STRONG = 0.3  # an imbalance beyond this says something
 
 
-def _mid(s: Session) -> Array:
+def _mid(s: ObservedSession) -> Array:
     mid: Array = (s.touch[:, 1] + s.touch[:, 3]) / 2
     return mid
 
 
-def _at(s: Session, time: Array) -> npt.NDArray[np.intp]:
+def _at(s: ObservedSession, time: Array) -> npt.NDArray[np.intp]:
     """Index of the touch in force at each time."""
     return np.maximum(np.searchsorted(s.touch[:, 0], time, side="right") - 1, 0)
 
 
-def _seconds(s: Session) -> Array:
+def _seconds(s: ObservedSession) -> Array:
     return np.arange(s.touch[0, 0], s.touch[-1, 0], 1e9)
 
 
-def _strong(s: Session) -> Array:
+def _strong(s: ObservedSession) -> Array:
     """Depth updates whose imbalance is strong, but for the last two seconds, which have no future."""
     strong: Array = s.book[(np.abs(s.book[:, 1]) > STRONG) & (s.book[:, 0] < s.touch[-1, 0] - 2e9)]
     return strong
@@ -49,27 +49,27 @@ def _kurtosis(x: Array) -> float:
     return float(((x - x.mean()) ** 4).mean() / x.var() ** 2)
 
 
-def _returns(s: Session, seconds: int) -> Array:
+def _returns(s: ObservedSession, seconds: int) -> Array:
     """Mid moves over windows of that length, one starting each second."""
     mid = _mid(s)[_at(s, _seconds(s))]
     moves: Array = mid[seconds:] - mid[:-seconds]
     return moves
 
 
-def _orders(s: Session) -> Array:
+def _orders(s: ObservedSession) -> Array:
     """Taker orders as (time, side, quantity): prints of equal stamp and side are one order."""
     change = (np.diff(s.trades[:, 0]) != 0) | (np.diff(s.trades[:, 3]) != 0)
     first = np.concatenate([[0], np.flatnonzero(change) + 1])
     return np.column_stack([s.trades[first, 0], s.trades[first, 3], np.add.reduceat(s.trades[:, 2], first)])
 
 
-def one_tick_spread(s: Session) -> float:
+def one_tick_spread(s: ObservedSession) -> float:
     """Share of time with a spread of one tick."""
     dt = np.diff(s.touch[:, 0])
     return float(dt[(s.touch[:-1, 3] - s.touch[:-1, 1]) == 1].sum() / dt.sum())
 
 
-def next_move(s: Session) -> float:
+def next_move(s: ObservedSession) -> float:
     """Share of strong imbalances whose sign the next move of the mid has."""
     mid, book = _mid(s), _strong(s)
     moves = np.flatnonzero(np.diff(mid)) + 1
@@ -80,51 +80,51 @@ def next_move(s: Session) -> float:
     return float((np.sign(move) == np.sign(book[there, 1])).mean())
 
 
-def signed_move(s: Session) -> float:
+def signed_move(s: ObservedSession) -> float:
     """Mean move of the mid in the second after a strong imbalance, in its direction, bps."""
     mid, book = _mid(s), _strong(s)
     now, then = _at(s, book[:, 0]), _at(s, book[:, 0] + 1e9)
     return float((np.sign(book[:, 1]) * (mid[then] / mid[now] - 1)).mean() * 1e4)
 
 
-def imbalance_memory(s: Session) -> float:
+def imbalance_memory(s: ObservedSession) -> float:
     """Autocorrelation of the imbalance at one second."""
     at = np.maximum(np.searchsorted(s.book[:, 0], _seconds(s), side="right") - 1, 0)
     return _autocorrelation(s.book[at, 1], 1)
 
 
-def taker_sign_1(s: Session) -> float:
+def taker_sign_1(s: ObservedSession) -> float:
     """Autocorrelation of the taker's side from one order to the next."""
     return _autocorrelation(_orders(s)[:, 1], 1)
 
 
-def taker_sign_10(s: Session) -> float:
+def taker_sign_10(s: ObservedSession) -> float:
     """… to the tenth after it."""
     return _autocorrelation(_orders(s)[:, 1], 10)
 
 
-def fano(s: Session) -> float:
+def fano(s: ObservedSession) -> float:
     """Variance ÷ mean of taker orders per second; 1 would be a Poisson process."""
     counts = np.histogram(_orders(s)[:, 0], _seconds(s))[0]
     return float(counts.var() / counts.mean())
 
 
-def kurtosis_1s(s: Session) -> float:
+def kurtosis_1s(s: ObservedSession) -> float:
     """Kurtosis of one-second moves; 3 is normal."""
     return _kurtosis(_returns(s, 1))
 
 
-def kurtosis_10s(s: Session) -> float:
+def kurtosis_10s(s: ObservedSession) -> float:
     """Kurtosis of ten-second moves."""
     return _kurtosis(_returns(s, 10))
 
 
-def variance_ratio(s: Session) -> float:
+def variance_ratio(s: ObservedSession) -> float:
     """Variance over ten seconds ÷ ten times that over one."""
     return float(_returns(s, 10).var() / (10 * _returns(s, 1).var()))
 
 
-def order_flow_imbalance(s: Session) -> float:
+def order_flow_imbalance(s: ObservedSession) -> float:
     """R² of one-second moves on order-flow imbalance at the touch (Cont, Kukanov, Stoikov 2014)."""
     (_, b0, q0, a0, k0), (_, b1, q1, a1, k1) = s.touch[:-1].T, s.touch[1:].T
     e = (b1 >= b0) * q1 - (b1 <= b0) * q0 - (a1 <= a0) * k1 + (a1 >= a0) * k0
@@ -133,23 +133,23 @@ def order_flow_imbalance(s: Session) -> float:
     return float(np.corrcoef(np.diff(total), _returns(s, 1))[0, 1] ** 2)
 
 
-def decreases(s: Session) -> float:
+def decreases(s: ObservedSession) -> float:
     """Displayed quantity that left, over all levels of the depth updates, ÷ traded volume."""
     return float(s.decreases / s.trades[:, 2].sum())
 
 
-def taker_size(s: Session) -> float:
+def taker_size(s: ObservedSession) -> float:
     """Mean ÷ median of taker order sizes."""
     sizes = _orders(s)[:, 2]
     return float(sizes.mean() / np.median(sizes))
 
 
-def level_one(s: Session) -> float:
+def level_one(s: ObservedSession) -> float:
     """Mean quantity of the first level ÷ mean of levels 2–10."""
     return float(s.book[:, 2].mean() / s.book[:, 3].mean())
 
 
-def ticker_first(s: Session) -> float:
+def ticker_first(s: ObservedSession) -> float:
     """Share of taker orders that the bookTicker shows before their first print, among those that it shows at equal stamp."""
     before = after = 0
     by_order = np.argsort(s.touch_order)
@@ -179,7 +179,7 @@ def _shows(old: Array, new: Array, column: int, price: float) -> bool:
 class Row:
     """A fact, the range accepted for it, and whether this version promises it."""
 
-    measure: Callable[[Session], float]
+    measure: Callable[[ObservedSession], float]
     low: float
     high: float
     promised: bool = False
@@ -204,7 +204,7 @@ ROWS: dict[str, Row] = {
 }
 
 
-def measure(session: Session) -> dict[str, float]:
+def measure(session: ObservedSession) -> dict[str, float]:
     """Every row of one session.
 
     >>> from hft.exchange.observe import simulate
@@ -214,7 +214,7 @@ def measure(session: Session) -> dict[str, float]:
     return {name: row.measure(session) for name, row in ROWS.items()}
 
 
-def report(sessions: list[Session]) -> dict[str, dict[str, float | bool]]:
+def report(sessions: list[ObservedSession]) -> dict[str, dict[str, float | bool]]:
     """Rows over several sessions: mean, least and greatest, the accepted range, and whether the mean is in it."""
     measured = [measure(session) for session in sessions]
     table: dict[str, dict[str, float | bool]] = {}

@@ -21,7 +21,7 @@ Side = Sequence[tuple[int, float]]
 
 
 @dataclass(frozen=True)
-class Session:
+class ObservedSession:
     """Columns of one symbol's session. Times are exchange nanoseconds, prices ticks, quantities any one unit; `*_order` is the
     position in the stream, which tells what was published first.
 
@@ -103,15 +103,17 @@ class _Columns:
         self.book.apply(1, asks)
         self.rows.append(self.book.row(time))
 
-    def session(self, stamp_error_ns: float = 0.0) -> Session:
+    def session(self, stamp_error_ns: float = 0.0) -> ObservedSession:
         touch, order = np.array(self.touch), np.array(self.touch_order)
         by_time = np.argsort(touch[:, 0], kind="stable")
         seconds = (touch[by_time[-1], 0] - touch[by_time[0], 0]) / 1e9
-        return Session(touch[by_time], order[by_time], np.array(self.trades), np.array(self.trade_order), np.array(self.rows),
-                       self.book.decreases, seconds, self.messages, stamp_error_ns)
+        return ObservedSession(
+            touch[by_time], order[by_time], np.array(self.trades), np.array(self.trade_order), np.array(self.rows),
+            self.book.decreases, seconds, self.messages, stamp_error_ns,
+        )  # fmt: skip
 
 
-def simulate(symbol: str = "BTCUSDT", *, dialect: str = "usdm", seed: int = 1, minutes: float = 10.0) -> Session:
+def simulate(symbol: str = "BTCUSDT", *, dialect: str = "usdm", seed: int = 1, minutes: float = 10.0) -> ObservedSession:
     """A session of the embedded exchange, stamps cut to milliseconds as the streams cut them."""
     source = market(symbol, dialect=dialect, seed=seed)
     columns = _Columns()
@@ -156,7 +158,7 @@ class _Message(msgspec.Struct):
     asks: list[tuple[str, str]] = []
 
 
-def read_capture(path: str | Path, *, dialect: str, symbol: str = "BTCUSDT") -> Session:
+def read_capture(path: str | Path, *, dialect: str, symbol: str = "BTCUSDT") -> ObservedSession:
     """A captured session of one symbol, for comparison. Its bookTickers without a stamp (spot) get the time they were received
     at, less the least delay seen."""
     columns = _Columns()

@@ -19,7 +19,7 @@ import msgspec
 from hft.data.captures import Kind, Record
 from hft.data.files import require_no_pipe
 from hft.data.probe import Probe
-from hft.data.sessions import Session
+from hft.data.sessions import RecordedSession
 from hft.errors import DamagedData, UsageError
 from hft.exchange.hub import Hub
 from hft.exchange.recorded_book import RecordedBook
@@ -93,7 +93,7 @@ class Contents:
 
     def __init__(self, path: Path, only: Sequence[str] = ()) -> None:
         _require_frames(path)
-        self.session = Session([path])
+        self.session = RecordedSession([path])
         self.where = str(path)
         self._books: dict[str, Record] = {}     # the first of each symbol, as its record names it: of a session of days there may
         self.first_ns = 0                       # be any number

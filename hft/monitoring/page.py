@@ -19,6 +19,7 @@ from hft._core.record.page import PageError, StatePage
 from hft._core.record.pagefile import PageInSetup, is_owned
 from hft.errors import UsageError
 from hft.inode import Identity, identity
+from hft.run.summary import Pnl
 
 SILENT_AFTER_NS = 1_000_000_000
 """The engine beats every 10 ms; a hundred beats missed, and it is taken for dead or stuck."""
@@ -46,15 +47,6 @@ class Signal(msgspec.Struct, frozen=True):
     strength: float
     confidence: float
     holding_period_ns: int
-
-
-class Pnl(msgspec.Struct, frozen=True):
-    """Profit and loss, in the quote asset; realised and unrealised before fees."""
-
-    realised: Decimal
-    unrealised: Decimal
-    fees: Decimal
-    total: Decimal
 
 
 class SymbolState(msgspec.Struct, frozen=True):

@@ -29,7 +29,7 @@ LOST = (REJECTED_MESSAGES - {"decode_fallback"}) | {"level_dropped", "crossed_le
 
 
 class Pnl(msgspec.Struct, frozen=True):
-    """Profit and loss over all symbols, in the quote asset: total = realised + unrealised - fees."""
+    """Profit and loss, in the quote asset: total = realised + unrealised - fees."""
 
     realised: Decimal
     unrealised: Decimal

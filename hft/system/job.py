@@ -7,7 +7,7 @@ import msgspec
 from hft.config import Config, LiveOptions
 
 
-class Job(msgspec.Struct, frozen=True):
+class EngineJob(msgspec.Struct, frozen=True):
     """The engine's: one run."""
 
     config: Config

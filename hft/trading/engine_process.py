@@ -15,15 +15,15 @@ import uvloop
 
 from hft.errors import ExitCode, HftError, Interrupted, Terminated
 from hft.log import close_log, get_logger, open_log
-from hft.system.job import Job
+from hft.system.job import EngineJob
 from hft.system.parent import Parent, child_main
 from hft.system.signals import STOPPING, WITHOUT_MEANING, handle
-from hft.trading.session import Session
+from hft.trading.session import LiveSession
 
 log = get_logger("hft.engine_process")
 
 
-async def _open(session: Session) -> None:
+async def _open(session: LiveSession) -> None:
     """Open, unless asked to stop meanwhile: a venue that does not answer must not hold up Ctrl-C."""
     opening, stopping = asyncio.ensure_future(session.open()), asyncio.ensure_future(session.stopping.wait())
     await asyncio.wait({opening, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -35,9 +35,9 @@ async def _open(session: Session) -> None:
     opening.result()
 
 
-async def run(job: Job, parent: Parent) -> ExitCode:
+async def run(job: EngineJob, parent: Parent) -> ExitCode:
     """One session from start to end; what it came to is reported to the parent."""
-    session = Session(job)
+    session = LiveSession(job)
     handle(session.stop, log.warning)
     parent.watch(partial(session.stop, "the end of its parent"), session.stop)
     try:
@@ -55,7 +55,7 @@ async def run(job: Job, parent: Parent) -> ExitCode:
 
 def main(parent: Parent) -> int:
     """``python -m hft.trading.engine_process``: one job from the parent, the exit code of the design."""
-    job = parent.job(Job)
+    job = parent.job(EngineJob)
     path = job.config.strategy.persistence.beside(".log")
     try:
         open_log(path, job.config.logging, sys.stderr if job.console else None)

@@ -40,7 +40,7 @@ from hft.errors import (
 from hft.run.summary import Summary, as_text, read_json, warn
 from hft.run.wiring import tradable
 from hft.system.child import Child, embedded_exchange, stdout_of_children
-from hft.system.job import Job, MonitorJob
+from hft.system.job import EngineJob, MonitorJob
 from hft.system.signals import StopRequest
 
 STOP_S = 40.0
@@ -69,7 +69,7 @@ def live(config: Config | None = None, options: LiveOptions | None = None) -> in
 
 def _run(config: Config, options: LiveOptions, stop: _Stop, stack: contextlib.ExitStack) -> int:
     exchange: Child | None = None
-    job = Job(config, options, console=not _draws(options))
+    job = EngineJob(config, options, console=not _draws(options))
     stdout = stdout_of_children(options.json)
     if config.feed.venue == "embedded" and not config.feed.ws_url:
         exchange = embedded_exchange(config, stdout=stdout)

@@ -42,7 +42,7 @@ PROGRESS_S = (1.0, 5.0, 10.0, 30.0, 60.0)
 log = get_logger("hft.record")
 
 
-class Job:
+class RecordJob:
     """One recording: `run` is all of it."""
 
     def __init__(self, config: Config, recorder: Recorder, clock: RunClock) -> None:
@@ -199,7 +199,7 @@ def record(config: Config, path: Path, *, duration_s: float | None = None, json:
         stack.callback(close_log)
         clock = RunClock()
         recorder = Recorder(path, config.recording, clock.now())
-        job = Job(config, recorder, clock)
+        job = RecordJob(config, recorder, clock)
         stack.enter_context(job.request.on_signals())
         stack.callback(lambda: None if job.began else recorder.discard())
         at = {"rest": "", "ws": "", "dialect": ""}

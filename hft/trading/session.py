@@ -30,7 +30,7 @@ from hft.persistence.writer import Writer, WriterError
 from hft.run.periodic import Links, put_rows
 from hft.run.summary import Summary, summarise, way_out
 from hft.run.wiring import build_engine, compatible, journal_live
-from hft.system.job import Job
+from hft.system.job import EngineJob
 from hft.system.pauses import LoopPauses, Pauses
 from hft.system.signals import exit_code
 from hft.trading.marketdata import build_feed, log_event, stream_of_trades
@@ -51,10 +51,10 @@ SILENT_TICKERS = 2000
 log = get_logger("hft.session")
 
 
-class Session:
+class LiveSession:
     """One live run. `open` builds it in order of dependence, `run` runs it, `close` takes it down in reverse."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: EngineJob) -> None:
         self.job = job
         self.config = job.config
         self.clock = RunClock()

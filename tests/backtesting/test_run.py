@@ -15,7 +15,7 @@ from hft.backtesting.settings import settled
 from hft.config import Config, load
 from hft.data.captures import Kind
 from hft.data.progress import Progress
-from hft.data.sessions import Session
+from hft.data.sessions import RecordedSession
 from hft.data.tape import batches
 from hft.errors import ConfigError, UsageError
 from hft.run.wiring import build_engine
@@ -68,7 +68,7 @@ def test_real_sessions_stay_in_sync_and_agree_as_event_files(name, tmp_path):
     path = data.find(name)
     result = hft.backtest(path, **EASY, **settings(name))
     summary = result.summary
-    assert summary.symbols == Session([path]).probe.symbols
+    assert summary.symbols == RecordedSession([path]).probe.symbols
     assert (summary.gaps, summary.resyncs) == (0, 0)
     assert summary.messages_by_kind["snapshot"] == len(summary.symbols)
     assert not {"crossed_book", "sequence_gap", "snapshot_too_old", "unknown_symbol", "bad_json"} & set(summary.skipped)
@@ -82,7 +82,7 @@ def test_real_sessions_stay_in_sync_and_agree_as_event_files(name, tmp_path):
 def tickers_by_id(name):
     """Of each symbol the update ids of all bookTickers, sorted, and what each says of bid and ask."""
     seen = defaultdict(dict)
-    for record in Session([data.find(name)]):
+    for record in RecordedSession([data.find(name)]):
         found = messages.decode(record.data) if record.kind is Kind.FRAME else None
         if isinstance(found, messages.BookTicker):
             touch = tuple(map(Decimal, (found.bid, found.bid_qty, found.ask, found.ask_qty)))
@@ -102,7 +102,7 @@ def tickers_by_id(name):
 )
 def test_the_books_touch_is_that_of_the_newest_ticker(name, least):
     """An oracle that nobody here wrote: the bookTicker with the greatest u at or below the event's, for each symbol."""
-    session, tickers = Session([data.find(name)]), tickers_by_id(name)
+    session, tickers = RecordedSession([data.find(name)]), tickers_by_id(name)
     specs = [each.spec for each in session.specs(settled(None, settings(name)))]
     engine = Engine(specs, fallback=messages.load, max_order=100, max_position=200)
     seen = 0
@@ -124,7 +124,7 @@ def overlapping(tmp_path_factory):
     """The four USD-M symbols as if they had been received in the middle of the USD-M session."""
     folder = tmp_path_factory.mktemp("shifted")
     rest, ws = data.find(data.USDM_FOUR_REST), data.find(data.USDM_FOUR)
-    first = next(iter(Session([data.find(data.USDM_BTC)]))).ns
+    first = next(iter(RecordedSession([data.find(data.USDM_BTC)]))).ns
     shift = Decimal(first + data.figure(data.USDM_BTC, 120_000_000_000, 2_000_000_000)).scaleb(-9) - Decimal("1626992740")
 
     def later(match):
@@ -165,7 +165,7 @@ def test_the_same_fills_twice_through_the_event_file_and_beside_other_symbols(tm
 def test_a_backtest_does_what_an_engine_does_that_is_given_the_frames(tmp_path):
     """By hand, frame after frame: no more and no less than the run does."""
     config = settled(None, EASY)
-    session = Session([written(tmp_path / "s")])
+    session = RecordedSession([written(tmp_path / "s")])
     engine = build_engine(config, [each.spec for each in session.specs(config)])
     for tape in batches(session.inputs()):
         tape.advance(engine)
@@ -213,7 +213,7 @@ def test_symbols_are_restricted(tmp_path):
 def test_a_symbol_that_is_heard_late_is_found(tmp_path):
     """A file is looked at to its end."""
     sessions = written(tmp_path / "b", messages=10_500), written(tmp_path / "e", symbol="ETHUSDT", seed=4)
-    bitcoin, ether = ([each for each in Session([path]) if each.kind is Kind.FRAME] for path in sessions)
+    bitcoin, ether = ([each for each in RecordedSession([path]) if each.kind is Kind.FRAME] for path in sessions)
     shift = bitcoin[-1].ns - ether[0].ns
     later = [each._replace(ns=each.ns + shift) for each in ether]
     lines = [b"%d %s\n" % (each.ns, each.data) for each in bitcoin + later]
@@ -300,7 +300,7 @@ def test_a_config_keeps_everything_under_keywords():
 @pytest.mark.parametrize("series_ms", [100, 1_000, 7_777])
 def test_the_series_has_a_row_for_each_interval(capture, series_ms):
     result = hft.backtest(capture, series_ms=series_ms, **EASY)
-    stamps = [record.ns for record in Session([capture])]
+    stamps = [record.ns for record in RecordedSession([capture])]
     intervals = {ns // (series_ms * 1_000_000) for ns in stamps}
     assert len(result.series) == len(intervals) - 1 + 1          # the last interval's row is the one at the end
     assert list(result.series["ts_ns"][:-1]) == sorted((n + 1) * series_ms * 1_000_000 for n in intervals)[:-1]

@@ -11,7 +11,7 @@ from pathlib import Path
 from hft.data.captures import Capture, stamp_ns
 from hft.data.probe import probe
 from hft.data.recording import is_recording
-from hft.data.sessions import Session
+from hft.data.sessions import RecordedSession
 from hft.errors import NOT_JSON, DamagedData, UsageError
 from hft.venues.binance import specs
 from tests.fuzz.packing import held, line, packed
@@ -35,7 +35,8 @@ class Captures:
         except DamagedData as damage:
             line(damage)
             return 0
-        assert [record[:3] for record in Session([self.path])] == [record[:3] for record in records]     # books get their symbol
+        session = RecordedSession([self.path])      # its books get their symbol
+        assert [record[:3] for record in session] == [record[:3] for record in records]
         found = probe(records)
         try:
             specs.resolve(found.symbols, found.dialect or "usdm", fees=FEES, exchange_info=found.exchange_info,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hft.data.captures import MOST_WAITING, Capture, Kind, Record, stamp_ns
 from hft.data.probe import probe
-from hft.data.sessions import Session
+from hft.data.sessions import RecordedSession
 from hft.errors import DamagedData, UsageError
 from tests import data
 
@@ -175,7 +175,7 @@ def test_no_bytes_make_the_reader_raise_anything_else(tmp_path_factory, content)
     path = tmp_path_factory.mktemp("fuzz") / "f"
     path.write_bytes(content)
     with contextlib.suppress(DamagedData, UsageError):
-        list(Session([path]))
+        list(RecordedSession([path]))
 
 
 # -- real ones ---------------------------------------------------------------------------------------------------------
@@ -196,7 +196,7 @@ def test_no_bytes_make_the_reader_raise_anything_else(tmp_path_factory, content)
     ],
 )
 def test_real_captures_are_read_whole_and_recognised(name, frames, snapshots, dialect, symbols):
-    session = Session([data.find(name)])
+    session = RecordedSession([data.find(name)])
     records = list(session)
     assert sum(record.kind == Kind.FRAME for record in records) == frames
     assert sum(record.kind == Kind.SNAPSHOT for record in records) == snapshots
@@ -209,7 +209,7 @@ def test_real_captures_are_read_whole_and_recognised(name, frames, snapshots, di
 
 def test_the_reader_agrees_with_a_naive_one():
     naive = [bytes(frame) for frame in data.frames(data.SPOT_BTC)]
-    assert [record.data for record in Session([data.find(data.SPOT_BTC)])] == naive
+    assert [record.data for record in RecordedSession([data.find(data.SPOT_BTC)])] == naive
 
 
 # -- probe ------------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from hft._core.base.types import Spec
 from hft._core.record.runlog import RunLog
 from hft.data.captures import Capture, Kind, Record
 from hft.data.recording import mark, opening
-from hft.data.sessions import Session
+from hft.data.sessions import RecordedSession
 from hft.errors import DamagedData
 
 NS = 1_795_618_775_000_000_000
@@ -143,7 +143,7 @@ def test_parts_are_one_recording_by_whatever_name(tmp_path: Path) -> None:
         assert [record.data for record in capture if record.kind is Kind.FRAME] == [b'{"n":%d}' % n for n in (1, 2, 3)]
         assert (capture.torn, capture.path) == ("", made[0])
         assert capture.position == capture.size == sum(each.stat().st_size for each in made)
-    assert len(list(Session(made))) == len(list(Session([made[1]]))) == 7
+    assert len(list(RecordedSession(made))) == len(list(RecordedSession([made[1]]))) == 7
     made[1].unlink()
     with pytest.raises(DamagedData, match="part 3 stands where part 2 should"):
         list(Capture(made[0]))

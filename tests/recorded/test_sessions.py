@@ -7,7 +7,7 @@ import pytest
 
 from hft.config import Config
 from hft.data.captures import Kind
-from hft.data.sessions import Session
+from hft.data.sessions import RecordedSession
 from hft.errors import DamagedData, UsageError
 from tests import data
 
@@ -25,7 +25,7 @@ def test_a_pair_is_found_by_either_of_its_files_and_merged_by_stamp(tmp_path):
     )
     (tmp_path / "V_OTHER.ws.1.0").write_bytes(b"1626992741.0: {}\n")
     for named in ([rest], [ws], [ws, rest]):
-        records = list(Session(named))
+        records = list(RecordedSession(named))
         assert [record.data for record in records] == [FRAMES[0], BOOK, FRAMES[1]]      # equal stamps: file, then line
         assert records[1].symbol == "AUSDT"
 
@@ -34,14 +34,14 @@ def test_files_are_merged_by_stamp_then_file_then_line(tmp_path):
     a, b = tmp_path / "a", tmp_path / "b"
     a.write_bytes(b"".join(b"%d %s\n" % (NS + at, frame) for at, frame in zip((0, 5, 5), FRAMES, strict=False)))
     b.write_bytes(b"".join(b"%d %s\n" % (NS + at, frame) for at, frame in zip((5, 5, 9), FRAMES[10:], strict=False)))
-    assert [record.data for record in Session([a, b])] == [FRAMES[n] for n in (0, 1, 2, 10, 11, 12)]
-    assert [record.data for record in Session([b, a])] == [FRAMES[n] for n in (0, 10, 11, 1, 2, 12)]
+    assert [record.data for record in RecordedSession([a, b])] == [FRAMES[n] for n in (0, 1, 2, 10, 11, 12)]
+    assert [record.data for record in RecordedSession([b, a])] == [FRAMES[n] for n in (0, 10, 11, 1, 2, 12)]
 
 
 def test_a_torn_file_is_told_once_it_was_read(tmp_path):
     path = tmp_path / "t.gz"
     path.write_bytes(gzip.compress(b"".join(b"%d %s\n" % (NS + n, frame) for n, frame in enumerate(FRAMES)))[:-50])
-    session = Session([path])
+    session = RecordedSession([path])
     assert session.torn == []
     list(session)
     assert session.torn == [session.captures[0].torn]
@@ -50,7 +50,7 @@ def test_a_torn_file_is_told_once_it_was_read(tmp_path):
 
 def test_a_session_needs_a_file():
     with pytest.raises(UsageError, match="no capture named"):
-        Session([])
+        RecordedSession([])
 
 
 # -- what several files hold ---------------------------------------------------------------------------------------------
@@ -72,7 +72,7 @@ SPOT = b'{"u":7,"s":"EUSDT","b":"1.0","B":"2","a":"1.1","A":"3"}'
 
 
 def test_a_bare_book_is_of_its_own_files_only_symbol(tmp_path):
-    session = Session([
+    session = RecordedSession([
         capture(tmp_path / "a", trade("AUSDT"), BOOK, trade("AUSDT")), capture(tmp_path / "b", BOOK, trade("BUSDT")),
     ])
     books = [(record.symbol, record.ns) for record in session if record.kind is Kind.SNAPSHOT]
@@ -80,14 +80,14 @@ def test_a_bare_book_is_of_its_own_files_only_symbol(tmp_path):
 
 
 def test_a_bare_book_that_could_be_of_several_is_refused(tmp_path):
-    session = Session([capture(tmp_path / "a", trade("AUSDT"), trade("BUSDT"), BOOK)])
+    session = RecordedSession([capture(tmp_path / "a", trade("AUSDT"), trade("BUSDT"), BOOK)])
     with pytest.raises(DamagedData, match="does not say whose it is") as damage:
         list(session.inputs())
     assert str(tmp_path / "a") in str(damage.value)
 
 
 def test_the_survey_is_of_all_files(tmp_path):
-    session = Session([
+    session = RecordedSession([
         capture(tmp_path / "a", trade("AUSDT", price="1.001"), trade("BUSDT")),
         capture(tmp_path / "b", trade("BUSDT", price="1.0001"), trade("CUSDT", price="1.0100"), USDM),
     ])
@@ -100,11 +100,11 @@ def test_the_survey_is_of_all_files(tmp_path):
 ])  # fmt: skip
 def test_the_source_of_volume_is_the_trade_stream_where_there_is_one(tmp_path, events, source):
     paths = [capture(tmp_path / event, trade("AUSDT", event=event)) for event in events]
-    assert Session([*paths, capture(tmp_path / "t", USDM)]).probe.trades == source
+    assert RecordedSession([*paths, capture(tmp_path / "t", USDM)]).probe.trades == source
 
 
 def test_files_of_different_dialects_are_refused_in_one_line(tmp_path):
-    session = Session([capture(tmp_path / "one", USDM), capture(tmp_path / "two", SPOT)])
+    session = RecordedSession([capture(tmp_path / "one", USDM), capture(tmp_path / "two", SPOT)])
     with pytest.raises(UsageError) as mistake:
         session.specs(Config())
     assert str(mistake.value) == (
@@ -113,13 +113,13 @@ def test_files_of_different_dialects_are_refused_in_one_line(tmp_path):
 
 
 def test_the_dialect_that_is_set_is_that_of_all_files_whatever_they_tell(tmp_path):
-    session = Session([capture(tmp_path / "one", USDM), capture(tmp_path / "two", SPOT)], "coinm")
+    session = RecordedSession([capture(tmp_path / "one", USDM), capture(tmp_path / "two", SPOT)], "coinm")
     assert {each.spec.dialect for each in session.specs(Config())} == {"coinm"}
 
 
 def test_fees_are_those_of_the_sessions_venue(tmp_path):
-    (spot,) = Session([capture(tmp_path / "s", SPOT)]).specs(Config())
-    (usdm,) = Session([capture(tmp_path / "u", USDM)]).specs(Config())
+    (spot,) = RecordedSession([capture(tmp_path / "s", SPOT)]).specs(Config())
+    (usdm,) = RecordedSession([capture(tmp_path / "u", USDM)]).specs(Config())
     assert (str(spot.spec.taker_fee), str(usdm.spec.taker_fee)) == ("0.001", "0.0005")
 
 
@@ -135,14 +135,14 @@ def connected(name):
 
 
 def test_streams_that_nothing_opens_are_open_from_the_start(tmp_path):
-    session = Session([capture(tmp_path / "a", trade("AUSDT")), capture(tmp_path / "b", trade("BUSDT"))])
+    session = RecordedSession([capture(tmp_path / "a", trade("AUSDT")), capture(tmp_path / "b", trade("BUSDT"))])
     assert told(session)[:2] == [connected("AUSDT"), connected("BUSDT")]
     assert next(session.inputs()).ns == NS
 
 
 def test_a_recording_opens_its_own(tmp_path):
     line = b'{"hft":{"connect":"AUSDT"}}'
-    session = Session([
+    session = RecordedSession([
         capture(tmp_path / "a", b'{"hft":{"recording":{"format":1}}}', line, trade("AUSDT")),
         capture(tmp_path / "b", trade("BUSDT"), every=1),
     ])
@@ -156,12 +156,12 @@ def test_connections_of_other_symbols_are_left_out(tmp_path):
     lines = [b'{"hft":{"%s":"%s"}}' % (name, symbol) for name in names for symbol in (b"A", b"B")]
     path = tmp_path / "r"
     path.write_bytes(b"".join(b"%d %s\n" % (NS + n, body) for n, body in enumerate([*lines, b'{"hft":{"timer":true}}'])))
-    kept = [record.data for record in Session([path]).inputs(["A"])]
+    kept = [record.data for record in RecordedSession([path]).inputs(["A"])]
     assert kept == [*lines[::2], b'{"hft":{"timer":true}}']
 
 
 def test_what_is_of_other_symbols_is_left_out(tmp_path):
-    session = Session([
+    session = RecordedSession([
         capture(tmp_path / "a", trade("AUSDT"), BOOK), capture(tmp_path / "b", BOOK, trade("BUSDT"), trade("BUSDT")),
     ])
     assert [message.get("s", message.get("hft")) for message in told(session, ["AUSDT"])] == [{"connect": "AUSDT"}, "AUSDT", None]
@@ -169,7 +169,7 @@ def test_what_is_of_other_symbols_is_left_out(tmp_path):
 
 @pytest.mark.parametrize("name", [data.SPOT_FOUR, data.USDM_FOUR])
 def test_every_symbol_of_a_real_pair_gets_its_book(name):
-    session = Session([data.find(name)])
+    session = RecordedSession([data.find(name)])
     books = [record.symbol for record in session.inputs() if record.kind is Kind.SNAPSHOT]
     assert sorted(books) == sorted(session.probe.symbols)
     two = session.probe.symbols[:2]

@@ -23,7 +23,7 @@ from hft.data.captures import Capture, Kind
 from hft.data.recorder import Recorder
 from hft.data.recording import mark
 from hft.data.tape import load
-from hft.trading.record import Job
+from hft.trading.record import RecordJob
 from hft.venues.binance import messages
 from tests import data
 from tests.exchange.client import exchange as sim
@@ -124,7 +124,7 @@ def test_a_signal_before_the_exchange_is_up_leaves_nothing(tmp_path: Path, numbe
         os.kill(embedded, 0)
 
 
-class LateJob(Job):
+class LateJob(RecordJob):
     """A recording whose connections bring more, once it is closed, than its buffer holds."""
 
     async def _record(self, *at: str) -> None:

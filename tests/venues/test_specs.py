@@ -8,7 +8,7 @@ import pytest
 from hft.config.sections import SymbolRules
 from hft.data.captures import Kind, Record
 from hft.data.probe import probe
-from hft.data.sessions import Session
+from hft.data.sessions import RecordedSession
 from hft.errors import NOT_JSON, UsageError
 from hft.venues.binance.specs import Printed, listed, resolve
 from tests import data
@@ -106,7 +106,7 @@ def test_the_short_form_of_another_recorder_is_read():
     "name", [data.SPOT_BTC, data.USDM_BTC, data.SPOT_NEXO, data.USDM_BTC_2026, data.SPOT_FOUR, data.USDM_FOUR]
 )
 def test_every_number_of_a_real_capture_is_on_the_tick_and_quantum_found_for_it(name):
-    records = list(Session([data.find(name)]))
+    records = list(RecordedSession([data.find(name)]))
     found = probe(records)
     resolved = resolve(found.symbols, found.dialect, fees=FEES, exchange_info=found.exchange_info, printed=found.printed)
     specs = {each.spec.name: each.spec for each in resolved}

@@ -25,7 +25,7 @@ from hft._core.market.sync cimport SYNC_SYNCED
 from hft._core.record.journal cimport Journal, JournalState, journal_room
 from hft._core.record.page cimport PAGE_INPUT_HELD, Page, StatePage, page_flag
 from hft._core.record.runlog cimport LOG_DEPTH, LOG_FRAME, LOG_JOURNAL_FULL, LOG_KILL, LOG_MARK, LOG_TIMER, RunLog
-from hft._core.trade.position cimport Pnl, PositionManager, pnl_of, position_at
+from hft._core.trade.position cimport PnlView, PositionManager, pnl_of, position_at
 from hft._core.wire.decode cimport Decoder
 from hft._core.wire.sink cimport FRAME_HELD
 
@@ -494,7 +494,7 @@ cdef class Engine(FrameSink):
         cdef int i = self.symbols.index(symbol)
         return self.symbols.all[i].qty(position_at(account_positions(self.c.account), i).qty)
 
-    def pnl(self, symbol) -> Pnl:
+    def pnl(self, symbol) -> PnlView:
         """Profit and loss of one symbol."""
         cdef int i = self.symbols.index(symbol)
         return pnl_of(account_positions(self.c.account), i, self.symbols.all[i])

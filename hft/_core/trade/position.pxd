@@ -304,11 +304,11 @@ cdef inline int64_t position_equity(const Positions* s) noexcept nogil:
     return total
 
 
-cdef class Pnl:
+cdef class PnlView:
     cdef readonly object cash, mark, realised, unrealised, fees, total
 
 
-cdef Pnl pnl_of(const Positions* s, int32_t symbol, Spec spec)
+cdef PnlView pnl_of(const Positions* s, int32_t symbol, Spec spec)
 
 
 cdef class PositionManager:

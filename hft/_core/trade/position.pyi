@@ -42,7 +42,7 @@ class PositionView:
     @property
     def fills(self) -> int: ...
 
-class Pnl:
+class PnlView:
     @property
     def cash(self) -> Decimal: ...
     @property

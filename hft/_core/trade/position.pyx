@@ -119,7 +119,7 @@ cdef class PositionView:
                 f"fees={self.fees})")
 
 
-cdef class Pnl:
+cdef class PnlView:
     """Profit and loss, exact, in the quote asset.
 
     ``total = realised + unrealised - fees``; `cash` is gross of fees, `mark` is the mid the position is valued at (None
@@ -127,13 +127,13 @@ cdef class Pnl:
     """
 
     def __repr__(self):
-        return f"Pnl(realised={self.realised}, unrealised={self.unrealised}, fees={self.fees}, total={self.total})"
+        return f"PnlView(realised={self.realised}, unrealised={self.unrealised}, fees={self.fees}, total={self.total})"
 
 
-cdef Pnl pnl_of(const Positions* s, int32_t symbol, Spec spec):
+cdef PnlView pnl_of(const Positions* s, int32_t symbol, Spec spec):
     """Profit and loss of one symbol, as of now."""
     cdef const Position* p = position_at(s, symbol)
-    cdef Pnl out = Pnl.__new__(Pnl)
+    cdef PnlView out = PnlView.__new__(PnlView)
     out.cash = spec.value(p.cash)
     out.mark = spec.price(p.mid2) / 2 if p.mid2 else None
     out.realised = Decimal(position_realised(s, p)) / FEE_SCALE

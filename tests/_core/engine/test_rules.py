@@ -11,7 +11,7 @@ from hft._core.engine.events import EventEncoder, replay_events
 from hft._core.record.journal import Journal, records
 from hft._core.record.runlog import RunLog
 from hft.data.captures import Kind
-from hft.data.recording import Reader
+from hft.data.recording import RecordingReader
 from hft.data.tape import Tape
 from hft.venues.binance import messages
 from tests._core.leaning import START_NS, Leaning
@@ -227,7 +227,7 @@ def test_the_run_log_holds_the_change_and_gives_the_same_again():
     snapshot(engine, market)
     run(engine, market, 800)
     again = Engine([SPEC, OTHER], fallback=messages.load, replayed=True)
-    reader, tape = Reader(), Tape()
+    reader, tape = RecordingReader(), Tape()
     for line in log.take(1 << 30).splitlines(keepends=True):
         if (record := reader.read(line)) is not None and record.kind is not Kind.EXCHANGE_INFO:
             tape.add(record)
