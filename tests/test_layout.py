@@ -75,7 +75,7 @@ ROOMS = {
         output
         account
         digest
-        assembly params engine panel replay events rules diagnosis
+        assembly params engine page_view replay events rules diagnosis
     """,
 }
 APART = {"trade", "execution"}

@@ -17,7 +17,7 @@ from hft._core.base.types cimport (
     SymbolSpec,
 )
 from hft._core.engine.engine cimport Engine
-from hft._core.engine.panel cimport panel_show
+from hft._core.engine.page_view cimport page_view_show
 from hft._core.market.book cimport Book, OrderBook, book_apply, book_clear, book_imbalance, book_mid2, book_ticker
 from hft._core.market.clock cimport VenueClock, clock_observe
 from hft._core.market.features cimport (
@@ -148,11 +148,11 @@ def snapshot_reads(MarketSnapshot snapshot not None, int64_t n) -> int:
     return total
 
 
-def panels(Engine engine not None, int64_t n) -> int:
+def views(Engine engine not None, int64_t n) -> int:
     """What the timer shows on the state page, `n` times, at the newest time; the page's heartbeat."""
     cdef int64_t _i
     for _i in range(n):
-        panel_show(engine.c, engine.c.now)
+        page_view_show(engine.c, engine.c.now)
     return engine.c.out.page.header.heartbeat_ns
 
 

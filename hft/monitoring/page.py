@@ -42,7 +42,7 @@ class Level(msgspec.Struct, frozen=True):
 
 
 class Signal(msgspec.Struct, frozen=True):
-    """The signal that stood when the panel was written."""
+    """The signal that stood when the page was written."""
 
     strength: float
     confidence: float
@@ -164,7 +164,7 @@ class PageState(msgspec.Struct, frozen=True):
     recent: list[Event]
     """Newest first."""
     torn: bool
-    """The engine died or was suspended in the middle of a write: figures of one panel may not belong together."""
+    """The engine died or was suspended in the middle of a write: figures of one view may not belong together."""
 
 
 class InSetup(UsageError):
@@ -292,7 +292,7 @@ def view(raw: dict[str, Any], monotonic_ns: int, *, gone: bool = False) -> PageS
         channels=[Channel(**channel) for channel in raw["channels"]],
         symbols=[_symbol(symbol, now) for symbol in raw["symbols"]],
         recent=[_event(record, specs) for record in raw["recent"] if 0 <= record["symbol"] < len(specs)],
-        torn=totals["torn"] or any(symbol["market"]["torn"] or symbol["panel"]["torn"] for symbol in raw["symbols"]),
+        torn=totals["torn"] or any(symbol["market"]["torn"] or symbol["view"]["torn"] for symbol in raw["symbols"]),
     )
 
 
@@ -323,38 +323,38 @@ def _money(e8: int) -> Decimal:
 
 
 def _symbol(raw: dict[str, Any], now: int) -> SymbolState:
-    spec, panel, market = raw["spec"], raw["panel"], raw["market"]
-    state = panel["sync_state"]
+    spec, fields, market = raw["spec"], raw["view"], raw["market"]
+    state = fields["sync_state"]
     return SymbolState(
         name=spec.name,
         quote=spec.quote,
         synced=state == len(SYNC_STATES) - 1,
         sync=SYNC_STATES[state] if 0 <= state < len(SYNC_STATES) else f"state {state}",
-        connected=bool(panel["connected"]),
-        trading=not panel["closed"],
-        trust=names.TRUST.get(panel["trust"], "suspect"),
-        update_age_ns=now - panel["last_update_ns"] if panel["last_update_ns"] else None,
-        bids=[Level(spec.price(level["price"]), spec.qty(level["qty"])) for level in panel["bids"]],
-        asks=[Level(spec.price(level["price"]), spec.qty(level["qty"])) for level in panel["asks"]],
+        connected=bool(fields["connected"]),
+        trading=not fields["closed"],
+        trust=names.TRUST.get(fields["trust"], "suspect"),
+        update_age_ns=now - fields["last_update_ns"] if fields["last_update_ns"] else None,
+        bids=[Level(spec.price(level["price"]), spec.qty(level["qty"])) for level in fields["bids"]],
+        asks=[Level(spec.price(level["price"]), spec.qty(level["qty"])) for level in fields["asks"]],
         mid=spec.price(market["mid2"]) / 2 if market["mid2"] else None,
         spread_bps=market["spread_bps"] / 1000 if market["mid2"] else None,
-        features=_features(panel["features"], spec),
-        signal=Signal(panel["signal_strength"], panel["signal_confidence"], panel["holding_period_ns"])
-        if panel["has_signal"]
+        features=_features(fields["features"], spec),
+        signal=Signal(fields["signal_strength"], fields["signal_confidence"], fields["holding_period_ns"])
+        if fields["has_signal"]
         else None,
-        position=spec.qty(panel["position"]),
+        position=spec.qty(fields["position"]),
         pnl=Pnl(
-            _money(panel["realised"]),
-            _money(panel["unrealised"]),
-            _money(panel["fees"]),
-            _money(panel["realised"] + panel["unrealised"] - panel["fees"]),
+            _money(fields["realised"]),
+            _money(fields["unrealised"]),
+            _money(fields["fees"]),
+            _money(fields["realised"] + fields["unrealised"] - fields["fees"]),
         ),
-        mark=spec.price(panel["mark2"]) / 2 if panel["mark2"] else None,
-        mark_stale=bool(panel["mark_stale"]),
-        open_orders=panel["open_orders"],
-        resyncs=panel["resyncs"],
-        gaps=panel["gaps"],
-        venue_offset_ns=panel["theta_ns"],
+        mark=spec.price(fields["mark2"]) / 2 if fields["mark2"] else None,
+        mark_stale=bool(fields["mark_stale"]),
+        open_orders=fields["open_orders"],
+        resyncs=fields["resyncs"],
+        gaps=fields["gaps"],
+        venue_offset_ns=fields["theta_ns"],
     )
 
 

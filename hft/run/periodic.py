@@ -39,12 +39,12 @@ def put_rows(writer: Writer, engine: Engine, now_ns: int) -> None:
     state = engine.page.read()
     writer.put_metrics(now_ns, figures(engine, engine.counters()))
     for symbol in state["symbols"]:
-        name, panel = symbol["name"], symbol["panel"]
+        name, view = symbol["name"], symbol["view"]
         vector = engine.features(name)
-        signal = {key: panel[key] for key in ("signal_strength", "signal_confidence", "holding_period_ns")}
+        signal = {key: view[key] for key in ("signal_strength", "signal_confidence", "holding_period_ns")}
         writer.put_snapshot(
             now_ns, name, features={feature: getattr(vector, feature) for feature in FEATURES},
-            signal=signal if panel["has_signal"] else None, position=engine.position(name), open_orders=panel["open_orders"],
+            signal=signal if view["has_signal"] else None, position=engine.position(name), open_orders=view["open_orders"],
             state_hash=engine.state_hash(name),
         )
 

@@ -172,11 +172,11 @@ def test_snapshots(spec, stream):
 def test_panels(spec, tape):
     engine = Engine(spec)
     tape.run(engine)
-    assert loops.panels(engine, 3) == engine.now_ns
+    assert loops.views(engine, 3) == engine.now_ns
     (shown,) = engine.page.read()["symbols"]
     bid, _, ask, _ = engine.touch(spec)
-    assert shown["panel"]["timestamp_ns"] == engine.now_ns
-    assert shown["panel"]["mark2"] == spec.ticks(bid) + spec.ticks(ask)
+    assert shown["view"]["timestamp_ns"] == engine.now_ns
+    assert shown["view"]["mark2"] == spec.ticks(bid) + spec.ticks(ask)
 
 
 # -- from signal to order ----------------------------------------------------------------------------------------------

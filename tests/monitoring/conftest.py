@@ -26,7 +26,7 @@ class Engine:
         self.page.flag("running")
         self.totals()
         for i in range(self.n):
-            self.panel(i)
+            self.view(i)
         self.beat()
 
     def now(self, ago_s=0.0):
@@ -38,8 +38,8 @@ class Engine:
     def totals(self, **fields):
         self.page.totals(**{"journal_capacity": 10_000, "connections": 1, **fields})
 
-    def panel(self, i, **fields):
-        self.page.panel(i, **{"sync_state": SYNCED, "connected": 1, "last_update_ns": self.now(), **fields})
+    def view(self, i, **fields):
+        self.page.view(i, **{"sync_state": SYNCED, "connected": 1, "last_update_ns": self.now(), **fields})
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def engine(path):
 
 
 def levels(spec, *pairs):
-    """Ten levels as the panel holds them, from decimal text."""
+    """Ten levels as the view holds them, from decimal text."""
     rows = [{"price": spec.ticks(price), "qty": spec.quanta(qty)} for price, qty in pairs]
     return rows + [{"price": 0, "qty": 0}] * (10 - len(rows))
 
@@ -81,7 +81,7 @@ def busy(engine):
     )
     features = dict.fromkeys(("volatility", "momentum", "imbalance", "depth_ratio", "ofi", "signed_volume", "intensity"), 0.25)
     features |= {"timestamp_ns": 1, "mid": 618001.5, "microprice": 618001.4, "spread_bps": 0.016, "valid": 1, "reserved": 0}
-    engine.panel(
+    engine.view(
         0,
         position=250,
         n_bids=2,

@@ -16,7 +16,7 @@ def test_a_healthy_engine_has_no_reason(engine, path):
 
 
 def test_a_quiet_symbol_is_not_a_stale_one(engine, path):
-    engine.panel(1, last_update_ns=engine.now(ago_s=600))
+    engine.view(1, last_update_ns=engine.now(ago_s=600))
     assert assess(PageReader(path).read()).ok
 
 
@@ -26,10 +26,10 @@ def test_a_quiet_symbol_is_not_a_stale_one(engine, path):
         (lambda e: e.beat(ago_s=3), "heartbeat_stale"),
         (lambda e: e.page.flag("running", False), "stopped"),
         (lambda e: e.page.flag("stopping"), "stopping"),
-        (lambda e: e.panel(1, sync_state=1, trust=1), r"not_synced: the book of ETHUSDT is suspect \(buffering\)"),
-        (lambda e: e.panel(1, sync_state=1, trust=2), r"not_synced: the book of ETHUSDT is syncing \(buffering\)"),
-        (lambda e: e.panel(1, trust=1), r"not_synced: the book of ETHUSDT is suspect \(synced\)"),     # a side is empty
-        (lambda e: e.panel(0, connected=0), "not_connected: BTCUSDT"),
+        (lambda e: e.view(1, sync_state=1, trust=1), r"not_synced: the book of ETHUSDT is suspect \(buffering\)"),
+        (lambda e: e.view(1, sync_state=1, trust=2), r"not_synced: the book of ETHUSDT is syncing \(buffering\)"),
+        (lambda e: e.view(1, trust=1), r"not_synced: the book of ETHUSDT is suspect \(synced\)"),     # a side is empty
+        (lambda e: e.view(0, connected=0), "not_connected: BTCUSDT"),
         (lambda e: e.totals(writer_lag_ns=1_500_000_000), "writer_behind: a record has waited 1.5 s"),
         (lambda e: e.totals(journal_used=5001), "writer_behind: 5001 of 10000"),
         (lambda e: e.page.flag("writer_failed"), "writer_failed"),
@@ -59,7 +59,7 @@ def test_a_violation_of_a_limit_stands_there_and_is_no_illness(engine, path):
 
 def test_a_symbol_that_the_venue_does_not_trade_is_an_alert_and_in_the_view(engine, path):
     """The engine does what it should: it refuses orders."""
-    engine.panel(1, closed=1)
+    engine.view(1, closed=1)
     state = PageReader(path).read()
     health = assess(state)
     assert health.ok

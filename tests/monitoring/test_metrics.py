@@ -83,7 +83,7 @@ def test_rejects_go_by_reason(engine, scrape):
 
 
 def test_a_book_in_sync_with_a_side_missing_is_not_trusted(engine, scrape):
-    engine.panel(1, trust=1)
+    engine.view(1, trust=1)
     samples = scrape()
     assert (samples[("strategy_book_synced", "ETHUSDT")], samples[("strategy_book_trusted", "ETHUSDT")]) == (1, 0)
     assert samples[("strategy_book_trusted", "BTCUSDT")] == 1

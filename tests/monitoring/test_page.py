@@ -43,7 +43,7 @@ def test_ages_are_told_on_the_engines_clock(engine):
     raw = engine.page.read()
     start = raw["header"]["start_ns"]
     raw["header"].update(heartbeat_ns=start + 2_000_000_000)
-    raw["symbols"][0]["panel"].update(last_update_ns=start + 1_000_000_000)
+    raw["symbols"][0]["view"].update(last_update_ns=start + 1_000_000_000)
     state = view(raw, engine.monotonic_ns + 2_500_000_000)
     assert (state.heartbeat_age_ns, state.symbols[0].update_age_ns, state.uptime_ns) == (
         500_000_000,

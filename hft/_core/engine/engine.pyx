@@ -14,7 +14,7 @@ from hft._core.engine.account cimport account_broker
 from hft._core.engine.assembly cimport assembly_bind, assembly_memory
 from hft._core.engine.digest cimport state_hash
 from hft._core.engine.output cimport fill_from
-from hft._core.engine.panel cimport panel_counters, panel_show
+from hft._core.engine.page_view cimport page_view_counters, page_view_show
 from hft._core.engine.params cimport limit_quanta, lot_quanta
 from hft._core.engine.rules cimport Rules, rules_apply
 from hft._core.execution.capacity cimport ORDER_RECORDS, capacity_of
@@ -315,7 +315,7 @@ cdef class Engine(FrameSink):
         cdef int64_t now = engine_input(self.c, LOG_MARK, 0, now_ns, line, len(line))
         self.symbols = symbols
         rules_apply(self.c, i, &to, now)
-        panel_show(self.c, now)             # in the units that the page has from now on
+        page_view_show(self.c, now)             # in the units that the page has from now on
         return True
 
     def trading(self, symbol) -> bool:
@@ -331,7 +331,7 @@ cdef class Engine(FrameSink):
         if self.c.held:
             self.release(now_ns)
         engine_input(self.c, LOG_TIMER, 0, now_ns, NULL, 0)
-        panel_show(self.c, self.c.now)
+        page_view_show(self.c, self.c.now)
 
     def kill(self, bint on, int64_t now_ns, str reason not None="kill_requested"):
         """Trip (or release) the kill switch; tripped for this reason, ``kill_requested`` or ``kill_files_gone``.
@@ -355,7 +355,7 @@ cdef class Engine(FrameSink):
         cdef int64_t end
         engine_stop(self.c, now_ns)
         end = engine_drain(self.c)
-        panel_show(self.c, end)
+        page_view_show(self.c, end)
         return end
 
     # --- what it knows
@@ -505,10 +505,10 @@ cdef class Engine(FrameSink):
 
     def counted(self, str reason not None) -> int:
         """Times that a reject, skip or drop of this reason (its name in docs/status.md) was counted."""
-        panel_counters(self.c)
+        page_view_counters(self.c)
         return self.c.out.page.counters.status[status_table.CODES[reason]]
 
     def counters(self) -> dict:
         """Everything that is counted, as `StatePage` reads it."""
-        panel_counters(self.c)
+        page_view_counters(self.c)
         return self.page.read()["counters"]

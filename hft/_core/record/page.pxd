@@ -4,11 +4,11 @@
 #     +---------------+----------------+------------------+----------------+-----------------+---------------------+
 #     | PageHeader    | PageCounters   | histograms       | totals         | recent records  | PageSymbol x n      |
 #     | identity,     | relaxed words, | tick to trade,   | channels       | newest 32       | spec, market (64 B  |
-#     | kill switch,  | any time       | tick, features   | (seqlock)      |                 | seqlock), panel     |
+#     | kill switch,  | any time       | tick, features   | (seqlock)      |                 | seqlock), view      |
 #     | heartbeat     |                |                  |                |                 | (seqlock)           |
 #     +---------------+----------------+------------------+----------------+-----------------+---------------------+
 #
-# Who writes when: counters, histograms, market snapshots and recent records as things happen; panels, totals and heartbeat
+# Who writes when: counters, histograms, market snapshots and recent records as things happen; views, totals and heartbeat
 # from the engine's 10 ms timer. Units are those of `types`; text is zero padded UTF-8.
 #
 # Times are the engine's `now`: wall clock at start plus monotonic time since. `clock_offset_ns` is now - CLOCK_MONOTONIC, so
@@ -134,7 +134,7 @@ cdef struct PageChannel:
     uint64_t used
     uint64_t waits              # times it was full
 
-cdef struct PagePanel:          # one symbol, as the timer last saw it
+cdef struct PageView:          # one symbol, as the timer last saw it
     int64_t timestamp_ns
     int64_t last_update_ns      # newest market data
     int64_t position            # quanta, signed
@@ -170,8 +170,8 @@ cdef struct PagePanel:          # one symbol, as the timer last saw it
 cdef struct PageSymbol:
     SymbolSpec spec
     Snapshot market             # a cache line of its own
-    uint64_t panel_sequence
-    PagePanel panel
+    uint64_t view_sequence
+    PageView view
     uint64_t reserved[3]
 
 cdef struct Page:
@@ -193,7 +193,7 @@ cdef inline size_t page_size(int n_symbols) noexcept nogil:
 cdef inline uint32_t page_layout() noexcept nogil:
     cdef size_t[10] sizes = [
         sizeof(PageHeader), sizeof(PageCounters), sizeof(HistogramState), sizeof(PageTotals), sizeof(PageChannel),
-        sizeof(JournalRecord), sizeof(SymbolSpec), sizeof(PagePanel), sizeof(PageSymbol), sizeof(Page)]
+        sizeof(JournalRecord), sizeof(SymbolSpec), sizeof(PageView), sizeof(PageSymbol), sizeof(Page)]
     cdef uint32_t digest = 2166136261u              # FNV-1a
     cdef int i
     for i in range(10):
@@ -246,8 +246,8 @@ cdef inline void page_count(uint64_t* counter, uint64_t n) noexcept nogil:
     add_relaxed(counter, n)
 
 
-cdef inline void page_write_panel(PageSymbol* s, const PagePanel* panel) noexcept nogil:
-    seqlock_write(&s.panel_sequence, &s.panel, panel, sizeof(PagePanel) // 8)
+cdef inline void page_write_view(PageSymbol* s, const PageView* view) noexcept nogil:
+    seqlock_write(&s.view_sequence, &s.view, view, sizeof(PageView) // 8)
 
 
 cdef inline void page_write_totals(Page* p, const PageTotals* totals) noexcept nogil:

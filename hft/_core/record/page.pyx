@@ -29,10 +29,10 @@ cdef enum:
 
 cdef PageCounters _NO_COUNTS
 cdef PageTotals _NO_TOTALS
-cdef PagePanel _NO_PANEL
+cdef PageView _NO_VIEW
 cdef Snapshot _NO_MARKET        # C zeroes what is declared out here
 _TOTALS = _NO_TOTALS
-_PANEL = _NO_PANEL
+_VIEW = _NO_VIEW
 _MARKET = _NO_MARKET
 # Counters that are one word each: name -> its place among the words.
 _COUNTERS = {
@@ -172,7 +172,7 @@ cdef class StatePage:
     def read(self) -> dict:
         """Everything on the page, in ticks, quanta, money (1e-8) and ns, as nested dicts.
 
-        Each panel is one moment's; different panels may be up to 10 ms apart. One that stays half-written for 100 ms (the
+        Each view is one moment's; different views may be up to 10 ms apart. One that stays half-written for 100 ms (the
         engine died or was suspended in the middle of it) has ``torn`` set: its fields may not belong together.
         """
         cdef Page* p = self._page()
@@ -253,10 +253,10 @@ cdef class StatePage:
         cdef PageTotals totals = {**_TOTALS, **_known(fields, _TOTALS)}
         page_write_totals(self._mine(), &totals)
 
-    def panel(self, int i, **fields) -> None:
-        """Writes a symbol's `PagePanel`; what is not named is 0."""
-        cdef PagePanel panel = {**_PANEL, **_known(fields, _PANEL)}
-        page_write_panel(self._symbol(i), &panel)
+    def view(self, int i, **fields) -> None:
+        """Writes a symbol's `PageView`; what is not named is 0."""
+        cdef PageView view = {**_VIEW, **_known(fields, _VIEW)}
+        page_write_view(self._symbol(i), &view)
 
     def market(self, int i, **fields) -> None:
         """Writes a symbol's market snapshot."""
@@ -377,18 +377,18 @@ cdef list _recent(Page* p):
 cdef dict _symbol(PageSymbol* s):
     cdef Spec spec = Spec.__new__(Spec)
     cdef Snapshot market
-    cdef PagePanel panel
+    cdef PageView view
     spec.c = s.spec
     # A MarketSnapshot is its sequence and seven words under the same protocol; here its reader may wait.
     market.sequence = load_relaxed(&s.market.sequence)
     market_torn = _settled(&s.market.sequence, &market.timestamp_ns, &s.market.timestamp_ns, sizeof(market) // 8 - 1)
-    panel_torn = _settled(&s.panel_sequence, &panel, &s.panel, sizeof(panel) // 8)
-    cdef dict fields = panel
-    fields["bids"] = fields["bids"][:max(0, min(panel.n_bids, PAGE_LEVELS))]
-    fields["asks"] = fields["asks"][:max(0, min(panel.n_asks, PAGE_LEVELS))]
+    view_torn = _settled(&s.view_sequence, &view, &s.view, sizeof(view) // 8)
+    cdef dict fields = view
+    fields["bids"] = fields["bids"][:max(0, min(view.n_bids, PAGE_LEVELS))]
+    fields["asks"] = fields["asks"][:max(0, min(view.n_asks, PAGE_LEVELS))]
     for name in ("n_bids", "n_asks"):
         del fields[name]
     return {
         "name": spec.name, "spec": spec,
-        "market": {**market, "torn": bool(market_torn)}, "panel": {**fields, "torn": bool(panel_torn)},
+        "market": {**market, "torn": bool(market_torn)}, "view": {**fields, "torn": bool(view_torn)},
     }

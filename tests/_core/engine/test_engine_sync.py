@@ -47,8 +47,8 @@ def test_nothing_stands_on_a_book_that_was_lost(engine: Engine, how: str) -> Non
     features = engine.features("BTCUSDT")
     assert math.isnan(features.mid) and math.isnan(features.imbalance)
     engine.advance(market.now)
-    panel = engine.page.read()["symbols"][0]["panel"]
-    assert (panel["mark_stale"], panel["has_signal"]) == (1, 0)
+    view = engine.page.read()["symbols"][0]["view"]
+    assert (view["mark_stale"], view["has_signal"]) == (1, 0)
 
 
 @pytest.mark.parametrize("how", WAYS)
@@ -84,9 +84,9 @@ def values(engine: Engine) -> list[float]:
     return list(engine.features("BTCUSDT").as_dict().values())
 
 
-def panel(engine: Engine) -> dict[str, object]:
+def view(engine: Engine) -> dict[str, object]:
     engine.advance(engine.now_ns)
-    return engine.page.read()["symbols"][0]["panel"]
+    return engine.page.read()["symbols"][0]["view"]
 
 
 @pytest.mark.parametrize(("bids", "asks"), [([], [["100.1", "0"]]), ([["100.0", "0"]], [])])
@@ -100,14 +100,14 @@ def test_rule_7a_without_a_level_on_one_side_nothing_has_a_value(engine: Engine,
     market.depth(bids, asks)
     assert engine.synced("BTCUSDT") and engine.trust("BTCUSDT") == "suspect"
     assert all(math.isnan(value) for value in values(engine))
-    shown = panel(engine)
+    shown = view(engine)
     assert (shown["mark_stale"], shown["has_signal"], shown["features"]["valid"]) == (1, 0, 0)
     glance = engine.page.read()["symbols"][0]["market"]
     assert (glance["mid2"], glance["flags"] & 2) == (0, 0)
     assert engine.pnl("BTCUSDT").mark == mark
     market.depth([["100.0", "9"]], [["100.1", "1"]])        # both are there again: so is everything
     assert not any(math.isnan(value) for value in values(engine))
-    assert (panel(engine)["mark_stale"], panel(engine)["has_signal"]) == (0, 1)
+    assert (view(engine)["mark_stale"], view(engine)["has_signal"]) == (0, 1)
     assert engine.trust("BTCUSDT") == "synced"
 
 
@@ -127,10 +127,10 @@ def test_rule_7a_time_without_a_side_counts_for_no_signal(engine: Engine) -> Non
     market = Market(engine)
     engine.kill(True, market.now)
     market.lean("9", "1", 1100)
-    assert panel(engine)["has_signal"] == 1
+    assert view(engine)["has_signal"] == 1
     market.depth([], [["100.1", "0"]])
     market.depth([["100.0", "9"]], [["100.1", "1"]], after_ms=400)
-    assert panel(engine)["has_signal"] == 0
+    assert view(engine)["has_signal"] == 0
     market.lean("9", "1", 750)
-    assert panel(engine)["has_signal"] == 1
-    assert panel(engine)["signal_confidence"] < 0.85
+    assert view(engine)["has_signal"] == 1
+    assert view(engine)["signal_confidence"] < 0.85

@@ -149,7 +149,7 @@ def test_a_limit_below_a_lot_that_grew_lets_no_order_pass():
 def mark_on_page(engine):
     """In quote units: the number and its unit belong to each other."""
     shown = engine.page.read()["symbols"][0]
-    return shown["panel"]["mark2"] * shown["spec"].price_unit / 2
+    return shown["view"]["mark2"] * shown["spec"].price_unit / 2
 
 
 def test_the_page_is_in_the_new_units_at_once():

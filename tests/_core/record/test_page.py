@@ -47,7 +47,7 @@ def test_a_reader_sees_what_the_engine_wrote(path):
     page.histogram("tick").add(250)
     page.channel(0, "market", 10_000, 17, 1)
     page.totals(pnl=-5, journal_used=3)
-    page.panel(1, position=-4, n_bids=1, bids=[{"price": 2, "qty": 3}] + [{"price": 0, "qty": 0}] * 9, sync_state=3)
+    page.view(1, position=-4, n_bids=1, bids=[{"price": 2, "qty": 3}] + [{"price": 0, "qty": 0}] * 9, sync_state=3)
     page.market(1, best_bid=10, best_ask=11, mid2=21)
 
     state = StatePage.open(path).read()
@@ -70,8 +70,8 @@ def test_a_reader_sees_what_the_engine_wrote(path):
     assert (state["totals"]["pnl"], state["totals"]["journal_used"], state["totals"]["torn"]) == (-5, 3, False)
     first, second = state["symbols"]
     assert (first["name"], second["name"], second["spec"].tick) == ("BTCUSDT", "ETHUSDT", ETH.tick)
-    assert first["panel"]["position"] == 0
-    assert (second["panel"]["position"], second["panel"]["bids"], second["panel"]["asks"]) == (-4, [{"price": 2, "qty": 3}], [])
+    assert first["view"]["position"] == 0
+    assert (second["view"]["position"], second["view"]["bids"], second["view"]["asks"]) == (-4, [{"price": 2, "qty": 3}], [])
     assert (second["market"]["best_bid"], second["market"]["mid2"]) == (10, 21)
 
 
@@ -98,7 +98,7 @@ n = 0
 while True:
     n += 1
     page.totals(timestamp_ns=n, realised=n, unrealised=n, fees=n, pnl=n, exposure=n, open_orders=n)
-    page.panel(0, timestamp_ns=n, position=n, cash=n, cost=n, bids=[{"price": n, "qty": n}] * 10, n_bids=10)
+    page.view(0, timestamp_ns=n, position=n, cash=n, cost=n, bids=[{"price": n, "qty": n}] * 10, n_bids=10)
     page.market(0, timestamp_ns=n, best_bid=n, best_ask=n, mid2=n, update_id=n)
     page.histogram("tick").add(n)
     page.count("frames")
@@ -106,11 +106,11 @@ while True:
 """
 
 
-def whole(panel, *names):
-    """The one value that all of `names` hold in a panel that is not marked as torn; None for one that is."""
-    if panel["torn"]:
+def whole(view, *names):
+    """The one value that all of `names` hold in a view that is not marked as torn; None for one that is."""
+    if view["torn"]:
         return None
-    (value,) = {panel[name] for name in names}
+    (value,) = {view[name] for name in names}
     return value
 
 
@@ -119,22 +119,22 @@ def test_another_process_never_takes_half_a_panel_for_a_whole_one(path):
         page, seen = StatePage.open(path), set()
         while len(seen) < 300:
             state = page.read()
-            panel, market = state["symbols"][0]["panel"], state["symbols"][0]["market"]
+            view, market = state["symbols"][0]["view"], state["symbols"][0]["market"]
             whole(state["totals"], "timestamp_ns", "realised", "unrealised", "fees", "pnl", "exposure", "open_orders")
             whole(market, "timestamp_ns", "best_bid", "best_ask", "mid2", "update_id")
-            n = whole(panel, "timestamp_ns", "position", "cash", "cost")
+            n = whole(view, "timestamp_ns", "position", "cash", "cost")
             if n is not None:
-                assert panel["bids"] == [{"price": n, "qty": n}] * len(panel["bids"])
+                assert view["bids"] == [{"price": n, "qty": n}] * len(view["bids"])
                 seen.add(n)
     assert StatePage.open(path).read()["counters"]["frames"] > 0  # a dead engine's page is still read
 
 
-@pytest.mark.parametrize(("part", "words_after_sequence"), [("totals", 1), ("market", 1), ("panel", 1)])
+@pytest.mark.parametrize(("part", "words_after_sequence"), [("totals", 1), ("market", 1), ("view", 1)])
 def test_a_write_that_was_never_finished_is_marked(path, part, words_after_sequence):
     """What a SIGKILL in the middle of a write leaves is an odd sequence, which stands before what it guards."""
     engine = StatePage.create(path, [BTC])
     stamp = 0x1122334455667788
-    write = {"totals": engine.totals, "panel": lambda **f: engine.panel(0, **f), "market": lambda **f: engine.market(0, **f)}[
+    write = {"totals": engine.totals, "view": lambda **f: engine.view(0, **f), "market": lambda **f: engine.market(0, **f)}[
         part
     ]
     write(timestamp_ns=stamp)
@@ -143,7 +143,7 @@ def test_a_write_that_was_never_finished_is_marked(path, part, words_after_seque
     assert path.read_bytes()[place] == 2
     damage(path, place, b"\x03")
     state = StatePage.open(path).read()
-    parts = {"totals": state["totals"], **{name: state["symbols"][0][name] for name in ("panel", "market")}}
+    parts = {"totals": state["totals"], **{name: state["symbols"][0][name] for name in ("view", "market")}}
     assert {name for name, values in parts.items() if values["torn"]} == {part}
     assert parts[part]["timestamp_ns"] == stamp  # what is there is shown
 
@@ -312,13 +312,13 @@ def test_flags_are_set_and_cleared():
 
 def test_names_that_do_not_exist_are_refused():
     page = StatePage.create(None, [BTC])
-    for call in (lambda: page.panel(0, positron=1), lambda: page.totals(x=1), lambda: page.market(0, y=1)):
+    for call in (lambda: page.view(0, positron=1), lambda: page.totals(x=1), lambda: page.market(0, y=1)):
         with pytest.raises(TypeError, match="no field"):
             call()
     with pytest.raises(ValueError, match="no counter"):
         page.count("beers")
     with pytest.raises(IndexError):
-        page.panel(1)
+        page.view(1)
     with pytest.raises(ValueError, match="1 to 64"):
         StatePage.create(None, [])
 

@@ -1,4 +1,4 @@
-# What the engine's timer shows on the state page: one panel a symbol, and the totals. Never on the path of a message.
+# What the engine's timer shows on the state page: one view a symbol, and the totals. Never on the path of a message.
 
 from hft._core.base.status cimport CROSSED_LEVELS, LEVEL_DROPPED, REFRESH_DROPPED
 from hft._core.base.types cimport ASK, BID, BUY, SELL, i128, int32_t, int64_t, uint64_t
@@ -8,7 +8,7 @@ from hft._core.market.book cimport book_top
 from hft._core.market.market cimport Market, market_book, market_features, market_sync, market_trust
 from hft._core.market.sync cimport SYNC_CONNECTING
 from hft._core.record.journal cimport journal_lag_ns, journal_used
-from hft._core.record.page cimport PAGE_LEVELS, PagePanel, PageTotals, page_beat, page_symbol, page_write_panel, page_write_totals
+from hft._core.record.page cimport PAGE_LEVELS, PageView, PageTotals, page_beat, page_symbol, page_write_view, page_write_totals
 from hft._core.trade.orders cimport orders_in_flight, orders_leaves
 from hft._core.trade.position cimport (
     Position, Positions, position_at, position_fees, position_money, position_realised, position_unrealised,
@@ -17,7 +17,7 @@ from hft._core.trade.risk cimport risk_exposure
 from libc.string cimport memcpy, memset
 
 
-cdef inline void panel_market(EngineState* e, int32_t i, PagePanel* out) noexcept nogil:
+cdef inline void page_view_market(EngineState* e, int32_t i, PageView* out) noexcept nogil:
     cdef Market* m = e.markets[i]
     out.last_update_ns = m.update_ns
     out.mark2 = m.mid2
@@ -34,7 +34,7 @@ cdef inline void panel_market(EngineState* e, int32_t i, PagePanel* out) noexcep
     memcpy(&out.features, &m.features, sizeof(m.features))
 
 
-cdef inline void panel_account(EngineState* e, int32_t i, PagePanel* out) noexcept nogil:
+cdef inline void page_view_account(EngineState* e, int32_t i, PageView* out) noexcept nogil:
     cdef AccountSymbol* own = account_symbol(e.account, i)
     cdef Positions* positions = account_positions(e.account)
     cdef Position* p = position_at(positions, i)
@@ -56,7 +56,7 @@ cdef inline void panel_account(EngineState* e, int32_t i, PagePanel* out) noexce
         out.holding_period_ns = own.signal.holding_period_ns
 
 
-cdef inline void panel_totals(EngineState* e, int64_t now, PageTotals* out) noexcept nogil:
+cdef inline void page_view_totals(EngineState* e, int64_t now, PageTotals* out) noexcept nogil:
     cdef Positions* positions = account_positions(e.account)
     cdef i128 exposure = 0
     cdef int32_t i
@@ -76,7 +76,7 @@ cdef inline void panel_totals(EngineState* e, int64_t now, PageTotals* out) noex
     out.timestamp_ns = now
 
 
-cdef inline void panel_counters(EngineState* e) noexcept nogil:
+cdef inline void page_view_counters(EngineState* e) noexcept nogil:
     """What the markets count for themselves, summed."""
     cdef uint64_t resyncs = 0, gaps = 0, dropped = 0, crossed_levels = 0, shortened = 0, refreshes_dropped = 0, outliers = 0
     cdef int32_t i
@@ -97,19 +97,19 @@ cdef inline void panel_counters(EngineState* e) noexcept nogil:
     e.out.page.counters.clock_outliers = outliers
 
 
-cdef inline void panel_show(EngineState* e, int64_t now) noexcept nogil:
+cdef inline void page_view_show(EngineState* e, int64_t now) noexcept nogil:
     """Everything a viewer sees that is not counted as it happens; then the heartbeat."""
-    cdef PagePanel panel
+    cdef PageView view
     cdef PageTotals totals
     cdef int32_t i
     for i in range(e.n_symbols):
-        memset(&panel, 0, sizeof(panel))
-        panel.timestamp_ns = now
-        panel_market(e, i, &panel)
-        panel_account(e, i, &panel)
-        page_write_panel(page_symbol(e.out.page, i), &panel)
-    panel_counters(e)
+        memset(&view, 0, sizeof(view))
+        view.timestamp_ns = now
+        page_view_market(e, i, &view)
+        page_view_account(e, i, &view)
+        page_write_view(page_symbol(e.out.page, i), &view)
+    page_view_counters(e)
     memset(&totals, 0, sizeof(totals))
-    panel_totals(e, now, &totals)
+    page_view_totals(e, now, &totals)
     page_write_totals(e.out.page, &totals)
     page_beat(e.out.page, now)
