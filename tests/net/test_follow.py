@@ -37,7 +37,8 @@ async def exchange(**settings):
     try:
         yield json.loads(await process.stdout.readline())
     finally:
-        process.terminate()
+        if process.returncode is None:      # one that served a recording ends with it
+            process.terminate()
         await process.wait()
 
 
