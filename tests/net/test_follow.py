@@ -90,5 +90,6 @@ async def test_a_recorded_session_is_followed_to_its_end_without_a_gap(name):
     assert counters["gaps"] == counters["resyncs"] == 0
     assert "book_mismatch" not in counters["rejects"]
     assert counters["frames"] == frames
-    kinds = [event.kind for event in events if event.kind not in ("refresh", "snapshot_failed")]     # a price near the edge
+    aside = ("refresh", "snapshot_failed", "behind")       # a price near the edge; a debug build is slower than what it is sent
+    kinds = [event.kind for event in events if event.kind not in aside]
     assert kinds[:3] == ["connected", "snapshot", "disconnected"]
