@@ -298,7 +298,8 @@ def test_a_wrong_host_of_the_monitor_is_told_before_anything_is_started(host: st
 
 
 def test_an_engine_that_does_not_end_is_killed_and_that_is_what_is_told(tmp_path: Path) -> None:
-    program = "import sys; from hft import cli; from hft.trading import launch; launch.STOP_S = 1.0; sys.exit(cli.run(sys.argv[1:]))"
+    shorter = "from hft.trading import launch; launch.STOP_S = 1.0"
+    program = f"import sys; from hft import cli; {shorter}; sys.exit(cli.run(sys.argv[1:]))"
     with subprocess.Popen(
         [sys.executable, "-P", "-c", program, "live", *QUICK], cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, text=True,
