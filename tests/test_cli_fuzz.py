@@ -13,7 +13,7 @@ from hft import cli
 from hft.errors import ExitCode
 from tests.commands import one_line, run
 
-EXAMPLES = int(os.environ.get("HFT_FUZZ_EXAMPLES", "250"))
+EXAMPLES = int(os.environ.get("HFT_FUZZ_EXAMPLES", "1000" if os.environ.get("CI") else "250"))
 COMMANDS = ["live", "sim", "record", "verify", "watch", "kill", "backtest", "convert", "bench", "config", "config show",
             "config check", "config init", "nope", ""]  # fmt: skip
 OPTIONS = ["--config", "-c", "--set", "--json", "--symbols", "--venue", "--rest-url", "--ws-url", "--duration", "--seed",

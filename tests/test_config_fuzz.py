@@ -40,7 +40,7 @@ NAMES = st.one_of(
     st.sampled_from(['feed.symbols."A.B".tick', "a" + ".a" * 5000, "", ".", "feed", '"', "feed.symbols", "x" * 9000]),
     st.text(max_size=20),
 )  # fmt: skip
-EXAMPLES = int(os.environ.get("HFT_FUZZ_EXAMPLES", "250"))
+EXAMPLES = int(os.environ.get("HFT_FUZZ_EXAMPLES", "1000" if os.environ.get("CI") else "250"))
 MANY = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 
 

@@ -46,14 +46,14 @@ def sound(folder: Path) -> bool:
 def test_every_process_is_killed_again_and_again(tmp_path: Path) -> None:
     """The database stays sound, no process is left over, and a kill switch that was tripped stays tripped."""
     chance = random.Random(27)
-    for n in range(12):
-        tripped = n >= 6
+    for n in range(27):
+        tripped = n >= 14
         with started("live", "--headless", "--json", "--set", "monitoring.port=0", *BUSY, cwd=tmp_path) as process:
             page = trading(tmp_path)
             exchange, monitor = child(process.pid, EXCHANGE), child(process.pid, MONITOR)
             family = children(process.pid)
             assert page.kill.on == tripped
-            if n == 5:
+            if n == 13:
                 assert "has it on" in hft("kill", cwd=tmp_path).stdout
             time.sleep(chance.random())
             os.kill([exchange, page.pid, monitor, process.pid][n % 4], signal.SIGKILL)
