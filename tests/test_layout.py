@@ -8,6 +8,7 @@ import re
 import subprocess
 import sysconfig
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -216,6 +217,19 @@ def test_compiled_functions_refuse_none_where_an_object_is_needed():
 def test_every_compiled_module_has_a_stub():
     without = [str(path.relative_to(HFT)) for path in HFT.rglob("*.pyx") if not path.with_suffix(".pyi").exists()]
     assert without == []
+
+
+def test_no_imports_go_in_a_circle():
+    """By file: a `.pyx` may cimport what cimports its own `.pxd`."""
+    graph = {}
+    for path in SOURCES:
+        if path.suffix != ".pyi":
+            beside = {path.with_suffix(".pxd")} if path.suffix == ".pyx" else set()
+            targets = {HFT.parent.joinpath(*target) for target in imported(path)}
+            suffixes = (".py", ".pyx") if path.suffix == ".py" else (".pxd", ".py", ".pyx")
+            found = (next((file for s in suffixes if (file := target.with_suffix(s)).exists()), None) for target in targets)
+            graph[path] = ({each for each in found if each is not None} | beside) - {path}
+    list(TopologicalSorter(graph).static_order())       # CycleError names the files
 
 
 def test_the_door_and_its_stub_lead_to_the_same():

@@ -7,8 +7,8 @@ import contextlib
 import os
 import socket as sockets
 import struct
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any, Protocol
 
 from websockets.asyncio.server import ServerConnection
 from websockets.frames import Frame, Opcode
@@ -30,21 +30,43 @@ from hft.exchange.fault_plan import (
     Shutdown,
     Stall,
 )
+from hft.exchange.faults import Faults, Scheduled
 from hft.exchange.wire import MILLISECOND
-
-if TYPE_CHECKING:
-    from hft.exchange.faults import Faults, Scheduled
-    from hft.exchange.hub import Client, Item
 
 GOING_AWAY = 1001
 
+Item = str | bytes | Callable[[ServerConnection], Awaitable[None]]
+"""What waits in a client's queue: a text, or something that is done with the socket when its turn comes."""
+
+
+class Client(Protocol):
+    """Who is at the other end of a line: `hft.exchange.hub.Client`."""
+
+    names: dict[str, None]
+    unit: int
+    combined: bool
+    socket: ServerConnection
+
+    def put(self, message: Item) -> None: ...
+
 
 class FaultyLine:
-    """One client's line. Answers to its requests do not come this way: only what was published does."""
+    """One client's line. Answers to its requests do not come this way: only what was published does.
 
-    def __init__(self, faults: Faults, client: Client) -> None:
+    Parameters
+    ----------
+    faults : Faults
+        Knows the line until its `end`.
+    client : Client
+    spawn : callable
+        Runs a coroutine beside all else, until the exchange stops.
+    """
+
+    def __init__(self, faults: Faults, client: Client, spawn: Callable[[Coroutine[Any, Any, None]], object]) -> None:
         self.faults = faults
         self.client = client
+        self._spawn = spawn
+        faults.lines.add(self)
         self.held: list[Item] = []          # while it is stalled
         self._late: list[tuple[list[int], str, list[Item]]] = []    # [messages still to overtake], channel, what was overtaken
         self._together: list[str] = []
@@ -156,7 +178,7 @@ class FaultyLine:
             case Shutdown(form=form, lead_s=lead_s):
                 form = form if form != "auto" else "combined" if self.client.combined else "raw"
                 self.client.put(notice(form, (self.faults.now_ns() + self.faults.step_ns) // MILLISECOND))
-                self.client.hub.spawn(self._close_after(lead_s))
+                self._spawn(self._close_after(lead_s))
 
     def _stall(self, for_s: float, deaf: bool) -> None:
         self._stalls += 1

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from random import Random
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
@@ -31,13 +31,8 @@ from hft.exchange.fault_plan import (
     StaleSnapshot,
     SymbolFault,
 )
-from hft.exchange.rest import Answer
+from hft.exchange.rest import Answer, Rest
 from hft.exchange.wire import MILLISECOND
-
-if TYPE_CHECKING:
-    from hft.exchange.fault_line import FaultyLine
-    from hft.exchange.hub import Client
-    from hft.exchange.rest import Rest
 
 NEVER = float("inf")
 REPORT = "/faults"
@@ -101,6 +96,13 @@ class Scheduled:
             self.left += 1
 
 
+class Line(Protocol):
+    """The way to one client: `hft.exchange.fault_line.FaultyLine`."""
+
+    def carries(self, symbols: tuple[str, ...]) -> bool: ...
+    def strike(self, each: Scheduled) -> None: ...
+
+
 class Faults:
     """A plan at work on one exchange.
 
@@ -118,7 +120,8 @@ class Faults:
         self.now_ns = now_ns
         self.counts: Counter[str] = Counter()
         """Messages, connections or requests met, by kind of fault."""
-        self.lines: set[FaultyLine] = set()
+        self.lines: set[Line] = set()
+        """To the clients that are connected."""
         self.step_ns = 0
         self.microseconds = False
         self.early_requests = 0
@@ -165,14 +168,6 @@ class Faults:
         }
 
     # -- websockets ------------------------------------------------------------------------------------------------
-
-    def line(self, client: Client) -> FaultyLine:
-        """The way to one client."""
-        from hft.exchange.fault_line import FaultyLine
-
-        line = FaultyLine(self, client)
-        self.lines.add(line)
-        return line
 
     def on_channel(self, channel: str) -> list[Scheduled]:
         """The faults that a message of a channel can meet."""

@@ -11,17 +11,16 @@ import asyncio
 import collections
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
+from hft.exchange.fault_line import FaultyLine, Item
+from hft.exchange.faults import Faults
 from hft.exchange.streams import Endpoint, answer
 from hft.venues.binance.venues import Dialect
-
-if TYPE_CHECKING:
-    from hft.exchange.faults import Faults
 
 LIFETIME_S = 24 * 3600.0
 """A connection is closed by the venue after a day."""
@@ -31,8 +30,6 @@ POLICY_VIOLATION = 1008
 GOING_AWAY = 1001
 
 Render = Callable[[int], str]
-Item = str | bytes | Callable[[ServerConnection], Awaitable[None]]
-"""What waits in a queue: a text, or something that is done with the socket when its turn comes."""
 
 
 class Client:
@@ -48,7 +45,7 @@ class Client:
         self.waiting = asyncio.Event()  # something to send
         self.room = asyncio.Event()  # the queue is short again, or the client gone
         self.dropped = False
-        self.line = hub.faults.line(self) if hub.faults is not None and at.faults else None
+        self.line = FaultyLine(hub.faults, self, hub.spawn) if hub.faults is not None and at.faults else None
         self._requests: collections.deque[float] = collections.deque(maxlen=hub.dialect.limits.messages_per_second)
         for name in at.streams:
             self.subscribe(name)
