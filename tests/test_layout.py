@@ -7,6 +7,7 @@ import ast
 import re
 import subprocess
 import sysconfig
+from collections import defaultdict
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -217,6 +218,16 @@ def test_compiled_functions_refuse_none_where_an_object_is_needed():
 def test_every_compiled_module_has_a_stub():
     without = [str(path.relative_to(HFT)) for path in HFT.rglob("*.pyx") if not path.with_suffix(".pyi").exists()]
     assert without == []
+
+
+def test_a_class_has_its_name_alone():
+    """A reader who meets a name knows which class it is. (Names with an underscore stay in their module.)"""
+    places = defaultdict(list)
+    for path in SOURCES:
+        if path.suffix in {".py", ".pyx"}:
+            for name in re.findall(r"(?m)^(?:cdef )?class ([A-Z]\w*)", path.read_text("utf-8")):
+                places[name].append(str(path.relative_to(HFT)))
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
 
 
 def test_no_imports_go_in_a_circle():

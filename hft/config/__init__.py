@@ -10,9 +10,9 @@ from hft.config.secret import Secret
 from hft.config.sections import (
     Broker,
     Config,
-    Engine,
+    EngineSettings,
     Exchange,
-    Feed,
+    FeedSettings,
     Logging,
     Monitoring,
     Params,
@@ -30,9 +30,9 @@ from hft.config.values import Section
 __all__ = [
     "Broker",
     "Config",
-    "Engine",
+    "EngineSettings",
     "Exchange",
-    "Feed",
+    "FeedSettings",
     "LiveOptions",
     "Logging",
     "Monitoring",

@@ -156,7 +156,7 @@ class SymbolRules(Section, frozen=True):
     min_notional: Annotated[Limit, says("smallest order value in quote units; 0: no rule")] = Decimal(0)
 
 
-class Feed(Section, frozen=True):
+class FeedSettings(Section, frozen=True):
     """Where market data comes from."""
 
     venue: Annotated[Venue, says("embedded: hft's own exchange, in a process of its own")] = "embedded"
@@ -206,7 +206,7 @@ class Exchange(Section, frozen=True):
     faults: Annotated[str, says("file of faults to inject, see docs/faults.md; empty: none", title="a TOML file")] = ""
 
 
-class Engine(Section, frozen=True):
+class EngineSettings(Section, frozen=True):
     """The compiled engine."""
 
     mode: Annotated[
@@ -318,9 +318,9 @@ class Config(Section, frozen=True):
     """
 
     strategy: Strategy = Strategy()
-    feed: Feed = Feed()
+    feed: FeedSettings = FeedSettings()
     exchange: Exchange = Exchange()
-    engine: Engine = Engine()
+    engine: EngineSettings = EngineSettings()
     broker: Broker = Broker()
     signal: SignalSettings = SignalSettings()
     monitoring: Monitoring = Monitoring()

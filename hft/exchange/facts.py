@@ -176,7 +176,7 @@ def _shows(old: Array, new: Array, column: int, price: float) -> bool:
 
 
 @dataclass(frozen=True)
-class Row:
+class Fact:
     """A fact, the range accepted for it, and whether this version promises it."""
 
     measure: Callable[[ObservedSession], float]
@@ -185,22 +185,22 @@ class Row:
     promised: bool = False
 
 
-ROWS: dict[str, Row] = {
-    "one_tick_spread": Row(one_tick_spread, 0.95, 1.0, promised=True),
-    "next_move": Row(next_move, 0.60, 0.70, promised=True),
-    "signed_move_bps": Row(signed_move, 0.15, 0.40),
-    "imbalance_memory": Row(imbalance_memory, 0.25, 0.6),
-    "taker_sign_1": Row(taker_sign_1, 0.15, 0.4),
-    "taker_sign_10": Row(taker_sign_10, 0.08, 0.2),
-    "fano": Row(fano, 8, 40),
-    "kurtosis_1s": Row(kurtosis_1s, 10, float("inf")),
-    "kurtosis_10s": Row(kurtosis_10s, 0, 8),
-    "variance_ratio": Row(variance_ratio, 0.7, 1.1),
-    "order_flow_imbalance_r2": Row(order_flow_imbalance, 0.25, 0.6),
-    "decreases_over_volume": Row(decreases, 25, 80, promised=True),
-    "taker_size": Row(taker_size, 8, 25, promised=True),
-    "level_one": Row(level_one, 5, 20),
-    "ticker_first": Row(ticker_first, 0.3, 0.8),
+FACTS: dict[str, Fact] = {
+    "one_tick_spread": Fact(one_tick_spread, 0.95, 1.0, promised=True),
+    "next_move": Fact(next_move, 0.60, 0.70, promised=True),
+    "signed_move_bps": Fact(signed_move, 0.15, 0.40),
+    "imbalance_memory": Fact(imbalance_memory, 0.25, 0.6),
+    "taker_sign_1": Fact(taker_sign_1, 0.15, 0.4),
+    "taker_sign_10": Fact(taker_sign_10, 0.08, 0.2),
+    "fano": Fact(fano, 8, 40),
+    "kurtosis_1s": Fact(kurtosis_1s, 10, float("inf")),
+    "kurtosis_10s": Fact(kurtosis_10s, 0, 8),
+    "variance_ratio": Fact(variance_ratio, 0.7, 1.1),
+    "order_flow_imbalance_r2": Fact(order_flow_imbalance, 0.25, 0.6),
+    "decreases_over_volume": Fact(decreases, 25, 80, promised=True),
+    "taker_size": Fact(taker_size, 8, 25, promised=True),
+    "level_one": Fact(level_one, 5, 20),
+    "ticker_first": Fact(ticker_first, 0.3, 0.8),
 }
 
 
@@ -211,14 +211,14 @@ def measure(session: ObservedSession) -> dict[str, float]:
     >>> measure(simulate(seed=1, minutes=0.5))["one_tick_spread"] > 0.95
     True
     """
-    return {name: row.measure(session) for name, row in ROWS.items()}
+    return {name: row.measure(session) for name, row in FACTS.items()}
 
 
 def report(sessions: list[ObservedSession]) -> dict[str, dict[str, float | bool]]:
     """Rows over several sessions: mean, least and greatest, the accepted range, and whether the mean is in it."""
     measured = [measure(session) for session in sessions]
     table: dict[str, dict[str, float | bool]] = {}
-    for name, row in ROWS.items():
+    for name, row in FACTS.items():
         values = np.array([m[name] for m in measured])
         mean = float(values.mean())
         table[name] = {

@@ -39,7 +39,7 @@ Item = str | bytes | Callable[[ServerConnection], Awaitable[None]]
 """What waits in a client's queue: a text, or something that is done with the socket when its turn comes."""
 
 
-class Client(Protocol):
+class LineClient(Protocol):
     """Who is at the other end of a line: `hft.exchange.hub.Client`."""
 
     names: dict[str, None]
@@ -57,12 +57,12 @@ class FaultyLine:
     ----------
     faults : Faults
         Knows the line until its `end`.
-    client : Client
+    client : LineClient
     spawn : callable
         Runs a coroutine beside all else, until the exchange stops.
     """
 
-    def __init__(self, faults: Faults, client: Client, spawn: Callable[[Coroutine[Any, Any, None]], object]) -> None:
+    def __init__(self, faults: Faults, client: LineClient, spawn: Callable[[Coroutine[Any, Any, None]], object]) -> None:
         self.faults = faults
         self.client = client
         self._spawn = spawn

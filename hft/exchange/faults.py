@@ -31,7 +31,7 @@ from hft.exchange.fault_plan import (
     StaleSnapshot,
     SymbolFault,
 )
-from hft.exchange.rest import Answer, Rest
+from hft.exchange.rest import Rest, RestAnswer
 from hft.exchange.wire import MILLISECOND
 
 NEVER = float("inf")
@@ -96,7 +96,7 @@ class Scheduled:
             self.left += 1
 
 
-class Line(Protocol):
+class ConnectedLine(Protocol):
     """The way to one client: `hft.exchange.fault_line.FaultyLine`."""
 
     def carries(self, symbols: tuple[str, ...]) -> bool: ...
@@ -120,7 +120,7 @@ class Faults:
         self.now_ns = now_ns
         self.counts: Counter[str] = Counter()
         """Messages, connections or requests met, by kind of fault."""
-        self.lines: set[Line] = set()
+        self.lines: set[ConnectedLine] = set()
         """To the clients that are connected."""
         self.step_ns = 0
         self.microseconds = False
@@ -197,7 +197,7 @@ class Faults:
             return text
         return stepped(text, self.step_ns, unit, microseconds=self.microseconds)
 
-    def handshake(self, target: str) -> Answer | Literal["reset"] | None:
+    def handshake(self, target: str) -> RestAnswer | Literal["reset"] | None:
         """What a new connection is refused with: an answer, "reset", or None, which lets it in."""
         if switched_off(target):
             return None
@@ -215,11 +215,11 @@ class Faults:
 
     # -- REST ------------------------------------------------------------------------------------------------------
 
-    async def answer(self, rest: Rest, target: str) -> Answer:
+    async def answer(self, rest: Rest, target: str) -> RestAnswer:
         """What a request is answered with."""
         parts = urlsplit(target)
         if parts.path == REPORT:
-            return Answer(200, msgspec.json.encode(self.report()), {})
+            return RestAnswer(200, msgspec.json.encode(self.report()), {})
         if switched_off(target):
             return await rest.answer(target)
         now = self.elapsed()
@@ -269,9 +269,9 @@ _REFUSALS = {
 }
 
 
-def refusal(status: int, retry_after_s: int = 0) -> Answer:
+def refusal(status: int, retry_after_s: int = 0) -> RestAnswer:
     """An answer in the venue's words; a server's error is no JSON, as on the venue."""
     body = _REFUSALS.get(status)
     if body is None:
-        return Answer(status, b"<html><body>Service unavailable</body></html>", {})
-    return Answer(status, body, {"Retry-After": str(retry_after_s)})
+        return RestAnswer(status, b"<html><body>Service unavailable</body></html>", {})
+    return RestAnswer(status, body, {"Retry-After": str(retry_after_s)})

@@ -43,7 +43,7 @@ cdef class MarketEvent:
         return f"MarketEvent({self.kind}, time_ns={self.time_ns}, last_id={self.last_id}, price={self.price}, qty={self.qty})"
 
 
-cdef class Snapshot:
+cdef class ExchangeBook:
     """The book at one moment: `last_update_id`, `time_ns`, `bids` and `asks` as (price, quantity), best first."""
     cdef readonly int64_t last_update_id, time_ns
     cdef readonly list bids, asks
@@ -129,10 +129,10 @@ cdef class Market:
             events.append(event)
         tape_clear(self.t)
 
-    def snapshot(self, int32_t limit=1000) -> Snapshot:
+    def snapshot(self, int32_t limit=1000) -> ExchangeBook:
         """The book now, `limit` levels a side. Its id lies where the venue's rules can bridge it: at the last depth update
         when nothing has changed since, inside the next one otherwise."""
-        cdef Snapshot book = Snapshot.__new__(Snapshot)
+        cdef ExchangeBook book = ExchangeBook.__new__(ExchangeBook)
         cdef int32_t n
         limit = max(0, min(limit, self.m.params.levels))
         book.last_update_id = self.m.update_id if self.m.n_dirty else self.f.last_cut_id

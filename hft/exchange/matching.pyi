@@ -1,6 +1,6 @@
 from typing import Self
 
-class Trade:
+class Match:
     @property
     def trade_id(self) -> int: ...
     @property
@@ -22,7 +22,7 @@ class Outcome:
     @property
     def status(self) -> str: ...
     @property
-    def trades(self) -> list[Trade]: ...
+    def trades(self) -> list[Match]: ...
 
 class Matching:
     def __new__(cls, *, max_price: int = 8388608, orders: int = 65536, levels: int = 16384, fills: int = 4096) -> Self: ...

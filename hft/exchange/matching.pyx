@@ -14,7 +14,7 @@ _TYPES = {"limit": LIMIT, "market": MARKET}
 _TIFS = {"gtc": GTC, "ioc": IOC, "fok": FOK, "post_only": GTX}
 
 
-cdef class Trade:
+cdef class Match:
     """One fill: a taker against one resting order. Quantities are quanta, the price is the resting order's, in ticks."""
     cdef readonly int64_t trade_id, price, qty, maker_id, maker_leaves
 
@@ -93,9 +93,9 @@ cdef class Matching:
         outcome.trades = [self._trade(i) for i in range(self.m.n_fills)]
         return outcome
 
-    cdef Trade _trade(self, int32_t i):
+    cdef Match _trade(self, int32_t i):
         cdef Fill* fill = &ladder_fills(self.m)[i]
-        cdef Trade trade = Trade.__new__(Trade)
+        cdef Match trade = Match.__new__(Match)
         trade.trade_id, trade.price, trade.qty = fill.trade_id, fill.price, fill.qty
         trade.maker_id, trade.maker_leaves = fill.maker_id, fill.maker_leaves
         return trade

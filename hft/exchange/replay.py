@@ -23,7 +23,7 @@ from hft.data.sessions import RecordedSession
 from hft.errors import DamagedData, UsageError
 from hft.exchange.hub import Hub
 from hft.exchange.recorded_book import RecordedBook
-from hft.exchange.rest import Refused
+from hft.exchange.rest import RequestRefused
 from hft.exchange.streams import channel_of
 from hft.exchange.symbols import SymbolSettings
 from hft.venues.binance.specs import resolve
@@ -214,7 +214,7 @@ class Replay:
     async def depth(self, symbol: str, limit: int) -> str:
         """The book: as recorded, whole, whatever the limit; once carried on, up to the limit."""
         if symbol not in self._books:
-            raise Refused(503, -1008, "the capture holds no REST snapshot of this symbol")
+            raise RequestRefused(503, -1008, "the capture holds no REST snapshot of this symbol")
         of = self._books[symbol]
         if self._started:
             await of.reached.wait()

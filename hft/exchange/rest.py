@@ -24,7 +24,7 @@ MAX_FIELDS = 32
 """Parameters of a request."""
 
 
-class Venue(Protocol):
+class ServedVenue(Protocol):
     """What REST asks of an exchange, simulated or recorded."""
 
     dialect: Dialect
@@ -39,7 +39,7 @@ class Venue(Protocol):
         ...
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """An error answer: HTTP status, the venue's code and words."""
 
     def __init__(self, status: int, code: int, message: str) -> None:
@@ -48,7 +48,7 @@ class Refused(Exception):
         self.code = code
 
 
-class Answer(msgspec.Struct):
+class RestAnswer(msgspec.Struct):
     """What goes back to the client."""
 
     status: int
@@ -59,7 +59,7 @@ class Answer(msgspec.Struct):
 class Rest:
     """Answers requests to one venue, and counts their weight by the minute."""
 
-    def __init__(self, venue: Venue) -> None:
+    def __init__(self, venue: ServedVenue) -> None:
         self.venue = venue
         self.minute = -1
         self.used = 0
@@ -71,7 +71,7 @@ class Rest:
             f"{dialect.api}/depth": (self._depth, 0),
         }
 
-    async def answer(self, target: str) -> Answer:
+    async def answer(self, target: str) -> RestAnswer:
         """The answer to a GET of `target` (path and query)."""
         try:
             parts = urlsplit(target)
@@ -86,8 +86,8 @@ class Rest:
         try:
             self._charge(weight, headers)
             body = await handler(query, headers)
-            return Answer(200, body, headers)
-        except Refused as refused:
+            return RestAnswer(200, body, headers)
+        except RequestRefused as refused:
             return _error(refused.status, refused.code, str(refused), headers)
 
     def _charge(self, weight: int, headers: dict[str, str]) -> None:
@@ -99,7 +99,7 @@ class Rest:
         limit = self.venue.dialect.limits.weight_per_minute
         if self.used > limit:
             headers["Retry-After"] = str(60 - int(now % 60))
-            raise Refused(429, -1003, f"Too many requests; current limit is {limit} requests per minute. "
+            raise RequestRefused(429, -1003, f"Too many requests; current limit is {limit} requests per minute. "
                                       "Please use the websocket for live updates to avoid polling the API.")
 
     async def _ping(self, query: dict[str, str], headers: dict[str, str]) -> bytes:
@@ -116,14 +116,14 @@ class Rest:
             try:
                 wanted = msgspec.json.decode(query["symbols"], type=list[str])
             except NOT_JSON:
-                raise Refused(400, -1100, "Illegal characters found in parameter 'symbols'.") from None
+                raise RequestRefused(400, -1100, "Illegal characters found in parameter 'symbols'.") from None
         limits = (self.venue.dialect.limits.weight_per_minute, 100)
         chosen = [self._symbol(name) for name in wanted]
         return msgspec.json.encode(exchange_info(self.venue.dialect.name, chosen, self.venue.now_ns() // 1_000_000, limits))
 
     async def _depth(self, query: dict[str, str], headers: dict[str, str]) -> bytes:
         if not query.get("symbol"):
-            raise Refused(400, -1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
+            raise RequestRefused(400, -1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
         symbol = self._symbol(query["symbol"])
         limit = self._limit(query)
         self._charge(self.venue.dialect.depth_weight(limit), headers)
@@ -132,19 +132,19 @@ class Rest:
     def _symbol(self, name: str) -> SymbolSettings:
         symbol = self.venue.symbols.get(name.upper() if self.venue.dialect.name != "spot" else name)
         if symbol is None:
-            raise Refused(400, -1121, "Invalid symbol.")
+            raise RequestRefused(400, -1121, "Invalid symbol.")
         return symbol
 
     def _limit(self, query: dict[str, str]) -> int:
         spot = self.venue.dialect.name == "spot"
         text = query.get("limit", "100" if spot else "500")
         if not (text.isascii() and text.isdigit() and len(text) <= 20):
-            raise Refused(400, -1100, "Illegal characters found in parameter 'limit'; legal range is '^[0-9]{1,20}$'.")
+            raise RequestRefused(400, -1100, "Illegal characters found in parameter 'limit'; legal range is '^[0-9]{1,20}$'.")
         limit = int(text)
         if limit == 0 or (not spot and limit not in FUTURES_LIMITS):
-            raise Refused(400, -1130, "Data sent for parameter 'limit' is not valid.")
+            raise RequestRefused(400, -1130, "Data sent for parameter 'limit' is not valid.")
         return min(limit, self.venue.dialect.depth_limit)
 
 
-def _error(status: int, code: int, message: str, headers: dict[str, str]) -> Answer:
-    return Answer(status, msgspec.json.encode({"code": code, "msg": message}), headers)
+def _error(status: int, code: int, message: str, headers: dict[str, str]) -> RestAnswer:
+    return RestAnswer(status, msgspec.json.encode({"code": code, "msg": message}), headers)

@@ -140,7 +140,7 @@ def _requests(venue: Simulation | Replay) -> Callable[[ServerConnection, Request
     from websockets.datastructures import Headers
     from websockets.http11 import Response
 
-    from hft.exchange.rest import Answer, Rest
+    from hft.exchange.rest import Rest, RestAnswer
     from hft.exchange.streams import endpoint
 
     rest: Rest = Rest(venue)
@@ -155,10 +155,10 @@ def _requests(venue: Simulation | Replay) -> Callable[[ServerConnection, Request
             from hft.exchange.fault_line import reset
 
             reset(socket)
-            return response(Answer(503, b"", {}))       # nobody is left to read it
+            return response(RestAnswer(503, b"", {}))       # nobody is left to read it
         return None if refused is None else response(refused)
 
-    def response(answer: Answer) -> Response:
+    def response(answer: RestAnswer) -> Response:
         headers = Headers({
             "Content-Type": "application/json;charset=UTF-8", "Content-Length": str(len(answer.body)), "Connection": "close",
             **pace, **answer.headers,

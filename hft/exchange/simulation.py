@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hft.errors import UsageError
 from hft.exchange.hub import Hub
-from hft.exchange.rest import Refused
+from hft.exchange.rest import RequestRefused
 from hft.exchange.streams import channel_of
 from hft.exchange.symbols import SYMBOLS, SymbolSettings, market
 from hft.exchange.wire import Wire
@@ -101,7 +101,7 @@ class Simulation:
     async def depth(self, symbol: str, limit: int) -> str:
         traded = self._traded.get(symbol)
         if traded is None:
-            raise Refused(400, -1121, "Invalid symbol.")
+            raise RequestRefused(400, -1121, "Invalid symbol.")
         return traded.wire.snapshot(traded.market.snapshot(limit))
 
     async def run(self) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from hft.exchange.symbols import SymbolSettings
 
 if TYPE_CHECKING:
-    from hft.exchange.market import MarketEvent, Snapshot
+    from hft.exchange.market import ExchangeBook, MarketEvent
 
 Levels = Iterable[tuple[int, int]]
 
@@ -94,7 +94,7 @@ class Wire:
         )
         return f"{{{body}}}" if self.futures else f'{{{body},"M":true}}'
 
-    def snapshot(self, book: Snapshot, unit: int = MILLISECOND) -> str:
+    def snapshot(self, book: ExchangeBook, unit: int = MILLISECOND) -> str:
         """The REST book."""
         stamp = book.time_ns // unit
         times = f'"E":{stamp},"T":{stamp},' if self.futures else ""

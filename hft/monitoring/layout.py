@@ -18,7 +18,7 @@ GAP = 3
 """Columns between two sections side by side."""
 
 
-class Section(NamedTuple):
+class Block(NamedTuple):
     """A part of the view."""
 
     name: str
@@ -37,21 +37,21 @@ class Section(NamedTuple):
 class Page(NamedTuple):
     """Sections with their lines from the top down, and the names of those on other pages."""
 
-    sections: list[tuple[Section, int]]
+    sections: list[tuple[Block, int]]
     elsewhere: list[str]
 
 
-def pages(sections: Sequence[Section], importance: Sequence[str], height: int) -> list[Page]:
+def pages(sections: Sequence[Block], importance: Sequence[str], height: int) -> list[Page]:
     """Sections in their order on as few pages of `height` lines as hold them all, the most important first.
 
     Whatever is on a page is there with its least; lines that are left go to the most important that can use them.
     """
     rank = {name: place for place, name in enumerate(importance)}
     left = sorted((each for each in sections if each.most), key=lambda each: rank[each.name])
-    chosen: list[list[Section]] = []
+    chosen: list[list[Block]] = []
     while left:
         room = height
-        here: list[Section] = []
+        here: list[Block] = []
         for each in (each for each in left if not each.optional):
             if each.least <= room or not here:
                 here.append(each)
@@ -74,9 +74,9 @@ def pages(sections: Sequence[Section], importance: Sequence[str], height: int) -
     ]
 
 
-def _whole(cut: Sequence[Section], height: int) -> list[list[Section]]:
+def _whole(cut: Sequence[Block], height: int) -> list[list[Block]]:
     """Pages for sections that were cut short, each whole."""
-    found: list[list[Section]] = []
+    found: list[list[Block]] = []
     room = 0
     for each in (each for each in cut if not each.scrolls and not each.optional):
         if each.most > room:
@@ -87,7 +87,7 @@ def _whole(cut: Sequence[Section], height: int) -> list[list[Section]]:
     return found
 
 
-def _grown(page: Sequence[Section], height: int) -> list[tuple[Section, int]]:
+def _grown(page: Sequence[Block], height: int) -> list[tuple[Block, int]]:
     """Each section with its lines; `page` is in order of importance."""
     lines = [min(each.least, height) for each in page]
     room = height - sum(lines)

@@ -41,7 +41,7 @@ class Level(msgspec.Struct, frozen=True):
     qty: Decimal
 
 
-class Signal(msgspec.Struct, frozen=True):
+class ShownSignal(msgspec.Struct, frozen=True):
     """The signal that stood when the page was written."""
 
     strength: float
@@ -70,7 +70,7 @@ class SymbolState(msgspec.Struct, frozen=True):
     spread_bps: float | None
     features: dict[str, float | None]
     """`FeatureVector` in the symbol's own units; None: not valid yet."""
-    signal: Signal | None
+    signal: ShownSignal | None
     position: Decimal
     pnl: Pnl
     mark: Decimal | None
@@ -339,7 +339,7 @@ def _symbol(raw: dict[str, Any], now: int) -> SymbolState:
         mid=spec.price(market["mid2"]) / 2 if market["mid2"] else None,
         spread_bps=market["spread_bps"] / 1000 if market["mid2"] else None,
         features=_features(fields["features"], spec),
-        signal=Signal(fields["signal_strength"], fields["signal_confidence"], fields["holding_period_ns"])
+        signal=ShownSignal(fields["signal_strength"], fields["signal_confidence"], fields["holding_period_ns"])
         if fields["has_signal"]
         else None,
         position=spec.qty(fields["position"]),

@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.text import Text
 
 from hft.monitoring.health import assess
-from hft.monitoring.layout import GAP, Lines, Page, Section, beside, fitted, pages, shortened, table, wrapped
+from hft.monitoring.layout import GAP, Block, Lines, Page, beside, fitted, pages, shortened, table, wrapped
 from hft.monitoring.orders import OrderRow, Orders
 from hft.monitoring.page import Level, PageState, SymbolState
 from hft.monitoring.warned import Warned
@@ -105,7 +105,7 @@ class View:
             keys.append("↑↓ orders")
         return Text("  ".join(keys), style="dim")
 
-    def _sections(self, state: PageState, width: int, *, bounded: bool) -> list[Section]:
+    def _sections(self, state: PageState, width: int, *, bounded: bool) -> list[Block]:
         focus, others = state.symbols[self.symbol], [each for i, each in enumerate(state.symbols) if i != self.symbol]
         many = bool(others)
         activity: list[Text | str] = [*_counts(state), *_reasons(state)]
@@ -113,27 +113,27 @@ class View:
         if many:
             rows = _symbols(state.symbols, self.symbol)
             sections.append(
-                Section("symbols", min(len(rows), 4), len(rows), lambda n: _around(rows, n, self.symbol), scrolls=True)
+                Block("symbols", min(len(rows), 4), len(rows), lambda n: _around(rows, n, self.symbol), scrolls=True)
             )
         sections.append(_book("book", focus, width))
         if width < WIDE:
             features = wrapped(_feature_words(focus), width)
-            sections.append(Section("features", len(features), len(features), lambda n: features[:n]))
+            sections.append(Block("features", len(features), len(features), lambda n: features[:n]))
         latency, flat = _latency(state), wrapped(activity, width)
         if width >= WIDE:
             rest = width - max(line.cell_len for line in latency) - GAP
             band = beside([latency, wrapped(activity, rest)])
-            sections.append(Section("latency", min(4, len(band)), len(band), lambda n: shortened(band, n, "lines")))
+            sections.append(Block("latency", min(4, len(band)), len(band), lambda n: shortened(band, n, "lines")))
         else:
-            sections.append(Section("latency", 4, 4, lambda n: latency[:n]))
-            sections.append(Section("activity", min(2, len(flat)), len(flat), lambda n: shortened(flat, n, "lines")))
+            sections.append(Block("latency", 4, 4, lambda n: latency[:n]))
+            sections.append(Block("activity", min(2, len(flat)), len(flat), lambda n: shortened(flat, n, "lines")))
         for one in others:
             panel = _book("other symbols", one, width)
             sections.append(panel._replace(least=panel.most, optional=True))
         if bounded and len(self._totals) > 1:
-            sections.append(Section("P&L over time", 6, UNBOUNDED, partial(_chart, list(self._totals), width), optional=True))
+            sections.append(Block("P&L over time", 6, UNBOUNDED, partial(_chart, list(self._totals), width), optional=True))
         orders = _orders(list(self.orders), many=many)
-        sections.append(Section("orders", min(4, len(orders)), len(orders), lambda n: self._scrolled(orders, n), scrolls=True))
+        sections.append(Block("orders", min(4, len(orders)), len(orders), lambda n: self._scrolled(orders, n), scrolls=True))
         return sections
 
     def _scrolled(self, rows: Lines, room: int) -> Lines:
@@ -202,7 +202,7 @@ def _book_status(symbol: SymbolState) -> Text:
     return Text(words + ("" if symbol.trading else ", not traded"), style="green" if good and symbol.trading else "red")
 
 
-def _book(name: str, symbol: SymbolState, width: int) -> Section:
+def _book(name: str, symbol: SymbolState, width: int) -> Block:
     """Ladder, features where there is room for them, signal and position."""
     depth = max(len(symbol.bids), len(symbol.asks), 1)
     standing, features = _standing(symbol), _features(symbol)
@@ -221,7 +221,7 @@ def _book(name: str, symbol: SymbolState, width: int) -> Section:
                 break
         return [title, *beside([ladder, *blocks])]
 
-    return Section(name, min(8, most), most, draw)
+    return Block(name, min(8, most), most, draw)
 
 
 def _ladder(bids: Sequence[Level], asks: Sequence[Level], rows: int, bar: int) -> Lines:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from hft.config import Feed
+from hft.config import FeedSettings
 from hft.errors import VenueUnreachable
 from hft.venues.binance.rest import Refused, RestClient
 from hft.venues.binance.venues import Venue, venue_at, venue_named
 
 
-async def find_venue(feed: Feed, *, rest_url: str = "", ws_url: str = "", dialect: str = "") -> Venue:
+async def find_venue(feed: FeedSettings, *, rest_url: str = "", ws_url: str = "", dialect: str = "") -> Venue:
     """Where market data comes from. An exchange that is only an address says by its REST paths which dialect it speaks, unless
     the settings do.
 
     Parameters
     ----------
-    feed : Feed
+    feed : FeedSettings
         The settings.
     rest_url, ws_url : str
         Instead of the configured addresses.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from hft._core.wire.sink import FrameSink, deliver
-from hft.venues.binance.messages import AggTrade, DepthUpdate, Rejected, Trade, decode
+from hft.venues.binance.messages import AggTrade, DepthUpdate, RawTrade, Rejected, decode
 
 HELD_BYTES = 16 << 20
 """Held at most; a connection that carries more than this in the seconds of a handover takes over at once."""
@@ -43,7 +43,7 @@ class Handover(FrameSink):
         self._on_full = on_full
         self._limit = limit
         self._depths: dict[str, DepthUpdate] = {}           # the first held one of each symbol
-        self._trades: dict[str, Trade | AggTrade] = {}
+        self._trades: dict[str, RawTrade | AggTrade] = {}
 
     def on_other(self, frame: bytes, now_ns: int) -> int:
         self.held.append(frame)
@@ -60,7 +60,7 @@ class Handover(FrameSink):
             return                  # the engine will say so
         if isinstance(message, DepthUpdate):
             self._depths.setdefault(message.symbol, message)
-        elif isinstance(message, Trade | AggTrade):
+        elif isinstance(message, RawTrade | AggTrade):
             self._trades.setdefault(message.symbol, message)
 
     def continues(self) -> bool:
@@ -73,7 +73,7 @@ class Handover(FrameSink):
         book_id = self._books.update_id(first.symbol)
         return first.first_id <= book_id + 1 if first.prev_id is None else first.prev_id <= book_id
 
-    def _trade_continues(self, first: Trade | AggTrade) -> bool:
+    def _trade_continues(self, first: RawTrade | AggTrade) -> bool:
         newest = self._books.trade_id(first.symbol)
         return newest == 0 or first.trade_id <= newest + 1
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hft.exchange.facts import ROWS, measure
+from hft.exchange.facts import FACTS, measure
 from hft.exchange.market import Market
 from hft.exchange.observe import read_capture, simulate
 from hft.exchange.symbols import SYMBOLS, market
@@ -148,10 +148,10 @@ def session():
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", FACTS)
 def test_facts_of_one_seed(session, name):
     """One seed varies more than twenty: the accepted range, a quarter wider either way."""
-    row = ROWS[name]
+    row = FACTS[name]
     value = row.measure(session)
     assert 0.75 * row.low <= value <= 1.25 * row.high, f"{name} = {value:.3f}"
 

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from hft._core.base.types import Spec
 from hft._core.record.journal import Journal
-from hft.monitoring.layout import Section, pages
+from hft.monitoring.layout import Block, pages
 from hft.monitoring.orders import Orders
 from hft.monitoring.page import PageReader
 from hft.monitoring.view import View, line
@@ -142,7 +142,7 @@ def test_a_line_for_a_pipe_is_one_plain_line(state):
 )
 def test_no_page_is_longer_than_its_height_and_no_section_is_lost(sizes, height):
     sections = [
-        Section(str(i), least, least + more, lambda n, i=i: [Text(str(i))] * n, optional, scrolls)
+        Block(str(i), least, least + more, lambda n, i=i: [Text(str(i))] * n, optional, scrolls)
         for i, (least, more, optional, scrolls) in enumerate(sizes)
     ]
     found = pages(sections, [str(i) for i in reversed(range(len(sizes)))], height)

@@ -71,7 +71,7 @@ class BookTicker(Struct, frozen=True, gc=False):
     event_time: int | None = field(name="E", default=None)
 
 
-class Trade(Struct, frozen=True, gc=False):
+class RawTrade(Struct, frozen=True, gc=False):
     """One match. `origin` other than MARKET (INSURANCE_FUND, NA …; not on spot) is not a trade of the market."""
 
     symbol: str = field(name="s")
@@ -125,7 +125,7 @@ class WholeBook(Struct, frozen=True, gc=False):
     stamp: int = 0
 
 
-MarketData = WholeBook | DepthUpdate | BookTicker | Trade | AggTrade
+MarketData = WholeBook | DepthUpdate | BookTicker | RawTrade | AggTrade
 
 
 # -- control -----------------------------------------------------------------------------------------------------------
@@ -201,7 +201,7 @@ class SymbolInfo(Struct, frozen=True, rename="camel"):
         return (self.status or self.contract_status) == "TRADING"
 
 
-class RateLimit(Struct, frozen=True, rename="camel"):
+class RequestLimit(Struct, frozen=True, rename="camel"):
     rate_limit_type: str
     interval: str
     interval_num: int
@@ -213,11 +213,11 @@ class ExchangeInfo(Struct, frozen=True, rename="camel"):
 
     symbols: list[SymbolInfo]
     server_time: int | None = None
-    rate_limits: list[RateLimit] = []
+    rate_limits: list[RequestLimit] = []
 
 
 Message = (
-    WholeBook | DepthUpdate | BookTicker | Trade | AggTrade | DepthSnapshot | Answer | VenueError | ServerShutdown | Ignored
+    WholeBook | DepthUpdate | BookTicker | RawTrade | AggTrade | DepthSnapshot | Answer | VenueError | ServerShutdown | Ignored
     | ServerTime | ExchangeInfo
 )  # fmt: skip
 
@@ -256,7 +256,7 @@ _STREAM = msgspec.json.Decoder(str)
 _EVENTS = {
     "depthUpdate": _decoder(DepthUpdate),
     "bookTicker": _decoder(BookTicker),
-    "trade": _decoder(Trade),
+    "trade": _decoder(RawTrade),
     "aggTrade": _decoder(AggTrade),
     "serverShutdown": _decoder(ServerShutdown),
 }
@@ -362,7 +362,7 @@ def fill(decoder: Decoder, message: Message, recv_ns: int = 0) -> int:
         case BookTicker(symbol=s, update_id=u, bid=bid, bid_qty=bid_qty, ask=ask, ask_qty=ask_qty):
             stamp = _stamp(message.transaction_time, message.event_time)
             return decoder.load_ticker(s, u, bid, bid_qty, ask, ask_qty, stamp, recv_ns)
-        case Trade() | AggTrade():
+        case RawTrade() | AggTrade():
             return decoder.load_trade(
                 message.symbol, message.trade_id, message.price, message.qty, message.time, message.buyer_is_maker,
                 aggregate=isinstance(message, AggTrade), not_market=message.origin != "MARKET", recv_ns=recv_ns,

@@ -18,7 +18,7 @@ import msgspec
 from hft.errors import NOT_JSON, UsageError, VenueUnreachable
 from hft.system.pauses import timeout
 from hft.venues.binance import messages, specs
-from hft.venues.binance.messages import RateLimit, ServerTime
+from hft.venues.binance.messages import RequestLimit, ServerTime
 from hft.venues.binance.numbers import STAY_S, stay_away_s, whole
 from hft.venues.binance.pacing import Backoff, SlidingWindow
 from hft.venues.binance.venues import PACE_HEADER, Venue, pace_of
@@ -57,7 +57,7 @@ class Refused(VenueUnreachable):
 
 
 class _RateLimits(msgspec.Struct, rename="camel"):
-    rate_limits: list[RateLimit] = []
+    rate_limits: list[RequestLimit] = []
 
 
 class RestClient:
@@ -164,7 +164,7 @@ class RestClient:
         self._take_limit(_decoded(body, _RateLimits, url).rate_limits, url)
         return body
 
-    def _take_limit(self, limits: Iterable[RateLimit], url: str) -> None:
+    def _take_limit(self, limits: Iterable[RequestLimit], url: str) -> None:
         dialect = self.venue.dialect
         least = 2 * max(dialect.info_weight, dialect.depth_weight(dialect.depth_limit))     # half of it must hold one request
         for each in limits:

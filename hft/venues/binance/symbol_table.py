@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Row(msgspec.Struct, frozen=True):
+class SymbolRow(msgspec.Struct, frozen=True):
     """What exchangeInfo said of a symbol on a day."""
 
     as_of: str
@@ -23,12 +23,12 @@ class Row(msgspec.Struct, frozen=True):
     contract: int = 1
 
 
-TABLE: dict[tuple[str, str], Row] = {
-    ("spot", "BTCUSDT"): Row("2024-08-08", "0.01", "0.00001", "USDT", "0.00001", "9000", "5"),
-    ("spot", "ETHUSDT"): Row("2024-08-08", "0.01", "0.0001", "USDT", "0.0001", "9000", "5"),
-    ("spot", "NEXOUSDT"): Row("2024-07-23", "0.001", "0.01", "USDT", "0.01", "92141578", "5"),
-    ("usdm", "BTCUSDT"): Row("2024-08-08", "0.1", "0.001", "USDT", "0.001", "1000", "100"),
-    ("usdm", "ETHUSDT"): Row("2024-08-08", "0.01", "0.001", "USDT", "0.001", "10000", "20"),
-    ("coinm", "BTCUSD_PERP"): Row("2024-08-08", "0.1", "1", "USD", "1", "60000", contract=100),
-    ("coinm", "ETHUSD_PERP"): Row("2024-08-08", "0.01", "1", "USD", "1", "60000", contract=10),
+TABLE: dict[tuple[str, str], SymbolRow] = {
+    ("spot", "BTCUSDT"): SymbolRow("2024-08-08", "0.01", "0.00001", "USDT", "0.00001", "9000", "5"),
+    ("spot", "ETHUSDT"): SymbolRow("2024-08-08", "0.01", "0.0001", "USDT", "0.0001", "9000", "5"),
+    ("spot", "NEXOUSDT"): SymbolRow("2024-07-23", "0.001", "0.01", "USDT", "0.01", "92141578", "5"),
+    ("usdm", "BTCUSDT"): SymbolRow("2024-08-08", "0.1", "0.001", "USDT", "0.001", "1000", "100"),
+    ("usdm", "ETHUSDT"): SymbolRow("2024-08-08", "0.01", "0.001", "USDT", "0.001", "10000", "20"),
+    ("coinm", "BTCUSD_PERP"): SymbolRow("2024-08-08", "0.1", "1", "USD", "1", "60000", contract=100),
+    ("coinm", "ETHUSD_PERP"): SymbolRow("2024-08-08", "0.01", "1", "USD", "1", "60000", contract=10),
 }
