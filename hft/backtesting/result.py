@@ -22,7 +22,7 @@ JOURNAL = np.dtype([
     *((name, "<i8") for name in ("cash", "cost", "realised", "due_ns", "sent_ns")),
     *((name, "<i4") for name in ("symbol", "reason", "run")),
     ("kind", "u1"), ("side", "i1"),
-    *((name, "u1") for name in ("type", "tif", "flags", "status", "maker", "trust")),
+    *((name, "u1") for name in ("type", "tif", "flags", "status", "maker", "book_status")),
     ("crc", "<u4"),
 ])
 """A journal record as it lies in memory (`hft/_core/base/types.pxd`)."""
@@ -54,8 +54,8 @@ class Result:
     fills : structured array
         A row a fill, in the order in which they were made: `order_id`, `exch_ts_ns` (when it happened, on the venue's clock, as
         it reads here), `local_ts_ns` (when the strategy was told), `symbol`, `side` (+1 bought, −1 sold), `price`, `qty`, `fee`,
-        `maker`; beside them `fee_in_base`, `leaves`, `trust` (what the book was worth when it was made), and the exact integers
-        `price_ticks`, `qty_quanta`, `fee_e8` (1e-8 of the fee's asset).
+        `maker`; beside them `fee_in_base`, `leaves`, `book_status` (what the book was worth when it was made), and the exact
+        integers `price_ticks`, `qty_quanta`, `fee_e8` (1e-8 of the fee's asset).
     orders : structured array
         A row an order, as it was in the end: `order_id`, `symbol`, `side`, `type`, `time_in_force`, `reduce_only`, `price` (NaN:
         none), `qty`, `leaves`, `status`, `reason`, `created_ns`, `updated_ns`, `sent_ns`, `due_ns`, `exch_ts_ns`, and
@@ -176,7 +176,7 @@ def _fills(records: Array, specs: list[Spec]) -> Array:
         "maker": records["maker"] != 0,
         "fee_in_base": records["flags"] & names.FILL_BASE_FEE != 0,
         "leaves": _decimal(records["leaves"], symbol, specs, _quantum),
-        "trust": _words(records["trust"], names.TRUST),
+        "book_status": _words(records["book_status"], names.BOOK_STATUS),
         "price_ticks": records["price"],
         "qty_quanta": records["qty"],
         "fee_e8": records["fee"],

@@ -76,8 +76,8 @@ def _reasons(state: PageState) -> Iterator[str]:
     for symbol in state.symbols:
         if not symbol.connected:
             yield f"not_connected: {symbol.name} has no live connection"
-        if symbol.trust != "synced":
-            yield f"not_synced: the book of {symbol.name} is {symbol.trust} ({symbol.sync})"
+        if symbol.book_status != "synced":
+            yield f"not_synced: the book of {symbol.name} is {symbol.book_status} ({symbol.sync})"
     if state.writer_failed:
         yield "writer_failed: the database can't be written"
     elif state.writer_lag_ns > WRITER_LAG_NS:

@@ -90,7 +90,7 @@ _PER_SYMBOL: list[tuple[str, str, Callable[[SymbolState], float | Decimal | None
     ("position_pnl", "Profit and loss after fees, quote asset", lambda s: s.pnl.total),
     ("open_orders", "Open orders", lambda s: s.open_orders),
     ("book_synced", "1: the book is the exchange's", lambda s: s.synced),
-    ("book_trusted", "1: in sync with both sides quoted, so that signals may come of it", lambda s: s.trust == "synced"),
+    ("book_status_synced", "1: in sync with both sides quoted: signals may come of it", lambda s: s.book_status == "synced"),
     ("connected", "1: on a live connection", lambda s: s.connected),
     ("mid_price", "Middle of the touch", lambda s: s.mid),
     ("spread_bps", "Spread, basis points", lambda s: s.spread_bps),

@@ -60,7 +60,7 @@ class SymbolState(msgspec.Struct, frozen=True):
     connected: bool
     trading: bool
     """False: the venue does not trade it now (BREAK, HALT, CANCEL_ONLY …), and orders are refused."""
-    trust: str
+    book_status: str
     """``synced``: in sync, both sides quoted, no recent crossing; ``suspect``: was so, is not now; ``syncing``: never was."""
     update_age_ns: int | None
     """Since the newest market data; None before the first."""
@@ -332,7 +332,7 @@ def _symbol(raw: dict[str, Any], now: int) -> SymbolState:
         sync=SYNC_STATES[state] if 0 <= state < len(SYNC_STATES) else f"state {state}",
         connected=bool(fields["connected"]),
         trading=not fields["closed"],
-        trust=names.TRUST.get(fields["trust"], "suspect"),
+        book_status=names.BOOK_STATUS.get(fields["book_status"], "suspect"),
         update_age_ns=now - fields["last_update_ns"] if fields["last_update_ns"] else None,
         bids=[Level(spec.price(level["price"]), spec.qty(level["qty"])) for level in fields["bids"]],
         asks=[Level(spec.price(level["price"]), spec.qty(level["qty"])) for level in fields["asks"]],

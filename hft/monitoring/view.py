@@ -196,8 +196,8 @@ def _around(rows: Lines, room: int, chosen: int) -> Lines:
 
 
 def _book_status(symbol: SymbolState) -> Text:
-    good = symbol.trust == "synced"
-    words = symbol.trust if good else f"{symbol.trust} ({symbol.sync})"
+    good = symbol.book_status == "synced"
+    words = symbol.book_status if good else f"{symbol.book_status} ({symbol.sync})"
     words += "" if symbol.connected else ", not connected"
     return Text(words + ("" if symbol.trading else ", not traded"), style="green" if good and symbol.trading else "red")
 
@@ -366,7 +366,7 @@ def line(state: PageState) -> str:
     """A state in one line of plain text: for a pipe or a file."""
     health = assess(state)
     symbols = ", ".join(
-        f"{each.name} {each.trust} mid {'·' if each.mid is None else format(each.mid, 'f')} position {each.position:f}"
+        f"{each.name} {each.book_status} mid {'·' if each.mid is None else format(each.mid, 'f')} position {each.position:f}"
         for each in state.symbols
     )
     counters = state.counters

@@ -67,7 +67,7 @@ class Trade(msgspec.Struct, frozen=True):
     fee: Decimal
     fee_asset: str
     maker: bool
-    trust: str
+    book_status: str
     exch_ts_ns: int
     local_ts_ns: int
 

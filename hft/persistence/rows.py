@@ -30,8 +30,8 @@ ORDER = """
 """
 
 FILL = """
-    INSERT INTO trades VALUES (:run, :seq, :order_id, :symbol, :side, :price, :qty, :leaves, :fee, :fee_asset, :maker, :trust,
-        :exch_ts_ns, :local_ts_ns, :price_ticks, :qty_quanta, :fee_e8)
+    INSERT INTO trades VALUES (:run, :seq, :order_id, :symbol, :side, :price, :qty, :leaves, :fee, :fee_asset, :maker,
+        :book_status, :exch_ts_ns, :local_ts_ns, :price_ticks, :qty_quanta, :fee_e8)
     ON CONFLICT DO NOTHING
 """
 
@@ -154,7 +154,7 @@ class Rows:
             "fee": money(r["fee"]),
             "fee_asset": base_asset(spec) if r["flags"] & names.FILL_BASE_FEE else spec.quote,
             "maker": bool(r["maker"]),
-            "trust": names.TRUST[r["trust"]],
+            "book_status": names.BOOK_STATUS[r["book_status"]],
             "local_ts_ns": r["due_ns"] or r["ts_ns"],
             "fee_e8": r["fee"],
         }

@@ -133,6 +133,7 @@ MIGRATIONS: dict[int, str] = {
         PRIMARY KEY (run, ts_ns, symbol)
     ) STRICT, WITHOUT ROWID;
     """,
+    2: "ALTER TABLE trades RENAME COLUMN trust TO book_status;",
 }
 
 VERSION = max(MIGRATIONS)

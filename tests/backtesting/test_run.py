@@ -45,7 +45,7 @@ def settings(name):
 
 def exact(fills):
     """All that a fill is, ids aside."""
-    names = ("exch_ts_ns", "local_ts_ns", "symbol", "side", "price_ticks", "qty_quanta", "fee_e8", "maker", "trust")
+    names = ("exch_ts_ns", "local_ts_ns", "symbol", "side", "price_ticks", "qty_quanta", "fee_e8", "maker", "book_status")
     return [tuple(fill[name] for name in names) for fill in fills]
 
 

@@ -26,9 +26,9 @@ def test_a_quiet_symbol_is_not_a_stale_one(engine, path):
         (lambda e: e.beat(ago_s=3), "heartbeat_stale"),
         (lambda e: e.page.flag("running", False), "stopped"),
         (lambda e: e.page.flag("stopping"), "stopping"),
-        (lambda e: e.view(1, sync_state=1, trust=1), r"not_synced: the book of ETHUSDT is suspect \(buffering\)"),
-        (lambda e: e.view(1, sync_state=1, trust=2), r"not_synced: the book of ETHUSDT is syncing \(buffering\)"),
-        (lambda e: e.view(1, trust=1), r"not_synced: the book of ETHUSDT is suspect \(synced\)"),     # a side is empty
+        (lambda e: e.view(1, sync_state=1, book_status=1), r"not_synced: the book of ETHUSDT is suspect \(buffering\)"),
+        (lambda e: e.view(1, sync_state=1, book_status=2), r"not_synced: the book of ETHUSDT is syncing \(buffering\)"),
+        (lambda e: e.view(1, book_status=1), r"not_synced: the book of ETHUSDT is suspect \(synced\)"),     # a side is empty
         (lambda e: e.view(0, connected=0), "not_connected: BTCUSDT"),
         (lambda e: e.totals(writer_lag_ns=1_500_000_000), "writer_behind: a record has waited 1.5 s"),
         (lambda e: e.totals(journal_used=5001), "writer_behind: 5001 of 10000"),

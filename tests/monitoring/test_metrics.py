@@ -83,10 +83,10 @@ def test_rejects_go_by_reason(engine, scrape):
 
 
 def test_a_book_in_sync_with_a_side_missing_is_not_trusted(engine, scrape):
-    engine.view(1, trust=1)
+    engine.view(1, book_status=1)
     samples = scrape()
-    assert (samples[("strategy_book_synced", "ETHUSDT")], samples[("strategy_book_trusted", "ETHUSDT")]) == (1, 0)
-    assert samples[("strategy_book_trusted", "BTCUSDT")] == 1
+    assert (samples[("strategy_book_synced", "ETHUSDT")], samples[("strategy_book_status_synced", "ETHUSDT")]) == (1, 0)
+    assert samples[("strategy_book_status_synced", "BTCUSDT")] == 1
 
 
 def test_a_dead_engine_is_down_and_its_last_figures_stay(engine, scrape):

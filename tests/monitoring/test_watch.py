@@ -63,7 +63,7 @@ def test_a_half_written_page_is_said_to_be_one(engine, path):
 
 
 def test_what_is_wrong_is_in_plain_sight(engine, path):
-    engine.view(0, sync_state=1, trust=1)
+    engine.view(0, sync_state=1, book_status=1)
     engine.page.kill_set(True, 39, 1)
     text = drawn(path)
     assert "kill switch ON" in text

@@ -60,7 +60,7 @@ def test_orders_fills_and_positions_read_back_as_they_were(path):
     journal.append_position(ts_ns=36, symbol=0, qty=2000, cash=-617999 * 2000, cost=617999 * 2000, fee=-12345)
     journal.append_order(ts_ns=36, leaves=0, status=8, reason=66, exch_ns=31, **order)
     journal.append_fill(
-        ts_ns=40, order_id=buy + 1, symbol=1, side=-1, price=1234, qty=5_000_001, fee=7, maker=1, trust=1, flags=1
+        ts_ns=40, order_id=buy + 1, symbol=1, side=-1, price=1234, qty=5_000_001, fee=7, maker=1, book_status=1, flags=1
     )
     journal.append_position(ts_ns=41, symbol=1, qty=-5_000_001, leaves=7)
     journal.append_kill(ts_ns=50, status=1, reason=39)
@@ -74,14 +74,15 @@ def test_orders_fills_and_positions_read_back_as_they_were(path):
     assert (first.status, first.reason, first.created_ns, first.updated_ns, first.seq) == ("expired", "ioc_rest", 20, 36, 4)
     taken, made = db.trades(run.run_id)
     assert (taken.price, taken.qty, taken.leaves, taken.fee) == tuple(map(Decimal, ("61799.9", "2", "0.507", "-0.00012345")))
-    assert (taken.fee_asset, taken.maker, taken.trust, taken.exch_ts_ns, taken.local_ts_ns) == ("USDT", False, "synced", 31, 36)
+    assert (taken.fee_asset, taken.maker, taken.book_status) == ("USDT", False, "synced")
+    assert (taken.exch_ts_ns, taken.local_ts_ns) == (31, 36)
     assert (made.price, made.qty, made.fee, made.fee_asset) == (
         Decimal("0.00001234"),
         Decimal("5000.001"),
         Decimal("0.00000007"),
         "SHIB",
     )
-    assert (made.side, made.maker, made.trust, made.local_ts_ns) == ("sell", True, "suspect", 40)
+    assert (made.side, made.maker, made.book_status, made.local_ts_ns) == ("sell", True, "suspect", 40)
     held = db.positions()
     assert (held["BTCUSDT"].qty, held["BTCUSDT"].cash, held["BTCUSDT"].fees) == tuple(
         map(Decimal, ("2", "-123599.8", "-0.00012345"))

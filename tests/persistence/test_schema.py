@@ -8,6 +8,7 @@ import pytest
 
 from hft.errors import DamagedData, UsageError
 from hft.persistence import schema
+from hft.persistence.reader import RunDatabase
 
 
 @pytest.fixture
@@ -36,23 +37,41 @@ def test_opening_again_changes_nothing(path):
 
 def test_each_migration_leads_from_the_version_before(path, monkeypatch):
     schema.create_or_open(path).close()
-    monkeypatch.setitem(schema.MIGRATIONS, 2, "ALTER TABLE runs ADD COLUMN note TEXT; UPDATE runs SET note = 'kept'")
-    monkeypatch.setattr(schema, "VERSION", 2)
+    after = schema.VERSION + 1
+    monkeypatch.setitem(schema.MIGRATIONS, after, "ALTER TABLE runs ADD COLUMN note TEXT; UPDATE runs SET note = 'kept'")
+    monkeypatch.setattr(schema, "VERSION", after)
     with pytest.raises(UsageError, match="older than this hft's"):
         schema.open_to_read(path)
     db = schema.create_or_open(path)
-    assert db.pragma("user_version") == 2
+    assert db.pragma("user_version") == after
     assert "note" in [column[1] for column in db.execute("PRAGMA table_info(runs)")]
     db.close()
 
 
+def test_a_database_of_version_1_keeps_its_fills(path, monkeypatch):
+    with monkeypatch.context() as older:
+        older.setattr(schema, "VERSION", 1)
+        db = schema.create_or_open(path)
+        db.execute("INSERT INTO runs VALUES (1, 'a', 'imbalance_v1', '0.1.0', 'sim', '{}', '[]', 1, 2, NULL)")
+        fields = dict.fromkeys((column[1] for column in db.execute("PRAGMA table_info(trades)")), 1)
+        fields |= {"symbol": "BTCUSDT", "side": "buy", "fee_asset": "USDT", "trust": "suspect"}
+        db.execute(f"INSERT INTO trades VALUES ({', '.join('?' * len(fields))})", tuple(fields.values()))
+        db.close()
+    db = schema.create_or_open(path)
+    assert (db.pragma("user_version"), db.pragma("integrity_check")) == (schema.VERSION, "ok")
+    db.close()
+    with RunDatabase(path) as database:
+        assert [fill.book_status for fill in database.trades(1)] == ["suspect"]
+
+
 def test_a_migration_that_fails_half_way_leaves_the_old_schema(path, monkeypatch):
     schema.create_or_open(path).close()
-    monkeypatch.setitem(schema.MIGRATIONS, 2, "ALTER TABLE runs ADD COLUMN note TEXT; SELECT * FROM nowhere")
-    monkeypatch.setattr(schema, "VERSION", 2)
+    now = schema.VERSION
+    monkeypatch.setitem(schema.MIGRATIONS, now + 1, "ALTER TABLE runs ADD COLUMN note TEXT; SELECT * FROM nowhere")
+    monkeypatch.setattr(schema, "VERSION", now + 1)
     with pytest.raises(apsw.SQLError):
         schema.create_or_open(path)
-    monkeypatch.setattr(schema, "VERSION", 1)
+    monkeypatch.setattr(schema, "VERSION", now)
     db = schema.open_to_read(path)
     assert "note" not in [column[1] for column in db.execute("PRAGMA table_info(runs)")]
     db.close()

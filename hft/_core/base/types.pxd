@@ -98,10 +98,10 @@ cdef enum ReportKind:
     REPORT_EXPIRED = 5
     REPORT_CANCEL_REJECTED = 6  # the order was final already
 
-cdef enum Trust:                # of a book, and of the fills made on it
-    TRUST_SYNCED = 0            # in sync, both sides quoted
-    TRUST_SUSPECT = 1           # was so, and is not now
-    TRUST_SYNCING = 2           # never was since the run began; no fill has it, as no order was let through
+cdef enum BookStatus:           # of a book, and of the fills made on it
+    BOOK_SYNCED = 0             # in sync, both sides quoted
+    BOOK_SUSPECT = 1            # was so, and is not now
+    BOOK_SYNCING = 2            # never was since the run began; no fill has it, as no order was let through
 
 cdef struct Level:
     int64_t price               # ticks
@@ -179,7 +179,7 @@ cdef struct Report:             # execution -> strategy
     int32_t reason              # status code; 0 where there is none
     int8_t side
     uint8_t maker               # 1: rested; 0: took
-    uint8_t trust               # Trust
+    uint8_t book_status         # BookStatus
     uint8_t fee_in_base         # 1: `fee` is in base, not quote
 
 cdef enum RecordKind:           # what a JournalRecord holds
@@ -213,7 +213,7 @@ cdef struct JournalRecord:      # 128 bytes, one cache-line pair; meaning of a..
     uint8_t flags
     uint8_t status              # OrderStatus
     uint8_t maker
-    uint8_t trust
+    uint8_t book_status
     uint32_t crc                # CRC-32C of the bytes before it
 
 

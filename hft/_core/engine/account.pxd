@@ -32,7 +32,7 @@ from hft._core.execution.delivery cimport (
 from hft._core.execution.matching cimport broker_on_book, broker_on_desync, broker_on_resync, broker_on_trade, broker_suspect
 from hft._core.market.book cimport book_best, book_mid2
 from hft._core.market.market cimport (
-    FX_CROSSED, FX_LOST, FX_SYNCED, FX_TRADE, FX_VIEW, Market, market_book, market_features, market_ready, market_trusted,
+    FX_CROSSED, FX_LOST, FX_SYNCED, FX_TRADE, FX_VIEW, Market, market_book, market_features, market_ready, market_book_synced,
 )
 from hft._core.trade.imbalance cimport (
     Imbalance, ImbalanceParams, imbalance_decide, imbalance_init, imbalance_next_due, imbalance_on_fill,
@@ -278,7 +278,7 @@ cdef inline void account_act(Account* account, Output* out, Market* market, int3
     cdef AccountSymbol* own = account_symbol(account, i)
     cdef Intent intent
     cdef int code
-    own.has_signal = market_trusted(market, now) and signal_eval(account_signal(account, i), now, &own.signal)
+    own.has_signal = market_book_synced(market, now) and signal_eval(account_signal(account, i), now, &own.signal)
     if own.has_signal:
         output_count(&out.page.counters.signals)
     if account.stopping:

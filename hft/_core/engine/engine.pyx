@@ -20,7 +20,7 @@ from hft._core.engine.rules cimport Rules, rules_apply
 from hft._core.execution.capacity cimport ORDER_RECORDS, capacity_of
 from hft._core.market.book cimport Book, book_base_best, book_base_best_qty, book_best, book_best_qty, book_hash
 from hft._core.market.features cimport FeatureUnits, FeatureVector, feature_units
-from hft._core.market.market cimport market_book, market_trust
+from hft._core.market.market cimport market_book, market_book_status
 from hft._core.market.sync cimport SYNC_SYNCED
 from hft._core.record.journal cimport Journal, JournalState, journal_room
 from hft._core.record.page cimport PAGE_INPUT_HELD, Page, StatePage, page_flag
@@ -384,9 +384,9 @@ cdef class Engine(FrameSink):
         """How much later the newest stamped message was handled than the least delay of ten minutes lets it (rule 2)."""
         return self.c.markets[self.symbols.index(symbol)].delay_ns
 
-    def trust(self, symbol) -> str:
+    def book_status(self, symbol) -> str:
         """``synced`` (in sync, both sides quoted), ``suspect`` (was so, is not now) or ``syncing`` (never was)."""
-        return names.TRUST[market_trust(self.c.markets[self.symbols.index(symbol)], self.c.now)]
+        return names.BOOK_STATUS[market_book_status(self.c.markets[self.symbols.index(symbol)], self.c.now)]
 
     def synced(self, symbol) -> bool:
         return market_sync(self.c.markets[self.symbols.index(symbol)]).state == SYNC_SYNCED

@@ -55,13 +55,13 @@ cdef inline int output_fill(Output* out, const Report* report, int64_t now) noex
     r.leaves = report.leaves
     r.fee = report.fee
     r.maker = report.maker
-    r.trust = report.trust
+    r.book_status = report.book_status
     r.flags = FILL_FEE_IN_BASE if report.fee_in_base else 0
     out.fills.records[out.fills.count % out.fills.capacity] = r
     out.fills.count += 1
     out.page.counters.fills += 1
     out.page.counters.maker_fills += report.maker
-    out.page.counters.suspect_fills += report.trust != 0
+    out.page.counters.suspect_fills += report.book_status != 0
     page_recent(out.page, &r)
     return output_append(out, &r)
 

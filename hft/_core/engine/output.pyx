@@ -37,5 +37,5 @@ cdef Fill fill_from(const JournalRecord* r, Symbols symbols):
     fill.fee = Decimal(r.fee).scaleb(-8)
     fill.fee_in_base = (r.flags & FILL_FEE_IN_BASE) != 0
     fill.maker = r.maker != 0
-    fill.suspect = r.trust != 0
+    fill.suspect = r.book_status != 0
     return fill

@@ -5,7 +5,7 @@ from hft._core.base.types cimport ASK, BID, BUY, SELL, i128, int32_t, int64_t, u
 from hft._core.engine.account cimport AccountSymbol, account_orders, account_positions, account_symbol
 from hft._core.engine.engine cimport EngineState
 from hft._core.market.book cimport book_top
-from hft._core.market.market cimport Market, market_book, market_features, market_sync, market_trust
+from hft._core.market.market cimport Market, market_book, market_features, market_sync, market_book_status
 from hft._core.market.sync cimport SYNC_CONNECTING
 from hft._core.record.journal cimport journal_lag_ns, journal_used
 from hft._core.record.page cimport PAGE_LEVELS, PageView, PageTotals, page_beat, page_symbol, page_write_view, page_write_totals
@@ -27,7 +27,7 @@ cdef inline void page_view_market(EngineState* e, int32_t i, PageView* out) noex
     out.theta_ns = m.clock.theta
     out.sync_state = market_sync(m).state
     out.connected = market_sync(m).state != SYNC_CONNECTING
-    out.trust = market_trust(m, e.now)
+    out.book_status = market_book_status(m, e.now)
     out.closed = <int32_t>m.times.closed
     out.n_bids = book_top(market_book(m), BID, PAGE_LEVELS, out.bids)
     out.n_asks = book_top(market_book(m), ASK, PAGE_LEVELS, out.asks)

@@ -7,7 +7,7 @@ from libc.string cimport memset
 from hft._core.base.memory cimport hft_alloc, hft_free
 from hft._core.base.types cimport (
     BUYER_IS_MAKER, CMD_NEW, FEE_SCALE, IOC, MSG_AGG_TRADE, MSG_DEPTH, MSG_TICKER, MSG_TRADE, NOT_MARKET, REPORT_FILL,
-    SELL, TRUST_SUSPECT, Message, Report,
+    SELL, BOOK_SUSPECT, Message, Report,
 )
 from hft._core.execution.queue cimport (
     LEDGER_ENTRIES, PROB_LOG, PROB_LOG2, PROB_POWER, PROB_POWER2, PROB_POWER3, RISK_AVERSE, Ledger, LedgerEntry, QueuePosition,
@@ -185,7 +185,7 @@ cdef class PaperBroker:
             out.append(OrderReport(
                 REPORT_NAMES[r.kind], r.order_id, "buy" if r.side == BUY else "sell", self.spec.price(r.price),
                 self.spec.qty(r.qty), self.spec.qty(r.leaves), Decimal(r.fee) / FEE_SCALE, "base" if r.fee_in_base else "quote",
-                bool(r.maker), r.trust == TRUST_SUSPECT, NAMES[r.reason] if r.reason else "", r.exch_ns,
+                bool(r.maker), r.book_status == BOOK_SUSPECT, NAMES[r.reason] if r.reason else "", r.exch_ns,
                 broker_told(self.broker, 0, r.exch_ns, now)))
         self.broker.n_reports = 0
         return out

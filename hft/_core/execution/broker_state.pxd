@@ -7,7 +7,7 @@ from libc.stdint cimport int32_t, int64_t
 from hft._core.base.memory cimport align64
 from hft._core.base.status cimport FAULT_REPORTS_FULL, VENUE_REDUCE_ONLY
 from hft._core.base.types cimport (
-    LIMIT, NO_PRICE, REDUCE_ONLY, REPORT_EXPIRED, REPORT_FILL, TRUST_SUSPECT, TRUST_SYNCED, Command, Report, SymbolSpec, pow10,
+    LIMIT, NO_PRICE, REDUCE_ONLY, REPORT_EXPIRED, REPORT_FILL, BOOK_SUSPECT, BOOK_SYNCED, Command, Report, SymbolSpec, pow10,
 )
 from hft._core.execution.capacity cimport capacity_of
 from hft._core.execution.latency cimport Latency
@@ -149,7 +149,7 @@ cdef inline Report* broker_report(Broker* b, const BrokerSymbol* s, int kind, in
     r.reason = reason
     r.side = side
     r.maker = 0
-    r.trust = TRUST_SYNCED if s.synced and s.quoted and exch_ns >= s.suspect_until else TRUST_SUSPECT
+    r.book_status = BOOK_SYNCED if s.synced and s.quoted and exch_ns >= s.suspect_until else BOOK_SUSPECT
     r.fee_in_base = 0
     return r
 

@@ -10,8 +10,8 @@ from hft._core.base.status cimport (
     SEQUENCE_GAP, SNAPSHOT_TOO_OLD,
 )
 from hft._core.base.types cimport (
-    BOOK_STREAM, MSG_AGG_TRADE, MSG_BOOK, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE, TRUST_SUSPECT, TRUST_SYNCED,
-    TRUST_SYNCING, Level, Message, SymbolSpec, int32_t, int64_t, likely, uint32_t, unlikely,
+    BOOK_STREAM, MSG_AGG_TRADE, MSG_BOOK, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE, BOOK_SUSPECT, BOOK_SYNCED,
+    BOOK_SYNCING, Level, Message, SymbolSpec, int32_t, int64_t, likely, uint32_t, unlikely,
 )
 from hft._core.market.book cimport (
     Book, BookParams, book_apply, book_clear, book_crossed, book_init, book_mid2, book_size, book_ticker,
@@ -64,7 +64,7 @@ cdef struct Market:
     int64_t missing_trades      # ids never seen
     int64_t crossed             # messages that crossed the book
     int64_t crossed_levels      # levels taken out since a newer one crossed them
-    int64_t suspect_until       # of the last such crossing: the book is in sync, and not trusted yet; 0: it is
+    int64_t suspect_until       # of the last such crossing: the book is in sync, and its status suspect; 0: it is
     int64_t longest             # levels a side of the longest whole book
     int64_t window_ns           # of the features
     int64_t answers
@@ -116,16 +116,16 @@ cdef inline bint market_ready(Market* m) noexcept nogil:
     return market_sync(m).state == SYNC_SYNCED and book_mid2(market_book(m)) != 0
 
 
-cdef inline bint market_trusted(Market* m, int64_t now) noexcept nogil:
+cdef inline bint market_book_synced(Market* m, int64_t now) noexcept nogil:
     """Ready, and no crossing within the window: signals may happen."""
     return market_ready(m) and (likely(m.suspect_until == 0) or now >= m.suspect_until)
 
 
-cdef inline int market_trust(Market* m, int64_t now) noexcept nogil:
-    """Trust: whether the book is the exchange's, was, or never was."""
-    if market_trusted(m, now):
-        return TRUST_SYNCED
-    return TRUST_SUSPECT if m.mid2 != 0 else TRUST_SYNCING
+cdef inline int market_book_status(Market* m, int64_t now) noexcept nogil:
+    """BookStatus: whether the book is the exchange's, was, or never was."""
+    if market_book_synced(m, now):
+        return BOOK_SYNCED
+    return BOOK_SUSPECT if m.mid2 != 0 else BOOK_SYNCING
 
 
 cdef inline int64_t market_clock(Market* m, const Message* msg) noexcept nogil:
@@ -323,7 +323,7 @@ cdef inline int _ticker(Market* m, const Message* msg, int* fx) noexcept nogil:
     return code
 
 
-cdef inline void _trust_again(Market* m) noexcept nogil:
+cdef inline void _crossing_over(Market* m) noexcept nogil:
     """The window after the last crossing is over: what was taken out and not shown since is gone."""
     cdef Book* book = market_book(m)
     m.suspect_until = 0
@@ -338,7 +338,7 @@ cdef inline int market_apply(Market* m, Book* spare, const Message* msg, const L
     cdef int code
     fx[0] = 0
     if unlikely(m.suspect_until != 0) and msg.recv_ns >= m.suspect_until:
-        _trust_again(m)
+        _crossing_over(m)
     if msg.kind == MSG_TICKER:
         code = _ticker(m, msg, fx)
     elif msg.kind == MSG_DEPTH:

@@ -20,7 +20,7 @@
 #   RECORD_ORDER     an order as it is after a change: order_id, symbol, side, type, tif, flags (OrderFlag), price (limit, or
 #                    the collar of a market order), qty (as sent), leaves, status (OrderStatus), reason (why it was refused
 #                    or ended), sent_ns and due_ns (of its newest command), exch_ns (of the report behind the change; 0: none)
-#   RECORD_FILL      order_id, symbol, side, price, qty, leaves (after it), fee (1e-8 of the fee asset), maker, trust,
+#   RECORD_FILL      order_id, symbol, side, price, qty, leaves (after it), fee (1e-8 of the fee asset), maker, book_status,
 #                    exch_ns (v, or a, of what caused it), due_ns (when the strategy is told), flags (FILL_FEE_IN_BASE)
 #   RECORD_POSITION  a symbol after a fill: qty (signed position), cash, cost, realised (gross), fee (fees in quote, 1e-8),
 #                    leaves (fees in base, 1e-8)

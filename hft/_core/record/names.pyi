@@ -4,7 +4,7 @@ SIDE: dict[int, str]
 TYPE: dict[int, str]
 TIME_IN_FORCE: dict[int, str]
 ORDER_STATUS: dict[int, str]
-TRUST: dict[int, str]
+BOOK_STATUS: dict[int, str]
 MESSAGE_KIND: dict[int, str]
 RECORD_KIND: dict[int, str]
 ORDER_REDUCE_ONLY: int

@@ -158,7 +158,7 @@ cdef struct PageView:          # one symbol, as the timer last saw it
     int32_t has_signal
     int32_t sync_state          # SYNC_CONNECTING …
     int32_t connected
-    int32_t trust               # Trust
+    int32_t book_status        # BookStatus
     int32_t mark_stale          # 1: the last mark of a book that is not in sync now
     int32_t n_bids
     int32_t n_asks

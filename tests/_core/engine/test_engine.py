@@ -336,7 +336,7 @@ def test_a_book_that_is_lost_is_shown_as_lost(engine: Engine) -> None:
     engine.disconnect("BTCUSDT", market.now)
     engine.advance(market.now)
     symbol = engine.page.read()["symbols"][0]
-    assert names.TRUST[symbol["view"]["trust"]] == engine.trust("BTCUSDT") == "suspect"
+    assert names.BOOK_STATUS[symbol["view"]["book_status"]] == engine.book_status("BTCUSDT") == "suspect"
     assert symbol["market"]["flags"] == 0
     assert symbol["view"]["features"]["valid"] == 0
     assert symbol["view"]["has_signal"] == 0

@@ -42,7 +42,7 @@ def test_nothing_stands_on_a_book_that_was_lost(engine: Engine, how: str) -> Non
     assert engine.features("BTCUSDT").book_valid
     leave(market, how)
     assert not engine.synced("BTCUSDT")
-    assert engine.trust("BTCUSDT") == "suspect"
+    assert engine.book_status("BTCUSDT") == "suspect"
     assert engine.touch("BTCUSDT") == (None, None, None, None)
     features = engine.features("BTCUSDT")
     assert math.isnan(features.mid) and math.isnan(features.imbalance)
@@ -98,7 +98,7 @@ def test_rule_7a_without_a_level_on_one_side_nothing_has_a_value(engine: Engine,
     assert not any(math.isnan(value) for value in values(engine))
     mark = engine.pnl("BTCUSDT").mark
     market.depth(bids, asks)
-    assert engine.synced("BTCUSDT") and engine.trust("BTCUSDT") == "suspect"
+    assert engine.synced("BTCUSDT") and engine.book_status("BTCUSDT") == "suspect"
     assert all(math.isnan(value) for value in values(engine))
     shown = view(engine)
     assert (shown["mark_stale"], shown["has_signal"], shown["features"]["valid"]) == (1, 0, 0)
@@ -108,7 +108,7 @@ def test_rule_7a_without_a_level_on_one_side_nothing_has_a_value(engine: Engine,
     market.depth([["100.0", "9"]], [["100.1", "1"]])        # both are there again: so is everything
     assert not any(math.isnan(value) for value in values(engine))
     assert (view(engine)["mark_stale"], view(engine)["has_signal"]) == (0, 1)
-    assert engine.trust("BTCUSDT") == "synced"
+    assert engine.book_status("BTCUSDT") == "synced"
 
 
 @pytest.mark.parametrize(("bids", "asks"), [([], [["100.1", "0"]]), ([["100.0", "0"]], [])])

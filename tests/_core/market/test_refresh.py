@@ -130,7 +130,7 @@ def test_case_11_a_touch_near_the_snapshots_edge_wants_a_fresh_one(dialect):
     assert client.engine.wants_snapshot() == ["BTCUSDT"]
     assert client.engine.refreshing("BTCUSDT")
     assert client.engine.synced("BTCUSDT")
-    assert client.engine.trust("BTCUSDT") == "synced"
+    assert client.engine.book_status("BTCUSDT") == "synced"
     client.update({}, {1000: 7})                            # goes on meanwhile
     assert client.refresh(client.venue.id) == OK
     assert client.agrees()
@@ -188,7 +188,7 @@ def test_a_book_that_differs_is_counted_and_replaced(wrong):
     book.snapshot(text(fresh), text(asks), client.venue.id)
     assert client.engine.book_hash("BTCUSDT") == book.hash
     assert client.engine.synced("BTCUSDT")
-    assert client.engine.trust("BTCUSDT") == "synced"
+    assert client.engine.book_status("BTCUSDT") == "synced"
     assert client.engine.generation("BTCUSDT") == 2
     assert client.engine.counters()["resyncs"] == 1
     assert client.counted("book_mismatch") == 1
@@ -221,7 +221,7 @@ def test_a_fresh_snapshot_that_crosses_begins_a_resync():
     client.update({}, {}, after_ms=60)
     assert client.deliver(client.venue.id, bids={1005: 1}) == status.CODES["crossed_book"]
     assert not client.engine.synced("BTCUSDT")
-    assert client.engine.trust("BTCUSDT") == "suspect"
+    assert client.engine.book_status("BTCUSDT") == "suspect"
     assert client.engine.wants_snapshot() == ["BTCUSDT"]
 
 
@@ -268,29 +268,29 @@ def test_a_gap_while_refreshing_is_a_gap():
 def test_a_book_given_up_from_outside_is_built_anew():
     client = Client()
     client.engine.resync("BTCUSDT", client.now)
-    assert client.engine.trust("BTCUSDT") == "suspect"
+    assert client.engine.book_status("BTCUSDT") == "suspect"
     assert client.engine.touch("BTCUSDT") == (None,) * 4
     assert client.engine.wants_snapshot() == ["BTCUSDT"]
     client.update({}, {})
     assert client.deliver(client.venue.id) == OK
     client.update({}, {})
-    assert client.engine.trust("BTCUSDT") == "synced"
+    assert client.engine.book_status("BTCUSDT") == "synced"
     assert client.engine.counters()["resyncs"] == 1
 
 
 def test_trust_from_the_start_to_a_lost_side():
     engine = Engine(SPECS["spot"], fallback=messages.load, max_order=100, max_position=100)
-    assert engine.trust("BTCUSDT") == "syncing"
+    assert engine.book_status("BTCUSDT") == "syncing"
     engine.connect("BTCUSDT", 1)
     engine.resync("BTCUSDT", 2)
-    assert engine.trust("BTCUSDT") == "syncing"             # there was nothing to doubt yet
+    assert engine.book_status("BTCUSDT") == "syncing"             # there was nothing to doubt yet
     client = Client(bids={999: 1}, asks={1000: 1})
-    assert client.engine.trust("BTCUSDT") == "synced"
+    assert client.engine.book_status("BTCUSDT") == "synced"
     client.update({}, {1000: 0})
     assert client.engine.synced("BTCUSDT")
-    assert client.engine.trust("BTCUSDT") == "suspect"      # a side is empty
+    assert client.engine.book_status("BTCUSDT") == "suspect"      # a side is empty
     client.update({}, {1001: 1})
-    assert client.engine.trust("BTCUSDT") == "synced"
+    assert client.engine.book_status("BTCUSDT") == "synced"
     assert client.engine.update_id("BTCUSDT") == client.venue.id
     assert client.engine.trade_id("BTCUSDT") == 0
 

@@ -49,7 +49,7 @@ def test_fields_come_back_as_they_went_in():
     fields = {
         "ts_ns": 2**62, "exch_ns": -1, "order_id": (7 << 32) + 1, "price": 618002, "qty": 500, "leaves": 3, "fee": -12,
         "cash": -(2**63), "cost": 5, "realised": 6, "due_ns": 7, "sent_ns": 8, "symbol": 2, "reason": 37, "side": -1, "type": 1,
-        "tif": 2, "flags": 1, "status": 4, "maker": 1, "trust": 1,
+        "tif": 2, "flags": 1, "status": 4, "maker": 1, "book_status": 1,
     }  # fmt: skip
     journal = Journal(2, run=7)
     journal.append_order(**fields)
