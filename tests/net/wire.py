@@ -93,6 +93,7 @@ class WireServer:
 
     async def __aenter__(self) -> "WireServer":
         self._tasks: set[asyncio.Task] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.url = f"ws://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         return self
@@ -102,11 +103,15 @@ class WireServer:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for writer in self._writers:
+            writer.transport.abort()        # else one whose client does not read stays open until it has sent everything
+        await asyncio.sleep(0)
         await self._server.wait_closed()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         self._tasks.add(task)
+        self._writers.add(writer)
         number, self._accepted = self._accepted, self._accepted + 1
         try:
             request = (await reader.readuntil(b"\r\n\r\n")).decode()
