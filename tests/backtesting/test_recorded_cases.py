@@ -13,7 +13,7 @@ import pytest
 
 import hft
 from hft.config import Config
-from hft.config.sections import Feed, SymbolRules
+from hft.config.sections import FeedSettings, SymbolRules
 from hft.errors import NotBuiltError
 from tests import data
 from tests.backtesting.case_runs import alike, command, converted, edited, summary
@@ -129,7 +129,7 @@ def test_09_the_scale_is_that_of_the_whole_input() -> None:
     found = hft.backtest(case)
     assert (found.summary.rejected_messages, found.summary.gaps) == (0, 0)
     # As it is with the finer scale from the start, to the last order: 31, 13 of them not filled whole.
-    settings = Config(feed=Feed(symbols={"SOLUSDT": SymbolRules(tick=Decimal("0.01"), step=Decimal("0.001"), quote="USDT")}))
+    settings = Config(feed=FeedSettings(symbols={"SOLUSDT": SymbolRules(tick=Decimal("0.01"), step=Decimal("0.001"), quote="USDT")}))
     alike(found, hft.backtest(case, settings))
     ends = Counter((row["status"], row["reason"]) for row in found.orders)
     assert ends == {("filled", ""): 18, ("expired", "ioc_rest"): 13}

@@ -95,7 +95,7 @@ def test_exchange_info_of_both_dialects():
     assert symbol.filter("LOT_SIZE").step_size == "0.00001000"
     assert symbol.filter("NOTIONAL").min_notional == "5.00000000"
     assert symbol.filter("PERCENT_PRICE") is None
-    assert info.rate_limits == [messages.RateLimit("REQUEST_WEIGHT", "MINUTE", 1, 6000)]
+    assert info.rate_limits == [messages.RequestLimit("REQUEST_WEIGHT", "MINUTE", 1, 6000)]
     symbol = decode(json.dumps(USDM_INFO).encode()).symbols[0]
     assert symbol.filter("PRICE_FILTER").tick_size == "0.10"    # found by its type: here it is the second
     assert symbol.filter("MIN_NOTIONAL").notional == "100"
