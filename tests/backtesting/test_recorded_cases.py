@@ -129,7 +129,8 @@ def test_09_the_scale_is_that_of_the_whole_input() -> None:
     found = hft.backtest(case)
     assert (found.summary.rejected_messages, found.summary.gaps) == (0, 0)
     # As it is with the finer scale from the start, to the last order: 31, 13 of them not filled whole.
-    settings = Config(feed=FeedSettings(symbols={"SOLUSDT": SymbolRules(tick=Decimal("0.01"), step=Decimal("0.001"), quote="USDT")}))
+    finer = SymbolRules(tick=Decimal("0.01"), step=Decimal("0.001"), quote="USDT")
+    settings = Config(feed=FeedSettings(symbols={"SOLUSDT": finer}))
     alike(found, hft.backtest(case, settings))
     ends = Counter((row["status"], row["reason"]) for row in found.orders)
     assert ends == {("filled", ""): 18, ("expired", "ioc_rest"): 13}
