@@ -1,4 +1,4 @@
-# One trader on the markets: signal, strategy, risk, orders, broker, position, and the reports on their way between them.
+# One account on the markets: signal, strategy, risk, orders, broker, position, and the reports on their way between them.
 #
 # An account reads markets and never changes one, so many accounts can run over the same markets. Its verbs, in the order in which
 # the engine calls them for one input:

@@ -1,10 +1,10 @@
 # The whole tick in one call: decode, clock, book, broker, snapshot, features, signal, risk, order.
 #
 #   EngineState ──▶ DecoderState        the newest message
-#               ──▶ Market × n       what everybody sees
-#               ──▶ Account             one trader
-#               ──▶ Output           journal, state page, log of fills
-#               ──▶ RunLog           what it was given, if somebody records it
+#               ──▶ Market × n          what everybody sees
+#               ──▶ Account             strategy, orders, broker and position
+#               ──▶ Output              journal, state page, log of fills
+#               ──▶ RunLog              what it was given, if somebody records it
 #
 # EngineState holds pointers and is never hashed or mapped; what it points to is plain memory that `Engine` owns. Inputs come
 # in order of `now`; an input with an earlier one counts as simultaneous with the newest.
@@ -329,7 +329,7 @@ cdef class Engine(FrameSink):
     cdef readonly Py_ssize_t held_bytes
     cdef object _page_memory    # of `page`, which may be closed before this engine is gone
 
-    cdef int _outlet(self, bint has_writer, Capacity capacity) except -1
+    cdef int _output(self, bint has_writer, Capacity capacity) except -1
     cdef int _show_on(self, StatePage page) except -1
     cdef int _other(self, bytes frame, int64_t now_ns) except -1
     cdef int _hold(self, item, Py_ssize_t size) except -1

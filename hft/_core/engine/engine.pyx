@@ -105,7 +105,7 @@ cdef class Engine(FrameSink):
         self._show_on(page if page is not None else _StatePage.create(None, list(self.symbols)))
         self.journal = journal if journal is not None else _Journal(10_000)
         self._held = deque()
-        self._outlet(journal is not None, capacity_of(self.symbols.count, s["max_open_orders"], s["order_channel_size"]))
+        self._output(journal is not None, capacity_of(self.symbols.count, s["max_open_orders"], s["order_channel_size"]))
         self.memory = assembly_memory(self.c, self.symbols, s, run, &self.memory_size)
         assembly_bind(self.c, self.symbols, s)
         self.decoder = Decoder(self.symbols)
@@ -132,7 +132,7 @@ cdef class Engine(FrameSink):
         self.c.out.page = p
         return 0
 
-    cdef int _outlet(self, bint has_writer, Capacity capacity) except -1:
+    cdef int _output(self, bint has_writer, Capacity capacity) except -1:
         cdef JournalState* journal = (<Journal?>self.journal).c
         if has_writer and journal.capacity < capacity.journal_least:
             raise ValueError(f"journal: {journal.capacity} records can't hold what one input may cause with "
