@@ -27,6 +27,7 @@ DIRECTIVES = {
 # What runs on the tick, and whatever else loops over messages in C, is compiled in these. The modules of the core's other rooms
 # only show a stage to Python: what is inlined from their `.pxd` is compiled where it is used. They take half the time so.
 OPTIMISED = ("hft/_core/engine", "hft/_core/wire", "hft/bench", "hft/data", "hft/exchange", "hft/net")
+STRATEGIES = "*_strategy.pyx"
 
 # -ffp-contract=off: no fused multiply-add, so that features have the same bits whatever the machine.
 COMPILE_ARGS = ["-g", "-UNDEBUG"] if DEBUG else ["-g0"]
@@ -48,10 +49,11 @@ def sources() -> list[Path]:
 
 
 def extension(path: Path) -> Extension:
+    fast = path.parent.as_posix() in OPTIMISED or path.match(STRATEGIES)
     return Extension(
         ".".join(path.with_suffix("").parts),
         [str(path)],
-        extra_compile_args=["-O3" if not DEBUG and path.parent.as_posix() in OPTIMISED else "-O1", *COMPILE_ARGS],
+        extra_compile_args=["-O3" if fast and not DEBUG else "-O1", *COMPILE_ARGS],
         define_macros=DEBUG_MACROS if DEBUG else [],
     )
 

@@ -2,7 +2,6 @@ from hft._core.base.histogram import Histogram as Histogram
 from hft._core.base.ring import Ring as Ring
 from hft._core.base.types import Spec as Spec
 from hft._core.engine.engine import Engine as Engine
-from hft._core.engine.output import Fill as Fill
 from hft._core.execution.broker import PaperBroker as PaperBroker
 from hft._core.market.book import OrderBook as OrderBook
 from hft._core.market.clock import VenueClock as VenueClock
@@ -11,8 +10,9 @@ from hft._core.market.features import FeatureVector as FeatureVector
 from hft._core.market.snapshot import MarketSnapshot as MarketSnapshot
 from hft._core.market.sync import Synchronizer as Synchronizer
 from hft._core.record.journal import Journal as Journal
+from hft._core.record.output import Fill as Fill
 from hft._core.record.page import StatePage as StatePage
-from hft._core.trade.imbalance import ImbalanceStrategy as ImbalanceStrategy
+from hft._core.trade.imbalance_strategy import ImbalanceStrategy as ImbalanceStrategy
 from hft._core.trade.orders import OrderManager as OrderManager
 from hft._core.trade.position import PositionManager as PositionManager
 from hft._core.trade.risk import RiskValidator as RiskValidator

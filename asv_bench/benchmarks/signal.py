@@ -3,7 +3,7 @@
 from array import array
 
 from hft._core.base.intent import OrderIntent
-from hft._core.trade.imbalance import ImbalanceStrategy
+from hft._core.trade.imbalance import ImbalanceDecision
 from hft._core.trade.orders import OrderManager
 from hft._core.trade.position import PositionManager
 from hft._core.trade.risk import RiskValidator
@@ -48,7 +48,7 @@ class Order(OnSessions):
         """Signal, decision, risk, order, withdrawn: the imbalance leans to buying throughout."""
         window_ns = 1_000_000_000
         now = array("q", range(window_ns, window_ns + N * 100_000_000, 100_000_000))
-        strategy = ImbalanceStrategy(self.spec, max_position_size="1", order_size_fraction="0.5", max_order_size="0.5")
+        strategy = ImbalanceDecision(self.spec, max_position_size="1", order_size_fraction="0.5", max_order_size="0.5")
 
         def run():
             risk = RiskValidator(self.orders, PositionManager([self.spec]), max_position_size="1", max_order_size="0.5",

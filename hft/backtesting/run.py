@@ -207,7 +207,7 @@ class _Run:
         engine = self.engine
         summary = summarise(
             engine, run_id="backtest", run=1, venue=f"recorded {self.data.dialect}", strategy=self.config.strategy.strategy_id,
-            strategy_kind=self.config.signal.kind, spec_sources={each.spec.name: each.source for each in self.data.resolved},
+            strategy_kind=self.config.strategy.kind, spec_sources={each.spec.name: each.source for each in self.data.resolved},
             duration_s=(engine.now_ns - self.first_ns) / 1e9, stopped_by="a fault" if engine.halted else "end of data",
         )
         return _with_rejects(summary, self.data.rejects)

@@ -7,7 +7,7 @@ from hft._core.market.clock import VenueClock
 from hft._core.market.features import FeatureBuffer
 from hft._core.market.snapshot import MarketSnapshot
 from hft._core.market.sync import Synchronizer
-from hft._core.trade.imbalance import ImbalanceStrategy
+from hft._core.trade.imbalance import ImbalanceDecision
 from hft._core.trade.orders import OrderManager
 from hft._core.trade.position import PositionManager
 from hft._core.trade.risk import RiskValidator
@@ -26,7 +26,7 @@ def signal(signal: ImbalanceSignal, imbalance: array[float], now: array[int]) ->
 def orders(validator: RiskValidator, intent: OrderIntent, mid2: int, n: int) -> int: ...
 def decisions(
     signal: ImbalanceSignal,
-    strategy: ImbalanceStrategy,
+    decision: ImbalanceDecision,
     validator: RiskValidator,
     imbalance: array[float],
     now: array[int],

@@ -5,7 +5,6 @@ stages bring their loop along: `Decoder.decode_many`, `PaperBroker.drive_trades`
 `Histogram`.
 """
 
-from libc.math cimport NAN
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
@@ -13,7 +12,8 @@ from hft._core.base.intent cimport OrderIntent
 from hft._core.base.status cimport OK
 from hft._core.base.symbols cimport Symbols
 from hft._core.base.types cimport (
-    BUY, FILLED, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, REPORT_ACCEPTED, REPORT_FILL, SELL, Intent, Level, Message, Report,
+    BUY, FILLED, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, REPORT_ACCEPTED, REPORT_FILL, REPORT_REJECTED,
+    SELL, Intent, Level, Message, Report,
     SymbolSpec,
 )
 from hft._core.engine.engine cimport Engine
@@ -24,15 +24,16 @@ from hft._core.market.features cimport (
     FEATURES_BOOK, FEATURES_FLOW, FeatureBuffer, FeatureValues, features_eval, features_on_book, features_on_sync,
     features_on_trade,
 )
+from hft._core.market.series cimport series_push, series_reset
 from hft._core.market.snapshot cimport MarketSnapshot, Snapshot, SNAPSHOT_SYNCED, snapshot_read, snapshot_take, snapshot_write
 from hft._core.market.sync cimport Synchronizer, sync_connected, sync_on_depth, sync_on_snapshot
-from hft._core.trade.imbalance cimport ImbalanceStrategy, imbalance_decide
+from hft._core.trade.imbalance cimport ImbalanceDecision, imbalance_decide
 from hft._core.trade.orders cimport (
-    Order, OrderManager, Orders, orders_create, orders_in_flight, orders_on_report, orders_withdraw,
+    Order, OrderManager, Orders, orders_create, orders_in_flight, orders_issue, orders_on_report,
 )
 from hft._core.trade.position cimport PositionManager, Positions, position_at, position_mark, position_on_fill
 from hft._core.trade.risk cimport SECOND_NS, RiskInputs, RiskValidator, risk_check, risk_sent
-from hft._core.trade.signal cimport ImbalanceSignal, SignalRecord, signal_eval, signal_on_imbalance
+from hft._core.trade.signal cimport ImbalanceSignal, SignalRecord, signal_eval, signal_follow
 from hft.bench.stream cimport Stream
 
 
@@ -153,7 +154,7 @@ def views(Engine engine not None, int64_t n) -> int:
     cdef int64_t _i
     for _i in range(n):
         page_view_show(engine.c, engine.c.now)
-    return engine.c.out.page.header.heartbeat_ns
+    return engine.c.page.header.heartbeat_ns
 
 
 # ---- from signal to order --------------------------------------------------------------------------------------------
@@ -164,21 +165,27 @@ def signal(ImbalanceSignal signal not None, const double[::1] imbalance not None
     cdef Py_ssize_t i
     cdef int64_t standing = 0
     _same_length(imbalance.shape[0], now.shape[0])
-    signal_on_imbalance(signal.c, NAN, 0)
+    series_reset(signal.series)
     for i in range(imbalance.shape[0]):
-        signal_on_imbalance(signal.c, imbalance[i], now[i])
-        standing += signal_eval(signal.c, now[i], &out)
+        series_push(signal.series, imbalance[i], now[i])
+        signal_follow(&signal.c, signal.series)
+        standing += signal_eval(&signal.c, signal.series, now[i], &out)
     return standing
 
 
 cdef inline bint _order(RiskValidator validator, Orders* orders, Positions* positions, const SymbolSpec* spec, Intent* intent,
                         RiskInputs* at) noexcept:
-    """Risk check, order, and the order withdrawn, so that its slot is free again."""
+    """Risk check, order, and the order refused by the venue, so that its slot is free again."""
     cdef Order* order
+    cdef Report refused
+    at.open = at.added = intent.qty
+    intent.order_id = orders_issue(orders)
     if risk_check(validator.c, intent, orders, positions, spec, at) != OK or orders_create(orders, intent, at.now, &order) != OK:
         return False
     risk_sent(validator.c, at.now)
-    return orders_withdraw(orders, order, 0) == OK
+    memset(&refused, 0, sizeof(Report))
+    refused.order_id, refused.due_ns, refused.kind = intent.order_id, at.now, REPORT_REJECTED
+    return orders_on_report(orders, &refused, &order) == OK
 
 
 cdef inline RiskInputs _inputs(int64_t now, int64_t mid2) noexcept nogil:
@@ -191,7 +198,7 @@ cdef inline RiskInputs _inputs(int64_t now, int64_t mid2) noexcept nogil:
 
 
 def orders(RiskValidator validator not None, OrderIntent intent not None, int64_t mid2, int64_t n) -> int:
-    """Check, create and withdraw an order `n` times, a second apart, the mid being `mid2` half ticks; how many passed."""
+    """Check, create and refuse an order `n` times, a second apart, the mid being `mid2` half ticks; how many passed."""
     cdef OrderManager manager = validator.orders
     cdef PositionManager positions = validator.positions
     cdef Symbols symbols = validator.symbols
@@ -204,16 +211,16 @@ def orders(RiskValidator validator not None, OrderIntent intent not None, int64_
     return passed
 
 
-def decisions(ImbalanceSignal signal not None, ImbalanceStrategy strategy not None, RiskValidator validator not None,
+def decisions(ImbalanceSignal signal not None, ImbalanceDecision decision not None, RiskValidator validator not None,
               const double[::1] imbalance not None, const int64_t[::1] now not None, int64_t bid, int64_t ask) -> int:
     """Signal, decision, risk, order: from the start, at each imbalance, the touch (ticks) staying; how many orders came of it.
 
-    Each order is withdrawn at once and none fills, so that the strategy always enters.
+    Each order is refused at once and none fills, so that the strategy always enters.
     """
     cdef OrderManager manager = validator.orders
     cdef PositionManager positions = validator.positions
     cdef Symbols symbols = validator.symbols
-    cdef int symbol = strategy.c.params.symbol
+    cdef int symbol = decision.c.params.symbol
     cdef SymbolSpec* spec = &symbols.specs[symbol]
     cdef SignalRecord record
     cdef RiskInputs at
@@ -222,11 +229,12 @@ def decisions(ImbalanceSignal signal not None, ImbalanceStrategy strategy not No
     cdef int64_t created = 0
     cdef bint stands
     _same_length(imbalance.shape[0], now.shape[0])
-    signal_on_imbalance(signal.c, NAN, 0)
+    series_reset(signal.series)
     for i in range(imbalance.shape[0]):
-        signal_on_imbalance(signal.c, imbalance[i], now[i])
-        stands = signal_eval(signal.c, now[i], &record)
-        if imbalance_decide(&strategy.c, &record, stands, bid, ask, spec, position_at(positions.c, symbol).qty,
+        series_push(signal.series, imbalance[i], now[i])
+        signal_follow(&signal.c, signal.series)
+        stands = signal_eval(&signal.c, signal.series, now[i], &record)
+        if imbalance_decide(&decision.c, &record, stands, bid, ask, spec, position_at(positions.c, symbol).qty,
                             orders_in_flight(manager.c, symbol), now[i], &intent):
             at = _inputs(now[i], bid + ask)
             created += _order(validator, manager.c, positions.c, spec, &intent, &at)
@@ -252,6 +260,7 @@ def reports(OrderManager manager not None, OrderIntent intent not None, int64_t 
     memset(&report, 0, sizeof(Report))
     report.symbol, report.side, report.price = wanted.symbol, wanted.side, wanted.price
     for i in range(n):
+        wanted.order_id = orders_issue(manager.c)
         if orders_create(manager.c, wanted, i, &order) != OK:
             break
         report.order_id, report.due_ns = order.order_id, i

@@ -4,6 +4,7 @@ What holds, first to last: the built-in defaults, the file, `--set key=value`, t
 """
 
 from hft.config.check import misnamed, unlimited
+from hft.config.limits import RiskLimits
 from hft.config.loader import load, parse_assignment, read_section, read_toml
 from hft.config.options import LiveOptions
 from hft.config.secret import Secret
@@ -15,15 +16,13 @@ from hft.config.sections import (
     FeedSettings,
     Logging,
     Monitoring,
-    Params,
     Performance,
     Persistence,
     Recording,
-    RiskLimits,
-    SignalSettings,
     Strategy,
     SymbolRules,
 )
+from hft.config.strategies import FeatureParams, ImbalanceParams, QuoterParams
 from hft.config.toml import template, to_toml, write_template
 from hft.config.values import Section
 
@@ -32,18 +31,19 @@ __all__ = [
     "Config",
     "EngineSettings",
     "Exchange",
+    "FeatureParams",
     "FeedSettings",
+    "ImbalanceParams",
     "LiveOptions",
     "Logging",
     "Monitoring",
-    "Params",
     "Performance",
     "Persistence",
+    "QuoterParams",
     "Recording",
     "RiskLimits",
     "Secret",
     "Section",
-    "SignalSettings",
     "Strategy",
     "SymbolRules",
     "load",

@@ -32,13 +32,13 @@ def misnamed(config: Config) -> str | None:
     >>> misnamed(Config())
     >>> from msgspec.structs import replace
     >>> misnamed(replace(Config(), strategy=replace(Config().strategy, strategy_id="Momentum_2")))
-    '[strategy] strategy_id = "Momentum_2" is a name and chooses nothing: what trades is imbalance, see [signal] kind'
+    '[strategy] strategy_id = "Momentum_2" is a name and chooses nothing: what trades is imbalance, see kind'
     """
-    name, kind = config.strategy.strategy_id, config.signal.kind
+    name, kind = config.strategy.strategy_id, config.strategy.kind
     words = set(re.findall("[a-z]+", name.lower()))
     if kind in words or not words & OTHER_KINDS:
         return None
-    return f'[strategy] strategy_id = "{name}" is a name and chooses nothing: what trades is {kind}, see [signal] kind'
+    return f'[strategy] strategy_id = "{name}" is a name and chooses nothing: what trades is {kind}, see kind'
 
 
 def unlimited(config: Config) -> list[str]:
@@ -85,8 +85,6 @@ def _check_built(config: Config, where: Callable[..., str]) -> None:
         )
     if config.engine.mode == "pipeline":
         raise NotBuiltError("pipeline", where=where("engine", "mode"), do='set it to "inline"')
-    if config.signal.kind == "onnx":
-        raise NotBuiltError("onnx", where=where("signal", "kind"), do='set it to "imbalance"')
 
 
 def _check_symbols(config: Config, where: Callable[..., str]) -> None:
@@ -139,7 +137,9 @@ def _check_capacity(config: Config, where: Callable[..., str]) -> None:
 
     symbols, performance = len(config.strategy.symbols), config.strategy.performance
     least = worst_cases(
-        symbols, max_open_orders=config.engine.max_open_orders, order_channel_size=performance.order_channel_size
+        config.strategy.params.build(config.strategy.risk_limits).most_intents(symbols),
+        max_open_orders=config.engine.max_open_orders,
+        order_channel_size=performance.order_channel_size,
     )["journal_least"]
     if performance.persist_channel_size < least:
         raise ConfigError(

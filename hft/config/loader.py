@@ -15,7 +15,7 @@ from msgspec import inspect
 from hft.config.check import check
 from hft.config.files import read_limited
 from hft.config.secret import Secret
-from hft.config.sections import Config
+from hft.config.sections import RENAMED, Config
 from hft.config.shape import Shape, shapes, walk
 from hft.config.toml import literal
 from hft.config.values import Section
@@ -198,7 +198,12 @@ class _Reader:
         missing = [key for key, shape in known.items() if shape.required and key not in table]
         if missing:
             raise ConfigError("is missing", where=self.where(*path, missing[0]), do=f"give {known[missing[0]].allowed}")
-        return kind(**{key: self._value(known[key], table[key], (*path, key)) for key in table})
+        values = {key: self._value(known[key], table[key], (*path, key)) for key in table if key not in kind.variants}
+        for key, (chooser, sections) in kind.variants.items():
+            if key in table:
+                chosen = sections[values.get(chooser, known[chooser].default)]
+                values[key] = self.section(chosen, self._table(known[key], table[key], (*path, key)), (*path, key))
+        return kind(**values)
 
     def _value(self, shape: Shape, value: Any, path: Path_) -> Any:
         from hft._core.base.checks import plain
@@ -259,7 +264,9 @@ class _Reader:
         source = self._source((*path, key))
         where = f"{source}: [{'.'.join(path)}]" if path else source
         elsewhere = {name: ".".join(place) for place, kind in walk(self._root) for name in shapes(kind)}
-        if near := difflib.get_close_matches(key, known, 1):
+        if new := RENAMED.get(".".join((*path, key))):
+            do = f"it is {new} now"
+        elif near := difflib.get_close_matches(key, known, 1):
             do = f"did you mean {near[0]}?"
         elif near := difflib.get_close_matches(key, elsewhere, 1):
             do = f"did you mean {near[0]} in [{elsewhere[near[0]]}]?"

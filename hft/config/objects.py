@@ -15,8 +15,8 @@ def validated(config: Config) -> Config:
     """The same settings, every value checked; raises what `load` raises.
 
     >>> from msgspec.structs import replace
-    >>> from hft.config import Params, Strategy
-    >>> validated(Config(strategy=Strategy(params=Params(imbalance_threshold=7))))
+    >>> from hft.config import ImbalanceParams, Strategy
+    >>> validated(Config(strategy=Strategy(params=ImbalanceParams(imbalance_threshold=7))))
     Traceback (most recent call last):
     hft.errors.ConfigError: Config: [strategy.params] imbalance_threshold: 7 is not allowed; give a number above 0 up to 1
     """

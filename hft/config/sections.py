@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import field
-from msgspec.structs import replace
+from msgspec.structs import force_setattr, replace
 
+from hft.config.limits import RiskLimits
+from hft.config.strategies import STRATEGIES, FeatureParams, ImbalanceParams
 from hft.config.values import (
     FeeRate,
     Level,
@@ -27,61 +29,6 @@ from hft.config.values import (
     bounds,
     says,
 )
-
-
-class Params(Section, frozen=True):
-    """The imbalance strategy (rules 19 to 21)."""
-
-    imbalance_threshold: Annotated[float, says("a signal needs |imbalance| at or above this", gt=0, le=1)] = 0.3
-    min_confidence: Annotated[
-        float, says("and this share of the feature window spent there, on the same side", ge=0, le=1)
-    ] = 0.7
-    feature_window_ms: Annotated[
-        int, says("window of every feature, in milliseconds of receive time", ge=1, le=3_600_000)
-    ] = 1000
-    signal_decay_ms: Annotated[
-        int, says("time constant of the decay of a signal that is not refreshed", ge=1, le=3_600_000)
-    ] = 500
-    max_position_size: Annotated[Quantity, says("largest position the strategy aims for, in base units")] = Decimal("1.0")
-    order_size_fraction: Annotated[
-        Decimal, bounds(gt=0, le=1), says("an entry's share of the smaller max_position_size")
-    ] = Decimal("0.5")
-    holding_period_ms: Annotated[
-        int, says("time from the last entry fill to the exit; 0: feature_window_ms", ge=0, le=86_400_000)
-    ] = 0
-    imbalance_levels: Annotated[int, says("occupied levels per side in the imbalance", ge=1, le=100)] = 5
-    depth_levels: Annotated[int, says("occupied levels per side in depth_ratio", ge=1, le=1000)] = 20
-
-    @property
-    def holding_ns(self) -> int:
-        """The holding period in nanoseconds, its default resolved."""
-        return (self.holding_period_ms or self.feature_window_ms) * 1_000_000
-
-
-class RiskLimits(Section, frozen=True):
-    """What no order may take the engine beyond, orders in flight counted at their worst (rule 18)."""
-
-    max_position_size: Annotated[Quantity, says("per symbol, long or short, in base units")] = Decimal("1.0")
-    max_order_size: Annotated[Quantity, says("one order, in base units")] = Decimal("0.5")
-    max_notional_exposure: Annotated[
-        Quantity, says("all symbols together: sum of max(|long|, |short|) x mid, in quote units")
-    ] = Decimal("100000.0")
-    max_orders_per_second: Annotated[
-        int, says("new orders in any sliding second", ge=1, le=10_000)
-    ] = 10
-    max_loss: Annotated[
-        Limit, says("no new risk once this much of the run's starting equity is lost, in quote units; 0: off")
-    ] = Decimal("50000.0")
-    max_drawdown: Annotated[
-        Limit, says("no new risk once equity is this far below its highest, in quote units; 0: off")
-    ] = Decimal("50000.0")
-    price_collar_bps: Annotated[
-        int, says("farthest price from the mid; bounds market orders too; 0: off", ge=0, le=10_000)
-    ] = 100
-    stale_data_ms: Annotated[
-        int, says("no order on market data older than this; a quiet symbol is silent for 40 s and more; 0: off",
-                   ge=0, le=86_400_000)
-    ] = 60_000
 
 
 class Performance(Section, frozen=True):
@@ -125,21 +72,28 @@ class Persistence(Section, frozen=True):
 class Strategy(Section, frozen=True):
     """What trades, on which symbols."""
 
+    variants: ClassVar = {"params": ("kind", STRATEGIES)}
+
     strategy_id: Annotated[
         str, says(
-            "a name for the run's database, log and metrics; what trades is chosen in [signal] kind",
+            "a name for the run's database, log and metrics; what trades is chosen by kind",
             pattern="^[A-Za-z0-9_.-]{1,64}$",
             title="1 to 64 letters, digits, or any of _ . -",
         ),
     ] = "imbalance_v1"
+    kind: Annotated[Literal["imbalance", "quoter"], says("what trades; its parameters are [strategy.params]")] = "imbalance"
     symbols: Annotated[
         tuple[SymbolName, ...], says("the venue's own names, upper case; one quote asset", min_length=1, max_length=64)
     ] = ("BTCUSDT",)
     paper_trading: Annotated[bool, says("must be true: there is no gateway for real orders")] = True
-    params: Params = Params()
+    params: FeatureParams = ImbalanceParams()
     risk_limits: RiskLimits = RiskLimits()
     performance: Performance = Performance()
     persistence: Persistence = Persistence()
+
+    def __post_init__(self) -> None:
+        if self.params == ImbalanceParams() and self.kind in STRATEGIES:     # not given: the defaults of the kind
+            force_setattr(self, "params", STRATEGIES[self.kind]())
 
 
 class SymbolRules(Section, frozen=True):
@@ -247,12 +201,6 @@ class Broker(Section, frozen=True):
     ] = Decimal("100000.0")
 
 
-class SignalSettings(Section, frozen=True):
-    """Where signals come from."""
-
-    kind: Annotated[Literal["imbalance", "onnx"], says("onnx is not built yet")] = "imbalance"
-
-
 MONITOR_PORT = 9464
 """Of /metrics and /health, unless it is set or taken."""
 
@@ -322,7 +270,6 @@ class Config(Section, frozen=True):
     exchange: Exchange = Exchange()
     engine: EngineSettings = EngineSettings()
     broker: Broker = Broker()
-    signal: SignalSettings = SignalSettings()
     monitoring: Monitoring = Monitoring()
     recording: Recording = Recording()
     logging: Logging = Logging()
@@ -355,12 +302,15 @@ class Config(Section, frozen=True):
     def resolved(self) -> Config:
         """The same, with every "the venue's own" and "as another key" replaced by what it comes to."""
         maker, taker = self.fees
-        params = replace(self.strategy.params, holding_period_ms=self.strategy.params.holding_ns // 1_000_000)
         return replace(
             self,
-            strategy=replace(self.strategy, params=params),
+            strategy=replace(self.strategy, params=self.strategy.params.resolved()),
             broker=replace(self.broker, maker_fee=maker, taker_fee=taker),
             monitoring=replace(
                 self.monitoring, port=MONITOR_PORT if self.monitoring.port is None else self.monitoring.port
             ),
         )
+
+
+RENAMED: dict[str, str] = {"signal": "[strategy] kind"}
+"""Keys of earlier versions, and what they are called now."""

@@ -33,8 +33,10 @@ class Shape(NamedTuple):
 
     @property
     def section(self) -> type[Section] | None:
-        """The section that the key opens, if it opens one."""
-        return self.kind.cls if isinstance(self.kind, inspect.StructType) else None
+        """The section that the key opens, if it opens one: where others are possible, the default one."""
+        if not isinstance(self.kind, inspect.StructType):
+            return None
+        return type(self.default) if isinstance(self.default, Section) else self.kind.cls
 
     @property
     def named_section(self) -> type[Section] | None:
@@ -51,8 +53,8 @@ class Shape(NamedTuple):
     def allowed(self) -> str:
         """What the value may be, in words.
 
-        >>> from hft.config.sections import Params
-        >>> shapes(Params)["imbalance_threshold"].allowed
+        >>> from hft.config.strategies import ImbalanceParams
+        >>> shapes(ImbalanceParams)["imbalance_threshold"].allowed
         'a number above 0 up to 1'
         """
         match self.kind:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta, Struct
 
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True):
     """A table of the settings file; immutable once loaded."""
+
+    variants: ClassVar[Mapping[str, tuple[str, Mapping[str, type[Section]]]]] = {}
+    """Tables below it that are of one section or another: key -> (the key that chooses, its values and what each chooses)."""
 
 
 def bounds(**allowed: int) -> Meta:

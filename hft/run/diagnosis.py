@@ -184,11 +184,11 @@ def why_no_orders(
     if never(found):
         return [*reasons, "not in sync: no book ever was"]
     names = [spec.name for spec in engine.symbols]
-    if signals == 0:
+    if signals == 0 and all(signal_reach(engine, name) for name in names):
         reasons += _common(_no_signal(engine, name, found[name]) for name in names)
     elif refused := _by_reason(rejects):
         reasons.append(f"every order was refused: {refused}")
-    elif shorts := sum(signal_reach(engine, name)[-1] for name in names):
+    elif shorts := sum(reach[-1] for name in names if (reach := signal_reach(engine, name))):
         reasons.append(f"spot can't be sold short: {shorts:,} entries were for selling, and none for buying")
     elif not reasons:
         reasons.append("the strategy asked for none")
@@ -196,7 +196,9 @@ def why_no_orders(
 
 
 def _no_signal(engine: Engine, symbol: str, found: InSync) -> str:
-    largest, threshold, surest, least, window_ns, _ = signal_reach(engine, symbol)
+    reach = signal_reach(engine, symbol)
+    assert reach is not None
+    largest, threshold, surest, least, window_ns, _ = reach
     if not found.seconds:
         return f"{symbol}: not in sync at any time"
     if found.longest_s * 1e9 < window_ns:

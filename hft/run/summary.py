@@ -106,7 +106,7 @@ class Summary(msgspec.Struct, frozen=True):
     fault: str | None
     funding: str = "not modelled"
     strategy_kind: str = "imbalance"
-    """What traded, as `[signal] kind` chooses it."""
+    """What traded, as `[strategy] kind` chooses it."""
     in_sync: dict[str, InSync] = {}
     """By symbol, for what share of the time the book was in sync, and why not."""
     why_no_orders: list[str] = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any
 
 from hft._core.base.symbols import Symbols
@@ -19,17 +18,12 @@ def engine_settings(config: Config) -> dict[str, Any]:
     """The configured settings as keyword arguments of `Engine`."""
     strategy, broker, engine = config.strategy, config.broker, config.engine
     params, limits, capacity = strategy.params, strategy.risk_limits, strategy.performance
-    size = params.order_size_fraction * min(params.max_position_size, limits.max_position_size)
     return {
+        "strategy": params.build(limits),
         "window_ms": params.feature_window_ms,
         "buffer_capacity": capacity.buffer_capacity,
         "imbalance_levels": params.imbalance_levels,
         "depth_levels": params.depth_levels,
-        "threshold": params.imbalance_threshold,
-        "min_confidence": params.min_confidence,
-        "decay_ms": params.signal_decay_ms,
-        "holding_ms": Decimal(params.holding_ns) / 1_000_000,
-        "entry_qty": min(size, limits.max_order_size),
         "max_position": limits.max_position_size,
         "max_order": limits.max_order_size,
         "max_notional": limits.max_notional_exposure,
@@ -52,20 +46,25 @@ def engine_settings(config: Config) -> dict[str, Any]:
     }
 
 
+def capacities(config: Config, n_symbols: int) -> dict[str, int]:
+    """What fixed memory must hold with these settings and so many symbols."""
+    return worst_cases(
+        config.strategy.params.build(config.strategy.risk_limits).most_intents(n_symbols),
+        max_open_orders=config.engine.max_open_orders,
+        order_channel_size=config.strategy.performance.order_channel_size,
+    )
+
+
 def journal_live(config: Config, n_symbols: int) -> int:
     """The size of a live run's journal, in records: what the settings say, and no less than lets every order be sent that they
     allow to be open, as long as the writer keeps up."""
     performance = config.strategy.performance
-    worst = worst_cases(
-        n_symbols, max_open_orders=config.engine.max_open_orders, order_channel_size=performance.order_channel_size
-    )
-    return max(performance.persist_channel_size, worst["journal_orders"])
+    return max(performance.persist_channel_size, capacities(config, n_symbols)["journal_orders"])
 
 
 def journal_most(config: Config, n_symbols: int) -> int:
     """The size of a journal, in records, in which every input finds room, whatever is under way."""
-    orders, commands = config.engine.max_open_orders, config.strategy.performance.order_channel_size
-    return worst_cases(n_symbols, max_open_orders=orders, order_channel_size=commands)["journal_most"]
+    return capacities(config, n_symbols)["journal_most"]
 
 
 def tradable(dialect: str, where: str, do: str) -> None:
@@ -110,11 +109,6 @@ KEYS = {
     "buffer_capacity": "[strategy.performance] buffer_capacity",
     "imbalance_levels": "[strategy.params] imbalance_levels",
     "depth_levels": "[strategy.params] depth_levels",
-    "threshold": "[strategy.params] imbalance_threshold",
-    "min_confidence": "[strategy.params] min_confidence",
-    "decay_ms": "[strategy.params] signal_decay_ms",
-    "holding_ms": "[strategy.params] holding_period_ms",
-    "entry_qty": "[strategy.params] order_size_fraction",
     "max_position": "[strategy.risk_limits] max_position_size",
     "max_order": "[strategy.risk_limits] max_order_size",
     "max_notional": "[strategy.risk_limits] max_notional_exposure",

@@ -160,7 +160,8 @@ class LiveSession:
         self.page.flag("running")
         symbols = ",".join(self.config.strategy.symbols)
         log.info(
-            "trading on paper", run=self.opened.run_id, venue=self.venue.name, symbols=symbols, strategy=self.config.signal.kind,
+            "trading on paper", run=self.opened.run_id, venue=self.venue.name, symbols=symbols,
+            strategy=self.config.strategy.kind,
         )
         for line in [misnamed(self.config), *unlimited(self.config)]:
             if line:
@@ -364,7 +365,7 @@ class LiveSession:
     def _summarise(self) -> Summary:
         return summarise(
             self.engine, run_id=self.opened.run_id, run=self.opened.run, venue=self.venue.name,
-            strategy=self.config.strategy.strategy_id, strategy_kind=self.config.signal.kind, spec_sources=self.sources,
+            strategy=self.config.strategy.strategy_id, strategy_kind=self.config.strategy.kind, spec_sources=self.sources,
             duration_s=(self.ended_ns - self.started_ns) / 1e9, stopped_by=self.stopped_by,
         )
 

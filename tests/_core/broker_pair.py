@@ -116,6 +116,10 @@ class BrokerPair:
         self.fast.cancel(order_id, sent_ns=sent)
         self.slow.cancel(order_id, sent=sent)
 
+    def amend(self, order_id, side, qty, price, *, sent=0, **how):
+        self.fast.amend(order_id, side, self.spec.qty(qty), self.spec.price(price), sent_ns=sent, **how)
+        self.slow.amend(order_id, side, qty, price, sent=sent, **how)
+
     def arrivals(self, v):
         return self._agree(self.fast.arrivals(v), self.slow.arrivals(v))
 
@@ -142,9 +146,9 @@ class BrokerPair:
     # ---- agreement
 
     def _plain(self, r):
-        side = None if r.kind == "cancel_rejected" else r.side
+        side = None if r.kind in ("cancel_rejected", "amend_rejected") else r.side
         return (r.kind, r.order_id, side, self.spec.ticks(r.price), self.spec.quanta(r.qty), self.spec.quanta(r.leaves),
-                int(r.fee * 10**8), r.fee_asset, r.maker, r.suspect, r.reason, r.exch_ns, r.told_ns)
+                int(r.fee * 10**8), r.fee_asset, r.maker, r.suspect, r.reason, r.exch_ns, r.reported_ns)
 
     def _agree(self, fast, slow):
         assert [self._plain(r) for r in fast] == slow

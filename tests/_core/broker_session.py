@@ -34,6 +34,7 @@ ACTION = st.one_of(
     st.tuples(st.just("limit"), SIDE, PRICE, st.integers(1, 9), st.sampled_from(["ioc", "fok", "post_only"]), st.booleans()),
     st.tuples(st.just("market"), SIDE, st.one_of(st.none(), PRICE), st.integers(1, 30), st.booleans()),
     st.tuples(st.just("cancel"), st.integers(1, 12)),
+    st.tuples(st.just("amend"), WHICH, st.integers(1, 12), st.one_of(st.just(0), PRICE), st.sampled_from(["gtc", "post_only"])),
     st.tuples(st.just("timers"), STEP),
     st.tuples(st.just("resync"), STEP, MIDDLE, LEVELS, LEVELS),
     st.tuples(st.sampled_from(["timers", "timers", "timers", "desync"]), STEP),
@@ -119,6 +120,13 @@ class Session:
 
     def market(self, side, collar, lots, reduce_only):
         self.orders = self.pair.submit(side, lots * self.spec.lot, collar, market=True, reduce_only=reduce_only, sent=self.now)
+
+    def amend(self, which, lots, price, tif):
+        """Another quantity, another price for an order that rests; the same price now and then."""
+        order = self.resting(which)
+        if order is not None:
+            self.pair.amend(order.order_id, order.side, lots * self.spec.lot, price or order.price, sent=self.now,
+                            tif=tif, reduce_only=order.reduce_only)
 
     def cancel(self, back):
         if self.orders:

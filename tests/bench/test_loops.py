@@ -13,7 +13,7 @@ from hft._core.market.clock import VenueClock
 from hft._core.market.features import FeatureBuffer
 from hft._core.market.snapshot import MarketSnapshot
 from hft._core.market.sync import Synchronizer
-from hft._core.trade.imbalance import ImbalanceStrategy
+from hft._core.trade.imbalance import ImbalanceDecision
 from hft._core.trade.orders import OrderManager
 from hft._core.trade.position import PositionManager
 from hft._core.trade.risk import RiskValidator
@@ -237,7 +237,7 @@ def test_decisions(spec, leaning, validator):
             continue
         sent.append(now)
         expected += 1
-    strategy = ImbalanceStrategy(spec, max_position_size="1")
+    strategy = ImbalanceDecision(spec, max_position_size="1")
     created = loops.decisions(ImbalanceSignal(**EASY), strategy, validator, *leaning, 618_000, 618_001)
     assert created == expected > 5
     assert validator.rejects == {"rate_limit": limited}

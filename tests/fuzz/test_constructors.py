@@ -35,9 +35,11 @@ from hft._core.market.sync import Synchronizer
 from hft._core.record.journal import Journal, records, sound
 from hft._core.record.page import StatePage
 from hft._core.record.runlog import RunLog
-from hft._core.trade.imbalance import ImbalanceStrategy
+from hft._core.trade.imbalance import ImbalanceDecision
+from hft._core.trade.imbalance_strategy import ImbalanceStrategy
 from hft._core.trade.orders import OrderManager
 from hft._core.trade.position import PositionManager
+from hft._core.trade.quoter_strategy import QuoterStrategy
 from hft._core.trade.risk import RiskValidator
 from hft._core.trade.signal import ImbalanceSignal, Signal
 from hft._core.wire.decode import Decoder
@@ -83,7 +85,7 @@ def keywords(kind: type) -> list[str]:
                       "max_orders", "max_commands"],
         RiskValidator: ["max_position_size", "max_order_size", "max_notional_exposure", "max_orders_per_second", "max_loss",
                         "max_drawdown", "price_collar_bps", "stale_ms", "capital"],
-        Engine: [*DEFAULTS, "run", "kill", "page", "journal", "log", "replayed", "trading", "fallback"],
+        Engine: [*DEFAULTS, "strategy", "accounts", "run", "kill", "page", "journal", "log", "replayed", "trading", "fallback"],
     }[kind]  # fmt: skip
 
 
@@ -114,9 +116,15 @@ BUILDERS = {
     "FeatureBuffer": st.builds(lambda k: FeatureBuffer(SPEC, **k), given_some(keywords(FeatureBuffer))),
     "ImbalanceSignal": st.builds(lambda k: ImbalanceSignal(**k), given_some(keywords(ImbalanceSignal))),
     "Signal": st.builds(Signal, ANY, ANY, ANY),
-    "ImbalanceStrategy": st.builds(
-        lambda k: ImbalanceStrategy(SPEC, **{"max_position_size": "1", **k}),
+    "ImbalanceDecision": st.builds(
+        lambda k: ImbalanceDecision(SPEC, **{"max_position_size": "1", **k}),
         given_some(["max_position_size", "order_size_fraction", "max_order_size", "holding_ms"]),
+    ),
+    "ImbalanceStrategy": st.builds(
+        lambda k: ImbalanceStrategy(**k), given_some(["threshold", "min_confidence", "decay_ms", "holding_ms", "entry_qty"])
+    ),
+    "QuoterStrategy": st.builds(
+        lambda k: QuoterStrategy(**k), given_some(["qty", "distance_ticks", "tolerance_ticks", "max_position", "retry_ms"])
     ),
     "PaperBroker": st.builds(
         lambda k: PaperBroker(SPEC, OrderBook(SPEC, window_ticks=256), **k), given_some(keywords(PaperBroker))
@@ -231,7 +239,8 @@ def test_nothing_that_is_given_to_a_function_can_break_it(values: list[object]) 
 
 def test_numbers_of_numpy_are_numbers() -> None:
     engine = Engine(
-        SPEC, threshold=np.float32(0.5), fill_log=np.int64(8), window_ms=np.uint16(100), max_position=np.float64(2),
+        SPEC, fill_log=np.int64(8), window_ms=np.uint16(100), max_position=np.float64(2),
+        strategy=ImbalanceStrategy(threshold=np.float32(0.5)),
         run=np.int32(3),
     )
     assert engine.trades == []

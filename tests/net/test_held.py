@@ -45,7 +45,7 @@ class Market:
 
 def engine_without_room():
     """An engine whose journal, as small as it may be, is full."""
-    journal = Journal(worst_cases(1, 1, 16)["journal_least"])
+    journal = Journal(worst_cases(2, 1, 16)["journal_least"])
     engine = Engine(BTC, fallback=messages.load, journal=journal)
     while journal.append_kill():
         pass

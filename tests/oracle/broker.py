@@ -49,6 +49,7 @@ class Order:
     arrived: int
     reduce_only: bool
     front: float        # F; infinite: not known
+    filled: int         # in all
     credited: int = 0   # g
 
 
@@ -83,6 +84,10 @@ class OracleBroker:
     def submit(self, order_id, side, qty, price, *, sent, market=False, tif="gtc", reduce_only=False):
         self._send({"kind": "new", "id": order_id, "side": side, "qty": qty, "price": price, "market": market,
                     "tif": "ioc" if market else tif, "reduce_only": reduce_only}, sent)
+
+    def amend(self, order_id, side, qty, price, *, sent, tif="gtc", reduce_only=False):
+        self._send({"kind": "amend", "id": order_id, "side": side, "qty": qty, "price": price, "market": False, "tif": tif,
+                    "reduce_only": reduce_only}, sent)
 
     def cancel(self, order_id, *, sent):
         self._send({"kind": "cancel", "id": order_id}, sent)
@@ -152,8 +157,10 @@ class OracleBroker:
     def _effect(self, c):
         if c["kind"] == "cancel":
             self._cancel(c)
+        elif c["kind"] == "amend":
+            self._amend(c)
         else:
-            self._new(c)
+            self._enter(c, c["qty"], 0, "accepted", "rejected")
         self._sweep(c["due"])
 
     def _cancel(self, c):
@@ -164,18 +171,34 @@ class OracleBroker:
             self._report("canceled", c["id"], order.side, order.leaves, c["due"], "user_cancel")
             self._remove(order)
 
-    def _new(self, c):
-        order_id, side, qty, due = c["id"], c["side"], c["qty"], c["due"]
+    def _amend(self, c):
+        order = next((o for o in self.orders if o.order_id == c["id"]), None)
+        if order is None:
+            self._report("amend_rejected", c["id"], None, 0, c["due"], "unknown_order")
+        elif c["qty"] % self.lot:
+            self._report("amend_rejected", c["id"], None, order.leaves, c["due"], "venue_rules")
+        elif c["qty"] <= order.filled:
+            self._report("canceled", c["id"], order.side, order.leaves, c["due"], "amend_filled")
+            self._remove(order)
+        elif c["price"] == order.price and c["qty"] - order.filled <= order.leaves:
+            order.leaves = c["qty"] - order.filled
+            self._report("amended", c["id"], order.side, order.leaves, c["due"])
+        else:
+            self._remove(order)
+            self._enter(c, c["qty"] - order.filled, order.filled, "amended", "canceled")
+
+    def _enter(self, c, qty, filled, let_in, refused):
+        order_id, side, due = c["id"], c["side"], c["due"]
         want = self._room(side, c["reduce_only"], qty)
         if want == 0:
-            self._report("rejected", order_id, side, qty, due, "venue_reduce_only")
+            self._report(refused, order_id, side, qty, due, "venue_reduce_only")
             return
         if c["tif"] == "post_only" and self._reachable(OPPOSITE[side], c["price"], 1, 1):
-            self._report("rejected", order_id, side, qty, due, "post_only_would_cross")
+            self._report(refused, order_id, side, qty, due, "post_only_would_cross")
             return
         taken = self._reachable(OPPOSITE[side], c["price"], want, self.lot) if self.quoted else []      # rule 7a
         total = sum(q for _, q in taken)
-        self._report("accepted", order_id, side, qty, due)
+        self._report(let_in, order_id, side, qty, due)
         if c["tif"] == "fok" and total < qty:
             self._report("expired", order_id, side, qty, due, "fok_unfilled")
             return
@@ -187,7 +210,7 @@ class OracleBroker:
         if leaves == 0:
             return
         if c["tif"] in ("gtc", "post_only"):
-            self._rest(order_id, side, c["price"], leaves, due, c["reduce_only"])
+            self._rest(order_id, side, c["price"], leaves, due, c["reduce_only"], filled + qty - leaves)
         elif want < qty and total == want:
             self._report("expired", order_id, side, leaves, due, "venue_reduce_only")
         elif c["market"] and total == 0:
@@ -212,11 +235,11 @@ class OracleBroker:
                 return math.inf
         return self.view.qty(book_side, price)
 
-    def _rest(self, order_id, side, price, leaves, due, reduce_only):
+    def _rest(self, order_id, side, price, leaves, due, reduce_only, filled):
         key = (OWN[side], price)
         if key not in self.levels:
             self.levels[key] = Ledgers(self.view.qty(*key) if self.synced else 0)
-        self.orders.append(Order(order_id, side, price, leaves, due, reduce_only, self._front(side, price)))
+        self.orders.append(Order(order_id, side, price, leaves, due, reduce_only, self._front(side, price), filled))
 
     def _remove(self, order):
         self.orders.remove(order)
@@ -232,6 +255,7 @@ class OracleBroker:
 
     def _fill_resting(self, order, qty, when):
         order.leaves -= qty
+        order.filled += qty
         self._fill(order.order_id, order.side, order.price, qty, order.leaves, True, max(when, order.arrived))
         if order.leaves == 0:
             self._remove(order)

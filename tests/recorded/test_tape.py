@@ -6,6 +6,7 @@ import pytest
 from hft._core.base.types import Spec
 from hft._core.engine.engine import Engine
 from hft._core.engine.events import EventEncoder
+from hft._core.trade.imbalance_strategy import ImbalanceStrategy
 from hft.data.captures import Kind, Record
 from hft.data.tape import Tape, batches
 from hft.errors import DamagedData
@@ -13,7 +14,7 @@ from hft.exchange.generate import generate
 from hft.venues.binance import messages
 
 SPEC = Spec("BTCUSDT", tick="0.10", step="0.001")
-EASY = {"window_ms": 100, "threshold": 0.1, "min_confidence": 0.1}
+EASY = {"window_ms": 100, "strategy": ImbalanceStrategy(threshold=0.1, min_confidence=0.1)}
 
 
 def engine():

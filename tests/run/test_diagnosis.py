@@ -9,6 +9,7 @@ import hft
 from hft import cli
 from hft._core.base.types import Spec
 from hft._core.engine.engine import Engine
+from hft._core.trade.imbalance_strategy import ImbalanceStrategy
 from hft.errors import ExitCode
 from hft.exchange.generate import generate
 from hft.run.diagnosis import Cause, InSync, lines, warnings
@@ -48,7 +49,7 @@ def test_not_in_sync() -> None:
 
 
 def test_threshold_never_reached() -> None:
-    engine = Engine(BTC, window_ms=100, threshold=0.5)
+    engine = Engine(BTC, window_ms=100, strategy=ImbalanceStrategy(threshold=0.5))
     Market(engine).lean("6", "5", 300)
     assert no_order(engine).startswith(
         "BTCUSDT: threshold never reached: the largest imbalance was 0.091, imbalance_threshold is 0.5"
@@ -56,7 +57,7 @@ def test_threshold_never_reached() -> None:
 
 
 def test_min_confidence_never_reached() -> None:
-    engine = Engine(BTC, window_ms=100, threshold=0.5, min_confidence=0.99)
+    engine = Engine(BTC, window_ms=100, strategy=ImbalanceStrategy(threshold=0.5, min_confidence=0.99))
     market = Market(engine)
     market.lean("6", "5", 200)
     for _ in range(10):
@@ -85,13 +86,14 @@ def test_no_trades_is_told_beside_it() -> None:
 @pytest.mark.parametrize(
     ("spec", "settings", "why"),
     [
-        (BTC, {"entry_qty": "0.01"}, "below_min (under the venue's minimum quantity or notional)"),
+        (BTC, {
+        "strategy": ImbalanceStrategy(min_confidence=0.5, entry_qty="0.01")}, "below_min (under the venue's minimum quantity or notional)"),
         (BTC, {"max_notional": "1"}, "notional_limit (could take the exposure beyond max_notional_exposure)"),
         (BTC, {"max_order": "0.1"}, "order_size (above max_order_size)"),
     ],
 )
 def test_every_order_refused(spec: Spec, settings: dict[str, object], why: str) -> None:
-    engine = Engine(spec, window_ms=100, min_confidence=0.5, **settings)
+    engine = Engine(spec, window_ms=100, **{"strategy": ImbalanceStrategy(min_confidence=0.5), **settings})
     Market(engine).lean("50", "5", 300)
     found = no_order(engine)
     assert "every order was refused: " in found
@@ -99,13 +101,15 @@ def test_every_order_refused(spec: Spec, settings: dict[str, object], why: str) 
 
 
 def test_spot_can_t_be_sold_short() -> None:
-    engine = Engine(Spec("BTCUSDT", tick="0.1", step="0.001", dialect="spot"), window_ms=100, min_confidence=0.5)
+    engine = Engine(
+        Spec("BTCUSDT", tick="0.1", step="0.001", dialect="spot"), window_ms=100, strategy=ImbalanceStrategy(min_confidence=0.5)
+    )
     Market(engine).lean("5", "50", 300)
     assert "spot can't be sold short: " in no_order(engine)
 
 
 def test_a_kill_switch_that_is_on_is_told_first() -> None:
-    engine = Engine(BTC, window_ms=100, min_confidence=0.5)
+    engine = Engine(BTC, window_ms=100, strategy=ImbalanceStrategy(min_confidence=0.5))
     engine.kill(True, 1)
     Market(engine).lean("50", "5", 300)
     assert no_order(engine).startswith(
@@ -131,7 +135,7 @@ def test_time_in_which_the_venue_did_not_trade_is_told_with_the_book_in_sync_and
 
 
 def test_orders_that_never_filled() -> None:
-    engine = Engine(BTC, window_ms=100, min_confidence=0.5)
+    engine = Engine(BTC, window_ms=100, strategy=ImbalanceStrategy(min_confidence=0.5))
     market = Market(engine)
     market.lean("50", "5", 110)
     assert engine.counters()["orders"] == 1
@@ -157,7 +161,7 @@ def test_a_book_that_crossed_is_counted_in_the_text() -> None:
 
 
 def test_a_run_that_traded_gives_no_excuses() -> None:
-    engine = Engine(BTC, window_ms=100, min_confidence=0.5)
+    engine = Engine(BTC, window_ms=100, strategy=ImbalanceStrategy(min_confidence=0.5))
     market = Market(engine)
     market.lean("50", "5", 400)
     engine.stop(market.now)

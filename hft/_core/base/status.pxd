@@ -53,10 +53,13 @@ cdef enum Status:
     RISK_NO_PRICE = 50          # the side it needs is empty
     RISK_CHANNEL_FULL = 51      # order channel
     RISK_NOT_TRADING = 52       # the venue says that the symbol is not traded now
+    RISK_NO_ORDER = 53          # a cancel or an amend of an order that is not open
+    RISK_ORDER_PENDING = 54     # of one that is being cancelled or amended already
+    RISK_INTENTS_FULL = 55      # the intent queue
 
     # broker: why the exchange refused or ended an order
     VENUE_POST_ONLY = 64        # would have crossed (spot -2010, USD-M -5022)
-    VENUE_UNKNOWN_ORDER = 65    # cancel of an order that is final (-2011)
+    VENUE_UNKNOWN_ORDER = 65    # cancel or amend of an order that is final (-2011)
     VENUE_IOC_REST = 66         # the rest of an IOC or market order
     VENUE_FOK = 67              # could not be filled whole
     VENUE_REDUCE_ONLY = 68      # nothing left to reduce (-2022)
@@ -64,6 +67,7 @@ cdef enum Status:
     VENUE_USER_CANCEL = 70
     VENUE_BOOK_FULL = 71        # no slot for another resting order
     VENUE_RULES = 72            # does not fit the symbol's rules as they are now (-1013, -4014)
+    VENUE_AMEND_FILLED = 73     # amended to no more than has filled: cancelled
 
     # why the kill switch changed
     KILL_REQUEST = 80           # a user asked: `hft kill`, `Engine.kill`
@@ -82,3 +86,4 @@ cdef enum Status:
     FAULT_NO_MEMORY = -4
     FAULT_REPORTS_FULL = -5
     FAULT_JOURNAL_FULL = -6
+    FAULT_CHANNEL_FULL = -7     # more commands under way than the trader may send

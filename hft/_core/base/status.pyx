@@ -46,8 +46,11 @@ _TEXT = {
     RISK_NO_PRICE: ("no_price", "the side of the book it needs is empty"),
     RISK_CHANNEL_FULL: ("order_channel_full", "more orders under way than order_channel_size"),
     RISK_NOT_TRADING: ("not_trading", "the venue says that the symbol is not traded now (BREAK, HALT, CANCEL_ONLY …)"),
+    RISK_NO_ORDER: ("no_open_order", "a cancel or amend of an order that is not open"),
+    RISK_ORDER_PENDING: ("order_pending", "a cancel or amend of an order that is being cancelled or amended already"),
+    RISK_INTENTS_FULL: ("intents_full", "the strategy asked for more at one instant than its intent queue holds"),
     VENUE_POST_ONLY: ("post_only_would_cross", "post-only order would have matched at once"),
-    VENUE_UNKNOWN_ORDER: ("unknown_order", "cancel of an order that is final"),
+    VENUE_UNKNOWN_ORDER: ("unknown_order", "cancel or amend of an order that is final"),
     VENUE_IOC_REST: ("ioc_rest", "the rest of an immediate-or-cancel or market order"),
     VENUE_FOK: ("fok_unfilled", "fill-or-kill order could not be filled whole"),
     VENUE_REDUCE_ONLY: ("venue_reduce_only", "nothing left to reduce when it took effect"),
@@ -55,6 +58,7 @@ _TEXT = {
     VENUE_USER_CANCEL: ("user_cancel", "cancelled on request"),
     VENUE_BOOK_FULL: ("resting_full", "no slot for another resting order"),
     VENUE_RULES: ("venue_rules", "off the symbol's tick or lot, or above its largest order, as the venue has them now"),
+    VENUE_AMEND_FILLED: ("amend_filled", "amended to no more than has filled: cancelled"),
     KILL_REQUEST: ("kill_requested", "a user tripped the kill switch"),
     KILL_FAULT: ("kill_fault", "a fault halted trading"),
     KILL_BANKRUPT: ("kill_bankrupt", "equity is at or below zero"),
@@ -66,6 +70,7 @@ _TEXT = {
     FAULT_UNKNOWN_ORDER: ("fault_unknown_order", "a report for an order that the table does not hold"),
     FAULT_NO_MEMORY: ("no_memory", "memory could not be had"),
     FAULT_REPORTS_FULL: ("reports_full", "more reports under way than there is room for"),
+    FAULT_CHANNEL_FULL: ("fault_channel_full", "more commands under way to the exchange than the trader may send"),
     FAULT_JOURNAL_FULL: ("fault_journal_full", "the journal had no room for a record that may not be lost"),
 }
 

@@ -84,11 +84,19 @@ cdef enum OrderStatus:          # the moves allowed between them are the table i
     CANCELED = 6
     REJECTED = 7
     EXPIRED = 8
-    ORDER_STATUSES = 9
+    PENDING_AMEND = 9           # amend sent, nothing heard
+    ORDER_STATUSES = 10
+
+cdef enum IntentKind:
+    INTENT_NEW = 1
+    INTENT_CANCEL = 2
+    INTENT_AMEND = 3            # another price, another whole quantity
+    INTENT_CANCEL_ALL = 4
 
 cdef enum CommandKind:
     CMD_NEW = 1
     CMD_CANCEL = 2
+    CMD_AMEND = 3
 
 cdef enum ReportKind:
     REPORT_ACCEPTED = 1         # rests, or is about to fill
@@ -97,6 +105,8 @@ cdef enum ReportKind:
     REPORT_REJECTED = 4
     REPORT_EXPIRED = 5
     REPORT_CANCEL_REJECTED = 6  # the order was final already
+    REPORT_AMENDED = 7
+    REPORT_AMEND_REJECTED = 8   # the order was final already, or stays as it was
 
 cdef enum BookStatus:           # of a book, and of the fills made on it
     BOOK_SYNCED = 0             # in sync, both sides quoted
@@ -143,20 +153,23 @@ cdef struct Message:            # one decoded market-data message; `levels` foll
     uint32_t reserved
 
 cdef struct Intent:             # what a strategy wants, before risk
+    int64_t order_id            # a new order's own; else of the order that is meant
     int64_t price               # ticks; MARKET: the price collar, 0 = no order price yet
-    int64_t qty                 # quanta
-    int32_t symbol
+    int64_t qty                 # quanta; of an amend the whole order's, what has filled included
+    int32_t symbol              # INTENT_CANCEL_ALL: -1 for all symbols
+    int32_t kind                # IntentKind
+    int32_t reserved
     int8_t side                 # Side
     uint8_t type                # OrderType
     uint8_t tif                 # TimeInForce
     uint8_t flags               # OrderFlag
 
-cdef struct Command:            # strategy -> execution
+cdef struct Command:            # trader -> execution
     int64_t order_id
     int64_t sent_ns             # s: `now` of the input being handled
-    int64_t due_ns              # a = s + entry latency, non-decreasing per symbol
+    int64_t due_ns              # a = s + entry latency, non-decreasing per symbol: execution stamps it
     int64_t price               # ticks; MARKET: the collar it is bounded by, 0 = unbounded
-    int64_t qty
+    int64_t qty                 # of an amend the whole order's, what has filled included
     int32_t symbol
     int8_t side
     uint8_t type
@@ -165,9 +178,9 @@ cdef struct Command:            # strategy -> execution
     int32_t kind                # CommandKind
     int32_t reserved
 
-cdef struct Report:             # execution -> strategy
+cdef struct Report:             # execution -> trader
     int64_t order_id
-    int64_t due_ns              # when the strategy is told
+    int64_t due_ns              # when the strategy hears of it
     int64_t seq                 # order among equal due times
     int64_t exch_ns             # v, or a, of what caused it
     int64_t price               # of the fill

@@ -7,7 +7,7 @@ from libc.string cimport memcpy, memset
 
 DIALECTS = {"spot": SPOT, "usdm": USDM, "coinm": COINM}
 
-assert sizeof(SymbolSpec) == 192 and sizeof(Message) == 96 and sizeof(Intent) == 24
+assert sizeof(SymbolSpec) == 192 and sizeof(Message) == 96 and sizeof(Intent) == 40
 assert sizeof(Command) == 56 and sizeof(Report) == 80 and sizeof(JournalRecord) == 128
 
 

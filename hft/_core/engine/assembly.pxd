@@ -1,68 +1,113 @@
 # An engine's memory: one block, cut into its parts in the order in which it is read, every stage begun in its own.
 #
-#     Market x n | Account | spare Book | JournalRecord x fill_log
+#     Market*[n] | Account[m] | Market × n | spare Book | what the pointers of each account point to
 #
 # At start only. Whoever calls owns the block and frees it.
 
-from hft._core.base.memory cimport align64, hft_alloc
+from hft._core.base.arena cimport Arena, arena_take
+from hft._core.base.memory cimport hft_alloc
 from hft._core.base.status cimport OK
 from hft._core.base.symbols cimport Symbols
 from hft._core.base.types cimport JournalRecord, Spec, int32_t, int64_t
-from hft._core.engine.account cimport (
-    Account, AccountParams, account_broker, account_init, account_positions, account_risk, account_size,
-)
-from hft._core.engine.engine cimport EngineState
-from hft._core.engine.params cimport fill_account, fill_market, fill_strategy, limit_quanta
-from hft._core.execution.broker_state cimport broker_add
+from hft._core.engine.account cimport Account, account_schedule
+from hft._core.engine.tick cimport EngineState
+from hft._core.engine.params cimport AccountSetup, fill_market
+from hft._core.execution.broker_state cimport Broker, broker_add, broker_size
+from hft._core.execution.delivery cimport Delivery, delivery_size
+from hft._core.execution.execution cimport execution_init
 from hft._core.market.book cimport Book, book_init, book_size
 from hft._core.market.market cimport Market, MarketParams, market_init, market_size
-from hft._core.trade.imbalance cimport ImbalanceParams
-from hft._core.trade.position cimport position_bind
-from hft._core.trade.risk cimport risk_bind
+from hft._core.trade.commands cimport Commands, commands_size
+from hft._core.trade.intents cimport Intents, intents_size
+from hft._core.trade.orders cimport Orders, orders_size
+from hft._core.trade.position cimport Positions, position_bind, position_size
+from hft._core.trade.risk cimport Risk, risk_bind, risk_size
+from hft._core.trade.trader cimport TraderState, trader_init
 
 
-cdef inline char* assembly_memory(EngineState* e, Symbols symbols, dict s, int64_t run, size_t* size) except NULL:
-    """The block; `size` gets its bytes. `assembly_bind` is next."""
-    cdef MarketParams market
-    cdef AccountParams account
-    cdef ImbalanceParams strategies[64]
+cdef inline void _cut_account(Arena* arena, Account* a, AccountSetup setup, int64_t n_symbols) noexcept:
+    """What an account's pointers point to."""
+    a.trader.state = <TraderState*>arena_take(arena, sizeof(TraderState))
+    a.trader.context.intents = <Intents*>arena_take(arena, intents_size(setup.trader.intents))
+    a.trader.strategy = arena_take(arena, setup.strategy.ops.size(n_symbols))
+    a.trader.context.positions = <Positions*>arena_take(arena, position_size(&setup.trader.positions))
+    a.trader.context.orders = <Orders*>arena_take(arena, orders_size(&setup.trader.orders))
+    a.trader.risk = <Risk*>arena_take(arena, risk_size(&setup.trader.risk))
+    a.execution.broker = <Broker*>arena_take(arena, broker_size(&setup.execution.broker))
+    a.execution.delivery = <Delivery*>arena_take(arena, delivery_size(setup.execution.reports))
+    a.trader.commands = <Commands*>arena_take(arena, commands_size(setup.trader.commands))
+    a.out.fills.records = <JournalRecord*>arena_take(arena, setup.fill_log * sizeof(JournalRecord))
+
+
+cdef inline void _cut(Arena* arena, EngineState* e, const MarketParams* market, list setups) noexcept:
+    """All of it: with a block, `e` gets its pointers."""
+    cdef Account nowhere            # while there is no block
+    cdef Market** markets = <Market**>arena_take(arena, e.n_symbols * sizeof(Market*))
+    cdef Account* accounts = <Account*>arena_take(arena, e.n_accounts * sizeof(Account))
+    cdef Market* place
+    cdef int64_t i
+    for i in range(e.n_symbols):
+        place = <Market*>arena_take(arena, market_size(market))
+        if markets != NULL:
+            markets[i] = place
+    e.markets = markets
+    e.accounts = accounts
+    e.spare = <Book*>arena_take(arena, book_size(&market.book))
+    for i in range(e.n_accounts):
+        _cut_account(arena, &accounts[i] if accounts != NULL else &nowhere, <AccountSetup>setups[i], e.n_symbols)
+
+
+cdef inline int assembly_bind(Account* a, AccountSetup setup, int32_t i, Spec spec) except -100:
+    """Give a symbol of an account its limits and parameters, in its units: at the start, and when the venue's rules change. OK,
+    or FAULT_OVERFLOW."""
+    setup.bind_strategy(a.trader.ops, a.trader.strategy, i, spec)
+    return risk_bind(a.trader.risk, i, a.trader.context.positions, &spec.c, setup.most_position(spec), setup.most_order(spec))
+
+
+cdef inline int _begin_account(EngineState* e, Account* a, AccountSetup setup, Symbols symbols) except -1:
     cdef int32_t i
-    cdef int32_t n = symbols.count
-    cdef size_t market_bytes, spare_at, fills_at
-    cdef char* memory
-    fill_market(&market, s)
-    fill_account(&account, s, run, symbols)
-    for i in range(n):
-        fill_strategy(&strategies[i], s, symbols.all[i], i)
-    market_bytes = market_size(&market)
-    spare_at = align64(n * market_bytes + account_size(&account))
-    fills_at = align64(spare_at + book_size(&market.book))
-    size[0] = fills_at + s["fill_log"] * sizeof(JournalRecord)
-    memory = <char*>hft_alloc(size[0])
-    if memory == NULL:
-        raise MemoryError
-    for i in range(n):
-        e.markets[i] = <Market*>(memory + i * market_bytes)
-        market_init(e.markets[i], &symbols.specs[i], &market)
-    e.n_symbols = n
-    e.account = <Account*>(memory + n * market_bytes)
-    account_init(e.account, &account, strategies)
-    e.spare = <Book*>(memory + spare_at)
-    book_init(e.spare, &market.book)
-    e.out.fills.records = <JournalRecord*>(memory + fills_at)
-    e.out.fills.capacity = s["fill_log"]
-    return memory
-
-
-cdef inline int assembly_bind(EngineState* e, Symbols symbols, dict s) except -1:
-    """Give every symbol its units and limits. ValueError for one that can't be accounted for exactly beside the others."""
-    cdef int32_t i
-    cdef Spec spec
+    a.trader.ops = setup.strategy.ops
+    a.trader.out = a.execution.out = &a.out
+    a.trader.context.markets = e.markets
+    a.trader.context.n_symbols = e.n_symbols
+    a.trader.context.refused = a.out.page.counters.status
+    a.trader.context.signals = &a.out.page.counters.signals
+    a.out.fills.capacity = setup.fill_log
+    trader_init(&a.trader, &setup.trader)
+    execution_init(&a.execution, &setup.execution)
     for i in range(symbols.count):
-        spec = symbols.all[i]
-        if position_bind(account_positions(e.account), i, &spec.c) != OK or risk_bind(
-                account_risk(e.account), i, account_positions(e.account), &spec.c, limit_quanta(spec, s["max_position"]),
-                limit_quanta(spec, s["max_order"])) != OK:
-            raise ValueError(f"{spec.name}: its tick and step can't be accounted for exactly beside the other symbols'")
-        broker_add(account_broker(e.account), i, &spec.c)
+        if (position_bind(a.trader.context.positions, i, &symbols.specs[i]) != OK
+                or assembly_bind(a, setup, i, symbols.all[i]) != OK):
+            raise ValueError(f"{symbols.all[i].name}: its tick and step can't be accounted for exactly beside the other symbols'")
+        broker_add(a.execution.broker, i, &symbols.specs[i])
+    account_schedule(a)
+    return 0
+
+
+cdef inline int assembly_memory(EngineState* e, Symbols symbols, dict settings, list setups, Arena* arena) except -1:
+    """The block, and `e`'s pointers into it. `assembly_begin` is next, once every account has its output."""
+    cdef MarketParams market
+    cdef int64_t i
+    fill_market(&market, settings)
+    e.n_symbols = symbols.count
+    e.n_accounts = len(setups)
+    arena.base = NULL
+    arena.used = 0
+    _cut(arena, e, &market, setups)
+    arena.base = <char*>hft_alloc(arena.used)
+    if arena.base == NULL:
+        raise MemoryError
+    arena.used = 0
+    _cut(arena, e, &market, setups)
+    for i in range(e.n_symbols):
+        market_init(e.markets[i], &symbols.specs[i], &market)
+    book_init(e.spare, &market.book)
+    return 0
+
+
+cdef inline int assembly_begin(EngineState* e, Symbols symbols, list setups) except -1:
+    """Every account's stages. ValueError for a symbol that can't be accounted for exactly beside the others."""
+    cdef int64_t i
+    for i in range(e.n_accounts):
+        _begin_account(e, &e.accounts[i], <AccountSetup>setups[i], symbols)
     return 0

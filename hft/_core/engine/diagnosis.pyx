@@ -1,14 +1,14 @@
 """What a run says of itself: how long its books were in sync and why not, and what kept it from trading (SEMANTICS 32)."""
 
 from hft._core.base.types cimport int64_t
-from hft._core.engine.account cimport AccountSymbol, account_signal, account_symbol
 from hft._core.engine.engine cimport Engine
-from hft._core.market.market cimport Market
+from hft._core.engine.params cimport AccountSetup
+from hft._core.market.market cimport Market, market_series
 from hft._core.market.sync_times cimport (
     CAUSE_CLOSED, CAUSE_CONNECTED, CAUSE_CROSSED, CAUSE_DISCONNECTED, CAUSE_GAP, CAUSE_MISMATCH, CAUSE_NONE, CAUSE_NO_SNAPSHOT,
     CAUSE_RESYNC, SYNC_CAUSES, SyncTimes, times_cause, times_stood,
 )
-from hft._core.trade.signal cimport SignalState
+from hft._core.trade.trader cimport Trader
 
 CAUSES = {
     CAUSE_DISCONNECTED: "disconnected", CAUSE_CONNECTED: "no_rest_book", CAUSE_NO_SNAPSHOT: "rest_book_unusable",
@@ -66,7 +66,8 @@ def closed_times(Engine engine not None, symbol):
 
 
 def signal_reach(Engine engine not None, symbol):
-    """How near a symbol came to a signal, and to an order where there is no selling short.
+    """How near a symbol came to a signal, and to an order where there is no selling short; None where the strategy trades on no
+    signal of its own.
 
     Returns
     -------
@@ -80,7 +81,6 @@ def signal_reach(Engine engine not None, symbol):
         Entries that the strategy did not ask for, because a spot venue can't be sold short.
     """
     cdef int i = engine.symbols.index(symbol)
-    cdef SignalState* signal = account_signal(engine.c.account, i)
-    cdef AccountSymbol* own = account_symbol(engine.c.account, i)
-    return (signal.largest, signal.params.threshold, signal.surest, signal.params.min_confidence, signal.params.window_ns,
-            own.imbalance.no_shorts)
+    cdef Trader* t = &engine.c.accounts[0].trader
+    reach = (<AccountSetup>engine.setups[0]).strategy.reach(t.strategy, i)
+    return None if reach is None else (market_series(engine.c.markets[i]).largest, *reach)

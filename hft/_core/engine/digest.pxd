@@ -3,23 +3,14 @@
 
 from libc.stdint cimport int32_t, uint64_t
 
-from hft._core.engine.account cimport Account, account_broker, account_orders, account_positions, account_symbol
+from hft._core.base.hash cimport hash_words
+from hft._core.engine.account cimport Account
 from hft._core.execution.broker_state cimport broker_resting, broker_symbol
 from hft._core.execution.resting cimport NO_SLOT, Resting, RestingOrder, resting_level, resting_order, resting_rank
 from hft._core.market.book cimport Book, book_hash
-from hft._core.trade.imbalance cimport Imbalance
 from hft._core.trade.orders cimport SymbolOrders, orders_of
 from hft._core.trade.position cimport Position, position_at
-
-
-cdef inline uint64_t hash_words(uint64_t h, const void* words, size_t n) noexcept nogil:
-    """Murmur3's finaliser over a struct's words, in order."""
-    cdef size_t i
-    for i in range(n):
-        h ^= (<const uint64_t*>words)[i]
-        h = (h ^ (h >> 33)) * 0xFF51AFD7ED558CCDULL
-        h = (h ^ (h >> 33)) * 0xC4CEB9FE1A85EC53ULL
-    return h ^ (h >> 33)
+from hft._core.trade.strategy cimport Context
 
 
 cdef inline uint64_t hash_resting(uint64_t h, Resting* r) noexcept nogil:
@@ -35,10 +26,11 @@ cdef inline uint64_t hash_resting(uint64_t h, Resting* r) noexcept nogil:
     return h
 
 
-cdef inline uint64_t state_hash(Account* account, int32_t i, const Book* book) noexcept nogil:
+cdef inline uint64_t state_hash(Account* a, int32_t i, const Book* book) noexcept nogil:
     """Book, position, orders, those that rest at the exchange, strategy."""
+    cdef Context* c = &a.trader.context
     cdef uint64_t h = book_hash(book)
-    h = hash_words(h, position_at(account_positions(account), i), sizeof(Position) // 8)
-    h = hash_words(h, orders_of(account_orders(account), i), sizeof(SymbolOrders) // 8)
-    h = hash_resting(h, broker_resting(broker_symbol(account_broker(account), i)))
-    return hash_words(h, &account_symbol(account, i).imbalance, sizeof(Imbalance) // 8)
+    h = hash_words(h, position_at(c.positions, i), sizeof(Position) // 8)
+    h = hash_words(h, orders_of(c.orders, i), sizeof(SymbolOrders) // 8)
+    h = hash_resting(h, broker_resting(broker_symbol(a.execution.broker, i)))
+    return a.trader.ops.hash(a.trader.strategy, i, h)

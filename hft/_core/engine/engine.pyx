@@ -4,37 +4,39 @@ import json
 
 from libc.string cimport memcmp
 
-from hft._core.base.cycles cimport cycles_per_ns
-from hft._core.base.histogram cimport Histogram
+from hft._core.base.cycles cimport cycles_now, cycles_per_ns
 from hft._core.base.memory cimport hft_alloc, hft_free
-from hft._core.base.status cimport KILL_LATCHED
+from hft._core.base.status cimport DECODE_FALLBACK, KILL_LATCHED, KILL_REQUEST, OK
 from hft._core.base.symbols cimport Symbols
-from hft._core.base.types cimport ASK, BID, Spec, SymbolSpec
-from hft._core.engine.account cimport account_broker
-from hft._core.engine.assembly cimport assembly_bind, assembly_memory
-from hft._core.engine.digest cimport state_hash
-from hft._core.engine.output cimport fill_from
-from hft._core.engine.page_view cimport page_view_counters, page_view_show
-from hft._core.engine.params cimport limit_quanta, lot_quanta
-from hft._core.engine.rules cimport Rules, rules_apply
-from hft._core.execution.capacity cimport ORDER_RECORDS, capacity_of
-from hft._core.market.book cimport Book, book_base_best, book_base_best_qty, book_best, book_best_qty, book_hash
-from hft._core.market.features cimport FeatureUnits, FeatureVector, feature_units
-from hft._core.market.market cimport market_book, market_book_status
-from hft._core.market.sync cimport SYNC_SYNCED
-from hft._core.record.journal cimport Journal, JournalState, journal_room
-from hft._core.record.page cimport PAGE_INPUT_HELD, Page, StatePage, page_flag
-from hft._core.record.runlog cimport LOG_DEPTH, LOG_FRAME, LOG_JOURNAL_FULL, LOG_KILL, LOG_MARK, LOG_TIMER, RunLog
-from hft._core.trade.position cimport PnlView, PositionManager, pnl_of, position_at
-from hft._core.wire.decode cimport Decoder
-from hft._core.wire.sink cimport FRAME_HELD
+from hft._core.base.types cimport Spec, SymbolSpec, unlikely
+from hft._core.engine.account cimport Account
+from hft._core.engine.assembly cimport assembly_begin, assembly_bind, assembly_memory
+from hft._core.engine.page_view cimport page_view_show
+from hft._core.engine.params cimport AccountSetup
+from hft._core.engine.rules cimport Rules, rules_begin, rules_end
+from hft._core.engine.tick cimport (
+    EngineState, engine_apply, engine_connect, engine_drain, engine_due, engine_frame, engine_has_room, engine_input,
+    engine_journal_full, engine_kill, engine_log, engine_resync, engine_stop, engine_turn,
+)
+from hft._core.execution.capacity cimport ORDER_RECORDS
+from hft._core.record.journal cimport Journal
+from hft._core.record.output cimport output_count
+from hft._core.record.page cimport (
+    PAGE_INPUT_HELD, Page, StatePage, page_flag, page_kill_request, page_kill_set, page_kill_take,
+)
+from hft._core.record.runlog cimport (
+    LOG_DEPTH, LOG_FRAME, LOG_JOURNAL_FULL, LOG_KILL, LOG_MARK, LOG_TIMER, RunLog,
+)
+from hft._core.trade.position cimport PositionManager
+from hft._core.trade.trader cimport trader_fail, trader_stop
+from hft._core.wire.decode cimport Decoder, decoder_levels, decoder_message
+from hft._core.wire.sink cimport FRAME_ATTENTION, FRAME_HANDLED, FRAME_HELD, FRAME_NEEDS_PYTHON
 
 from collections import deque
 
 from hft._core.base import status as status_table
 from hft._core.base.checks import choice, whole
-from hft._core.engine.params import checked
-from hft._core.record import names
+from hft._core.engine.params import account_setups, checked
 from hft._core.record.journal import Journal as _Journal
 from hft._core.record.page import StatePage as _StatePage
 
@@ -52,13 +54,18 @@ cdef int _on_frame(void* ctx, const char* p, size_t n, int64_t now, uint64_t cyc
     return engine_frame(ctx, p, n, now, cycles)
 
 
-cdef class Engine(FrameSink):
+cdef class Engine(EngineView):
     """Market data in, risk-checked orders, simulated fills and P&L out.
 
     Parameters
     ----------
     specs : Spec or sequence of Spec
-        The symbols, at most 64, of one quote asset.
+        The symbols, of one quote asset.
+    strategy : StrategyPort, optional
+        What decides. Default: the imbalance strategy with its defaults.
+    accounts : sequence of dict, optional
+        Accounts that trade over the same markets, each with its own settings where they differ from the engine's, `strategy`
+        among them. The first is the one that `page` and `journal` are of. Default: one, as the engine's settings say.
     run : int
         Number of the run; order ids are ``run << 32 | n``.
     page : StatePage, optional
@@ -91,23 +98,23 @@ cdef class Engine(FrameSink):
     True
     """
 
-    def __cinit__(self, specs, *, run=1, page=None, journal=None, fallback=None, log=None, replayed=False, kill=None,
-                  trading=True, **settings):
+    def __cinit__(self, specs, *, strategy=None, accounts=None, run=1, page=None, journal=None, fallback=None, log=None,
+                  replayed=False, kill=None, trading=True, **settings):
         self.symbols = Symbols(specs)       # its own: rules may change
         self.fallback = fallback
-        self.settings = s = checked(settings, self.symbols if trading else ())
+        traded = self.symbols if trading else ()
+        market = checked(settings, traded)
+        self.setups = account_setups(strategy, accounts, settings, traded)
         run = whole("run", run, 1, 2**31 - 1)
         self.c = <EngineState*>hft_alloc(sizeof(EngineState))
         if self.c == NULL:
             raise MemoryError
         if kill is not None:
             choice("kill", kill, status_table.CODES)
-        self._show_on(page if page is not None else _StatePage.create(None, list(self.symbols)))
+        self.page = page if page is not None else _StatePage.create(None, list(self.symbols))
         self.journal = journal if journal is not None else _Journal(10_000)
         self._held = deque()
-        self._output(journal is not None, capacity_of(self.symbols.count, s["max_open_orders"], s["order_channel_size"]))
-        self.memory = assembly_memory(self.c, self.symbols, s, run, &self.memory_size)
-        assembly_bind(self.c, self.symbols, s)
+        self._assemble(market, run, journal is not None)
         self.decoder = Decoder(self.symbols)
         self.c.decoder = (<Decoder>self.decoder).d
         self.log = log
@@ -121,43 +128,58 @@ cdef class Engine(FrameSink):
 
     def __dealloc__(self):
         hft_free(self.c)
-        hft_free(self.memory)
+        hft_free(self.arena.base)
 
-    cdef int _show_on(self, StatePage page) except -1:
-        """Where it shows itself: a page of its symbols, whose memory stays while this engine may write to it."""
-        cdef Page* p = page._mine()
-        if p.header.n_symbols != self.symbols.count:
-            raise ValueError(f"page: it is of {p.header.n_symbols} symbols, the engine of {self.symbols.count}")
-        self.page, self._page_memory = page, page.memory
-        self.c.out.page = p
+    cdef int _assemble(self, dict settings, int64_t run, bint has_writer) except -1:
+        """The memory, and where each account writes."""
+        cdef AccountSetup setup
+        cdef int64_t k
+        for setup in self.setups:
+            setup.fill(run, self.symbols)
+        setup = self.setups[0]
+        if has_writer and self.journal.capacity < setup.capacity.journal_least:
+            raise ValueError(f"journal: {self.journal.capacity} records can't hold what one input may cause with "
+                             f"{self.symbols.count} symbol(s); at least {setup.capacity.journal_least} are needed "
+                             "(persist_channel_size)")
+        assembly_memory(self.c, self.symbols, settings, self.setups, &self.arena)
+        self._outputs = []
+        self._output(0, self.page, self.journal, not has_writer)
+        for k in range(1, self.c.n_accounts):
+            self._output(k, _StatePage.create(None, list(self.symbols)), _Journal(1024), True)
+        assembly_begin(self.c, self.symbols, self.setups)
+        self.c.page = self.c.accounts[0].out.page
+        self.c.orders_want = setup.capacity.new_orders * ORDER_RECORDS
+        self.c.ns_per_cycle = 1.0 / cycles_per_ns()
         return 0
 
-    cdef int _output(self, bint has_writer, Capacity capacity) except -1:
-        cdef JournalState* journal = (<Journal?>self.journal).c
-        if has_writer and journal.capacity < capacity.journal_least:
-            raise ValueError(f"journal: {journal.capacity} records can't hold what one input may cause with "
-                             f"{self.symbols.count} symbol(s); at least {capacity.journal_least} are needed "
-                             "(persist_channel_size)")
-        self.c.orders_want = capacity.new_orders * ORDER_RECORDS
-        self.c.out.journal = journal
-        self.c.out.overwrites = not has_writer
-        self.c.ns_per_cycle = 1.0 / cycles_per_ns()
+    cdef int _output(self, int64_t k, page, journal, bint overwrites) except -1:
+        """Where an account writes: a page of the engine's symbols, whose memory stays while this engine may write to it, and a
+        journal."""
+        cdef Account* a = &self.c.accounts[k]
+        a.out.page = (<StatePage?>page)._mine()
+        if a.out.page.header.n_symbols != self.symbols.count:
+            raise ValueError(f"page: it is of {a.out.page.header.n_symbols} symbols, the engine of {self.symbols.count}")
+        a.out.journal = (<Journal?>journal).c
+        a.out.overwrites = overwrites
+        self._outputs.append(((<StatePage>page).memory, journal))
         return 0
 
     cdef int _start(self, str kill, bint trading) except -1:
         """How it begins: on paper for nobody, or with the switch on."""
+        cdef int64_t k
         if not trading:
-            engine_retire(self.c)
+            for k in range(self.c.n_accounts):
+                trader_stop(&self.c.accounts[k].trader, 0)
         if self.c.replayed:
             if kill is not None:
-                engine_kill(self.c, True, status_table.CODES[kill], self.c.out.page.header.start_ns)
+                engine_kill(self.c, True, status_table.CODES[kill], self.c.page.header.start_ns)
         else:
             self._latched(kill is not None)
         return 0
 
     cdef _latched(self, bint elsewhere):
         """The switch as the last run left it, or as somebody turned it since: on if the page or the database has it on."""
-        cdef Page* page = self.c.out.page
+        cdef Page* page = self.c.page
         cdef int request = page_kill_take(page, page_kill_request(page))
         cdef bint on = elsewhere or (request == 1 if request else page.header.kill_on != 0)
         # A request is the reason where nothing else has the switch on: `hft kill` writes it into a database too.
@@ -185,7 +207,7 @@ cdef class Engine(FrameSink):
             self._apply(LOG_FRAME, 0, now_ns, frame, cycles)
         else:
             engine_log(self.c, LOG_FRAME, 0, now_ns, frame, len(frame))
-            output_count(&self.c.out.page.counters.status[code])
+            output_count(&self.c.page.counters.status[code])
         return FRAME_ATTENTION if self.c.attention else FRAME_HANDLED
 
     cpdef on_attention(self):
@@ -196,8 +218,8 @@ cdef class Engine(FrameSink):
         if self.held_bytes + size > HELD_BYTES:
             raise OverflowError(f"{HELD_BYTES >> 20} MiB of messages wait for the journal: stop at the first that is held")
         if self.c.held == 0:
-            output_count(&self.c.out.page.counters.journal_waits)
-            page_flag(self.c.out.page, PAGE_INPUT_HELD, True)
+            output_count(&self.c.page.counters.journal_waits)
+            page_flag(self.c.page, PAGE_INPUT_HELD, True)
         self._held.append((item, size))
         self.held_bytes += size
         self.c.held += 1
@@ -224,7 +246,7 @@ cdef class Engine(FrameSink):
             elif engine_frame(self.c, <bytes>what, len(<bytes>what), now_ns, cycles_now()) & FRAME_NEEDS_PYTHON:
                 self._other(what, now_ns)
             if self.c.held == 0:
-                page_flag(self.c.out.page, PAGE_INPUT_HELD, False)
+                page_flag(self.c.page, PAGE_INPUT_HELD, False)
         return self.c.held == 0
 
     def on_frame(self, bytes frame not None, int64_t now_ns) -> bool:
@@ -246,12 +268,12 @@ cdef class Engine(FrameSink):
         if self.log is not None and not body:
             raise ValueError("the run log takes a snapshot as received: its body is missing")
         self._require_room("a snapshot")
-        cdef int code = self.decoder.load_snapshot(self._name(symbol), last_update_id, bids, asks, stamp, now_ns)
+        cdef int code = self.decoder.load_snapshot(getattr(symbol, "name", symbol), last_update_id, bids, asks, stamp, now_ns)
         if code == OK:
             code = self._apply(LOG_DEPTH, i, now_ns, body, cycles_now())
         else:
             engine_log(self.c, LOG_DEPTH, i, now_ns, body, len(body))
-            output_count(&self.c.out.page.counters.status[code])
+            output_count(&self.c.page.counters.status[code])
         return code
 
     def on_book(self, symbol, int64_t update_id, bids, asks, int64_t now_ns, stamp=0, int levels=0) -> int:
@@ -262,10 +284,10 @@ cdef class Engine(FrameSink):
         if self.log is not None:
             raise ValueError("the run log takes a whole book as the frame that it came in")
         self._require_room("a whole book")
-        cdef int code = self.decoder.load_book(self._name(symbol), update_id, bids, asks, levels, stamp, now_ns)
+        cdef int code = self.decoder.load_book(getattr(symbol, "name", symbol), update_id, bids, asks, levels, stamp, now_ns)
         if code == OK:
             return self._apply(LOG_FRAME, 0, now_ns, b"", cycles_now())
-        output_count(&self.c.out.page.counters.status[code])
+        output_count(&self.c.page.counters.status[code])
         return code
 
     def connect(self, symbol, int64_t now_ns):
@@ -293,6 +315,7 @@ cdef class Engine(FrameSink):
         make no sense, or units that can't be accounted for. Not while messages are `held`: BufferError.
         """
         cdef int i = self.symbols.index(symbol)
+        cdef int64_t k
         cdef Spec old = self.symbols.all[i]
         cdef Spec new = old.ruled(tick=tick, step=step, quantum=quantum, min_qty=min_qty, max_qty=max_qty,
                                   min_notional=min_notional)
@@ -300,9 +323,6 @@ cdef class Engine(FrameSink):
         to.price_factor, to.qty_factor = int(old.price_unit / new.price_unit), int(old.quantum / new.quantum)
         to.spec = new.c
         to.trading = trading
-        to.entry_qty = lot_quanta(new, self.settings["entry_qty"])
-        to.max_order = limit_quanta(new, self.settings["max_order"])
-        to.max_position = limit_quanta(new, self.settings["max_position"])
         symbols = Symbols([*self.symbols.all[:i], new, *self.symbols.all[i + 1:]])
         PositionManager(symbols)            # raises where their money can't be added exactly
         if memcmp(&old.c, &new.c, sizeof(SymbolSpec)) == 0 and trading == (self.c.markets[i].times.closed == 0):
@@ -314,20 +334,29 @@ cdef class Engine(FrameSink):
         cdef bytes line = b'{"hft":{"rules":%b}}' % json.dumps(rules, separators=(",", ":")).encode()
         cdef int64_t now = engine_input(self.c, LOG_MARK, 0, now_ns, line, len(line))
         self.symbols = symbols
-        rules_apply(self.c, i, &to, now)
+        rules_begin(self.c, i, &to, now)
+        for k in range(self.c.n_accounts):
+            trader_fail(&self.c.accounts[k].trader,
+                        assembly_bind(&self.c.accounts[k], <AccountSetup>self.setups[k], i, new))
+        rules_end(self.c, i, &to, now)
         page_view_show(self.c, now)             # in the units that the page has from now on
         return True
 
     def trading(self, symbol) -> bool:
-        """Whether the venue trades it now, as far as `set_rules` was told."""
+        """Whether the venue trades it now, as far as `set_rules` has said."""
         return self.c.markets[self.symbols.index(symbol)].times.closed == 0
+
+    @property
+    def memory_bytes(self) -> int:
+        """The engine's own memory, had at start and never more: markets, accounts, logs of fills."""
+        return self.arena.used
 
     def resync(self, symbol, int64_t now_ns):
         """Give the book of a symbol up, from outside: it is not in sync until it was built anew on a snapshot."""
         engine_resync(self.c, self.symbols.index(symbol), now_ns)
 
     def advance(self, int64_t now_ns):
-        """Run what is due by `now_ns`, look at the kill switch, show state and heartbeat. The 10 ms timer."""
+        """Run what is due by `now_ns`, poll the kill switch, show state and heartbeat. The 10 ms timer."""
         if self.c.held:
             self.release(now_ns)
         engine_input(self.c, LOG_TIMER, 0, now_ns, NULL, 0)
@@ -342,7 +371,7 @@ cdef class Engine(FrameSink):
         if not on and not self.c.replayed and not engine_has_room(self.c):
             raise BufferError("the journal has no room to write down a release; wait until it has")
         engine_input(self.c, LOG_KILL, 0 if not on else 1 if code == KILL_REQUEST else 2, now_ns, NULL, 0)
-        engine_asked(self.c, on, code, self.c.now)
+        engine_turn(self.c, on, code, self.c.now)
         engine_due(self.c, self.c.now)
 
     def journal_full(self, bint on, int64_t now_ns):
@@ -351,164 +380,9 @@ cdef class Engine(FrameSink):
         engine_journal_full(self.c, on)
 
     def stop(self, int64_t now_ns) -> int:
-        """No new orders, open ones cancelled, and internal time run on until all is told; the time it ends at."""
+        """No new orders, open ones cancelled, and internal time run on until nothing is under way; the time it ends at."""
         cdef int64_t end
         engine_stop(self.c, now_ns)
         end = engine_drain(self.c)
         page_view_show(self.c, end)
         return end
-
-    # --- what it knows
-
-    def _name(self, symbol):
-        return getattr(symbol, "name", symbol)
-
-    def wants_snapshot(self) -> list:
-        """Names of the symbols whose REST book is to be fetched, those that are `refreshing` among them."""
-        return [spec.name for i, spec in enumerate(self.symbols)
-                if market_sync(self.c.markets[i]).wants_snapshot or market_sync(self.c.markets[i]).refreshing]
-
-    def refreshing(self, symbol) -> bool:
-        """The book is in sync and wants a fresh snapshot: to be handed in once `update_id` has reached its lastUpdateId."""
-        return market_sync(self.c.markets[self.symbols.index(symbol)]).refreshing != 0
-
-    def update_id(self, symbol) -> int:
-        """The id of a symbol's book: lastUpdateId of the snapshot, then `u` of the last update applied."""
-        return market_sync(self.c.markets[self.symbols.index(symbol)]).id
-
-    def trade_id(self, symbol) -> int:
-        """Id of a symbol's newest trade; 0 before the first."""
-        return self.c.markets[self.symbols.index(symbol)].trade_id
-
-    def delay_ns(self, symbol) -> int:
-        """How much later the newest stamped message was handled than the least delay of ten minutes lets it (rule 2)."""
-        return self.c.markets[self.symbols.index(symbol)].delay_ns
-
-    def book_status(self, symbol) -> str:
-        """``synced`` (in sync, both sides quoted), ``suspect`` (was so, is not now) or ``syncing`` (never was)."""
-        return names.BOOK_STATUS[market_book_status(self.c.markets[self.symbols.index(symbol)], self.c.now)]
-
-    def synced(self, symbol) -> bool:
-        return market_sync(self.c.markets[self.symbols.index(symbol)]).state == SYNC_SYNCED
-
-    def generation(self, symbol) -> int:
-        """Books begun for a symbol."""
-        return market_sync(self.c.markets[self.symbols.index(symbol)]).generation
-
-    @property
-    def halted(self) -> bool:
-        """A fault has halted trading."""
-        return self.c.account.fault < 0
-
-    @property
-    def fault(self):
-        """Name of the fault that halted trading, or None."""
-        return status_table.name(self.c.account.fault) if self.c.account.fault < 0 else None
-
-    @property
-    def killed(self) -> bool:
-        return self.c.account.kill_on != 0
-
-    @property
-    def kill_reason(self):
-        """Why the kill switch is on, or None."""
-        return status_table.name(self.c.out.page.header.kill_reason) if self.c.account.kill_on else None
-
-    @property
-    def missing_trades(self) -> int:
-        """Trade ids that were never seen, over all symbols."""
-        cdef int32_t i
-        return sum([self.c.markets[i].missing_trades for i in range(self.c.n_symbols)])
-
-    @property
-    def now_ns(self) -> int:
-        """`now` of the newest input."""
-        return self.c.now
-
-    @property
-    def memory_bytes(self) -> int:
-        """The engine's own memory, had at start and never more: markets, account, log of fills."""
-        return self.memory_size
-
-    @property
-    def journal_room(self) -> int:
-        """Records that fit in the journal now."""
-        return journal_room(self.c.out.journal)
-
-    def makes_room(self, int64_t room=0) -> bool:
-        """Has the journal room for all that the next input may cause, and for `room` records? Without it new orders are refused;
-        who drives an engine from memory drains the journal then."""
-        return engine_makes_room(self.c, room)
-
-    @property
-    def held(self) -> int:
-        """Messages that wait for room in the journal; see `release`."""
-        return self.c.held
-
-    @property
-    def trades(self) -> list:
-        """The newest fills, oldest first, as `Fill`; at most `fill_log` of them."""
-        cdef int64_t first = max(0, self.c.out.fills.count - self.c.out.fills.capacity)
-        return [fill_from(&self.c.out.fills.records[n % self.c.out.fills.capacity], self.symbols)
-                for n in range(first, self.c.out.fills.count)]
-
-    def touch(self, symbol, *, bint base=False):
-        """(bid, bid quantity, ask, ask quantity) as decimals, None for an empty side; `base`: without the bookTicker."""
-        cdef Spec spec = self.symbols.spec(symbol)
-        cdef Book* b = market_book(self.c.markets[self.symbols.index(symbol)])
-        out = []
-        for side in (BID, ASK):
-            price = book_base_best(b, side) if base else book_best(b, side)
-            qty = book_base_best_qty(b, side) if base else book_best_qty(b, side)
-            out += [spec.price(price), spec.qty(qty)] if price else [None, None]
-        return tuple(out)
-
-    def book_hash(self, symbol) -> int:
-        return book_hash(market_book(self.c.markets[self.symbols.index(symbol)]))
-
-    def state_hash(self, symbol) -> int:
-        """64 bits over book, position, orders (the resting ones as the exchange has them) and strategy of a symbol: two runs
-        that differ in one differ here. What is not in it, commands and reports under way for one, rule 34 says. It walks
-        every level of the book."""
-        cdef int i = self.symbols.index(symbol)
-        return state_hash(self.c.account, i, market_book(self.c.markets[i]))
-
-    @property
-    def journal_waits(self) -> int:
-        """Times messages began to be held because the journal had no room."""
-        return self.c.out.page.counters.journal_waits
-
-    @property
-    def commands_under_way(self) -> int:
-        """Orders and cancels on their way to the exchange."""
-        return account_broker(self.c.account).n_commands
-
-    def features(self, symbol) -> FeatureVector:
-        """The feature vector as of the newest message; NaN where there is no value."""
-        cdef int i = self.symbols.index(symbol)
-        cdef FeatureUnits units = feature_units(self.symbols.all[i])
-        return FeatureVector.of(&self.c.markets[i].features, &units)
-
-    def position(self, symbol):
-        """Signed position in base units, as the strategy was told."""
-        cdef int i = self.symbols.index(symbol)
-        return self.symbols.all[i].qty(position_at(account_positions(self.c.account), i).qty)
-
-    def pnl(self, symbol) -> PnlView:
-        """Profit and loss of one symbol."""
-        cdef int i = self.symbols.index(symbol)
-        return pnl_of(account_positions(self.c.account), i, self.symbols.all[i])
-
-    def latency(self, which="tick_to_trade") -> Histogram:
-        """A histogram of the state page: tick_to_trade, tick or features."""
-        return self.page.histogram(which)
-
-    def counted(self, str reason not None) -> int:
-        """Times that a reject, skip or drop of this reason (its name in docs/status.md) was counted."""
-        page_view_counters(self.c)
-        return self.c.out.page.counters.status[status_table.CODES[reason]]
-
-    def counters(self) -> dict:
-        """Everything that is counted, as `StatePage` reads it."""
-        page_view_counters(self.c)
-        return self.page.read()["counters"]

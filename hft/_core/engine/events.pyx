@@ -12,7 +12,8 @@ from libc.string cimport memset
 from hft._core.base.cycles cimport cycles_now
 from hft._core.base.status cimport DECODE_FALLBACK, OK, STATUS_CODES
 from hft._core.base.types cimport Spec
-from hft._core.engine.engine cimport Engine, EngineState, engine_connect, engine_makes_room, engine_message, engine_resync
+from hft._core.engine.engine cimport Engine
+from hft._core.engine.tick cimport EngineState, engine_connect, engine_makes_room, engine_message, engine_resync
 from hft._core.wire.decode cimport Decoder, decode_frame, decoder_clear, decoder_levels, decoder_message
 
 from hft._core.base import status as status_table

@@ -1,14 +1,27 @@
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, Literal, TypeAlias, TypedDict, type_check_only
 
 from hft._core.base.symbols import Symbols
+from hft._core.trade.strategy import StrategyPort
 
 _Number: TypeAlias = str | int | float | Decimal
 
+MARKET_DEFAULTS: dict[str, Any]
+ACCOUNT_DEFAULTS: dict[str, Any]
 DEFAULTS: dict[str, Any]
 MOST_MONEY: int
 MOST_CAPITAL: Decimal
 
+class AccountSetup:
+    def __init__(self, strategy: StrategyPort, settings: dict[str, Any]) -> None: ...
+
+def account_setups(
+    strategy: StrategyPort | None,
+    accounts: Iterable[dict[str, Any]] | None,
+    given: dict[str, Any],
+    symbols: Symbols | tuple[()],
+) -> list[AccountSetup]: ...
 def checked(given: dict[str, Any], symbols: Symbols | tuple[()]) -> dict[str, Any]: ...
 
 @type_check_only
@@ -17,11 +30,6 @@ class _Settings(TypedDict, total=False):
     buffer_capacity: int
     imbalance_levels: int
     depth_levels: int
-    threshold: float
-    min_confidence: float
-    decay_ms: _Number
-    holding_ms: _Number
-    entry_qty: _Number
     max_position: _Number
     max_order: _Number
     max_notional: _Number

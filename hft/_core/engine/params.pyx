@@ -5,29 +5,36 @@ from decimal import Decimal
 from libc.string cimport memset
 
 from hft._core.base.types cimport FEE_SCALE, MSG_AGG_TRADE, MSG_TRADE
-from hft._core.execution.capacity cimport capacity_of
-from hft._core.trade.orders cimport MAX_LEAVES
 from hft._core.trade.position cimport position_scale
+from hft._core.trade.strategy cimport STRATEGY_PARAMS
+from hft._core.trade.units cimport limit_quanta
 
 from hft._core.base.checks import DAY_MS, above, choice, power_of_two, shown, whole, within
+from hft._core.trade.imbalance_strategy import ImbalanceStrategy
 
-DEFAULTS = {
-    # features and signal
+MARKET_DEFAULTS = {
+    # features
     "window_ms": 1000, "buffer_capacity": 10_000, "imbalance_levels": 5, "depth_levels": 20,
-    "threshold": 0.3, "min_confidence": 0.7, "decay_ms": 500, "holding_ms": 1000, "entry_qty": "0.5",
-    # risk; 0 switches a limit off, and so does one beyond what the engine can count
-    "max_position": "1.0", "max_order": "0.5", "max_notional": "100000", "max_orders_per_second": 10,
-    "max_loss": 0, "max_drawdown": 0, "capital": 0, "price_collar_bps": 100, "stale_data_ms": 60_000,
-    # broker
-    "entry_latency_ms": 20, "response_latency_ms": 5, "max_feed_delay_ms": 50, "max_open_orders": 256,
-    "order_channel_size": 1000, "trade_source": "trade",
+    # the one source of traded volume
+    "trade_source": "trade",
     # capacities
-    "book_window_ticks": 65_536, "far_levels": 8_192, "sync_buffer_levels": 65_536, "fill_log": 4096,
+    "book_window_ticks": 65_536, "far_levels": 8_192, "sync_buffer_levels": 65_536,
     # comparison of books in sync with a fresh snapshot; 0: none
     "compare_ms": 0,
     # whether who sends the messages sends a REST book when asked; files can't
     "snapshots": True,
 }
+ACCOUNT_DEFAULTS = {
+    # risk; 0 switches a limit off, and so does one beyond what the engine can count
+    "max_position": "1.0", "max_order": "0.5", "max_notional": "100000", "max_orders_per_second": 10,
+    "max_loss": 0, "max_drawdown": 0, "capital": 0, "price_collar_bps": 100, "stale_data_ms": 60_000,
+    # broker
+    "entry_latency_ms": 20, "response_latency_ms": 5, "max_feed_delay_ms": 50, "max_open_orders": 256,
+    "order_channel_size": 1000,
+    # fills that are kept in memory
+    "fill_log": 4096,
+}
+DEFAULTS = {**MARKET_DEFAULTS, **ACCOUNT_DEFAULTS}
 
 MOST_MONEY = 1 << 62
 """Money, in 1e-8 of the quote unit: 46 thousand million of them. A limit beyond it can't be reached, and is none."""
@@ -41,9 +48,9 @@ _WHOLE = {
     "order_channel_size": (1, 1_000_000), "far_levels": (2, 1 << 24), "sync_buffer_levels": (1024, 1 << 24),
     "fill_log": (1, 1 << 24),
 }
-_ABOVE = {"window_ms": DAY_MS, "decay_ms": DAY_MS, "holding_ms": DAY_MS, "threshold": 1, "entry_qty": _BIG}
+_ABOVE = {"window_ms": DAY_MS}
 _WITHIN = {
-    "min_confidence": 1, "stale_data_ms": DAY_MS, "entry_latency_ms": DAY_MS, "response_latency_ms": DAY_MS,
+    "stale_data_ms": DAY_MS, "entry_latency_ms": DAY_MS, "response_latency_ms": DAY_MS,
     "max_feed_delay_ms": DAY_MS, "compare_ms": 100 * DAY_MS, "max_position": _BIG, "max_order": _BIG, "max_notional": _BIG,
     "max_loss": _BIG, "max_drawdown": _BIG, "capital": MOST_CAPITAL,
 }
@@ -58,9 +65,9 @@ def checked(given, symbols) -> dict:
     >>> from hft._core.base.symbols import Symbols
     >>> from hft._core.base.types import Spec
     >>> symbols = Symbols(Spec("BTCUSDT", tick="0.1", step="0.001"))
-    >>> checked({"threshold": 7}, symbols)
+    >>> checked({"price_collar_bps": 10_001}, symbols)
     Traceback (most recent call last):
-    ValueError: threshold 7 must be above 0, at most 1
+    ValueError: price_collar_bps 10001 must be a whole number from 0 to 10000
     """
     unknown = set(given) - set(DEFAULTS)
     if unknown:
@@ -92,22 +99,6 @@ cdef int64_t _money(amount) except? -1:
     return min(int(amount * FEE_SCALE), MOST_MONEY)
 
 
-cdef int64_t _quanta(Spec spec, amount) except? -1:
-    """Down to the quantum; more than can ever be open as the most that can."""
-    return min(int(amount / spec.quantum), MAX_LEAVES - 1)
-
-
-cdef int64_t lot_quanta(Spec spec, amount) except? -1:
-    """A size in base units as quanta, down to the lot."""
-    cdef int64_t quanta = _quanta(spec, amount)
-    return quanta - quanta % spec.c.lot
-
-
-cdef int64_t limit_quanta(Spec spec, amount) except? -1:
-    """A limit in base units as quanta; 0 for none. Not down to the lot, which may grow: below one lot it lets no order pass."""
-    return 0 if amount == 0 else max(1, _quanta(spec, amount))
-
-
 cdef int fill_market(MarketParams* p, dict s) except -1:
     memset(p, 0, sizeof(p[0]))
     p.book.window_ticks = s["book_window_ticks"]
@@ -123,41 +114,84 @@ cdef int fill_market(MarketParams* p, dict s) except -1:
     return 0
 
 
-cdef int fill_account(AccountParams* p, dict s, int64_t run, Symbols symbols) except -1:
-    memset(p, 0, sizeof(p[0]))
-    p.reports = capacity_of(symbols.count, s["max_open_orders"], s["order_channel_size"]).delivery_reports
-    p.broker.entry_latency_ns = _ns(s["entry_latency_ms"])
-    p.broker.response_latency_ns = _ns(s["response_latency_ms"])
-    p.broker.max_feed_delay_ns = _ns(s["max_feed_delay_ms"])
-    p.broker.symbols = symbols.count
-    p.broker.max_orders = s["max_open_orders"]
-    p.broker.max_commands = s["order_channel_size"]
-    p.orders.n_symbols = symbols.count
-    p.orders.capacity = s["max_open_orders"]
-    p.orders.run = run
-    p.positions.n_symbols = symbols.count
-    p.positions.scale = position_scale(symbols.specs, symbols.count)
-    p.risk.n_symbols = symbols.count
-    p.risk.max_notional = _money(s["max_notional"])
-    p.risk.max_loss = _money(s["max_loss"])
-    p.risk.max_drawdown = _money(s["max_drawdown"])
-    p.risk.capital = _money(s["capital"])
-    p.risk.stale_ns = _ns(s["stale_data_ms"])
-    p.risk.max_orders_per_second = s["max_orders_per_second"]
-    p.risk.collar_bps = s["price_collar_bps"]
-    p.signal.threshold = s["threshold"]
-    p.signal.min_confidence = s["min_confidence"]
-    p.signal.window_ns = max(1, _ns(s["window_ms"]))
-    p.signal.decay_ns = max(1, _ns(s["decay_ms"]))
-    p.signal.holding_ns = max(1, _ns(s["holding_ms"]))
-    p.signal.capacity = s["buffer_capacity"]
-    return 0
+cdef class AccountSetup:
+    """One account as it is set up: its strategy, its settings, and the parameters that come of them.
+
+    Parameters
+    ----------
+    strategy : StrategyPort
+    settings : dict
+        As `checked` gives them.
+    """
+
+    def __init__(self, StrategyPort strategy not None, dict settings not None):
+        if strategy.ops == NULL:
+            raise TypeError("strategy: StrategyPort itself is none; give one of its subclasses")
+        self.strategy = strategy
+        self.settings = settings
+        self.fill_log = settings["fill_log"]
+
+    cdef int fill(self, int64_t run, Symbols symbols) except -1:
+        """The parameters of its stages."""
+        cdef dict s = self.settings
+        self.intents = self.strategy.most_intents(symbols.count)
+        self.capacity = capacity_of(self.intents, s["max_open_orders"], s["order_channel_size"])
+        self.execution.reports = self.capacity.delivery_reports
+        self.execution.broker.entry_latency_ns = _ns(s["entry_latency_ms"])
+        self.execution.broker.response_latency_ns = _ns(s["response_latency_ms"])
+        self.execution.broker.max_feed_delay_ns = _ns(s["max_feed_delay_ms"])
+        self.execution.broker.symbols = symbols.count
+        self.execution.broker.max_orders = s["max_open_orders"]
+        self.execution.broker.max_commands = s["order_channel_size"]
+        self.trader.intents = self.intents
+        self.trader.commands = s["order_channel_size"]
+        self.trader.orders.n_symbols = symbols.count
+        self.trader.orders.capacity = s["max_open_orders"]
+        self.trader.orders.run = run
+        self.trader.positions.n_symbols = symbols.count
+        self.trader.positions.scale = position_scale(symbols.specs, symbols.count)
+        self.trader.risk.n_symbols = symbols.count
+        self.trader.risk.max_notional = _money(s["max_notional"])
+        self.trader.risk.max_loss = _money(s["max_loss"])
+        self.trader.risk.max_drawdown = _money(s["max_drawdown"])
+        self.trader.risk.capital = _money(s["capital"])
+        self.trader.risk.stale_ns = _ns(s["stale_data_ms"])
+        self.trader.risk.max_orders_per_second = s["max_orders_per_second"]
+        self.trader.risk.collar_bps = s["price_collar_bps"]
+        return 0
+
+    cdef int64_t most_position(self, Spec spec) except -1:
+        """Of a symbol, in quanta; 0: no limit."""
+        return limit_quanta(spec, self.settings["max_position"])
+
+    cdef int64_t most_order(self, Spec spec) except -1:
+        return limit_quanta(spec, self.settings["max_order"])
+
+    cdef int bind_strategy(self, const StrategyOps* ops, void* memory, int32_t symbol, Spec spec) except -1:
+        """The strategy's parameters of a symbol, in its units as they are now."""
+        cdef char params[STRATEGY_PARAMS]
+        memset(params, 0, sizeof(params))
+        self.strategy.fill(params, spec, self.settings)
+        ops.bind(memory, symbol, params)
+        return 0
 
 
-cdef int fill_strategy(ImbalanceParams* p, dict s, Spec spec, int32_t symbol) except -1:
-    memset(p, 0, sizeof(p[0]))
-    p.entry_qty = lot_quanta(spec, s["entry_qty"])
-    p.max_order = limit_quanta(spec, s["max_order"])
-    p.holding_ns = max(1, _ns(s["holding_ms"]))
-    p.symbol = symbol
-    return 0
+def account_setups(strategy, accounts, dict given not None, symbols) -> list:
+    """The accounts of an engine: one, or as many as `accounts` has tables of settings that differ from the engine's. Each may
+    name a strategy of its own.
+
+    Raises TypeError and ValueError as `checked`, and for a setting that is the market's.
+    """
+    strategy = ImbalanceStrategy() if strategy is None else strategy
+    setups = []
+    for own in [{}] if accounts is None else accounts:
+        own = dict(own)
+        chosen = own.pop("strategy", strategy)
+        if not isinstance(chosen, StrategyPort):
+            raise TypeError(f"strategy {shown(chosen)} must be a strategy such as ImbalanceStrategy")
+        if shared := set(own) & set(MARKET_DEFAULTS):
+            raise ValueError(f"accounts: {', '.join(sorted(shared))} is the market's, which all accounts share")
+        setups.append(AccountSetup(chosen, checked({**given, **own}, symbols)))
+    if not setups:
+        raise ValueError("accounts: an engine has at least one")
+    return setups

@@ -7,7 +7,8 @@ from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 from hft._core.base.cycles cimport cycles_now
 from hft._core.base.histogram cimport Histogram, HistogramState, histogram_add
 from hft._core.base.types cimport MSG_AGG_TRADE, MSG_DEPTH, MSG_KINDS, MSG_TICKER, MSG_TRADE
-from hft._core.engine.engine cimport Engine, engine_makes_room, engine_since
+from hft._core.engine.engine cimport Engine
+from hft._core.engine.tick cimport engine_makes_room, engine_since
 from hft._core.wire.decode cimport decoder_message
 from hft._core.wire.sink cimport FRAME_ATTENTION, FRAME_NEEDS_PYTHON
 

@@ -11,76 +11,71 @@
 
 from hft._core.base.status cimport FAULT_OVERFLOW, OK
 from hft._core.base.types cimport SymbolSpec, int32_t, int64_t, multiply
-from hft._core.engine.account cimport (
-    account_broker, account_collect, account_delivery, account_fail, account_match, account_orders, account_positions,
-    account_risk, account_symbol,
-)
-from hft._core.engine.engine cimport EngineState, engine_act, engine_settle
-from hft._core.engine.output cimport Output, output_count, output_rescale, output_rules
-from hft._core.execution.broker_state cimport broker_symbol
-from hft._core.execution.delivery cimport delivery_rescale
-from hft._core.execution.rescale cimport broker_expire_misfits, broker_rescale
+from hft._core.engine.account cimport Account, account_collect
+from hft._core.engine.tick cimport EngineState, engine_act, engine_match, engine_settle
+from hft._core.execution.execution cimport execution_close, execution_rescale
+from hft._core.execution.rescale cimport broker_expire_misfits
 from hft._core.market.features cimport features_flow
 from hft._core.market.flow cimport flow_rescale
 from hft._core.market.market cimport Market, market_features, market_resync
 from hft._core.market.sync_times cimport times_close
+from hft._core.record.output cimport output_count, output_rescale, output_rules
 from hft._core.record.page cimport page_symbol
 from hft._core.trade.orders cimport orders_rescale
 from hft._core.trade.position cimport position_rescale
-from hft._core.trade.risk cimport risk_bind
+from hft._core.trade.trader cimport trader_fail
 from hft._core.wire.scales cimport symbols_scale
 
 cdef struct Rules:
     SymbolSpec spec             # as of now
     int64_t price_factor        # new ticks in an old one
     int64_t qty_factor          # new quanta in an old one
-    int64_t entry_qty           # what the settings make of the new lot, quanta: an entry, the largest order, the largest position
-    int64_t max_order
-    int64_t max_position
     int64_t trading             # 0: the venue does not trade it now
 
 
-cdef inline int _rescale(EngineState* e, int32_t i, const Rules* to) noexcept nogil:
-    """Everything of a symbol that is counted in ticks or quanta; FAULT_OVERFLOW where a number leaves its bits."""
-    cdef Market* market = e.markets[i]
-    cdef int64_t price_factor = to.price_factor
-    cdef int64_t qty_factor = to.qty_factor
-    if position_rescale(account_positions(e.account), i, &to.spec, price_factor, qty_factor) != OK:
+cdef inline bint _finer(const Rules* to) noexcept nogil:
+    return to.price_factor != 1 or to.qty_factor != 1
+
+
+cdef inline int _rescale(Account* a, int32_t i, const Rules* to) noexcept nogil:
+    """Everything of a symbol that an account counts in ticks or quanta; FAULT_OVERFLOW where a number leaves its bits."""
+    if (position_rescale(a.trader.context.positions, i, &to.spec, to.price_factor, to.qty_factor) != OK
+            or not orders_rescale(a.trader.context.orders, i, to.price_factor, to.qty_factor)
+            or not execution_rescale(&a.execution, i, &to.spec, to.price_factor, to.qty_factor)
+            or not output_rescale(&a.out, i, to.price_factor, to.qty_factor)):
         return FAULT_OVERFLOW
-    if (not orders_rescale(account_orders(e.account), i, price_factor, qty_factor)
-            or not broker_rescale(account_broker(e.account), i, &to.spec, price_factor, qty_factor)
-            or not delivery_rescale(account_delivery(e.account), i, price_factor, qty_factor)
-            or not flow_rescale(features_flow(market_features(market)), qty_factor)
-            or not output_rescale(&e.out, i, price_factor, qty_factor)
-            or not multiply(&market.mid2, price_factor)):
-        return FAULT_OVERFLOW
-    symbols_scale(&e.decoder.symbols.table[i], &to.spec)
     return OK
 
 
-cdef inline void rules_apply(EngineState* e, int32_t i, const Rules* to, int64_t now) noexcept nogil:
-    """The rules of a symbol are others from `now` on, an input that was entered."""
+cdef inline void rules_begin(EngineState* e, int32_t i, const Rules* to, int64_t now) noexcept nogil:
+    """The rules of a symbol are others from `now` on, an input that was entered. Every account binds it anew next, then
+    `rules_end`."""
     cdef Market* market = e.markets[i]
-    cdef bint finer = to.price_factor != 1 or to.qty_factor != 1
-    cdef int64_t v = market.clock.v_max
-    cdef int fx = 0
-    if finer:
-        fx = market_resync(market, now)
-        account_match(e.account, &e.out, market, NULL, i, fx, v, now)
-        account_fail(e.account, _rescale(e, i, to))
+    cdef bint fits = True
+    cdef int64_t k
+    if _finer(to):
+        engine_match(e, market, NULL, i, market_resync(market, now), market.clock.v_max, now)
+        fits = flow_rescale(features_flow(market_features(market)), to.qty_factor) and multiply(&market.mid2, to.price_factor)
+        for k in range(e.n_accounts):
+            trader_fail(&e.accounts[k].trader, _rescale(&e.accounts[k], i, to) if fits else FAULT_OVERFLOW)
+        symbols_scale(&e.decoder.symbols.table[i], &to.spec)
     market.spec = to.spec
     times_close(&market.times, not to.trading, now)
-    broker_symbol(account_broker(e.account), i).closed = not to.trading
-    page_symbol(e.out.page, i).spec = to.spec
-    account_fail(
-        e.account, risk_bind(account_risk(e.account), i, account_positions(e.account), &to.spec, to.max_position, to.max_order)
-    )
-    account_symbol(e.account, i).imbalance.params.entry_qty = to.entry_qty
-    account_symbol(e.account, i).imbalance.params.max_order = to.max_order
-    account_fail(e.account, output_rules(&e.out, i, &to.spec, to.trading, now))
-    output_count(&e.out.page.counters.rules_changed)
-    broker_expire_misfits(account_broker(e.account), i, &to.spec, v)
-    account_collect(e.account, &e.out, now)
-    engine_settle(e, now)
-    engine_act(e, market, i, now)
+
+
+cdef inline void rules_end(EngineState* e, int32_t i, const Rules* to, int64_t now) noexcept nogil:
+    """What every account makes of it: orders that don't fit end, and the strategy looks anew."""
+    cdef Market* market = e.markets[i]
+    cdef Account* a
+    cdef int64_t k
+    output_count(&e.page.counters.rules_changed)
+    for k in range(e.n_accounts):
+        a = &e.accounts[k]
+        execution_close(&a.execution, i, not to.trading)
+        page_symbol(a.out.page, i).spec = to.spec
+        trader_fail(&a.trader, output_rules(&a.out, i, &to.spec, to.trading, now))
+        broker_expire_misfits(a.execution.broker, i, &to.spec, market.clock.v_max)
+        account_collect(a, now)
+        engine_settle(e, a, now)
+    engine_act(e, market, NULL, i, now)
     e.attention = 1

@@ -4,7 +4,7 @@
 #     broker_arrivals     commands due before the event's v take effect, on the book as it was
 #     (the book changes)
 #     broker_on_trade | broker_on_book | broker_on_desync | broker_on_resync      (in `matching`)
-# and after each call the caller drains `broker_reports` and sets `n_reports` to 0. Between inputs, `broker_timers`.
+# and after each call the caller drains `broker_reports` and sets `n_reports` to 0. Between inputs, `broker_expiries`.
 #
 #     latency   when commands take effect          taking      what takers use up, fees
 #     resting   own orders by price and time       queue       their place at a level
@@ -12,20 +12,22 @@
 
 from libc.stdint cimport INT64_MAX, int32_t, int64_t
 
+from hft._core.base.heap cimport heap_next, heap_set
 from hft._core.base.status cimport (
-    OK, RISK_BAD_PRICE, RISK_BAD_QTY, RISK_CHANNEL_FULL, RISK_NOT_TRADING, VENUE_BOOK_FULL, VENUE_FOK, VENUE_IOC_REST,
-    VENUE_NO_LIQUIDITY, VENUE_POST_ONLY, VENUE_REDUCE_ONLY, VENUE_RULES, VENUE_UNKNOWN_ORDER, VENUE_USER_CANCEL,
+    FAULT_CHANNEL_FULL, OK, RISK_BAD_PRICE, RISK_BAD_QTY, RISK_NOT_TRADING, VENUE_AMEND_FILLED, VENUE_BOOK_FULL, VENUE_FOK,
+    VENUE_IOC_REST, VENUE_NO_LIQUIDITY, VENUE_POST_ONLY, VENUE_REDUCE_ONLY, VENUE_RULES, VENUE_UNKNOWN_ORDER, VENUE_USER_CANCEL,
 )
 from hft._core.base.types cimport (
-    ASK, BID, BUY, CMD_CANCEL, FOK, GTC, GTX, LIMIT, MARKET, REDUCE_ONLY, REPORT_ACCEPTED, REPORT_CANCEL_REJECTED,
-    REPORT_CANCELED, REPORT_EXPIRED, REPORT_REJECTED, Command, Level, Spec, SymbolSpec,
+    ASK, BID, BUY, CMD_AMEND, CMD_CANCEL, FOK, GTC, GTX, LIMIT, MARKET, REDUCE_ONLY, REPORT_ACCEPTED, REPORT_AMENDED,
+    REPORT_AMEND_REJECTED, REPORT_CANCEL_REJECTED, REPORT_CANCELED, REPORT_EXPIRED, REPORT_REJECTED, Command, Level, Spec,
+    SymbolSpec,
 )
 from hft._core.execution.broker_state cimport (
     Broker, BrokerParams, BrokerSymbol, broker_add, broker_command, broker_drop, broker_fill, broker_fits,
     broker_front, broker_init, broker_report, broker_reports, broker_resting, broker_room, broker_size, broker_sweep,
-    broker_symbol,
+    broker_symbol, broker_timers,
 )
-from hft._core.execution.latency cimport latency_due, latency_timer, latency_told
+from hft._core.execution.latency cimport latency_due, latency_heard, latency_timer
 from hft._core.execution.matching cimport broker_on_book, broker_on_desync, broker_on_resync, broker_on_trade
 from hft._core.execution.queue cimport FRONT_UNKNOWN
 from hft._core.execution.resting cimport (
@@ -37,62 +39,45 @@ from hft._core.market.book cimport Book, OrderBook, book_qty
 
 # ---- commands on their way -------------------------------------------------------------------------------------------
 
-cdef inline int64_t broker_due(Broker* b, int32_t symbol, int64_t sent_ns) noexcept nogil:
-    """When a command sent at `sent_ns` is due at the exchange (rule 3)."""
-    return latency_due(&broker_symbol(b, symbol).latency, sent_ns)
+cdef inline int64_t broker_heard(Broker* b, int32_t symbol, int64_t exch_ns, int64_t now) noexcept nogil:
+    """When the trader hears of the next report, of what happened at `exch_ns` (rule 5). Once a report, in their order."""
+    return latency_heard(&broker_symbol(b, symbol).latency, exch_ns, now)
 
 
-cdef inline int64_t broker_told(Broker* b, int32_t symbol, int64_t exch_ns, int64_t now) noexcept nogil:
-    """When the strategy hears of the next report, of what happened at `exch_ns` (rule 5). Once a report, in their order."""
-    return latency_told(&broker_symbol(b, symbol).latency, exch_ns, now)
-
-
-cdef inline bint broker_has_channel(const Broker* b) noexcept nogil:
-    """Whether another command can be taken."""
-    return b.n_commands < b.params.max_commands
-
-
-cdef inline int broker_submit(Broker* b, const Command* c) noexcept nogil:
-    """A command goes on its way, `due_ns` set by `broker_due`. RISK_CHANNEL_FULL: it was not taken, counted."""
-    cdef BrokerSymbol* s = broker_symbol(b, c.symbol)
-    cdef Command* slot
-    if b.n_commands == b.params.max_commands:
-        b.channel_full += 1
-        return RISK_CHANNEL_FULL
-    slot = broker_command(b, s, s.n_commands)
-    slot[0] = c[0]
-    slot.due_ns = max(c.due_ns, s.latency.last_due_ns)
-    s.latency.last_due_ns = slot.due_ns
-    s.n_commands += 1
-    b.n_commands += 1
-    return OK
-
-
-cdef inline int64_t broker_symbol_due(Broker* b, int32_t symbol) noexcept nogil:
+cdef inline int64_t broker_symbol_due(Broker* b, BrokerSymbol* s) noexcept nogil:
     """When the symbol's next command takes effect by timer; INT64_MAX: none is under way."""
-    cdef BrokerSymbol* s = broker_symbol(b, symbol)
     return latency_timer(&s.latency, broker_command(b, s, 0).due_ns) if s.n_commands else INT64_MAX
 
 
-cdef inline int64_t broker_next_due(Broker* b) noexcept nogil:
-    """The least `broker_symbol_due`."""
-    cdef int64_t due = INT64_MAX
-    cdef int32_t i
-    if b.n_commands:
-        for i in range(b.params.symbols):
-            due = min(due, broker_symbol_due(b, i))
-    return due
+cdef inline int64_t broker_next_due(const Broker* b) noexcept nogil:
+    """When the next command of all takes effect by timer; INT64_MAX: none is under way."""
+    return heap_next(broker_timers(b))
+
+
+cdef inline int broker_submit(Broker* b, Command* c) noexcept nogil:
+    """A command goes on its way, and gets its `due_ns` (rule 3). FAULT_CHANNEL_FULL: more are under way than the settings let."""
+    cdef BrokerSymbol* s = broker_symbol(b, c.symbol)
+    if b.n_commands == b.params.max_commands:
+        return FAULT_CHANNEL_FULL
+    c.due_ns = s.latency.last_due_ns = latency_due(&s.latency, c.sent_ns)
+    broker_command(b, s, s.n_commands)[0] = c[0]
+    s.n_commands += 1
+    b.n_commands += 1
+    if s.n_commands == 1:
+        heap_set(broker_timers(b), s.index, broker_symbol_due(b, s))
+    return OK
 
 
 # ---- taking effect ---------------------------------------------------------------------------------------------------
 
-cdef inline void broker_rest(BrokerSymbol* s, const Book* book, const Command* c, int64_t leaves) noexcept nogil:
+cdef inline void broker_rest(BrokerSymbol* s, const Book* book, const Command* c, int64_t leaves, int64_t filled) noexcept nogil:
     """The order, or its rest, joins the queue at its price. A free slot was seen before."""
     cdef int own = BID if c.side == BUY else ASK
     cdef int64_t displayed = book_qty(book, own, c.price) if s.synced else 0
     cdef RestingOrder* order = resting_add(broker_resting(s), own, c.price, displayed)
     order.order_id = c.order_id
     order.leaves = leaves
+    order.filled = filled
     order.arrived_ns = c.due_ns
     order.queue.front = broker_front(book, own, c.price) if s.synced else FRONT_UNKNOWN
     order.queue.credited = 0
@@ -106,7 +91,7 @@ cdef inline void broker_rest(BrokerSymbol* s, const Book* book, const Command* c
 
 cdef inline int broker_refusal(BrokerSymbol* s, const SymbolSpec* spec, const Command* c, int64_t want,
                                int64_t reachable) noexcept nogil:
-    """Why an order is not accepted; OK where it is. `reachable`: what it would take now."""
+    """Why an order is not let in; OK where it is. `reachable`: what it would take now."""
     if c.qty <= 0:
         return RISK_BAD_QTY
     if c.type == LIMIT and c.price <= 0:
@@ -124,9 +109,10 @@ cdef inline int broker_refusal(BrokerSymbol* s, const SymbolSpec* spec, const Co
     return OK
 
 
-cdef inline void broker_new(Broker* b, BrokerSymbol* s, const SymbolSpec* spec, const Book* book,
-                            const Command* c) noexcept nogil:
-    """Rule 8: take what is there, then rest or expire."""
+cdef inline void broker_enter(Broker* b, BrokerSymbol* s, const SymbolSpec* spec, const Book* book, const Command* c,
+                              int64_t filled, int let_in, int refused) noexcept nogil:
+    """Rule 8: take what is there, then rest or expire. `c.qty`: what is open, `filled`: what of the order filled before;
+    `let_in`, `refused`: the reports of it."""
     cdef Level plan[TAKE_LEVELS]
     cdef int32_t n = 0
     cdef int32_t i
@@ -140,9 +126,9 @@ cdef inline void broker_new(Broker* b, BrokerSymbol* s, const SymbolSpec* spec, 
         reachable = take_plan(&s.used, book, opposite, c.price, 1 if c.tif == GTX else spec.lot, want, plan, &n)
     reason = broker_refusal(s, spec, c, want, reachable)
     if reason != OK:
-        broker_report(b, s, REPORT_REJECTED, reason, c.order_id, c.side, c.qty, c.due_ns)
+        broker_report(b, s, refused, reason, c.order_id, c.side, c.qty, c.due_ns)
         return
-    broker_report(b, s, REPORT_ACCEPTED, 0, c.order_id, c.side, c.qty, c.due_ns)
+    broker_report(b, s, let_in, 0, c.order_id, c.side, c.qty, c.due_ns)
     if c.tif == FOK and reachable < c.qty:
         broker_report(b, s, REPORT_EXPIRED, VENUE_FOK, c.order_id, c.side, c.qty, c.due_ns)
         return
@@ -153,7 +139,7 @@ cdef inline void broker_new(Broker* b, BrokerSymbol* s, const SymbolSpec* spec, 
     if leaves == 0:
         return
     if c.type == LIMIT and (c.tif == GTC or c.tif == GTX):
-        broker_rest(s, book, c, leaves)
+        broker_rest(s, book, c, leaves, filled + c.qty - leaves)
         return
     reason = VENUE_IOC_REST
     if want < c.qty and reachable == want:
@@ -161,6 +147,32 @@ cdef inline void broker_new(Broker* b, BrokerSymbol* s, const SymbolSpec* spec, 
     elif c.type == MARKET and reachable == 0:
         reason = VENUE_NO_LIQUIDITY
     broker_report(b, s, REPORT_EXPIRED, reason, c.order_id, c.side, leaves, c.due_ns)
+
+
+cdef inline void broker_amend(Broker* b, BrokerSymbol* s, const SymbolSpec* spec, const Book* book, Command* c) noexcept nogil:
+    """A smaller quantity at the same price keeps its place; anything else enters anew. An order that has filled as much as the
+    new quantity, or more, is cancelled; so is one that would not be let in at the new price."""
+    cdef int32_t slot = resting_find(broker_resting(s), c.order_id)
+    cdef RestingOrder* order
+    cdef int64_t filled
+    if slot == NO_SLOT:
+        broker_report(b, s, REPORT_AMEND_REJECTED, VENUE_UNKNOWN_ORDER, c.order_id, c.side, 0, c.due_ns)
+        return
+    order = resting_order(broker_resting(s), slot)
+    filled = order.filled
+    if s.closed or not broker_fits(spec, LIMIT, c.price, c.qty):
+        broker_report(b, s, REPORT_AMEND_REJECTED, RISK_NOT_TRADING if s.closed else VENUE_RULES, c.order_id, c.side,
+                      order.leaves, c.due_ns)
+    elif c.qty <= filled:
+        broker_report(b, s, REPORT_CANCELED, VENUE_AMEND_FILLED, c.order_id, c.side, order.leaves, c.due_ns)
+        broker_drop(s, slot)
+    elif c.price == order.price and c.qty - filled <= order.leaves:
+        order.leaves = c.qty - filled
+        broker_report(b, s, REPORT_AMENDED, 0, c.order_id, c.side, order.leaves, c.due_ns)
+    else:
+        broker_drop(s, slot)
+        c.qty -= filled
+        broker_enter(b, s, spec, book, c, filled, REPORT_AMENDED, REPORT_CANCELED)
 
 
 cdef inline void broker_cancel(Broker* b, BrokerSymbol* s, const Command* c) noexcept nogil:
@@ -180,10 +192,13 @@ cdef inline void broker_effect(Broker* b, BrokerSymbol* s, const SymbolSpec* spe
     s.command_head = (s.command_head + 1) % b.params.max_commands
     s.n_commands -= 1
     b.n_commands -= 1
+    heap_set(broker_timers(b), s.index, broker_symbol_due(b, s))
     if c.kind == CMD_CANCEL:
         broker_cancel(b, s, &c)
+    elif c.kind == CMD_AMEND:
+        broker_amend(b, s, spec, book, &c)
     else:
-        broker_new(b, s, spec, book, &c)
+        broker_enter(b, s, spec, book, &c, 0, REPORT_ACCEPTED, REPORT_REJECTED)
     broker_sweep(b, s, c.due_ns)
 
 
@@ -202,10 +217,10 @@ cdef inline int broker_arrivals(Broker* b, int32_t symbol, const SymbolSpec* spe
     return 0
 
 
-cdef inline int broker_timers(Broker* b, int32_t symbol, const SymbolSpec* spec, const Book* book, int64_t now) noexcept nogil:
+cdef inline int broker_expiries(Broker* b, int32_t symbol, const SymbolSpec* spec, const Book* book, int64_t now) noexcept nogil:
     """Commands whose market data never came take effect by a + max_feed_delay <= now (rule 4). 1: as `broker_arrivals`."""
     cdef BrokerSymbol* s = broker_symbol(b, symbol)
-    while broker_symbol_due(b, symbol) <= now:
+    while broker_symbol_due(b, s) <= now:
         if not broker_has_room(b):
             return 1
         broker_effect(b, s, spec, book)
@@ -219,6 +234,7 @@ cdef class PaperBroker:
     cdef readonly Spec spec
     cdef int64_t last_order_id
     cdef int64_t last_trade_id
+    cdef Command _limit(self, str side, qty, price, tif, bint reduce_only) except *
     cdef int _send(self, Command* c, int64_t sent_ns) except -1
     cdef list _drain(self, int64_t now)
     cdef list _effect(self, int64_t now, bint timer)

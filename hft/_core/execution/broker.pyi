@@ -43,6 +43,17 @@ class PaperBroker:
         sent_ns: int,
     ) -> int: ...
     def cancel(self, order_id: int, *, sent_ns: int) -> None: ...
+    def amend(
+        self,
+        order_id: int,
+        side: Literal["buy", "sell"],
+        qty: str | Decimal,
+        price: str | Decimal,
+        *,
+        tif: Literal["gtc", "post_only"] = "gtc",
+        reduce_only: bool = False,
+        sent_ns: int,
+    ) -> None: ...
     def arrivals(self, v_ns: int) -> list[OrderReport]: ...
     def timers(self, now_ns: int) -> list[OrderReport]: ...
     def trade(

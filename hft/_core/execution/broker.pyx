@@ -29,7 +29,8 @@ SIDES = {"buy": BUY, "sell": SELL}
 TIMES_IN_FORCE = {"gtc": GTC, "ioc": IOC, "fok": FOK, "post_only": GTX}
 REPORT_NAMES = {
     REPORT_ACCEPTED: "accepted", REPORT_FILL: "fill", REPORT_CANCELED: "canceled", REPORT_REJECTED: "rejected",
-    REPORT_EXPIRED: "expired", REPORT_CANCEL_REJECTED: "cancel_rejected",
+    REPORT_EXPIRED: "expired", REPORT_CANCEL_REJECTED: "cancel_rejected", REPORT_AMENDED: "amended",
+    REPORT_AMEND_REJECTED: "amend_rejected",
 }
 
 assert sizeof(RestingOrder) == 64 and sizeof(QueuePosition) == 16 and sizeof(LedgerEntry) == 24
@@ -132,29 +133,36 @@ cdef class PaperBroker:
         ``side``: ``"buy"`` or ``"sell"``. ``market``: a market order, ``price`` is then the collar that bounds it, None is
         unbounded. ``tif``: ``"gtc"``, ``"ioc"``, ``"fok"`` or ``"post_only"``; a market order's is ``"ioc"`` always.
         """
+        if price is None and not market:
+            raise ValueError("a limit order needs a price")
+        cdef Command c = self._limit(side, qty, price, tif, reduce_only)
+        c.kind = CMD_NEW
+        if market:
+            c.type, c.tif = MARKET, IOC
+        c.order_id = self.last_order_id + 1
+        self._send(&c, sent_ns)
+        self.last_order_id = c.order_id
+        return c.order_id
+
+    cdef Command _limit(self, str side, qty, price, tif, bint reduce_only) except *:
+        """What an order is sent with, all but its kind and id."""
         cdef Command c
         memset(&c, 0, sizeof(Command))
         if side not in SIDES:
             raise ValueError(f"side {side!r} must be 'buy' or 'sell'")
         if tif not in TIMES_IN_FORCE:
             raise ValueError(f"tif {tif!r} must be one of {', '.join(TIMES_IN_FORCE)}")
-        if price is None and not market:
-            raise ValueError("a limit order needs a price")
         c.price = self.spec.ticks(price) if price is not None else 0
         c.qty = self.spec.quanta(qty)
         if price is not None and c.price <= 0:
             raise ValueError(f"price {price} must be above zero")
         if c.qty <= 0 or c.qty % self.spec.c.lot:
             raise ValueError(f"quantity {qty} must be a positive multiple of the step {self.spec.step}")
-        c.kind = CMD_NEW
         c.side = SIDES[side]
-        c.type = MARKET if market else LIMIT
-        c.tif = IOC if market else TIMES_IN_FORCE[tif]
+        c.type = LIMIT
+        c.tif = TIMES_IN_FORCE[tif]
         c.flags = REDUCE_ONLY if reduce_only else 0
-        c.order_id = self.last_order_id + 1
-        self._send(&c, sent_ns)
-        self.last_order_id = c.order_id
-        return c.order_id
+        return c
 
     def cancel(self, int64_t order_id, *, int64_t sent_ns) -> None:
         """Send a cancel; answered by a ``canceled`` or ``cancel_rejected`` report when it takes effect."""
@@ -166,9 +174,20 @@ cdef class PaperBroker:
         c.order_id = order_id
         self._send(&c, sent_ns)
 
+    def amend(self, int64_t order_id, str side not None, qty, price, *, tif="gtc", bint reduce_only=False,
+              int64_t sent_ns) -> None:
+        """Send an amend of a limit order: another quantity of the whole order (what has filled included), another price; the rest
+        as it was submitted. Answered by ``amended``, ``amend_rejected`` or, where it has filled that much already or can't rest
+        at that price, ``canceled``. A smaller quantity at the same price keeps its place in the queue."""
+        if not 1 <= order_id <= self.last_order_id:
+            raise ValueError(f"order {order_id} was never submitted")
+        cdef Command c = self._limit(side, qty, price, tif, reduce_only)
+        c.kind = CMD_AMEND
+        c.order_id = order_id
+        self._send(&c, sent_ns)
+
     cdef int _send(self, Command* c, int64_t sent_ns) except -1:
         c.sent_ns = sent_ns
-        c.due_ns = broker_due(self.broker, 0, sent_ns)
         if broker_submit(self.broker, c) != OK:
             raise RuntimeError(f"order_channel_full: {self.broker.params.max_commands} commands are under way")
         return 0
@@ -186,7 +205,7 @@ cdef class PaperBroker:
                 REPORT_NAMES[r.kind], r.order_id, "buy" if r.side == BUY else "sell", self.spec.price(r.price),
                 self.spec.qty(r.qty), self.spec.qty(r.leaves), Decimal(r.fee) / FEE_SCALE, "base" if r.fee_in_base else "quote",
                 bool(r.maker), r.book_status == BOOK_SUSPECT, NAMES[r.reason] if r.reason else "", r.exch_ns,
-                broker_told(self.broker, 0, r.exch_ns, now)))
+                broker_heard(self.broker, 0, r.exch_ns, now)))
         self.broker.n_reports = 0
         return out
 
@@ -194,7 +213,7 @@ cdef class PaperBroker:
         cdef list out = []
         cdef int more = 1
         while more:
-            more = (broker_timers if timer else broker_arrivals)(self.broker, 0, &self.spec.c, self.book.book, now)
+            more = (broker_expiries if timer else broker_arrivals)(self.broker, 0, &self.spec.c, self.book.book, now)
             out += self._drain(now)
         return out
 
@@ -376,7 +395,6 @@ cdef class PaperBroker:
     def counters(self) -> dict:
         """What was decided when capacity was used up, and which prints moved nothing."""
         return {
-            "channel_full": self.broker.channel_full,
             "used_evicted": broker_symbol(self.broker, 0).used.evicted,
             "ledger_merged": self.broker.ledger_merged,
             "duplicate_trades": self.broker.duplicate_trades,

@@ -1,9 +1,10 @@
 # What the simulated exchange remembers, and how it reports. The verbs that move it are in `broker`.
 #
-#     Broker | BrokerSymbol | Command[max_commands] | Resting | … the next symbol … | Report[report_capacity]
+#     Broker | BrokerSymbol | Command[max_commands] | Resting | … the next symbol … | Report[report_capacity] | DueHeap
 
 from libc.stdint cimport int32_t, int64_t
 
+from hft._core.base.heap cimport DueHeap, heap_init, heap_size
 from hft._core.base.memory cimport align64
 from hft._core.base.status cimport FAULT_REPORTS_FULL, VENUE_REDUCE_ONLY
 from hft._core.base.types cimport (
@@ -36,7 +37,7 @@ cdef struct BrokerSymbol:
     int64_t position            # the exchange's own account of it, quanta: what reduce-only looks at
     int64_t last_trade_id
     int64_t last_agg_id
-    int64_t agg_until_ns        # stamp up to which aggTrades told the volume
+    int64_t agg_until_ns        # stamp up to which aggTrades gave the volume
     int64_t suspect_until       # the book crossed; fills made before this time say so
     int64_t commands_at         # byte offsets from this header
     int64_t resting_at
@@ -55,7 +56,7 @@ cdef struct Broker:
     int64_t symbols_at          # byte offsets from this header
     int64_t symbol_stride
     int64_t reports_at
-    int64_t channel_full         # commands refused: max_commands under way
+    int64_t due_at               # by symbol: when its next command takes effect by timer
     int64_t duplicate_trades     # id seen before
     int64_t other_source_trades  # aggTrade beside trade
     int64_t ledger_merged        # stamps blurred, see `ledger_add`
@@ -77,7 +78,12 @@ cdef inline int32_t broker_report_capacity(const BrokerParams* p) noexcept nogil
 
 cdef inline size_t broker_size(const BrokerParams* p) noexcept nogil:
     return (align64(sizeof(Broker)) + p.symbols * broker_symbol_stride(p)
-            + broker_report_capacity(p) * sizeof(Report))
+            + align64(broker_report_capacity(p) * sizeof(Report)) + heap_size(p.symbols))
+
+
+cdef inline DueHeap* broker_timers(const Broker* b) noexcept nogil:
+    """When the next command of each symbol takes effect by timer."""
+    return <DueHeap*>(<char*>b + b.due_at)
 
 
 cdef inline BrokerSymbol* broker_symbol(Broker* b, int32_t symbol) noexcept nogil:
@@ -106,6 +112,8 @@ cdef inline void broker_init(Broker* b, const BrokerParams* p) noexcept nogil:
     b.symbol_stride = broker_symbol_stride(p)
     b.reports_at = b.symbols_at + p.symbols * b.symbol_stride
     b.report_capacity = broker_report_capacity(p)
+    b.due_at = b.reports_at + align64(b.report_capacity * sizeof(Report))
+    heap_init(broker_timers(b), p.symbols)
     for i in range(p.symbols):
         s = broker_symbol(b, i)
         s.index = i
@@ -187,6 +195,7 @@ cdef inline void broker_fill_resting(Broker* b, BrokerSymbol* s, const SymbolSpe
     """A resting order fills at its own price: never before it took effect, also where `exch_ns` is an older stamp (rule 5)."""
     cdef RestingOrder* order = resting_order(broker_resting(s), slot)
     order.leaves -= qty
+    order.filled += qty
     broker_fill(b, s, spec, order.order_id, order.side, order.price, qty, order.leaves, True, max(exch_ns, order.arrived_ns))
     if order.leaves == 0:
         broker_drop(s, slot)

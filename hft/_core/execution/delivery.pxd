@@ -12,7 +12,7 @@ cdef extern from "<stdint.h>" nogil:
 
 cdef struct Delivery:
     int64_t capacity            # a power of two
-    int64_t head                # next to be told
+    int64_t head                # the next to be heard
     int64_t tail                # one past the newest
     int64_t next_seq
     # Report[capacity] follows
@@ -79,7 +79,7 @@ cdef inline bint delivery_full(const Delivery* d) noexcept nogil:
 
 
 cdef inline int64_t delivery_next_due(Delivery* d) noexcept nogil:
-    """When the next report is to be told; INT64_MAX when none is under way."""
+    """When the next report is heard; INT64_MAX: none is under way."""
     return INT64_MAX if d.head == d.tail else delivery_slot(d, d.head).due_ns
 
 

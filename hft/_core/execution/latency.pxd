@@ -3,7 +3,7 @@
 #     s --- entry ---> a                        a command sent while handling the input at s is due at a
 #                      |  first event with v > a: it takes effect just before that event
 #                      |  no such event: it takes effect at a + max_feed_delay, by timer
-#                      max(v, a) --- response ---> the strategy is told: of one report after the other
+#                      max(v, a) --- response ---> the strategy hears of it: of one report after the other
 
 from libc.stdint cimport int64_t
 
@@ -26,7 +26,7 @@ cdef inline int64_t latency_timer(const Latency* l, int64_t due_ns) noexcept nog
     return due_ns + l.max_feed_delay_ns
 
 
-cdef inline int64_t latency_told(Latency* l, int64_t exch_ns, int64_t now) noexcept nogil:
+cdef inline int64_t latency_heard(Latency* l, int64_t exch_ns, int64_t now) noexcept nogil:
     """When the strategy hears of what happened at `exch_ns`: never in the past, and never before the report asked for last."""
     l.last_report_ns = max(max(now, exch_ns + l.response_ns), l.last_report_ns)
     return l.last_report_ns

@@ -27,6 +27,7 @@ cdef inline bint _level_rescale(Resting* r, OwnLevel* level, int64_t price_facto
     while slot != NO_SLOT:
         order = resting_order(r, slot)
         fits = multiply(&order.price, price_factor) and multiply(&order.leaves, qty_factor) and fits
+        fits = multiply(&order.filled, qty_factor) and fits
         fits = multiply(&order.queue.credited, qty_factor) and fits
         if order.queue.front != FRONT_UNKNOWN:
             fits = multiply(&order.queue.front, qty_factor) and fits

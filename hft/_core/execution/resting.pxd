@@ -5,7 +5,7 @@
 # One block of plain memory, the arrays at byte offsets behind the header. A level lives while an order rests there, so there are
 # never more levels than orders. Free slots are chained through `next`.
 
-from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t
 
 from hft._core.base.memory cimport align64
 from hft._core.base.types cimport BID
@@ -20,12 +20,11 @@ cdef struct RestingOrder:       # one cache line
     int64_t leaves
     int64_t arrived_ns          # a: trades with v < a never touch it
     QueuePosition queue
+    int64_t filled              # before it rested and since: what an amend's whole quantity is compared with
     int32_t next                # behind it at its level; or the next free slot
-    int32_t level
+    uint16_t level
     int8_t side                 # Side
     uint8_t flags               # OrderFlag
-    uint16_t reserved
-    uint32_t reserved2
 
 cdef struct OwnLevel:
     int64_t price
@@ -154,7 +153,7 @@ cdef inline RestingOrder* resting_add(Resting* r, int side, int64_t price, int64
     order = resting_order(r, slot)
     r.free_order = order.next
     order.price = price
-    order.level = at
+    order.level = <uint16_t>at
     order.next = NO_SLOT
     level = resting_level(r, at)
     if level.last == NO_SLOT:

@@ -1,4 +1,4 @@
-# One symbol's market as everybody who trades on it sees it: clock, sync, book, features, composed.
+# One symbol's market as everybody who trades on it sees it: clock, sync, book, features, imbalance series, composed.
 #
 # A market never looks at an account. `market_clock` and `market_apply` are two calls because orders that are due before the
 # message take effect between them, on the book as it was (SEMANTICS 4).
@@ -26,6 +26,7 @@ from hft._core.market.ladder cimport KEY_FIRST
 from hft._core.market.refresh cimport (
     Refresh, refresh_adopt, refresh_agrees, refresh_began, refresh_due, refresh_edges, refresh_replace, refresh_watch,
 )
+from hft._core.market.series cimport Series, SeriesParams, series_init, series_push, series_reset, series_size
 from hft._core.market.snapshot cimport SNAPSHOT_IMBALANCE, SNAPSHOT_SYNCED, Snapshot, snapshot_take, snapshot_write
 from hft._core.market.sync cimport (
     SYNC_BRIDGING, SYNC_CONNECTING, SYNC_SYNCED, Sync, SyncParams, sync_connected, sync_disconnected, sync_init, sync_lost,
@@ -74,12 +75,21 @@ cdef struct Market:
     int64_t has_book            # 1: the book holds a snapshot, in sync or not yet
     int64_t book_at             # byte offsets from this struct
     int64_t features_at
+    int64_t series_at
     int64_t sync_at
 
 
+cdef inline SeriesParams _series(const MarketParams* p) noexcept nogil:
+    cdef SeriesParams series
+    series.window_ns = p.features.window_ns
+    series.capacity = p.features.capacity
+    return series
+
+
 cdef inline size_t market_size(const MarketParams* p) noexcept nogil:
+    cdef SeriesParams series = _series(p)
     return (align64(sizeof(Market)) + align64(book_size(&p.book)) + align64(features_size(&p.features))
-            + align64(sync_size(&p.sync)))
+            + align64(series_size(&series)) + align64(sync_size(&p.sync)))
 
 
 cdef inline Book* market_book(Market* m) noexcept nogil:
@@ -90,12 +100,17 @@ cdef inline Features* market_features(Market* m) noexcept nogil:
     return <Features*>(<char*>m + m.features_at)
 
 
+cdef inline Series* market_series(Market* m) noexcept nogil:
+    return <Series*>(<char*>m + m.series_at)
+
+
 cdef inline Sync* market_sync(Market* m) noexcept nogil:
     return <Sync*>(<char*>m + m.sync_at)
 
 
 cdef inline void market_init(Market* m, const SymbolSpec* spec, const MarketParams* p) noexcept nogil:
     cdef SyncParams sync = p.sync
+    cdef SeriesParams series = _series(p)
     sync.dialect = spec.dialect
     m.spec = spec[0]
     m.trade_kind = p.trade_kind
@@ -105,9 +120,11 @@ cdef inline void market_init(Market* m, const SymbolSpec* spec, const MarketPara
     m.times.cause = CAUSE_DISCONNECTED
     m.book_at = align64(sizeof(Market))
     m.features_at = m.book_at + align64(book_size(&p.book))
-    m.sync_at = m.features_at + align64(features_size(&p.features))
+    m.series_at = m.features_at + align64(features_size(&p.features))
+    m.sync_at = m.series_at + align64(series_size(&series))
     book_init(market_book(m), &p.book)
     features_init(market_features(m), &p.features)
+    series_init(market_series(m), &series)
     sync_init(market_sync(m), &sync)
 
 
@@ -148,6 +165,7 @@ cdef inline int market_turn(Market* m, int cause, int64_t now, bint kept=False) 
         return FX_SYNCED
     if m.has_book:
         features_on_desync(market_features(m))
+        series_reset(market_series(m))
         fx = FX_LOST
         if not kept:
             m.has_book = 0
@@ -330,6 +348,18 @@ cdef inline void _crossing_over(Market* m) noexcept nogil:
     book.hole[0] = book.hole[1] = KEY_FIRST
 
 
+cdef inline void _view(Market* m, int64_t now) noexcept nogil:
+    """What is kept of each change of the view. While a side of it is empty no imbalance is held: the time counts for neither side
+    (rule 7a)."""
+    cdef Features* features = market_features(m)
+    features_on_book(features, market_book(m), now)
+    if likely(market_ready(m)):
+        m.mid2 = book_mid2(market_book(m))
+        series_push(market_series(m), features.imbalance, now)
+    elif features.synced:
+        series_push(market_series(m), 0.0, now)
+
+
 cdef inline int market_apply(Market* m, Book* spare, const Message* msg, const Level* levels, int* fx) noexcept nogil:
     """Apply one decoded message whole; `fx` gets the effects, the answer is a status code. `spare` is scratch.
 
@@ -352,9 +382,7 @@ cdef inline int market_apply(Market* m, Book* spare, const Message* msg, const L
     if (code == OK and fx[0]) or fx[0] & FX_SYNCED:
         m.update_ns = msg.recv_ns
         if fx[0] & FX_VIEW:
-            features_on_book(market_features(m), market_book(m), msg.recv_ns)
-            if likely(market_ready(m)):
-                m.mid2 = book_mid2(market_book(m))
+            _view(m, msg.recv_ns)
     return code
 
 

@@ -111,7 +111,8 @@ cdef struct PageCounters:
     uint64_t rules_changed      # times that the venue's rules of a symbol became others
     uint64_t longest_pause_ns   # for so long the event loop did not come round, at worst
     uint64_t clock_outliers     # stamps of the venue's that were passed over; their messages were applied
-    uint64_t reserved[2]
+    uint64_t amends
+    uint64_t reserved[1]
 
 cdef struct PageTotals:         # across symbols; money in 1e-8 of the quote asset
     int64_t timestamp_ns

@@ -1,10 +1,10 @@
 # The imbalance strategy's decisions, one symbol: enter, hold, leave (SEMANTICS 20, 21).
 #
-#        flat ──signal──▶ IOC one tick through the touch ──fill told──▶ holding ──same side──▶ (the hold restarts)
+#        flat ──signal──▶ IOC one tick through the touch ──fill────▶ holding ──same side──▶ (the hold restarts)
 #         ▲                                                               │
-#         └──────── fill told ◀── reduce-only market order ◀── hold over, or the opposite signal
+#         └───────────── fill ◀── reduce-only market order ◀── hold over, or the opposite signal
 #
-# Everything it knows of orders and position is what it has been told; with anything in flight it waits.
+# Everything it knows of orders and position is what was reported; with anything in flight it waits.
 
 from libc.stdint cimport int32_t, int64_t, INT64_MAX
 
@@ -44,18 +44,18 @@ cdef inline int64_t imbalance_next_due(const Imbalance* s) noexcept nogil:
     return INT64_MAX if s.hold_until_ns == IMBALANCE_NO_HOLD else s.hold_until_ns
 
 
-cdef inline void imbalance_on_fill(Imbalance* s, int side, int64_t told_position, int64_t now) noexcept nogil:
-    """A fill on `side` was told, `told_position` (quanta, signed) is the position with it."""
-    if told_position == 0:
+cdef inline void imbalance_on_fill(Imbalance* s, int side, int64_t position, int64_t now) noexcept nogil:
+    """A fill on `side` was reported, `position` (quanta, signed) is the position with it."""
+    if position == 0:
         s.hold_until_ns = IMBALANCE_NO_HOLD
         s.leaving = 0
-    elif (told_position > 0) == (side == BUY):      # an entry: the fill and the position point the same way
+    elif (position > 0) == (side == BUY):      # an entry: the fill and the position point the same way
         s.hold_until_ns = now + s.holding_ns
 
 
 cdef inline int imbalance_leave(Imbalance* s, const SymbolSpec* spec, int64_t position, Intent* out) noexcept nogil:
     cdef int64_t qty = position if position > 0 else -position
-    if s.params.max_order > 0 and qty > s.params.max_order:     # the rest follows when this part is told
+    if s.params.max_order > 0 and qty > s.params.max_order:     # the rest follows when this part is reported
         qty = s.params.max_order
     if spec.max_qty > 0 and qty > spec.max_qty:
         qty = spec.max_qty
@@ -98,19 +98,19 @@ cdef inline int imbalance_enter(Imbalance* s, const SignalRecord* signal, int64_
 
 
 cdef inline int imbalance_decide(Imbalance* s, const SignalRecord* signal, bint has_signal, int64_t best_bid,
-                                 int64_t best_ask, const SymbolSpec* spec, int64_t told_position, int in_flight,
+                                 int64_t best_ask, const SymbolSpec* spec, int64_t position, int in_flight,
                                  int64_t now, Intent* out) noexcept nogil:
     """1 with an intent, 0 with nothing to do.
 
-    `in_flight`: own orders of this symbol not told to be final. `best_bid`, `best_ask`: the view's touch in ticks.
+    `in_flight`: own orders of this symbol not reported final. `best_bid`, `best_ask`: the view's touch in ticks.
     """
-    if -spec.lot < told_position < spec.lot:        # flat, but for what is less than the venue takes
+    if -spec.lot < position < spec.lot:        # flat, but for what is less than the venue takes
         s.hold_until_ns = IMBALANCE_NO_HOLD
         s.leaving = 0
         if in_flight or not has_signal:
             return 0
         return imbalance_enter(s, signal, best_bid, best_ask, spec, out)
-    if has_signal and (signal.strength > 0) == (told_position > 0):
+    if has_signal and (signal.strength > 0) == (position > 0):
         s.holding_ns = signal.holding_period_ns
         s.hold_until_ns = now + s.holding_ns
         s.leaving = 0
@@ -123,9 +123,9 @@ cdef inline int imbalance_decide(Imbalance* s, const SignalRecord* signal, bint 
         s.hold_until_ns = IMBALANCE_NO_HOLD                     # else it would stay due while an order is in flight
     if not s.leaving or in_flight:
         return 0
-    return imbalance_leave(s, spec, told_position, out)
+    return imbalance_leave(s, spec, position, out)
 
 
-cdef class ImbalanceStrategy:
+cdef class ImbalanceDecision:
     cdef Imbalance c
     cdef readonly object spec

@@ -8,7 +8,7 @@ def entry_qty(
     spec: Spec, max_position_size: _Number, order_size_fraction: _Number, max_order_size: _Number | None = None
 ) -> int: ...
 
-class ImbalanceStrategy:
+class ImbalanceDecision:
     @property
     def spec(self) -> Spec: ...
     def __init__(

@@ -31,8 +31,8 @@ def entry_qty(Spec spec not None, max_position_size, order_size_fraction, max_or
     return int(size / spec.step) * spec.lot
 
 
-cdef class ImbalanceStrategy:
-    """Decides; it sends nothing and knows only what it is told.
+cdef class ImbalanceDecision:
+    """What the imbalance strategy decides for one symbol; it sends nothing and knows only what is reported to it.
 
     Flat and nothing in flight, a signal makes an IOC limit order one tick through the opposite touch. The position is held
     for the signal's holding period since its last entry fill; a signal on the same side starts that anew and never adds;
@@ -53,14 +53,14 @@ cdef class ImbalanceStrategy:
     >>> from hft._core.trade.signal import Signal
     >>> from hft._core.base.types import Spec
     >>> spec = Spec("BTCUSDT", tick="0.10", step="0.001")
-    >>> strategy = ImbalanceStrategy(spec, max_position_size="1.0", order_size_fraction="0.5")
+    >>> decision = ImbalanceDecision(spec, max_position_size="1.0", order_size_fraction="0.5")
     >>> up = Signal(0.5, 0.9, holding_period_ns=1_000_000_000)
-    >>> strategy.decide(up, bid="61800.1", ask="61800.2", position=0, now=0)
+    >>> decision.decide(up, bid="61800.1", ask="61800.2", position=0, now=0)
     OrderIntent(BTCUSDT buy 0.500 @ 61800.3 limit IOC)
-    >>> strategy.on_fill("buy", position="0.5", now=25_000_000)
-    >>> strategy.next_due
+    >>> decision.on_fill("buy", position="0.5", now=25_000_000)
+    >>> decision.next_due
     1025000000
-    >>> strategy.decide(None, bid="61800.1", ask="61800.2", position="0.5", now=1_025_000_000)
+    >>> decision.decide(None, bid="61800.1", ask="61800.2", position="0.5", now=1_025_000_000)
     OrderIntent(BTCUSDT sell 0.500 market IOC reduce-only)
     """
 
@@ -88,9 +88,9 @@ cdef class ImbalanceStrategy:
         bid, ask : str, Decimal or None
             The touch; None where a side is empty.
         position : str or Decimal
-            As told, signed.
+            As reported, signed.
         in_flight : int
-            Own orders of this symbol that are not told to be final.
+            Own orders of this symbol that are not reported final.
         now : int
             Nanoseconds.
         """
@@ -98,14 +98,14 @@ cdef class ImbalanceStrategy:
         cdef Intent intent
         cdef int64_t best_bid = 0 if bid is None else spec.ticks(bid)
         cdef int64_t best_ask = 0 if ask is None else spec.ticks(ask)
-        cdef int64_t told = spec.quanta(position)
+        cdef int64_t reported = spec.quanta(position)
         if imbalance_decide(&self.c, NULL if signal is None else &signal.c, signal is not None, best_bid, best_ask,
-                            &spec.c, told, in_flight, now, &intent):
+                            &spec.c, reported, in_flight, now, &intent):
             return intent_from(&intent, spec)
         return None
 
     def on_fill(self, side, *, position, int64_t now):
-        """A fill was told; `position`, signed, is the one with it."""
+        """A fill was reported; `position`, signed, is the one with it."""
         imbalance_on_fill(&self.c, side_from(side), self.spec.quanta(position), now)
 
     @property

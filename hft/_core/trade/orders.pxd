@@ -4,34 +4,37 @@
 #
 # The index finds an id's slot (open addressing; ids count up, so their low bits spread by themselves). Free slots are a
 # stack threaded through `next`; open orders are a list in order of creation, threaded through `prev` and `next`.
-# An order told to be final leaves the table at once; its slot stays readable until the next `orders_create`.
+# An order reported final leaves the table at once; its slot stays readable until the next `orders_create`.
 
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t
 
 from hft._core.base.memory cimport align64
 from hft._core.base.status cimport FAULT_ILLEGAL_MOVE, FAULT_UNKNOWN_ORDER, OK, RISK_NO_ORDER_SLOT
 from hft._core.base.types cimport (
-    CANCELED, EXPIRED, FILLED, OPEN, PARTIALLY_FILLED, PENDING_CANCEL, PENDING_NEW, REJECTED, REPORT_ACCEPTED, REPORT_CANCELED,
-    REPORT_CANCEL_REJECTED, REPORT_EXPIRED, REPORT_FILL, REPORT_REJECTED, Command, Intent, Report, multiply, unlikely,
+    CANCELED, CMD_AMEND, EXPIRED, FILLED, OPEN, PARTIALLY_FILLED, PENDING_AMEND, PENDING_CANCEL, PENDING_NEW, REJECTED,
+    REPORT_ACCEPTED, REPORT_AMENDED, REPORT_AMEND_REJECTED, REPORT_CANCELED, REPORT_CANCEL_REJECTED, REPORT_EXPIRED, REPORT_FILL,
+    REPORT_REJECTED, Command, Intent, Report, multiply, unlikely,
 )
 
 cdef extern from *:
     """
     /* The moves allowed between states, row: from, column: to.
      *
-     *                   PN OP PF PC | FI CA RE EX
-     * PENDING_NEW        .  x  x  x |  x  .  x  x    filled or expired as it arrives needs no OPEN in between
-     * OPEN               .  .  x  x |  x  x  .  x    CANCELED unasked: by the venue
-     * PARTIALLY_FILLED   .  .  x  x |  x  x  .  x
-     * PENDING_CANCEL     x  x  x  x |  x  x  x  x    back again when the cancel is refused
-     * FILLED … EXPIRED   .  .  .  . |  .  .  .  .
+     *                   PN OP PF PC PA | FI CA RE EX
+     * PENDING_NEW        .  x  x  x  x |  x  .  x  x    filled or expired as it arrives needs no OPEN in between
+     * OPEN               .  .  x  x  x |  x  x  .  x    CANCELED unasked: by the venue
+     * PARTIALLY_FILLED   .  .  x  x  x |  x  x  .  x
+     * PENDING_CANCEL     x  x  x  x  x |  x  x  x  x    back again when the cancel is refused
+     * PENDING_AMEND      x  x  x  x  x |  x  x  x  x    back again when the amend is answered
+     * FILLED … EXPIRED   .  .  .  .  . |  .  .  .  .
      */
     #define B(state) (1u << state)
     static const unsigned int hft_order_moves[16] = {
-        [1] = B(2) | B(3) | B(4) | B(5) | B(7) | B(8),
-        [2] = B(3) | B(4) | B(5) | B(6) | B(8),
-        [3] = B(3) | B(4) | B(5) | B(6) | B(8),
-        [4] = B(1) | B(2) | B(3) | B(4) | B(5) | B(6) | B(7) | B(8),
+        [1] = B(2) | B(3) | B(4) | B(5) | B(7) | B(8) | B(9),
+        [2] = B(3) | B(4) | B(5) | B(6) | B(8) | B(9),
+        [3] = B(3) | B(4) | B(5) | B(6) | B(8) | B(9),
+        [4] = B(1) | B(2) | B(3) | B(4) | B(5) | B(6) | B(7) | B(8) | B(9),
+        [9] = B(1) | B(2) | B(3) | B(4) | B(5) | B(6) | B(7) | B(8) | B(9),
     };
     #undef B
     #define HFT_MAX_LEAVES (1LL << 60)      /* quanta open on one side of a symbol: sums with it stay inside 64 bits */
@@ -55,7 +58,9 @@ cdef struct Order:
     int64_t leaves
     int64_t sent_ns
     int64_t due_ns              # of its newest command at the exchange
-    int64_t told_ns             # of the last report; 0 before
+    int64_t reported_ns         # of the last report; 0 before
+    int64_t amend_price         # what the amend under way asks for
+    int64_t amend_qty           # of the whole order; 0: none is under way
     int64_t fee_quote           # 1e-8
     int64_t fee_base
     int32_t symbol
@@ -68,10 +73,11 @@ cdef struct Order:
     uint8_t flags
     uint8_t status              # OrderStatus
     uint8_t accepted            # 1: the venue has said so
-    uint8_t reserved[2]
+    uint8_t cancel_wanted       # 1: a cancel goes out as soon as the channel has room
+    uint8_t reserved
 
 cdef struct SymbolOrders:
-    int64_t leaves[2]           # worst case under way: buys, sells
+    int64_t leaves[2]           # worst case under way: buys, sells; an order that is amended counts as the larger
     int32_t open
     int32_t reserved
 
@@ -81,11 +87,11 @@ cdef struct Orders:
     int32_t n_symbols
     int32_t capacity
     int32_t open
+    int32_t amending            # orders with an amend under way
     int32_t free                # top of the stack
     int32_t first               # oldest open order
     int32_t last
     uint32_t mask               # of the index
-    uint32_t reserved
     int64_t orders_at           # offsets from here, bytes
     int64_t index_at
 
@@ -143,7 +149,8 @@ cdef inline bint orders_rescale(Orders* s, int32_t symbol, int64_t price_factor,
         order = orders_slot(s, slot)
         if order.symbol == symbol:
             fits = (multiply(&order.price, price_factor) and multiply(&order.qty, qty_factor)
-                    and multiply(&order.leaves, qty_factor) and fits)
+                    and multiply(&order.leaves, qty_factor) and multiply(&order.amend_price, price_factor)
+                    and multiply(&order.amend_qty, qty_factor) and fits)
         slot = order.next
     return fits and own.leaves[0] < MAX_LEAVES and own.leaves[1] < MAX_LEAVES
 
@@ -151,7 +158,7 @@ cdef inline bint orders_rescale(Orders* s, int32_t symbol, int64_t price_factor,
 # --- reads
 
 cdef inline bint order_is_final(const Order* order) noexcept nogil:
-    return order.status >= FILLED
+    return FILLED <= order.status <= EXPIRED
 
 
 cdef inline bint order_may_move(const Order* order, int status) noexcept nogil:
@@ -162,13 +169,22 @@ cdef inline bint order_can_cancel(const Order* order) noexcept nogil:
     return order.status != PENDING_CANCEL and order_may_move(order, PENDING_CANCEL)
 
 
+cdef inline bint order_can_amend(const Order* order) noexcept nogil:
+    return order.amend_qty == 0 and order.status != PENDING_CANCEL and order_may_move(order, PENDING_AMEND)
+
+
+cdef inline int64_t order_extra(const Order* order) noexcept nogil:
+    """What an amend under way may add to what is open."""
+    return order.amend_qty - order.qty if order.amend_qty > order.qty else 0
+
+
 cdef inline int64_t orders_leaves(const Orders* s, int32_t symbol, int side) noexcept nogil:
     """Quanta that orders on `side` may still fill, cancel pending included: the worst case."""
     return orders_of(s, symbol).leaves[side < 0]
 
 
 cdef inline int32_t orders_in_flight(const Orders* s, int32_t symbol) noexcept nogil:
-    """Orders of the symbol not told to be final."""
+    """Orders of the symbol not reported final."""
     return orders_of(s, symbol).open
 
 
@@ -202,14 +218,13 @@ cdef inline bint orders_issued(const Orders* s, int64_t order_id) noexcept nogil
     return before < order_id <= before + s.issued
 
 
-cdef inline void order_command(Order* order, int kind, int64_t sent_ns, int64_t due_ns, Command* out) noexcept nogil:
-    """What goes to execution for it: CMD_NEW or CMD_CANCEL."""
-    order.due_ns = due_ns
+cdef inline void order_command(const Order* order, int kind, int64_t sent_ns, Command* out) noexcept nogil:
+    """What goes to execution for it."""
     out.order_id = order.order_id
     out.sent_ns = sent_ns
-    out.due_ns = due_ns
-    out.price = order.price
-    out.qty = order.qty
+    out.due_ns = 0
+    out.price = order.amend_price if kind == CMD_AMEND else order.price
+    out.qty = order.amend_qty if kind == CMD_AMEND else order.qty
     out.symbol = order.symbol
     out.side = order.side
     out.type = order.type
@@ -221,8 +236,15 @@ cdef inline void order_command(Order* order, int kind, int64_t sent_ns, int64_t 
 
 # --- changes
 
+cdef inline int64_t orders_issue(Orders* s) noexcept nogil:
+    """The id of an order that is yet to be made: each is given out once."""
+    s.issued += 1
+    return (s.run << RUN_SHIFT) + s.issued
+
+
 cdef inline int orders_create(Orders* s, const Intent* intent, int64_t now, Order** out) noexcept nogil:
-    """A new order, PENDING_NEW, or RISK_NO_ORDER_SLOT. It is the caller's to send; `out` is valid while it is open."""
+    """A new order of the intent's id, PENDING_NEW, or RISK_NO_ORDER_SLOT. It is the caller's to send; `out` is valid while it is
+    open."""
     cdef int32_t slot = s.free
     cdef Order* order
     cdef SymbolOrders* book = orders_of(s, intent.symbol)
@@ -230,12 +252,12 @@ cdef inline int orders_create(Orders* s, const Intent* intent, int64_t now, Orde
         return RISK_NO_ORDER_SLOT
     order = orders_slot(s, slot)
     s.free = order.next
-    s.issued += 1
-    order.order_id = (s.run << RUN_SHIFT) + s.issued
+    order.order_id = intent.order_id
     order.price = intent.price
     order.qty = order.leaves = intent.qty
     order.sent_ns = order.due_ns = now
-    order.told_ns = order.fee_quote = order.fee_base = 0
+    order.reported_ns = order.fee_quote = order.fee_base = 0
+    order.amend_price = order.amend_qty = 0
     order.symbol = intent.symbol
     order.reason = 0
     order.side = intent.side
@@ -243,7 +265,7 @@ cdef inline int orders_create(Orders* s, const Intent* intent, int64_t now, Orde
     order.tif = intent.tif
     order.flags = intent.flags
     order.status = PENDING_NEW
-    order.accepted = 0
+    order.accepted = order.cancel_wanted = order.reserved = 0
     order.prev = s.last
     order.next = NO_SLOT
     if s.last == NO_SLOT:
@@ -276,6 +298,14 @@ cdef inline void orders_unindex(Orders* s, int64_t order_id) noexcept nogil:
     index[hole] = NO_SLOT
 
 
+cdef inline void orders_amend_end(Orders* s, Order* order) noexcept nogil:
+    """No amend is under way any more."""
+    if unlikely(order.amend_qty != 0):
+        orders_of(s, order.symbol).leaves[order.side < 0] -= order_extra(order)
+        order.amend_price = order.amend_qty = 0
+        s.amending -= 1
+
+
 cdef inline void orders_close(Orders* s, Order* order) noexcept nogil:
     """The order is final: out of the index, the list and the worst case. Its slot keeps its contents until reused."""
     cdef int32_t slot = <int32_t>(order - orders_slot(s, 0))
@@ -289,6 +319,7 @@ cdef inline void orders_close(Orders* s, Order* order) noexcept nogil:
         s.last = order.prev
     else:
         orders_slot(s, order.next).prev = order.prev
+    orders_amend_end(s, order)
     book.leaves[order.side < 0] -= order.leaves
     book.open -= 1
     s.open -= 1
@@ -304,36 +335,38 @@ cdef inline int orders_cancel_sent(Orders* s, Order* order) noexcept nogil:
     return OK
 
 
-cdef inline int orders_withdraw(Orders* s, Order* order, int reason) noexcept nogil:
-    """An order that could not be sent after all (the channel was full) is REJECTED on the spot."""
-    if unlikely(order.status != PENDING_NEW or order.told_ns != 0):
+cdef inline int orders_amend_sent(Orders* s, Order* order, int64_t price, int64_t qty) noexcept nogil:
+    """An amend goes out. FAULT_ILLEGAL_MOVE if one or a cancel is under way, or the order is final (see `order_can_amend`)."""
+    if unlikely(not order_can_amend(order)):
         return FAULT_ILLEGAL_MOVE
-    order.status = REJECTED
-    order.reason = reason
-    orders_close(s, order)
+    order.status = PENDING_AMEND
+    order.amend_price = price
+    order.amend_qty = qty
+    s.amending += 1
+    orders_of(s, order.symbol).leaves[order.side < 0] += order_extra(order)
     return OK
 
 
 cdef inline int order_standing(const Order* order) noexcept nogil:
-    """The state it is in, were no cancel under way."""
+    """The state it is in, were nothing under way."""
     if order.leaves < order.qty:
         return PARTIALLY_FILLED
     return OPEN if order.accepted else PENDING_NEW
 
 
 cdef inline int orders_next_status(const Order* order, const Report* report) noexcept nogil:
-    """The state a report leads to, or FAULT_ILLEGAL_MOVE where it contradicts what was told before."""
-    cdef bint cancelling = order.status == PENDING_CANCEL
+    """The state a report leads to, or FAULT_ILLEGAL_MOVE where it contradicts an earlier one."""
+    cdef bint waits = order.status == PENDING_CANCEL or order.status == PENDING_AMEND
     if report.kind == REPORT_FILL:
         if report.qty <= 0 or report.qty > order.leaves or report.leaves != order.leaves - report.qty:
-            return FAULT_ILLEGAL_MOVE                   # overfilled, or told twice
+            return FAULT_ILLEGAL_MOVE                   # overfilled, or reported twice
         if report.leaves == 0:
             return FILLED
-        return PENDING_CANCEL if cancelling else PARTIALLY_FILLED
+        return order.status if waits else PARTIALLY_FILLED
     if report.kind == REPORT_ACCEPTED:
         if order.accepted or order.leaves < order.qty:
             return FAULT_ILLEGAL_MOVE
-        return PENDING_CANCEL if cancelling else OPEN
+        return order.status if waits else OPEN
     if report.kind == REPORT_CANCELED:
         return CANCELED
     if report.kind == REPORT_REJECTED:
@@ -342,29 +375,47 @@ cdef inline int orders_next_status(const Order* order, const Report* report) noe
         return REJECTED
     if report.kind == REPORT_EXPIRED:
         return EXPIRED
-    if report.kind == REPORT_CANCEL_REJECTED and cancelling:
-        return order_standing(order)
+    if report.kind == REPORT_CANCEL_REJECTED and order.status == PENDING_CANCEL:
+        return PENDING_AMEND if order.amend_qty else order_standing(order)
+    if report.kind == REPORT_AMEND_REJECTED and order.amend_qty:
+        return PENDING_CANCEL if order.status == PENDING_CANCEL else order_standing(order)
+    if report.kind == REPORT_AMENDED and order.amend_qty and report.leaves == order.leaves + order.amend_qty - order.qty:
+        if order.status == PENDING_CANCEL:
+            return PENDING_CANCEL
+        return PARTIALLY_FILLED if report.leaves < order.amend_qty else OPEN
     return FAULT_ILLEGAL_MOVE
+
+
+cdef inline void orders_amended(Orders* s, Order* order) noexcept nogil:
+    """The amend under way took effect."""
+    cdef int64_t more = order.amend_qty - order.qty
+    order.accepted = 1
+    order.price = order.amend_price
+    order.leaves += more
+    orders_of(s, order.symbol).leaves[order.side < 0] += more
+    orders_amend_end(s, order)
+    order.qty += more
 
 
 cdef inline int orders_on_report(Orders* s, const Report* report, Order** out) noexcept nogil:
     """Move the order that `report` is about. OK, or a fault and nothing has changed.
 
-    `out` is the order as it is now, final ones until the next `orders_create`; NULL for the one report that may come
-    after an order was final: its cancel crossed the last fill and is refused.
+    `out` is the order as it is now, final ones until the next `orders_create`; NULL for the reports that may come
+    after an order was final: its cancel or amend crossed the last fill and is refused.
     """
     cdef Order* order = orders_find(s, report.order_id)
     cdef int status
     out[0] = order
     if unlikely(order == NULL):
-        if report.kind == REPORT_CANCEL_REJECTED and orders_issued(s, report.order_id):
+        if ((report.kind == REPORT_CANCEL_REJECTED or report.kind == REPORT_AMEND_REJECTED)
+                and orders_issued(s, report.order_id)):
             return OK
         return FAULT_UNKNOWN_ORDER
     status = orders_next_status(order, report)
     if unlikely(status < 0 or not order_may_move(order, status)):
         return FAULT_ILLEGAL_MOVE
     order.status = <uint8_t>status
-    order.told_ns = report.due_ns
+    order.reported_ns = report.due_ns
     if report.kind == REPORT_FILL:
         order.leaves -= report.qty
         orders_of(s, order.symbol).leaves[order.side < 0] -= report.qty
@@ -374,6 +425,10 @@ cdef inline int orders_on_report(Orders* s, const Report* report, Order** out) n
             order.fee_quote += report.fee
     elif report.kind == REPORT_ACCEPTED:
         order.accepted = 1
+    elif report.kind == REPORT_AMENDED:
+        orders_amended(s, order)
+    elif report.kind == REPORT_AMEND_REJECTED:
+        orders_amend_end(s, order)
     elif report.kind != REPORT_CANCEL_REJECTED:
         order.reason = report.reason
     if order_is_final(order):

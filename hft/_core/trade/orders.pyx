@@ -10,32 +10,32 @@ from hft._core.base.intent import TIFS, _named
 from hft._core.base.memory cimport hft_alloc, hft_free
 from hft._core.base.status import name as status_name, text as status_text
 from hft._core.base.symbols cimport Symbols
-from hft._core.base.types cimport BUY, MARKET, REDUCE_ONLY
+from hft._core.base.types cimport BUY, MARKET, REDUCE_ONLY, Spec
 from hft._core.trade.position import _money
 
-assert sizeof(Order) == 96 and sizeof(SymbolOrders) == 24 and sizeof(Orders) == 64
+assert sizeof(Order) == 112 and sizeof(SymbolOrders) == 24 and sizeof(Orders) == 64
 
 MAX_CAPACITY = 65_536
 
 
 OrderStatus = enum.IntEnum("OrderStatus", {
     "PENDING_NEW": PENDING_NEW, "OPEN": OPEN, "PARTIALLY_FILLED": PARTIALLY_FILLED, "PENDING_CANCEL": PENDING_CANCEL,
-    "FILLED": FILLED, "CANCELED": CANCELED, "REJECTED": REJECTED, "EXPIRED": EXPIRED,
+    "PENDING_AMEND": PENDING_AMEND, "FILLED": FILLED, "CANCELED": CANCELED, "REJECTED": REJECTED, "EXPIRED": EXPIRED,
 }, module=__name__)
-OrderStatus.__doc__ = """The states of an order; FILLED and those after it are final."""
+OrderStatus.__doc__ = """The states of an order; FILLED, CANCELED, REJECTED and EXPIRED are final."""
 
 
 def allowed_moves() -> dict:
     """The state table: the states that each state may move to.
 
     >>> sorted(status.name for status in allowed_moves()[OrderStatus.OPEN])
-    ['CANCELED', 'EXPIRED', 'FILLED', 'PARTIALLY_FILLED', 'PENDING_CANCEL']
+    ['CANCELED', 'EXPIRED', 'FILLED', 'PARTIALLY_FILLED', 'PENDING_AMEND', 'PENDING_CANCEL']
     """
     return {a: frozenset(b for b in OrderStatus if hft_order_moves[<int>a] >> <int>b & 1) for a in OrderStatus}
 
 
 class IllegalReport(RuntimeError):
-    """A report that contradicts what was told before: an illegal move, an overfill, an order never sent."""
+    """A report that contradicts an earlier one: an illegal move, an overfill, an order never sent."""
 
 
 cdef class OrderView:
@@ -167,17 +167,10 @@ cdef class OrderManager:
         cdef Intent* wanted = intent.of(self.symbols)
         if not 0 < wanted.qty <= MAX_LEAVES - orders_leaves(self.c, wanted.symbol, wanted.side):
             raise ValueError(f"quantity {intent.qty:f} must be above zero, and what is open must stay inside 64 bits")
-        if orders_create(self.c, wanted, now, &order) != OK:
+        if self.c.free == NO_SLOT:
             raise RuntimeError(status_text(RISK_NO_ORDER_SLOT))
-        return self._view(order)
-
-    def withdraw(self, int64_t order_id, *, reason=0):
-        """It could not be sent after all. KeyError if it is not open, ValueError if a report has come for it."""
-        cdef Order* order = orders_find(self.c, order_id)
-        if order == NULL:
-            raise KeyError(order_id)
-        if orders_withdraw(self.c, order, reason) != OK:
-            raise ValueError(f"order {order_id} was sent")
+        wanted.order_id = orders_issue(self.c)
+        orders_create(self.c, wanted, now, &order)
         return self._view(order)
 
     def cancel(self, int64_t order_id):
@@ -187,6 +180,20 @@ cdef class OrderManager:
             raise KeyError(order_id)
         if orders_cancel_sent(self.c, order) != OK:
             raise ValueError(f"order {order_id} is being cancelled already")
+        return self._view(order)
+
+    def amend(self, int64_t order_id, qty, price):
+        """An amend was sent: another quantity of the whole order, another price. KeyError if the order is not open, ValueError if
+        an amend or a cancel is under way already, or without a quantity."""
+        cdef Order* order = orders_find(self.c, order_id)
+        if order == NULL:
+            raise KeyError(order_id)
+        cdef Spec spec = (<Symbols>self.symbols).all[order.symbol]
+        cdef int64_t wanted = spec.quanta(qty)
+        if wanted <= 0 or wanted - order.qty > MAX_LEAVES - orders_leaves(self.c, order.symbol, order.side):
+            raise ValueError(f"quantity {qty} must be above zero, and what is open must stay inside 64 bits")
+        if orders_amend_sent(self.c, order, spec.ticks(price), wanted) != OK:
+            raise ValueError(f"order {order_id} is being amended or cancelled already")
         return self._view(order)
 
     def _report(self, int64_t order_id, int kind, *, qty=0, reason=0, fee=0, fee_in_base=False, now=0):
@@ -201,6 +208,8 @@ cdef class OrderManager:
         if order != NULL:
             report.qty = (<Symbols>self.symbols).spec(self.symbols.all[order.symbol]).quanta(qty)
             report.leaves = order.leaves - report.qty
+            if kind == REPORT_AMENDED:
+                report.leaves += order.amend_qty - order.qty
             report.fee = _money("fee", fee)
             report.fee_in_base = fee_in_base
         status = orders_on_report(self.c, &report, &order)
@@ -231,8 +240,16 @@ cdef class OrderManager:
         return self._report(order_id, REPORT_EXPIRED, reason=reason, now=now)
 
     def cancel_rejected(self, order_id, *, now=0):
-        """The cancel came too late. None if the order was told to be final before."""
+        """The cancel came too late. None if the order was reported final before."""
         return self._report(order_id, REPORT_CANCEL_REJECTED, now=now)
+
+    def amended(self, order_id, *, now=0):
+        """The amend took effect."""
+        return self._report(order_id, REPORT_AMENDED, now=now)
+
+    def amend_rejected(self, order_id, *, now=0):
+        """The order stays as it was. None if it was reported final before."""
+        return self._report(order_id, REPORT_AMEND_REJECTED, now=now)
 
     def __getitem__(self, int64_t order_id) -> OrderView:
         cdef Order* order = orders_find(self.c, order_id)
@@ -261,7 +278,7 @@ cdef class OrderManager:
         return self.symbols[symbol].qty(orders_leaves(self.c, self.symbols.index(symbol), side_from(side)))
 
     def in_flight(self, symbol) -> int:
-        """Orders of the symbol that are not told to be final."""
+        """Orders of the symbol that are not reported final."""
         return orders_in_flight(self.c, self.symbols.index(symbol))
 
     @property
@@ -275,21 +292,22 @@ cdef class OrderManager:
     def _check(self):
         """The table's own invariants; for tests and debug builds."""
         cdef Order* order = orders_first(self.c)
-        cdef int32_t slot = self.c.free, i, found = 0, free = 0
+        cdef int32_t slot = self.c.free, i, found = 0, free = 0, amending = 0
         cdef uint32_t j
         leaves = {(i, side): 0 for i in range(self.c.n_symbols) for side in (0, 1)}
         count = dict.fromkeys(range(self.c.n_symbols), 0)
         while order != NULL:
             assert not order_is_final(order) and orders_find(self.c, order.order_id) == order
             assert order.next == NO_SLOT or orders_slot(self.c, order.next).order_id > order.order_id
-            leaves[order.symbol, order.side < 0] += order.leaves
+            leaves[order.symbol, order.side < 0] += order.leaves + order_extra(order)
+            amending += order.amend_qty != 0
             count[order.symbol] += 1
             found += 1
             order = orders_next(self.c, order)
         while slot != NO_SLOT:
             free += 1
             slot = orders_slot(self.c, slot).next
-        assert found == self.c.open and found + free == self.c.capacity
+        assert found == self.c.open and amending == self.c.amending and found + free == self.c.capacity
         assert sum(orders_index(self.c)[j] != NO_SLOT for j in range(self.c.mask + 1)) == found
         for i in range(self.c.n_symbols):
             assert orders_of(self.c, i).open == count[i]

@@ -61,8 +61,10 @@ cdef struct Risk:
     int64_t sent                # orders ever sent
     uint64_t rejects[96]        # by status code
 
-cdef struct RiskInputs:         # what the engine knows at this moment, of the order's symbol
+cdef struct RiskInputs:         # what the trader knows at this moment, of the order's symbol
     int64_t now
+    int64_t open                # what would be open of it: a new order's quantity, an amended one's less what has filled
+    int64_t added               # by how much more the worst case would grow: of an amend, what it asks for beyond the order
     int64_t data_ns             # `now` of its newest market data
     int64_t mid2                # half ticks; 0: a side is empty
     int32_t synced              # 1: its book is in sync
@@ -159,19 +161,19 @@ cdef inline bint risk_below_notional(const Risk* s, const Intent* intent, const 
 
 
 cdef inline int risk_form(const Risk* s, const Intent* intent, const Orders* orders, const SymbolSpec* spec,
-                          int64_t mid2) noexcept nogil:
+                          const RiskInputs* at) noexcept nogil:
     """Would the venue take an order of this shape?"""
     if intent.price < 0 or (intent.price == 0 and intent.type != MARKET):
         return RISK_BAD_PRICE
     if unlikely(spec.tick != 1) and intent.type != MARKET and intent.price % spec.tick != 0:
         return RISK_BAD_PRICE
     if (intent.qty < 0 or (spec.lot != 1 and intent.qty % spec.lot != 0) or (0 < spec.max_qty < intent.qty)
-            or intent.qty > MAX_LEAVES - orders_leaves(orders, intent.symbol, intent.side)):
+            or at.added > MAX_LEAVES - orders_leaves(orders, intent.symbol, intent.side)):
         return RISK_BAD_QTY
     if intent.qty == 0 or intent.qty < spec.min_qty:
         return RISK_BELOW_MIN
     # No minimum notional for what only reduces: the venue's own rule on USD-M; on spot, dust would else stay for ever.
-    if not intent.flags & REDUCE_ONLY and risk_below_notional(s, intent, spec, mid2):
+    if not intent.flags & REDUCE_ONLY and risk_below_notional(s, intent, spec, at.mid2):
         return RISK_BELOW_MIN
     return OK
 
@@ -203,9 +205,9 @@ cdef inline bint risk_add_exposure(i128* total, int64_t worst, int64_t mid2, con
     return 1
 
 
-cdef inline bint risk_exposure(const Orders* orders, const Positions* positions, const Intent* intent, int64_t mid2,
+cdef inline bint risk_exposure(const Orders* orders, const Positions* positions, const Intent* intent, const RiskInputs* at,
                                i128* out) noexcept nogil:
-    """Sum over symbols of max(|long|, |short|) x mid, in value, `intent` (or NULL) included at `mid2`; 0 on overflow.
+    """Sum over symbols of max(|long|, |short|) x mid, in value, `intent` (or NULL) included at the mid of `at`; 0 on overflow.
 
     Other symbols count at their mark, and at nothing before they have one: they have not traded yet.
     """
@@ -219,10 +221,10 @@ cdef inline bint risk_exposure(const Orders* orders, const Positions* positions,
         sells = orders_leaves(orders, i, -1)
         if intent != NULL and i == intent.symbol:
             if intent.side == BUY:
-                buys += intent.qty
+                buys += at.added
             else:
-                sells += intent.qty
-            if not risk_add_exposure(out, risk_worst(p.qty, buys, sells), mid2, p):
+                sells += at.added
+            if not risk_add_exposure(out, risk_worst(p.qty, buys, sells), at.mid2, p):
                 return 0
         elif p.qty != 0 or buys != 0 or sells != 0:
             if not risk_add_exposure(out, risk_worst(p.qty, buys, sells), p.mid2, p):
@@ -240,22 +242,22 @@ cdef inline bint risk_bankrupt(const Risk* s, const Positions* positions) noexce
 
 
 cdef inline int risk_account(const Risk* s, const Intent* intent, const Orders* orders, const Positions* positions,
-                             int64_t mid2, int64_t now) noexcept nogil:
+                             const RiskInputs* at) noexcept nogil:
     cdef int64_t max_position = risk_symbol(s, intent.symbol).max_position
-    cdef int64_t told = position_at(positions, intent.symbol).qty
-    cdef int64_t worst = intent.side * told + orders_leaves(orders, intent.symbol, intent.side) + intent.qty
+    cdef int64_t reported = position_at(positions, intent.symbol).qty
+    cdef int64_t worst = intent.side * reported + orders_leaves(orders, intent.symbol, intent.side) + at.added
     cdef i128 exposure
     if max_position > 0 and worst > max_position:
         return RISK_POSITION
     if s.limits.max_notional > 0:
-        if (not risk_exposure(orders, positions, intent, mid2, &exposure)
+        if (not risk_exposure(orders, positions, intent, at, &exposure)
                 or exposure > <i128>s.limits.max_notional * positions.money_unit):
             return RISK_NOTIONAL
     if risk_lost(positions, -positions.equity, s.limits.max_loss):
         return RISK_LOSS
     if risk_lost(positions, positions.peak - positions.equity, s.limits.max_drawdown):
         return RISK_DRAWDOWN
-    if s.limits.max_orders_per_second > 0 and risk_rate_reached(s, now):
+    if s.limits.max_orders_per_second > 0 and risk_rate_reached(s, at.now):
         return RISK_RATE
     return OK
 
@@ -264,7 +266,7 @@ cdef inline int risk_account(const Risk* s, const Intent* intent, const Orders* 
 
 cdef inline int risk_judge(const Risk* s, Intent* intent, const Orders* orders, const Positions* positions,
                            const SymbolSpec* spec, const RiskInputs* at) noexcept nogil:
-    cdef int64_t told = position_at(positions, intent.symbol).qty
+    cdef int64_t reported = position_at(positions, intent.symbol).qty
     cdef int64_t max_order = risk_symbol(s, intent.symbol).max_order
     cdef int status
     if unlikely(s.halted != 0):
@@ -277,10 +279,10 @@ cdef inline int risk_judge(const Risk* s, Intent* intent, const Orders* orders, 
         return RISK_STALE_DATA
     if unlikely(at.mid2 <= 0):
         return RISK_NO_PRICE
-    status = risk_form(s, intent, orders, spec, at.mid2)
+    status = risk_form(s, intent, orders, spec, at)
     if unlikely(status != OK):
         return status
-    if intent.flags & REDUCE_ONLY and intent.side * told + intent.qty > 0:
+    if intent.flags & REDUCE_ONLY and intent.side * reported + at.open > 0:
         return RISK_REDUCE_ONLY
     if max_order > 0 and intent.qty > max_order:
         return RISK_ORDER_SIZE
@@ -289,16 +291,16 @@ cdef inline int risk_judge(const Risk* s, Intent* intent, const Orders* orders, 
     elif risk_outside_collar(s, intent.price, at.mid2):
         return RISK_PRICE_COLLAR
     if spec.dialect == SPOT and intent.side != BUY and (
-            told - orders_leaves(orders, intent.symbol, intent.side) < intent.qty):
+            reported - orders_leaves(orders, intent.symbol, intent.side) < at.added):
         return RISK_NO_SHORT
     if intent.flags & REDUCE_ONLY:
         return OK
-    return risk_account(s, intent, orders, positions, at.mid2, at.now)
+    return risk_account(s, intent, orders, positions, at)
 
 
 cdef inline int risk_check(Risk* s, Intent* intent, const Orders* orders, const Positions* positions,
                            const SymbolSpec* spec, const RiskInputs* at) noexcept nogil:
-    """OK, or why this order must not be sent, counted in `rejects`.
+    """OK, or why this order, new or amended, must not be sent, counted in `rejects`.
 
     A market order that comes without a price leaves with the collar as its bound.
     """

@@ -12,7 +12,7 @@ from hft._core.base.types cimport FEE_SCALE
 from hft._core.trade.orders cimport OrderManager
 from hft._core.trade.position cimport PositionManager
 
-assert sizeof(RiskLimits) == 56 and sizeof(RiskSymbol) == 32 and sizeof(RiskInputs) == 32
+assert sizeof(RiskLimits) == 56 and sizeof(RiskSymbol) == 32 and sizeof(RiskInputs) == 48
 assert STATUS_CODES == 96 and sizeof(Risk) == 56 + 16 + 96 * 8
 
 
@@ -28,7 +28,7 @@ cdef class RiskValidator:
     Parameters
     ----------
     orders : OrderManager
-        Orders under way: each counts with all it may still fill until it is told to be final.
+        Orders under way: each counts with all it may still fill until it is reported final.
     positions : PositionManager
         Told positions, profit and loss, marks.
     max_position_size, max_order_size : str, Decimal or dict, optional
@@ -124,6 +124,7 @@ cdef class RiskValidator:
         cdef Symbols symbols = self.symbols
         cdef Intent* wanted = intent.of(symbols)
         at.now = now
+        at.open = at.added = wanted.qty
         at.data_ns = now if data_ns is None else data_ns
         at.mid2 = 0 if bid is None or ask is None else intent.spec.ticks(bid) + intent.spec.ticks(ask)
         at.synced = synced
@@ -175,7 +176,7 @@ cdef class RiskValidator:
         """Sum over symbols of max(worst long, worst short) at the mark, in quote, orders under way included."""
         cdef i128 value
         cdef PositionManager positions = self.positions
-        if not risk_exposure((<OrderManager>self.orders).c, positions.c, NULL, 0, &value):
+        if not risk_exposure((<OrderManager>self.orders).c, positions.c, NULL, NULL, &value):
             raise OverflowError("the exposure is beyond 128 bits")
         return positions._amount(value)
 

@@ -1,22 +1,22 @@
 # Signal: from order-book imbalance to strength, confidence and a holding period (SEMANTICS 19).
 #
-# Confidence is a share of time, so the state is a ring of segments in which the imbalance stayed in one class:
+# Confidence is a share of time, so what is kept are sums of time by class of the market's imbalance series:
 #
 #       class   +1: I >= threshold     -1: I <= -threshold     0: between
 #
-#       edge               oldest                    newest (open)
+#       edge        oldest                       seen (open)
 #         |---- +1 ----|-- 0 --|------ +1 ------|---- -1 ----> now
 #         |<------------- the window, W ------------------->|
 #
-# `held[class + 1]` is the time of the closed segments right of the edge: an integer running sum, so nothing drifts, and
-# one update costs one addition whatever W is. Adjacent segments differ in class and none is empty.
+# `held[class + 1]` is the time of the closed entries right of the edge: an integer running sum, so nothing drifts, and
+# one update costs one addition whatever W is. The series is the market's; the sums are this account's, as its threshold is.
 
 from libc.math cimport fabs
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from hft._core.base.elementary cimport exp
-from hft._core.base.memory cimport align64
 from hft._core.base.types cimport unlikely
+from hft._core.market.series cimport Series, SeriesEntry, series_empty, series_entry, series_value
 
 
 cdef struct SignalRecord:       # what any signal model says
@@ -30,140 +30,83 @@ cdef struct SignalParams:
     int64_t window_ns           # W
     int64_t decay_ns
     int64_t holding_ns
-    int32_t capacity            # segments; at least 2
-    int32_t reserved
 
-cdef struct SignalSegment:
-    int64_t start_ns
-    int64_t cls                 # -1, 0, 1
-
-cdef struct SignalState:        # the segments follow
+cdef struct SignalState:
     SignalParams params
-    double imbalance            # as last refreshed
-    int64_t refreshed_ns
-    int64_t since_ns            # first update since the reset
-    int64_t edge_ns             # the segments are accounted for from here
+    int64_t edge_ns             # entries are accounted for from here
     int64_t held[3]             # by class + 1
-    int64_t shortened           # segments dropped inside the window, for want of room
-    int32_t oldest              # slot
-    int32_t count
-    double largest              # of all |imbalance| so far, and of all confidences at or above the threshold: what a run
-    double surest               # without a signal says for itself (SEMANTICS 32); never read by a decision
-
-
-cdef inline size_t signal_size(const SignalParams* params) noexcept nogil:
-    return align64(sizeof(SignalState)) + <size_t>params.capacity * sizeof(SignalSegment)
+    uint64_t oldest             # number of the entry at the edge
+    uint64_t seen               # entries with a lower number are closed and in `held`
+    double surest               # of all confidences at or above the threshold: for a run without a signal (SEMANTICS 32)
 
 
 cdef inline void signal_init(SignalState* s, const SignalParams* params) noexcept nogil:
-    """`s` is zeroed memory of `signal_size(params)` bytes."""
+    """`s` is zeroed memory."""
     s.params = params[0]
 
 
-cdef inline SignalSegment* signal_segment(SignalState* s, int32_t i) noexcept nogil:
-    """The i-th oldest segment."""
-    cdef int32_t slot = s.oldest + i
-    if slot >= s.params.capacity:
-        slot -= s.params.capacity
-    return <SignalSegment*>(<char*>s + align64(sizeof(SignalState))) + slot
+cdef inline int64_t* signal_held(SignalState* s, const SeriesEntry* entry) noexcept nogil:
+    """The sum of an entry's class."""
+    return &s.held[1 + <int>(entry.value >= s.params.threshold) - <int>(entry.value <= -s.params.threshold)]
 
 
-cdef inline int64_t signal_held(const SignalState* s, const SignalSegment* segment, int64_t end_ns) noexcept nogil:
-    """How long a segment that ends at `end_ns` lies right of the edge."""
-    return end_ns - (segment.start_ns if segment.start_ns > s.edge_ns else s.edge_ns)
+cdef inline int64_t signal_time(const SignalState* s, const SeriesEntry* entry, int64_t end_ns) noexcept nogil:
+    """How long an entry that ends at `end_ns` lies right of the edge."""
+    return end_ns - (entry.start_ns if entry.start_ns > s.edge_ns else s.edge_ns)
 
 
-cdef inline void signal_drop_oldest(SignalState* s) noexcept nogil:
-    cdef SignalSegment* segment = signal_segment(s, 0)
-    s.held[segment.cls + 1] -= signal_held(s, segment, signal_segment(s, 1).start_ns)
+cdef inline void signal_drop_oldest(SignalState* s, const Series* series) noexcept nogil:
+    cdef int64_t end_ns = series_entry(series, s.oldest + 1).start_ns
+    signal_held(s, series_entry(series, s.oldest))[0] -= signal_time(s, series_entry(series, s.oldest), end_ns)
     s.oldest += 1
-    if s.oldest == s.params.capacity:
-        s.oldest = 0
-    s.count -= 1
+    s.edge_ns = end_ns if end_ns > s.edge_ns else s.edge_ns
 
 
-cdef inline void signal_evict(SignalState* s, int64_t now) noexcept nogil:
+cdef inline void signal_follow(SignalState* s, const Series* series) noexcept nogil:
+    """Count what closed since the last call. Called after each change of the series, else its ring has moved on too far."""
+    if unlikely(s.seen < series.first):                         # the book was lost, or never found
+        if series_empty(series):
+            return
+        s.oldest = s.seen = series.first
+        s.held[0] = s.held[1] = s.held[2] = 0
+        s.edge_ns = series.since_ns
+    while s.seen + 1 < series.head:
+        signal_held(s, series_entry(series, s.seen))[0] += signal_time(
+            s, series_entry(series, s.seen), series_entry(series, s.seen + 1).start_ns)
+        s.seen += 1
+    while unlikely(s.oldest < series.tail):                     # the ring had no room for it: the window is shortened
+        signal_drop_oldest(s, series)
+
+
+cdef inline void signal_evict(SignalState* s, const Series* series, int64_t now) noexcept nogil:
     """Move the edge to now - W; it never moves back."""
     cdef int64_t edge = now - s.params.window_ns
-    cdef SignalSegment* segment
     if edge <= s.edge_ns:
         return
-    while s.count > 1 and signal_segment(s, 1).start_ns <= edge:
-        signal_drop_oldest(s)
-    segment = signal_segment(s, 0)
-    if s.count > 1 and segment.start_ns < edge:
-        s.held[segment.cls + 1] -= signal_held(s, segment, edge)
+    while s.oldest < s.seen and series_entry(series, s.oldest + 1).start_ns <= edge:
+        signal_drop_oldest(s, series)
+    if s.oldest < s.seen and series_entry(series, s.oldest).start_ns < edge:
+        signal_held(s, series_entry(series, s.oldest))[0] -= signal_time(s, series_entry(series, s.oldest), edge)
     s.edge_ns = edge
 
 
-cdef inline void signal_append(SignalState* s, int64_t cls, int64_t now) noexcept nogil:
-    """Close the newest segment at `now` and open one of class `cls`."""
-    cdef SignalSegment* newest
-    signal_evict(s, now)
-    newest = signal_segment(s, s.count - 1)
-    if newest.start_ns == now:          # several updates in one read: the last one counts, none leaves a trace
-        newest.cls = cls
-        if s.count == 1 or signal_segment(s, s.count - 2).cls != cls:
-            return
-        s.count -= 1                    # as the segment before: that one is open again
-        newest = signal_segment(s, s.count - 1)
-        s.held[cls + 1] -= signal_held(s, newest, now)
-        return
-    s.held[newest.cls + 1] += signal_held(s, newest, now)
-    s.count += 1
-    if s.count > s.params.capacity:
-        s.count -= 1
-        signal_drop_oldest(s)
-        s.count += 1
-        s.edge_ns = signal_segment(s, 0).start_ns
-        s.shortened += 1
-    newest = signal_segment(s, s.count - 1)
-    newest.start_ns = now
-    newest.cls = cls
-
-
-cdef inline void signal_reset(SignalState* s) noexcept nogil:
-    """Forget everything: the book is not in sync."""
-    s.oldest = s.count = 0
-    s.held[0] = s.held[1] = s.held[2] = 0
-
-
-cdef inline void signal_on_imbalance(SignalState* s, double imbalance, int64_t now) noexcept nogil:
-    """The view changed (or was restated): refresh. NaN, "not in sync", resets."""
-    cdef int64_t cls
-    cdef SignalSegment* first
-    if imbalance != imbalance:
-        signal_reset(s)
-        return
-    s.imbalance = imbalance
-    s.refreshed_ns = now
-    if unlikely(fabs(imbalance) > s.largest):
-        s.largest = fabs(imbalance)
-    cls = <int64_t>(imbalance >= s.params.threshold) - <int64_t>(imbalance <= -s.params.threshold)
-    if s.count == 0:
-        s.count = 1
-        s.since_ns = s.edge_ns = now
-        first = signal_segment(s, 0)
-        first.start_ns = now
-        first.cls = cls
-    elif signal_segment(s, s.count - 1).cls != cls:
-        signal_append(s, cls, now)
-
-
-cdef inline int signal_eval(SignalState* s, int64_t now, SignalRecord* out) noexcept nogil:
-    """1 and the signal if one stands at `now`, else 0 (`out` is then untouched)."""
-    cdef double strength = s.imbalance
-    cdef SignalSegment* newest
+cdef inline int signal_eval(SignalState* s, const Series* series, int64_t now, SignalRecord* out) noexcept nogil:
+    """1 and the signal if one stands at `now`, else 0 (`out` is then untouched). `signal_follow` comes first."""
+    cdef double strength
+    cdef SeriesEntry* newest
     cdef int64_t held
-    if s.count == 0 or fabs(strength) < s.params.threshold or now - s.since_ns < s.params.window_ns:
+    if series_empty(series):
         return 0
-    if now > s.refreshed_ns:
-        strength *= exp(-<double>(now - s.refreshed_ns) / <double>s.params.decay_ns)
+    strength = series_value(series)
+    if fabs(strength) < s.params.threshold or now - series.since_ns < s.params.window_ns:
+        return 0
+    if now > series.refreshed_ns:
+        strength *= exp(-<double>(now - series.refreshed_ns) / <double>s.params.decay_ns)
         if fabs(strength) < s.params.threshold:
             return 0
-    signal_evict(s, now)
-    newest = signal_segment(s, s.count - 1)
-    held = s.held[newest.cls + 1] + signal_held(s, newest, now)
+    signal_evict(s, series, now)
+    newest = series_entry(series, s.seen)
+    held = signal_held(s, newest)[0] + signal_time(s, newest, now)
     # now - edge is W, or less where the ring was too small for W.
     out.confidence = <double>held / <double>(now - s.edge_ns)
     if unlikely(out.confidence > s.surest):
@@ -180,4 +123,5 @@ cdef class Signal:
 
 
 cdef class ImbalanceSignal:
-    cdef SignalState* c
+    cdef SignalState c
+    cdef Series* series

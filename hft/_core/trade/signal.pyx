@@ -1,12 +1,12 @@
 """Signals, and the one that order-book imbalance gives (SEMANTICS 19)."""
 
-from libc.math cimport NAN
-
 from hft._core.base.memory cimport hft_alloc, hft_free
+from hft._core.market.series cimport SeriesParams, series_init, series_push, series_reset, series_size
 
 from hft._core.base.checks import DAY_MS, above, nanoseconds, time_ns, whole, within
 
-assert sizeof(SignalRecord) == 24 and sizeof(SignalParams) == 48 and sizeof(SignalState) == 136
+assert sizeof(SignalRecord) == 24 and sizeof(SignalParams) == 40 and sizeof(SignalState) == 96
+assert sizeof(SeriesEntry) == 16 and sizeof(Series) == 80
 
 
 cdef class Signal:
@@ -77,7 +77,7 @@ cdef class ImbalanceSignal:
     holding_ms : float, optional
         Holding period of its signals; default `window_ms`.
     capacity : int
-        Changes of direction that a window can hold, at least 2; memory is fixed from the start. A window that has more is
+        Changes of the imbalance that a window can hold, at least 2; memory is fixed from the start. A window that has more is
         shortened to what the newest `capacity` cover, and counted in `shortened`.
 
     Times passed in are nanoseconds on any one clock, and never go back.
@@ -95,52 +95,58 @@ cdef class ImbalanceSignal:
 
     def __cinit__(self, *, threshold=0.3, min_confidence=0.7, window_ms=1000, decay_ms=500, holding_ms=None, capacity=10000):
         cdef SignalParams params
+        cdef SeriesParams series
         params.threshold = float(above("threshold", threshold, 1))
         params.min_confidence = float(within("min_confidence", min_confidence, 0, 1))
         params.window_ns = max(1, nanoseconds("window_ms", above("window_ms", window_ms, DAY_MS), 0, DAY_MS))
         params.decay_ns = max(1, nanoseconds("decay_ms", above("decay_ms", decay_ms, DAY_MS), 0, DAY_MS))
         holding = window_ms if holding_ms is None else holding_ms
         params.holding_ns = max(1, nanoseconds("holding_ms", above("holding_ms", holding, DAY_MS), 0, DAY_MS))
-        params.capacity = whole("capacity", capacity, 2, 1 << 24)
-        params.reserved = 0
-        self.c = <SignalState*>hft_alloc(signal_size(&params))
-        if self.c == NULL:
+        series.capacity = whole("capacity", capacity, 2, 1 << 24)
+        series.window_ns = params.window_ns
+        self.series = <Series*>hft_alloc(series_size(&series))
+        if self.series == NULL:
             raise MemoryError
-        signal_init(self.c, &params)
+        series_init(self.series, &series)
+        signal_init(&self.c, &params)
 
     def __dealloc__(self):
-        hft_free(self.c)
+        hft_free(self.series)
 
     def update(self, double imbalance, int64_t now):
         """The book's imbalance (-1 to 1) at `now`: call it with every change of the book, equal values included."""
         if not -1 <= imbalance <= 1:
             raise ValueError(f"imbalance {imbalance} must be from -1 to 1")
-        signal_on_imbalance(self.c, imbalance, time_ns("now", now))
+        series_push(self.series, imbalance, time_ns("now", now))
+        signal_follow(&self.c, self.series)
 
     def reset(self):
         """The book is out of sync: no signal until a whole window has been seen again."""
-        signal_on_imbalance(self.c, NAN, 0)
+        series_reset(self.series)
 
     def at(self, int64_t now):
         """The Signal that stands at `now`, or None."""
         cdef Signal signal = Signal.__new__(Signal)
-        return signal if signal_eval(self.c, time_ns("now", now), &signal.c) else None
+        return signal if signal_eval(&self.c, self.series, time_ns("now", now), &signal.c) else None
 
     @property
     def shortened(self) -> int:
         """How often a window had more changes than `capacity`."""
-        return self.c.shortened
+        return self.series.shortened
 
     def _check(self, int64_t now):
-        """The running sums against a recount of the segments; for tests and debug builds."""
+        """The running sums against a recount of the entries; for tests and debug builds."""
         cdef int64_t held[3]
-        cdef int i
+        cdef uint64_t i
+        cdef SeriesEntry* entry
         held[0] = held[1] = held[2] = 0
-        signal_evict(self.c, now)
-        for i in range(self.c.count - 1):
-            assert signal_segment(self.c, i).cls != signal_segment(self.c, i + 1).cls
-            assert signal_segment(self.c, i).start_ns < signal_segment(self.c, i + 1).start_ns
-            held[signal_segment(self.c, i).cls + 1] += signal_held(
-                self.c, signal_segment(self.c, i), signal_segment(self.c, i + 1).start_ns)
+        signal_follow(&self.c, self.series)
+        signal_evict(&self.c, self.series, now)
+        assert self.c.seen + 1 == self.series.head and self.series.tail <= self.c.oldest <= self.c.seen
+        for i in range(self.c.oldest, self.c.seen):
+            entry = series_entry(self.series, i)
+            assert entry.start_ns < series_entry(self.series, i + 1).start_ns
+            held[signal_held(&self.c, entry) - &self.c.held[0]] += signal_time(
+                &self.c, entry, series_entry(self.series, i + 1).start_ns)
         for i in range(3):
             assert held[i] == self.c.held[i], (i, held[i], self.c.held[i])

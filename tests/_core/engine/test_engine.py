@@ -14,6 +14,7 @@ from hft._core.execution.capacity import worst_cases
 from hft._core.record import names
 from hft._core.record.journal import Journal, records
 from hft._core.record.page import StatePage
+from hft._core.trade.imbalance_strategy import ImbalanceStrategy
 from hft.data.captures import Capture, Kind
 from hft.data.tape import Tape
 from hft.venues.binance import messages
@@ -281,8 +282,9 @@ def test_stop_leaves_nothing_under_way(engine: Engine) -> None:
 
 
 def test_a_journal_that_nobody_drains_refuses_new_orders() -> None:
-    journal = Journal(worst_cases(1, 1, 16)["journal_least"])
-    engine = Engine(Spec("BTCUSDT", tick="0.1", step="0.001"), fallback=messages.load, journal=journal, holding_ms=10)
+    journal = Journal(worst_cases(2, 1, 16)["journal_least"])
+    engine = Engine(Spec("BTCUSDT", tick="0.1", step="0.001"), fallback=messages.load, journal=journal,
+                    strategy=ImbalanceStrategy(holding_ms=10))
     market = Market(engine)
     market.lean("9", "1", 1500)
     for side in range(40):
@@ -298,8 +300,8 @@ def test_a_journal_that_nobody_drains_refuses_new_orders() -> None:
 def test_an_engine_of_which_nobody_keeps_records_trades_on() -> None:
     """Its ring is overwritten before it is low on room: else it would refuse new orders for ever."""
     engine = Engine(
-        Spec("BTCUSDT", tick="0.1", step="0.001"), fallback=messages.load, window_ms=8, holding_ms=2, entry_latency_ms=1,
-        response_latency_ms=1, max_orders_per_second=10_000,
+        Spec("BTCUSDT", tick="0.1", step="0.001"), fallback=messages.load, window_ms=8, entry_latency_ms=1,
+        strategy=ImbalanceStrategy(holding_ms=2), response_latency_ms=1, max_orders_per_second=10_000,
     )
     market = Market(engine)
     for n in range(2200):
@@ -310,7 +312,7 @@ def test_an_engine_of_which_nobody_keeps_records_trades_on() -> None:
 
 
 def test_a_fault_is_told_once_and_a_release_does_not_last() -> None:
-    journal = Journal(worst_cases(1, 1, 16)["journal_least"])
+    journal = Journal(worst_cases(2, 1, 16)["journal_least"])
     engine = Engine(Spec("BTCUSDT", tick="0.1", step="0.001"), fallback=messages.load, journal=journal)
     market = Market(engine)
     while not engine.commands_under_way:
@@ -346,8 +348,8 @@ def story(moves: list[tuple[int, int, int, int]], capital: str, split: bool) -> 
     """What the journal says of a market that leans and falls silent; `split`: with the timer in between."""
     journal = Journal(20_000)
     engine = Engine(
-        Spec("BTCUSDT", tick="0.1", step="0.001"), fallback=messages.load, journal=journal, window_ms=20, holding_ms=30,
-        capital=capital, max_feed_delay_ms=40,
+        Spec("BTCUSDT", tick="0.1", step="0.001"), fallback=messages.load, journal=journal, window_ms=20,
+        strategy=ImbalanceStrategy(holding_ms=30), capital=capital, max_feed_delay_ms=40,
     )
     market = Market(engine)
     for bid, ask, steps, silence in moves:

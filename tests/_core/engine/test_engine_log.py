@@ -15,12 +15,13 @@ from hft._core.base.types import Spec
 from hft._core.engine.engine import Engine
 from hft._core.record.journal import Journal, records
 from hft._core.record.runlog import RunLog
+from hft._core.trade.imbalance_strategy import ImbalanceStrategy
 from hft.venues.binance import messages
 
 MS = 1_000_000
 SPECS = [Spec("BTCUSDT", tick="0.1", step="0.001"), Spec("ETHUSDT", tick="0.1", step="0.001")]
 NAMES = [spec.name for spec in SPECS]
-QUICK = {"window_ms": 20, "holding_ms": 30, "max_orders_per_second": 1000}
+QUICK = {"strategy": ImbalanceStrategy(holding_ms=30), "window_ms": 20, "max_orders_per_second": 1000}
 
 
 class Live:

@@ -13,6 +13,7 @@ from hft._core.engine import events
 from hft._core.engine.engine import Engine
 from hft._core.engine.events import KINDS, EventEncoder, replay_events
 from hft._core.record.journal import Journal
+from hft._core.trade.imbalance_strategy import ImbalanceStrategy
 from hft.data.captures import Capture, Kind
 from hft.data.events import EVENT, as_events
 from hft.exchange.generate import generate
@@ -145,14 +146,14 @@ def test_records_do_to_an_engine_what_frames_do(name):
 def session():
     """A generated session as records, and what it comes to."""
     records = as_records(SPECS[0], generate("BTCUSDT", "usdm", seed=3, messages=4_000))
-    engine = Engine(SPECS[0], window_ms=100, threshold=0.1, min_confidence=0.1)
+    engine = Engine(SPECS[0], window_ms=100, strategy=ImbalanceStrategy(threshold=0.1, min_confidence=0.1))
     through(engine, records)
     return records, came_to(engine, "BTCUSDT")
 
 
 def test_it_stops_at_a_time_and_goes_on(session):
     records, expected = session
-    engine = Engine(SPECS[0], window_ms=100, threshold=0.1, min_confidence=0.1)
+    engine = Engine(SPECS[0], window_ms=100, strategy=ImbalanceStrategy(threshold=0.1, min_confidence=0.1))
     at, until = 0, int(records["recv_ns"][0])
     while at < len(records):
         until += 50_000_000
@@ -169,7 +170,7 @@ def test_symbols_are_mapped_and_left_out(session):
     both = np.concatenate([records, records])
     both["symbol"][len(records) :] = 1          # a copy of it, and the engine knows the copy's symbol as its first
     order = np.argsort(both["recv_ns"], kind="stable")
-    engine = Engine(SPECS, window_ms=100, threshold=0.1, min_confidence=0.1)
+    engine = Engine(SPECS, window_ms=100, strategy=ImbalanceStrategy(threshold=0.1, min_confidence=0.1))
     through(engine, both[order], symbols=[-1, 0])
     assert came_to(engine, "BTCUSDT") == expected
     assert engine.generation("ETHUSDT") == 0
@@ -178,7 +179,7 @@ def test_symbols_are_mapped_and_left_out(session):
 def test_it_stops_for_a_journal_that_is_to_be_drained(session):
     records, expected = session
     journal = Journal(2_000, run=1)
-    engine = Engine(SPECS[0], window_ms=100, threshold=0.1, min_confidence=0.1, journal=journal)
+    engine = Engine(SPECS[0], window_ms=100, journal=journal, strategy=ImbalanceStrategy(threshold=0.1, min_confidence=0.1))
     at = drained = 0
     while at < len(records):
         at = replay_events(engine, records, start=at, room=1_900)

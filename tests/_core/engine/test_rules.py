@@ -10,6 +10,7 @@ from hft._core.engine.engine import Engine
 from hft._core.engine.events import EventEncoder, replay_events
 from hft._core.record.journal import Journal, records
 from hft._core.record.runlog import RunLog
+from hft._core.trade.imbalance_strategy import ImbalanceStrategy
 from hft.data.captures import Kind
 from hft.data.recording import RecordingReader
 from hft.data.tape import Tape
@@ -137,7 +138,7 @@ def test_what_is_below_a_lot_that_grew_is_as_good_as_flat():
 
 
 def test_a_limit_below_a_lot_that_grew_lets_no_order_pass():
-    engine, market = begun(entry_qty="0.5", max_order="0.05", max_position="0.05")
+    engine, market = begun(max_order="0.05", max_position="0.05", strategy=ImbalanceStrategy(entry_qty="0.5"))
     engine.set_rules(SYMBOL, market.now_ns, tick="0.10", step="0.1", min_notional="5")
     for _ in range(2000):
         run(engine, market, 1)

@@ -4,7 +4,7 @@ import pytest
 
 from hft._core.execution.broker import PaperBroker
 from hft._core.market.book import OrderBook
-from tests._core.broker_pair import ASKS, BIDS, UNIT, BrokerPair, kinds, pair
+from tests._core.broker_pair import ASKS, BIDS, UNIT, BrokerPair, fills, kinds, pair, resting
 
 
 def test_a_cancel_ends_a_resting_order_with_what_it_left():
@@ -80,6 +80,58 @@ def test_resting_reduce_only_orders_expire_once_nothing_is_left_to_reduce():
     assert (p.fast.position, p.fast.open_orders) == (0, [])
 
 
+# ---- amends
+
+
+def test_a_smaller_quantity_at_the_same_price_keeps_its_place():
+    p = pair()
+    order_id = resting(p, "buy", 5, 99)
+    assert p.fast.queue_ahead(order_id) == 10
+    p.trade(99, 4, 2, buyer_is_maker=True)
+    p.amend(order_id, "buy", 3, 99, sent=3)
+    assert kinds(p.arrivals(4)) == [("amended", "")]
+    assert (p.fast.queue_ahead(order_id), p.fast.leaves(order_id)) == (6, 3)
+
+
+@pytest.mark.parametrize(("qty", "price", "ahead"), [(6, 99, 10), (5, 98, 20), (3, 100, 0)])
+def test_anything_else_loses_it(qty, price, ahead):
+    p = pair()
+    order_id = resting(p, "buy", 5, 99)
+    p.trade(99, 4, 2, buyer_is_maker=True)
+    p.depth([(99, 10)], [], 3)          # refilled
+    p.amend(order_id, "buy", qty, price, sent=4)
+    assert kinds(p.arrivals(5)) == [("amended", "")]
+    assert (p.fast.queue_ahead(order_id), p.fast.leaves(order_id)) == (ahead, qty)
+
+
+def test_what_has_filled_counts_and_no_more_left_is_a_cancel():
+    p = pair()
+    order_id = resting(p, "buy", 5, 99)
+    assert fills(p.trade(98, 2, 2, buyer_is_maker=True)) == [(order_id, 99, 2)]
+    p.amend(order_id, "buy", 4, 99, sent=3)
+    assert [(r.kind, r.leaves) for r in p.arrivals(4)] == [("amended", 2)]
+    p.amend(order_id, "buy", 2, 99, sent=5)
+    assert kinds(p.arrivals(6)) == [("canceled", "amend_filled")]
+
+
+def test_an_amend_through_the_touch_takes_and_post_only_is_cancelled():
+    p = pair()
+    taker, maker = resting(p, "buy", 15, 99), resting(p, "buy", 5, 98, tif="post_only", sent=1)
+    p.amend(taker, "buy", 15, 101, sent=3)
+    assert [(r.kind, r.qty, r.maker) for r in p.arrivals(4)] == [("amended", 0, False), ("fill", 10, False)]
+    assert (p.fast.leaves(taker), p.fast.queue_ahead(taker)) == (5, 0)
+    p.amend(maker, "buy", 5, 102, tif="post_only", sent=5)
+    assert kinds(p.arrivals(6)) == [("canceled", "post_only_would_cross")]
+
+
+def test_an_amend_may_come_too_late():
+    p = pair()
+    order_id = resting(p, "buy", 5, 99)
+    p.cancel(order_id, sent=2)
+    p.amend(order_id, "buy", 4, 99, sent=2)
+    assert kinds(p.arrivals(3)) == [("canceled", "user_cancel"), ("amend_rejected", "unknown_order")]
+
+
 # ---- capacities
 
 
@@ -103,7 +155,6 @@ def test_no_room_for_another_command_under_way():
     p.arrivals(1)
     p.submit("buy", 1, 90, sent=1)
     assert len(p.arrivals(2)) == 1
-    assert p.fast.counters["channel_full"] == 1
 
 
 def test_more_arrivals_at_once_than_reports_have_room_for():

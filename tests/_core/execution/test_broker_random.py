@@ -42,11 +42,13 @@ def long_session(seed, n):
                           r.choice(["gtc", "gtc", "gtc", "post_only", "ioc", "fok"]), r.random() < 0.15),
         "market": lambda: (r.choice(["buy", "sell"]), r.choice([None, r.randint(94, 106)]), r.randint(1, 30), r.random() < 0.5),
         "cancel": lambda: (r.randint(1, 10),),
+        "amend": lambda: (r.randint(0, 9), r.randint(1, 15), r.choice([0, 0, r.randint(94, 106)]),
+                          r.choice(["gtc", "gtc", "post_only"])),
         "timers": lambda: (step(),),
         "desync": lambda: (0,),
         "resync": lambda: (step(), r.randint(97, 103), levels(), levels()),
     }  # fmt: skip
-    weights = {"trade": 30, "level": 30, "depth": 4, "ticker": 3, "limit": 20, "market": 3, "cancel": 4, "timers": 3,
+    weights = {"trade": 30, "level": 30, "depth": 4, "ticker": 3, "limit": 20, "market": 3, "cancel": 4, "amend": 5, "timers": 3,
                "desync": 0.5, "resync": 2}  # fmt: skip
     for name in r.choices(list(weights), weights.values(), k=n):
         yield name, *makers[name]()
@@ -60,6 +62,7 @@ def test_long_sessions_give_the_oracle_s_reports(dialect, model):
         session = Session(SPECS[dialect], model, entry_latency_ms=(0, 20)[seed % 2])
         play(session, long_session(f"{dialect} {model} {seed}", 600))
         kinds |= {(r.kind, r.maker, r.suspect) for r in session.pair.reports}
+    assert {"amended", "amend_rejected"} <= {kind for kind, _, _ in kinds}
     assert {("fill", True, False), ("fill", True, True), ("fill", False, False), ("expired", False, False)} <= kinds
 
 

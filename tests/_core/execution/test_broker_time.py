@@ -56,22 +56,22 @@ def test_rule_5_the_trader_hears_after_the_response_latency_and_never_in_the_pas
     p = pair(entry_latency_ms=20, response_latency_ms=5)
     p.submit("buy", 1, 90, sent=0)
     p.submit("buy", 1, 91, sent=1)
-    assert [r.told_ns for r in p.arrivals(21 * MS)] == [25 * MS, 25 * MS + 1]
+    assert [r.reported_ns for r in p.arrivals(21 * MS)] == [25 * MS, 25 * MS + 1]
     p.submit("buy", 1, 92, sent=2)
-    assert [r.told_ns for r in p.timers(80 * MS)] == [80 * MS]
+    assert [r.reported_ns for r in p.timers(80 * MS)] == [80 * MS]
 
 
 def test_rule_5_a_fill_by_an_older_event_happens_when_the_order_took_effect_and_is_heard_after_its_acceptance():
     p = pair(entry_latency_ms=20, response_latency_ms=5)
     order_id = p.submit("buy", 3, 100, sent=0)
     accepted, = p.timers(70 * MS)
-    assert (accepted.exch_ns, accepted.told_ns) == (20 * MS, 70 * MS)
+    assert (accepted.exch_ns, accepted.reported_ns) == (20 * MS, 70 * MS)
     p.desync()
     p.snapshot(BIDS, [(100, 2)], 2)
     fill, = p.resync(1 * MS)                                # a REST book, stamped before the order took effect
-    assert (fill.order_id, fill.exch_ns, fill.told_ns) == (order_id, 20 * MS, 70 * MS)
+    assert (fill.order_id, fill.exch_ns, fill.reported_ns) == (order_id, 20 * MS, 70 * MS)
     second, = p.depth([], [(100, 3)], 90 * MS)
-    assert (second.exch_ns, second.told_ns) == (90 * MS, 95 * MS)
+    assert (second.exch_ns, second.reported_ns) == (90 * MS, 95 * MS)
 
 
 def test_rule_5_reports_are_heard_in_the_order_in_which_they_happened():
@@ -80,7 +80,7 @@ def test_rule_5_reports_are_heard_in_the_order_in_which_they_happened():
     first, = p.depth([], [(100, 1)], 50 * MS)
     second, = p.depth([], [(100, 2)], 30 * MS)              # v went back
     assert (first.leaves, second.leaves) == (3, 2)
-    assert (second.exch_ns, first.told_ns, second.told_ns) == (30 * MS, 55 * MS, 55 * MS)
+    assert (second.exch_ns, first.reported_ns, second.reported_ns) == (30 * MS, 55 * MS, 55 * MS)
 
 
 def test_rule_5_a_reduce_only_order_never_expires_before_it_took_effect():
@@ -111,15 +111,15 @@ def deliver(reports, spec):
     for order_id in sorted(sizes):
         own = table.create(OrderIntent(spec, "buy", sizes[order_id], spec.price(100)), now=0)
         ids[order_id] = own.id
-    for r in sorted(reports, key=lambda r: r.told_ns):      # stable
+    for r in sorted(reports, key=lambda r: r.reported_ns):      # stable
         own_id = ids[r.order_id]
         match r.kind:
             case "accepted":
-                table.accepted(own_id, now=r.told_ns)
+                table.accepted(own_id, now=r.reported_ns)
             case "fill":
-                table.fill(own_id, r.qty, now=r.told_ns)
+                table.fill(own_id, r.qty, now=r.reported_ns)
             case "canceled" | "expired" | "rejected":
-                getattr(table, r.kind)(own_id, now=r.told_ns)
+                getattr(table, r.kind)(own_id, now=r.reported_ns)
     return table
 
 
@@ -129,10 +129,10 @@ def test_a_trader_hears_of_every_order_in_the_order_in_which_it_happened(dialect
     session = Session(SPECS[dialect], "risk_averse", entry_latency_ms)
     play(session, actions)
     reports = session.pair.reports
-    told = [r.told_ns for r in reports]
+    told = [r.reported_ns for r in reports]
     assert told == sorted(told)
     effect = {r.order_id: r.exch_ns for r in reports if r.kind == "accepted"}
     for r in reports:
         assert r.exch_ns >= effect.get(r.order_id, 0)       # never before it took effect
-        assert r.told_ns >= r.exch_ns + 5 * MS
+        assert r.reported_ns >= r.exch_ns + 5 * MS
     deliver(reports, SPECS[dialect])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hft._core.base.types import Spec
-from hft._core.trade.imbalance import ImbalanceStrategy, entry_qty
+from hft._core.trade.imbalance import ImbalanceDecision, entry_qty
 from hft._core.trade.signal import Signal
 
 MS = 1_000_000
@@ -20,7 +20,7 @@ class Trader:
     """A strategy with what it was told."""
 
     def __init__(self, spec=USDM, **settings):
-        self.strategy = ImbalanceStrategy(spec, **{"max_position_size": "1.0", "order_size_fraction": "0.5", **settings})
+        self.strategy = ImbalanceDecision(spec, **{"max_position_size": "1.0", "order_size_fraction": "0.5", **settings})
         self.position = self.in_flight = 0
 
     def decide(self, signal, now, bid="100.1", ask="100.2"):

@@ -42,7 +42,8 @@ class Lifecycle(RuleBasedStateMachine):
         order = self.orders.create(limit(spec, side, qty), now=0)
         self.issued += 1
         assert order.id == (3 << 32) + self.issued
-        self.open[order.id] = {"spec": spec, "side": side, "qty": qty, "leaves": qty, "accepted": False, "cancel": False}
+        self.open[order.id] = {"spec": spec, "side": side, "qty": qty, "leaves": qty, "accepted": False, "cancel": False,
+                               "amend": None}
 
     @precondition(lambda self: self.open)
     @rule(data=st.data())
@@ -83,17 +84,16 @@ class Lifecycle(RuleBasedStateMachine):
             del self.open[order_id]
 
     @precondition(lambda self: self.open)
-    @rule(data=st.data(), how=st.sampled_from(["canceled", "rejected", "expired", "withdraw"]))
+    @rule(data=st.data(), how=st.sampled_from(["canceled", "rejected", "expired"]))
     def end(self, data, how):
         order_id = self.pick(data)
         model = self.open[order_id]
         heard = model["accepted"] or model["leaves"] < model["qty"]
         legal = {
-            "canceled": heard or model["cancel"], "expired": True, "rejected": not heard,
-            "withdraw": not heard and not model["cancel"],
+            "canceled": heard or model["cancel"] or model["amend"], "expired": True, "rejected": not heard,
         }[how]
         if not legal:
-            with pytest.raises((IllegalReport, ValueError)):
+            with pytest.raises(IllegalReport):
                 getattr(self.orders, how)(order_id)
             return
         order = getattr(self.orders, how)(order_id, reason=status.CODES["user_cancel"])
@@ -113,6 +113,43 @@ class Lifecycle(RuleBasedStateMachine):
             with pytest.raises(IllegalReport):
                 self.orders.cancel_rejected(order_id)
 
+    @precondition(lambda self: self.open)
+    @rule(data=st.data(), qty=st.integers(1, 8))
+    def amend(self, data, qty):
+        order_id = self.pick(data)
+        model = self.open[order_id]
+        if model["cancel"] or model["amend"]:
+            with pytest.raises(ValueError, match="already"):
+                self.orders.amend(order_id, qty, "101")
+        else:
+            assert self.orders.amend(order_id, qty, "101").price == 100
+            model["amend"] = qty
+
+    @precondition(lambda self: self.open)
+    @rule(data=st.data())
+    def amended(self, data):
+        order_id = self.pick(data)
+        model = self.open[order_id]
+        if model["amend"] is None:
+            with pytest.raises(IllegalReport):
+                self.orders.amended(order_id)
+        elif model["qty"] - model["leaves"] < model["amend"]:       # else the venue cancels it
+            model["leaves"] += model["amend"] - model["qty"]
+            model["qty"], model["amend"], model["accepted"] = model["amend"], None, True
+            order = self.orders.amended(order_id)
+            assert (order.price, order.qty, order.leaves) == (101, model["qty"], model["leaves"])
+
+    @precondition(lambda self: self.open)
+    @rule(data=st.data())
+    def amend_rejected(self, data):
+        order_id = self.pick(data)
+        if self.open[order_id]["amend"]:
+            self.orders.amend_rejected(order_id)
+            self.open[order_id]["amend"] = None
+        else:
+            with pytest.raises(IllegalReport):
+                self.orders.amend_rejected(order_id)
+
     @rule(n=st.integers(-1, 3), run=st.sampled_from([2, 3, 4]))
     def report_for_another(self, n, run):
         order_id = (run << 32) + self.issued + n
@@ -121,8 +158,9 @@ class Lifecycle(RuleBasedStateMachine):
         for report in (self.orders.accepted, self.orders.canceled, lambda order_id: self.orders.fill(order_id, 1)):
             with pytest.raises(IllegalReport, match=status.text(-3)):
                 report(order_id)
-        if run == 3 and 1 <= self.issued + n <= self.issued:        # a cancel that crossed the end of its order
+        if run == 3 and 1 <= self.issued + n <= self.issued:        # a cancel or amend that crossed the end of its order
             assert self.orders.cancel_rejected(order_id) is None
+            assert self.orders.amend_rejected(order_id) is None
         else:
             with pytest.raises(IllegalReport):
                 self.orders.cancel_rejected(order_id)
@@ -130,6 +168,8 @@ class Lifecycle(RuleBasedStateMachine):
     def expected_status(self, model):
         if model["cancel"]:
             return OrderStatus.PENDING_CANCEL
+        if model["amend"]:
+            return OrderStatus.PENDING_AMEND
         if model["leaves"] < model["qty"]:
             return OrderStatus.PARTIALLY_FILLED
         return OrderStatus.OPEN if model["accepted"] else OrderStatus.PENDING_NEW
@@ -146,7 +186,8 @@ class Lifecycle(RuleBasedStateMachine):
             mine = [model for model in self.open.values() if model["spec"] is spec]
             assert self.orders.in_flight(spec) == len(mine)
             for side in ("buy", "sell"):
-                assert self.orders.leaves(spec, side) == sum(m["leaves"] for m in mine if m["side"] == side)
+                assert self.orders.leaves(spec, side) == sum(
+                    m["leaves"] + max(0, (m["amend"] or 0) - m["qty"]) for m in mine if m["side"] == side)
 
 
 Lifecycle.TestCase.settings = settings(max_examples=80, stateful_step_count=60, deadline=None)
@@ -155,12 +196,13 @@ TestLifecycle = Lifecycle.TestCase
 
 def test_the_table_of_moves():
     names = {a.name: {b.name for b in to} for a, to in allowed_moves().items()}
-    alive = {"PARTIALLY_FILLED", "PENDING_CANCEL", "FILLED", "CANCELED", "EXPIRED"}
+    alive = {"PARTIALLY_FILLED", "PENDING_CANCEL", "PENDING_AMEND", "FILLED", "CANCELED", "EXPIRED"}
     assert names == {
-        "PENDING_NEW": {"OPEN", "PARTIALLY_FILLED", "PENDING_CANCEL", "FILLED", "REJECTED", "EXPIRED"},
+        "PENDING_NEW": {"OPEN", "PARTIALLY_FILLED", "PENDING_CANCEL", "PENDING_AMEND", "FILLED", "REJECTED", "EXPIRED"},
         "OPEN": alive,
         "PARTIALLY_FILLED": alive,
         "PENDING_CANCEL": set(OrderStatus.__members__),
+        "PENDING_AMEND": set(OrderStatus.__members__),
         **{final.name: set() for final in FINAL},
     }
 

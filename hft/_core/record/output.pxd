@@ -1,16 +1,15 @@
-# The outputs of an account's events: the journal, the state page, the log of fills in memory. Borrowed pointers; the engine keeps
-# their owners. Nothing here flows back into a decision; whether there is room the engine sees to, once an input (`capacity`).
+# Where an account's events go: the journal, the state page, the log of fills in memory. Borrowed pointers; the engine keeps
+# their owners. What is written of an order, a position or a fill stands beside these (`trade/records`, `execution/records`).
+# Nothing here flows back into a decision; whether there is room the engine sees to, once an input (`capacity`).
 
 from hft._core.base.status cimport FAULT_JOURNAL_FULL, OK
 from hft._core.base.symbols cimport Symbols
 from hft._core.base.types cimport (
-    RECORD_FILL, RECORD_KILL, RECORD_ORDER, RECORD_POSITION, RECORD_RULES, JournalRecord, Report, Spec, SymbolSpec, int32_t,
-    int64_t, likely, multiply, uint64_t,
+    RECORD_FILL, RECORD_KILL, RECORD_ORDER, RECORD_RULES, JournalRecord, Spec, SymbolSpec, int32_t, int64_t, likely, multiply,
+    uint64_t,
 )
 from hft._core.record.journal cimport FILL_FEE_IN_BASE, JournalState, journal_append
-from hft._core.record.page cimport PAGE_RECENT, Page, page_recent
-from hft._core.trade.orders cimport Order
-from hft._core.trade.position cimport Position
+from hft._core.record.page cimport PAGE_RECENT, Page
 from libc.string cimport memset
 
 cdef struct FillLog:            # the newest fills, in memory; JournalRecord[capacity] behind `records`
@@ -37,73 +36,6 @@ cdef inline int output_append(Output* out, const JournalRecord* record) noexcept
         return FAULT_JOURNAL_FULL
     out.journal.tail = out.journal.head
     return OK if journal_append(out.journal, record) else FAULT_JOURNAL_FULL
-
-
-cdef inline int output_fill(Output* out, const Report* report, int64_t now) noexcept nogil:
-    """A fill, before the strategy hears of it."""
-    cdef JournalRecord r
-    memset(&r, 0, sizeof(r))
-    r.kind = RECORD_FILL
-    r.ts_ns = now
-    r.exch_ns = report.exch_ns
-    r.due_ns = report.due_ns
-    r.order_id = report.order_id
-    r.symbol = report.symbol
-    r.side = report.side
-    r.price = report.price
-    r.qty = report.qty
-    r.leaves = report.leaves
-    r.fee = report.fee
-    r.maker = report.maker
-    r.book_status = report.book_status
-    r.flags = FILL_FEE_IN_BASE if report.fee_in_base else 0
-    out.fills.records[out.fills.count % out.fills.capacity] = r
-    out.fills.count += 1
-    out.page.counters.fills += 1
-    out.page.counters.maker_fills += report.maker
-    out.page.counters.suspect_fills += report.book_status != 0
-    page_recent(out.page, &r)
-    return output_append(out, &r)
-
-
-cdef inline int output_order(Output* out, const Order* order, int64_t now, int64_t exch_ns) noexcept nogil:
-    """An order as it is after a change."""
-    cdef JournalRecord r
-    memset(&r, 0, sizeof(r))
-    r.kind = RECORD_ORDER
-    r.ts_ns = now
-    r.exch_ns = exch_ns
-    r.sent_ns = order.sent_ns
-    r.due_ns = order.due_ns
-    r.order_id = order.order_id
-    r.symbol = order.symbol
-    r.side = order.side
-    r.type = order.type
-    r.tif = order.tif
-    r.flags = order.flags
-    r.status = order.status
-    r.reason = order.reason
-    r.price = order.price
-    r.qty = order.qty
-    r.leaves = order.leaves
-    page_recent(out.page, &r)
-    return output_append(out, &r)
-
-
-cdef inline int output_position(Output* out, int32_t symbol, const Position* p, int64_t now) noexcept nogil:
-    """A symbol's position after a fill was told."""
-    cdef JournalRecord r
-    memset(&r, 0, sizeof(r))
-    r.kind = RECORD_POSITION
-    r.ts_ns = now
-    r.symbol = symbol
-    r.qty = p.qty
-    r.cash = p.cash
-    r.cost = p.cost
-    r.realised = p.realised
-    r.fee = p.fees_quote
-    r.leaves = p.fees_base
-    return output_append(out, &r)
 
 
 cdef inline int output_rules(Output* out, int32_t symbol, const SymbolSpec* spec, bint trading, int64_t now) noexcept nogil:

@@ -1,0 +1,342 @@
+# The whole tick in one call: decode, clock, book, execution, snapshot, features, strategy, risk, order.
+#
+#   EngineState ──▶ DecoderState        the newest message
+#               ──▶ Market × n          what everybody sees
+#               ──▶ Account × m         a trader and its execution, each with its own output
+#               ──▶ RunLog              what it was given, if somebody records it
+#
+# EngineState holds pointers and is never hashed or mapped; what it points to is plain memory that `Engine` owns. Inputs come
+# in order of `now`; an input with an earlier one counts as simultaneous with the newest.
+#
+# What comes without an input of its own, a full journal and a request for the kill switch through the state page, is polled
+# at the start of each input and counts, and is logged, as an input before it; the journal even before what is due by then, and
+# again whenever what is due has moved time on. So the run log has everything: the same log gives the same orders and the same
+# state. The first account is the one whose journal somebody may drain; the others overwrite theirs.
+#
+# Backpressure: a message is taken only where the journal has room for all that it may cause. Where it has not, messages are held
+# in order (`Engine.held`), and the feed stops reading. Timers and the kill switch go on: there is room for what they cause.
+
+from hft._core.base.cycles cimport cycles_now
+from hft._core.base.histogram cimport histogram_add
+from hft._core.base.status cimport DECODE_FALLBACK, KILL_RELEASED, KILL_REQUEST, OK
+from hft._core.base.types cimport Level, Message, int32_t, int64_t, likely, uint64_t, unlikely
+from hft._core.engine.account cimport (
+    Account, account_act, account_advance, account_arrivals, account_deliver, account_kill, account_match, account_settle,
+    account_stop, account_trade, account_wants,
+)
+from hft._core.execution.delivery cimport INT64_MAX
+from hft._core.market.book cimport Book
+from hft._core.market.ladder_check cimport DEBUGGING
+from hft._core.market.market cimport (
+    FX_LOST, FX_TRADE, Market, market_apply, market_clock, market_connected, market_disconnected, market_evaluate,
+    market_publish, market_resync, market_sync,
+)
+from hft._core.record.journal cimport journal_room
+from hft._core.record.output cimport output_count
+from hft._core.record.page cimport (
+    HIST_FEATURES, HIST_TICK, HIST_TICK_TO_TRADE, Page, page_histogram, page_kill_request, page_kill_take, page_market,
+)
+from hft._core.record.runlog cimport (
+    LOG_CONNECT, LOG_DISCONNECT, LOG_FRAME, LOG_JOURNAL_FULL, LOG_KILL, LOG_RESYNC, LOG_STOP, RunLogState, runlog_push,
+)
+from hft._core.trade.risk cimport HALT_JOURNAL, risk_halt
+from hft._core.trade.trader cimport trader_begin
+from hft._core.wire.decode cimport DecoderState, decode_frame, decoder_levels, decoder_message
+from hft._core.wire.sink cimport FRAME_ATTENTION, FRAME_HANDLED, FRAME_NEEDS_PYTHON
+from libc.stdlib cimport abort
+
+cdef enum:
+    FEATURE_SAMPLE = 63         # the feature stage is timed on messages whose number has none of these bits
+
+cdef struct EngineState:
+    DecoderState* decoder
+    Market** markets
+    Book* spare                 # where a fresh snapshot is brought to a book's id
+    Account* accounts
+    Page* page                  # of the first account: the markets are shown there
+    int64_t now                 # of the newest input
+    int64_t n_symbols
+    int64_t n_accounts
+    int64_t attention           # 1: Python is to look: a snapshot is wanted, or trading halted
+    double ns_per_cycle
+    int64_t processed           # messages, of every kind and outcome
+    int64_t orders_want         # records that the new orders of one input may cause (`capacity_orders`)
+    int64_t held                # messages that wait, in Python's hands, until the journal has room for what they may cause
+    int64_t journal_full        # 1: new orders are refused until the writer has made room
+    int64_t replayed            # 1: journal_full and the kill switch come as inputs, as they are in a run log
+    RunLogState* log            # NULL: nobody records
+
+
+cdef inline int64_t engine_since(const EngineState* e, uint64_t cycles) noexcept nogil:
+    """Nanoseconds since a cycle count was taken: for histograms only."""
+    return <int64_t>(<double>(cycles_now() - cycles) * e.ns_per_cycle)
+
+
+# --- kill switch
+
+cdef inline void engine_kill(EngineState* e, bint on, int reason, int64_t now) noexcept nogil:
+    """Trip or release, for every account."""
+    cdef int64_t k
+    for k in range(e.n_accounts):
+        if account_kill(&e.accounts[k], on, reason, now):
+            e.attention = 1
+
+
+cdef inline void engine_settle(EngineState* e, Account* a, int64_t now) noexcept nogil:
+    if unlikely(account_settle(a, now)):
+        e.attention = 1
+
+
+cdef inline void engine_turn(EngineState* e, bint on, int reason, int64_t now) noexcept nogil:
+    """The kill switch is turned from outside, on for this reason. Where its cause stands, a release does not last."""
+    cdef int64_t k
+    engine_kill(e, on, reason if on else KILL_RELEASED, now)
+    for k in range(e.n_accounts):
+        engine_settle(e, &e.accounts[k], now)
+
+
+# --- the journal
+
+cdef inline bint engine_overwrites(const EngineState* e) noexcept nogil:
+    """Nobody drains the journal: there is always room."""
+    return e.accounts[0].out.overwrites != 0
+
+
+cdef inline int64_t engine_room(const EngineState* e) noexcept nogil:
+    """Records that fit in the journal now."""
+    return journal_room(e.accounts[0].out.journal)
+
+
+cdef inline int64_t engine_wants(const EngineState* e) noexcept nogil:
+    """Records that the next input may cause, new orders among it."""
+    if DEBUGGING and e.accounts[0].wants != account_wants(&e.accounts[0]):
+        abort()
+    return e.accounts[0].wants + e.orders_want
+
+
+cdef inline bint engine_has_room(const EngineState* e) noexcept nogil:
+    """Does the journal hold what the next message may cause while new orders are refused? What needs no message, timers and
+    the kill switch, always finds room, since a message is taken only where it leaves that much."""
+    return engine_overwrites(e) or engine_room(e) >= e.accounts[0].wants
+
+
+cdef inline bint engine_makes_room(const EngineState* e, int64_t room) noexcept nogil:
+    """For who drives it from memory and drains the journal himself: `room` records, and what the next input may cause."""
+    cdef int64_t free = engine_room(e)
+    return engine_overwrites(e) or (free >= room and free >= engine_wants(e))
+
+
+cdef inline void engine_log(EngineState* e, int kind, int arg, int64_t now, const char* p, size_t n) noexcept nogil:
+    if unlikely(e.log != NULL):
+        runlog_push(e.log, kind, arg, now, p, n)
+
+
+cdef inline void engine_journal_full(EngineState* e, bint full) noexcept nogil:
+    """No new orders, or again."""
+    e.journal_full = full
+    risk_halt(e.accounts[0].trader.risk, HALT_JOURNAL, full)
+
+
+cdef inline void engine_poll_journal(EngineState* e, int64_t given) noexcept nogil:
+    """Is there room for new orders? Found out before anything happens at this time, so that what is due already knows."""
+    cdef bint full = not engine_overwrites(e) and engine_room(e) < engine_wants(e)
+    if unlikely(full != e.journal_full):
+        engine_log(e, LOG_JOURNAL_FULL, full, e.now if e.now else given, NULL, 0)
+        engine_journal_full(e, full)
+
+
+# --- inputs
+
+cdef inline int64_t engine_next_due(const EngineState* e) noexcept nogil:
+    """The earliest internal event of all accounts."""
+    cdef int64_t due = e.accounts[0].next_due
+    cdef int64_t k
+    for k in range(1, e.n_accounts):
+        due = min(due, e.accounts[k].next_due)
+    return due
+
+
+cdef inline void engine_instant(EngineState* e, int64_t now) noexcept nogil:
+    """Time moves on, or an input begins: what strategies may ask for at once counts from here."""
+    cdef int64_t k
+    e.now = now
+    for k in range(e.n_accounts):
+        trader_begin(&e.accounts[k].trader)
+
+
+cdef inline void engine_due(EngineState* e, int64_t now) noexcept nogil:
+    """What is due by now, each event at its own time."""
+    cdef int64_t due = engine_next_due(e)
+    cdef int64_t k
+    while unlikely(due <= now):
+        if due > e.now:
+            engine_instant(e, due)
+        for k in range(e.n_accounts):
+            if e.accounts[k].next_due <= due:
+                account_advance(&e.accounts[k])
+                engine_settle(e, &e.accounts[k], due)
+        due = engine_next_due(e)
+        if due > e.now and not e.replayed:
+            engine_poll_journal(e, e.now)
+
+
+cdef inline void engine_poll_kill(EngineState* e, int64_t given) noexcept nogil:
+    """A request for the kill switch on the state page. A release waits until there is room to write it down."""
+    cdef uint64_t request = page_kill_request(e.page)
+    cdef bint on
+    if likely(request == 0) or (not request & 1 and not engine_has_room(e)):
+        return
+    on = page_kill_take(e.page, request) == 1
+    engine_log(e, LOG_KILL, on, given, NULL, 0)
+    engine_turn(e, on, KILL_REQUEST, e.now)
+    engine_due(e, e.now)
+
+
+cdef inline void engine_begin(EngineState* e, int64_t now) noexcept nogil:
+    """The first input: the markets' accounts of their time begin."""
+    cdef int64_t i
+    for i in range(e.n_symbols):
+        e.markets[i].times.since_ns = now
+
+
+cdef inline int64_t engine_enter(EngineState* e, int64_t now) noexcept nogil:
+    """Every input begins here: time never goes back, what is due by now happens first, and then somebody may have asked for
+    the kill switch."""
+    cdef int64_t given = now
+    if likely(not e.replayed):
+        engine_poll_journal(e, given)
+    if unlikely(now < e.now):
+        now = e.now
+    if unlikely(e.now == 0):
+        engine_begin(e, now)
+    engine_due(e, now)
+    engine_instant(e, now)
+    if likely(not e.replayed):
+        engine_poll_kill(e, given)
+    return now
+
+
+cdef inline int64_t engine_input(EngineState* e, int kind, int arg, int64_t now, const char* p, size_t n) noexcept nogil:
+    """Enters, and logs the input: after what came to light on entering."""
+    cdef int64_t entered = engine_enter(e, now)
+    engine_log(e, kind, arg, now, p, n)
+    return entered
+
+
+cdef inline void engine_evaluate(EngineState* e, Market* market, int32_t i, int64_t now) noexcept nogil:
+    """Snapshot, features."""
+    cdef uint64_t cycles
+    market_publish(market, page_market(e.page, i), now)
+    if e.processed & FEATURE_SAMPLE:
+        market_evaluate(market, now)
+    else:
+        cycles = cycles_now()
+        market_evaluate(market, now)
+        histogram_add(page_histogram(e.page, HIST_FEATURES), engine_since(e, cycles))
+
+
+cdef inline void engine_act(EngineState* e, Market* market, const Message* trade, int32_t i, int64_t now) noexcept nogil:
+    """What follows from a market that changed: it is shown, valued, and acted upon. `trade`: by this one, or NULL."""
+    cdef int64_t k
+    engine_evaluate(e, market, i, now)
+    for k in range(e.n_accounts):
+        if trade != NULL:
+            account_trade(&e.accounts[k], trade, now)
+        account_act(&e.accounts[k], i, now)
+        if unlikely(e.accounts[k].trader.state.fault < 0):
+            engine_settle(e, &e.accounts[k], now)
+
+
+cdef inline void engine_match(EngineState* e, Market* market, const Message* msg, int32_t i, int fx, int64_t v,
+                              int64_t now) noexcept nogil:
+    """Every account meets what happened to a market."""
+    cdef int64_t k
+    for k in range(e.n_accounts):
+        account_match(&e.accounts[k], market, msg, i, fx, v, now)
+
+
+cdef inline int engine_apply(EngineState* e, Message* msg, const Level* levels, int64_t now, uint64_t cycles) noexcept nogil:
+    """One decoded message, entered at `now`, to the end of its work; the answer is why it was not applied, or OK."""
+    cdef int32_t i = msg.symbol
+    cdef Market* market = e.markets[i]
+    cdef int64_t submitted = e.accounts[0].trader.state.submitted      # what was due anyway is not this message's doing
+    cdef int64_t v, k
+    cdef int fx = 0
+    cdef int code
+    msg.recv_ns = now
+    v = market_clock(market, msg)
+    for k in range(e.n_accounts):
+        account_arrivals(&e.accounts[k], market, i, v, now)
+    code = market_apply(market, e.spare, msg, levels, &fx)
+    for k in range(e.n_accounts):
+        account_match(&e.accounts[k], market, msg, i, fx, v, now)
+        account_deliver(&e.accounts[k], now)
+        engine_settle(e, &e.accounts[k], now)
+    e.processed += 1
+    if unlikely(code != OK):
+        output_count(&e.page.counters.status[code])
+    if likely(code == OK and fx) or fx & FX_LOST:
+        engine_act(e, market, msg if fx & FX_TRADE else NULL, i, now)
+    output_count(&e.page.counters.messages[msg.kind])
+    if unlikely(market_sync(market).wants_snapshot):
+        e.attention = 1
+    histogram_add(page_histogram(e.page, HIST_TICK), engine_since(e, cycles))
+    if submitted != e.accounts[0].trader.state.submitted:
+        histogram_add(page_histogram(e.page, HIST_TICK_TO_TRADE), engine_since(e, cycles))
+    return code
+
+
+cdef inline int engine_message(EngineState* e, Message* msg, const Level* levels, uint64_t cycles) noexcept nogil:
+    """The same for a message that no frame is known of: it is not logged."""
+    return engine_apply(e, msg, levels, engine_enter(e, msg.recv_ns), cycles)
+
+
+cdef inline int engine_frame(void* ctx, const char* p, size_t n, int64_t now, uint64_t cycles) noexcept nogil:
+    """A frame as it lies in the read buffer: FrameResult bits."""
+    cdef EngineState* e = <EngineState*>ctx
+    cdef int code = decode_frame(e.decoder, p, n, now)
+    output_count(&e.page.counters.frames)
+    e.page.counters.bytes += n
+    if likely(code == OK):
+        engine_apply(e, decoder_message(e.decoder), decoder_levels(e.decoder), engine_input(e, LOG_FRAME, 0, now, p, n), cycles)
+    elif code == DECODE_FALLBACK:
+        return FRAME_NEEDS_PYTHON
+    else:
+        engine_log(e, LOG_FRAME, 0, now, p, n)
+        output_count(&e.page.counters.status[code])
+    return FRAME_ATTENTION if unlikely(e.attention) else FRAME_HANDLED
+
+
+cdef inline void engine_connect(EngineState* e, int32_t i, bint up, int64_t now) noexcept nogil:
+    """The stream of a symbol is up, or gone."""
+    cdef Market* market = e.markets[i]
+    cdef int fx
+    now = engine_input(e, LOG_CONNECT if up else LOG_DISCONNECT, i, now, NULL, 0)
+    fx = market_connected(market, now) if up else market_disconnected(market, now)
+    engine_match(e, market, NULL, i, fx, market.clock.v_max, now)
+    engine_act(e, market, NULL, i, now)
+    e.attention = 1
+
+
+cdef inline void engine_resync(EngineState* e, int32_t i, int64_t now) noexcept nogil:
+    """The book of a symbol is given up from outside: it is built anew."""
+    cdef Market* market = e.markets[i]
+    now = engine_input(e, LOG_RESYNC, i, now, NULL, 0)
+    engine_match(e, market, NULL, i, market_resync(market, now), market.clock.v_max, now)
+    engine_act(e, market, NULL, i, now)
+    e.attention = 1
+
+
+cdef inline void engine_stop(EngineState* e, int64_t now) noexcept nogil:
+    """No new signals; what is open is cancelled."""
+    cdef int64_t k
+    now = engine_input(e, LOG_STOP, 0, now, NULL, 0)
+    for k in range(e.n_accounts):
+        account_stop(&e.accounts[k], now)
+
+
+cdef inline int64_t engine_drain(EngineState* e) noexcept nogil:
+    """Run internal time on until nothing is under way; the time it ends at."""
+    while engine_next_due(e) != INT64_MAX:
+        engine_due(e, engine_next_due(e))
+    return e.now

@@ -1,0 +1,188 @@
+"""What an engine knows of its markets and accounts."""
+
+from hft._core.base.histogram cimport Histogram
+from hft._core.base.types cimport ASK, BID, Spec, int32_t, int64_t
+from hft._core.engine.digest cimport state_hash
+from hft._core.engine.page_view cimport page_view_counters
+from hft._core.engine.tick cimport engine_makes_room, engine_room
+from hft._core.market.book cimport Book, book_base_best, book_base_best_qty, book_best, book_best_qty, book_hash
+from hft._core.market.features cimport FeatureUnits, FeatureVector, feature_units
+from hft._core.market.market cimport market_book, market_book_status, market_sync
+from hft._core.market.sync cimport SYNC_SYNCED
+from hft._core.record.output cimport FillLog, fill_from
+from hft._core.trade.position cimport PnlView, pnl_of, position_at
+
+from hft._core.base import status as status_table
+from hft._core.record import names
+
+
+cdef class EngineView(FrameSink):
+    """What can be asked of an `Engine`. `symbol` is a name or a `Spec`, `account` the number of an account, from 0."""
+
+    def __cinit__(self, *args, **kwargs):
+        if type(self) is EngineView:
+            raise TypeError("an EngineView is a part of an Engine: make one of these")
+
+    cdef Market* _market(self, symbol) except NULL:
+        return self.c.markets[<int>self.symbols.index(symbol)]
+
+    cdef Account* _account(self, int64_t account) except NULL:
+        if not 0 <= account < self.c.n_accounts:
+            raise IndexError(f"account {account} is none of the engine's {self.c.n_accounts}")
+        return &self.c.accounts[account]
+
+    def wants_snapshot(self) -> list:
+        """Names of the symbols whose REST book is to be fetched, those that are `refreshing` among them."""
+        return [spec.name for i, spec in enumerate(self.symbols)
+                if market_sync(self.c.markets[i]).wants_snapshot or market_sync(self.c.markets[i]).refreshing]
+
+    def refreshing(self, symbol) -> bool:
+        """The book is in sync and wants a fresh snapshot: to be handed in once `update_id` has reached its lastUpdateId."""
+        return market_sync(self._market(symbol)).refreshing != 0
+
+    def update_id(self, symbol) -> int:
+        """The id of a symbol's book: lastUpdateId of the snapshot, then `u` of the last update applied."""
+        return market_sync(self._market(symbol)).id
+
+    def trade_id(self, symbol) -> int:
+        """Id of a symbol's newest trade; 0 before the first."""
+        return self._market(symbol).trade_id
+
+    def delay_ns(self, symbol) -> int:
+        """How much later the newest stamped message was handled than the least delay of ten minutes lets it (rule 2)."""
+        return self._market(symbol).delay_ns
+
+    def book_status(self, symbol) -> str:
+        """``synced`` (in sync, both sides quoted), ``suspect`` (was so, is not now) or ``syncing`` (never was)."""
+        return names.BOOK_STATUS[market_book_status(self._market(symbol), self.c.now)]
+
+    def synced(self, symbol) -> bool:
+        return market_sync(self._market(symbol)).state == SYNC_SYNCED
+
+    def generation(self, symbol) -> int:
+        """Books begun for a symbol."""
+        return market_sync(self._market(symbol)).generation
+
+    @property
+    def halted(self) -> bool:
+        """A fault has halted trading."""
+        return self.c.accounts[0].trader.state.fault < 0
+
+    @property
+    def fault(self):
+        """Name of the fault that halted trading, or None."""
+        cdef int64_t fault = self.c.accounts[0].trader.state.fault
+        return status_table.name(fault) if fault < 0 else None
+
+    @property
+    def killed(self) -> bool:
+        return self.c.accounts[0].kill_on != 0
+
+    @property
+    def kill_reason(self):
+        """Why the kill switch is on, or None."""
+        return status_table.name(self.c.page.header.kill_reason) if self.killed else None
+
+    @property
+    def missing_trades(self) -> int:
+        """Trade ids that were never seen, over all symbols."""
+        cdef int32_t i
+        return sum([self.c.markets[i].missing_trades for i in range(self.c.n_symbols)])
+
+    @property
+    def now_ns(self) -> int:
+        """`now` of the newest input."""
+        return self.c.now
+
+    @property
+    def journal_room(self) -> int:
+        """Records that fit in the journal now."""
+        return engine_room(self.c)
+
+    def makes_room(self, int64_t room=0) -> bool:
+        """Has the journal room for all that the next input may cause, and for `room` records? Without it new orders are refused;
+        who drives an engine from memory drains the journal then."""
+        return engine_makes_room(self.c, room)
+
+    @property
+    def held(self) -> int:
+        """Messages that wait for room in the journal; see `release`."""
+        return self.c.held
+
+    @property
+    def n_accounts(self) -> int:
+        return self.c.n_accounts
+
+    @property
+    def trades(self) -> list:
+        """The newest fills of the first account, as `fills` gives them."""
+        return self.fills()
+
+    def fills(self, int64_t account=0) -> list:
+        """The newest fills of an account, oldest first, as `Fill`; at most `fill_log` of them."""
+        cdef FillLog* log = &self._account(account).out.fills
+        cdef int64_t n
+        return [fill_from(&log.records[n % log.capacity], self.symbols)
+                for n in range(max(0, log.count - log.capacity), log.count)]
+
+    def touch(self, symbol, *, bint base=False):
+        """(bid, bid quantity, ask, ask quantity) as decimals, None for an empty side; `base`: without the bookTicker."""
+        cdef Spec spec = self.symbols.spec(symbol)
+        cdef Book* b = market_book(self._market(symbol))
+        out = []
+        for side in (BID, ASK):
+            price = book_base_best(b, side) if base else book_best(b, side)
+            qty = book_base_best_qty(b, side) if base else book_best_qty(b, side)
+            out += [spec.price(price), spec.qty(qty)] if price else [None, None]
+        return tuple(out)
+
+    def book_hash(self, symbol) -> int:
+        return book_hash(market_book(self._market(symbol)))
+
+    def state_hash(self, symbol, int64_t account=0) -> int:
+        """64 bits over book, position, orders (the resting ones as the exchange has them) and strategy of a symbol: two runs
+        that differ in one differ here. What is not in it, commands and reports under way for one, rule 34 says. It walks
+        every level of the book."""
+        cdef int i = self.symbols.index(symbol)
+        return state_hash(self._account(account), i, market_book(self.c.markets[i]))
+
+    @property
+    def journal_waits(self) -> int:
+        """Times messages began to be held because the journal had no room."""
+        return self.c.page.counters.journal_waits
+
+    @property
+    def commands_under_way(self) -> int:
+        """Orders, amends and cancels of the first account on their way to the exchange."""
+        return self.c.accounts[0].execution.broker.n_commands
+
+    def features(self, symbol) -> FeatureVector:
+        """The feature vector as of the newest message; NaN where there is no value."""
+        cdef int i = self.symbols.index(symbol)
+        cdef FeatureUnits units = feature_units(self.symbols.all[i])
+        return FeatureVector.of(&self.c.markets[i].features, &units)
+
+    def position(self, symbol, int64_t account=0):
+        """Signed position of an account in base units, as reported to its strategy."""
+        cdef int i = self.symbols.index(symbol)
+        return self.symbols.all[i].qty(position_at(self._account(account).trader.context.positions, i).qty)
+
+    def pnl(self, symbol, int64_t account=0) -> PnlView:
+        """Profit and loss of an account with one symbol."""
+        cdef int i = self.symbols.index(symbol)
+        return pnl_of(self._account(account).trader.context.positions, i, self.symbols.all[i])
+
+    def latency(self, which="tick_to_trade") -> Histogram:
+        """A histogram of the state page: tick_to_trade, tick or features."""
+        return self.page.histogram(which)
+
+    def counted(self, str reason not None, int64_t account=0) -> int:
+        """Times that a reject, skip or drop of this reason (its name in docs/status.md) was counted. Those of the markets stand
+        with the first account's."""
+        page_view_counters(self.c)
+        return self._account(account).out.page.counters.status[status_table.CODES[reason]]
+
+    def counters(self) -> dict:
+        """Everything that is counted of the markets and the first account, as `StatePage` reads it."""
+        page_view_counters(self.c)
+        return self.page.read()["counters"]

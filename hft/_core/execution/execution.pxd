@@ -1,0 +1,129 @@
+# Execution: commands in, reports out. Here the simulated exchange and the way back from it; a gateway will be another.
+#
+#     Command ──▶ execution_submit ──▶ Broker ──▶ execution_collect ──▶ Delivery ──▶ execution_report ──▶ Report
+#
+# Per input, in this order: `execution_arrivals` before the market changes, `execution_match` after; between inputs
+# `execution_timers`. After each of them `execution_collect`, until it has taken everything.
+
+from hft._core.base.heap cimport heap_first
+from hft._core.base.status cimport OK
+from hft._core.base.types cimport REPORT_FILL, Command, Message, Report, SymbolSpec, int32_t, int64_t, unlikely
+from hft._core.execution.broker cimport broker_arrivals, broker_expiries, broker_heard, broker_next_due, broker_submit
+from hft._core.execution.broker_state cimport (
+    Broker, BrokerParams, broker_init, broker_reports, broker_size, broker_symbol, broker_timers,
+)
+from hft._core.execution.delivery cimport (
+    INT64_MAX, Delivery, delivery_full, delivery_init, delivery_next_due, delivery_pop, delivery_push, delivery_rescale,
+    delivery_size,
+)
+from hft._core.execution.matching cimport broker_on_book, broker_on_desync, broker_on_resync, broker_on_trade, broker_suspect
+from hft._core.execution.records cimport output_fill
+from hft._core.execution.rescale cimport broker_rescale
+from hft._core.market.market cimport (
+    FX_CROSSED, FX_LOST, FX_SYNCED, FX_TRADE, FX_VIEW, Market, market_book,
+)
+from hft._core.record.output cimport Output
+
+cdef struct ExecutionParams:
+    BrokerParams broker
+    int64_t reports             # that can be under way at once
+
+cdef struct Execution:          # by pointers into the engine's memory
+    Broker* broker
+    Delivery* delivery
+    Output* out
+    int64_t collected           # of the broker's reports
+
+
+cdef inline void execution_init(Execution* x, const ExecutionParams* p) noexcept nogil:
+    """Its parts are zeroed memory of `broker_size` and `delivery_size` bytes. `broker_add` for each symbol next."""
+    broker_init(x.broker, &p.broker)
+    delivery_init(x.delivery, p.reports)
+
+
+cdef inline int execution_submit(Execution* x, Command* command) noexcept nogil:
+    """A command goes on its way; it gets its due time."""
+    return broker_submit(x.broker, command)
+
+
+cdef inline int64_t execution_next_due(const Execution* x) noexcept nogil:
+    """When the next command takes effect by timer, or the next report is heard; INT64_MAX: nothing is under way."""
+    return min(broker_next_due(x.broker), delivery_next_due(x.delivery))
+
+
+cdef inline bint execution_arrivals(Execution* x, Market* market, int32_t i, int64_t v) noexcept nogil:
+    """Commands of a symbol that were due before `v` take effect, on the book as it is. 1: there are more, call again."""
+    return broker_arrivals(x.broker, i, &market.spec, market_book(market), v)
+
+
+cdef inline bint execution_timers(Execution* x, Market** markets, int64_t now) noexcept nogil:
+    """Commands whose market data never came take effect. 1: there are more, collect and call again."""
+    cdef int32_t i
+    while broker_next_due(x.broker) <= now:
+        i = <int32_t>heap_first(broker_timers(x.broker))
+        if broker_expiries(x.broker, i, &markets[i].spec, market_book(markets[i]), now):
+            return 1
+    return 0
+
+
+cdef inline void execution_match(Execution* x, Market* market, const Message* msg, int32_t i, int fx, int64_t v) noexcept nogil:
+    """The exchange meets what a message did to its market."""
+    if unlikely(fx & FX_LOST):
+        broker_on_desync(x.broker, i)
+    if unlikely(fx & (FX_CROSSED | FX_LOST)):
+        broker_suspect(x.broker, i, market.suspect_until)
+    if unlikely(fx & FX_SYNCED):
+        broker_on_resync(x.broker, i, &market.spec, market_book(market), v, fx & FX_CROSSED)
+    elif fx & FX_VIEW:
+        broker_on_book(x.broker, &market.spec, market_book(market), msg, v, fx & FX_CROSSED)
+    if fx & FX_TRADE:
+        broker_on_trade(x.broker, &market.spec, msg, v)
+
+
+cdef inline bint execution_waits(const Execution* x) noexcept nogil:
+    """Are there reports to collect?"""
+    return x.broker.n_reports != 0
+
+
+cdef inline int execution_collect(Execution* x, int64_t now, int* code) noexcept nogil:
+    """Write down what the exchange did, then send it on its way to the trader (rule 5). 0: the next report has no room there,
+    take one out by `execution_pop` and call again. `code`: the first fault, or OK."""
+    cdef Report* report
+    cdef int status
+    while x.collected < x.broker.n_reports:
+        if unlikely(delivery_full(x.delivery)):
+            return 0
+        report = broker_reports(x.broker) + x.collected
+        x.collected += 1
+        report.due_ns = broker_heard(x.broker, report.symbol, report.exch_ns, now)
+        if report.kind == REPORT_FILL:
+            status = output_fill(x.out, report, now)
+            if unlikely(status != OK) and code[0] == OK:
+                code[0] = status
+        delivery_push(x.delivery, report, report.due_ns)
+    x.collected = x.broker.n_reports = 0
+    if unlikely(x.broker.fault != OK) and code[0] == OK:
+        code[0] = x.broker.fault
+    return 1
+
+
+cdef inline const Report* execution_pop(Execution* x) noexcept nogil:
+    """The next report, due or not. It lives until the next one is collected."""
+    return delivery_pop(x.delivery)
+
+
+cdef inline const Report* execution_report(Execution* x, int64_t now) noexcept nogil:
+    """The next report that is due by now, or NULL."""
+    return delivery_pop(x.delivery) if unlikely(delivery_next_due(x.delivery) <= now) else NULL
+
+
+cdef inline void execution_close(Execution* x, int32_t i, bint closed) noexcept nogil:
+    """The venue trades a symbol from now on, or no more."""
+    broker_symbol(x.broker, i).closed = closed
+
+
+cdef inline bint execution_rescale(Execution* x, int32_t i, const SymbolSpec* spec, int64_t price_factor,
+                                   int64_t qty_factor) noexcept nogil:
+    """What is held and under way of a symbol, in finer units; 0 where a number leaves 64 bits. Its reports were collected."""
+    return (broker_rescale(x.broker, i, spec, price_factor, qty_factor)
+            and delivery_rescale(x.delivery, i, price_factor, qty_factor))

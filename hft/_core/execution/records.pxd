@@ -1,0 +1,34 @@
+# What is written down of a fill.
+
+from hft._core.base.types cimport RECORD_FILL, JournalRecord, Report, int64_t
+from hft._core.record.journal cimport FILL_FEE_IN_BASE
+from hft._core.record.output cimport Output, output_append
+from hft._core.record.page cimport page_recent
+from libc.string cimport memset
+
+
+cdef inline int output_fill(Output* out, const Report* report, int64_t now) noexcept nogil:
+    """A fill, before the strategy hears of it."""
+    cdef JournalRecord r
+    memset(&r, 0, sizeof(r))
+    r.kind = RECORD_FILL
+    r.ts_ns = now
+    r.exch_ns = report.exch_ns
+    r.due_ns = report.due_ns
+    r.order_id = report.order_id
+    r.symbol = report.symbol
+    r.side = report.side
+    r.price = report.price
+    r.qty = report.qty
+    r.leaves = report.leaves
+    r.fee = report.fee
+    r.maker = report.maker
+    r.book_status = report.book_status
+    r.flags = FILL_FEE_IN_BASE if report.fee_in_base else 0
+    out.fills.records[out.fills.count % out.fills.capacity] = r
+    out.fills.count += 1
+    out.page.counters.fills += 1
+    out.page.counters.maker_fills += report.maker
+    out.page.counters.suspect_fills += report.book_status != 0
+    page_recent(out.page, &r)
+    return output_append(out, &r)

@@ -1,0 +1,88 @@
+# The imbalance over time, kept once for all who trade on the market: each value that it had, and since when (SEMANTICS 19).
+#
+#       tail                              head - 1
+#         |--- 0.31 ---|-- 0.28 --|--- -0.05 ---> now            entries are numbered, from 1
+#
+# A follower (`signal`) sums the time that the imbalance spent where its own threshold puts it. It reads each entry when it ends
+# and once more when it leaves the follower's window, so a ring that has room for one entry more than it keeps is enough.
+
+from libc.math cimport fabs
+from libc.stdint cimport int64_t, uint64_t
+
+from hft._core.base.memory cimport align64
+from hft._core.base.types cimport unlikely
+from hft._core.market.flow cimport ring_slots
+
+cdef struct SeriesParams:
+    int64_t window_ns           # of the features
+    int64_t capacity            # entries that are kept: buffer_capacity
+
+cdef struct SeriesEntry:
+    int64_t start_ns            # it ends where the next one starts
+    double value
+
+cdef struct Series:             # the entries follow
+    int64_t window_ns
+    uint64_t capacity
+    uint64_t mask
+    uint64_t head               # number of the next entry
+    uint64_t tail               # the oldest that is kept
+    uint64_t first              # the first since the book was found; `head`: there is none
+    int64_t since_ns            # when that one began
+    int64_t refreshed_ns        # when the newest value was last confirmed
+    int64_t shortened           # entries dropped inside the window, for want of room
+    double largest              # of all |imbalance| so far: what a run without a signal says (SEMANTICS 32)
+
+
+cdef inline size_t series_size(const SeriesParams* p) noexcept nogil:
+    return align64(sizeof(Series)) + ring_slots(p.capacity + 1) * sizeof(SeriesEntry)
+
+
+cdef inline void series_init(Series* s, const SeriesParams* p) noexcept nogil:
+    """`s` is zeroed memory of `series_size(p)` bytes."""
+    s.window_ns = p.window_ns
+    s.capacity = p.capacity
+    s.mask = ring_slots(p.capacity + 1) - 1
+    s.head = s.tail = s.first = 1       # so that who follows from 0 has yet to begin
+
+
+cdef inline SeriesEntry* series_entry(const Series* s, uint64_t number) noexcept nogil:
+    return <SeriesEntry*>(<char*>s + align64(sizeof(Series))) + (number & s.mask)
+
+
+cdef inline bint series_empty(const Series* s) noexcept nogil:
+    return s.head == s.first
+
+
+cdef inline double series_value(const Series* s) noexcept nogil:
+    """The imbalance as last refreshed. The series is not empty."""
+    return series_entry(s, s.head - 1).value
+
+
+cdef inline void series_reset(Series* s) noexcept nogil:
+    """Forget everything: the book is not in sync."""
+    s.first = s.tail = s.head
+
+
+cdef inline void series_push(Series* s, double imbalance, int64_t now) noexcept nogil:
+    """The view changed, or was restated. Of several values at one time the last one counts, and none leaves a trace."""
+    cdef SeriesEntry* newest
+    s.refreshed_ns = now
+    if unlikely(fabs(imbalance) > s.largest):
+        s.largest = fabs(imbalance)
+    if not series_empty(s):
+        newest = series_entry(s, s.head - 1)
+        if newest.value == imbalance:
+            return
+        if newest.start_ns == now:
+            newest.value = imbalance
+            return
+    else:
+        s.since_ns = now
+    if unlikely(s.head - s.tail == s.capacity):
+        s.tail += 1
+        s.shortened += series_entry(s, s.tail).start_ns > now - s.window_ns
+    newest = series_entry(s, s.head)
+    newest.start_ns = now
+    newest.value = imbalance
+    s.head += 1

@@ -1,0 +1,48 @@
+# What is written down of an order and of a position.
+
+from hft._core.base.types cimport RECORD_ORDER, RECORD_POSITION, JournalRecord, int32_t, int64_t
+from hft._core.record.output cimport Output, output_append
+from hft._core.record.page cimport page_recent
+from hft._core.trade.orders cimport Order
+from hft._core.trade.position cimport Position
+from libc.string cimport memset
+
+
+cdef inline int output_order(Output* out, const Order* order, int64_t now, int64_t exch_ns) noexcept nogil:
+    """An order as it is after a change."""
+    cdef JournalRecord r
+    memset(&r, 0, sizeof(r))
+    r.kind = RECORD_ORDER
+    r.ts_ns = now
+    r.exch_ns = exch_ns
+    r.sent_ns = order.sent_ns
+    r.due_ns = order.due_ns
+    r.order_id = order.order_id
+    r.symbol = order.symbol
+    r.side = order.side
+    r.type = order.type
+    r.tif = order.tif
+    r.flags = order.flags
+    r.status = order.status
+    r.reason = order.reason
+    r.price = order.price
+    r.qty = order.qty
+    r.leaves = order.leaves
+    page_recent(out.page, &r)
+    return output_append(out, &r)
+
+
+cdef inline int output_position(Output* out, int32_t symbol, const Position* p, int64_t now) noexcept nogil:
+    """A symbol's position after a fill was reported."""
+    cdef JournalRecord r
+    memset(&r, 0, sizeof(r))
+    r.kind = RECORD_POSITION
+    r.ts_ns = now
+    r.symbol = symbol
+    r.qty = p.qty
+    r.cash = p.cash
+    r.cost = p.cost
+    r.realised = p.realised
+    r.fee = p.fees_quote
+    r.leaves = p.fees_base
+    return output_append(out, &r)

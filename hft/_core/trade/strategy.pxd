@@ -1,0 +1,108 @@
+# The strategy port: what a strategy sees, what it may ask for, and the table of functions by which a trader calls it.
+#
+# A strategy is a table and a block of memory in the trader's arena. It sees the markets and its own orders and positions, and
+# asks by `ask_*`, each of which puts an intent into a queue; the trader takes them after the callback, in order, through risk to
+# the exchange. An order's id is known at once; what becomes of it, a refusal by risk too, comes as a report. Callbacks never nest.
+
+from hft._core.base.status cimport RISK_INTENTS_FULL
+from hft._core.base.types cimport (
+    INTENT_AMEND, INTENT_CANCEL, INTENT_CANCEL_ALL, INTENT_NEW, Intent, Message, Report, Spec, int32_t, int64_t, uint64_t,
+    unlikely,
+)
+from hft._core.market.market cimport Market
+from hft._core.trade.intents cimport Intents, intents_put
+from hft._core.trade.orders cimport Orders, orders_issue
+from hft._core.trade.position cimport Positions
+from hft._core.trade.signal cimport SignalRecord
+
+cdef enum:
+    STRATEGY_PARAMS = 256       # bytes that the parameters of one symbol may take
+
+cdef struct Context:            # what a strategy sees; valid during a callback
+    int64_t now
+    Market** markets            # by symbol
+    Orders* orders
+    Positions* positions
+    Intents* intents            # by `ask_*` alone
+    uint64_t* refused           # counters by status code
+    uint64_t* signals           # counter: times that a signal stood
+    int64_t n_symbols
+
+ctypedef size_t (*StrategySize)(int64_t n_symbols) noexcept nogil
+ctypedef void (*StrategyInit)(void* memory, int64_t n_symbols) noexcept nogil
+ctypedef void (*StrategyBind)(void* memory, int32_t symbol, const void* params) noexcept nogil
+ctypedef void (*StrategyCall)(void* memory, Context* c) noexcept nogil
+ctypedef void (*StrategyOnMarket)(void* memory, Context* c, int32_t symbol) noexcept nogil
+ctypedef void (*StrategyOnTrade)(void* memory, Context* c, const Message* trade) noexcept nogil
+ctypedef void (*StrategyOnReport)(void* memory, Context* c, const Report* report) noexcept nogil
+ctypedef void (*StrategyOnStatus)(void* memory, Context* c, int32_t symbol, bint found) noexcept nogil
+ctypedef int64_t (*StrategyNextDue)(const void* memory) noexcept nogil
+ctypedef bint (*StrategySignal)(const void* memory, int32_t symbol, SignalRecord* out) noexcept nogil
+ctypedef uint64_t (*StrategyHash)(const void* memory, int32_t symbol, uint64_t h) noexcept nogil
+
+cdef struct StrategyOps:        # NULL where it says so: the strategy has no use for that call
+    StrategySize size           # of its memory, which is zeroed
+    StrategyInit init
+    StrategyBind bind           # a symbol's parameters, in its units: at the start, and again when the venue's rules change
+    StrategyCall start          # NULL
+    StrategyOnMarket on_market  # the market of a symbol changed, and is shown
+    StrategyOnTrade on_trade    # NULL; a trade that counts, before `on_market`
+    StrategyOnReport on_report  # NULL; about one of its orders: orders and positions know of it already
+    StrategyOnStatus on_status  # NULL; the book of a symbol is lost, or found
+    StrategyCall on_timer       # NULL; what is due at `now`
+    StrategyNextDue next_due    # NULL; when `on_timer` is to be called; INT64_MAX: not
+    StrategyCall stop           # NULL; the run ends: nothing it asks for from here on is sent, but cancels
+    StrategySignal signal       # NULL; what it would show of a symbol: False where no signal stands
+    StrategyHash hash           # digest of all that its decisions about a symbol depend on
+
+
+# --- what a strategy asks for. Ids are above 0; 0: the intent queue is full, and nothing happens (counted as `intents_full`)
+
+cdef inline int64_t _ask(Context* c, Intent* intent, int kind) noexcept nogil:
+    intent.kind = kind
+    intent.reserved = 0
+    if unlikely(not intents_put(c.intents, intent)):
+        c.refused[<int>RISK_INTENTS_FULL] += 1
+        return 0
+    return intent.order_id
+
+
+cdef inline int64_t ask_new(Context* c, Intent* order) noexcept nogil:
+    """A new order, all but its id as wanted. Its id."""
+    order.order_id = orders_issue(c.orders)
+    return _ask(c, order, INTENT_NEW)
+
+
+cdef inline int64_t ask_amend(Context* c, int32_t symbol, int64_t order_id, int64_t price, int64_t qty) noexcept nogil:
+    """Another price (ticks) and quantity (quanta, of the whole order with what has filled) for an open order. Its id."""
+    cdef Intent intent
+    intent.order_id = order_id
+    intent.symbol = symbol
+    intent.price = price
+    intent.qty = qty
+    return _ask(c, &intent, INTENT_AMEND)
+
+
+cdef inline int64_t ask_cancel(Context* c, int32_t symbol, int64_t order_id) noexcept nogil:
+    """An open order is to be cancelled. Its id."""
+    cdef Intent intent
+    intent.order_id = order_id
+    intent.symbol = symbol
+    return _ask(c, &intent, INTENT_CANCEL)
+
+
+cdef inline bint ask_cancel_all(Context* c, int32_t symbol) noexcept nogil:
+    """Every open order of a symbol is to be cancelled; -1: of all symbols. Those that are being cancelled are left alone."""
+    cdef Intent intent
+    intent.order_id = 1
+    intent.symbol = symbol
+    return _ask(c, &intent, INTENT_CANCEL_ALL) != 0
+
+
+cdef class StrategyPort:
+    """A strategy as an engine takes it: its table, and how its parameters are made for a symbol."""
+    cdef const StrategyOps* ops
+
+    cdef int fill(self, void* params, Spec spec, dict limits) except -1
+    cdef object reach(self, const void* memory, int32_t symbol)
+    cpdef int64_t most_intents(self, int64_t n_symbols)

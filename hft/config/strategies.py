@@ -1,0 +1,95 @@
+"""Each kind of strategy: what `[strategy.params]` may hold for it, and how the engine gets it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated
+
+from msgspec.structs import replace
+
+from hft.config.limits import RiskLimits
+from hft.config.values import Limit, Quantity, Section, bounds, says
+
+if TYPE_CHECKING:
+    from hft._core.trade.strategy import StrategyPort
+
+
+class FeatureParams(Section, frozen=True):
+    """What a strategy sees of a market."""
+
+    feature_window_ms: Annotated[
+        int, says("window of every feature, in milliseconds of receive time", ge=1, le=3_600_000)
+    ] = 1000
+    imbalance_levels: Annotated[int, says("occupied levels per side in the imbalance", ge=1, le=100)] = 5
+    depth_levels: Annotated[int, says("occupied levels per side in depth_ratio", ge=1, le=1000)] = 20
+
+    def resolved(self) -> FeatureParams:
+        """The same, with every "as another key" replaced by what it comes to."""
+        return self
+
+    def build(self, limits: RiskLimits) -> StrategyPort:
+        """The strategy with these parameters, as the engine takes it. Compiled: help and other commands do without."""
+        raise NotImplementedError
+
+
+class ImbalanceParams(FeatureParams, frozen=True):
+    """The imbalance strategy (rules 19 to 21): trade in the direction in which the book has leant for most of a window."""
+
+    imbalance_threshold: Annotated[float, says("a signal needs |imbalance| at or above this", gt=0, le=1)] = 0.3
+    min_confidence: Annotated[
+        float, says("and this share of the feature window spent there, on the same side", ge=0, le=1)
+    ] = 0.7
+    signal_decay_ms: Annotated[
+        int, says("time constant of the decay of a signal that is not refreshed", ge=1, le=3_600_000)
+    ] = 500
+    max_position_size: Annotated[Quantity, says("largest position the strategy aims for, in base units")] = Decimal("1.0")
+    order_size_fraction: Annotated[
+        Decimal, bounds(gt=0, le=1), says("an entry's share of the smaller max_position_size")
+    ] = Decimal("0.5")
+    holding_period_ms: Annotated[
+        int, says("time from the last entry fill to the exit; 0: feature_window_ms", ge=0, le=86_400_000)
+    ] = 0
+
+    @property
+    def holding_ms(self) -> int:
+        """The holding period, its default resolved."""
+        return self.holding_period_ms or self.feature_window_ms
+
+    def resolved(self) -> ImbalanceParams:
+        return replace(self, holding_period_ms=self.holding_ms)
+
+    def build(self, limits: RiskLimits) -> StrategyPort:
+        from hft._core.trade.imbalance_strategy import ImbalanceStrategy
+
+        size = self.order_size_fraction * min(self.max_position_size, limits.max_position_size)
+        return ImbalanceStrategy(
+            threshold=self.imbalance_threshold, min_confidence=self.min_confidence, decay_ms=self.signal_decay_ms,
+            holding_ms=self.holding_ms, entry_qty=min(size, limits.max_order_size),
+        )
+
+
+class QuoterParams(FeatureParams, frozen=True):
+    """The quoter: a post-only order on each side, kept at a distance from the touch."""
+
+    order_size: Annotated[Quantity, says("one order, in base units")] = Decimal("0.01")
+    distance_ticks: Annotated[int, says("steps of the price from the touch outwards", ge=0, le=100_000)] = 1
+    tolerance_ticks: Annotated[
+        int, says("an order that is off by no more steps stays where it is", ge=0, le=100_000)
+    ] = 0
+    max_position_size: Annotated[
+        Limit, says("largest position that its orders may lead to, in base units; 0: that of the risk limits")
+    ] = Decimal(0)
+    retry_ms: Annotated[int, says("time without an order after a refusal", ge=0, le=60_000)] = 100
+
+    def build(self, limits: RiskLimits) -> StrategyPort:
+        from hft._core.trade.quoter_strategy import QuoterStrategy
+
+        return QuoterStrategy(
+            qty=min(self.order_size, limits.max_order_size), distance_ticks=self.distance_ticks,
+            tolerance_ticks=self.tolerance_ticks, retry_ms=self.retry_ms,
+            max_position=min(self.max_position_size or limits.max_position_size, limits.max_position_size),
+        )
+
+
+STRATEGIES: dict[str, type[FeatureParams]] = {"imbalance": ImbalanceParams, "quoter": QuoterParams}
+"""The kinds of strategy there are, and the parameters that each takes."""
