@@ -10,12 +10,14 @@ from typing import NamedTuple
 from hft._core.base.types import Spec
 from hft._core.engine.engine import Engine
 from hft._core.market.book import OrderBook
+from hft._core.market.sync import SyncRules
 from hft.bench import loops
 from hft.bench.stream import Stream, record
 from hft.config import Config
 from hft.data.tape import Tape, load
 from hft.exchange.generate import generate
 from hft.run.wiring import build_engine
+from hft.venues.registry import DEFAULT, PROTOCOLS
 
 ROUNDS = 25
 MESSAGES = 50_000
@@ -38,7 +40,7 @@ class Session(NamedTuple):
 
     def engine(self) -> Engine:
         """One that is about to receive it."""
-        return build_engine(Config(), [self.spec], trade_source=self.trades)
+        return build_engine(Config(), [self.spec], PROTOCOLS[DEFAULT], trade_source=self.trades)
 
     def engine_after(self) -> Engine:
         """The engine when the session is over: what a stage's answer is compared with."""
@@ -50,7 +52,7 @@ class Session(NamedTuple):
 @lru_cache
 def session(name: str) -> Session:
     if name == "generated":
-        tape = Tape(generate("BTCUSDT", "usdm", seed=1, messages=MESSAGES), "BTCUSDT")
+        tape = Tape(generate("BTCUSDT", "binance-usdm", seed=1, messages=MESSAGES), "BTCUSDT")
         return Session(Spec("BTCUSDT", tick="0.10", step="0.001"), tape, "trade")
     tape, (spec,), trades = load([CAPTURES[name]], Config())
     return Session(spec, tape, trades)
@@ -86,6 +88,6 @@ class OnSessions:
     def setup(self, name: str) -> None:
         self.session = session(name)
         self.spec, self.tape, _ = self.session
-        self.stream = record(self.spec, self.tape)
+        self.stream = record(self.spec, self.tape, SyncRules())
         self.book = OrderBook(self.spec)
         loops.book(self.book, self.stream)

@@ -98,14 +98,14 @@ cdef int _take(Stream stream, Sync* sync, Message* m, Level* levels) except -1:
     return 0
 
 
-def record(Spec spec not None, tape) -> Stream:
-    """The messages of one symbol on a `hft.data.tape.Tape`.
+def record(Spec spec not None, tape, rules) -> Stream:
+    """The messages of one symbol on a `hft.data.tape.Tape`, synchronised by its venue's `SyncRules`.
 
     Raises ValueError when none of the tape's REST books brings the symbol into sync.
     """
     cdef Stream stream = Stream(spec)
     cdef Decoder decoder = Decoder([spec])
-    cdef Synchronizer sync = Synchronizer(spec.dialect)
+    cdef Synchronizer sync = Synchronizer(rules)
     cdef Py_ssize_t i
     cdef bytes frame
     books = [book for book in tape.books if book[1] == spec.name]

@@ -20,6 +20,7 @@ from hft.data.tape import batches
 from hft.errors import ConfigError, UsageError
 from hft.run.wiring import build_engine
 from hft.venues.binance import messages
+from hft.venues.binance.venues import USDM
 from tests import data
 from tests.backtesting.sessions import converted, written
 
@@ -166,7 +167,7 @@ def test_a_backtest_does_what_an_engine_does_that_is_given_the_frames(tmp_path):
     """By hand, frame after frame: no more and no less than the run does."""
     config = settled(None, EASY)
     session = RecordedSession([written(tmp_path / "s")])
-    engine = build_engine(config, [each.spec for each in session.specs(config)])
+    engine = build_engine(config, [each.spec for each in session.specs(config)], USDM)
     for tape in batches(session.inputs()):
         tape.advance(engine)
     engine.stop(engine.now_ns)

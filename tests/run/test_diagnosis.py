@@ -13,6 +13,7 @@ from hft.errors import ExitCode
 from hft.exchange.generate import generate
 from hft.run.diagnosis import Cause, InSync, lines, warnings
 from hft.run.summary import Summary, as_text, summarise
+from hft.venues.binance.venues import SPOT as SPOT_PROTOCOL
 from tests._core.small_market import Market
 
 BTC = Spec("BTCUSDT", tick="0.1", step="0.001", min_notional="5")
@@ -99,7 +100,8 @@ def test_every_order_refused(spec: Spec, settings: dict[str, object], why: str) 
 
 
 def test_spot_can_t_be_sold_short() -> None:
-    engine = Engine(Spec("BTCUSDT", tick="0.1", step="0.001", dialect="spot"), window_ms=100, min_confidence=0.5)
+    engine = Engine(Spec("BTCUSDT", tick="0.1", step="0.001", instrument="spot"), sync=SPOT_PROTOCOL.sync,
+                    window_ms=100, min_confidence=0.5)
     Market(engine).lean("5", "50", 300)
     assert "spot can't be sold short: " in no_order(engine)
 
@@ -191,7 +193,7 @@ def test_in_sync_in_words() -> None:
 
 def session(path: Path, *, rest_book: bool = True, depth: bool = True) -> Path:
     """A capture of the embedded exchange with something missing."""
-    frames = generate("BTCUSDT", "usdm", seed=3, messages=3_000)
+    frames = generate("BTCUSDT", "binance-usdm", seed=3, messages=3_000)
     kept = [
         b"%d %s\n" % (each.ns, each.data) for each in frames
         if (rest_book or b"lastUpdateId" not in each.data) and (depth or b"depthUpdate" not in each.data)

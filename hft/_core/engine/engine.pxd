@@ -20,7 +20,7 @@ from hft._core.base.cycles cimport cycles_now
 from hft._core.base.histogram cimport histogram_add
 from hft._core.base.status cimport DECODE_FALLBACK, KILL_BANKRUPT, KILL_FAULT, KILL_RELEASED, KILL_REQUEST, OK
 from hft._core.base.symbols cimport Symbols
-from hft._core.base.types cimport Level, Message, int32_t, int64_t, likely, uint64_t, unlikely
+from hft._core.base.types cimport MSG_NONE, Level, Message, int32_t, int64_t, likely, uint64_t, unlikely
 from hft._core.engine.account cimport (
     Account, account_act, account_advance, account_arrivals, account_cancel_all, account_deliver, account_delivery, account_fail,
     account_match, account_orders, account_positions, account_risk,
@@ -31,8 +31,8 @@ from hft._core.execution.delivery cimport INT64_MAX, delivery_count
 from hft._core.market.book cimport Book
 from hft._core.market.ladder_check cimport DEBUGGING
 from hft._core.market.market cimport (
-    FX_LOST, Market, market_apply, market_clock, market_connected, market_disconnected, market_evaluate, market_publish,
-    market_resync, market_sync,
+    FX_LOST, Market, market_apply, market_clock, market_connected, market_disconnected, market_evaluate, market_number,
+    market_publish, market_resync, market_sync,
 )
 from hft._core.record.journal cimport journal_room
 from hft._core.record.page cimport (
@@ -43,7 +43,7 @@ from hft._core.record.runlog cimport (
     LOG_CONNECT, LOG_DISCONNECT, LOG_FRAME, LOG_JOURNAL_FULL, LOG_KILL, LOG_RESYNC, LOG_STOP, RunLogState, runlog_push,
 )
 from hft._core.trade.risk cimport HALT_JOURNAL, HALT_KILL, HALT_STOPPING, risk_bankrupt, risk_halt
-from hft._core.wire.decode cimport DecoderState, decode_frame, decoder_levels, decoder_message
+from hft._core.wire.decode cimport DecoderState, decode_frame, decode_next, decoder_levels, decoder_message
 from hft._core.wire.sink cimport FRAME_ATTENTION, FRAME_HANDLED, FRAME_NEEDS_PYTHON, FrameSink
 from libc.stdlib cimport abort
 
@@ -232,6 +232,7 @@ cdef inline int engine_apply(EngineState* e, Message* msg, const Level* levels, 
     cdef int fx = 0
     cdef int code
     msg.recv_ns = now
+    market_number(market, msg)
     v = market_clock(market, msg)
     account_arrivals(e.account, &e.out, market, i, v, now)
     code = market_apply(market, e.spare, msg, levels, &fx)
@@ -257,6 +258,14 @@ cdef inline int engine_message(EngineState* e, Message* msg, const Level* levels
     return engine_apply(e, msg, levels, engine_enter(e, msg.recv_ns), cycles)
 
 
+cdef inline void engine_messages(EngineState* e, int64_t now, uint64_t cycles) noexcept nogil:
+    """The messages of a frame, in order, entered at `now` as one input."""
+    cdef bint one = decoder_message(e.decoder).kind != MSG_NONE or decode_next(e.decoder)
+    while one:
+        engine_apply(e, decoder_message(e.decoder), decoder_levels(e.decoder), now, cycles)
+        one = decode_next(e.decoder)
+
+
 cdef inline int engine_frame(void* ctx, const char* p, size_t n, int64_t now, uint64_t cycles) noexcept nogil:
     """A frame as it lies in the read buffer: FrameResult bits."""
     cdef EngineState* e = <EngineState*>ctx
@@ -264,7 +273,7 @@ cdef inline int engine_frame(void* ctx, const char* p, size_t n, int64_t now, ui
     output_count(&e.out.page.counters.frames)
     e.out.page.counters.bytes += n
     if likely(code == OK):
-        engine_apply(e, decoder_message(e.decoder), decoder_levels(e.decoder), engine_input(e, LOG_FRAME, 0, now, p, n), cycles)
+        engine_messages(e, engine_input(e, LOG_FRAME, 0, now, p, n), cycles)
     elif code == DECODE_FALLBACK:
         return FRAME_NEEDS_PYTHON
     else:

@@ -67,8 +67,8 @@ cdef class Engine(FrameSink):
         Where records go; somebody must drain it: while it has no room, messages are held (`held`). Default: a ring of its own
         whose records are overwritten.
     fallback : callable, optional
-        ``fallback(decoder, frame, now_ns) -> status code`` for frames that the scanner does not know
-        (`hft.venues.binance.messages.load`). Default: they count as rejects.
+        ``fallback(decoder, frame, now_ns) -> status code`` for frames that the scanner does not know: the venue's wire
+        (`load` of a `hft.venues.protocol.Protocol`). Default: they count as rejects.
     log : RunLog, optional
         Gets every input, in order; `Engine.on_snapshot` then needs the body as received.
     replayed : bool
@@ -182,7 +182,7 @@ cdef class Engine(FrameSink):
         if self.fallback is not None:
             code = self.fallback(self.decoder, frame, now_ns)
         if code == OK:
-            self._apply(LOG_FRAME, 0, now_ns, frame, cycles)
+            engine_messages(self.c, engine_input(self.c, LOG_FRAME, 0, now_ns, frame, len(frame)), cycles)
         else:
             engine_log(self.c, LOG_FRAME, 0, now_ns, frame, len(frame))
             output_count(&self.c.out.page.counters.status[code])

@@ -2,6 +2,7 @@ from decimal import Decimal
 from typing import Any, Literal, TypeAlias, TypedDict, type_check_only
 
 from hft._core.base.symbols import Symbols
+from hft._core.market.sync import SyncRules
 
 _Number: TypeAlias = str | int | float | Decimal
 
@@ -42,3 +43,4 @@ class _Settings(TypedDict, total=False):
     sync_buffer_levels: int
     fill_log: int
     compare_ms: _Number
+    sync: SyncRules

@@ -6,10 +6,12 @@ from libc.string cimport memset
 
 from hft._core.base.types cimport FEE_SCALE, MSG_AGG_TRADE, MSG_TRADE
 from hft._core.execution.capacity cimport capacity_of
+from hft._core.market.sync cimport SyncRule, sync_rule
 from hft._core.trade.orders cimport MAX_LEAVES
 from hft._core.trade.position cimport position_scale
 
 from hft._core.base.checks import DAY_MS, above, choice, power_of_two, shown, whole, within
+from hft._core.market.sync import SyncRules
 
 DEFAULTS = {
     # features and signal
@@ -27,6 +29,8 @@ DEFAULTS = {
     "compare_ms": 0,
     # whether who sends the messages sends a REST book when asked; files can't
     "snapshots": True,
+    # the venue's procedure for a correct book
+    "sync": SyncRules(),
 }
 
 MOST_MONEY = 1 << 62
@@ -62,6 +66,7 @@ def checked(given, symbols) -> dict:
     Traceback (most recent call last):
     ValueError: threshold 7 must be above 0, at most 1
     """
+    cdef SyncRule rule
     unknown = set(given) - set(DEFAULTS)
     if unknown:
         raise TypeError(f"unknown settings {', '.join(sorted(unknown))}; known: {', '.join(DEFAULTS)}")
@@ -74,6 +79,7 @@ def checked(given, symbols) -> dict:
         s[name] = within(name, s[name], 0, most)
     s["book_window_ticks"] = power_of_two("book_window_ticks", s["book_window_ticks"], 256, 1 << 18)
     choice("trade_source", s["trade_source"], _TRADES)
+    sync_rule(s["sync"], &rule)
     if not isinstance(s["snapshots"], bool):
         raise ValueError(f"snapshots {shown(s['snapshots'])} must be True or False")
     for spec in symbols:        # below one step a limit would be 0, and 0 is no limit
@@ -116,6 +122,7 @@ cdef int fill_market(MarketParams* p, dict s) except -1:
     p.features.capacity = s["buffer_capacity"]
     p.features.imbalance_levels = s["imbalance_levels"]
     p.features.depth_levels = s["depth_levels"]
+    sync_rule(s["sync"], &p.sync.rule)
     p.sync.capacity_levels = s["sync_buffer_levels"]
     p.compare_ns = _ns(s["compare_ms"])
     p.answers = bool(s["snapshots"])
