@@ -10,7 +10,8 @@ import pytest
 from hft._core.base.runclock import RunClock
 from hft._core.engine.engine import Engine
 from hft.net.feed import Feed
-from hft.venues.binance import messages, specs
+from hft.run import specs
+from hft.venues.binance import messages
 from hft.venues.binance.rest import RestClient
 from hft.venues.binance.venues import venue_at
 from tests import data

@@ -15,6 +15,7 @@ from hft._core.base.types import Spec
 from hft._core.engine.engine import Engine
 from hft._core.engine.events import EventEncoder, replay_events
 from hft._core.market.book import OrderBook
+from hft._core.record.journal import Journal
 from hft.data.sources import Data
 from hft.errors import UsageError
 from hft.venues import registry
@@ -197,6 +198,23 @@ def test_of_a_frame_with_one_bad_trade_none_is_taken():
     assert (engine.counted("bad_number"), engine.trade_id(SYMBOL)) == (1, 0)
     feed(engine, public_trade(("Buy", "0.5002", "3")), 1)
     assert engine.trade_id(SYMBOL) == 1
+
+
+def test_a_frame_waits_whole_until_the_journal_has_room_for_all_its_messages():
+    journal = Journal(500)
+    engine = engine_of(journal=journal, entry_qty=100, window_ms=5, threshold=0.1, min_confidence=0.1)
+    for i in range(20):
+        feed(engine, orderbook("delta" if i else "snapshot", 10 + i, [["0.5000", str(700 + i)]], [["0.5002", "50"]], ms=i), i)
+    assert engine.commands_under_way == 1
+    many = public_trade(*[("Buy", "0.5002", "1")] * 150, ms=21)
+    feed(engine, many, 21)                              # each of them could fill the order that is on its way
+    feed(engine, public_trade(("Buy", "0.5002", "1"), ms=22), 22)
+    assert (engine.held, engine.trade_id(SYMBOL), engine.journal_waits) == (2, 0, 1)
+    engine.advance((START_MS + 24 + FEED_MS) * MS)
+    assert (engine.held, engine.journal_waits) == (2, 1)
+    journal.commit(len(journal.drain(journal.used)) // 128)
+    engine.advance((START_MS + 25 + FEED_MS) * MS)
+    assert (engine.held, engine.trade_id(SYMBOL)) == (0, 151)
 
 
 def test_event_records_give_the_same_engine():

@@ -26,7 +26,7 @@ from hft._core.engine.account cimport (
     account_match, account_orders, account_positions, account_risk,
 )
 from hft._core.engine.output cimport Output, output_count, output_kill
-from hft._core.execution.capacity cimport Capacity, capacity_message
+from hft._core.execution.capacity cimport FILL_RECORDS, Capacity, capacity_message
 from hft._core.execution.delivery cimport INT64_MAX, delivery_count
 from hft._core.market.book cimport Book
 from hft._core.market.ladder_check cimport DEBUGGING
@@ -141,9 +141,12 @@ cdef inline int64_t engine_wants(const EngineState* e) noexcept nogil:
 
 
 cdef inline bint engine_has_room(const EngineState* e) noexcept nogil:
-    """Does the journal hold what the next message may cause while new orders are refused? What needs no message, timers and
-    the kill switch, always finds room, since a message is taken only where it leaves that much."""
-    return e.out.overwrites or journal_room(e.out.journal) >= e.account.wants
+    """Does the journal hold what the next message, or the frame that waits in the decoder, may cause while new orders are
+    refused? What needs no message, timers and the kill switch, always finds room, since a message is taken only where it
+    leaves that much. An empty journal takes any frame."""
+    cdef int64_t fills = e.decoder.pending.count * account_orders(e.account).open * FILL_RECORDS
+    cdef int64_t room = journal_room(e.out.journal)
+    return e.out.overwrites or room >= e.account.wants + fills or (unlikely(fills != 0) and room == e.out.journal.capacity)
 
 
 cdef inline bint engine_makes_room(const EngineState* e, int64_t room) noexcept nogil:

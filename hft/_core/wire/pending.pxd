@@ -13,9 +13,10 @@ cdef enum:
 
 cdef struct Pending:
     Level* at                   # owned by the decoder
-    int64_t head                # in units of a Level; equal to `tail`: nothing waits
+    int64_t head                # in units of a Level
     int64_t tail
     int64_t capacity
+    int64_t count               # messages that wait
 
 
 cdef inline bint pending_push(Pending* p, const Message* m, const Level* levels) noexcept nogil:
@@ -32,20 +33,22 @@ cdef inline bint pending_push(Pending* p, const Message* m, const Level* levels)
     memcpy(p.at + p.tail, m, sizeof(Message))
     memcpy(p.at + p.tail + HEADER_UNITS, levels, n * sizeof(Level))
     p.tail = needed
+    p.count += 1
     return True
 
 
 cdef inline bint pending_pop(Pending* p, Message* m, Level* levels) noexcept nogil:
     """The first that waits; false when none does."""
     cdef int64_t n
-    if likely(p.head == p.tail):
+    if likely(p.count == 0):
         return False
     memcpy(m, p.at + p.head, sizeof(Message))
     n = <int64_t>m.n_bids + m.n_asks
     memcpy(levels, p.at + p.head + HEADER_UNITS, n * sizeof(Level))
     p.head += HEADER_UNITS + n
+    p.count -= 1
     return True
 
 
 cdef inline void pending_clear(Pending* p) noexcept nogil:
-    p.head = p.tail = 0
+    p.head = p.tail = p.count = 0
