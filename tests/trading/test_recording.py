@@ -25,6 +25,7 @@ from hft.data.recording import mark
 from hft.data.tape import load
 from hft.trading.record import RecordJob
 from hft.venues.binance import messages
+from hft.venues.binance.venues import PROTOCOLS
 from tests import data
 from tests.exchange.client import exchange as sim
 from tests.trading.processes import child, children, exchange, hft, page_of, recorded, started, summary, until
@@ -35,8 +36,8 @@ SECOND = 10**9
 
 def follow(path: Path, *, to_the_end: bool = True) -> dict[str, Any]:
     """What an engine counts that is given a recording; `to_the_end`: of a session that had not ended when the recorder did."""
-    tape, specs, trades = load([path], Config())
-    engine = Engine(specs, fallback=messages.load, trade_source=trades)
+    tape, specs, trades, protocol = load([path], Config())
+    engine = Engine(specs, fallback=messages.load, sync=PROTOCOLS[protocol].sync, trade_source=trades)
     tape.run(engine)
     assert not to_the_end or all(engine.synced(spec.name) for spec in specs)
     return engine.counters()
