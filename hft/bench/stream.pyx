@@ -26,11 +26,12 @@ cdef class Stream:
         Messages, and levels in them.
 
     >>> from hft._core.base.types import Spec
+    >>> from hft._core.market.sync import SyncRules
     >>> from hft.bench.stream import record
     >>> from hft.exchange.generate import generate
     >>> from hft.data.tape import Tape
-    >>> tape = Tape(generate("BTCUSDT", "usdm", seed=1, messages=500), "BTCUSDT")
-    >>> stream = record(Spec("BTCUSDT", tick="0.10", step="0.001"), tape)
+    >>> tape = Tape(generate("BTCUSDT", "binance-usdm", seed=1, messages=500), "BTCUSDT")
+    >>> stream = record(Spec("BTCUSDT", tick="0.10", step="0.001"), tape, SyncRules())
     >>> books = stream.only("snapshot")
     >>> books.count, books.level_count
     (1, 2000)
