@@ -304,25 +304,6 @@ def test_updates_that_come_while_the_buffer_is_taken_wait_for_their_turn():
     assert symbol.depth(31, 40, prev=30) == OK
 
 
-def test_where_each_update_names_the_one_before_one_that_does_not_is_refused():
-    symbol = usdm()
-    assert symbol.snapshot(20) == OK
-    assert symbol.depth(21, 30, prev=20) == OK
-    assert symbol.depth(31, 40) == status.CODES["bad_shape"]
-    assert symbol.depth(31, 40, prev=30) == OK
-
-
-def test_a_snapshot_in_the_stream_is_not_asked_for_and_nothing_waits_for_it():
-    symbol = Symbol("binance-spot")
-    symbol.sync = Synchronizer(SyncRules(chained=False, step=1, in_band=True))
-    symbol.sync.connected()
-    assert (symbol.sync.state, symbol.sync.wants_snapshot) == ("buffering", False)
-    assert symbol.depth(21, 21) == status.CODES["no_snapshot"]
-    assert (symbol.sync.buffered, symbol.snapshot(20)) == (0, STALE)
-    symbol.sync.refresh()
-    assert not symbol.sync.refreshing
-
-
 def test_settings_are_checked():
     with pytest.raises(ValueError, match="sync 'kraken' must be SyncRules"):
         Synchronizer("kraken")
