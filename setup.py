@@ -26,7 +26,8 @@ DIRECTIVES = {
 
 # What runs on the tick, and whatever else loops over messages in C, is compiled in these. The modules of the core's other rooms
 # only show a stage to Python: what is inlined from their `.pxd` is compiled where it is used. They take half the time so.
-OPTIMISED = ("hft/_core/engine", "hft/_core/wire", "hft/bench", "hft/data", "hft/exchange", "hft/net")
+OPTIMISED = ("hft/_core/engine", "hft/_core/wire", "hft/bench", "hft/data", "hft/exchange", "hft/net",
+             "hft/venues/binance")
 STRATEGIES = "*_strategy.pyx"
 
 # -ffp-contract=off: no fused multiply-add, so that features have the same bits whatever the machine.

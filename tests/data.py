@@ -16,6 +16,7 @@ import msgspec
 import pytest
 
 from hft._core.base.types import Spec
+from hft.venues.binance.venues import SPOT, USDM
 
 SPOT_BTC = "captures/binance-spot/btcusdt_20240808.gz"
 SPOT_NEXO = "captures/binance-spot/nexousdt_20240723.gz"
@@ -24,26 +25,28 @@ USDM_BTC_2026 = "captures/binance-usdm/btcusdt_20260304.ndjson"
 SPOT_FOUR = "captures/multi-symbol/BINANCE.ws.1.0"
 SPOT_FOUR_REST = "captures/multi-symbol/BINANCE.http.0.0"
 USDM_FOUR = "captures/multi-symbol/BINANCE_FUTURES.ws.1.0"
+BYBIT = "captures/bybit/"
 USDM_FOUR_REST = "captures/multi-symbol/BINANCE_FUTURES.http.0.0"
 
 # The scales are given, never guessed from prices seen (SEMANTICS 28).
 SPECS = {
-    SPOT_BTC: [Spec("BTCUSDT", tick="0.01", step="0.00001", dialect="spot")],
-    SPOT_NEXO: [Spec("NEXOUSDT", tick="0.001", step="0.01", dialect="spot")],
+    SPOT_BTC: [Spec("BTCUSDT", tick="0.01", step="0.00001", instrument="spot")],
+    SPOT_NEXO: [Spec("NEXOUSDT", tick="0.001", step="0.01", instrument="spot")],
     USDM_BTC: [Spec("BTCUSDT", tick="0.10", step="0.001")],
     USDM_BTC_2026: [Spec("BTCUSDT", tick="0.10", step="0.001")],
     SPOT_FOUR: [
-        Spec(name, tick="0.00000001", step="0.00000001", quantum="0.00000001", dialect="spot", quote=name[-3:])
+        Spec(name, tick="0.00000001", step="0.00000001", quantum="0.00000001", instrument="spot", quote=name[-3:])
         for name in ("NKNUSDT", "BLZETH", "LRCBTC", "RUNEEUR")
     ],
     USDM_FOUR: [Spec(name, tick="0.00001", step="1") for name in ("SUSHIUSDT", "AKROUSDT", "KEEPUSDT", "CTKUSDT")],
 }
+SYNC = {name: (SPOT if specs[0].instrument == "spot" else USDM).sync for name, specs in SPECS.items()}
 SPECS[SPOT_FOUR_REST] = SPECS[SPOT_FOUR]
 SPECS[USDM_FOUR_REST] = SPECS[USDM_FOUR]
 
 
-# Files that are not shipped: no licence text came with the first; the edited cases together are too large.
-NOT_SHIPPED = (USDM_BTC_2026, "tardis/", "cases/")
+# Files that are not shipped: no licence text came with the first two; the edited cases together are too large.
+NOT_SHIPPED = (USDM_BTC_2026, BYBIT, "tardis/", "cases/")
 SHIPPED = Path(__file__).with_suffix("")
 
 

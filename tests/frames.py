@@ -1,10 +1,10 @@
-"""One frame of every hot shape and dialect, as the venue prints them."""
+"""One frame of every hot shape and protocol, as the venue prints them."""
 
 from hft._core.base.types import Spec
 
 USDM = Spec("BTCUSDT", tick="0.10", step="0.001")
-SPOT = Spec("BTCUSDT", tick="0.01", step="0.00001", dialect="spot")
-COINM = Spec("BTCUSD_260925", tick="0.1", step="1", dialect="coinm", quote="USD", contract=100)
+SPOT = Spec("BTCUSDT", tick="0.01", step="0.00001", instrument="spot")
+COINM = Spec("BTCUSD_260925", tick="0.1", step="1", instrument="inverse", quote="USD", contract=100)
 
 HOT = {
     "usdm depth": (USDM, b'{"e":"depthUpdate","E":1723161256299,"T":1723161256298,"s":"BTCUSDT","U":5123107832006,'

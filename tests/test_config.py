@@ -221,7 +221,7 @@ def test_fees_follow_the_venue_until_they_are_set():
     usdm, spot = (Decimal("0.0002"), Decimal("0.0005")), (Decimal("0.001"), Decimal("0.001"))
     assert load().fees == usdm
     assert load(overrides={"feed.venue": "binance-spot"}).fees == spot
-    assert load(overrides={"exchange.dialect": "spot", "broker.maker_fee": 0}).fees == (0, spot[1])
+    assert load(overrides={"exchange.protocol": "binance-spot", "broker.maker_fee": 0}).fees == (0, spot[1])
 
 
 def test_a_holding_period_of_zero_is_the_feature_window():

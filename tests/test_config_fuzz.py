@@ -18,6 +18,7 @@ from hft.config import Config, load, to_toml
 from hft.config.shape import shapes, walk
 from hft.errors import ConfigError, NotBuiltError, UsageError
 from hft.run.wiring import KEYS, build_engine, engine_settings
+from hft.venues.binance.venues import USDM
 from tests.commands import no_hang, one_line, run
 
 KEYS_KNOWN = [
@@ -52,7 +53,7 @@ def test_every_number_at_its_bounds_makes_an_engine_or_one_line() -> None:
             try:
                 config = load(overrides={key: Decimal(value) if "e" in value else int(value)})
                 if config.engine.max_open_orders <= 256 and config.strategy.performance.buffer_capacity <= 10_000:
-                    build_engine(config, [spec])
+                    build_engine(config, [spec], USDM)
             except (ConfigError, NotBuiltError, UsageError) as error:
                 if key.rpartition(".")[2] not in str(error):
                     pytest.fail(f"{key} = {value} is not named: {error}")
@@ -62,7 +63,7 @@ def test_every_number_at_its_bounds_makes_an_engine_or_one_line() -> None:
 def test_a_limit_may_be_as_large_as_anyone_likes(key: str) -> None:
     for value in ("1e11", "1e16", "1e29"):
         config = load(overrides={f"strategy.risk_limits.{key}": Decimal(value)})
-        assert build_engine(config, [Spec("BTCUSDT", tick="0.1", step="0.001")]).killed is False
+        assert build_engine(config, [Spec("BTCUSDT", tick="0.1", step="0.001")], USDM).killed is False
 
 
 def test_capital_beyond_what_the_engine_counts_is_refused_with_the_largest() -> None:
@@ -76,7 +77,7 @@ def test_a_limit_below_one_step_is_refused_by_its_name() -> None:
     config = load(overrides={"strategy.risk_limits.max_position_size": Decimal("0.0004")})
     said = "[strategy.risk_limits] max_position_size: 0.0004 is less than BTCUSDT's step 0.001"
     with pytest.raises(UsageError, match=re.escape(said)):
-        build_engine(config, [Spec("BTCUSDT", tick="0.1", step="0.001")])
+        build_engine(config, [Spec("BTCUSDT", tick="0.1", step="0.001")], USDM)
 
 
 def test_every_setting_of_an_engine_has_a_key_of_the_settings() -> None:

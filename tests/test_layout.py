@@ -19,11 +19,12 @@ HFT = Path(__file__).parent.parent / "hft"
 # Each may import what stands above it; what shares a row does not import each other.
 LAYERS = [
     {"_core"},
-    {"errors", "inode", "version"},
+    {"errors", "inode", "version", "system.pauses"},
+    {"venues"},
     {"alerts", "config", "logfile"},
     {"log"},
     {"system"},
-    {"venues", "persistence"},
+    {"persistence"},
     {"run"},
     {"monitoring"},
     {"data"},
@@ -44,7 +45,7 @@ ROOMS = {
         cycles ring histogram
     """,
     "wire": """
-        decode number_format scales stream_name
+        decode number_format pending scales stream_name
         sink
     """,
     "market": """
@@ -132,6 +133,12 @@ def imported(path: Path) -> set[tuple[str, ...]]:
     return found
 
 
+def component_of(module: tuple[str, ...]) -> str:
+    """What of `LAYERS` it belongs to: its package, or itself where it is named there."""
+    alone = ".".join(module[1:3])
+    return alone if layer(alone) >= 0 else module[1]
+
+
 def layer(component: str) -> int:
     return next((rank for rank, names in enumerate(LAYERS) if component in names), -1)
 
@@ -147,11 +154,11 @@ def test_imports_go_one_way(path):
     module = module_of(path)
     if len(module) == 1:
         pytest.skip("hft itself is the door to the public names")
-    component = module[1]
+    component = component_of(module)
     assert layer(component) >= 0, f"hft/{component} has no layer: give it one in LAYERS and in docs/architecture.md"
     for target in imported(path):
-        if len(target) > 1 and target[1] != component:
-            assert layer(target[1]) < layer(component), f"{'.'.join(module)} must not import {'.'.join(target)}"
+        if len(target) > 1 and component_of(target) != component:
+            assert layer(component_of(target)) < layer(component), f"{'.'.join(module)} must not import {'.'.join(target)}"
         elif len(target) == 1:
             assert component == "__main__" or layer(component) > layer("_core"), "the core does not know the public door"
 
@@ -194,6 +201,37 @@ def test_no_compiled_module_takes_from_libm_what_machines_differ_in():
         needs = subprocess.run(["nm", "-D", "-u", module], check=True, capture_output=True, text=True).stdout
         found = {line.split()[-1].partition("@")[0].lstrip("_") for line in needs.splitlines() if line.strip()}
         assert not found & INEXACT, module.name
+
+
+VENUE = re.compile("binance|bybit|usdm|coinm|okx", re.IGNORECASE)
+
+
+def code_of(path: Path) -> Iterator[str]:
+    """Names, imports and texts of a source file, without comments and docstrings."""
+    text = path.read_text("utf-8")
+    if path.suffix != ".py":
+        yield from re.sub(r'"""(.|\n)*?"""|#.*', "", text).splitlines()
+        return
+    nodes = list(ast.walk(ast.parse(text)))
+    said = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    for node in nodes:
+        match node:
+            case ast.Constant(value=str() | bytes() as value) if id(node) not in said:
+                yield str(value)
+            case ast.Name(id=name) | ast.Attribute(attr=name) | ast.alias(name=name) | ast.ImportFrom(module=str() as name):
+                yield name
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(HFT.parent)))
+def test_only_venues_and_their_wire_name_a_venue(path):
+    """Whoever adds a venue adds files: what differs between venues is asked of a `VenueProtocol`."""
+    if path.is_relative_to(HFT / "venues") or path.is_relative_to(HFT / "_core" / "wire"):
+        return
+    found = {line.strip() for line in code_of(path) if VENUE.search(line)}
+    if path.is_relative_to(HFT / "exchange"):       # it serves a protocol of that package's, and takes its name from there
+        found -= {"hft.venues.binance.venues", "BinanceProtocol", "USDM"}
+    found = {line for line in found if '"dialect"' not in line}        # a migration knows the names of old rows
+    assert not found
 
 
 # Where None is an answer: no signal stands.
@@ -265,7 +303,7 @@ def test_the_lists_name_nothing_twice():
 
 
 def test_the_lists_name_only_what_is_there():
-    there = {module_of(path)[1] for path in SOURCES if len(module_of(path)) > 1}
+    there = {component_of(module_of(path)) for path in SOURCES if len(module_of(path)) > 1}
     assert {name for names in LAYERS for name in names} == there
     assert {path.parent.name: set() for path in CORE}.keys() == ROOMS.keys()
     for room, text in ROOMS.items():

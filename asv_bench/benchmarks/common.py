@@ -10,12 +10,14 @@ from typing import NamedTuple
 from hft._core.base.types import Spec
 from hft._core.engine.engine import Engine
 from hft._core.market.book import OrderBook
+from hft._core.market.sync import SyncRules
 from hft.bench import loops
 from hft.bench.stream import Stream, record
 from hft.config import Config
 from hft.data.tape import Tape, load
 from hft.exchange.generate import generate
 from hft.run.wiring import build_engine
+from hft.venues.registry import DEFAULT, PROTOCOLS
 
 ROUNDS = 25
 MESSAGES = 50_000
@@ -35,10 +37,11 @@ class Session(NamedTuple):
     spec: Spec
     tape: Tape
     trades: str
+    protocol: str
 
     def engine(self) -> Engine:
         """One that is about to receive it."""
-        return build_engine(Config(), [self.spec], trade_source=self.trades)
+        return build_engine(Config(), [self.spec], PROTOCOLS[self.protocol], trade_source=self.trades)
 
     def engine_after(self) -> Engine:
         """The engine when the session is over: what a stage's answer is compared with."""
@@ -50,10 +53,10 @@ class Session(NamedTuple):
 @lru_cache
 def session(name: str) -> Session:
     if name == "generated":
-        tape = Tape(generate("BTCUSDT", "usdm", seed=1, messages=MESSAGES), "BTCUSDT")
-        return Session(Spec("BTCUSDT", tick="0.10", step="0.001"), tape, "trade")
-    tape, (spec,), trades = load([CAPTURES[name]], Config())
-    return Session(spec, tape, trades)
+        tape = Tape(generate("BTCUSDT", DEFAULT, seed=1, messages=MESSAGES), "BTCUSDT")
+        return Session(Spec("BTCUSDT", tick="0.10", step="0.001"), tape, "trade", DEFAULT)
+    tape, (spec,), trades, protocol = load([CAPTURES[name]], Config())
+    return Session(spec, tape, trades, protocol)
 
 
 def best_ns(loop: Callable[[], object], operations: int, answer: object) -> float:
@@ -80,12 +83,14 @@ class OnSessions:
     session: Session
     spec: Spec
     tape: Tape
+    rules: SyncRules
     stream: Stream
     book: OrderBook
 
     def setup(self, name: str) -> None:
         self.session = session(name)
-        self.spec, self.tape, _ = self.session
-        self.stream = record(self.spec, self.tape)
+        self.spec, self.tape = self.session.spec, self.session.tape
+        self.rules = PROTOCOLS[self.session.protocol].sync
+        self.stream = record(self.spec, self.tape, self.rules)
         self.book = OrderBook(self.spec)
         loops.book(self.book, self.stream)

@@ -10,7 +10,7 @@ from .common import OnSessions, best_ns
 class Sync(OnSessions):
     def track_update(self, name):
         updates = self.stream.only("snapshot", "depth")
-        return best_ns(lambda: loops.sync(Synchronizer(self.spec.dialect), updates), len(updates), len(updates))
+        return best_ns(lambda: loops.sync(Synchronizer(self.rules), updates), len(updates), len(updates))
 
 
 class Clock(OnSessions):

@@ -48,7 +48,7 @@ def backtest(
     ----------
     data : path or sequence of paths
         Captures of the three kinds, our own recordings, event files, Tardis CSV, hftbacktest's events: several are one session,
-        merged in receive order. All of one venue; the dialect and the symbols are recognised where the files tell.
+        merged in receive order. All of one venue; the protocol and the symbols are recognised where the files tell.
     config : Config or path, optional
         Settings, or a TOML file of them. Default: the defaults. What it says of venue, database, monitoring and symbols to trade
         does not matter here; `feed.symbols` does, and `feed.trade_source`.
@@ -149,14 +149,14 @@ class _Run:
         self.config = config
         self.interval_ns = whole("series_ms", series_ms, 1, LAST_TIME_NS // 1_000_000) * 1_000_000
         self.progress = progress
-        tradable(data.dialect, data.where, "use spot or USD-M data")
+        tradable(data.protocol, data.where, "use spot or USD-M data")
         try:
             traded = compatible(data.specs)
         except UsageError as error:
             raise UsageError(error.what, where=data.where, do="or choose some with --symbols") from None
         # Drained before an input could lack room for whatever it may cause: new orders are never refused for want of it.
         self.journal = Journal(max(1 << 15, journal_most(config, len(traded))), run=1)
-        self.engine = file_engine(config, traded, data.trades, run=1, journal=self.journal)
+        self.engine = file_engine(config, traded, data.protocol, data.trades, run=1, journal=self.journal)
         every_ms = config.strategy.persistence.snapshot_interval_ms
         self.collector = Collector(self.engine, self.journal, every_ms * 1_000_000)
         self.first_ns = 0
@@ -206,7 +206,7 @@ class _Run:
     def _summary(self) -> Summary:
         engine = self.engine
         summary = summarise(
-            engine, run_id="backtest", run=1, venue=f"recorded {self.data.dialect}", strategy=self.config.strategy.strategy_id,
+            engine, run_id="backtest", run=1, venue=f"recorded {self.data.protocol}", strategy=self.config.strategy.strategy_id,
             strategy_kind=self.config.strategy.kind, spec_sources={each.spec.name: each.source for each in self.data.resolved},
             duration_s=(engine.now_ns - self.first_ns) / 1e9, stopped_by="a fault" if engine.halted else "end of data",
         )

@@ -34,6 +34,7 @@ from hft.persistence.writer import Writer
 from hft.run.periodic import Links, put_rows
 from hft.run.summary import Summary, summarise
 from hft.run.wiring import build_engine, compatible, journal_most
+from hft.venues.registry import protocol_named
 
 PERIODIC = 1_000_000
 ASIDE = frozenset({"recording", "run", "link", "broken", "end"})
@@ -47,7 +48,7 @@ class RecordedRun(msgspec.Struct, frozen=True):
     run_id: str
     strategy: str
     venue: str
-    dialect: str
+    protocol: str
     trades: str
     database: str
     started_ns: int
@@ -194,13 +195,31 @@ def _run_of(records: Iterator[Record], where: str) -> RecordedRun:
 def _understood(line: Any, where: str) -> RecordedRun:
     """What the `run` line says. Settings and codes are those of the version that wrote it."""
     try:
-        run = from_public(line, RecordedRun)
+        run = from_public(_renamed(line), RecordedRun)
         if run.kill is not None and run.kill not in status.NAMES.values():
             raise ValueError(f"a kill switch that is on for {run.kill!r}")
         _ = run.specs
     except (ValueError, TypeError, KeyError) as error:
         raise DamagedData(f"its `run` line: {error}", where=where, do="verify with the version of hft that recorded it") from None
     return run
+
+
+def _renamed(line: Any) -> Any:
+    """A `run` line of an older recording, whose `dialect` is now a protocol, and an instrument of its symbols."""
+    if "dialect" not in line:
+        return line
+    protocol = protocol_named(line["dialect"])
+    settings = {name: dict(section) for name, section in line["settings"].items()}
+    for section in ("feed", "exchange"):
+        if old := settings.get(section, {}).pop("dialect", ""):
+            settings[section]["protocol"] = protocol_named(old).name
+    return {
+        **{key: value for key, value in line.items() if key != "dialect"}, "protocol": protocol.name, "settings": settings,
+        "symbols": [
+            {**{key: value for key, value in each.items() if key != "dialect"}, "instrument": protocol.instrument}
+            for each in line["symbols"]
+        ],
+    }
 
 
 class _Replay:
@@ -224,8 +243,8 @@ class _Replay:
             started_ns=run.started_ns,
         )
         self.engine: Engine = build_engine(
-            run.settings, specs, run=run.run, page=self.page, journal=journal, trade_source=run.trades, replayed=True,
-            kill=run.kill,
+            run.settings, specs, protocol_named(run.protocol), run=run.run, page=self.page, journal=journal,
+            trade_source=run.trades, replayed=True, kill=run.kill,
         )
         self.writer.start()
 

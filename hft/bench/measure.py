@@ -11,20 +11,21 @@ from hft.config import Config
 from hft.data.tape import Tape, load
 from hft.errors import ExitCode
 from hft.exchange.generate import generate
+from hft.run import specs
 from hft.run.wiring import build_engine
-from hft.venues.binance import specs
+from hft.venues.registry import protocol_named
 
 
 def tick(config: Config, *, input: Path | None, messages: int, seed: int, json: bool) -> int:
     """Time every message of a capture, or of a generated stream, through the engine; print what was measured."""
     if input is not None:
-        tape, symbols, trades = load([input], config)
+        tape, symbols, trades, protocol = load([input], config)
         source = str(input)
     else:
-        name, dialect = config.strategy.symbols[0], config.dialect
-        tape = Tape(generate(name, dialect, seed=seed, messages=messages), name)
-        symbols = [each.spec for each in specs.resolve([name], dialect, fees=config.fees, settings=config.feed.symbols)]
-        source, trades = f"generated {name} ({dialect}), seed {seed}", "trade"
-    report = measure(source, tape, lambda: build_engine(config, symbols, trade_source=trades))
+        name, protocol = config.strategy.symbols[0], config.protocol
+        tape = Tape(generate(name, protocol, seed=seed, messages=messages), name)
+        symbols = [each.spec for each in specs.resolve([name], protocol, fees=config.fees, settings=config.feed.symbols)]
+        source, trades = f"generated {name} ({protocol}), seed {seed}", "trade"
+    report = measure(source, tape, lambda: build_engine(config, symbols, protocol_named(protocol), trade_source=trades))
     print(msgspec.json.encode(report).decode() if json else as_text(report))
     return int(ExitCode.OK)

@@ -26,11 +26,12 @@ cdef class Stream:
         Messages, and levels in them.
 
     >>> from hft._core.base.types import Spec
+    >>> from hft._core.market.sync import SyncRules
     >>> from hft.bench.stream import record
     >>> from hft.exchange.generate import generate
     >>> from hft.data.tape import Tape
-    >>> tape = Tape(generate("BTCUSDT", "usdm", seed=1, messages=500), "BTCUSDT")
-    >>> stream = record(Spec("BTCUSDT", tick="0.10", step="0.001"), tape)
+    >>> tape = Tape(generate("BTCUSDT", "binance-usdm", seed=1, messages=500), "BTCUSDT")
+    >>> stream = record(Spec("BTCUSDT", tick="0.10", step="0.001"), tape, SyncRules())
     >>> books = stream.only("snapshot")
     >>> books.count, books.level_count
     (1, 2000)
@@ -98,14 +99,14 @@ cdef int _take(Stream stream, Sync* sync, Message* m, Level* levels) except -1:
     return 0
 
 
-def record(Spec spec not None, tape) -> Stream:
-    """The messages of one symbol on a `hft.data.tape.Tape`.
+def record(Spec spec not None, tape, rules) -> Stream:
+    """The messages of one symbol on a `hft.data.tape.Tape`, synchronised by its venue's `SyncRules`.
 
     Raises ValueError when none of the tape's REST books brings the symbol into sync.
     """
     cdef Stream stream = Stream(spec)
     cdef Decoder decoder = Decoder([spec])
-    cdef Synchronizer sync = Synchronizer(spec.dialect)
+    cdef Synchronizer sync = Synchronizer(rules)
     cdef Py_ssize_t i
     cdef bytes frame
     books = [book for book in tape.books if book[1] == spec.name]

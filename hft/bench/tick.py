@@ -13,7 +13,7 @@ from hft._core.engine.engine import Engine
 from hft._core.engine.replay import KINDS
 from hft.data.tape import Tape
 from hft.errors import UsageError
-from hft.venues.binance.messages import decode
+from hft.venues.recorded import decode
 
 ROUNDS = 5
 

@@ -21,7 +21,7 @@ def backtest(
 ) -> int:
     """Run the engine over recorded data, as fast as it goes.
 
-    Captures, recordings, event files, Tardis CSV, hftbacktest's events. The dialect and the symbols are recognised; `--symbols`
+    Captures, recordings, event files, Tardis CSV, hftbacktest's events. The protocol and the symbols are recognised; `--symbols`
     trades only those named. Several files are merged in receive order.
     At the end open orders are cancelled, every report is told, and a summary is printed.
 

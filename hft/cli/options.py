@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from hft.config import Config, load, parse_assignment
+from hft.venues.registry import DEFAULT
 
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", "-c", metavar="FILE", help="Settings (TOML); without it, the defaults.")
@@ -23,7 +24,7 @@ Symbols = Annotated[
     str | None, typer.Option(metavar="A,B", help="Symbols, e.g. BTCUSDT,ETHUSDT.")
 ]
 Venue = Annotated[
-    str | None, typer.Option(metavar="NAME", help="embedded, binance-spot, binance-usdm …; `hft config init` lists them.")
+    str | None, typer.Option(metavar="NAME", help=f"embedded, {DEFAULT} …; `hft config init` lists them.")
 ]
 RestUrl = Annotated[str | None, typer.Option(metavar="URL", help="Instead of the venue's, e.g. of a running `hft sim`.")]
 WsUrl = Annotated[str | None, typer.Option(metavar="URL", help="Instead of the venue's.")]

@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from hft.cli.options import Assignments, ConfigFile, Symbols, settings, symbol_list
+from hft.venues.registry import SERVED
 
 
 def sim(
     config: ConfigFile = None,
-    dialect: Annotated[str | None, typer.Option(metavar="NAME", help="usdm or spot.")] = None,
+    protocol: Annotated[str | None, typer.Option(metavar="NAME", help=f"{' or '.join(SERVED)}.")] = None,
     symbols: Symbols = None,
     host: Annotated[str | None, typer.Option(metavar="ADDRESS", help="To listen on; loopback unless given.")] = None,
     port: Annotated[int | None, typer.Option(metavar="PORT", help="0: any free one.")] = None,
@@ -38,7 +39,7 @@ def sim(
     """
     wanted = symbol_list(symbols)
     options = {
-        "exchange.dialect": dialect,
+        "exchange.protocol": protocol,
         "strategy.symbols": wanted if capture is None else None,
         "exchange.host": host,
         "exchange.port": port,

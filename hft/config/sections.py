@@ -17,6 +17,7 @@ from msgspec.structs import force_setattr, replace
 from hft.config.limits import RiskLimits
 from hft.config.strategies import STRATEGIES, FeatureParams, ImbalanceParams
 from hft.config.values import (
+    AnyProtocol,
     FeeRate,
     Level,
     Limit,
@@ -24,11 +25,13 @@ from hft.config.values import (
     Port,
     Quantity,
     Section,
+    ServedProtocol,
     SymbolName,
     Venue,
     bounds,
     says,
 )
+from hft.venues.registry import DEFAULT, VENUES, protocol_named
 
 
 class Performance(Section, frozen=True):
@@ -123,8 +126,8 @@ class FeedSettings(Section, frozen=True):
         ),
     ] = ""
     ws_url: Annotated[str, says("instead of the venue's", pattern="^(wss?://[^ ]+)?$", title="a ws:// or wss:// address")] = ""
-    dialect: Annotated[
-        Literal["", "spot", "usdm", "coinm"],
+    protocol: Annotated[
+        AnyProtocol,
         says("of recorded data, and of an exchange that is only an address; empty: recognised from what it says"),
     ] = ""
     transport: Annotated[Literal["picows", "websockets"], says("picows is the fast one")] = "picows"
@@ -153,7 +156,7 @@ class FeedSettings(Section, frozen=True):
 class Exchange(Section, frozen=True):
     """The embedded exchange."""
 
-    dialect: Annotated[Literal["usdm", "spot"], says("whose protocol it speaks; spot can't be sold short")] = "usdm"
+    protocol: Annotated[ServedProtocol, says("which one it speaks; spot can't be sold short")] = DEFAULT
     seed: Annotated[int, says("of the order flow; the same seed gives the same market", ge=0, le=2**63 - 1)] = 1
     host: Annotated[str, says("address to listen on", min_length=1)] = "127.0.0.1"
     port: Annotated[Port, says("REST and websocket; 0: any free one")] = 0
@@ -248,21 +251,13 @@ class Recording(Section, frozen=True):
     level: Annotated[int, says("of compression: gzip 1 to 9, zstandard 1 to 19; 0: 6 and 3", ge=0, le=19)] = 0
 
 
-# The venues' ordinary tiers, maker and taker, as rule 22 reckons with them.
-ORDINARY_FEES: dict[str, tuple[Decimal, Decimal]] = {
-    "spot": (Decimal("0.001"), Decimal("0.001")),
-    "usdm": (Decimal("0.0002"), Decimal("0.0005")),
-    "coinm": (Decimal("0.0002"), Decimal("0.0005")),
-}
-
-
 class Config(Section, frozen=True):
     """All settings of a run.
 
     >>> Config().strategy.symbols
     ('BTCUSDT',)
-    >>> Config().dialect
-    'usdm'
+    >>> Config().protocol
+    'binance-usdm'
     """
 
     strategy: Strategy = Strategy()
@@ -275,11 +270,11 @@ class Config(Section, frozen=True):
     logging: Logging = Logging()
 
     @property
-    def dialect(self) -> str:
-        """Whose rules of protocol and trading hold: `spot`, `usdm` or `coinm`."""
+    def protocol(self) -> str:
+        """The protocol of the venue, by name."""
         if self.feed.venue != "embedded":
-            return self.feed.venue.split("-")[1]
-        return (self.feed.ws_url and self.feed.dialect) or self.exchange.dialect  # an exchange that is only an address, or ours
+            return VENUES[self.feed.venue].protocol.name
+        return (self.feed.ws_url and self.feed.protocol) or self.exchange.protocol  # an exchange that is only an address, or ours
 
     @property
     def fees(self) -> tuple[Decimal, Decimal]:
@@ -288,11 +283,11 @@ class Config(Section, frozen=True):
         >>> Config().fees
         (Decimal('0.0002'), Decimal('0.0005'))
         """
-        return self.fees_of(self.dialect)
+        return self.fees_of(self.protocol)
 
-    def fees_of(self, dialect: str) -> tuple[Decimal, Decimal]:
-        """The same, on a venue of another dialect than the configured one."""
-        maker, taker = ORDINARY_FEES[dialect]
+    def fees_of(self, protocol: str) -> tuple[Decimal, Decimal]:
+        """The same, on a venue of another protocol than the configured one."""
+        maker, taker = protocol_named(protocol).fees
         broker = self.broker
         return (
             maker if broker.maker_fee is None else broker.maker_fee,

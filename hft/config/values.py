@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 from msgspec import Meta, Struct
+
+from hft.venues.registry import PROTOCOLS, SERVED, VENUES
 
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,12 +44,11 @@ SymbolName = Annotated[
     ),
 ]
 
-Venue = Literal[
-    "embedded",
-    "binance-spot",
-    "binance-spot-data",
-    "binance-spot-testnet",
-    "binance-usdm",
-    "binance-usdm-testnet",
-    "binance-coinm",
-]
+if TYPE_CHECKING:               # what `hft.venues` knows
+    Venue: TypeAlias = str
+    AnyProtocol: TypeAlias = str
+    ServedProtocol: TypeAlias = str
+else:
+    Venue = Literal["embedded", *VENUES]
+    AnyProtocol = Literal["", *PROTOCOLS]
+    ServedProtocol = Literal[SERVED]

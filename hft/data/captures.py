@@ -31,6 +31,7 @@ from hft.data.identify import told
 from hft.data.recording import Kind, Record, RecordingReader, is_recording
 from hft.data.steps import Steps
 from hft.errors import NOT_JSON, DamagedData, UsageError
+from hft.venues.recorded import protocol_at
 
 __all__ = ["Capture", "Kind", "Record", "files_of", "is_paired", "stamp_ns"]
 
@@ -120,26 +121,6 @@ _FETCHED = re.compile(rb"(https?://\S+) -> ([\d.]+): ?(.*)", re.DOTALL)
 _RECEIVED = re.compile(rb"([\d.]+): ?(.*)", re.DOTALL)
 _OPENED = re.compile(rb"wss?://\S+ <?-> [\d.]+")
 _SYMBOL = re.compile(rb"[?&]symbol=([^&\s]+)")
-_ADDRESS = re.compile(rb"\w+://([^/\s]*)(/[^?\s]*)?")
-_DIALECT_OF_PATH = {b"api": "spot", b"fapi": "usdm", b"dapi": "coinm"}
-_DIALECT_OF_HOST = {b"stream": "spot", b"data-stream": "spot", b"fstream": "usdm", b"dstream": "coinm"}
-
-
-def _dialect_of(address: bytes) -> str:
-    """The dialect that is spoken at an address that a line begins with; empty where it does not say.
-
-    >>> _dialect_of(b"https://fapi.binance.com/fapi/v1/depth?symbol=A"), _dialect_of(b"wss://stream.binance.com:9443/stream?s")
-    ('usdm', 'spot')
-    """
-    match = _ADDRESS.match(address)
-    if match is None:
-        return ""
-    host, path = match[1], match[2] or b""
-    if b".binance" in host and (found := _DIALECT_OF_HOST.get(host.partition(b".")[0])):
-        return found
-    return _DIALECT_OF_PATH.get(path[1:].partition(b"/")[0], "")
-
-
 def _kind(data: bytes) -> Kind:
     """What a bare message is; ValueError when it is no JSON object. Hot streams are known by how they begin."""
     if data.startswith((b'{"stream"', b'{"e"')):
@@ -222,7 +203,7 @@ class Capture:
         After iteration: where it breaks off within and goes on, as a recorder leaves it that was killed and appended to it.
     headless : str
         After iteration: empty, or that the first parts of a recording are not there.
-    dialect : str
+    protocol : str
         After iteration: what the addresses say that the lines of a pair begin with; empty where there are none.
     lost : int
         After iteration: inputs that are missing in a recording, because its recorder could not keep up.
@@ -239,7 +220,7 @@ class Capture:
         self.torn = ""
         self.tears: list[str] = []
         self.headless = ""
-        self.dialect = ""
+        self.protocol = ""
         self.lost = 0
         self.steps: list[str] = []
         self.lines = 0
@@ -301,8 +282,8 @@ class Capture:
                     return
                 self.tears.append(f"{self.path} breaks off within line {self.lines} and goes on there with another record")
                 record = after
-            if parse is _parse_paired and not self.dialect:
-                self.dialect = _dialect_of(body)
+            if parse is _parse_paired and not self.protocol:
+                self.protocol = protocol_at(body)
             if record is not None:
                 yield record
         if parse is None and not self.torn:

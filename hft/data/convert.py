@@ -38,7 +38,7 @@ class Report(msgspec.Struct):
 
     output: str
     inputs: list[str]
-    dialect: str
+    protocol: str
     trades: str
     symbols: dict[str, Symbol]
     records: int
@@ -79,7 +79,9 @@ def convert(
     writer: EventWriter | NpzWriter
     if output.suffix == events.SUFFIX:
         names = [path.name for path in inputs]
-        writer = EventWriter(output, data.specs, trades=data.trades, sources=names, exchange=data.exchange)
+        writer = EventWriter(
+            output, data.specs, protocol=data.protocol, trades=data.trades, sources=names, exchange=data.exchange,
+        )
     else:
         if len(data.specs) > 1:
             raise UsageError(
@@ -103,7 +105,7 @@ def convert(
     for line in [*data.torn, *data.notes, *(f"hft: {warning}" for warning in warnings(found))]:
         print(printable(line), file=sys.stderr)
     report = Report(
-        str(output), [str(path) for path in inputs], data.dialect, data.trades,
+        str(output), [str(path) for path in inputs], data.protocol, data.trades,
         {each.spec.name: Symbol(f"{each.spec.tick:f}", f"{each.spec.quantum:f}", each.source) for each in data.resolved},
         writer.count, dict(messages), data.rejects, _left_out(writer, messages), data.torn, data.notes,
         round(time.monotonic() - began, 3), found,
@@ -140,15 +142,15 @@ def as_text(report: Report) -> str:
     """One line, and another about each book that is not in sync all the time.
 
     >>> one = {"BTCUSDT": Symbol("0.1", "0.001", "settings")}
-    >>> print(as_text(Report("b.events", ["b.gz"], "usdm", "trade", one, 7, {"depth": 2, "trade": 1}, {}, {}, [], [], 0.1)))
-    b.events: 7 records from 2 depth, 1 trade; usdm BTCUSDT (tick 0.1, quantum 0.001, from settings); 0.1 s
+    >>> print(as_text(Report("b.events", ["b"], "binance-usdm", "trade", one, 7, {"depth": 2, "trade": 1}, {}, {}, [], [], 0.1)))
+    b.events: 7 records from 2 depth, 1 trade; binance-usdm BTCUSDT (tick 0.1, quantum 0.001, from settings); 0.1 s
     """
     written = sorted(report.messages.keys() - report.left_out.keys())
     kinds = ", ".join(f"{report.messages[kind]:,} {kind}" for kind in written) or "no message"
     symbols = ", ".join(f"{name} (tick {of.tick}, quantum {of.quantum}, from {of.source})" for name, of in report.symbols.items())
     refused = ", ".join(f"{count:,} {reason}" for reason, count in (report.rejects | report.left_out).items())
     refused += " (--tickers writes bookTickers)" if "bookTicker" in report.left_out else ""
-    parts = [f"{report.records:,} records from {kinds}", f"{report.dialect} {symbols}"]
+    parts = [f"{report.records:,} records from {kinds}", f"{report.protocol} {symbols}"]
     parts += [f"left out: {refused}"] if refused else []
     first = f"{report.output}: {'; '.join(parts)}; {report.seconds:.1f} s"
     return "\n".join([first, *(f"in sync: {line}" for line in lines(report.in_sync))])

@@ -24,12 +24,13 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 from numpy.typing import NDArray
 
-from hft._core.base.types import DIALECTS, Spec
+from hft._core.base.types import Spec
 from hft.data.output_file import OutputFile
 from hft.errors import NOT_JSON, DamagedData, UsageError
+from hft.venues.registry import protocol_named
 
 EVENT = np.dtype([
     ("recv_ns", "<i8"),
@@ -83,19 +84,21 @@ class Scales(msgspec.Struct, frozen=True):
         return Scales(spec.name, tick, step, quantum, spec.quote, min_qty, max_qty, min_notional, spec.contract, unit)
 
 
-class Header(msgspec.Struct, frozen=True):
+class Header(msgspec.Struct, frozen=True, omit_defaults=True):
     """What an event file says of itself."""
 
-    dialect: str
-    """`spot`, `usdm` or `coinm`."""
     trades: str
     """The stream that traded volume is told by: `trade` or `aggTrade`."""
     symbols: tuple[Scales, ...]
     """A record's `symbol` is an index into these."""
+    protocol: str = ""
+    """That of its venue, by name."""
     sources: tuple[str, ...] = ()
     """Names of the files that it was made from."""
     exchange: str = ""
     """Whose data it is, as Tardis names exchanges; empty where that is not known."""
+    formerly: str = msgspec.field(name="dialect", default="")
+    """What older files have instead of `protocol`."""
 
 
 class EventWriter(OutputFile):
@@ -105,7 +108,9 @@ class EventWriter(OutputFile):
     ----------
     path : str or Path
     symbols : sequence of Spec
-        Of one dialect; a record's `symbol` is an index into them.
+        Of one venue; a record's `symbol` is an index into them.
+    protocol : str
+        That of the venue, by name.
     trades : ``"trade"`` or ``"aggTrade"``
         The one source of traded volume (SEMANTICS 10).
     sources : sequence of str
@@ -115,22 +120,22 @@ class EventWriter(OutputFile):
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp(), "one.events")
-    >>> with EventWriter(path, [Spec("BTCUSDT", tick="0.10", step="0.001")]) as writer:
+    >>> with EventWriter(path, [Spec("BTCUSDT", tick="0.10", step="0.001")], protocol="binance-usdm") as writer:
     ...     writer.append(np.zeros(1, EVENT))
     >>> file = EventFile(path)
-    >>> len(file.records), file.symbols[0].tick, file.header.dialect
-    (1, '0.1', 'usdm')
+    >>> len(file.records), file.symbols[0].tick, file.header.protocol
+    (1, '0.1', 'binance-usdm')
     """
 
     def __init__(
-        self, path: str | Path, symbols: Sequence[Spec], *, trades: str = "trade", sources: Sequence[str] = (),
+        self, path: str | Path, symbols: Sequence[Spec], *, protocol: str, trades: str = "trade", sources: Sequence[str] = (),
         exchange: str = "",
     ) -> None:
         self.count = 0
-        dialects = {spec.dialect for spec in symbols}
-        if len(dialects) != 1:
-            raise ValueError(f"an event file is of one dialect, not of {' and '.join(sorted(dialects)) or 'none'}")
-        header = Header(dialects.pop(), trades, tuple(map(Scales.of, symbols)), tuple(sources), exchange)
+        instruments = {spec.instrument for spec in symbols}
+        if instruments != {protocol_named(protocol).instrument}:
+            raise ValueError(f"symbols of {protocol} are not {' and '.join(sorted(instruments)) or 'none'}")
+        header = Header(trades, tuple(map(Scales.of, symbols)), protocol, tuple(sources), exchange)
         self._symbols = len(header.symbols)
         self._last_ns = 0
         self._header = _packed(header)
@@ -203,9 +208,10 @@ class EventFile:
 
         Raises `DamagedData` where the header's scales make no sense.
         """
+        instrument = protocol_named(self.header.protocol).instrument
         try:
             return [
-                Spec(dialect=self.header.dialect, maker_fee=fees[0], taker_fee=fees[1], fee_asset=fee_asset, **asdict(scales))
+                Spec(instrument=instrument, maker_fee=fees[0], taker_fee=fees[1], fee_asset=fee_asset, **asdict(scales))
                 for scales in self.symbols
             ]
         except ValueError as error:
@@ -229,8 +235,12 @@ class EventFile:
             header = msgspec.json.decode(rest[: length - _FIXED.size].rstrip(b"\0"), type=Header)
         except NOT_JSON as error:
             raise self._damaged(f"has a header that can't be read: {error}") from None
-        if header.dialect not in DIALECTS or header.trades not in ("trade", "aggTrade"):
-            raise self._damaged(f"has a header of a dialect {header.dialect!r}, a stream of trades {header.trades!r}")
+        try:
+            header = replace(header, protocol=protocol_named(header.protocol or header.formerly).name, formerly="")
+        except UsageError:
+            raise self._damaged(f"has a header of a protocol {header.protocol or header.formerly!r}") from None
+        if header.trades not in ("trade", "aggTrade"):
+            raise self._damaged(f"has a header of a stream of trades {header.trades!r}")
         return header, length, count
 
     def _damaged(self, what: str, do: str = "make it again with `hft convert`") -> DamagedData:

@@ -13,14 +13,17 @@ from hft.config import Config
 from hft.data.events import Events
 from hft.data.sources import Data
 from hft.run.wiring import build_engine, untraded
+from hft.venues.registry import protocol_named
 
 
-def file_engine(config: Config, specs: Sequence[Spec] | Symbols, trade_source: str, **wiring: Any) -> Engine:
+def file_engine(config: Config, specs: Sequence[Spec] | Symbols, protocol: str, trade_source: str, **wiring: Any) -> Engine:
     """An engine for recorded data: what it is given is timed by its stamps, and no snapshot comes when it asks for one (rule 7b).
 
     `wiring` is as for `build_engine`.
     """
-    return build_engine(config, specs, trade_source=trade_source, replayed=True, snapshots=False, **wiring)
+    return build_engine(
+        config, specs, protocol_named(protocol), trade_source=trade_source, replayed=True, snapshots=False, **wiring,
+    )
 
 
 class Follower:
@@ -28,7 +31,7 @@ class Follower:
 
     def __init__(self, config: Config, data: Data) -> None:
         specs = [untraded(spec) for spec in data.specs]
-        self.engine = file_engine(config, specs, data.trades, trading=False)
+        self.engine = file_engine(config, specs, data.protocol, data.trades, trading=False)
         self._begun = False
 
     def follow(self, part: Events) -> None:

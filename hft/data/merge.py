@@ -98,9 +98,9 @@ def _opening(record: np.void) -> Events:
     return out
 
 
-def numbered(parts: Iterable[Events], specs: Sequence[Spec]) -> Iterator[Events]:
-    """The same, with ids where there were none: see `Numbering`."""
-    numbering = Numbering([spec.dialect != "spot" for spec in specs])
+def numbered(parts: Iterable[Events], specs: Sequence[Spec], chained: bool) -> Iterator[Events]:
+    """The same, with ids where there were none, `chained` as the venue's are: see `Numbering`."""
+    numbering = Numbering([chained] * len(specs))
     for part in parts:
         records = np.array(part)
         numbering.number(records.data)

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 
 from hft._core.base.types import Spec
 from hft.data.events import Events
-from hft.data.identify import RECORD, dump_of, told, venue_of
+from hft.data.identify import RECORD, told
 from hft.data.npz_rows import BBO, BEST_ASK, BEST_BID, CLEAR, DEPTH, KIND, ROW, SNAPSHOT, TRADE, Messages, Rows
 from hft.data.probe import Probe
 from hft.data.source import Source
 from hft.errors import DamagedData, UsageError
-from hft.venues.binance.specs import Printed
+from hft.run.specs import Printed
+from hft.venues.foreign import dump_of, venue_of
 
 _LARGEST_HEADER = 1 << 16
 _CHUNK = 1 << 17
@@ -67,7 +68,7 @@ class NpzFile(Source):
     for a file that is not of that format, a number off tick or quantum, and rows that go back in local time.
     """
 
-    tells_dialect = False
+    tells_protocol = False
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)

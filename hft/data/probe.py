@@ -1,4 +1,4 @@
-"""Looks at the messages of a recorded session and says what it is: dialect, symbols, and how numbers are printed."""
+"""Looks at the messages of a recorded session and says what it is: protocol, symbols, and how numbers are printed."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from msgspec.structs import replace
 
-from hft.data import scan
 from hft.data.captures import Kind, Record
-from hft.data.identify import foreign
 from hft.errors import NOT_JSON, DamagedData, UsageError
-from hft.venues.binance.messages import whole_books
-from hft.venues.binance.specs import Printed
+from hft.run.specs import Printed
+from hft.venues.foreign import foreign
+from hft.venues.recorded import CALLED, certain, scan, told_by, whole_books
+from hft.venues.registry import DEFAULT, PROTOCOLS
 
 
 class Probe(msgspec.Struct):
     """What a session holds."""
 
-    dialect: str = ""
-    """`spot`, `usdm` or `coinm`; empty where no message told."""
+    protocol: str = ""
+    """By name; empty where no message told."""
     symbols: list[str] = []
     """In the order of their first message."""
     printed: dict[str, Printed] = {}
@@ -33,9 +33,11 @@ class Probe(msgspec.Struct):
     exchange: str = ""
     """Whose data it is, as Tardis names exchanges; empty where that is not known."""
     hints: dict[str, int] = {}
-    """Bits of `hft.data.scan` by symbol, those of no symbol under an empty name: what the messages tell of their dialect."""
+    """Bits of `hft.venues.binance.scan` by symbol, those of no symbol under an empty name: what tells their protocol."""
+    spoken: dict[str, str] = {}
+    """Protocols of symbols, by name, where their frames are of a form that one venue alone has (`VenueProtocol.facts`)."""
     sample: bytes = b""
-    """The first message that tells nothing of a dialect, for what is said of a file where none does."""
+    """The first message that tells nothing of a protocol, for what is said of a file where none does."""
     info_leads: bool = False
     """The first exchangeInfo stands before all messages of a market."""
     updated: set[str] = set()
@@ -53,44 +55,44 @@ class Probe(msgspec.Struct):
         return "aggTrade" if self.traded == {"aggTrade"} else "trade"
 
     def of(self, wanted: Sequence[str]) -> Probe:
-        """The same, its dialect told by the messages of the `wanted` symbols alone, where some are named and it holds them."""
+        """The same, its protocol told by the messages of the `wanted` symbols alone, where some are named and it holds them."""
         bits = [bits for name, bits in self.hints.items() if name in wanted]
-        return replace(self, dialect=told_by(wanted, self.hints)) if bits else self
+        return replace(self, protocol=_protocol(self, wanted)) if bits else self
 
-    def require(self, where: str, dialect: str = "") -> Probe:
-        """Itself, of this `dialect` where no message tells one. DamagedData when dialect or symbols can't be told."""
-        if not (self.symbols and self.dialect) and self.sample and (other := foreign(self.sample)):
+    def require(self, where: str, protocol: str = "") -> Probe:
+        """Itself, of this `protocol` where no message tells one. DamagedData when protocol or symbols can't be told."""
+        if not (self.symbols and self.protocol) and self.sample and (other := foreign(self.sample)):
             raise DamagedData(other[0], where=where, do=other[1])
-        self.dialect = self.dialect or dialect
-        if not self.dialect:
-            raise DamagedData("no message tells the dialect", where=where, do="name it, --set feed.dialect=usdm say")
+        self.protocol = self.protocol or protocol
+        if not self.protocol:
+            raise DamagedData("no message tells the protocol", where=where, do=f"name it, --set feed.protocol={DEFAULT} say")
         if not self.symbols:
             raise DamagedData("no message tells the symbol", where=where, do="name data that has messages of a market")
         return self
 
 
-def combined(parts: Iterable[tuple[str, Probe]], dialect: str = "", wanted: Sequence[str] = ()) -> Probe:
-    """What several files or sources hold as one session, each with what to call it in a message; of this `dialect`, whatever
+def combined(parts: Iterable[tuple[str, Probe]], protocol: str = "", wanted: Sequence[str] = ()) -> Probe:
+    """What several files or sources hold as one session, each with what to call it in a message; of this `protocol`, whatever
     their messages tell.
 
-    Raises `UsageError` where the messages of the `wanted` symbols (none: of all) tell different dialects and none is given, and
+    Raises `UsageError` where the messages of the `wanted` symbols (none: of all) tell different protocols and none is given, and
     for data of different exchanges: two of them are never one book.
     """
-    whole = Probe(dialect)
-    first_dialect = first_exchange = ""
+    whole = Probe(protocol)
+    first_protocol = first_exchange = ""
     for where, each in parts:
         part = each.of(wanted)
-        if not dialect:
-            _one_dialect(where, part, wanted)
-        if not dialect and part.dialect and whole.dialect and part.dialect != whole.dialect:
-            what = f"is of the {part.dialect} dialect, {first_dialect} of {whole.dialect}"
+        if not protocol:
+            _one_protocol(where, part, wanted)
+        if not protocol and part.protocol and whole.protocol and part.protocol != whole.protocol:
+            what = f"is of the {part.protocol} protocol, {first_protocol} of {whole.protocol}"
             raise UsageError(what, where=where, do="run files of one venue at a time")
         if part.exchange and whole.exchange and part.exchange != whole.exchange:
             what = f"is data of {part.exchange}, {first_exchange} of {whole.exchange}"
             raise UsageError(what, where=where, do="run files of one exchange at a time")
-        first_dialect = first_dialect or (where if part.dialect else "")
+        first_protocol = first_protocol or (where if part.protocol else "")
         first_exchange = first_exchange or (where if part.exchange else "")
-        whole.dialect = whole.dialect or part.dialect
+        whole.protocol = whole.protocol or part.protocol
         whole.exchange = whole.exchange or part.exchange
         whole.symbols += [name for name in part.symbols if name not in whole.symbols]
         whole.info_leads |= part.info_leads and not whole.exchange_info and not whole.printed
@@ -107,57 +109,17 @@ def combined(parts: Iterable[tuple[str, Probe]], dialect: str = "", wanted: Sequ
     return whole
 
 
-# -- which dialect -----------------------------------------------------------------------------------------------------
+# -- which protocol -----------------------------------------------------------------------------------------------------
 
-NAMED = {"spot": scan.NAMED_SPOT, "usdm": scan.NAMED_USDM, "coinm": scan.NAMED_COINM}
-"""The bits of a dialect that is told by name."""
-_COINM = re.compile(r".+USD_(PERP|\d{6})")
-"""A symbol of COIN-M: its pair ends in USD, which USD-M's never does (there a delivery contract is BTCUSDT_240329)."""
-
-
-def _certain(name: str, bits: int) -> set[str]:
-    """The dialects that a symbol's messages can be of alone."""
-    found = {dialect for dialect, bit in NAMED.items() if bits & bit}
-    if bits & scan.SPOT_DEPTH:
-        found.add("spot")
-    if _COINM.fullmatch(name):
-        found.add("coinm")
-    elif bits & scan.CHAINED_DEPTH and not found & {"usdm", "coinm"}:
-        found.add("usdm")
-    return found
-
-
-def told_by(names: Iterable[str], hints: dict[str, int]) -> str:
-    """The dialect that the messages of these symbols tell; empty where none does.
-
-    What is certain comes first: an address, a COIN-M symbol's name, then depth updates, whose `pu` futures can't do without.
-    A venue adds fields without notice, so the presence of any other one only tells where nothing is certain.
-    """
-    told = {name: hints[name] for name in ("", *names) if name in hints}
-    for name, bits in told.items():
-        for dialect in ("coinm", "usdm", "spot"):
-            if dialect in _certain(name, bits):
-                return dialect
-    every = 0
-    for bits in told.values():
-        every |= bits
-    if every & scan.SPOT_TICKER:
-        return "spot"
-    if every & (scan.FUTURES_DEPTH | scan.FUTURES_TICKER):
-        return "usdm"
-    if every & scan.SPOT_TRADE:
-        return "spot"
-    return "usdm" if every & scan.FUTURES_BOOK else ""
-
-
-def _one_dialect(where: str, part: Probe, wanted: Sequence[str]) -> None:
+def _one_protocol(where: str, part: Probe, wanted: Sequence[str]) -> None:
     """Raise `UsageError` for a file that holds messages of two venues: their symbols have the same names."""
     names = [name for name in part.hints if not wanted or name in wanted or not name]
-    found = sorted(set[str]().union(*(_certain(name, part.hints[name]) for name in names)))
+    spoken = {part.spoken[name] for name in names if name in part.spoken}
+    found = sorted(spoken.union(*(certain(name, part.hints[name]) for name in names)))
     if len(found) > 1:
         raise UsageError(
-            f"holds messages of the {' and of the '.join(found)} dialect", where=where,
-            do="choose symbols of one with --symbols, say which it is with --set feed.dialect, or cut the file by venue",
+            f"holds messages of the {' and of the '.join(found)} protocol", where=where,
+            do="choose symbols of one with --symbols, say which it is with --set feed.protocol, or cut the file by venue",
         )
 
 
@@ -214,17 +176,14 @@ _decode = msgspec.json.Decoder(_Frame).decode
 _list = msgspec.json.Decoder(_List).decode
 _decode_line = msgspec.json.Decoder(_Line).decode
 _NUMBER = re.compile(rb'"(\d+(?:\.\d+)?)"')
-_VENUES = {"BINANCE": scan.NAMED_SPOT, "BINANCE_SPOT": scan.NAMED_SPOT, "BINANCE_USDM": scan.NAMED_USDM,
-           "BINANCE_COINM": scan.NAMED_COINM, "U_MARGINED": scan.NAMED_USDM, "COIN_MARGINED": scan.NAMED_COINM}  # fmt: skip
-"""What another recorder calls a venue, and exchangeInfo's `futuresType`."""
 _TRADES = {"trade": scan.TRADES, "aggTrade": scan.AGG_TRADES}
 _UPDATES = scan.SPOT_DEPTH | scan.CHAINED_DEPTH | scan.FUTURES_DEPTH
 _TRADED_ON = ("depthUpdate", "bookTicker", "trade", "aggTrade", "")
 
 
 def _bits(data: _Data) -> int:
-    """What a message tells: see `hft.data.scan`, which does the same for the shapes that a venue prints."""
-    bits = _VENUES.get(data.venue, 0) | _VENUES.get(data.futuresType, 0) | _TRADES.get(data.e, 0)
+    """What a message tells: see `hft.venues.binance.scan`, which does the same for the shapes that a venue prints."""
+    bits = CALLED.get(data.venue, 0) | CALLED.get(data.futuresType, 0) | _TRADES.get(data.e, 0)
     if data.e == "depthUpdate":
         if data.pu is None:
             return bits | scan.SPOT_DEPTH
@@ -251,14 +210,14 @@ def probe(records: Iterable[Record]) -> Probe:
     >>> frame = b'{"e":"trade","E":1,"T":1,"s":"BTCUSDT","t":1,"p":"61800.30","q":"0.006","X":"MARKET","m":false}'
     >>> book = b'{"lastUpdateId":1,"E":1,"T":1,"bids":[["61800.20","1.5"]],"asks":[]}'
     >>> found = probe([Record(1, Kind.FRAME, frame), Record(2, Kind.SNAPSHOT, book)])
-    >>> found.dialect, found.symbols, found.printed["BTCUSDT"]
-    ('usdm', ['BTCUSDT'], Printed(price=1, qty=3))
+    >>> found.protocol, found.symbols, found.printed["BTCUSDT"]
+    ('binance-usdm', ['BTCUSDT'], Printed(price=1, qty=3))
     """
     found = Probe()
     seen = scan.Scan()
     for record in records:
         try:
-            if record.kind == Kind.FRAME and seen.frame(record.data):
+            if record.kind == Kind.FRAME and (seen.frame(record.data) or _spoken(found, seen, record.data)):
                 continue
             if record.kind == Kind.LOG:
                 _see_line(found, seen, record.data)
@@ -277,20 +236,42 @@ def probe(records: Iterable[Record]) -> Probe:
         bare = seen.symbol("")
         found.printed[found.symbols[0]].add(Printed(bare.price, bare.qty))
     found.traded = {name for name, bit in _TRADES.items() if every & bit}
-    found.updated = {name for name, bits in found.hints.items() if bits & _UPDATES}
+    found.updated |= {name for name, bits in found.hints.items() if bits & _UPDATES}
     found.unnamed = {name: each.levels for name, each in seen.symbols.items() if _always_whole(each)}
     found.whole = {name for name, bits in found.hints.items() if bits & scan.WHOLE_BOOKS} | set(found.unnamed)
     found.updated -= set(found.unnamed)
     if found.opened:        # a recording: whatever else was heard, nobody had asked for it
         found.symbols = [name for name in found.symbols if name in found.opened]
-    found.dialect = told_by(found.hints, found.hints)
+    found.protocol = _protocol(found, found.hints)
     return found
+
+
+def _protocol(found: Probe, names: Iterable[str]) -> str:
+    """What the messages of these symbols tell; empty where none does."""
+    return next((found.spoken[name] for name in names if name in found.spoken), "") or told_by(names, found.hints)
 
 
 def _always_whole(symbol: scan.Seen) -> bool:
     """Whether each depth update is the top of the book: as many levels a side as a stream of whole books has, none of which goes.
     No stream of changes has 20 such in a row."""
     return symbol.levels in (5, 10, 20) and symbol.unnamed >= 20
+
+
+def _spoken(found: Probe, seen: scan.Scan, frame: bytes) -> bool:
+    """A frame of a form that one venue alone has."""
+    for protocol in PROTOCOLS.values():
+        facts = list(protocol.facts(frame)) if protocol.facts is not None else []
+        for symbol, kind, prices, quantities in facts:
+            found.spoken[symbol] = protocol.name
+            of = seen.symbol(symbol)
+            of.bits |= _TRADES.get(kind, 0)
+            of.price = max(of.price, *(_decimals(number.encode()) for number in prices), 0)
+            of.qty = max(of.qty, *(_decimals(number.encode()) for number in quantities), 0)
+            if kind == "depth":
+                found.updated.add(symbol)
+        if facts:
+            return True
+    return False
 
 
 def _see_line(found: Probe, seen: scan.Scan, line: bytes) -> None:

@@ -30,7 +30,7 @@ cdef class Numbering:
     Parameters
     ----------
     chained : sequence of bool
-        For each symbol, whether its dialect names the update before (`pu`): all but spot.
+        For each symbol, whether its venue's updates name the one before (`pu`).
     """
     cdef Counters counters[64]
     cdef int n_symbols

@@ -11,7 +11,7 @@ import msgspec
 from hft._core.base.types import Spec
 from hft.data.captures import Kind, Record
 from hft.errors import NOT_JSON, DamagedData
-from hft.venues.binance import specs
+from hft.venues.recorded import listed as listed_in
 
 TRADING = "TRADING"
 
@@ -106,7 +106,7 @@ class Changes:
         """
         self.wrong = None
         changed = []
-        listed, status = specs.listed(body), statuses(body)
+        listed, status = listed_in(body), statuses(body)
         for name, spec in self._specs.items():
             found = self._now[name].copy()
             if name in listed:

@@ -13,17 +13,16 @@ import msgspec
 
 from hft.config import Config
 from hft.data.captures import Capture, Kind, Record, files_of, is_paired
-from hft.data.probe import NAMED, Probe, combined, probe, told_by
+from hft.data.probe import Probe, combined, probe
 from hft.data.recording import OF_A_SYMBOL, mark
 from hft.data.rules import Changes, applied
 from hft.errors import NOT_JSON, DamagedData, UsageError
-from hft.venues.binance import specs
+from hft.run import specs
+from hft.venues.recorded import NAMED, told_by
+from hft.venues.registry import protocol_named
 
 _SYMBOL = re.compile(rb'"s":"([^"]+)"')
 _WHOLE = re.compile(rb'\{"stream": ?"([^"@]+)@depth\d+[@"]')
-
-EXCHANGES = {"spot": "binance", "usdm": "binance-futures", "coinm": "binance-delivery"}
-"""Whose messages a capture holds, by its dialect, as Tardis names exchanges."""
 
 
 class RecordedSession:
@@ -35,7 +34,7 @@ class RecordedSession:
     Parameters
     ----------
     paths : iterable of path
-    dialect : str
+    protocol : str
         Instead of the one that the messages tell.
 
     Attributes
@@ -46,11 +45,11 @@ class RecordedSession:
         After iteration: whole books beside a stream of updates, which is the book (SEMANTICS 7c).
     """
 
-    def __init__(self, paths: Iterable[str | Path], dialect: str = "") -> None:
+    def __init__(self, paths: Iterable[str | Path], protocol: str = "") -> None:
         self.captures = [Capture(path) for path in _with_pairs(Path(path) for path in paths)]
         if not self.captures:
             raise UsageError("no capture named", do="name at least one file")
-        self._dialect = dialect
+        self._protocol = protocol
         self.passed_over = 0
 
     @property
@@ -80,24 +79,24 @@ class RecordedSession:
 
     @cached_property
     def probe(self) -> Probe:
-        """What all of it holds. Raises `UsageError` for files that tell different dialects, where none is set."""
+        """What all of it holds. Raises `UsageError` for files that tell different protocols, where none is set."""
         return self.of(())
 
     def of(self, symbols: Sequence[str]) -> Probe:
-        """The same, its dialect told by the messages of these symbols alone, where some are named."""
+        """The same, its protocol told by the messages of these symbols alone, where some are named."""
         files = zip(self.captures, self.probes, strict=True)
-        whole = combined(((str(capture.path), seen) for capture, seen in files), self._dialect, symbols)
-        whole.exchange = EXCHANGES.get(whole.dialect, "")
+        whole = combined(((str(capture.path), seen) for capture, seen in files), self._protocol, symbols)
+        whole.exchange = next(iter(protocol_named(whole.protocol).exchanges), "") if whole.protocol else ""
         return whole
 
     def specs(self, config: Config, symbols: Sequence[str] | None = None) -> list[specs.ResolvedSpec]:
         """The specification of each symbol, or of those named (SEMANTICS 28), with the fees of the session's venue.
 
-        Raises `DamagedData` where no message tells dialect or symbol, and what `hft.venues.binance.specs.resolve` raises.
+        Raises `DamagedData` where no message tells protocol or symbol, and what `hft.run.specs.resolve` raises.
         """
-        seen = self.of(symbols or ()).require(self.where, config.dialect if config.feed.venue != "embedded" else "")
+        seen = self.of(symbols or ()).require(self.where, config.protocol if config.feed.venue != "embedded" else "")
         return specs.resolve(
-            list(symbols or seen.symbols), seen.dialect, fees=config.fees_of(seen.dialect), fee_asset=config.broker.fee_asset,
+            list(symbols or seen.symbols), seen.protocol, fees=config.fees_of(seen.protocol), fee_asset=config.broker.fee_asset,
             settings=config.feed.symbols, exchange_info=seen.exchange_info, printed=seen.printed, leads=seen.info_leads,
         )
 
@@ -200,9 +199,9 @@ def _unescaped(name: bytes) -> bytes:
 
 def _probed(capture: Capture) -> Probe:
     found = probe(capture)
-    if capture.dialect:
-        found.hints[""] = found.hints.get("", 0) | NAMED[capture.dialect]
-        found.dialect = told_by(found.hints, found.hints)
+    if capture.protocol:
+        found.hints[""] = found.hints.get("", 0) | NAMED[capture.protocol]
+        found.protocol = told_by(found.hints, found.hints)
     return found
 
 

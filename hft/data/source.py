@@ -11,7 +11,7 @@ from hft.config import Config
 from hft.data.events import Events
 from hft.data.probe import Probe
 from hft.errors import UsageError
-from hft.venues.binance.specs import ResolvedSpec
+from hft.run.specs import ResolvedSpec
 
 
 class Source(ABC):
@@ -27,11 +27,14 @@ class Source(ABC):
         What to call it in a message: its first file.
     size : int
         Bytes on the disk.
-    tells_dialect : bool
-        Whether files of this kind say of what dialect they are; where none does, the settings do.
+    protocol : str
+        That of its venue, once `Data` has found it.
+    tells_protocol : bool
+        Whether files of this kind say of what protocol they are; where none does, the settings do.
     """
 
-    tells_dialect = True
+    tells_protocol = True
+    protocol = ""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.where = str(paths[0])

@@ -37,8 +37,8 @@ from hft.data.source import Source
 from hft.data.tardis import TardisFile
 from hft.errors import DamagedData, UsageError
 from hft.inode import Identity, identity
-from hft.venues.binance import messages
-from hft.venues.binance.specs import ResolvedSpec, resolve
+from hft.run.specs import ResolvedSpec, resolve
+from hft.venues.registry import protocol_named
 
 _HEAD = 1 << 16
 
@@ -49,8 +49,8 @@ _HEAD = 1 << 16
 class Captures(Source):
     """Captures and recordings, all of them as one session."""
 
-    def __init__(self, paths: Sequence[Path], dialect: str = "") -> None:
-        self.session = RecordedSession(paths, dialect)
+    def __init__(self, paths: Sequence[Path], protocol: str = "") -> None:
+        self.session = RecordedSession(paths, protocol)
         self._encoder: EventEncoder | None = None
         self._fixed: frozenset[str] = frozenset()       # symbols whose rules come from the settings
         super().__init__([part for capture in self.session.captures for part in capture.parts])
@@ -88,7 +88,7 @@ class Captures(Source):
         return []
 
     def batches(self, specs: Sequence[Spec]) -> Iterator[Events]:
-        encoder = self._encoder = EventEncoder(specs, messages.load)
+        encoder = self._encoder = EventEncoder(specs, protocol_named(self.protocol).load)
         inputs = self.session.inputs([spec.name for spec in specs], opening=False, changes=self.changes(specs))
         for batch in tape.batches(inputs):
             batch.encode(encoder)
@@ -110,14 +110,14 @@ class EventSource(Source):
     def probe(self, wanted: Sequence[str]) -> Probe:
         header = self.file.header
         names = [scales.name for scales in header.symbols]
-        return Probe(header.dialect, names, traded={header.trades}, opened=set(names), exchange=header.exchange)
+        return Probe(header.protocol, names, traded={header.trades}, opened=set(names), exchange=header.exchange)
 
     def specs(self, config: Config) -> list[ResolvedSpec]:
-        written = self.file.header.dialect
-        if config.feed.dialect not in ("", written):
+        written = self.file.header.protocol
+        if config.feed.protocol not in ("", written):
             raise UsageError(
-                f"is an event file of the {written} dialect, not of {config.feed.dialect}", where=self.where,
-                do="leave [feed] dialect empty, or make it again with `hft convert`",
+                f"is an event file of {written}, not of {config.feed.protocol}", where=self.where,
+                do="leave [feed] protocol empty, or make it again with `hft convert`",
             )
         fees, fee_asset = config.fees_of(written), config.broker.fee_asset
         return [ResolvedSpec(spec, "event file") for spec in self.file.specs(fees=fees, fee_asset=fee_asset)]
@@ -156,14 +156,14 @@ class Format(NamedTuple):
     begins: Callable[[bytes], bool]
     """Whether a file that begins with these bytes, unpacked, is of this kind."""
     open: Callable[[list[Path], str], Sequence[Source]]
-    """All files of this kind that were named, in their order, of the dialect that the settings say, if they do."""
+    """All files of this kind that were named, in their order, of the protocol that the settings say, if they do."""
 
 
 FORMATS = {
     "events": Format(lambda head: head.startswith(MAGIC), lambda paths, _: list(map(EventSource, paths))),
     "hftbacktest": Format(lambda head: head.startswith((b"PK", b"\x93NUMPY")), lambda paths, _: list(map(NpzFile, paths))),
     "tardis": Format(lambda head: head.startswith(b"exchange,symbol,"), lambda paths, _: list(map(TardisFile, paths))),
-    "captures": Format(lambda head: True, lambda paths, dialect: [Captures(paths, dialect)]),   # says itself what it can't read
+    "captures": Format(lambda head: True, lambda paths, protocol: [Captures(paths, protocol)]),   # says itself what it can't read
 }
 
 
@@ -200,24 +200,26 @@ class Data:
     Attributes
     ----------
     sources : list of Source
-    dialect, exchange, trades : str
-        The venue's dialect, whose data it is (as Tardis names exchanges; empty where nothing tells), and the stream that traded
+    protocol, exchange, trades : str
+        The venue's protocol, whose data it is (as Tardis names exchanges; empty where nothing tells), and the stream that traded
         volume is told by.
     resolved : list of ResolvedSpec
         The symbols' specifications and where each came from.
 
-    Raises `UsageError` for data of different dialects, of a symbol that is not there or whose scales differ from file to file.
+    Raises `UsageError` for data of different protocols, of a symbol that is not there or whose scales differ from file to file.
     """
 
     def __init__(self, paths: Iterable[str | Path], config: Config, symbols: Sequence[str] | None = None) -> None:
         named = [Path(path) for path in paths]
         _require_once(named)
-        self.sources = _open(named, config.feed.dialect)
+        self.sources = _open(named, config.feed.protocol)
         probes = ((source.where, source.probe(symbols or ())) for source in self.sources)
-        whole = combined(probes, config.feed.dialect, symbols or ())
-        said = config.feed.venue != "embedded" or not any(source.tells_dialect for source in self.sources)
-        whole.require(self.where, config.dialect if said else "")
-        self.dialect, self.exchange = whole.dialect, whole.exchange
+        whole = combined(probes, config.feed.protocol, symbols or ())
+        said = config.feed.venue != "embedded" or not any(source.tells_protocol for source in self.sources)
+        whole.require(self.where, config.protocol if said else "")
+        self.protocol, self.exchange = whole.protocol, whole.exchange
+        for source in self.sources:
+            source.protocol = self.protocol
         self.trades = config.feed.trade_source or whole.trades
         self.resolved = self._resolve(whole, config, list(symbols or whole.symbols))
         self._doubled = _told_twice(self.sources)
@@ -271,7 +273,7 @@ class Data:
                         do="make the event files again, with the same settings",
                     )
         others = resolve(
-            [name for name in wanted if name not in own], self.dialect, fees=config.fees_of(self.dialect),
+            [name for name in wanted if name not in own], self.protocol, fees=config.fees_of(self.protocol),
             fee_asset=config.broker.fee_asset, settings=config.feed.symbols, exchange_info=seen.exchange_info,
             printed=seen.printed, exchange=seen.exchange, leads=seen.info_leads,
         )
@@ -281,7 +283,7 @@ class Data:
     def batches(self) -> Iterator[Events]:
         """All records, merged by (stamp, source, place in it), each message whole and with an id."""
         parts = merged([source.batches(self.specs) for source in self.sources])
-        return numbered(begun(timed(parts), self._unopened), self.specs)
+        return numbered(begun(timed(parts), self._unopened), self.specs, protocol_named(self.protocol).sync.chained)
 
 
 def _listed(names: Sequence[str], most: int = 12) -> str:
@@ -321,11 +323,11 @@ def _told_twice(sources: Iterable[Source]) -> list[str]:
     return found
 
 
-def _open(paths: list[Path], dialect: str) -> list[Source]:
+def _open(paths: list[Path], protocol: str) -> list[Source]:
     """The sources, each where the first of its files was named."""
     if not paths:
         raise UsageError("no data named", do="name at least one file")
     by_kind: dict[str, list[Path]] = {}
     for path in paths:
         by_kind.setdefault(kind_of(path), []).append(path)
-    return [source for kind, found in by_kind.items() for source in FORMATS[kind].open(found, dialect)]
+    return [source for kind, found in by_kind.items() for source in FORMATS[kind].open(found, protocol)]

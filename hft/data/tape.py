@@ -21,7 +21,7 @@ from hft.data.captures import Kind, Record
 from hft.data.rules import Changes
 from hft.data.sessions import RecordedSession
 from hft.errors import NOT_JSON, DamagedData, printable
-from hft.venues.binance.messages import DepthSnapshot, Rejected, decode
+from hft.venues.recorded import DepthSnapshot, Rejected, decode
 
 BATCH_RECORDS = 20_000
 BATCH_BYTES = 8 << 20
@@ -252,16 +252,16 @@ def batches(records: Iterable[Record], *, size: int = BATCH_RECORDS, limit: int 
         yield tape
 
 
-def load(paths: Iterable[str | Path], config: Config) -> tuple[Tape, list[Spec], str]:
-    """Captures as one session, all of it in memory: the tape, the symbols' specifications, and the stream that traded volume is
-    told by.
+def load(paths: Iterable[str | Path], config: Config) -> tuple[Tape, list[Spec], str, str]:
+    """Captures as one session, all of it in memory: the tape, the symbols' specifications, the stream that traded volume is
+    told by, and the protocol's name.
 
     Raises what `hft.data.sessions` raises.
     """
-    session = RecordedSession(paths, config.feed.dialect)
+    session = RecordedSession(paths, config.feed.protocol)
     resolved = session.specs(config)
     specs = [each.spec for each in resolved]
     tape = Tape(session.inputs(changes=Changes(specs, config.feed.symbols)))
     for line in [*session.torn, *session.notes]:
         print(printable(line), file=sys.stderr)
-    return tape, specs, session.probe.trades
+    return tape, specs, session.probe.trades, session.probe.protocol or config.protocol

@@ -19,7 +19,8 @@ from hft.data.row_probe import RowError, RowProbe
 from hft.data.rows import RowReader
 from hft.data.source import Source
 from hft.errors import DamagedData, UsageError
-from hft.venues.binance.specs import Printed
+from hft.run.specs import Printed
+from hft.venues.registry import is_known, protocol_of
 
 _BLOCK = 1 << 22
 _HEADER = 1 << 16
@@ -41,9 +42,6 @@ _NOT_READ = {
 """Tardis' data types that are not read: what one holds, and what to do."""
 _LEVEL = "asks[{0}].price,asks[{0}].amount,bids[{0}].price,bids[{0}].amount"
 _MOST_LEVELS = 100
-
-DIALECTS = {"binance": "spot", "binance-us": "spot", "binance-futures": "usdm", "binance-delivery": "coinm"}
-"""What an exchange's name, as Tardis has it, says of the dialect; every other one is read as ``usdm``."""
 
 _WAY_OUT = "copy it again from where it came from, or cut it before that line"
 _OFF_GRID = "set [feed.symbols.<symbol>] tick and step where these are what is wrong"
@@ -133,7 +131,7 @@ class TardisFile(Source):
         return self._seen.times if self.layout == "trades" and self._seen is not None else {}
 
     def probe(self, wanted: Sequence[str]) -> Probe:
-        """Dialect, symbols and decimals, from a look at every row."""
+        """BinanceProtocol, symbols and decimals, from a look at every row."""
         rows = self._seen = RowProbe(self.layout, self._fields)
         for block in self._blocks():
             self._take(rows, block)
@@ -143,7 +141,7 @@ class TardisFile(Source):
             name.upper(): Printed(price, qty) for name, (price, qty) in rows.symbols.items()
         }
         return Probe(
-            DIALECTS.get(rows.exchange, "usdm"), list(printed), printed, [], {"trade"}, {name.upper() for name in rows.opened},
+            protocol_of(rows.exchange).name, list(printed), printed, [], {"trade"}, {name.upper() for name in rows.opened},
             exchange=rows.exchange,
         )
 
@@ -154,7 +152,7 @@ class TardisFile(Source):
         seen = cast(RowProbe, self._seen)
         index = {spec.name: (i, spec) for i, spec in enumerate(specs)}
         symbols = {name: index[name.upper()] for name in seen.symbols if name.upper() in index}
-        reader = RowReader(self.layout, self._fields, symbols, seen.exchange in DIALECTS, seen.whole, seen.apart)
+        reader = RowReader(self.layout, self._fields, symbols, is_known(seen.exchange), seen.whole, seen.apart)
         self._reader = reader
         for block in self._blocks():
             self._take(reader, block)

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hft.exchange.observe import Array, ObservedSession, read_capture, simulate
+from hft.venues.registry import DEFAULT, SERVED
 
 STRONG = 0.3  # an imbalance beyond this says something
 
@@ -232,16 +233,16 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m hft.exchange.facts", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, default=20, help="how many seeds, from 1 (default 20)")
     parser.add_argument("--minutes", type=float, default=10.0, help="simulated minutes for each (default 10)")
-    parser.add_argument("--dialect", choices=("usdm", "spot"), default="usdm")
+    parser.add_argument("--protocol", choices=SERVED, default=DEFAULT)
     parser.add_argument("--symbol", default="BTCUSDT")
     parser.add_argument("--capture", metavar="FILE", help="measure a captured session instead")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     args = parser.parse_args(argv)
     if args.capture:
-        sessions = [read_capture(args.capture, dialect=args.dialect, symbol=args.symbol)]
+        sessions = [read_capture(args.capture, protocol=args.protocol, symbol=args.symbol)]
     else:
         seeds = range(1, args.seeds + 1)
-        sessions = [simulate(args.symbol, dialect=args.dialect, seed=seed, minutes=args.minutes) for seed in seeds]
+        sessions = [simulate(args.symbol, protocol=args.protocol, seed=seed, minutes=args.minutes) for seed in seeds]
     table = report(sessions)
     if args.json:
         sys.stdout.write(msgspec.json.encode(table).decode() + "\n")

@@ -9,7 +9,7 @@ from hft.data.captures import Kind, Record
 from hft.errors import UsageError
 from hft.exchange.simulation import SimulatedSymbol
 from hft.exchange.symbols import SYMBOLS
-from hft.venues.binance.venues import DIALECTS, Dialect
+from hft.venues.binance.venues import PROTOCOLS, BinanceProtocol
 
 if TYPE_CHECKING:
     from hft.exchange.hub import Hub
@@ -22,8 +22,8 @@ MILLISECOND = 1_000_000
 class _Collector:
     """Stands where the hub stands, and keeps what is published on some channels."""
 
-    def __init__(self, dialect: Dialect, channels: set[str]) -> None:
-        self.dialect = dialect
+    def __init__(self, protocol: BinanceProtocol, channels: set[str]) -> None:
+        self.protocol = protocol
         self.channels = channels
         self.now_ns = 0
         self.records: list[Record] = []
@@ -34,22 +34,22 @@ class _Collector:
             self.records.append(Record(self.now_ns, Kind.FRAME, frame.encode()))
 
 
-def generate(symbol: str, dialect: str, *, seed: int, messages: int, depth_ms: int = 100, trades: str = "trade") -> list[Record]:
+def generate(symbol: str, protocol: str, *, seed: int, messages: int, depth_ms: int = 100, trades: str = "trade") -> list[Record]:
     """A session of one symbol: its REST book after a second, and so many frames of depth, bookTicker and trades.
 
     The same arguments give the same bytes. UsageError for a symbol that the embedded exchange does not trade.
 
-    >>> records = generate("BTCUSDT", "usdm", seed=1, messages=500)
+    >>> records = generate("BTCUSDT", "binance-usdm", seed=1, messages=500)
     >>> len(records), records[-1].ns > records[0].ns
     (501, True)
     """
-    if symbol not in SYMBOLS[dialect]:
-        raise UsageError(f"the embedded exchange does not trade it in its {dialect} dialect", where=symbol,
-                         do=f"use {', '.join(SYMBOLS[dialect])}")
+    if symbol not in SYMBOLS[protocol]:
+        raise UsageError(f"the embedded exchange does not trade it in its {protocol} protocol", where=symbol,
+                         do=f"use {', '.join(SYMBOLS[protocol])}")
     stem = symbol.lower()
-    collector = _Collector(DIALECTS[dialect], {f"{stem}@depth@{depth_ms}ms", f"{stem}@bookTicker", f"{stem}@{trades}"})
-    hub: Hub = collector  # type: ignore[assignment]  # `publish` and `dialect` are all that a simulated symbol asks for
-    simulated = SimulatedSymbol(hub, SYMBOLS[dialect][symbol], seed, START_NS)
+    collector = _Collector(PROTOCOLS[protocol], {f"{stem}@depth@{depth_ms}ms", f"{stem}@bookTicker", f"{stem}@{trades}"})
+    hub: Hub = collector  # type: ignore[assignment]  # `publish` and `protocol` are all that a simulated symbol asks for
+    simulated = SimulatedSymbol(hub, SYMBOLS[protocol][symbol], seed, START_NS)
     now = START_NS
     book: Record | None = None
     while len(collector.records) < messages:

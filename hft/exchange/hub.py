@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from hft.exchange.fault_line import FaultyLine, Item
 from hft.exchange.faults import Faults
 from hft.exchange.streams import Endpoint, answer
-from hft.venues.binance.venues import Dialect
+from hft.venues.binance.venues import BinanceProtocol
 
 LIFETIME_S = 24 * 3600.0
 """A connection is closed by the venue after a day."""
@@ -46,7 +46,7 @@ class Client:
         self.room = asyncio.Event()  # the queue is short again, or the client gone
         self.dropped = False
         self.line = FaultyLine(hub.faults, self, hub.spawn) if hub.faults is not None and at.faults else None
-        self._requests: collections.deque[float] = collections.deque(maxlen=hub.dialect.limits.messages_per_second)
+        self._requests: collections.deque[float] = collections.deque(maxlen=hub.protocol.limits.messages_per_second)
         for name in at.streams:
             self.subscribe(name)
 
@@ -101,7 +101,7 @@ class Client:
                 self.drop("Too many requests")
                 return
             self._requests.append(now)
-            self.put(answer(self, frame, self.hub.dialect))
+            self.put(answer(self, frame, self.hub.protocol))
 
 
 class Hub:
@@ -109,7 +109,7 @@ class Hub:
 
     Parameters
     ----------
-    dialect : hft.venues.binance.venues.Dialect
+    protocol : hft.venues.binance.venues.BinanceProtocol
     channel_of : callable
         The channel that a stream name stands for, None for a stream that is never published. A subscription to that is
         accepted and stays silent, as on the venue.
@@ -126,8 +126,8 @@ class Hub:
         Gets a line about what whoever runs the exchange should know.
     """
 
-    def __init__(self, dialect: Dialect, channel_of: Callable[[str], str | None], *, limit: int, patient: bool) -> None:
-        self.dialect = dialect
+    def __init__(self, protocol: BinanceProtocol, channel_of: Callable[[str], str | None], *, limit: int, patient: bool) -> None:
+        self.protocol = protocol
         self.channel_of = channel_of
         self.limit = limit
         self.patient = patient

@@ -60,7 +60,7 @@ cdef class Market:
         The fields of `FlowParams` in `flow.pxd`, all of them; `hft.exchange.symbols` has sets of them.
 
     >>> from hft.exchange.symbols import market
-    >>> btc = market("BTCUSDT", dialect="usdm", seed=1, start_ns=0)
+    >>> btc = market("BTCUSDT", seed=1, start_ns=0)
     >>> events = btc.advance(1_000_000_000)
     >>> {e.kind for e in events} == {"depth", "bookTicker", "trade", "aggTrade"}
     True

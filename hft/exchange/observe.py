@@ -15,6 +15,7 @@ import numpy.typing as npt
 from hft.data.captures import Capture, Kind
 from hft.exchange.market import MarketEvent
 from hft.exchange.symbols import SYMBOLS, market
+from hft.venues.binance.venues import SPOT, USDM
 
 Array = npt.NDArray[np.float64]
 Side = Sequence[tuple[int, float]]
@@ -113,14 +114,14 @@ class _Columns:
         )  # fmt: skip
 
 
-def simulate(symbol: str = "BTCUSDT", *, dialect: str = "usdm", seed: int = 1, minutes: float = 10.0) -> ObservedSession:
+def simulate(symbol: str = "BTCUSDT", *, protocol: str = USDM.name, seed: int = 1, minutes: float = 10.0) -> ObservedSession:
     """A session of the embedded exchange, stamps cut to milliseconds as the streams cut them."""
-    source = market(symbol, dialect=dialect, seed=seed)
+    source = market(symbol, protocol=protocol, seed=seed)
     columns = _Columns()
     start = source.snapshot(10_000)
     columns.book.apply(0, start.bids)
     columns.book.apply(1, start.asks)
-    cadence = 2 if dialect == "spot" else 1  # spot's fastest depth stream merges two updates of 50 ms
+    cadence = 2 if protocol == SPOT.name else 1  # spot's fastest depth stream merges two updates of 50 ms
     held: list[MarketEvent] = []
     for event in source.advance(round(minutes * 60e9)):
         time = event.time_ns // 1_000_000 * 1e6
@@ -158,12 +159,12 @@ class _Message(msgspec.Struct):
     asks: list[tuple[str, str]] = []
 
 
-def read_capture(path: str | Path, *, dialect: str, symbol: str = "BTCUSDT") -> ObservedSession:
+def read_capture(path: str | Path, *, protocol: str, symbol: str = "BTCUSDT") -> ObservedSession:
     """A captured session of one symbol, for comparison. Its bookTickers without a stamp (spot) get the time they were received
     at, less the least delay seen."""
     columns = _Columns()
     decode = msgspec.json.Decoder(_Message).decode
-    tick = Decimal(SYMBOLS[dialect][symbol].tick)
+    tick = Decimal(SYMBOLS[protocol][symbol].tick)
     offset = float("inf")
     ready, last_id = False, 0
 
@@ -192,4 +193,4 @@ def read_capture(path: str | Path, *, dialect: str, symbol: str = "BTCUSDT") -> 
             columns.on_trade(time, ticks(m.p), float(m.q), m.m)
         elif m.e == "depthUpdate" and ready and m.u >= last_id:
             columns.on_depth(time, levels(m.b), levels(m.a))
-    return columns.session(5e6 if dialect == "spot" else 0.0)
+    return columns.session(5e6 if protocol == SPOT.name else 0.0)

@@ -26,8 +26,9 @@ from hft.exchange.recorded_book import RecordedBook
 from hft.exchange.rest import RequestRefused
 from hft.exchange.streams import channel_of
 from hft.exchange.symbols import SymbolSettings
-from hft.venues.binance.specs import resolve
-from hft.venues.binance.venues import DIALECTS
+from hft.run.specs import resolve
+from hft.venues.binance.venues import PROTOCOLS
+from hft.venues.registry import SERVED
 
 SETTLE_S = 0.1
 """The session starts when no client has subscribed for so long: one that opens several connections gets them all."""
@@ -101,9 +102,9 @@ class Contents:
         found = self.session.probe.require(self.where)
         if self.session.torn:
             raise DamagedData(self.session.torn[0], do="cut the file before its torn end")
-        if found.dialect not in ("spot", "usdm"):
-            raise UsageError(f"{found.dialect} sessions can't be served", where=self.where, do="use a spot or USD-M capture")
-        self.dialect = DIALECTS[found.dialect]
+        if found.protocol not in SERVED:
+            raise UsageError(f"{found.protocol} sessions can't be served", where=self.where, do="use a spot or USD-M capture")
+        self.protocol = PROTOCOLS[found.protocol]
         self._held = list(found.symbols)
         for name in only:
             if name not in self._held:
@@ -122,7 +123,7 @@ class Contents:
 
     def _settings(self, found: Probe, names: list[str]) -> dict[str, SymbolSettings]:
         """Tick and step of each symbol, from where every command takes them (SEMANTICS 28); nobody pays fees here."""
-        resolved = resolve(names, self.dialect.name, fees=("0", "0"), exchange_info=found.exchange_info, printed=found.printed)
+        resolved = resolve(names, self.protocol.name, fees=("0", "0"), exchange_info=found.exchange_info, printed=found.printed)
         return {
             spec.name: SymbolSettings(
                 name=spec.name, base=spec.name.partition("_")[0].removesuffix(spec.quote), quote=spec.quote,
@@ -199,10 +200,10 @@ class Replay:
 
     def __init__(self, path: Path, *, only: Sequence[str] = (), speed: float, queue: int) -> None:
         self.contents = Contents(path, only)
-        self.dialect = self.contents.dialect
+        self.protocol = self.contents.protocol
         self.symbols = self.contents.symbols
         self.speed = speed
-        self.hub = Hub(self.dialect, partial(channel_of, dialect=self.dialect, any_cadence=True), limit=queue, patient=True)
+        self.hub = Hub(self.protocol, partial(channel_of, protocol=self.protocol, any_cadence=True), limit=queue, patient=True)
         self._now_ns = self.contents.first_ns
         self._started = False
         self._books = {symbol: _Symbol(body) for symbol, body in self.contents.snapshots.items()}

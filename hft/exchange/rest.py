@@ -1,4 +1,4 @@
-"""The REST side: ping, time, exchangeInfo and depth of both dialects, with their weights, limits and errors.
+"""The REST side: ping, time, exchangeInfo and depth of both protocols, with their weights, limits and errors.
 
 Pure: a request target goes in, status, headers and body come out; `server` puts it on the socket.
 """
@@ -14,7 +14,7 @@ import msgspec
 from hft.errors import NOT_JSON
 from hft.exchange.symbols import SymbolSettings
 from hft.exchange.wire import exchange_info
-from hft.venues.binance.venues import Dialect
+from hft.venues.binance.venues import BinanceProtocol
 
 FUTURES_LIMITS = (5, 10, 20, 50, 100, 500, 1000)
 """Sizes of a book that USD-M answers; spot takes any number and cuts it to its largest."""
@@ -27,7 +27,7 @@ MAX_FIELDS = 32
 class ServedVenue(Protocol):
     """What REST asks of an exchange, simulated or recorded."""
 
-    dialect: Dialect
+    protocol: BinanceProtocol
     symbols: dict[str, SymbolSettings]
 
     def now_ns(self) -> int:
@@ -63,12 +63,12 @@ class Rest:
         self.venue = venue
         self.minute = -1
         self.used = 0
-        dialect = venue.dialect
+        protocol = venue.protocol
         self._routes = {
-            f"{dialect.api}/ping": (self._ping, 1),
-            f"{dialect.api}/time": (self._time, 1),
-            f"{dialect.api}/exchangeInfo": (self._exchange_info, dialect.info_weight),
-            f"{dialect.api}/depth": (self._depth, 0),
+            f"{protocol.api}/ping": (self._ping, 1),
+            f"{protocol.api}/time": (self._time, 1),
+            f"{protocol.api}/exchangeInfo": (self._exchange_info, protocol.info_weight),
+            f"{protocol.api}/depth": (self._depth, 0),
         }
 
     async def answer(self, target: str) -> RestAnswer:
@@ -96,7 +96,7 @@ class Rest:
             self.minute, self.used = int(now // 60), 0
         self.used += weight
         headers["X-MBX-USED-WEIGHT-1M"] = str(self.used)
-        limit = self.venue.dialect.limits.weight_per_minute
+        limit = self.venue.protocol.limits.weight_per_minute
         if self.used > limit:
             headers["Retry-After"] = str(60 - int(now % 60))
             raise RequestRefused(429, -1003, f"Too many requests; current limit is {limit} requests per minute. "
@@ -110,40 +110,40 @@ class Rest:
 
     async def _exchange_info(self, query: dict[str, str], headers: dict[str, str]) -> bytes:
         wanted = list(self.venue.symbols)
-        if self.venue.dialect.name == "spot" and "symbol" in query:  # USD-M knows no such parameter
+        if self.venue.protocol.instrument == "spot" and "symbol" in query:  # USD-M knows no such parameter
             wanted = [query["symbol"]]
-        elif self.venue.dialect.name == "spot" and "symbols" in query:
+        elif self.venue.protocol.instrument == "spot" and "symbols" in query:
             try:
                 wanted = msgspec.json.decode(query["symbols"], type=list[str])
             except NOT_JSON:
                 raise RequestRefused(400, -1100, "Illegal characters found in parameter 'symbols'.") from None
-        limits = (self.venue.dialect.limits.weight_per_minute, 100)
+        limits = (self.venue.protocol.limits.weight_per_minute, 100)
         chosen = [self._symbol(name) for name in wanted]
-        return msgspec.json.encode(exchange_info(self.venue.dialect.name, chosen, self.venue.now_ns() // 1_000_000, limits))
+        return msgspec.json.encode(exchange_info(self.venue.protocol.name, chosen, self.venue.now_ns() // 1_000_000, limits))
 
     async def _depth(self, query: dict[str, str], headers: dict[str, str]) -> bytes:
         if not query.get("symbol"):
             raise RequestRefused(400, -1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
         symbol = self._symbol(query["symbol"])
         limit = self._limit(query)
-        self._charge(self.venue.dialect.depth_weight(limit), headers)
+        self._charge(self.venue.protocol.depth_weight(limit), headers)
         return (await self.venue.depth(symbol.name, limit)).encode()
 
     def _symbol(self, name: str) -> SymbolSettings:
-        symbol = self.venue.symbols.get(name.upper() if self.venue.dialect.name != "spot" else name)
+        symbol = self.venue.symbols.get(name.upper() if self.venue.protocol.instrument != "spot" else name)
         if symbol is None:
             raise RequestRefused(400, -1121, "Invalid symbol.")
         return symbol
 
     def _limit(self, query: dict[str, str]) -> int:
-        spot = self.venue.dialect.name == "spot"
+        spot = self.venue.protocol.instrument == "spot"
         text = query.get("limit", "100" if spot else "500")
         if not (text.isascii() and text.isdigit() and len(text) <= 20):
             raise RequestRefused(400, -1100, "Illegal characters found in parameter 'limit'; legal range is '^[0-9]{1,20}$'.")
         limit = int(text)
         if limit == 0 or (not spot and limit not in FUTURES_LIMITS):
             raise RequestRefused(400, -1130, "Data sent for parameter 'limit' is not valid.")
-        return min(limit, self.venue.dialect.depth_limit)
+        return min(limit, self.venue.protocol.depth_limit)
 
 
 def _error(status: int, code: int, message: str, headers: dict[str, str]) -> RestAnswer:

@@ -21,7 +21,8 @@ import msgspec
 from hft.errors import LONGEST, ExitCode, HftError, cannot_listen, printable
 from hft.exchange.settings import ExchangeSettings, from_config
 from hft.system.signals import stopping
-from hft.venues.binance.venues import END_OF_RECORDING, PACE_HEADER, pace_warning
+from hft.venues.binance.venues import SPOT, USDM
+from hft.venues.embedded import END_OF_RECORDING, PACE_HEADER, pace_warning
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
 PARENT_POLL_S = 0.5
 REQUEST_S = 5.0
 """A client that has not sent its request by then is cut off."""
-PINGS = {"spot": (20.0, 60.0), "usdm": (180.0, 600.0)}
-"""Seconds between pings, and how long a pong may take, by dialect."""
+PINGS = {SPOT.name: (20.0, 60.0), USDM.name: (180.0, 600.0)}
+"""Seconds between pings, and how long a pong may take, by protocol."""
 
 _log = logging.getLogger("hft.exchange.server")
 
@@ -49,7 +50,7 @@ Announce = Callable[[dict[str, Any]], None]
 async def serve(settings: ExchangeSettings, announce: Announce, parent: Parent | None = None) -> ExitCode:
     """Serve until a signal, the end of the process that started this one, a request of `parent`, or the end of the capture.
 
-    `announce` is called once, when clients may come, with `rest` and `ws` (base URLs), `dialect`, `symbols` and `pid`.
+    `announce` is called once, when clients may come, with `rest` and `ws` (base URLs), `protocol`, `symbols` and `pid`.
 
     Returns OK at the end of a capture or of the parent, SIGINT or SIGTERM after that signal. Raises `UsageError` for settings
     that can't be served, a port in use among them, and `DamagedData` for a capture.
@@ -63,7 +64,7 @@ async def serve(settings: ExchangeSettings, announce: Announce, parent: Parent |
     faults = venue.hub.faults = _faults(settings, venue)
     venue.hub.tell = _tell
     with _ending(parent) as ended:
-        interval, grace = PINGS[venue.dialect.name]
+        interval, grace = PINGS[venue.protocol.name]
         try:
             server = await listen(
                 _sockets(venue.hub), settings.host, settings.port, process_request=_requests(venue), compression=None,
@@ -79,7 +80,7 @@ async def serve(settings: ExchangeSettings, announce: Announce, parent: Parent |
             host, port = server.sockets[0].getsockname()[:2]
             at = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
             announce({
-                "rest": f"http://{at}", "ws": f"ws://{at}", "dialect": venue.dialect.name, "symbols": list(venue.symbols),
+                "rest": f"http://{at}", "ws": f"ws://{at}", "protocol": venue.protocol.name, "symbols": list(venue.symbols),
                 "pid": os.getpid(),
             })
             if settings.speed != 1.0:
@@ -98,7 +99,7 @@ def _venue(settings: ExchangeSettings) -> Simulation | Replay:
         return Replay(settings.capture, only=settings.only, speed=settings.speed, queue=settings.client_queue)
     from hft.exchange.simulation import Simulation
 
-    return Simulation(settings.dialect, settings.symbols, seed=settings.seed, speed=settings.speed, queue=settings.client_queue)
+    return Simulation(settings.protocol, settings.symbols, seed=settings.seed, speed=settings.speed, queue=settings.client_queue)
 
 
 def _faults(settings: ExchangeSettings, venue: Simulation | Replay) -> Faults | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from hft.errors import UsageError
+from hft.venues.registry import DEFAULT
 
 if TYPE_CHECKING:
     from hft.config import Config
@@ -16,12 +17,12 @@ if TYPE_CHECKING:
 class ExchangeSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One exchange, simulated or recorded.
 
-    >>> ExchangeSettings(symbols=("BTCUSDT", "ETHUSDT"), seed=7).dialect
-    'usdm'
+    >>> ExchangeSettings(symbols=("BTCUSDT", "ETHUSDT"), seed=7).protocol
+    'binance-usdm'
     """
 
-    dialect: Literal["usdm", "spot"] = "usdm"
-    """Whose protocol it speaks; a capture's own dialect is used instead."""
+    protocol: str = DEFAULT
+    """Whose protocol it speaks; a capture's own protocol is used instead."""
     symbols: tuple[str, ...] = ("BTCUSDT",)
     """What it trades; a capture's own symbols are used instead."""
     seed: int = 1
@@ -57,7 +58,7 @@ def from_config(
 ) -> ExchangeSettings:
     """The exchange that a run's settings ask for."""
     return ExchangeSettings(
-        dialect=config.exchange.dialect,
+        protocol=config.exchange.protocol,
         symbols=tuple(config.strategy.symbols),
         seed=config.exchange.seed,
         host=config.exchange.host,

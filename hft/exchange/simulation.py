@@ -14,7 +14,7 @@ from hft.exchange.rest import RequestRefused
 from hft.exchange.streams import channel_of
 from hft.exchange.symbols import SYMBOLS, SymbolSettings, market
 from hft.exchange.wire import Wire
-from hft.venues.binance.venues import DIALECTS
+from hft.venues.binance.venues import PROTOCOLS
 
 if TYPE_CHECKING:
     from hft.exchange.market import MarketEvent
@@ -54,14 +54,14 @@ class SimulatedSymbol:
     """A market, and its streams."""
 
     def __init__(self, hub: Hub, settings: SymbolSettings, seed: int, start_ns: int) -> None:
-        dialect = hub.dialect
-        self.market = market(settings.name, dialect=dialect.name, seed=seed, start_ns=start_ns)
-        self.wire = Wire(settings, dialect.name)
+        protocol = hub.protocol
+        self.market = market(settings.name, protocol=protocol.name, seed=seed, start_ns=start_ns)
+        self.wire = Wire(settings, protocol.name)
         self.hub = hub
         self.stem = settings.name.lower()
         first_id = self.market.snapshot(0).last_update_id
         self.depths = [
-            DepthStream(hub, self.wire, f"{self.stem}@depth@{ms}ms", max(1, ms // CUT_MS), first_id) for ms in dialect.depth_ms
+            DepthStream(hub, self.wire, f"{self.stem}@depth@{ms}ms", max(1, ms // CUT_MS), first_id) for ms in protocol.depth_ms
         ]
 
     def publish(self, event: MarketEvent) -> None:
@@ -75,22 +75,22 @@ class SimulatedSymbol:
 
 
 class Simulation:
-    """Markets of one dialect, paced by the clock.
+    """Markets of one protocol, paced by the clock.
 
     What is said depends on seed and symbols alone; when it is said, on the clock. At a speed other than 1 the exchange's own
     time runs at that pace, and so do the stamps.
     """
 
-    def __init__(self, dialect: str, symbols: tuple[str, ...], *, seed: int, speed: float, queue: int) -> None:
-        self.dialect = DIALECTS[dialect]
+    def __init__(self, protocol: str, symbols: tuple[str, ...], *, seed: int, speed: float, queue: int) -> None:
+        self.protocol = PROTOCOLS[protocol]
         self.speed = speed
-        known = SYMBOLS[dialect]
+        known = SYMBOLS[protocol]
         for name in symbols:
             if name not in known:
-                raise UsageError(f"the embedded exchange does not trade it in its {dialect} dialect", where=name,
+                raise UsageError(f"the embedded exchange does not trade it in its {protocol} protocol", where=name,
                                  do=f"use {', '.join(known)}")
         self.symbols = {name: known[name] for name in symbols}
-        self.hub = Hub(self.dialect, partial(channel_of, dialect=self.dialect), limit=queue, patient=False)
+        self.hub = Hub(self.protocol, partial(channel_of, protocol=self.protocol), limit=queue, patient=False)
         self.start_ns = time.time_ns()
         self._started = time.monotonic_ns()
         self._traded = {s.name: SimulatedSymbol(self.hub, s, seed, self.start_ns) for s in self.symbols.values()}

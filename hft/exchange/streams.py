@@ -11,13 +11,13 @@ import msgspec
 
 from hft.errors import NOT_JSON
 from hft.exchange.wire import MILLISECOND, TIME_UNITS
-from hft.venues.binance.venues import Dialect
+from hft.venues.binance.venues import BinanceProtocol
 
 _STREAM = re.compile(r"([a-z0-9_]+)@(depth|trade|aggTrade|bookTicker)(?:@(\d+)ms)?")
 _ROUTES = ("", "/public", "/market", "/private")  # USD-M splits its streams over endpoints since 2026; all are taken
 
 
-def channel_of(name: str, dialect: Dialect, *, any_cadence: bool = False) -> str | None:
+def channel_of(name: str, protocol: BinanceProtocol, *, any_cadence: bool = False) -> str | None:
     """The channel that a stream name stands for, with its cadence spelled out; None for a stream that is not served.
 
     >>> from hft.venues.binance.venues import SPOT, USDM
@@ -34,10 +34,10 @@ def channel_of(name: str, dialect: Dialect, *, any_cadence: bool = False) -> str
     symbol, kind, cadence = match.groups()
     if kind != "depth":
         return None if cadence else f"{symbol}@{kind}"
-    milliseconds = dialect.depth_ms_unnamed if cadence is None else int(cadence)
+    milliseconds = protocol.depth_ms_unnamed if cadence is None else int(cadence)
     if any_cadence:
         return f"{symbol}@depth"
-    return f"{symbol}@depth@{milliseconds}ms" if milliseconds in dialect.depth_ms else None
+    return f"{symbol}@depth@{milliseconds}ms" if milliseconds in protocol.depth_ms else None
 
 
 class Endpoint(msgspec.Struct):
@@ -93,7 +93,7 @@ class _Refused(Exception):
 _METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
 
 
-def answer(client: Subscriber, frame: str | bytes, dialect: Dialect) -> bytes:
+def answer(client: Subscriber, frame: str | bytes, protocol: BinanceProtocol) -> bytes:
     """Do what a control request asks, and the answer to it; errors in the venue's codes and words."""
     try:
         try:
@@ -101,7 +101,7 @@ def answer(client: Subscriber, frame: str | bytes, dialect: Dialect) -> bytes:
         except NOT_JSON as error:
             raise _Refused(3, f"Invalid JSON: {error}") from None
         request_id, method, params = _checked(request)
-        result = _do(client, method, params, dialect, request_id)
+        result = _do(client, method, params, protocol, request_id)
     except _Refused as refused:
         return msgspec.json.encode({"error": {"code": refused.code, "msg": str(refused)}, "id": refused.request_id})
     return msgspec.json.encode({"result": result, "id": request_id})
@@ -126,14 +126,14 @@ def _checked(request: object) -> tuple[object, str, list[object]]:
     return request_id, method, params
 
 
-def _do(client: Subscriber, method: str, params: list[object], dialect: Dialect, request_id: object) -> object:
+def _do(client: Subscriber, method: str, params: list[object], protocol: BinanceProtocol, request_id: object) -> object:
     if method == "LIST_SUBSCRIPTIONS":
         return list(client.names)
     if method in ("SET_PROPERTY", "GET_PROPERTY"):
         return _property(client, method, params, request_id)
     if not all(isinstance(p, str) and "@" in p for p in params):
         raise _Refused(2, "Invalid request: invalid stream", request_id=request_id)
-    if method == "SUBSCRIBE" and len(client.names.keys() | set(params)) > dialect.limits.streams_per_connection:
+    if method == "SUBSCRIBE" and len(client.names.keys() | set(params)) > protocol.limits.streams_per_connection:
         raise _Refused(2, "Invalid request: too many parameters", request_id=request_id)
     change: Callable[[str], None] = client.subscribe if method == "SUBSCRIBE" else client.unsubscribe
     for name in params:

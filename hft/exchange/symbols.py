@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from hft.venues.binance.venues import SPOT, USDM
+
 if TYPE_CHECKING:
     from hft.exchange.market import Market
 
@@ -51,7 +53,7 @@ BTCUSDT_FLOW: dict[str, float] = {
 
 
 class SymbolSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """One symbol of one dialect: what its exchangeInfo says, and how its flow differs from USD-M BTCUSDT.
+    """One symbol of one protocol: what its exchangeInfo says, and how its flow differs from USD-M BTCUSDT.
 
     `tick`, `step`, `start_price` are decimals as text; the book's quantum is the step.
     """
@@ -66,7 +68,7 @@ class SymbolSettings(msgspec.Struct, frozen=True, kw_only=True):
     flow: dict[str, float] = msgspec.field(default_factory=dict)
 
 
-_USDM = (
+_FUTURES_SYMBOLS = (
     SymbolSettings(name="BTCUSDT", base="BTC", tick="0.10", step="0.001", start_price="61800.20", min_notional="100"),
     SymbolSettings(
         name="ETHUSDT", base="ETH", tick="0.01", step="0.001", start_price="2631.40", min_notional="20",
@@ -81,7 +83,7 @@ _USDM = (
     ),
 )
 
-_SPOT = (
+_SPOT_SYMBOLS = (
     SymbolSettings(
         name="BTCUSDT", base="BTC", tick="0.01000000", step="0.00001000", start_price="61837.63000000", min_notional="5",
         flow={"max_qty": 2_000_000, "takers": 4.0, "touches": 50.0, "deeps": 320.0, "level_gap": 40.0, "taker_qty": 1500.0,
@@ -102,15 +104,15 @@ _SPOT = (
     ),
 )
 
-#: Symbols by dialect and name.
+#: Symbols by protocol and name.
 SYMBOLS: dict[str, dict[str, SymbolSettings]] = {
-    "usdm": {s.name: s for s in _USDM},
-    "spot": {s.name: s for s in _SPOT},
+    USDM.name: {s.name: s for s in _FUTURES_SYMBOLS},
+    SPOT.name: {s.name: s for s in _SPOT_SYMBOLS},
 }
 
 
-def market(name: str, *, dialect: str = "usdm", seed: int = 1, start_ns: int = 0) -> Market:
-    """The market of one symbol, ready to be stepped. KeyError when the dialect has no such symbol.
+def market(name: str, *, protocol: str = USDM.name, seed: int = 1, start_ns: int = 0) -> Market:
+    """The market of one symbol, ready to be stepped. KeyError when the protocol has no such symbol.
 
     Every symbol has its own generator: its content does not depend on which others are traded beside it.
 
@@ -119,7 +121,7 @@ def market(name: str, *, dialect: str = "usdm", seed: int = 1, start_ns: int = 0
     """
     from hft.exchange.market import Market
 
-    symbol = SYMBOLS[dialect][name]
+    symbol = SYMBOLS[protocol][name]
     tick, start = Decimal(symbol.tick), Decimal(symbol.start_price)
     flow = BTCUSDT_FLOW | symbol.flow
     ints = {key: int(flow.pop(key)) for key in ("max_levels", "max_qty")}
@@ -129,7 +131,7 @@ def market(name: str, *, dialect: str = "usdm", seed: int = 1, start_ns: int = 0
         start_ns=start_ns,
         start_price=int(start / tick),
         cut_ns=50_000_000,
-        id_gap=0 if dialect == "spot" else 120,
+        id_gap=0 if protocol == SPOT.name else 120,
         **ints,
         **flow,
     )

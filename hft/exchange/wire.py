@@ -1,4 +1,4 @@
-"""How the two dialects print what a market says: exact field sets, exact decimals.
+"""How the two protocols print what a market says: exact field sets, exact decimals.
 
 Field sets: spot `binance-spot-api-docs` "Web Socket Streams"; USD-M "Websocket Market Streams". Numbers are printed with the
 decimals of the symbol's tick and step, trailing zeros kept, as the venue prints them.
@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from hft.exchange.symbols import SymbolSettings
+from hft.venues.binance.venues import SPOT
 
 if TYPE_CHECKING:
     from hft.exchange.market import ExchangeBook, MarketEvent
@@ -40,14 +41,14 @@ def printer(unit: str) -> Callable[[int], str]:
 
 
 class Wire:
-    """Prints the messages of one symbol in one dialect.
+    """Prints the messages of one symbol in one protocol.
 
     `unit` of its methods is that of stamps: how many nanoseconds one counts (`TIME_UNITS`).
     """
 
-    def __init__(self, symbol: SymbolSettings, dialect: str) -> None:
+    def __init__(self, symbol: SymbolSettings, protocol: str) -> None:
         self.name = symbol.name
-        self.futures = dialect != "spot"
+        self.futures = protocol != SPOT.name
         self.price = printer(symbol.tick)
         self.qty = printer(symbol.step)
 
@@ -103,19 +104,19 @@ class Wire:
 
 
 def exchange_info(
-    dialect: str, symbols: Iterable[SymbolSettings], server_time_ms: int, limits: tuple[int, int]
+    protocol: str, symbols: Iterable[SymbolSettings], server_time_ms: int, limits: tuple[int, int]
 ) -> dict[str, object]:
     """The body of exchangeInfo. `limits`: REST weight a minute, and orders in ten seconds."""
     return {
         "timezone": "UTC",
         "serverTime": server_time_ms,
-        **({"futuresType": "U_MARGINED"} if dialect != "spot" else {}),
+        **({"futuresType": "U_MARGINED"} if protocol != SPOT.name else {}),
         "rateLimits": [
             {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": limits[0]},
             {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": limits[1]},
         ],
         "exchangeFilters": [],
-        "symbols": [_spot_symbol(s) if dialect == "spot" else _futures_symbol(s) for s in symbols],
+        "symbols": [_spot_symbol(s) if protocol == SPOT.name else _futures_symbol(s) for s in symbols],
     }
 
 

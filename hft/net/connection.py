@@ -15,8 +15,8 @@ from hft.net.line import Line, Timing
 from hft.net.listener import Listener
 from hft.net.transports import ConnectFailed
 from hft.system.pauses import Deadline
-from hft.venues.binance.pacing import Backoff, SlidingWindow
-from hft.venues.binance.venues import Venue
+from hft.venues.live import Venue
+from hft.venues.pacing import Backoff, SlidingWindow
 
 MAX_URL = 2000
 """Characters. With more streams than fit, the bare endpoint is opened and SUBSCRIBE sent."""
@@ -105,7 +105,7 @@ class Connection:
         self.timing = timing
         self.clock = clock
         # Two of the venue's allowance stay free: its pings come when they come, and pongs count.
-        self.messages_per_second = max(1, venue.dialect.limits.messages_per_second - 2)
+        self.messages_per_second = max(1, venue.protocol.limits.messages_per_second - 2)
         self.monotonic = monotonic
         self.sleep = sleep
         self._sink = sink

@@ -22,9 +22,8 @@ from hft.net.handover import HELD_BYTES, Books
 from hft.net.line import Timing
 from hft.net.rulewatch import RulesWatch
 from hft.net.snapshots import Snapshots, SnapshotSink
-from hft.venues.binance.pacing import Backoff, SlidingWindow
-from hft.venues.binance.rest import RestClient
-from hft.venues.binance.venues import Trades, Venue
+from hft.venues.live import RestClient, Trades, Venue
+from hft.venues.pacing import Backoff, SlidingWindow
 
 ALERTS = frozenset({
     "disconnected", "connect_failed", "silent", "refused", "snapshot_failed", "snapshot_refused", "rate_limited", "waiting",
@@ -141,7 +140,7 @@ class Feed:
         self._rules = rules
         rng = rng or Random()
         # Half of what the venue allows: another client at the same address lives too.
-        limits = venue.dialect.limits
+        limits = venue.protocol.limits
         gate = SlidingWindow(max(1, limits.connections // 2), limits.connections_window_s)
         per_connection = min(streams_per_connection, limits.streams_per_connection)
         self.connections = [
@@ -296,7 +295,7 @@ def plan(
 
     A symbol's streams of one route stay together on one connection, so that they go and come together.
 
-    >>> from hft.venues.binance.venues import venue_named
+    >>> from hft.venues.live import venue_named
     >>> for each in plan(venue_named("binance-usdm"), ["BTCUSDT", "ETHUSDT"], 2):
     ...     print(*each)
     public-1 /public ['btcusdt@depth@100ms', 'btcusdt@bookTicker'] ['BTCUSDT']

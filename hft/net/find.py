@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from hft.config import FeedSettings
 from hft.errors import VenueUnreachable
-from hft.venues.binance.rest import Refused, RestClient
-from hft.venues.binance.venues import Venue, venue_at, venue_named
+from hft.venues.live import Refused, RestClient, Venue, venue_at, venue_named
+from hft.venues.registry import SERVED
 
 
-async def find_venue(feed: FeedSettings, *, rest_url: str = "", ws_url: str = "", dialect: str = "") -> Venue:
-    """Where market data comes from. An exchange that is only an address says by its REST paths which dialect it speaks, unless
+async def find_venue(feed: FeedSettings, *, rest_url: str = "", ws_url: str = "", protocol: str = "") -> Venue:
+    """Where market data comes from. An exchange that is only an address says by its REST paths which protocol it speaks, unless
     the settings do.
 
     Parameters
@@ -18,7 +18,7 @@ async def find_venue(feed: FeedSettings, *, rest_url: str = "", ws_url: str = ""
         The settings.
     rest_url, ws_url : str
         Instead of the configured addresses.
-    dialect : str
+    protocol : str
         What is spoken there, where that is known.
 
     Raises `VenueUnreachable` when nothing answers there.
@@ -27,9 +27,9 @@ async def find_venue(feed: FeedSettings, *, rest_url: str = "", ws_url: str = ""
     if feed.venue != "embedded":
         return venue_named(feed.venue, rest=rest, ws=ws)
     name = "embedded" if rest_url else ""       # our own child's; else one that is only an address
-    if known := dialect or feed.dialect:
+    if known := protocol or feed.protocol:
         return venue_at(rest, ws, known, name=name)
-    for spoken in ("usdm", "spot"):
+    for spoken in SERVED:
         venue = venue_at(rest, ws, spoken, name=name)
         async with RestClient(venue) as client:
             try:
@@ -37,4 +37,4 @@ async def find_venue(feed: FeedSettings, *, rest_url: str = "", ws_url: str = ""
             except Refused:
                 continue
             return venue
-    raise VenueUnreachable("speaks neither dialect", where=rest, do="give the addresses that `hft sim` prints")
+    raise VenueUnreachable("speaks no protocol that is known", where=rest, do="give the addresses that `hft sim` prints")

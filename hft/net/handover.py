@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from hft._core.wire.sink import FrameSink, deliver
-from hft.venues.binance.messages import AggTrade, DepthUpdate, RawTrade, Rejected, decode
+from hft.venues.live import AggTrade, DepthUpdate, RawTrade, Rejected, decode
 
 HELD_BYTES = 16 << 20
 """Held at most; a connection that carries more than this in the seconds of a handover takes over at once."""

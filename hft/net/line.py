@@ -14,8 +14,8 @@ from hft._core.wire.sink import FrameSink
 from hft.net.listener import Listener
 from hft.net.transports import Link, connect
 from hft.system.pauses import STEP_S, WORTH_TELLING_S, Deadline
-from hft.venues.binance.messages import Answer, Rejected, ServerShutdown, VenueError, decode
-from hft.venues.binance.pacing import SlidingWindow
+from hft.venues.live import Answer, Rejected, ServerShutdown, VenueError, decode
+from hft.venues.pacing import SlidingWindow
 
 STREAMS_PER_MESSAGE = 100
 PAUSED_LOOK_S = 0.5

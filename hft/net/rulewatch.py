@@ -11,8 +11,8 @@ from hft._core.base.runclock import RunClock
 from hft._core.engine.engine import Engine
 from hft.data.rules import Changes, Ruling, ruling, statuses
 from hft.errors import NOT_JSON, HftError
-from hft.venues.binance.pacing import Backoff
-from hft.venues.binance.rest import RestClient
+from hft.venues.live import RestClient
+from hft.venues.pacing import Backoff
 
 LOOK_S = 0.5
 """Between two checks whether there is a reason to read the rules again."""

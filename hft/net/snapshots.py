@@ -13,9 +13,8 @@ from hft._core.base.runclock import RunClock
 from hft._core.base.status import name as name_of
 from hft.errors import VenueUnreachable
 from hft.system.pauses import Deadline
-from hft.venues.binance.messages import DepthSnapshot, Rejected, decode
-from hft.venues.binance.pacing import Backoff
-from hft.venues.binance.rest import RateLimited, RestClient
+from hft.venues.live import DepthSnapshot, RateLimited, Rejected, RestClient, decode
+from hft.venues.pacing import Backoff
 
 CALM_S = 10.0
 """A snapshot wanted again sooner than this waits for its backoff."""

@@ -19,7 +19,7 @@ import picows
 from hft.errors import UsageError, VenueUnreachable
 from hft.net.listener import UNREAD, Listener
 from hft.system.pauses import timeout
-from hft.venues.binance.numbers import stay_away_s
+from hft.venues.numbers import stay_away_s
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection

@@ -94,7 +94,7 @@ def scales(specs: Sequence[Spec]) -> list[dict[str, Any]]:
     """What the integers beside the decimals mean, for `runs.symbols`."""
     return [
         {
-            "symbol": s.name, "quote": s.quote, "dialect": s.dialect, "tick": text(s.tick),
+            "symbol": s.name, "quote": s.quote, "instrument": s.instrument, "tick": text(s.tick),
             "price_unit": text(s.price_unit), "step": text(s.step), "quantum": text(s.quantum), "contract": s.contract,
             "min_qty": text(s.min_qty), "max_qty": text(s.max_qty),
             "min_notional": text(s.min_notional), "maker_fee": text(s.maker_fee), "taker_fee": text(s.taker_fee),
@@ -184,7 +184,7 @@ class Rows:
         unit, quantum = _scaled(r["price"], r["leaves"]), _scaled(r["qty"], r["fee"])
         new = Spec(
             old.name, tick=unit * r["cash"], step=quantum * r["cost"], quantum=quantum, price_unit=unit, quote=old.quote,
-            dialect=old.dialect, contract=old.contract, min_qty=quantum * r["sent_ns"], max_qty=quantum * r["realised"],
+            instrument=old.instrument, contract=old.contract, min_qty=quantum * r["sent_ns"], max_qty=quantum * r["realised"],
             min_notional=_scaled(r["due_ns"], 8), maker_fee=old.maker_fee, taker_fee=old.taker_fee, fee_asset=old.fee_asset,
         )
         self._specs[r["symbol"]] = new

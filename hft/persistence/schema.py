@@ -134,6 +134,11 @@ MIGRATIONS: dict[int, str] = {
     ) STRICT, WITHOUT ROWID;
     """,
     2: "ALTER TABLE trades RENAME COLUMN trust TO book_status;",
+    3: """
+    UPDATE runs SET symbols = replace(replace(replace(
+        symbols, '"dialect":"spot"', '"instrument":"spot"'), '"dialect":"usdm"', '"instrument":"linear"'),
+        '"dialect":"coinm"', '"instrument":"inverse"');
+    """,
 }
 
 VERSION = max(MIGRATIONS)

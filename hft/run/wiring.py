@@ -11,7 +11,8 @@ from hft._core.engine.engine import Engine
 from hft._core.execution.capacity import worst_cases
 from hft.config import Config
 from hft.errors import NotBuiltError, UsageError
-from hft.venues.binance import messages
+from hft.venues.protocol import VenueProtocol
+from hft.venues.registry import protocol_named
 
 
 def engine_settings(config: Config) -> dict[str, Any]:
@@ -67,9 +68,9 @@ def journal_most(config: Config, n_symbols: int) -> int:
     return capacities(config, n_symbols)["journal_most"]
 
 
-def tradable(dialect: str, where: str, do: str) -> None:
-    """Raise `NotBuiltError` for a dialect whose symbols can be followed and recorded, and not yet traded (SEMANTICS 24)."""
-    if dialect == "coinm":
+def tradable(protocol: str, where: str, do: str) -> None:
+    """Raise `NotBuiltError` for a protocol whose symbols can be followed and recorded, and not yet traded (SEMANTICS 24)."""
+    if protocol_named(protocol).instrument == "inverse":
         raise NotBuiltError("trading inverse contracts (COIN-M)", where=where, do=do)
 
 
@@ -83,17 +84,19 @@ def compatible(specs: Sequence[Spec]) -> Symbols:
 
 def untraded(spec: Spec) -> Spec:
     """The same symbol for an engine that does not trade: without a quote asset, since no profits are added."""
-    return Spec(spec.name, tick=spec.tick, step=spec.step, dialect=spec.dialect, quantum=spec.quantum, contract=spec.contract,
-                price_unit=spec.price_unit, min_qty=spec.min_qty, max_qty=spec.max_qty, min_notional=spec.min_notional)
+    return Spec(spec.name, tick=spec.tick, step=spec.step, instrument=spec.instrument, quantum=spec.quantum,
+                contract=spec.contract, price_unit=spec.price_unit, min_qty=spec.min_qty, max_qty=spec.max_qty,
+                min_notional=spec.min_notional)
 
 
-def build_engine(config: Config, specs: Sequence[Spec] | Symbols, **wiring: Any) -> Engine:
-    """An engine as the settings describe it; `wiring` is its page, journal and run number, where there are any.
+def build_engine(config: Config, specs: Sequence[Spec] | Symbols, protocol: VenueProtocol, **wiring: Any) -> Engine:
+    """An engine as the settings describe it, of symbols of that protocol; `wiring` is its page, journal and run number, where
+    there are any.
 
     Raises `UsageError` for symbols whose money can't be added exactly, and, naming the key, for a setting that does not fit them.
     """
     try:
-        return Engine(specs, fallback=messages.load, **{**engine_settings(config), **wiring})
+        return Engine(specs, fallback=protocol.load, sync=protocol.sync, **{**engine_settings(config), **wiring})
     except ValueError as error:
         name, _, why = str(error).partition(" ")
         where = KEYS.get(name.rstrip(":"))

@@ -15,7 +15,7 @@ class EngineJob(msgspec.Struct, frozen=True):
     rest_url: str = ""
     """Of a venue at these addresses instead of the configured one."""
     ws_url: str = ""
-    dialect: str = ""
+    protocol: str = ""
     console: bool = True
     """Log to stderr as well; not beneath a terminal view."""
 

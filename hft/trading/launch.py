@@ -42,6 +42,7 @@ from hft.run.wiring import tradable
 from hft.system.child import Child, embedded_exchange, stdout_of_children
 from hft.system.job import EngineJob, MonitorJob
 from hft.system.signals import StopRequest
+from hft.venues.registry import DEFAULT
 
 STOP_S = 40.0
 """How long the engine may take to write everything once it was asked to stop: longer than the patience of its writer and its
@@ -58,7 +59,7 @@ def live(config: Config | None = None, options: LiveOptions | None = None) -> in
     """
     config, options = validated(config or Config()), options or LiveOptions()
     check_places(config, *([] if options.record is None else [options.record]))
-    tradable(config.dialect, f"[feed] venue: {config.feed.venue}", "use binance-usdm")
+    tradable(config.protocol, f"[feed] venue: {config.feed.venue}", f"use {DEFAULT}")
     if config.monitoring.enabled:
         _free(config.monitoring.host, config.monitoring.port or 0)      # 0: the host alone can be wrong
     stop = _Stop()
@@ -77,7 +78,7 @@ def _run(config: Config, options: LiveOptions, stop: _Stop, stack: contextlib.Ex
         said = exchange.first_report(stop.check)
         if "rest" not in said:
             return exchange.code() or int(ExitCode.UNREACHABLE)
-        job = msgspec.structs.replace(job, rest_url=said["rest"], ws_url=said["ws"], dialect=said["dialect"])
+        job = msgspec.structs.replace(job, rest_url=said["rest"], ws_url=said["ws"], protocol=said["protocol"])
     engine = Child("engine", ["-m", "hft.trading.engine_process"], job, stdout=stdout)
     stack.callback(engine.stop, STOP_S)
     stop.goes_to(engine)

@@ -12,8 +12,7 @@ from hft.data.recorder import Recorder
 from hft.net.feed import ALERTS, Feed, FeedEvent
 from hft.net.line import Timing
 from hft.net.rulewatch import RulesWatch
-from hft.venues.binance.rest import RestClient
-from hft.venues.binance.venues import Trades, Venue
+from hft.venues.live import RestClient, Trades, Venue
 
 
 def stream_of_trades(config: Config, venue: Venue) -> Trades:

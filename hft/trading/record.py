@@ -25,6 +25,7 @@ from hft.errors import DamagedData, ExitCode, VenueUnreachable, printable_lines
 from hft.log import close_log, get_logger, open_log
 from hft.net.feed import FeedEvent
 from hft.net.find import find_venue
+from hft.run import specs
 from hft.run.periodic import Links
 from hft.run.summary import Recorded, RecordSummary, as_text, counted, skipped, warn
 from hft.run.wiring import build_engine, untraded
@@ -32,8 +33,7 @@ from hft.system.child import Child, embedded_exchange, stdout_of_children
 from hft.system.pauses import Pauses
 from hft.system.signals import StopRequest, exit_code, handle
 from hft.trading.marketdata import build_feed, log_event, stream_of_trades
-from hft.venues.binance import specs
-from hft.venues.binance.rest import RestClient
+from hft.venues.live import RestClient
 
 LOOK_S = 0.5
 PROGRESS_S = (1.0, 5.0, 10.0, 30.0, 60.0)
@@ -62,7 +62,7 @@ class RecordJob:
         self._links = Links()
         self._counts: Counter[str] = Counter()
 
-    async def run(self, duration_s: float | None, rest_url: str, ws_url: str, dialect: str) -> RecordSummary | None:
+    async def run(self, duration_s: float | None, rest_url: str, ws_url: str, protocol: str) -> RecordSummary | None:
         """Until the duration is over, a signal comes, or nothing can be recorded any more. None: stopped before it began.
 
         What ended it before its time is raised by `check`, so that what was recorded is closed and told first.
@@ -70,7 +70,7 @@ class RecordJob:
         handle(self.stop, log.warning)
         if self.request.why:
             self.stop(self.request.why)
-        work = asyncio.ensure_future(self._record(rest_url, ws_url, dialect))
+        work = asyncio.ensure_future(self._record(rest_url, ws_url, protocol))
         stopping = asyncio.ensure_future(self.stopping.wait())
         await asyncio.wait({work, stopping}, timeout=duration_s, return_when=asyncio.FIRST_COMPLETED)
         self.stopping.set()
@@ -112,8 +112,8 @@ class RecordJob:
         if not self.began and self.stopped_by == "duration":
             raise VenueUnreachable("the duration was over before the venue had answered", do="give it longer, or try again")
 
-    async def _record(self, rest_url: str, ws_url: str, dialect: str) -> None:
-        self.venue = await find_venue(self.config.feed, rest_url=rest_url, ws_url=ws_url, dialect=dialect)
+    async def _record(self, rest_url: str, ws_url: str, protocol: str) -> None:
+        self.venue = await find_venue(self.config.feed, rest_url=rest_url, ws_url=ws_url, protocol=protocol)
         async with RestClient(self.venue, warn=log.warning) as rest:
             info = await rest.exchange_info(self.config.strategy.symbols)
             self.engine = self._follow(info)
@@ -139,12 +139,13 @@ class RecordJob:
         """The engine that follows the books and asks for snapshots; it does not trade."""
         names = self.config.strategy.symbols
         self.recorder.exchange_info(body, self.clock.now())
+        protocol = self.venue.protocol.name
         resolved = specs.resolve(
-            names, self.venue.dialect.name, fees=self.config.fees_of(self.venue.dialect.name), settings=self.config.feed.symbols,
+            names, protocol, fees=self.config.fees_of(protocol), settings=self.config.feed.symbols,
             exchange_info=[body],
         )
         return build_engine(
-            self.config, [untraded(each.spec) for each in resolved], log=self.recorder.log, trading=False,
+            self.config, [untraded(each.spec) for each in resolved], self.venue.protocol, log=self.recorder.log, trading=False,
             trade_source=stream_of_trades(self.config, self.venue),
         )
 
@@ -202,14 +203,14 @@ def record(config: Config, path: Path, *, duration_s: float | None = None, json:
         job = RecordJob(config, recorder, clock)
         stack.enter_context(job.request.on_signals())
         stack.callback(lambda: None if job.began else recorder.discard())
-        at = {"rest": "", "ws": "", "dialect": ""}
+        at = {"rest": "", "ws": "", "protocol": ""}
         if config.feed.venue == "embedded" and not config.feed.ws_url:
             job.exchange = embedded_exchange(config, stdout=stdout_of_children(json))
             stack.callback(job.exchange.stop)
             at = job.exchange.first_report(job.request.check)
             if "rest" not in at:
                 return job.exchange.code() or int(ExitCode.UNREACHABLE)
-        result = uvloop.run(job.run(duration_s, at["rest"], at["ws"], at["dialect"]))
+        result = uvloop.run(job.run(duration_s, at["rest"], at["ws"], at["protocol"]))
         if result is not None:
             print(msgspec.json.encode(result).decode() if json else printable_lines(as_text(result)), flush=True)
             warn(result)

@@ -27,6 +27,7 @@ from hft.net.find import find_venue
 from hft.persistence.files import RunFiles, deleted, private_file, rescue_path
 from hft.persistence.rows import scales
 from hft.persistence.writer import Writer, WriterError
+from hft.run import specs
 from hft.run.periodic import Links, put_rows
 from hft.run.summary import Summary, summarise, way_out
 from hft.run.wiring import build_engine, compatible, journal_live
@@ -34,9 +35,8 @@ from hft.system.job import EngineJob
 from hft.system.pauses import LoopPauses, Pauses
 from hft.system.signals import exit_code
 from hft.trading.marketdata import build_feed, log_event, stream_of_trades
-from hft.venues.binance import specs
-from hft.venues.binance.rest import RestClient
-from hft.venues.binance.venues import END_OF_RECORDING, pace_warning
+from hft.venues.embedded import END_OF_RECORDING, pace_warning
+from hft.venues.live import RestClient
 from hft.version import VERSION
 
 TICK_S = 0.01
@@ -75,7 +75,7 @@ class LiveSession:
         if self.job.options.record is not None:                                         # 0. the recorder of all that follows
             self.recorder = Recorder(self.job.options.record, self.config.recording, self.started_ns)
         self.venue = await find_venue(                                                  # 1. the venue and its rules
-            self.config.feed, rest_url=self.job.rest_url, ws_url=self.job.ws_url, dialect=self.job.dialect
+            self.config.feed, rest_url=self.job.rest_url, ws_url=self.job.ws_url, protocol=self.job.protocol
         )
         self.trades = stream_of_trades(self.config, self.venue)
         self.rest = RestClient(self.venue, warn=log.warning)
@@ -95,8 +95,8 @@ class LiveSession:
         self.page.set_run(self.opened.run, self.opened.run_id)
         self.files.watch(persistence.beside(".state"))
         self.engine = build_engine(                                                     # 4. the engine
-            self.config, self.specs, run=self.opened.run, page=self.page, journal=self.journal, trade_source=self.trades,
-            kill="kill_latched" if latched else None,
+            self.config, self.specs, self.venue.protocol, run=self.opened.run, page=self.page, journal=self.journal,
+            trade_source=self.trades, kill="kill_latched" if latched else None,
             log=self.recorder.log if self.recorder is not None else None,
         )
         self._record_run()
@@ -111,7 +111,7 @@ class LiveSession:
         if self.recorder is not None:
             self.recorder.mark("run", {
                 "run": self.opened.run, "run_id": self.opened.run_id, "strategy": self.config.strategy.strategy_id,
-                "venue": self.venue.name, "dialect": self.venue.dialect.name, "trades": self.trades,
+                "venue": self.venue.name, "protocol": self.venue.protocol.name, "trades": self.trades,
                 "database": os.path.abspath(self.writer.path), "started_ns": self.started_ns, "kill": self.engine.kill_reason,
                 "settings": public(self.config), "symbols": scales(self.specs),
             }, self.clock.now())
@@ -122,9 +122,9 @@ class LiveSession:
         self.info = b"" if all(name in given for name in names) else await self.rest.exchange_info(names)
         if self.recorder is not None and self.info:
             self.recorder.exchange_info(self.info, self.clock.now())
-        dialect = self.venue.dialect.name
+        protocol = self.venue.protocol.name
         return specs.resolve(
-            names, dialect, fees=self.config.fees_of(dialect), fee_asset=self.config.broker.fee_asset, settings=given,
+            names, protocol, fees=self.config.fees_of(protocol), fee_asset=self.config.broker.fee_asset, settings=given,
             exchange_info=[self.info] if self.info else [],
         )
 

@@ -6,8 +6,8 @@ from hft._core.base.types import Spec
 from tests._core.broker_pair import MS, BrokerPair
 
 SPECS = {
-    "usdm": Spec("UNIT", tick=1, step=1, maker_fee="0.00012345", taker_fee="0.00054321"),
-    "spot": Spec("SPOT", tick="0.5", step="0.003", quantum="0.001", dialect="spot", maker_fee="-0.00001", taker_fee="0.001",
+    "linear": Spec("UNIT", tick=1, step=1, maker_fee="0.00012345", taker_fee="0.00054321"),
+    "spot": Spec("SPOT", tick="0.5", step="0.003", quantum="0.001", instrument="spot", maker_fee="-0.00001", taker_fee="0.001",
                  fee_asset="received"),
 }  # fmt: skip
 MODELS = ("risk_averse", "log", "log2", "power", "power2", "power3")

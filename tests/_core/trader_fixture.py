@@ -8,7 +8,7 @@ from hft._core.trade.risk import RiskValidator
 
 S = 1_000_000_000
 USDM = Spec("BTCUSDT", tick="0.10", step="0.001", min_qty="0.002", max_qty="50", min_notional="5")
-SPOT = Spec("ETHUSDT", tick="0.01", step="0.0001", dialect="spot", min_notional="5")
+SPOT = Spec("ETHUSDT", tick="0.01", step="0.0001", instrument="spot", min_notional="5")
 
 
 class TraderFixture:

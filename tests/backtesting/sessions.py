@@ -15,9 +15,9 @@ def unwarned(err: str) -> str:
     return "".join(line for line in err.splitlines(keepends=True) if not line.startswith("hft: the book of "))
 
 
-def written(path: Path, *, symbol: str = "BTCUSDT", dialect: str = "usdm", seed: int = 3, messages: int = 3_000) -> Path:
+def written(path: Path, *, symbol: str = "BTCUSDT", protocol: str = "binance-usdm", seed: int = 3, messages: int = 3_000) -> Path:
     """A generated session as a capture."""
-    records = generate(symbol, dialect, seed=seed, messages=messages)
+    records = generate(symbol, protocol, seed=seed, messages=messages)
     path.write_bytes(b"".join(LINE % (record.ns, record.data) for record in records))
     return path
 
@@ -25,7 +25,8 @@ def written(path: Path, *, symbol: str = "BTCUSDT", dialect: str = "usdm", seed:
 def converted(path: Path, *paths: Path, config: Config | None = None) -> Path:
     """Data as an event file."""
     data = Data(paths, config or Config())
-    with EventWriter(path, data.specs, trades=data.trades, sources=[each.name for each in paths]) as writer:
+    with EventWriter(path, data.specs, protocol=data.protocol, trades=data.trades,
+                     sources=[each.name for each in paths]) as writer:
         for batch in data.batches():
             writer.append(batch)
     return path

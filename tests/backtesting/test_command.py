@@ -46,7 +46,7 @@ def test_without_json_a_person_reads_it(run, capture, tmp_path):
         code, out, err = run(path)
         assert (code, unwarned(err)) == (ExitCode.OK, "")             # no terminal: no progress
         lines = dict(line.split(maxsplit=1) for line in out.splitlines())
-        assert lines["run"].startswith("backtest on recorded usdm")
+        assert lines["run"].startswith("backtest on recorded binance-usdm")
         assert lines["speed"].endswith("events/s")
 
 

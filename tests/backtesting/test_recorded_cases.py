@@ -18,13 +18,13 @@ from hft.errors import NotBuiltError
 from tests import data
 from tests.backtesting.case_runs import alike, command, converted, edited, summary
 
-# -- dialects ------------------------------------------------------------------------------------------------------------
+# -- protocols ------------------------------------------------------------------------------------------------------------
 
 
 def test_01_ps_is_not_coinm(tmp_path: Path) -> None:
     case = data.find("cases/01_ps_is_not_coinm/usdm_2026.txt.gz")
     found = summary(case)
-    assert (found["venue"], found["symbols"], found["quote"]) == ("recorded usdm", ["BTCUSDT"], "USDT")
+    assert (found["venue"], found["symbols"], found["quote"]) == ("recorded binance-usdm", ["BTCUSDT"], "USDT")
     assert (found["gaps"], found["rejected_messages"]) == (0, 0)
     assert found["orders"] == found["fills"] == 3
     # Without the new fields, as it was printed before: nothing else changes.
@@ -36,9 +36,9 @@ def test_a_delivery_contract_of_usdm_is_not_coinm(tmp_path: Path) -> None:
     """Its `ps` is the symbol less its date; so is COIN-M's, whose pair ends in USD."""
     case = data.find("cases/01_ps_is_not_coinm/usdm_2026.txt.gz")
     delivery = edited(case, tmp_path / "delivery", (b'"s":"BTCUSDT"', b'"s":"BTCUSDT_261225"'), (b"btcusdt@", b"btcusdt_261225@"))
-    assert summary(delivery)["venue"] == "recorded usdm"
+    assert summary(delivery)["venue"] == "recorded binance-usdm"
     for symbol in (b"BTCUSD_PERP", b"BTCUSD_261225"):
-        coinm = edited(case, tmp_path / "coinm", (b'"s":"BTCUSDT"', b'"s":"%s"' % symbol),
+        coinm = edited(case, tmp_path / "binance-coinm", (b'"s":"BTCUSDT"', b'"s":"%s"' % symbol),
                        (b'"ps":"BTCUSDT"', b'"ps":"BTCUSD"'))
         with pytest.raises(NotBuiltError, match="inverse contracts"):
             hft.backtest(coinm)
@@ -53,7 +53,7 @@ def test_fields_that_spot_may_add_do_not_make_it_futures(tmp_path: Path) -> None
         case, tmp_path / "more", (b'"data":{"u":', b'"data":{"e":"bookTicker","E":1723161255308,"st":1,"ps":"SOLUSDT","u":'),
         (b'"data":{"e":"depthUpdate",', b'"data":{"e":"depthUpdate","T":1723161255308,"st":1,'),
     )
-    assert summary(more)["venue"] == "recorded spot"
+    assert summary(more)["venue"] == "recorded binance-spot"
 
 
 def test_a_file_of_two_venues_is_refused(tmp_path: Path) -> None:
@@ -66,10 +66,10 @@ def test_a_file_of_two_venues_is_refused(tmp_path: Path) -> None:
         mixed.write_bytes(b"".join(line for line in lines if b"lastUpdateId" not in line))  # a book does not say whose it is
         done = command("backtest", mixed)
         assert done.returncode == 2
-        assert "holds messages of the spot and of the usdm dialect" in done.stderr
+        assert "holds messages of the binance-spot and of the binance-usdm protocol" in done.stderr
     # Without their books they are never in sync, which is exit 4.
-    assert summary(mixed, "--symbols", "SOLUSDT", code=4)["venue"] == "recorded spot"
-    assert summary(mixed, "--symbols", "BTCUSDT", code=4)["venue"] == "recorded usdm"
+    assert summary(mixed, "--symbols", "SOLUSDT", code=4)["venue"] == "recorded binance-spot"
+    assert summary(mixed, "--symbols", "BTCUSDT", code=4)["venue"] == "recorded binance-usdm"
 
 
 # -- scales --------------------------------------------------------------------------------------------------------------
@@ -221,7 +221,7 @@ def test_13_two_exchanges_one_book(tmp_path: Path) -> None:
         assert summary(each)["symbols"] == ["BTCUSDT"]
     # An event file remembers; a setting that says how to read both does not make them one.
     converted(bitget, tmp_path / "bitget.events")
-    for settings in ((), ("--set", "feed.dialect=usdm")):
+    for settings in ((), ("--set", "feed.protocol=binance-usdm")):
         done = command("backtest", tmp_path / "bitget.events", bybit, *settings)
         assert done.returncode == 2
         assert "run files of one exchange at a time" in done.stderr

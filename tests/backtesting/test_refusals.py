@@ -43,10 +43,10 @@ def test_the_length_of_an_interval_is_checked(capture, series_ms):
 
 
 def test_data_that_does_not_go_together_is_refused(capture, tmp_path):
-    spot = written(tmp_path / "spot", dialect="spot")
+    spot = written(tmp_path / "binance-spot", protocol="binance-spot")
     events = converted(tmp_path / "spot.events", spot)
     for other in (spot, events):
-        with pytest.raises(UsageError, match=r"is of the spot dialect, .* of usdm"):
+        with pytest.raises(UsageError, match=r"is of the binance-spot protocol, .* of binance-usdm"):
             hft.backtest([capture, other])
     with pytest.raises(UsageError, match="no data named"):
         hft.backtest([])

@@ -20,6 +20,7 @@ from hft.data.tape import batches
 from hft.errors import ConfigError, UsageError
 from hft.run.wiring import build_engine
 from hft.venues.binance import messages
+from hft.venues.binance.venues import PROTOCOLS
 from tests import data
 from tests.backtesting.sessions import converted, written
 
@@ -104,7 +105,7 @@ def test_the_books_touch_is_that_of_the_newest_ticker(name, least):
     """An oracle that nobody here wrote: the bookTicker with the greatest u at or below the event's, for each symbol."""
     session, tickers = RecordedSession([data.find(name)]), tickers_by_id(name)
     specs = [each.spec for each in session.specs(settled(None, settings(name)))]
-    engine = Engine(specs, fallback=messages.load, max_order=100, max_position=200)
+    engine = Engine(specs, fallback=messages.load, sync=data.SYNC[name], max_order=100, max_position=200)
     seen = 0
     for tape in batches(session.inputs(), size=1):
         tape.advance(engine)
@@ -166,7 +167,7 @@ def test_a_backtest_does_what_an_engine_does_that_is_given_the_frames(tmp_path):
     """By hand, frame after frame: no more and no less than the run does."""
     config = settled(None, EASY)
     session = RecordedSession([written(tmp_path / "s")])
-    engine = build_engine(config, [each.spec for each in session.specs(config)])
+    engine = build_engine(config, [each.spec for each in session.specs(config)], PROTOCOLS[session.probe.protocol])
     for tape in batches(session.inputs()):
         tape.advance(engine)
     engine.stop(engine.now_ns)

@@ -3,6 +3,7 @@
 import pytest
 
 from hft._core.base.types import Spec
+from hft._core.market.sync import SyncRules
 from hft.bench.stream import record
 from hft.data.tape import Tape
 from hft.exchange.generate import generate
@@ -15,9 +16,9 @@ def spec():
 
 @pytest.fixture(scope="session")
 def tape():
-    return Tape(generate("BTCUSDT", "usdm", seed=5, messages=3_000), "BTCUSDT")
+    return Tape(generate("BTCUSDT", "binance-usdm", seed=5, messages=3_000), "BTCUSDT")
 
 
 @pytest.fixture(scope="session")
 def stream(spec, tape):
-    return record(spec, tape)
+    return record(spec, tape, SyncRules())

@@ -12,7 +12,7 @@ from hft._core.market.book import OrderBook
 from hft._core.market.clock import VenueClock
 from hft._core.market.features import FeatureBuffer
 from hft._core.market.snapshot import MarketSnapshot
-from hft._core.market.sync import Synchronizer
+from hft._core.market.sync import Synchronizer, SyncRules
 from hft._core.trade.imbalance import ImbalanceDecision
 from hft._core.trade.orders import OrderManager
 from hft._core.trade.position import PositionManager
@@ -23,6 +23,7 @@ from hft.bench import loops
 from hft.bench.stream import KINDS, record
 from hft.data.tape import Tape
 from hft.exchange.generate import generate
+from hft.venues.binance.venues import SPOT
 
 ROOM = 100_000
 
@@ -30,7 +31,7 @@ ROOM = 100_000
 @pytest.fixture(scope="module")
 def messages(spec, tape):
     """What the book takes, in order, by the Python classes of decoder and synchroniser."""
-    decoder, sync, out = Decoder([spec]), Synchronizer(spec.dialect), []
+    decoder, sync, out = Decoder([spec]), Synchronizer(), []
     ((before, name, now, book),) = tape.books
     sync.connected()
     for i, (frame, stamp) in enumerate(zip(tape.frames, tape.stamps, strict=True)):
@@ -102,7 +103,7 @@ def test_a_stream_needs_a_book(spec, tape):
     without = Tape([], "BTCUSDT")
     without.frames, without.stamps = tape.frames, tape.stamps
     with pytest.raises(ValueError, match="BTCUSDT never came into sync"):
-        record(spec, without)
+        record(spec, without, SyncRules())
 
 
 def test_an_unknown_kind_is_an_error(stream):
@@ -114,7 +115,7 @@ def test_an_unknown_kind_is_an_error(stream):
 
 
 def test_sync_takes_every_update_of_the_stream(spec, stream, messages):
-    synchronizer = Synchronizer(spec.dialect)
+    synchronizer = Synchronizer()
     assert loops.sync(synchronizer, stream) == stream.only("depth", "snapshot").count
     assert synchronizer.update_id == [m for m in messages if m.kind == "depth"][-1].last_id
 
@@ -269,10 +270,10 @@ def test_fills_and_marks(spec):
     assert (fast["BTCUSDT"].fills, fast["BTCUSDT"].qty, fast.peak) == (200, slow["BTCUSDT"].qty, slow.peak)
 
 
-# -- the other dialect -------------------------------------------------------------------------------------------------
+# -- the other protocol -------------------------------------------------------------------------------------------------
 
 
 def test_a_spot_stream_begins_at_its_bridge():
-    tape = Tape(generate("BTCUSDT", "spot", seed=2, messages=1_500), "BTCUSDT")
-    stream = record(Spec("BTCUSDT", tick="0.01", step="0.00001", dialect="spot"), tape)
-    assert loops.sync(Synchronizer("spot"), stream) == stream.only("depth", "snapshot").count > 20
+    tape = Tape(generate("BTCUSDT", "binance-spot", seed=2, messages=1_500), "BTCUSDT")
+    stream = record(Spec("BTCUSDT", tick="0.01", step="0.00001", instrument="spot"), tape, SPOT.sync)
+    assert loops.sync(Synchronizer(SPOT.sync), stream) == stream.only("depth", "snapshot").count > 20

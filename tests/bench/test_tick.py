@@ -10,12 +10,13 @@ from hft.bench.tick import as_text, measure
 from hft.config import Config
 from hft.errors import ExitCode, UsageError
 from hft.run.wiring import build_engine
+from hft.venues.binance.venues import USDM
 from tests import data
 
 
 @pytest.fixture(scope="module")
 def report(spec, tape):
-    return measure("generated", tape, lambda: build_engine(Config(), [spec]), rounds=2)
+    return measure("generated", tape, lambda: build_engine(Config(), [spec], USDM), rounds=2)
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def test_the_figures_are_in_order(report):
 
 
 def test_the_engine_has_done_its_work(report, spec, tape):
-    engine = build_engine(Config(), [spec])
+    engine = build_engine(Config(), [spec], USDM)
     tape.run(engine)
     assert (report.orders, report.fills) == (engine.counters()["orders"], engine.counters()["fills"])
 
@@ -97,7 +98,7 @@ def test_a_capture_without_a_snapshot_is_refused(run, tmp_path, tape):
 
 def test_a_book_that_never_syncs_is_no_tick(spec, tape):
     with pytest.raises(UsageError, match="no book came into sync"):
-        measure("empty", type(tape)([], "BTCUSDT"), lambda: build_engine(Config(), [spec]), rounds=1)
+        measure("empty", type(tape)([], "BTCUSDT"), lambda: build_engine(Config(), [spec], USDM), rounds=1)
 
 
 @pytest.mark.parametrize("capture", [data.SPOT_BTC, data.USDM_BTC])

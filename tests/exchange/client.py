@@ -12,7 +12,7 @@ import websockets
 from hft.exchange.server import serve
 from hft.exchange.settings import ExchangeSettings
 
-API = {"usdm": "/fapi/v1", "spot": "/api/v3"}
+API = {"binance-usdm": "/fapi/v1", "binance-spot": "/api/v3"}
 
 
 @asynccontextmanager
@@ -38,7 +38,7 @@ async def connected(said, path):
 
 async def get(said, path):
     """(status, headers, decoded body) of a REST request."""
-    async with aiohttp.ClientSession() as session, session.get(said["rest"] + API[said["dialect"]] + path) as answer:
+    async with aiohttp.ClientSession() as session, session.get(said["rest"] + API[said["protocol"]] + path) as answer:
         return answer.status, answer.headers, json.loads(await answer.text())
 
 
@@ -48,9 +48,9 @@ def levels(side):
 
 @dataclass
 class Follower:
-    """A local book; any gap, in either dialect's rules, is an AssertionError."""
+    """A local book; any gap, in either protocol's rules, is an AssertionError."""
 
-    dialect: str
+    protocol: str
     bids: dict = field(default_factory=dict)
     asks: dict = field(default_factory=dict)
     id: int = 0
@@ -64,7 +64,7 @@ class Follower:
 
     def update(self, event):
         last_id = self.id
-        if self.dialect == "spot":
+        if self.protocol == "binance-spot":
             if event["u"] <= last_id:
                 return
             assert event["U"] <= last_id + 1 <= event["u"], "gap"
@@ -93,7 +93,7 @@ class Follower:
 
 async def follow(said, depth_stream, *, seconds=0.0, updates=0, symbol="BTCUSDT"):
     """Connect, buffer, ask, bridge, follow: the book and the last REST snapshot taken beside it, at the same update."""
-    book = Follower(said["dialect"])
+    book = Follower(said["protocol"])
     name = symbol.lower()
     loop = asyncio.get_running_loop()
     async with connected(said, f"/stream?streams={name}@{depth_stream}/{name}@bookTicker") as socket:

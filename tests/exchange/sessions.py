@@ -11,13 +11,13 @@ from tests.exchange.client import connected
 START = 1_723_161_255 * 10**9
 
 
-def record(path, dialect, *, seconds=3, snapshot=True, symbol="BTCUSDT"):
+def record(path, protocol, *, seconds=3, snapshot=True, symbol="BTCUSDT"):
     """A small capture made from the simulated exchange: a depth update every 50 or 100 ms, the REST answer after a while."""
     lines = []
 
-    source = Simulation(dialect, (symbol,), seed=21, speed=1.0, queue=10)
+    source = Simulation(protocol, (symbol,), seed=21, speed=1.0, queue=10)
     traded = source._traded[symbol]
-    cadence = "0ms" if dialect == "usdm" else "100ms"
+    cadence = "0ms" if protocol == "binance-usdm" else "100ms"
 
     def note(stream, render):
         if "@depth" not in stream or stream.endswith(f"@{cadence}"):

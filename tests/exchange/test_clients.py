@@ -59,7 +59,7 @@ async def until(condition, what):
 
 @pytest.fixture
 def spot(tmp_path):
-    with exchange("--dialect", "spot", "--symbols", "BTCUSDT,ETHUSDT", cwd=tmp_path) as at:
+    with exchange("--protocol", "binance-spot", "--symbols", "BTCUSDT,ETHUSDT", cwd=tmp_path) as at:
         yield at
 
 
@@ -121,15 +121,15 @@ async def test_the_venue_s_client_reads_every_stream(spot):
 
 # -- ccxt --------------------------------------------------------------------------------------------------------------
 
-MARKETS = [("spot", "BTC/USDT"), ("usdm", "BTC/USDT:USDT")]
+MARKETS = [("binance-spot", "BTC/USDT"), ("binance-usdm", "BTC/USDT:USDT")]
 
 
 def ccxt_client(at):
     import ccxt.pro as ccxt
 
-    name = {"spot": "binance", "usdm": "binanceusdm"}[at["dialect"]]
-    kind = {"spot": "spot", "usdm": "linear"}[at["dialect"]]
-    rest = at["rest"] + API[at["dialect"]]
+    name = {"binance-spot": "binance", "binance-usdm": "binanceusdm"}[at["protocol"]]
+    kind = {"binance-spot": "spot", "binance-usdm": "linear"}[at["protocol"]]
+    rest = at["rest"] + API[at["protocol"]]
     return getattr(ccxt, name)({
         "enableRateLimit": False,
         "options": {"fetchMarkets": {"types": [kind]}},
@@ -137,19 +137,19 @@ def ccxt_client(at):
     })
 
 
-@pytest.mark.parametrize(("dialect", "symbol"), MARKETS)
-async def test_ccxt_reads_rules_and_book(dialect, symbol, tmp_path):
-    with exchange("--dialect", dialect, "--symbols", "BTCUSDT,ETHUSDT", cwd=tmp_path) as at:
+@pytest.mark.parametrize(("protocol", "symbol"), MARKETS)
+async def test_ccxt_reads_rules_and_book(protocol, symbol, tmp_path):
+    with exchange("--protocol", protocol, "--symbols", "BTCUSDT,ETHUSDT", cwd=tmp_path) as at:
         client = ccxt_client(at)
         try:
             markets = await client.load_markets()
             assert {market["id"] for market in markets.values()} == {"BTCUSDT", "ETHUSDT"}
             market = markets[symbol]
-            precision = {"spot": (0.01, 1e-05), "usdm": (0.1, 0.001)}[dialect]
+            precision = {"binance-spot": (0.01, 1e-05), "binance-usdm": (0.1, 0.001)}[protocol]
             assert (market["precision"]["price"], market["precision"]["amount"]) == precision
             assert (market["precision"]["base"], market["precision"]["quote"]) == (1e-08, 1e-08)
             assert market["active"]
-            assert market["limits"]["cost"]["min"] == {"spot": 5.0, "usdm": 100.0}[dialect]
+            assert market["limits"]["cost"]["min"] == {"binance-spot": 5.0, "binance-usdm": 100.0}[protocol]
             book = await client.fetch_order_book(symbol, 100)
             assert (len(book["bids"]), len(book["asks"])) == (100, 100)
             assert book["bids"][0][0] < book["asks"][0][0]
@@ -157,12 +157,12 @@ async def test_ccxt_reads_rules_and_book(dialect, symbol, tmp_path):
             await client.close()
 
 
-@pytest.mark.parametrize(("dialect", "symbol"), MARKETS)
-async def test_the_book_that_ccxt_keeps_is_the_exchange_s(dialect, symbol, tmp_path):
+@pytest.mark.parametrize(("protocol", "symbol"), MARKETS)
+async def test_the_book_that_ccxt_keeps_is_the_exchange_s(protocol, symbol, tmp_path):
     """Slowed down, so that a snapshot can be had of the very update at which ccxt's book stands."""
-    with exchange("--dialect", dialect, "--speed", "0.1", cwd=tmp_path) as at:
+    with exchange("--protocol", protocol, "--speed", "0.1", cwd=tmp_path) as at:
         client = ccxt_client(at)
-        url = f"{at['rest']}{API[dialect]}/depth?symbol=BTCUSDT&limit=100"
+        url = f"{at['rest']}{API[protocol]}/depth?symbol=BTCUSDT&limit=100"
         equal, nonces = 0, []
         try:
             async with aiohttp.ClientSession() as session:
@@ -181,9 +181,9 @@ async def test_the_book_that_ccxt_keeps_is_the_exchange_s(dialect, symbol, tmp_p
     assert nonces == sorted(nonces)
 
 
-@pytest.mark.parametrize(("dialect", "symbol"), MARKETS)
-async def test_ccxt_reads_every_trade(dialect, symbol, tmp_path):
-    with exchange("--dialect", dialect, "--speed", "4", cwd=tmp_path) as at:
+@pytest.mark.parametrize(("protocol", "symbol"), MARKETS)
+async def test_ccxt_reads_every_trade(protocol, symbol, tmp_path):
+    with exchange("--protocol", protocol, "--speed", "4", cwd=tmp_path) as at:
         client = ccxt_client(at)
         client.newUpdates = True
         seen = []

@@ -247,7 +247,7 @@ async def test_stamps_step_and_the_market_does_not(plan):
 )
 async def test_requests_are_refused_as_often_as_asked_for(fault, status, headers, plan):
     async with exchange(faults=plan({**fault, "at_s": 0.0, "count": 2})) as said, aiohttp.ClientSession() as session:
-        url = said["rest"] + API["usdm"]
+        url = said["rest"] + API["binance-usdm"]
         seen = []
         for path in ("/exchangeInfo", "/depth?symbol=BTCUSDT&faults=off", *["/depth?symbol=BTCUSDT"] * 3):
             async with session.get(url + path) as answer:
@@ -287,7 +287,7 @@ async def test_a_fault_meets_only_the_symbols_that_it_names(plan):
 
 
 async def test_the_same_seed_and_file_do_the_same_to_the_same_session(plan, tmp_path):
-    record(tmp_path / "session.gz", "usdm")
+    record(tmp_path / "session.gz", "binance-usdm")
     faults = [dict(kind=kind, probability=0.05) for kind in ("drop", "duplicate", "reorder", "malformed")]
     sessions = []
     for seed in (7, 7, 8):

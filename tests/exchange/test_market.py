@@ -13,7 +13,7 @@ from hft.exchange.symbols import SYMBOLS, market
 from tests import data
 
 SECOND = 10**9
-ALL = [(dialect, name) for dialect, symbols in SYMBOLS.items() for name in symbols]
+ALL = [(protocol, name) for protocol, symbols in SYMBOLS.items() for name in symbols]
 
 
 def said(events):
@@ -118,20 +118,20 @@ def test_the_book_is_wide_and_sparse_and_stays_bounded():
     assert source.orders < 20_000
 
 
-@pytest.mark.parametrize(("dialect", "name"), ALL)
-def test_every_symbol_trades_and_is_quoted_near_its_start(dialect, name):
-    source = market(name, dialect=dialect, seed=1)
+@pytest.mark.parametrize(("protocol", "name"), ALL)
+def test_every_symbol_trades_and_is_quoted_near_its_start(protocol, name):
+    source = market(name, protocol=protocol, seed=1)
     events = source.advance(20 * SECOND)
     kinds = {e.kind for e in events}
     assert kinds == {"depth", "bookTicker", "trade", "aggTrade"}
-    symbol = SYMBOLS[dialect][name]
+    symbol = SYMBOLS[protocol][name]
     mid = source.snapshot(1).bids[0][0] * Decimal(symbol.tick)
     assert abs(mid / Decimal(symbol.start_price) - 1) < Decimal("0.01")
 
 
 def test_bitcoin_is_below_a_hundred_thousand():
-    for dialect in SYMBOLS:
-        assert Decimal(SYMBOLS[dialect]["BTCUSDT"].start_price) < 100_000
+    for protocol in SYMBOLS:
+        assert Decimal(SYMBOLS[protocol]["BTCUSDT"].start_price) < 100_000
 
 
 def test_missing_parameters_are_named():
@@ -185,16 +185,18 @@ def test_the_default_strategy_finds_entries_at_the_real_pace(session):
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    ("capture", "dialect", "published"),
+    ("capture", "protocol", "published"),
     [
-        (data.USDM_BTC, "usdm", {"one_tick_spread": 0.99, "next_move": 0.66, "signed_move_bps": 0.30, "decreases_over_volume": 57,
+        (data.USDM_BTC, "binance-usdm",
+                                {"one_tick_spread": 0.99, "next_move": 0.66, "signed_move_bps": 0.30, "decreases_over_volume": 57,
                                  "taker_size": 15, "level_one": 9, "taker_sign_1": 0.20, "taker_sign_10": 0.12, "fano": 26}),
-        (data.SPOT_BTC, "spot", {"one_tick_spread": 0.99, "next_move": 0.65, "signed_move_bps": 0.25, "decreases_over_volume": 49,
+        (data.SPOT_BTC, "binance-spot",
+                                {"one_tick_spread": 0.99, "next_move": 0.65, "signed_move_bps": 0.25, "decreases_over_volume": 49,
                                  "taker_size": 19, "imbalance_memory": 0.52, "taker_sign_1": 0.36, "taker_sign_10": 0.18}),
     ],
 )
-def test_the_measures_give_the_published_figures_on_real_captures(capture, dialect, published):
-    measured = measure(read_capture(data.find(capture), dialect=dialect))
+def test_the_measures_give_the_published_figures_on_real_captures(capture, protocol, published):
+    measured = measure(read_capture(data.find(capture), protocol=protocol))
     for name, value in published.items():       # of the whole session; seconds of it have none but its spread
         if data.whole(capture) or name == "one_tick_spread":
             assert measured[name] == pytest.approx(value, rel=0.06), name

@@ -22,8 +22,8 @@ def start(settings: str, **more):
 def test_it_announces_itself_and_stops_cleanly_on_a_signal(number, code):
     process = start("symbols=('BTCUSDT', 'SOLUSDT')")
     said = json.loads(process.stdout.readline())
-    assert set(said) == {"rest", "ws", "dialect", "symbols", "pid"}
-    assert (said["dialect"], said["symbols"], said["pid"]) == ("usdm", ["BTCUSDT", "SOLUSDT"], process.pid)
+    assert set(said) == {"rest", "ws", "protocol", "symbols", "pid"}
+    assert (said["protocol"], said["symbols"], said["pid"]) == ("binance-usdm", ["BTCUSDT", "SOLUSDT"], process.pid)
     process.send_signal(number)
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out, err) == (code, "", "")

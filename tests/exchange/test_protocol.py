@@ -13,20 +13,21 @@ from hft.exchange import hub
 from tests.exchange.client import Follower, connected, exchange, follow, get, levels
 
 FIELDS = {
-    "usdm": {
+    "binance-usdm": {
         "depth": ["e", "E", "T", "s", "U", "u", "pu", "b", "a"],
         "bookTicker": ["e", "u", "s", "b", "B", "a", "A", "T", "E"],
         "trade": ["e", "E", "T", "s", "t", "p", "q", "X", "m"],
         "aggTrade": ["e", "E", "s", "a", "p", "q", "f", "l", "T", "m"],
     },
-    "spot": {
+    "binance-spot": {
         "depth": ["e", "E", "s", "U", "u", "b", "a"],
         "bookTicker": ["u", "s", "b", "B", "a", "A"],
         "trade": ["e", "E", "s", "t", "p", "q", "T", "m", "M"],
         "aggTrade": ["e", "E", "s", "a", "p", "q", "f", "l", "T", "m", "M"],
     },
 }
-STREAMS = [("usdm", "depth@0ms"), ("usdm", "depth@100ms"), ("usdm", "depth"), ("usdm", "depth@500ms"), ("spot", "depth@100ms")]
+STREAMS = [("binance-usdm", "depth@0ms"), ("binance-usdm", "depth@100ms"), ("binance-usdm", "depth"),
+           ("binance-usdm", "depth@500ms"), ("binance-spot", "depth@100ms")]
 
 
 async def receive(socket, n=1):
@@ -42,9 +43,9 @@ async def ask(socket, **request):
             return message
 
 
-@pytest.mark.parametrize(("dialect", "stream"), STREAMS)
-async def test_a_correct_client_follows_without_a_gap_and_holds_the_venues_book(dialect, stream):
-    async with exchange(dialect=dialect, symbols=("BTCUSDT", "ETHUSDT"), seed=3, speed=4.0) as said:
+@pytest.mark.parametrize(("protocol", "stream"), STREAMS)
+async def test_a_correct_client_follows_without_a_gap_and_holds_the_venues_book(protocol, stream):
+    async with exchange(protocol=protocol, symbols=("BTCUSDT", "ETHUSDT"), seed=3, speed=4.0) as said:
         book, _, _ = await follow(said, stream, updates=12)
         _, _, snapshot = await get(said, "/depth?symbol=BTCUSDT&limit=1000")
         # The stream has gone on since, for as long as a busy machine takes: most levels have not changed.
@@ -53,13 +54,13 @@ async def test_a_correct_client_follows_without_a_gap_and_holds_the_venues_book(
         assert same > 0.5 * len(there)
 
 
-@pytest.mark.parametrize("dialect", ["usdm", "spot"])
-async def test_the_followed_book_equals_a_snapshot_at_the_same_update(dialect):
+@pytest.mark.parametrize("protocol", ["binance-usdm", "binance-spot"])
+async def test_the_followed_book_equals_a_snapshot_at_the_same_update(protocol):
     """Snapshots are asked for until one ends exactly where a depth update ended: then every level must agree."""
-    async with exchange(dialect=dialect, seed=4, speed=0.05) as said:
-        stream = "depth@0ms" if dialect == "usdm" else "depth@100ms"
+    async with exchange(protocol=protocol, seed=4, speed=0.05) as said:
+        stream = "depth@0ms" if protocol == "binance-usdm" else "depth@100ms"
         async with connected(said, f"/ws/btcusdt@{stream}") as socket:
-            book = Follower(dialect)
+            book = Follower(protocol)
             book.snapshot((await get(said, "/depth?symbol=BTCUSDT&limit=1000"))[2])
             floor, ceiling = min(book.bids), max(book.asks)
             compared = 0
@@ -74,10 +75,10 @@ async def test_the_followed_book_equals_a_snapshot_at_the_same_update(dialect):
                     compared += 1
 
 
-@pytest.mark.parametrize("dialect", ["usdm", "spot"])
-async def test_field_sets(dialect):
-    async with exchange(dialect=dialect, speed=20.0) as said:
-        for kind, fields in FIELDS[dialect].items():
+@pytest.mark.parametrize("protocol", ["binance-usdm", "binance-spot"])
+async def test_field_sets(protocol):
+    async with exchange(protocol=protocol, speed=20.0) as said:
+        for kind, fields in FIELDS[protocol].items():
             async with connected(said, f"/ws/btcusdt@{kind}") as socket:
                 assert list((await receive(socket))[0]) == fields
 
@@ -86,7 +87,7 @@ async def test_numbers_are_printed_with_the_decimals_of_tick_and_step():
     async with exchange(speed=20.0) as said, connected(said, "/ws/btcusdt@bookTicker") as socket:
         (ticker,) = await receive(socket)
         assert [len(ticker[k].partition(".")[2]) for k in "bBaA"] == [2, 3, 2, 3]
-    async with exchange(dialect="spot", speed=20.0) as said, connected(said, "/ws/btcusdt@bookTicker") as socket:
+    async with exchange(protocol="binance-spot", speed=20.0) as said, connected(said, "/ws/btcusdt@bookTicker") as socket:
         (ticker,) = await receive(socket)
         assert [len(ticker[k].partition(".")[2]) for k in "bBaA"] == [8, 8, 8, 8]
 
@@ -142,7 +143,7 @@ async def test_a_bad_request_is_answered_with_the_venues_code(frame, code):
 
 
 async def test_too_many_requests_end_the_connection():
-    async with exchange(dialect="spot") as said, connected(said, "/ws") as socket:
+    async with exchange(protocol="binance-spot") as said, connected(said, "/ws") as socket:
         with contextlib.suppress(websockets.ConnectionClosed):
             for n in range(100):
                 await socket.send(json.dumps({"method": "LIST_SUBSCRIPTIONS", "id": n}))
@@ -210,7 +211,7 @@ async def test_rest_errors_are_the_venues(path, status, code):
 
 
 async def test_spot_limits_and_weights():
-    async with exchange(dialect="spot") as said:
+    async with exchange(protocol="binance-spot") as said:
         _, _, book = await get(said, "/depth?symbol=BTCUSDT&limit=7")
         assert list(book) == ["lastUpdateId", "bids", "asks"]
         assert len(book["bids"]) == 7

@@ -18,12 +18,12 @@ from tests.exchange.client import connected, exchange, follow, get
 from tests.exchange.sessions import everything, record
 
 
-@pytest.mark.parametrize(("dialect", "stream"), [("usdm", "depth@0ms"), ("spot", "depth@100ms")])
+@pytest.mark.parametrize(("protocol", "stream"), [("binance-usdm", "depth@0ms"), ("binance-spot", "depth@100ms")])
 @pytest.mark.parametrize("speed", [0.0, 20.0])
-async def test_a_client_bridges_and_follows_to_the_end(tmp_path, dialect, stream, speed):
-    lines = record(tmp_path / "session.gz", dialect)
+async def test_a_client_bridges_and_follows_to_the_end(tmp_path, protocol, stream, speed):
+    lines = record(tmp_path / "session.gz", protocol)
     async with exchange(capture=tmp_path / "session.gz", speed=speed) as said:
-        assert (said["dialect"], said["symbols"]) == (dialect, ["BTCUSDT"])
+        assert (said["protocol"], said["symbols"]) == (protocol, ["BTCUSDT"])
         book, _, code = await follow(said, stream, updates=1 << 30)
     depths = [json.loads(line)["data"] for line in lines if "depthUpdate" in line]
     assert code == 1000
@@ -32,7 +32,7 @@ async def test_a_client_bridges_and_follows_to_the_end(tmp_path, dialect, stream
 
 
 async def test_every_message_arrives_once_in_order_under_the_name_asked_for(tmp_path):
-    lines = [line for line in record(tmp_path / "session.gz", "usdm") if line.startswith('{"stream"')]
+    lines = [line for line in record(tmp_path / "session.gz", "binance-usdm") if line.startswith('{"stream"')]
     wanted = [json.loads(line) for line in lines]
     async with exchange(capture=tmp_path / "session.gz", speed=0.0) as said:
         names = "btcusdt@depth@100ms/btcusdt@bookTicker/btcusdt@trade/btcusdt@aggTrade"
@@ -44,7 +44,7 @@ async def test_every_message_arrives_once_in_order_under_the_name_asked_for(tmp_
 
 
 async def test_a_client_that_reads_slowly_loses_nothing(tmp_path):
-    lines = record(tmp_path / "session.gz", "usdm")
+    lines = record(tmp_path / "session.gz", "binance-usdm")
     async with exchange(capture=tmp_path / "session.gz", speed=0.0, client_queue=5) as said:
         url = said["ws"] + "/ws/btcusdt@bookTicker"
         async with websockets.connect(url, compression=None, max_queue=1) as socket:
@@ -57,7 +57,7 @@ async def test_a_client_that_reads_slowly_loses_nothing(tmp_path):
 
 
 async def test_the_snapshot_is_answered_before_the_session_starts_and_again_later(tmp_path):
-    lines = record(tmp_path / "session.gz", "usdm")
+    lines = record(tmp_path / "session.gz", "binance-usdm")
     snapshot = next(json.loads(line) for line in lines if "lastUpdateId" in line)
     async with exchange(capture=tmp_path / "session.gz", speed=20.0) as said:
         assert (await get(said, "/depth?symbol=BTCUSDT&limit=5"))[2] == snapshot
@@ -67,7 +67,7 @@ async def test_the_snapshot_is_answered_before_the_session_starts_and_again_late
 
 
 async def test_a_client_that_comes_later_gets_the_book_as_the_stream_has_left_it(tmp_path):
-    record(tmp_path / "session.gz", "usdm", seconds=6)
+    record(tmp_path / "session.gz", "binance-usdm", seconds=6)
     async with exchange(capture=tmp_path / "session.gz", speed=2.0) as said:
         first, _, _ = await follow(said, "depth@0ms", updates=20)
         later, _, code = await follow(said, "depth@0ms", updates=1 << 30)
@@ -81,21 +81,21 @@ async def test_a_client_that_comes_later_gets_the_book_as_the_stream_has_left_it
 
 
 def test_of_several_symbols_those_named_are_served(tmp_path):
-    record(tmp_path / "session.gz", "usdm", seconds=1)
+    record(tmp_path / "session.gz", "binance-usdm", seconds=1)
     assert list(Contents(tmp_path / "session.gz", ["BTCUSDT"]).symbols) == ["BTCUSDT"]
     with pytest.raises(UsageError, match=r"session\.gz: holds no ETHUSDT; use BTCUSDT"):
         Contents(tmp_path / "session.gz", ["ETHUSDT"])
 
 
 async def test_a_capture_without_a_snapshot_says_so(tmp_path):
-    record(tmp_path / "session.gz", "usdm", seconds=1, snapshot=False)
+    record(tmp_path / "session.gz", "binance-usdm", seconds=1, snapshot=False)
     async with exchange(capture=tmp_path / "session.gz") as said:
         status, _, body = await get(said, "/depth?symbol=BTCUSDT")
         assert (status, body["msg"]) == (503, "the capture holds no REST snapshot of this symbol")
 
 
 async def test_exchange_info_of_a_capture_names_tick_and_step(tmp_path):
-    record(tmp_path / "session.gz", "spot", seconds=1)
+    record(tmp_path / "session.gz", "binance-spot", seconds=1)
     async with exchange(capture=tmp_path / "session.gz") as said:
         (symbol,) = (await get(said, "/exchangeInfo"))[2]["symbols"]
     filters = {f["filterType"]: f for f in symbol["filters"]}
@@ -104,7 +104,7 @@ async def test_exchange_info_of_a_capture_names_tick_and_step(tmp_path):
 
 
 def test_tick_and_step_of_an_unknown_symbol_are_the_decimals_in_use(tmp_path):
-    record(tmp_path / "session.gz", "usdm", seconds=1)
+    record(tmp_path / "session.gz", "binance-usdm", seconds=1)
     text = gzip.decompress((tmp_path / "session.gz").read_bytes()).replace(b"BTCUSDT", b"NEWUSDT").replace(b"btcusdt", b"newusdt")
     (tmp_path / "new.gz").write_bytes(text)
     symbol = Contents(tmp_path / "new.gz").symbols["NEWUSDT"]
@@ -115,7 +115,7 @@ def test_tick_and_step_of_an_unknown_symbol_are_the_decimals_in_use(tmp_path):
 @pytest.mark.parametrize("harm", ["cut", "garbage", "empty"])
 def test_a_damaged_capture_is_one_line_before_anything_is_served(tmp_path, harm):
     path = tmp_path / "session.gz"
-    record(path, "usdm", seconds=1)
+    record(path, "binance-usdm", seconds=1)
     whole = path.read_bytes()
     lines = gzip.decompress(whole).splitlines(keepends=True)
     path.write_bytes({
@@ -197,7 +197,7 @@ def polled(path, often, books):
 @pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
 def test_memory_does_not_grow_with_the_books_that_were_recorded(tmp_path):
-    record(tmp_path / "once.gz", "usdm")
+    record(tmp_path / "once.gz", "binance-usdm")
     assert polled(tmp_path / "once.gz", tmp_path / "often.gz", 2000) > 60e6
     last, code, usual_mb = served(tmp_path / "once.gz")
     assert code == 1000
@@ -207,7 +207,7 @@ def test_memory_does_not_grow_with_the_books_that_were_recorded(tmp_path):
 
 
 async def test_a_client_that_comes_after_a_book_older_than_the_stream_gets_a_whole_one(tmp_path):
-    record(tmp_path / "once.gz", "usdm", seconds=6)
+    record(tmp_path / "once.gz", "binance-usdm", seconds=6)
     polled(tmp_path / "once.gz", tmp_path / "often.gz", 100)
     async with exchange(capture=tmp_path / "often.gz", speed=1.0) as said:
         await follow(said, "depth@0ms", updates=5)

@@ -156,7 +156,7 @@ def npz() -> Iterator[bytes]:
 
 def event_files() -> Iterator[bytes]:
     """Event files of what the others hold."""
-    header = msgspec.json.encode({"dialect": "usdm", "trades": "trade", "symbols": [
+    header = msgspec.json.encode({"protocol": "binance-usdm", "trades": "trade", "symbols": [
         {"name": "BTCUSDT", "tick": "0.10", "step": "0.001", "quantum": "0.001", "quote": "USDT"}]})  # fmt: skip
     yield b"e" + header + b"\0"
     yield b"e" + header + b"\0" + records()

@@ -13,7 +13,7 @@ from hft.data.probe import probe
 from hft.data.recording import is_recording
 from hft.data.sessions import RecordedSession
 from hft.errors import NOT_JSON, DamagedData, UsageError
-from hft.venues.binance import specs
+from hft.run import specs
 from tests.fuzz.packing import held, line, packed
 from tests.oracle import captures as oracle
 
@@ -39,7 +39,7 @@ class Captures:
         assert [record[:3] for record in session] == [record[:3] for record in records]
         found = probe(records)
         try:
-            specs.resolve(found.symbols, found.dialect or "usdm", fees=FEES, exchange_info=found.exchange_info,
+            specs.resolve(found.symbols, found.protocol or "binance-usdm", fees=FEES, exchange_info=found.exchange_info,
                           printed=found.printed)  # fmt: skip
         except UsageError as mistake:
             line(mistake)
@@ -64,9 +64,9 @@ def rules(data: bytes) -> int:
     except NOT_JSON:
         known = {}
     for symbol in ["BTCUSDT", *list(known)[:3]]:
-        for dialect in ("spot", "usdm", "coinm"):
+        for protocol in ("binance-spot", "binance-usdm", "binance-coinm"):
             try:
-                found = specs.resolve([symbol], dialect, fees=FEES, exchange_info=[data])
+                found = specs.resolve([symbol], protocol, fees=FEES, exchange_info=[data])
             except UsageError as mistake:
                 line(mistake)
                 continue

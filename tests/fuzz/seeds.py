@@ -13,13 +13,13 @@ from hft.data.captures import Record
 from hft.exchange.generate import generate
 from tests.frames import COINM, HOT, SPOT, USDM, wrapped
 
-# Names are apart, so that one decoder knows all dialects; the last three have ticks and steps as no venue has them.
+# Names are apart, so that one decoder knows all protocols; the last three have ticks and steps as no venue has them.
 SPECS = [
     USDM,
-    Spec("BTCFDUSD", tick="0.01", step="0.00001", dialect="spot", quote="FDUSD"),
+    Spec("BTCFDUSD", tick="0.01", step="0.00001", instrument="spot", quote="FDUSD"),
     COINM,
-    Spec("X", tick="0.05", step="0.0025", quantum="0.0025", dialect="spot"),
-    Spec("FINE", tick="0.000000000000000001", step="0.00000001", quantum="0.00000001", dialect="spot"),
+    Spec("X", tick="0.05", step="0.0025", quantum="0.0025", instrument="spot"),
+    Spec("FINE", tick="0.000000000000000001", step="0.00000001", quantum="0.00000001", instrument="spot"),
     Spec("COARSE", tick="1000", step="7"),
 ]
 
@@ -36,9 +36,9 @@ WORDS = [
 
 
 @cache
-def session(dialect: str, trades: str = "trade") -> tuple[Record, ...]:
+def session(protocol: str, trades: str = "trade") -> tuple[Record, ...]:
     """A generated session: some seconds of one symbol, its book among them."""
-    return tuple(generate("BTCUSDT", dialect, seed=7, messages=400, trades=trades))
+    return tuple(generate("BTCUSDT", protocol, seed=7, messages=400, trades=trades))
 
 
 def _renamed(frame: bytes) -> bytes:
@@ -50,11 +50,11 @@ def frames() -> Iterator[bytes]:
     for spec, frame in HOT.values():
         known = _renamed(frame) if spec is SPOT else frame
         yield from (known, wrapped(known), known + b"\n" + wrapped(known))
-    for dialect in ("usdm", "spot"):
+    for protocol in ("binance-usdm", "binance-spot"):
         for trades in ("trade", "aggTrade"):
             # Short ones: a long one slows every input that comes of it.
-            some = [r.data for r in session(dialect, trades) if len(r.data) < 600 and b"lastUpdateId" not in r.data][:20]
-            yield from map(_renamed if dialect == "spot" else bytes, some)
+            some = [r.data for r in session(protocol, trades) if len(r.data) < 600 and b"lastUpdateId" not in r.data][:20]
+            yield from map(_renamed if protocol == "binance-spot" else bytes, some)
     yield from EDGES
 
 
@@ -75,8 +75,8 @@ EDGES = [
 
 def bodies() -> Iterator[bytes]:
     """REST books."""
-    for dialect in ("usdm", "spot"):
-        yield from (r.data[:400].rpartition(b"],[")[0] + b"]]}" for r in session(dialect) if b"lastUpdateId" in r.data[:20])
+    for protocol in ("binance-usdm", "binance-spot"):
+        yield from (r.data[:400].rpartition(b"],[")[0] + b"]]}" for r in session(protocol) if b"lastUpdateId" in r.data[:20])
 
 
 NS = 1_723_161_253_937_085_768
@@ -103,7 +103,7 @@ def captures() -> Iterator[bytes]:
 
 
 def exchange_infos() -> Iterator[bytes]:
-    """exchangeInfo bodies of each dialect, and another recorder's short form."""
+    """exchangeInfo bodies of each protocol, and another recorder's short form."""
     yield b'{"symbol":"BTCUSDT","tickSize":"0.10","stepSize":"0.001","quoteAsset":"USDT","venue":"BINANCE_USDM"}'
     for kind, tick, least, most, step, more in (
         (b'"status":"TRADING"', b"0.01", b"0.00001", b"9000", b"0.00001", b'{"filterType":"NOTIONAL","minNotional":"5.0"}'),

@@ -54,13 +54,13 @@ FLOATS = [math.nan, math.inf, -math.inf, -0.0, 5e-324, 1e-9, 0.3, 1.0, 7.0, 1e16
 NUMPY = [np.int8(-1), np.int64(5), np.uint64(2**64 - 1), np.float32(0.5), np.float64(math.nan), np.longdouble(1), np.bool_(True),
          np.array(5), np.array([1, 2]), np.str_("buy"), np.datetime64("NaT")]  # fmt: skip
 TEXTS = ["", "0", "1", "0.5", "-1", "61800.1", "1e16", "1e999999999", "nan", "x" * 10_000, "\x00", "ü", "\ud800", "BTCUSDT",
-         "buy", "usdm", "9" * 5000]  # fmt: skip
+         "buy", "binance-usdm", "9" * 5000]  # fmt: skip
 OTHERS = [None, True, False, b"", b"x" * 200, bytearray(4096), [], [1], (), {}, {"BTCUSDT": 1}, object(), Decimal("1e16"),
           Decimal("sNaN"), Decimal("-Infinity"), Decimal("1e-999999"), [("61800.1", "1")], [("x", "y")]]  # fmt: skip
 ANY = st.one_of(*map(st.sampled_from, (INTS, FLOATS, NUMPY, TEXTS, OTHERS)), st.integers(), st.floats())
 
 SPEC = Spec("BTCUSDT", tick="0.1", step="0.001")
-SPOT = Spec("ETHUSDT", tick="0.01", step="0.0001", dialect="spot")
+SPOT = Spec("ETHUSDT", tick="0.01", step="0.0001", instrument="spot")
 ALLOWED = (ValueError, TypeError, OverflowError, ArithmeticError, LookupError, AttributeError, BufferError, MemoryError,
            RuntimeError, OSError)  # fmt: skip
 UNBOUNDED = {"drive_trades", "drive_tickers"}           # they do a thing as often as they are told to
@@ -76,7 +76,7 @@ def given_some(names: list[str]):
 def keywords(kind: type) -> list[str]:
     """What a constructor takes, as its docstring names it."""
     return {
-        Spec: ["tick", "step", "dialect", "quantum", "quote", "min_qty", "max_qty", "min_notional", "contract", "maker_fee",
+        Spec: ["tick", "step", "instrument", "quantum", "quote", "min_qty", "max_qty", "min_notional", "contract", "maker_fee",
                "taker_fee", "fee_asset"],
         OrderBook: ["window_ticks", "far_levels"],
         FeatureBuffer: ["window_ms", "capacity", "imbalance_levels", "depth_levels"],
@@ -135,7 +135,7 @@ BUILDERS = {
     ),
     "PositionManager": st.builds(PositionManager, st.one_of(SPECS, ANY)),
     "RiskValidator": st.builds(lambda k: trader(**k), given_some(keywords(RiskValidator))),
-    "Synchronizer": st.builds(lambda k: Synchronizer(**k), given_some(["dialect", "capacity_levels"])),
+    "Synchronizer": st.builds(lambda k: Synchronizer(**k), given_some(["rules", "capacity_levels"])),
     "VenueClock": st.builds(VenueClock),
     "RunClock": st.builds(RunClock, ANY),
     "Histogram": st.builds(Histogram),

@@ -13,8 +13,8 @@ SYMBOL = "BTCUSDT"
 class Broadcast:
     """Depth updates and trades with running ids; `peers` in the order in which they came."""
 
-    def __init__(self, dialect: str = "usdm") -> None:
-        self.dialect = dialect
+    def __init__(self, protocol: str = "binance-usdm") -> None:
+        self.protocol = protocol
         self.id = 100
         self.trade = 1
         self.peers: list[Peer] = []
@@ -63,12 +63,12 @@ class Broadcast:
         self.id += 2
         self.trade += 1
         depth = {"e": "depthUpdate", "E": 1_700_000_000_000, "T": 1_700_000_000_000, "s": SYMBOL, "U": self.id - 1, "u": self.id}
-        if self.dialect != "spot":
+        if self.protocol != "binance-spot":
             depth["pu"] = self.id - 2
         depth |= {"b": [["99.0", str(1 + self.id % 7)]] if bids is None else bids, "a": asks or []}
         trade = {"e": "trade", "E": 1_700_000_000_000, "T": 1_700_000_000_000, "s": SYMBOL, "t": self.trade, "p": "100.0",
                  "q": "1", "X": "MARKET", "m": self.trade % 2 == 0}
-        if self.dialect == "spot":
+        if self.protocol == "binance-spot":
             del depth["T"], trade["X"]
             trade["M"] = True
         for peer, queue in zip(self.peers, self.queues, strict=True):

@@ -68,9 +68,10 @@ class Market(FrameSink):
 class Running:
     """A feed that runs beside the test."""
 
-    def __init__(self, ws, market, *, rest="http://127.0.0.1:1", symbols=("BTCUSDT",), timing=PATIENT, dialect="usdm", **options):
+    def __init__(self, ws, market, *, rest="http://127.0.0.1:1", symbols=("BTCUSDT",), timing=PATIENT, protocol="binance-usdm",
+                 **options):
         self.events = []
-        venue = options.pop("venue", None) or venue_at(rest, ws, dialect)
+        venue = options.pop("venue", None) or venue_at(rest, ws, protocol)
         self.feed = Feed(venue, symbols, market, clock=RunClock(), timing=timing, on_event=self.events.append, **options)
 
     async def __aenter__(self):

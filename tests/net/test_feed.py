@@ -74,7 +74,7 @@ async def test_messages_to_the_venue_keep_to_its_rate(monkeypatch):
     symbols = [f"SYM{n}USDT" for n in range(300)]
     market = Market()
     async with WireServer(script) as server:
-        running = Running(server.url, market, symbols=symbols, dialect="spot", streams_per_connection=1024)
+        running = Running(server.url, market, symbols=symbols, protocol="binance-spot", streams_per_connection=1024)
         for connection in running.feed.connections:
             monkeypatch.setattr(connection, "monotonic", lambda: now[0])
             monkeypatch.setattr(connection, "sleep", sleep)

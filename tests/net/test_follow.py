@@ -10,7 +10,8 @@ import pytest
 from hft._core.base.runclock import RunClock
 from hft._core.engine.engine import Engine
 from hft.net.feed import Feed
-from hft.venues.binance import messages, specs
+from hft.run import specs
+from hft.venues.binance import messages
 from hft.venues.binance.rest import RestClient
 from hft.venues.binance.venues import venue_at
 from tests import data
@@ -44,12 +45,12 @@ async def exchange(**settings):
 
 async def follow(announced, until, transport="picows"):
     """Runs a feed into an engine until `until(engine, feed)`; (engine, feed, events)."""
-    venue = venue_at(announced["rest"], announced["ws"], announced["dialect"])
+    venue = venue_at(announced["rest"], announced["ws"], announced["protocol"])
     events = []
     async with RestClient(venue) as rest:
         info = await rest.exchange_info(announced["symbols"])
-        resolved = specs.resolve(announced["symbols"], venue.dialect.name, fees=("0.0002", "0.0005"), exchange_info=[info])
-        engine = Engine([each.spec for each in resolved], fallback=messages.load)
+        resolved = specs.resolve(announced["symbols"], venue.protocol.name, fees=("0.0002", "0.0005"), exchange_info=[info])
+        engine = Engine([each.spec for each in resolved], fallback=messages.load, sync=venue.protocol.sync)
         feed = Feed(
             venue, announced["symbols"], engine, clock=RunClock(), transport=transport, rest=rest, on_event=events.append
         )
@@ -60,8 +61,8 @@ async def follow(announced, until, transport="picows"):
     return engine, feed, events
 
 
-@pytest.mark.parametrize("dialect", ["usdm", "spot"])
-async def test_a_simulated_market_is_followed_without_a_gap(dialect, transport):
+@pytest.mark.parametrize("protocol", ["binance-usdm", "binance-spot"])
+async def test_a_simulated_market_is_followed_without_a_gap(protocol, transport):
     symbols = ["BTCUSDT", "ETHUSDT"]
     seen = []
 
@@ -70,7 +71,7 @@ async def test_a_simulated_market_is_followed_without_a_gap(dialect, transport):
             seen.append([engine.touch(symbol) for symbol in symbols])
         return feed.messages >= 600 and len(seen) > 50
 
-    async with exchange(dialect=dialect, symbols=symbols, speed=5.0) as announced:
+    async with exchange(protocol=protocol, symbols=symbols, speed=5.0) as announced:
         engine, feed, events = await follow(announced, followed, transport)
     counters = engine.counters()
     assert counters["gaps"] == counters["resyncs"] == 0

@@ -38,10 +38,10 @@ async def test_a_shutdown_notice_in_each_form_is_followed_by_a_switch_without_lo
         assert len(market.peers) == 2
 
 
-@pytest.mark.parametrize("dialect", ["usdm", "spot"])
+@pytest.mark.parametrize("protocol", ["binance-usdm", "binance-spot"])
 @pytest.mark.parametrize("lags", [(0.15, 0.0), (0.0, 0.15)], ids=["the old one is behind", "the new one is behind"])
-async def test_connections_at_different_paces_lose_nothing(dialect, lags, transport):
-    market = Broadcast(dialect)
+async def test_connections_at_different_paces_lose_nothing(protocol, lags, transport):
+    market = Broadcast(protocol)
     market.lag = lambda number: lags[number]
     async with trading(market, transport=transport) as (engine, feed, _):
         market.tell(0, FORMS["raw"])

@@ -141,7 +141,7 @@ def test_a_feed_s_connection_that_is_cancelled_at_any_moment_of_a_handover_is_go
                 before = Nothing(server, market)
                 over = asyncio.Event()
                 symbols = [f"SYM{n}USDT" for n in range(60)]
-                feed = Feed(venue_at("http://127.0.0.1:1", server.url, "usdm"), symbols, market, clock=RunClock(),
+                feed = Feed(venue_at("http://127.0.0.1:1", server.url, "binance-usdm"), symbols, market, clock=RunClock(),
                             transport=transport, on_event=lambda event: event.kind == "handover" and over.set())
                 connection = feed.connections[0]
 
@@ -170,7 +170,7 @@ def test_a_feed_that_is_cancelled_at_any_moment_of_its_end_is_gone(transport, la
             async def attempt(cancelling: Cancelling):
                 market = Awaited()
                 before = Nothing(server, market)
-                feed = Feed(venue_at("http://127.0.0.1:1", server.url, "usdm"), ["BTCUSDT"], market, clock=RunClock(),
+                feed = Feed(venue_at("http://127.0.0.1:1", server.url, "binance-usdm"), ["BTCUSDT"], market, clock=RunClock(),
                             transport=transport)
 
                 async def life():

@@ -22,10 +22,10 @@ def rejects(engine):
     return engine.counters()["rejects"]
 
 
-@pytest.mark.parametrize("dialect", ["usdm", "spot"])
-async def test_a_comparison_waits_until_the_stream_is_as_far_as_the_snapshot(dialect):
+@pytest.mark.parametrize("protocol", ["binance-usdm", "binance-spot"])
+async def test_a_comparison_waits_until_the_stream_is_as_far_as_the_snapshot(protocol):
     """The venue's REST side is 0.2 s ahead of its streams."""
-    market = Broadcast(dialect)
+    market = Broadcast(protocol)
     market.lag = lambda _: 0.2
     async with trading(market, engine_options={"compare_ms": 100}) as (engine, feed, events):
         await eventually(lambda: feed.counts["refresh"])

@@ -40,7 +40,7 @@ class Saying(Market):
         return super().on_other(frame, now_ns)
 
 async def main(ws, rest, transport, symbols, wants, timing):
-    venue = venue_at(rest, ws, "usdm")
+    venue = venue_at(rest, ws, "binance-usdm")
     names = ["BTCUSDT", *(f"SYM{n}USDT" for n in range(symbols - 1))]
     feed = Feed(venue, names, Saying(wants), clock=RunClock(), transport=transport, timing=Timing(**timing),
                 rest=RestClient(venue, timeout_s=timing["answer_s"]), on_event=lambda event: say(event.kind, event.text))

@@ -11,7 +11,7 @@ from hft._core.engine.engine import Engine
 from hft.net.feed import Feed
 from hft.net.line import Timing
 from hft.venues.binance import messages
-from hft.venues.binance.venues import venue_at
+from hft.venues.binance.venues import PROTOCOLS, SPOT, venue_at
 from tests.net.broadcast import SYMBOL
 from tests.net.wire import RestServer, WireServer, eventually
 
@@ -20,12 +20,12 @@ from tests.net.wire import RestServer, WireServer, eventually
 async def trading(market, *, timing=Timing(), stream=True, engine_options=None, routes=(), **options):  # noqa: B008, frozen
     """A feed and a real engine on that market, in sync. `stream`: the market runs; else it is the test that steps it."""
     async with WireServer(market.script) as server, RestServer({}) as rest:
-        path = "/api/v3/depth" if market.dialect == "spot" else "/fapi/v1/depth"
+        path = "/api/v3/depth" if market.protocol == SPOT.name else "/fapi/v1/depth"
         rest.answers[path] = lambda _: market.book()
-        spec = Spec(SYMBOL, tick="0.1", step="0.001", dialect=market.dialect)
-        engine = Engine(spec, fallback=messages.load, **(engine_options or {}))
+        spec = Spec(SYMBOL, tick="0.1", step="0.001", instrument=PROTOCOLS[market.protocol].instrument)
+        engine = Engine(spec, fallback=messages.load, sync=PROTOCOLS[market.protocol].sync, **(engine_options or {}))
         events = []
-        venue = msgspec.structs.replace(venue_at(rest.url, server.url, market.dialect), routes=routes)
+        venue = msgspec.structs.replace(venue_at(rest.url, server.url, market.protocol), routes=routes)
         feed = Feed(
             venue, [SYMBOL], engine, clock=RunClock(), timing=timing,
             on_event=events.append, **options,

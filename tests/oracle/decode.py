@@ -107,7 +107,7 @@ def decode(frame: bytes, specs: list[Spec], recv_ns: int = 0) -> MarketMessage:
 
 def depth(f, spec, common):
     first, last, prev = integer(f["U"]), integer(f["u"]), integer(f["pu"]) if f.get("pu") is not None else -1
-    if type(f["E"]) is not int or first > last or (prev < 0 and spec.dialect != "spot"):
+    if type(f["E"]) is not int or first > last:
         raise NotTaken("ids")
     return MarketMessage(
         "depth", first_id=first, last_id=last, prev_id=prev, bids=levels(f["b"], spec), asks=levels(f["a"], spec), **common

@@ -92,7 +92,7 @@ class NaiveRisk:
         collar = None if wanted.price is None or limits.collar_bps is None else mid * limits.collar_bps / 10000
         if collar is not None and abs(wanted.price - mid) > collar:
             return "price_collar"
-        if wanted.spec.dialect == "spot" and wanted.side < 0 and self.reach(account, symbol, (0, wanted.qty))[1] < 0:
+        if wanted.spec.instrument == "spot" and wanted.side < 0 and self.reach(account, symbol, (0, wanted.qty))[1] < 0:
             return "no_short"
 
     def together(self, wanted, account, symbol, mid, now):

@@ -7,7 +7,7 @@ from hft._core.record.journal import Journal
 from hft.persistence.writer import Writer
 
 BTC = Spec("BTCUSDT", tick="0.10", step="0.001", maker_fee="-0.0001")
-SHIB = Spec("SHIBUSDT", tick="0.00000001", step="1", dialect="spot", quantum="0.001", fee_asset="received")
+SHIB = Spec("SHIBUSDT", tick="0.00000001", step="1", instrument="spot", quantum="0.001", fee_asset="received")
 SPECS = [BTC, SHIB]
 STARTED = 1_790_000_000_123_456_789
 

@@ -48,11 +48,12 @@ def test_each_migration_leads_from_the_version_before(path, monkeypatch):
     db.close()
 
 
-def test_a_database_of_version_1_keeps_its_fills(path, monkeypatch):
+def test_a_database_of_version_1_keeps_its_fills_and_symbols(path, monkeypatch):
     with monkeypatch.context() as older:
         older.setattr(schema, "VERSION", 1)
         db = schema.create_or_open(path)
-        db.execute("INSERT INTO runs VALUES (1, 'a', 'imbalance_v1', '0.1.0', 'sim', '{}', '[]', 1, 2, NULL)")
+        db.execute("INSERT INTO runs VALUES (1, 'a', 'imbalance_v1', '0.1.0', 'sim', '{}', ?, 1, 2, NULL)",
+                   ('[{"symbol":"BTCUSDT","quote":"USDT","dialect":"usdm","tick":"0.1"}]',))
         fields = dict.fromkeys((column[1] for column in db.execute("PRAGMA table_info(trades)")), 1)
         fields |= {"symbol": "BTCUSDT", "side": "buy", "fee_asset": "USDT", "trust": "suspect"}
         db.execute(f"INSERT INTO trades VALUES ({', '.join('?' * len(fields))})", tuple(fields.values()))
@@ -62,6 +63,7 @@ def test_a_database_of_version_1_keeps_its_fills(path, monkeypatch):
     db.close()
     with RunDatabase(path) as database:
         assert [fill.book_status for fill in database.trades(1)] == ["suspect"]
+        assert database.runs()[0].symbols == [{"symbol": "BTCUSDT", "quote": "USDT", "instrument": "linear", "tick": "0.1"}]
 
 
 def test_a_migration_that_fails_half_way_leaves_the_old_schema(path, monkeypatch):

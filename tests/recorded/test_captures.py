@@ -182,20 +182,20 @@ def test_no_bytes_make_the_reader_raise_anything_else(tmp_path_factory, content)
 
 
 @pytest.mark.parametrize(
-    ("name", "frames", "snapshots", "dialect", "symbols"),
+    ("name", "frames", "snapshots", "protocol", "symbols"),
     [
-        (data.SPOT_BTC, data.figure(data.SPOT_BTC, 41_248, 2_147), 1, "spot", {"BTCUSDT"}),
-        (data.USDM_BTC, data.figure(data.USDM_BTC, 93_953, 3_449), 1, "usdm", {"BTCUSDT"}),
-        (data.SPOT_NEXO, 1_803, 1, "spot", {"NEXOUSDT"}),
-        (data.USDM_BTC_2026, 78, 1, "usdm", {"BTCUSDT"}),
-        (data.SPOT_FOUR, 265, 4, "spot", {"NKNUSDT", "BLZETH", "LRCBTC", "RUNEEUR"}),
+        (data.SPOT_BTC, data.figure(data.SPOT_BTC, 41_248, 2_147), 1, "binance-spot", {"BTCUSDT"}),
+        (data.USDM_BTC, data.figure(data.USDM_BTC, 93_953, 3_449), 1, "binance-usdm", {"BTCUSDT"}),
+        (data.SPOT_NEXO, 1_803, 1, "binance-spot", {"NEXOUSDT"}),
+        (data.USDM_BTC_2026, 78, 1, "binance-usdm", {"BTCUSDT"}),
+        (data.SPOT_FOUR, 265, 4, "binance-spot", {"NKNUSDT", "BLZETH", "LRCBTC", "RUNEEUR"}),
         (
-            data.USDM_FOUR_REST, data.figure(data.USDM_FOUR, 1_535, 399), 4, "usdm",
+            data.USDM_FOUR_REST, data.figure(data.USDM_FOUR, 1_535, 399), 4, "binance-usdm",
             {"SUSHIUSDT", "AKROUSDT", "KEEPUSDT", "CTKUSDT"},
         ),
     ],
 )
-def test_real_captures_are_read_whole_and_recognised(name, frames, snapshots, dialect, symbols):
+def test_real_captures_are_read_whole_and_recognised(name, frames, snapshots, protocol, symbols):
     session = RecordedSession([data.find(name)])
     records = list(session)
     assert sum(record.kind == Kind.FRAME for record in records) == frames
@@ -204,7 +204,7 @@ def test_real_captures_are_read_whole_and_recognised(name, frames, snapshots, di
     assert stamps == sorted(stamps)
     assert session.torn == []
     found = probe(records).require(name)
-    assert (found.dialect, set(found.symbols)) == (dialect, symbols)
+    assert (found.protocol, set(found.symbols)) == (protocol, symbols)
 
 
 def test_the_reader_agrees_with_a_naive_one():
@@ -216,22 +216,23 @@ def test_the_reader_agrees_with_a_naive_one():
 
 
 @pytest.mark.parametrize(
-    ("message", "dialect"),
+    ("message", "protocol"),
     [
-        (b'{"e":"depthUpdate","E":1,"s":"A","U":1,"u":2,"b":[],"a":[]}', "spot"),
-        (b'{"e":"depthUpdate","E":1,"T":1,"s":"A","U":1,"u":2,"pu":0,"b":[],"a":[]}', "usdm"),
-        (b'{"e":"depthUpdate","E":1,"T":1,"s":"A","ps":"AB","U":1,"u":2,"pu":0,"b":[],"a":[]}', "usdm"),
-        (b'{"u":1,"s":"A","b":"1","B":"1","a":"2","A":"1"}', "spot"),
-        (b'{"stream":"a@bookTicker","data":{"e":"bookTicker","u":1,"s":"A","b":"1","B":"1","a":"2","A":"1","E":1}}', "usdm"),
-        (b'{"e":"trade","E":1,"s":"A","t":1,"p":"1","q":"1","T":1,"m":true,"M":true}', "spot"),
-        (b'{"e":"depthUpdate","E":1,"s":"A","ps":"AB","T":1,"U":1,"u":2,"b":[],"a":[]}', "spot"),
-        (b'{"e":"depthUpdate","E":1,"T":1,"s":"AUSD_PERP","U":1,"u":2,"pu":0,"b":[],"a":[]}', "coinm"),
+        (b'{"e":"depthUpdate","E":1,"s":"A","U":1,"u":2,"b":[],"a":[]}', "binance-spot"),
+        (b'{"e":"depthUpdate","E":1,"T":1,"s":"A","U":1,"u":2,"pu":0,"b":[],"a":[]}', "binance-usdm"),
+        (b'{"e":"depthUpdate","E":1,"T":1,"s":"A","ps":"AB","U":1,"u":2,"pu":0,"b":[],"a":[]}', "binance-usdm"),
+        (b'{"u":1,"s":"A","b":"1","B":"1","a":"2","A":"1"}', "binance-spot"),
+        (b'{"stream":"a@bookTicker","data":{"e":"bookTicker","u":1,"s":"A","b":"1","B":"1","a":"2","A":"1","E":1}}',
+         "binance-usdm"),
+        (b'{"e":"trade","E":1,"s":"A","t":1,"p":"1","q":"1","T":1,"m":true,"M":true}', "binance-spot"),
+        (b'{"e":"depthUpdate","E":1,"s":"A","ps":"AB","T":1,"U":1,"u":2,"b":[],"a":[]}', "binance-spot"),
+        (b'{"e":"depthUpdate","E":1,"T":1,"s":"AUSD_PERP","U":1,"u":2,"pu":0,"b":[],"a":[]}', "binance-coinm"),
         (b'{"e":"kline","s":"A"}', ""),
     ],
 )
-def test_a_message_tells_its_dialect(message, dialect):
+def test_a_message_tells_its_protocol(message, protocol):
     found = probe([record(message)])
-    assert (found.dialect, len(found.symbols)) == (dialect, 1)
+    assert (found.protocol, len(found.symbols)) == (protocol, 1)
 
 
 def record(message):
@@ -239,11 +240,11 @@ def record(message):
 
 
 def test_a_session_that_does_not_tell_says_what_to_set():
-    with pytest.raises(DamagedData, match=r"no message tells the dialect; name it, --set feed\.dialect"):
+    with pytest.raises(DamagedData, match=r"no message tells the protocol; name it, --set feed\.protocol"):
         probe([record(b'{"e":"kline","s":"A"}')]).require("x")
     with pytest.raises(DamagedData, match="no message tells the symbol"):
-        probe([record(b'{"e":"kline"}')]).require("x", "usdm")
-    assert probe([record(b'{"e":"kline","s":"A"}')]).require("x", "usdm").dialect == "usdm"
+        probe([record(b'{"e":"kline"}')]).require("x", "binance-usdm")
+    assert probe([record(b'{"e":"kline","s":"A"}')]).require("x", "binance-usdm").protocol == "binance-usdm"
 
 
 def test_an_exchange_info_that_says_nothing_new_is_not_kept():

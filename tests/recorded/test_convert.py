@@ -140,7 +140,7 @@ def test_files_of_tardis_are_one_session_and_its_book_is_the_captures(run, tmp_p
     whole = EventFile(tmp_path / "whole.events")
     spec = whole.specs(fees=("0", "0"))[0]
     part = next(whole.batches(30_000))
-    with EventWriter(tmp_path / "a.events", [spec]) as writer:
+    with EventWriter(tmp_path / "a.events", [spec], protocol="binance-usdm") as writer:
         writer.append(part)
     files = tardis_files(tmp_path, part, spec)
     assert len(files) == 3

@@ -10,8 +10,8 @@ from hft.errors import DamagedData, UsageError
 
 NS = 1_700_000_000_000_000_000
 SPECS = [
-    Spec("NKNUSDT", tick="0.00000001", step="0.01", dialect="spot", min_qty="0.01", max_qty="90000", min_notional="5"),
-    Spec("BTCUSDT", tick="0.01", step="0.00001", dialect="spot"),
+    Spec("NKNUSDT", tick="0.00000001", step="0.01", instrument="spot", min_qty="0.01", max_qty="90000", min_notional="5"),
+    Spec("BTCUSDT", tick="0.01", step="0.00001", instrument="spot"),
 ]
 
 
@@ -26,7 +26,7 @@ def records():
 @pytest.fixture
 def path(tmp_path, records):
     path = tmp_path / "two.events"
-    with EventWriter(path, SPECS, trades="aggTrade", sources=["a.gz", "b.gz"]) as writer:
+    with EventWriter(path, SPECS, protocol="binance-spot", trades="aggTrade", sources=["a.gz", "b.gz"]) as writer:
         writer.append(records[:300])
         writer.append(records[300:300])
         writer.append(records[300:])
@@ -36,11 +36,11 @@ def path(tmp_path, records):
 def test_what_is_written_is_read(path, records):
     file = EventFile(path)
     assert (file.records == records).all()
-    assert (file.header.dialect, file.header.trades, file.header.sources) == ("spot", "aggTrade", ("a.gz", "b.gz"))
+    assert (file.header.protocol, file.header.trades, file.header.sources) == ("binance-spot", "aggTrade", ("a.gz", "b.gz"))
     fees = ("-0.0001", "0.00075")
     for spec, again in zip(SPECS, file.specs(fees=fees, fee_asset="received"), strict=True):
         scales = ("tick", "step", "quantum", "lot", "min_qty", "max_qty", "min_notional", "contract")
-        for scale in ("name", "quote", "dialect", *scales):
+        for scale in ("name", "quote", "instrument", *scales):
             assert getattr(again, scale) == getattr(spec, scale)
         assert (str(again.maker_fee), str(again.taker_fee), again.fee_asset) == ("-0.0001", "0.00075", "received")
 
@@ -61,7 +61,7 @@ def test_batches_are_of_whole_messages(path, records, size):
 
 
 def test_a_file_without_records(tmp_path):
-    EventWriter(tmp_path / "none.events", SPECS).close()
+    EventWriter(tmp_path / "none.events", SPECS, protocol="binance-spot").close()
     file = EventFile(tmp_path / "none.events")
     assert len(file.records) == 0
     assert list(file.batches()) == []
@@ -69,19 +69,20 @@ def test_a_file_without_records(tmp_path):
 
 def test_a_file_is_there_when_it_is_whole(tmp_path, records):
     path = tmp_path / "late.events"
-    writer = EventWriter(path, SPECS)
+    writer = EventWriter(path, SPECS, protocol="binance-spot")
     writer.append(records)
     assert not path.exists()
     writer.close()
     writer.close()
     assert len(EventFile(path).records) == len(records)
-    with pytest.raises(RuntimeError, match="in the middle"), EventWriter(tmp_path / "never.events", SPECS):
+    out = tmp_path / "never.events"
+    with pytest.raises(RuntimeError, match="in the middle"), EventWriter(out, SPECS, protocol="binance-spot"):
         raise RuntimeError("in the middle")
     assert [each.name for each in tmp_path.iterdir()] == ["late.events"]
 
 
 def test_the_writer_refuses_what_a_reader_would(tmp_path, records):
-    with EventWriter(tmp_path / "x.events", SPECS[:1]) as writer:
+    with EventWriter(tmp_path / "x.events", SPECS[:1], protocol="binance-spot") as writer:
         with pytest.raises(ValueError, match="symbol 1 is none of the file's 1"):
             writer.append(records)
         with pytest.raises(ValueError, match="flat array of EVENT"):
@@ -91,10 +92,10 @@ def test_the_writer_refuses_what_a_reader_would(tmp_path, records):
         writer.append(records[records["symbol"] == 0][5:])
         with pytest.raises(ValueError, match="back in time"):
             writer.append(records[:1])
-    with pytest.raises(ValueError, match="spot and usdm"):
-        EventWriter(tmp_path / "y.events", [SPECS[0], Spec("ETHUSDT", tick="0.01", step="0.001")])
+    with pytest.raises(ValueError, match="symbols of binance-usdm are not spot"):
+        EventWriter(tmp_path / "y.events", SPECS, protocol="binance-usdm")
     with pytest.raises(UsageError, match="No such file"):
-        EventWriter(tmp_path / "nowhere" / "y.events", SPECS)
+        EventWriter(tmp_path / "nowhere" / "y.events", SPECS, protocol="binance-spot")
 
 
 # -- damage ----------------------------------------------------------------------------------------------------------------
@@ -129,7 +130,7 @@ def test_a_foreign_file_is_refused(tmp_path, content):
     [
         (8, b"\x02", "version 2"), (12, b"\x01", "within its header"), (15, b"\xff", "within its header"),
         (16, b"\x00", "should hold"), (24, b"[", "header that can't be read"),
-        (24, b'{"dialect":7,  ', "header that can't be read"),
+        (24, b'{"protocol":7,  ', "header that can't be read"),
     ],
 )
 def test_a_header_that_was_changed_is_refused(path, at, value, says):
@@ -141,7 +142,7 @@ def test_a_header_that_was_changed_is_refused(path, at, value, says):
 
 
 @pytest.mark.parametrize(("right", "wrong"), [
-    (b'"trades":"aggTrade"', b'"trades":"AggTrade"'), (b'"dialect":"spot"', b'"dialect":"spit"'),
+    (b'"trades":"aggTrade"', b'"trades":"AggTrade"'), (b'"protocol":"binance-spot"', b'"protocol":"binance-spit"'),
     (b'"tick":"0.01"', b'"tick":"\xff.01"'),
 ])  # fmt: skip
 def test_a_header_of_what_there_is_not_is_refused(path, right, wrong):
@@ -150,6 +151,16 @@ def test_a_header_of_what_there_is_not_is_refused(path, right, wrong):
     path.write_bytes(content.replace(right, wrong))
     with pytest.raises(DamagedData, match="has a header"):
         EventFile(path)
+
+
+def test_an_older_file_is_read_under_the_name_that_its_protocol_has_now(path, records):
+    old, new = b'"dialect":"spot"', b'"protocol":"binance-spot"'
+    content = path.read_bytes()
+    assert new in content
+    path.write_bytes(content.replace(new, old + b" " * (len(new) - len(old))))
+    file = EventFile(path)
+    assert (file.header.protocol, [spec.instrument for spec in file.specs(fees=("0", "0"))]) == ("binance-spot", ["spot"] * 2)
+    assert (file.records == records).all()
 
 
 def test_scales_that_make_no_sense_are_refused(path):

@@ -9,6 +9,7 @@ from hft._core.engine import events as words
 from hft._core.engine.engine import Engine
 from hft.data.events import EVENT
 from hft.data.merge import begun, merged, numbered, timed
+from hft.venues.binance.venues import PROTOCOLS
 from tests.recorded.naive import messages
 
 SPECS = [Spec("BTCUSDT", tick="0.10", step="0.001"), Spec("ETHUSDT", tick="0.01", step="0.001")]
@@ -76,7 +77,7 @@ def test_ids_are_chained_tickers_between_depth_and_trades_counted():
         trade(5), depth(6, 10, 12), trade(7),
     ]  # fmt: skip
     first = (START + 1) // 1000
-    found = [(m.kind, m.ids) for m in messages(np.concatenate(list(numbered(parts, SPECS))), ids=True)]
+    found = [(m.kind, m.ids) for m in messages(np.concatenate(list(numbered(parts, SPECS, chained=True))), ids=True)]
     assert found == [
         ("connect", (0, 0, -1)), ("snapshot", (0, first + 1, -1)), ("depth", (first + 2, first + 2, first + 1)),
         ("bookTicker", (0, first + 3, -1)), ("bookTicker", (0, first + 4, -1)), ("trade", ((START + 5) // 1000,) * 2 + (-1,)),
@@ -86,17 +87,18 @@ def test_ids_are_chained_tickers_between_depth_and_trades_counted():
 
 def test_ids_that_are_there_are_kept_and_counted_on_from():
     parts = [depth(1, 10, 11, last_id=7), trade(1, last_id=40), depth(2, 10, 11), trade(2)]
-    found = [(m.kind, m.ids) for m in messages(np.concatenate(list(numbered(parts, SPECS))), ids=True)]
+    found = [(m.kind, m.ids) for m in messages(np.concatenate(list(numbered(parts, SPECS, chained=True))), ids=True)]
     assert found == [("depth", (7, 7, -1)), ("trade", (40, 40, -1)), ("depth", (8, 8, 7)), ("trade", (41, 41, -1))]
 
 
 KINDS = st.sampled_from(["depth", "bookTicker", "trade", "snapshot"])
 
 
-@given(st.lists(st.tuples(KINDS, st.integers(0, 1), st.integers(0, 3)), max_size=40), st.sampled_from(["usdm", "spot"]))
-def test_the_engine_accepts_made_ids_without_a_gap(session, dialect):
-    """In any order of kinds, on either dialect: what is given an id is applied, every book is in sync, no trade is missing."""
-    specs = [Spec(name, tick="0.1", step="0.001", dialect=dialect) for name in ("BTCUSDT", "ETHUSDT")]
+@given(st.lists(st.tuples(KINDS, st.integers(0, 1), st.integers(0, 3)), max_size=40),
+       st.sampled_from(["binance-usdm", "binance-spot"]))
+def test_the_engine_accepts_made_ids_without_a_gap(session, protocol):
+    """In any order of kinds, on either protocol: what is given an id is applied, every book is in sync, no trade is missing."""
+    specs = [Spec(name, tick="0.1", step="0.001", instrument=PROTOCOLS[protocol].instrument) for name in ("BTCUSDT", "ETHUSDT")]
     ns = 10
 
     def anew(symbol):
@@ -113,8 +115,8 @@ def test_the_engine_accepts_made_ids_without_a_gap(session, dialect):
             parts.append(trade(ns, symbol=symbol))
         else:
             parts.append((depth if kind == "depth" else ticker)(ns, 10, 11, symbol=symbol))
-    records = np.concatenate(list(numbered(parts, specs)))
-    engine = Engine(specs)
+    records = np.concatenate(list(numbered(parts, specs, PROTOCOLS[protocol].sync.chained)))
+    engine = Engine(specs, sync=PROTOCOLS[protocol].sync)
     at = 0
     while at < len(records):
         at = words.replay_events(engine, records, start=at)

@@ -19,7 +19,7 @@ SPEC = Spec("BTCUSDT", tick="0.1", step="0.001")
 
 
 def writer_of(path):
-    return EventWriter(path, [SPEC]) if path.suffix == ".events" else NpzWriter(path, SPEC)
+    return EventWriter(path, [SPEC], protocol="binance-usdm") if path.suffix == ".events" else NpzWriter(path, SPEC)
 
 
 @pytest.fixture(params=["x.events", "x.npz"])

@@ -91,7 +91,7 @@ def test_the_survey_is_of_all_files(tmp_path):
         capture(tmp_path / "a", trade("AUSDT", price="1.001"), trade("BUSDT")),
         capture(tmp_path / "b", trade("BUSDT", price="1.0001"), trade("CUSDT", price="1.0100"), USDM),
     ])
-    assert (session.probe.dialect, session.probe.symbols) == ("usdm", ["AUSDT", "BUSDT", "CUSDT", "DUSDT"])
+    assert (session.probe.protocol, session.probe.symbols) == ("binance-usdm", ["AUSDT", "BUSDT", "CUSDT", "DUSDT"])
     assert [session.probe.printed[name].price for name in ("AUSDT", "BUSDT", "CUSDT")] == [3, 4, 2]
 
 
@@ -103,18 +103,18 @@ def test_the_source_of_volume_is_the_trade_stream_where_there_is_one(tmp_path, e
     assert RecordedSession([*paths, capture(tmp_path / "t", USDM)]).probe.trades == source
 
 
-def test_files_of_different_dialects_are_refused_in_one_line(tmp_path):
+def test_files_of_different_protocols_are_refused_in_one_line(tmp_path):
     session = RecordedSession([capture(tmp_path / "one", USDM), capture(tmp_path / "two", SPOT)])
     with pytest.raises(UsageError) as mistake:
         session.specs(Config())
     assert str(mistake.value) == (
-        f"{tmp_path}/two: is of the spot dialect, {tmp_path}/one of usdm; run files of one venue at a time"
+        f"{tmp_path}/two: is of the binance-spot protocol, {tmp_path}/one of binance-usdm; run files of one venue at a time"
     )
 
 
-def test_the_dialect_that_is_set_is_that_of_all_files_whatever_they_tell(tmp_path):
-    session = RecordedSession([capture(tmp_path / "one", USDM), capture(tmp_path / "two", SPOT)], "coinm")
-    assert {each.spec.dialect for each in session.specs(Config())} == {"coinm"}
+def test_the_protocol_that_is_set_is_that_of_all_files_whatever_they_tell(tmp_path):
+    session = RecordedSession([capture(tmp_path / "one", USDM), capture(tmp_path / "two", SPOT)], "binance-coinm")
+    assert {each.spec.instrument for each in session.specs(Config())} == {"inverse"}
 
 
 def test_fees_are_those_of_the_sessions_venue(tmp_path):

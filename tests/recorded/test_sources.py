@@ -41,14 +41,15 @@ def test_captures_give_the_records_that_an_event_file_holds(capture, tmp_path):
     assert not np.isin(np.concatenate(from_file)["kind"], [KINDS["connect"]]).any()
 
 
-def test_the_dialect_is_the_one_that_is_set(capture, tmp_path):
-    spot = load(None, {"feed.dialect": "spot"})
+def test_the_protocol_is_the_one_that_is_set(capture, tmp_path):
+    spot = load(None, {"feed.protocol": "binance-spot"})
     data = Data([capture], spot)
-    assert (data.dialect, [spec.dialect for spec in data.specs], str(data.specs[0].taker_fee)) == ("spot", ["spot"], "0.001")
+    assert (data.protocol, [spec.instrument for spec in data.specs]) == ("binance-spot", ["spot"])
+    assert str(data.specs[0].taker_fee) == "0.001"
     events = converted(tmp_path / "one.events", capture)
-    with pytest.raises(UsageError, match="is an event file of the usdm dialect, not of spot; leave"):
+    with pytest.raises(UsageError, match="is an event file of binance-usdm, not of binance-spot; leave"):
         Data([events], spot)
-    assert Data([events], load(None, {"feed.dialect": "usdm"})).dialect == "usdm"
+    assert Data([events], load(None, {"feed.protocol": "binance-usdm"})).protocol == "binance-usdm"
 
 
 def test_symbols_of_an_event_file_are_mapped_and_left_out(capture, tmp_path):
@@ -132,6 +133,6 @@ def test_writing_and_merging_event_files_again_gives_the_same(tmp_path, capture)
     again = converted(tmp_path / "again.events", one, other)
     assert (EventFile(direct).records == EventFile(again).records).all()
     assert EventFile(direct).symbols == EventFile(again).symbols
-    with EventWriter(tmp_path / "x.events", EventFile(again).specs(fees=("0", "0"))) as writer:
+    with EventWriter(tmp_path / "x.events", EventFile(again).specs(fees=("0", "0")), protocol="binance-usdm") as writer:
         writer.append(EventFile(again).records)
     assert (EventFile(tmp_path / "x.events").records == EventFile(again).records).all()

@@ -27,7 +27,7 @@ def line(ns, **what):
 
 @pytest.fixture(scope="module")
 def records():
-    return generate("BTCUSDT", "usdm", seed=3, messages=3_000)
+    return generate("BTCUSDT", "binance-usdm", seed=3, messages=3_000)
 
 
 @pytest.fixture(scope="module")

@@ -97,7 +97,7 @@ def test_symbols_of_one_file_are_kept_apart(tmp_path):
         row(1, "false", "bid", 3, 1, symbol="X"),
     )  # fmt: skip
     seen = TardisFile(path).probe(())
-    assert (seen.dialect, seen.symbols) == ("usdm", ["BTCUSDT", "ETHUSDT", "X"])
+    assert (seen.protocol, seen.symbols) == ("binance-usdm", ["BTCUSDT", "ETHUSDT", "X"])
     assert (seen.printed["ETHUSDT"].price, seen.printed["ETHUSDT"].qty) == (1, 0)
     found = messages(read(path, [Spec("ETHUSDT", tick="0.5", step="1"), BTC]))
     assert book([m for m in found if m.symbol == 0])[0] == {15: 1, 16: 1}
@@ -105,12 +105,13 @@ def test_symbols_of_one_file_are_kept_apart(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("exchange", "dialect"),
-    [("binance", "spot"), ("binance-futures", "usdm"), ("binance-delivery", "coinm"), ("bitmex", "usdm"), ("deribit", "usdm")],
+    ("exchange", "protocol"),
+    [("binance", "binance-spot"), ("binance-futures", "binance-usdm"), ("binance-delivery", "binance-coinm"),
+     ("bitmex", "binance-usdm"), ("deribit", "binance-usdm")],
 )
-def test_the_exchange_tells_the_dialect(tmp_path, exchange, dialect):
+def test_the_exchange_tells_the_protocol(tmp_path, exchange, protocol):
     path = write(tmp_path, TRADES, row(0, 7, "buy", 1, 1, exchange=exchange))
-    assert TardisFile(path).probe(()).dialect == dialect
+    assert TardisFile(path).probe(()).protocol == protocol
 
 
 def test_trades_have_the_side_that_took_and_an_id_where_it_is_the_venues_integer(tmp_path):

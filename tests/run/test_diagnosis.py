@@ -14,6 +14,7 @@ from hft.errors import ExitCode
 from hft.exchange.generate import generate
 from hft.run.diagnosis import Cause, InSync, lines, warnings
 from hft.run.summary import Summary, as_text, summarise
+from hft.venues.binance.venues import SPOT as SPOT_PROTOCOL
 from tests._core.small_market import Market
 
 BTC = Spec("BTCUSDT", tick="0.1", step="0.001", min_notional="5")
@@ -86,8 +87,8 @@ def test_no_trades_is_told_beside_it() -> None:
 @pytest.mark.parametrize(
     ("spec", "settings", "why"),
     [
-        (BTC, {
-        "strategy": ImbalanceStrategy(min_confidence=0.5, entry_qty="0.01")}, "below_min (under the venue's minimum quantity or notional)"),
+        (BTC, {"strategy": ImbalanceStrategy(min_confidence=0.5, entry_qty="0.01")},
+         "below_min (under the venue's minimum quantity or notional)"),
         (BTC, {"max_notional": "1"}, "notional_limit (could take the exposure beyond max_notional_exposure)"),
         (BTC, {"max_order": "0.1"}, "order_size (above max_order_size)"),
     ],
@@ -102,7 +103,8 @@ def test_every_order_refused(spec: Spec, settings: dict[str, object], why: str) 
 
 def test_spot_can_t_be_sold_short() -> None:
     engine = Engine(
-        Spec("BTCUSDT", tick="0.1", step="0.001", dialect="spot"), window_ms=100, strategy=ImbalanceStrategy(min_confidence=0.5)
+        Spec("BTCUSDT", tick="0.1", step="0.001", instrument="spot"), sync=SPOT_PROTOCOL.sync, window_ms=100,
+        strategy=ImbalanceStrategy(min_confidence=0.5),
     )
     Market(engine).lean("5", "50", 300)
     assert "spot can't be sold short: " in no_order(engine)
@@ -195,7 +197,7 @@ def test_in_sync_in_words() -> None:
 
 def session(path: Path, *, rest_book: bool = True, depth: bool = True) -> Path:
     """A capture of the embedded exchange with something missing."""
-    frames = generate("BTCUSDT", "usdm", seed=3, messages=3_000)
+    frames = generate("BTCUSDT", "binance-usdm", seed=3, messages=3_000)
     kept = [
         b"%d %s\n" % (each.ns, each.data) for each in frames
         if (rest_book or b"lastUpdateId" not in each.data) and (depth or b"depthUpdate" not in each.data)

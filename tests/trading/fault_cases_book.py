@@ -27,31 +27,31 @@ async def old_snapshot(folder: Path) -> str:
 async def straddling(folder: Path) -> str:
     async def script(wire: Wire, peer: Peer) -> None:
         wire.answering.clear()
-        await wire.say(peer, depth(8, 12, 7, bids="100.0 3", dialect="spot"))
+        await wire.say(peer, depth(8, 12, 7, bids="100.0 3", protocol="binance-spot"))
         await wire.rig.until(lambda: wire.rig.count("buffered"), "buffered")
         wire.answering.set()
         await peer.until_gone()
 
-    async with Wire(script, [BOOK], "spot") as (wire, rig):
+    async with Wire(script, [BOOK], "binance-spot") as (wire, rig):
         await rig.until(lambda: rig.synced, "in sync")
-        assert rig.hash == hash_of(12, "100.0 3, 99.9 2", ASKS, "spot")
+        assert rig.hash == hash_of(12, "100.0 3, 99.9 2", ASKS, "binance-spot")
         return f"applied; {plural(wire.asked, 'book')} asked for, {plural(rig.count('resyncs'), 'resync')}"
 
 
 @case(3, "first event exactly contiguous", "book 10, first event 11 to 12, spot and USD-M")
 async def contiguous(folder: Path) -> str:
     seen = []
-    for dialect in ("spot", "usdm"):
-        async def script(wire: Wire, peer: Peer, dialect: str = dialect) -> None:
+    for protocol in ("binance-spot", "binance-usdm"):
+        async def script(wire: Wire, peer: Peer, protocol: str = protocol) -> None:
             wire.answering.clear()
-            await wire.say(peer, depth(11, 12, 10, bids="100.0 3", dialect=dialect))
+            await wire.say(peer, depth(11, 12, 10, bids="100.0 3", protocol=protocol))
             await wire.rig.until(lambda: wire.rig.count("buffered"), "buffered")
             wire.answering.set()
             await peer.until_gone()
 
-        async with Wire(script, [BOOK], dialect) as (wire, rig):
+        async with Wire(script, [BOOK], protocol) as (wire, rig):
             await rig.until(lambda: rig.synced, "in sync")
-            assert rig.hash == hash_of(12, "100.0 3, 99.9 2", ASKS, dialect)
+            assert rig.hash == hash_of(12, "100.0 3, 99.9 2", ASKS, protocol)
             seen.append(f"accepted; {plural(wire.asked, 'book')} asked for, {plural(rig.count('resyncs'), 'resync')}")
     assert len(set(seen)) == 1
     return seen[0]
@@ -75,25 +75,25 @@ async def before_the_answer(folder: Path) -> str:
         return f"{rig.count('buffered')} buffered, both in the book; {plural(rig.count('resyncs'), 'resync')}"
 
 
-async def _gap(dialect: str) -> str:
+async def _gap(protocol: str) -> str:
     not_ready = []
 
     async def script(wire: Wire, peer: Peer) -> None:
         await wire.rig.until(lambda: wire.asked, "asked")
-        await wire.say(peer, depth(11, 12, 10, bids="100.0 3", dialect=dialect))
+        await wire.say(peer, depth(11, 12, 10, bids="100.0 3", protocol=protocol))
         await wire.rig.until(lambda: wire.rig.synced, "in sync")
         wire.answering.clear()
-        await wire.say(peer, depth(14, 15, 13, bids="100.0 7", dialect=dialect))
+        await wire.say(peer, depth(14, 15, 13, bids="100.0 7", protocol=protocol))
         await wire.rig.until(lambda: wire.asked == 2, "asked again")
         not_ready.append(wire.rig.synced)
         wire.answering.set()
         await wire.rig.until(lambda: len(wire.rig.told("snapshot")) == 2, "a second book")
-        await wire.say(peer, depth(16, 17, 15, asks="100.1 4", dialect=dialect))
+        await wire.say(peer, depth(16, 17, 15, asks="100.1 4", protocol=protocol))
         await peer.until_gone()
 
-    async with Wire(script, [BOOK, book(15, "100.0 7, 99.9 6", ASKS)], dialect) as (wire, rig):
+    async with Wire(script, [BOOK, book(15, "100.0 7, 99.9 6", ASKS)], protocol) as (wire, rig):
         await rig.until(lambda: rig.synced and wire.asked == 2 and rig.count("depth") == 3, "in sync again")
-        assert rig.hash == hash_of(17, "100.0 7, 99.9 6", "100.1 4, 100.2 2", dialect)
+        assert rig.hash == hash_of(17, "100.0 7, 99.9 6", "100.1 4, 100.2 2", protocol)
         assert not_ready == [False]
         return (f"{plural(rig.count('gaps'), 'gap')}, not in sync until the next book, {plural(rig.count('resyncs'), 'resync')}, "
                 "book equal to the venue's")
@@ -101,12 +101,12 @@ async def _gap(dialect: str) -> str:
 
 @case(5, "spot gap", "`U` two above the last `u`")
 async def spot_gap(folder: Path) -> str:
-    return await _gap("spot")
+    return await _gap("binance-spot")
 
 
 @case(6, "USD-M gap", "`pu` is not the last `u`")
 async def usdm_gap(folder: Path) -> str:
-    return await _gap("usdm")
+    return await _gap("binance-usdm")
 
 
 @case(7, "duplicate and old events", "the last event again, and the one before it")

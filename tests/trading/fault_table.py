@@ -24,7 +24,7 @@ from hft._core.engine.engine import Engine
 from hft.net.feed import Feed, FeedEvent
 from hft.net.line import Timing
 from hft.venues.binance import messages
-from hft.venues.binance.venues import venue_at
+from hft.venues.binance.venues import PROTOCOLS, venue_at
 from tests.exchange.client import API
 from tests.net.wire import Peer, RestServer, WireServer, eventually, frame
 from tests.trading.processes import exchange
@@ -60,24 +60,25 @@ def case(number: int, name: str, injected: str) -> Callable[[Callable[[Path], Aw
 
 # -- an engine and its feed ------------------------------------------------------------------------------------------------
 
-TICKS = {"usdm": ("0.10", "0.001"), "spot": ("0.01", "0.00001")}
+TICKS = {"binance-usdm": ("0.10", "0.001"), "binance-spot": ("0.01", "0.00001")}
 PATIENT = Timing()
 
 
-def engine_for(dialect: str) -> Engine:
-    tick, step = TICKS[dialect]
-    return Engine(Spec("BTCUSDT", tick=tick, step=step, dialect=dialect), fallback=messages.load)
+def engine_for(protocol: str) -> Engine:
+    of, (tick, step) = PROTOCOLS[protocol], TICKS[protocol]
+    return Engine(Spec("BTCUSDT", tick=tick, step=step, instrument=of.instrument), fallback=messages.load, sync=of.sync)
 
 
 class Rig:
     """The engine as a session runs it, on a venue."""
 
-    def __init__(self, rest: str, ws: str, dialect: str = "usdm", *, timing: Timing = PATIENT, transport: str = "picows") -> None:
-        self.engine = engine_for(dialect)
+    def __init__(self, rest: str, ws: str, protocol: str = "binance-usdm", *, timing: Timing = PATIENT,
+                 transport: str = "picows") -> None:
+        self.engine = engine_for(protocol)
         self.clock = RunClock()
         self.events: list[FeedEvent] = []
         self.feed = Feed(
-            venue_at(rest, ws, dialect), ["BTCUSDT"], self.engine, clock=self.clock, timing=timing, on_event=self.events.append,
+            venue_at(rest, ws, protocol), ["BTCUSDT"], self.engine, clock=self.clock, timing=timing, on_event=self.events.append,
             transport=transport, rng=Random(1),
         )
 
@@ -129,12 +130,12 @@ class Rig:
 # -- venues ----------------------------------------------------------------------------------------------------------------
 
 
-def depth(first: int, last: int, previous: int, bids: str = "", asks: str = "", *, dialect: str = "usdm") -> str:
+def depth(first: int, last: int, previous: int, bids: str = "", asks: str = "", *, protocol: str = "binance-usdm") -> str:
     """A depth update in its envelope; levels as ``"100.0 1, 99.9 2"``."""
     now = time.time_ns() // 1_000_000
     event: dict[str, Any] = {"e": "depthUpdate", "E": now}
-    event |= {"T": now, "s": "BTCUSDT"} if dialect == "usdm" else {"s": "BTCUSDT"}
-    event |= {"U": first, "u": last} | ({"pu": previous} if dialect == "usdm" else {})
+    event |= {"T": now, "s": "BTCUSDT"} if protocol == "binance-usdm" else {"s": "BTCUSDT"}
+    event |= {"U": first, "u": last} | ({"pu": previous} if protocol == "binance-usdm" else {})
     event |= {"b": levels(bids), "a": levels(asks)}
     return _wrapped("depth@100ms", event)
 
@@ -158,9 +159,9 @@ def book(last_id: int, bids: str, asks: str) -> bytes:
     return json.dumps({"lastUpdateId": last_id, "bids": levels(bids), "asks": levels(asks)}).encode()
 
 
-def hash_of(last_id: int, bids: str, asks: str, dialect: str = "usdm") -> int:
+def hash_of(last_id: int, bids: str, asks: str, protocol: str = "binance-usdm") -> int:
     """The hash of a book that holds exactly these levels."""
-    engine = engine_for(dialect)
+    engine = engine_for(protocol)
     engine.connect("BTCUSDT", 1)
     pairs = [[(price, qty) for price, qty in levels(side)] for side in (bids, asks)]
     engine.on_snapshot("BTCUSDT", last_id, *pairs, 2)  # type: ignore[arg-type]
@@ -171,8 +172,8 @@ class Wire:
     """A venue that says exactly what a case tells it to; `path` is a part of its websocket address."""
 
     def __init__(
-        self, script: Callable[[Wire, Peer], Awaitable[None]], books: list[bytes], dialect: str = "usdm", *, path: str = "",
-        **rig: Any,
+        self, script: Callable[[Wire, Peer], Awaitable[None]], books: list[bytes], protocol: str = "binance-usdm", *,
+        path: str = "", **rig: Any,
     ) -> None:
         self.books = books
         self.asked = 0
@@ -180,7 +181,7 @@ class Wire:
         self.answering = asyncio.Event()
         """Set: requests for the book are answered; a script clears it to keep them waiting."""
         self.answering.set()
-        self._script, self._dialect, self._path, self._rig = script, dialect, path, rig
+        self._script, self._protocol, self._path, self._rig = script, protocol, path, rig
         self.done = asyncio.Event()
         """For scripts: all was said."""
         self._failed: list[AssertionError] = []
@@ -188,8 +189,8 @@ class Wire:
     async def __aenter__(self) -> tuple[Wire, Rig]:
         async with contextlib.AsyncExitStack() as stack:
             self.server = await stack.enter_async_context(WireServer(self._run))
-            rest = await stack.enter_async_context(RestServer({f"{API[self._dialect]}/depth": self._depth}))
-            self.rig = await stack.enter_async_context(Rig(rest.url, self.server.url + self._path, self._dialect, **self._rig))
+            rest = await stack.enter_async_context(RestServer({f"{API[self._protocol]}/depth": self._depth}))
+            self.rig = await stack.enter_async_context(Rig(rest.url, self.server.url + self._path, self._protocol, **self._rig))
             self._stack = stack.pop_all()
         return self, self.rig
 
@@ -218,7 +219,7 @@ class Wire:
 
 @contextlib.asynccontextmanager
 async def sim(
-    folder: Path, *faults: dict[str, Any], dialect: str = "usdm", options: tuple[str, ...] = (), **rig: Any
+    folder: Path, *faults: dict[str, Any], protocol: str = "binance-usdm", options: tuple[str, ...] = (), **rig: Any
 ) -> AsyncIterator[tuple[dict[str, Any], Rig]]:
     """`hft sim --faults` as a process, and a rig on it."""
     lines = ["seed = 1"]
@@ -226,8 +227,8 @@ async def sim(
         lines += ["[[fault]]", *(f"{key} = {json.dumps(value)}" for key, value in fault.items())]
     file = folder / "faults.toml"
     file.write_text("\n".join(lines), "utf-8")
-    with exchange("--faults", str(file), "--dialect", dialect, *options, cwd=folder) as at:
-        async with Rig(at["rest"], at["ws"], dialect, **rig) as running:
+    with exchange("--faults", str(file), "--protocol", protocol, *options, cwd=folder) as at:
+        async with Rig(at["rest"], at["ws"], protocol, **rig) as running:
             yield at, running
 
 

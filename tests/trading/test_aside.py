@@ -116,7 +116,7 @@ def run(tape: Tape, folder: Path, watched: bool) -> tuple[list[tuple[object, ...
 
 @pytest.mark.long
 def test_onlookers_change_nothing(tmp_path: Path) -> None:
-    tape = Tape(generate(SPEC.name, "usdm", seed=11, messages=30_000), SPEC.name)
+    tape = Tape(generate(SPEC.name, "binance-usdm", seed=11, messages=30_000), SPEC.name)
     alone_fills, alone_state, _ = run(tape, tmp_path / "alone", watched=False)
     fills, state, looks = run(tape, tmp_path / "watched", watched=True)
     assert looks["scrapes"] >= 10

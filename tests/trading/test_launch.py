@@ -262,7 +262,7 @@ def test_an_exchange_at_an_address_is_called_by_it_and_its_pace_is_told(tmp_path
 
 
 def test_a_recording_served_faster_is_told_of_at_both_ends(tmp_path: Path) -> None:
-    record(tmp_path / "session.gz", "usdm", seconds=3)
+    record(tmp_path / "session.gz", "binance-usdm", seconds=3)
     with started("sim", "--capture", "session.gz", "--speed", "3", cwd=tmp_path) as venue:
         assert venue.stdout is not None
         at = json.loads(venue.stdout.readline())

@@ -86,7 +86,7 @@ def test_a_served_capture_is_followed_without_a_gap(name: str, tmp_path: Path) -
 
 
 def test_the_end_of_a_served_recording_ends_the_run(tmp_path: Path) -> None:
-    record(tmp_path / "session.gz", "usdm", seconds=3)
+    record(tmp_path / "session.gz", "binance-usdm", seconds=3)
     with exchange("--capture", "session.gz", cwd=tmp_path) as at:
         done = hft("live", *QUICK, "--rest-url", at["rest"], "--ws-url", at["ws"], cwd=tmp_path)
     found = summary(done)
@@ -251,7 +251,7 @@ async def test_a_venue_that_is_not_ours_ends_no_run_by_what_it_says(tmp_path: Pa
     """"The end of the recording" is believed of an exchange of this program alone: a run that ends with 0 is not looked after."""
     async with Venue() as venue:
         process = await asyncio.create_subprocess_exec(
-            *HFT, "live", *QUICK, "--set", "feed.dialect=usdm", "--rest-url", venue.http.url, "--ws-url", venue.ws.url,
+            *HFT, "live", *QUICK, "--set", "feed.protocol=binance-usdm", "--rest-url", venue.http.url, "--ws-url", venue.ws.url,
             "--duration", "8", cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )
         await eventually(lambda: (page := page_of(tmp_path)) and page.symbols[0].synced)

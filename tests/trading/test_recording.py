@@ -25,6 +25,7 @@ from hft.data.recording import mark
 from hft.data.tape import load
 from hft.trading.record import RecordJob
 from hft.venues.binance import messages
+from hft.venues.binance.venues import PROTOCOLS
 from tests import data
 from tests.exchange.client import exchange as sim
 from tests.trading.processes import child, children, exchange, hft, page_of, recorded, started, summary, until
@@ -35,8 +36,8 @@ SECOND = 10**9
 
 def follow(path: Path, *, to_the_end: bool = True) -> dict[str, Any]:
     """What an engine counts that is given a recording; `to_the_end`: of a session that had not ended when the recorder did."""
-    tape, specs, trades = load([path], Config())
-    engine = Engine(specs, fallback=messages.load, trade_source=trades)
+    tape, specs, trades, protocol = load([path], Config())
+    engine = Engine(specs, fallback=messages.load, sync=PROTOCOLS[protocol].sync, trade_source=trades)
     tape.run(engine)
     assert not to_the_end or all(engine.synced(spec.name) for spec in specs)
     return engine.counters()
@@ -140,7 +141,7 @@ async def test_what_comes_after_the_end_of_a_recording_does_not_break_it(tmp_pat
     async with sim() as at:
         config, clock = loader.load(overrides={"recording.buffer_mb": 1}), RunClock()
         job = LateJob(config, Recorder(tmp_path / "r.gz", config.recording, clock.now()), clock)
-        found = await job.run(2.0, at["rest"], at["ws"], at["dialect"])
+        found = await job.run(2.0, at["rest"], at["ws"], at["protocol"])
     assert job.recorder.log.lost > 0
     job.check()
     assert found.recording.lost == 0
@@ -239,7 +240,7 @@ def test_a_run_is_recorded_with_its_states(tmp_path: Path) -> None:
     assert names[:2] == ["recording", "run"]
     assert names[-1] == "end"
     run = told[1][2]
-    assert (run["run"], run["run_id"], run["kill"], run["dialect"]) == (1, found["run_id"], None, "usdm")
+    assert (run["run"], run["run_id"], run["kill"], run["protocol"]) == (1, found["run_id"], None, "binance-usdm")
     assert Counter(names)["timer"] > 300
     connection = apsw.Connection(str(tmp_path / "data" / "strategy.db"), flags=apsw.SQLITE_OPEN_READONLY)
     rows = connection.execute("SELECT ts_ns, symbol, state_hash FROM strategy_snapshots ORDER BY ts_ns").fetchall()

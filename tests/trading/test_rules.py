@@ -17,7 +17,7 @@ from tests import data
 from tests.net.ruled_venue import Venue
 from tests.trading.processes import ENVIRONMENT, HFT, hft, summary
 
-QUICK = ("--headless", "--json", "--no-monitor", "--set", "feed.dialect=usdm")
+QUICK = ("--headless", "--json", "--no-monitor", "--set", "feed.protocol=binance-usdm")
 
 
 async def live(venue: Venue, cwd: Path, *arguments: str, after: Callable[[], None] = lambda: None, wait_s: float = 3.0) -> dict:

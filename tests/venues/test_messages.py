@@ -87,7 +87,7 @@ USDM_INFO = {
 }  # fmt: skip
 
 
-def test_exchange_info_of_both_dialects():
+def test_exchange_info_of_both_protocols():
     info = decode(json.dumps(SPOT_INFO).encode())
     symbol = info.symbols[0]
     assert (symbol.base_asset, symbol.quote_asset, symbol.trading) == ("BTC", "USDT", True)
@@ -149,7 +149,7 @@ REFUSED = {
     "bad_shape": [
         b"[]", b"17", b'"text"', b"null", b"{}", b'{"stream":"x","data":null}', b'{"e":5}', b'{"u":7}',
         b'{"data":{"data":{"u":1}}}', b'{"stream":5,"data":%b}' % but(TICKER), b'{"stream":null,"data":%b}' % but(DEPTH),
-        but(DEPTH, U=...), but(DEPTH, u=...), but(DEPTH, pu=...), but(DEPTH, s=...), but(DEPTH, b=...), but(DEPTH, a=None),
+        but(DEPTH, U=...), but(DEPTH, u=...), but(DEPTH, s=...), but(DEPTH, b=...), but(DEPTH, a=None),
         but(DEPTH, U="832006"), but(DEPTH, U=1.5), but(DEPTH, U=True), but(DEPTH, U=837558), but(DEPTH, b=[["1.0"]]),
         but(DEPTH, b=[["1.0", "1", "[]"]]), but(DEPTH, b=[[1.0, "1"]]), but(DEPTH, b="1.0"), but(DEPTH, s=7),
         but(TRADE, m=0), but(TRADE, p=61800.3), but(TRADE, T=...), but(TRADE, t=...), but(TICKER, B=...),

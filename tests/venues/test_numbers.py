@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hft.venues.binance.numbers import LONGEST_STAY_S, STAY_S, stay_away_s, whole
+from hft.venues.numbers import LONGEST_STAY_S, STAY_S, stay_away_s, whole
 
 NONSENSE = ["9" * 400, "9" * 5000, "²", "٣", "-1", "1e9", "inf", "nan", "0x10", "1_000", "+5", "",
             "Wed, 21 Oct 2026 07:28:00 GMT"]

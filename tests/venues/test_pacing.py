@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hft.venues.binance.pacing import Backoff, SlidingWindow
 from hft.venues.binance.venues import VENUES
+from hft.venues.pacing import Backoff, SlidingWindow
 
 
 class Time:
@@ -87,7 +87,7 @@ def test_clients_cut_off_together_do_not_come_back_together():
 @pytest.mark.parametrize("venue", VENUES.values(), ids=list(VENUES))
 async def test_a_hundred_refused_connections_stay_under_the_venues_limit(venue):
     """Fault case 16, in the worst case for us: each attempt fails at once, and every backoff is at its shortest."""
-    limits, time, attempts = venue.dialect.limits, Time(), []
+    limits, time, attempts = venue.protocol.limits, Time(), []
 
     class Shortest(Random):
         def random(self) -> float:
@@ -104,7 +104,7 @@ async def test_a_hundred_refused_connections_stay_under_the_venues_limit(venue):
 
 async def test_the_bound_holds_even_without_a_backoff():
     """Connections that open and break at once reset nothing and wait for nothing: the gate alone holds."""
-    limits, time, attempts = VENUES["binance-spot"].dialect.limits, Time(), []
+    limits, time, attempts = VENUES["binance-spot"].protocol.limits, Time(), []
     gate = SlidingWindow(limits.connections // 2, limits.connections_window_s)
     for _ in range(1000):
         await gate.wait(clock=time, sleep=time.sleep)

@@ -32,8 +32,8 @@ class Time:
         self.now += seconds
 
 
-def client(server, dialect="usdm", **options):
-    return RestClient(venue_at(server.url, "ws://127.0.0.1:1", dialect), **options)
+def client(server, protocol="binance-usdm", **options):
+    return RestClient(venue_at(server.url, "ws://127.0.0.1:1", protocol), **options)
 
 
 def refusal(status, code, text, **headers):
@@ -42,7 +42,7 @@ def refusal(status, code, text, **headers):
 
 async def test_the_snapshot_is_asked_for_at_its_full_depth():
     async with RestServer({"/fapi/v1/depth": BOOK, "/api/v3/depth": BOOK}) as server:
-        async with client(server) as usdm, client(server, "spot") as spot:
+        async with client(server) as usdm, client(server, "binance-spot") as spot:
             assert await usdm.depth("btcusdt") == BOOK
             assert await spot.depth("BTCUSDT") == BOOK
             assert await spot.depth("BTCUSDT", 100) == BOOK
@@ -61,7 +61,7 @@ async def test_ping_and_time():
 
 async def test_exchange_info_names_the_symbols_on_spot_only():
     answers = {"/api/v3/exchangeInfo": SPOT_INFO, "/fapi/v1/exchangeInfo": USDM_INFO}
-    async with RestServer(answers) as server, client(server, "spot") as spot, client(server) as usdm:
+    async with RestServer(answers) as server, client(server, "binance-spot") as spot, client(server) as usdm:
         assert await spot.exchange_info(["BTCUSDT"]) == SPOT_INFO
         assert await usdm.exchange_info(["BTCUSDT"]) == USDM_INFO
         assert server.asked == ["/api/v3/exchangeInfo?symbols=%5B%22BTCUSDT%22%5D", "/fapi/v1/exchangeInfo"]
@@ -81,7 +81,7 @@ async def test_spot_refuses_the_whole_list_and_the_culprit_is_found():
             return refusal(400, -1121, "Invalid symbol.")(request)
         return web.Response(body=SPOT_INFO)
 
-    async with RestServer({"/api/v3/exchangeInfo": answer}) as server, client(server, "spot") as rest:
+    async with RestServer({"/api/v3/exchangeInfo": answer}) as server, client(server, "binance-spot") as rest:
         with pytest.raises(UsageError, match=r"NOPEUSDT: exchange at 127\.0\.0\.1:\d+ does not know this symbol"):
             await rest.exchange_info(["BTCUSDT", "NOPEUSDT"])
 
@@ -97,7 +97,7 @@ async def test_of_a_list_with_a_delisted_symbol_the_others_are_still_had():
         return refusal(400, -1121, "Invalid symbol.")(request) if "GONEUSDT" in names else web.Response(body=listing(*names))
 
     answers = {"/api/v3/exchangeInfo": answer, "/fapi/v1/exchangeInfo": listing("BTCUSDT", "ETHUSDT", "XRPUSDT")}
-    async with RestServer(answers) as server, client(server, "spot") as spot, client(server) as usdm:
+    async with RestServer(answers) as server, client(server, "binance-spot") as spot, client(server) as usdm:
         body = await spot.exchange_info(["BTCUSDT", "GONEUSDT", "ETHUSDT"], complete=False)
         assert json.loads(body) == json.loads(listing("BTCUSDT", "ETHUSDT"))
         assert json.loads(await spot.exchange_info(["GONEUSDT"], complete=False)) == {"symbols": []}
@@ -115,7 +115,7 @@ async def test_weight_limits_are_read_from_exchange_info_and_half_is_left_to_oth
     time = Time()
     async with (
         RestServer({"/api/v3/exchangeInfo": info, "/api/v3/depth": BOOK}) as server,
-        client(server, "spot", clock=time, sleep=time.sleep) as rest,
+        client(server, "binance-spot", clock=time, sleep=time.sleep) as rest,
     ):
         await rest.exchange_info(["BTCUSDT"])       # weight 20 of 500
         await rest.depth("BTCUSDT")                 # 250 more

@@ -6,7 +6,7 @@ from hft.config import Config
 from hft.errors import UsageError
 from hft.exchange.streams import endpoint
 from hft.net.feed import plan
-from hft.venues.binance.venues import COINM, DIALECTS, SPOT, USDM, VENUES, depth_stream, venue_at, venue_named
+from hft.venues.binance.venues import COINM, PROTOCOLS, SPOT, USDM, VENUES, depth_stream, venue_at, venue_named
 
 SPOT_VENUE = venue_named("binance-spot")
 USDM_VENUE = venue_named("binance-usdm")
@@ -38,20 +38,20 @@ def test_an_address_given_is_taken_as_it_stands():
 
 
 @pytest.mark.parametrize(
-    ("dialect", "ms", "name"),
+    ("protocol", "ms", "name"),
     [
         (SPOT, 100, "depth@100ms"), (SPOT, 1000, "depth"), (USDM, 250, "depth"), (USDM, 0, "depth@0ms"),
         (COINM, 500, "depth@500ms"),
     ],
 )
-def test_depth_streams_are_named_by_cadence(dialect, ms, name):
-    assert depth_stream(dialect, ms) == name
+def test_depth_streams_are_named_by_cadence(protocol, ms, name):
+    assert depth_stream(protocol, ms) == name
 
 
-@pytest.mark.parametrize(("dialect", "ms"), [(SPOT, 0), (SPOT, 250), (USDM, 1000)])
-def test_a_cadence_that_a_dialect_does_not_have_is_refused(dialect, ms):
-    with pytest.raises(UsageError, match=f"no depth stream every {ms} ms on {dialect.name}; take one of"):
-        depth_stream(dialect, ms)
+@pytest.mark.parametrize(("protocol", "ms"), [(SPOT, 0), (SPOT, 250), (USDM, 1000)])
+def test_a_cadence_that_a_protocol_does_not_have_is_refused(protocol, ms):
+    with pytest.raises(UsageError, match=f"no depth stream every {ms} ms on {protocol.name}; take one of"):
+        depth_stream(protocol, ms)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_a_cadence_that_a_dialect_does_not_have_is_refused(dialect, ms):
         (lambda: venue_named("binance-sport"), "binance-sport: no such venue; take one of binance-spot"),
         (lambda: venue_at("127.0.0.1:1", "ws://x"), "127.0.0.1:1: not an address of this kind; start it with http://"),
         (lambda: venue_at("http://x", "http://y"), "http://y: not an address of this kind; start it with ws://"),
-        (lambda: venue_at("http://x", "ws://y", "swap"), "unknown dialect 'swap'; take one of spot, usdm, coinm"),
+        (lambda: venue_at("http://x", "ws://y", "swap"), "unknown protocol 'swap'; take one of binance-spot, binance-usdm"),
     ],
 )
 def test_mistakes_are_one_line_that_says_what_to_do(make, says):
@@ -79,8 +79,8 @@ def test_snapshot_weights_are_the_documented_ones():
 def test_settings_and_table_agree():
     for name in ("binance-spot", "binance-usdm"):
         assert name in VENUES
-        assert Config().feed.depth_speed_ms in VENUES[name].dialect.depth_ms
-    assert set(DIALECTS) == {venue.dialect.name for venue in VENUES.values()}
+        assert Config().feed.depth_speed_ms in VENUES[name].protocol.depth_ms
+    assert set(PROTOCOLS) == {venue.protocol.name for venue in VENUES.values()}
 
 
 def test_a_plan_holds_every_stream_once_and_keeps_to_the_limit():

@@ -12,9 +12,10 @@ class OrderReport:
     """What the exchange says about an order.
 
     ``kind`` is ``accepted``, ``fill``, ``canceled``, ``rejected``, ``expired``, ``amended``, ``cancel_rejected`` or
-    ``amend_rejected``; ``reason`` the name of a status code, empty where there is none. ``price`` and ``qty`` are the fill's (0
-    otherwise), ``leaves`` what is open after it. ``fee`` is in ``fee_asset`` (``"quote"`` or ``"base"``), negative for a rebate. ``suspect``: made while the book was
-    not in sync. ``exch_ns`` is when it happened, ``reported_ns`` when the trader hears of it.
+    ``amend_rejected``; ``reason`` the name of a status code, empty where there is none. ``price`` and ``qty`` are the
+    fill's (0 otherwise), ``leaves`` what is open after it. ``fee`` is in ``fee_asset`` (``"quote"`` or ``"base"``),
+    negative for a rebate. ``suspect``: made while the book was not in sync. ``exch_ns`` is when it happened,
+    ``reported_ns`` when the trader hears of it.
     """
 
     kind: str

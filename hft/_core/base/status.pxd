@@ -30,6 +30,7 @@ cdef enum Status:
     REFRESH_DROPPED = 28
     OTHER_BOOK_SOURCE = 29      # a whole book beside a stream of updates: one source of the book
     CROSSED_LEVELS = 30         # taken out, since a newer level of the other side crossed them
+    NO_SNAPSHOT = 31            # an update before the snapshot that its stream sends, or after a gap
 
     # risk: why an order was not sent
     RISK_KILL_SWITCH = 32

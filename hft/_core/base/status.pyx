@@ -25,6 +25,7 @@ _TEXT = {
     REFRESH_DROPPED: ("refresh_dropped", "more updates than the buffer holds before the fresh snapshot; tried again later"),
     OTHER_BOOK_SOURCE: ("other_book_source", "a whole book beside a stream of updates, which is the book"),
     CROSSED_LEVELS: ("crossed_levels", "a level that a newer one of the other side crossed; unknown from there on"),
+    NO_SNAPSHOT: ("no_snapshot", "an update before the first snapshot of its stream, or after a gap in it"),
     RISK_KILL_SWITCH: ("kill_switch", "the kill switch is on"),
     RISK_NOT_SYNCED: ("not_synced", "the book is not in sync"),
     RISK_STALE_DATA: ("stale_data", "the newest market data is older than allowed"),

@@ -40,10 +40,10 @@ cdef enum BookSide:             # index of a side in arrays
     BID = 0
     ASK = 1
 
-cdef enum Dialect:
-    SPOT = 0
-    USDM = 1
-    COINM = 2
+cdef enum Instrument:           # what may be sold, and what a contract is worth
+    SPOT = 0                    # nothing that is not held may be sold
+    LINEAR = 1                  # contracts in the base asset, quoted and settled in the quote asset
+    INVERSE = 2                 # contracts in the quote asset, settled in the base asset
 
 cdef enum MessageKind:
     MSG_NONE = 0
@@ -122,7 +122,7 @@ cdef struct SymbolSpec:         # one traded symbol, exact scales
     char quote[32]              # QUOTE_BYTES
     int64_t price_mant          # one tick = price_mant x 10^-price_exp
     int64_t qty_mant            # one quantum = qty_mant x 10^-qty_exp
-    int64_t contract            # contract size in whole units; 1 on spot and USD-M
+    int64_t contract            # contract size in whole units; 1 but on inverse contracts
     int64_t lot                 # order step, in quanta
     int64_t tick                # price step of orders, in ticks of the book: 1, unless it was or will be a finer one
     int64_t min_qty             # of an order, quanta
@@ -132,7 +132,7 @@ cdef struct SymbolSpec:         # one traded symbol, exact scales
     int64_t taker_fee
     int32_t price_exp
     int32_t qty_exp
-    int32_t dialect             # Dialect
+    int32_t instrument          # Instrument
     int32_t fee_received        # 1: fees are taken from what a fill brings in (spot); 0: from quote
 
 cdef struct Message:            # one decoded market-data message; `levels` follow it in the decoder's memory

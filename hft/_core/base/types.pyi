@@ -1,6 +1,6 @@
 from decimal import Decimal
 
-DIALECTS: dict[str, int]
+INSTRUMENTS: dict[str, int]
 
 def common_unit(a: Decimal, b: Decimal) -> Decimal: ...
 
@@ -11,7 +11,7 @@ class Spec:
         *,
         tick: str | Decimal,
         step: str | Decimal,
-        dialect: str = "usdm",
+        instrument: str = "linear",
         quantum: str | Decimal | None = None,
         quote: str = "USDT",
         min_qty: str | Decimal | int = 0,
@@ -28,7 +28,7 @@ class Spec:
     @property
     def quote(self) -> str: ...
     @property
-    def dialect(self) -> str: ...
+    def instrument(self) -> str: ...
     @property
     def fee_asset(self) -> str: ...
     @property

@@ -5,7 +5,7 @@ from math import gcd
 
 from libc.string cimport memcpy, memset
 
-DIALECTS = {"spot": SPOT, "usdm": USDM, "coinm": COINM}
+INSTRUMENTS = {"spot": SPOT, "linear": LINEAR, "inverse": INVERSE}
 
 assert sizeof(SymbolSpec) == 192 and sizeof(Message) == 96 and sizeof(Intent) == 40
 assert sizeof(Command) == 56 and sizeof(Report) == 80 and sizeof(JournalRecord) == 128
@@ -91,7 +91,8 @@ cdef class Spec:
         The venue's name, e.g. ``"BTCUSDT"``; at most 63 bytes of UTF-8, no white space, quotes or backslashes.
     tick, step : str or Decimal
         Price tick and order step (``PRICE_FILTER.tickSize``, ``LOT_SIZE.stepSize``).
-    dialect : ``"spot"``, ``"usdm"`` or ``"coinm"``
+    instrument : ``"spot"``, ``"linear"`` or ``"inverse"``
+        What may be sold short, and what a contract is worth.
     quantum : str or Decimal, optional
         The unit that book quantities are kept in. Default: the step, and a thousandth of it on spot, where books hold
         quantities off the step (SEMANTICS 29). The step must be a multiple of it.
@@ -108,7 +109,7 @@ cdef class Spec:
         Fee rates as fractions of the notional; negative is a rebate; at most eight decimals.
     fee_asset : ``"quote"`` or ``"received"``
 
-    >>> spec = Spec("BTCUSDT", tick="0.10", step="0.001", dialect="usdm")
+    >>> spec = Spec("BTCUSDT", tick="0.10", step="0.001", instrument="linear")
     >>> spec.ticks("61800.20"), spec.quanta("2.507")
     (618002, 2507)
     >>> str(spec.price(618002)), str(spec.qty(2507))
@@ -117,18 +118,18 @@ cdef class Spec:
     '154933.1014'
     """
 
-    def __init__(self, name, *, tick, step, dialect="usdm", quantum=None, quote="USDT", min_qty=0, max_qty=0,
+    def __init__(self, name, *, tick, step, instrument="linear", quantum=None, quote="USDT", min_qty=0, max_qty=0,
                  min_notional=0, contract=1, maker_fee="0.0002", taker_fee="0.0005", fee_asset="quote", price_unit=None):
         memset(&self.c, 0, sizeof(SymbolSpec))
         cdef bytes raw = _name(name, "symbol", NAME_BYTES - 1)
         memcpy(self.c.name, <const char*>raw, len(raw))
         raw = _name(quote, "quote asset", QUOTE_BYTES - 1)
         memcpy(self.c.quote, <const char*>raw, len(raw))
-        if dialect not in DIALECTS:
-            raise ValueError(f"dialect {dialect!r} must be one of {', '.join(DIALECTS)}")
+        if instrument not in INSTRUMENTS:
+            raise ValueError(f"instrument {instrument!r} must be one of {', '.join(INSTRUMENTS)}")
         if fee_asset not in ("quote", "received"):
             raise ValueError(f"fee_asset {fee_asset!r} must be 'quote' or 'received'")
-        self.c.dialect = DIALECTS[dialect]
+        self.c.instrument = INSTRUMENTS[instrument]
         self.c.fee_received = fee_asset == "received"
         _scale(tick, "tick")
         price_unit = tick if price_unit is None else price_unit
@@ -136,7 +137,7 @@ cdef class Spec:
         self.c.tick = _count(tick, self.c.price_mant, self.c.price_exp, "tick", f"is not a multiple of the unit {price_unit}")
         _scale(step, "step")
         if quantum is None:
-            quantum = _number(step, "step") / 1000 if dialect == "spot" else step
+            quantum = _number(step, "step") / 1000 if instrument == "spot" else step
         self.c.qty_mant, self.c.qty_exp = _scale(quantum, "quantum")
         if not 1 <= int(contract) < 2**31:
             raise ValueError(f"contract {contract!r} must be a whole number from 1")
@@ -157,8 +158,8 @@ cdef class Spec:
         return (<bytes>self.c.quote).decode()
 
     @property
-    def dialect(self) -> str:
-        return next(k for k, v in DIALECTS.items() if v == self.c.dialect)
+    def instrument(self) -> str:
+        return next(k for k, v in INSTRUMENTS.items() if v == self.c.instrument)
 
     @property
     def fee_asset(self) -> str:
@@ -236,21 +237,21 @@ cdef class Spec:
         >>> str(spec.tick), str(spec.price_unit), str(spec.step), str(spec.quantum)
         ('0.25', '0.05', '0.010', '0.001')
         """
-        new = Spec(self.name, tick=tick, step=step, dialect=self.dialect, quantum=quantum, quote=self.quote, min_qty=min_qty,
-                   max_qty=max_qty, min_notional=min_notional, contract=self.contract, fee_asset=self.fee_asset)
+        new = Spec(self.name, tick=tick, step=step, instrument=self.instrument, quantum=quantum, quote=self.quote,
+                   min_qty=min_qty, max_qty=max_qty, min_notional=min_notional, contract=self.contract, fee_asset=self.fee_asset)
         return Spec(
-            self.name, tick=tick, step=step, dialect=self.dialect, quantum=common_unit(self.quantum, new.quantum),
+            self.name, tick=tick, step=step, instrument=self.instrument, quantum=common_unit(self.quantum, new.quantum),
             price_unit=common_unit(self.price_unit, new.tick), quote=self.quote, min_qty=min_qty, max_qty=max_qty,
             min_notional=min_notional, contract=self.contract, maker_fee=self.maker_fee, taker_fee=self.taker_fee,
             fee_asset=self.fee_asset)
 
     def __repr__(self):
-        return f"Spec({self.name!r}, tick={self.tick}, step={self.step}, dialect={self.dialect!r})"
+        return f"Spec({self.name!r}, tick={self.tick}, step={self.step}, instrument={self.instrument!r})"
 
     def __reduce__(self):
         return _rebuild, (dict(
             name=self.name, tick=str(self.tick), price_unit=str(self.price_unit), step=str(self.step),
-            dialect=self.dialect, quantum=str(self.quantum),
+            instrument=self.instrument, quantum=str(self.quantum),
             quote=self.quote, min_qty=str(self.min_qty), max_qty=str(self.max_qty), contract=self.contract,
             min_notional=str(self.min_notional), maker_fee=str(self.maker_fee), taker_fee=str(self.taker_fee),
             fee_asset=self.fee_asset),)

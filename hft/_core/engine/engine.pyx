@@ -74,8 +74,8 @@ cdef class Engine(EngineView):
         Where records go; somebody must drain it: while it has no room, messages are held (`held`). Default: a ring of its own
         whose records are overwritten.
     fallback : callable, optional
-        ``fallback(decoder, frame, now_ns) -> status code`` for frames that the scanner does not know
-        (`hft.venues.binance.messages.load`). Default: they count as rejects.
+        ``fallback(decoder, frame, now_ns) -> status code`` for frames that the scanner does not know: the venue's wire
+        (`load` of a `hft.venues.protocol.Protocol`). Default: they count as rejects.
     log : RunLog, optional
         Gets every input, in order; `Engine.on_snapshot` then needs the body as received.
     replayed : bool
@@ -196,15 +196,22 @@ cdef class Engine(EngineView):
         if not self.c.replayed and (self.c.held or not engine_has_room(self.c)):
             self._hold(("frame", frame), len(frame))
             return FRAME_HELD if not self.release(now_ns) else (FRAME_ATTENTION if self.c.attention else FRAME_HANDLED)
-        return self._other(frame, now_ns)
+        cdef int result = self._other(frame, now_ns)
+        if result == FRAME_HELD:
+            self._hold(("frame", frame), len(frame))
+        return result
 
     cdef int _other(self, bytes frame, int64_t now_ns) except -1:
+        """FrameResult bits; FRAME_HELD, and nothing of it taken, where the journal has no room for all messages of the frame."""
         cdef int code = DECODE_FALLBACK
         cdef uint64_t cycles = cycles_now()
         if self.fallback is not None:
             code = self.fallback(self.decoder, frame, now_ns)
+        if code == OK and not self.c.replayed and not engine_has_room(self.c):
+            self.decoder.clear()
+            return FRAME_HELD
         if code == OK:
-            self._apply(LOG_FRAME, 0, now_ns, frame, cycles)
+            engine_messages(self.c, engine_input(self.c, LOG_FRAME, 0, now_ns, frame, len(frame)), cycles)
         else:
             engine_log(self.c, LOG_FRAME, 0, now_ns, frame, len(frame))
             output_count(&self.c.page.counters.status[code])
@@ -238,13 +245,15 @@ cdef class Engine(EngineView):
         """
         cdef Py_ssize_t size
         while self.c.held and engine_has_room(self.c):
-            (name, what), size = self._held.popleft()
-            self.held_bytes -= size
-            self.c.held -= 1
+            (name, what), size = self._held[0]
             if name != "frame":
                 engine_connect(self.c, what, name == "connect", now_ns)
             elif engine_frame(self.c, <bytes>what, len(<bytes>what), now_ns, cycles_now()) & FRAME_NEEDS_PYTHON:
-                self._other(what, now_ns)
+                if self._other(what, now_ns) == FRAME_HELD:
+                    break
+            self._held.popleft()
+            self.held_bytes -= size
+            self.c.held -= 1
             if self.c.held == 0:
                 page_flag(self.c.page, PAGE_INPUT_HELD, False)
         return self.c.held == 0

@@ -11,10 +11,10 @@ from libc.string cimport memset
 
 from hft._core.base.cycles cimport cycles_now
 from hft._core.base.status cimport DECODE_FALLBACK, OK, STATUS_CODES
-from hft._core.base.types cimport Spec
+from hft._core.base.types cimport MSG_NONE, Spec
 from hft._core.engine.engine cimport Engine
 from hft._core.engine.tick cimport EngineState, engine_connect, engine_makes_room, engine_message, engine_resync
-from hft._core.wire.decode cimport Decoder, decode_frame, decoder_clear, decoder_levels, decoder_message
+from hft._core.wire.decode cimport Decoder, decode_frame, decode_next, decoder_clear, decoder_levels, decoder_message
 
 from hft._core.base import status as status_table
 
@@ -49,7 +49,7 @@ cdef class EventEncoder:
     specs : iterable of Spec
         The symbols, at most 64; a record's `symbol` is an index into them.
     fallback : callable, optional
-        As of `Engine`: `hft.venues.binance.messages.load`.
+        As of `Engine`: the venue's wire.
 
     >>> from hft._core.base.types import Spec
     >>> encoder = EventEncoder([Spec("BTCUSDT", tick="0.10", step="0.001")])
@@ -85,14 +85,16 @@ cdef class EventEncoder:
         return &self.records.at[self.records.n - n]
 
     cdef int _keep(self, int code) except -1:
-        """The decoder's message, if it has one."""
+        """The decoder's messages, if it has any."""
         cdef Message* m = decoder_message(self.decoder.d)
+        cdef bint one = code == OK and (m.kind != MSG_NONE or decode_next(self.decoder.d))
         if code != OK:
             self.refused[code] += 1
-            return code
-        self.now = m.recv_ns = max(self.now, m.recv_ns)
-        event_encode(m, decoder_levels(self.decoder.d), self._claim(event_count(m)))
-        return OK
+        while one:
+            self.now = m.recv_ns = max(self.now, m.recv_ns)
+            event_encode(m, decoder_levels(self.decoder.d), self._claim(event_count(m)))
+            one = decode_next(self.decoder.d)
+        return code
 
     cdef int _frame(self, bytes frame, int64_t now_ns) except -1:
         cdef int code = decode_frame(self.decoder.d, PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame), now_ns)

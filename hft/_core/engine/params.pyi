@@ -3,6 +3,7 @@ from decimal import Decimal
 from typing import Any, Literal, TypeAlias, TypedDict, type_check_only
 
 from hft._core.base.symbols import Symbols
+from hft._core.market.sync import SyncRules
 from hft._core.trade.strategy import StrategyPort
 
 _Number: TypeAlias = str | int | float | Decimal
@@ -50,3 +51,4 @@ class _Settings(TypedDict, total=False):
     sync_buffer_levels: int
     fill_log: int
     compare_ms: _Number
+    sync: SyncRules

@@ -5,11 +5,13 @@ from decimal import Decimal
 from libc.string cimport memset
 
 from hft._core.base.types cimport FEE_SCALE, MSG_AGG_TRADE, MSG_TRADE
+from hft._core.market.sync cimport SyncRule, sync_rule
 from hft._core.trade.position cimport position_scale
 from hft._core.trade.strategy cimport STRATEGY_PARAMS
 from hft._core.trade.units cimport limit_quanta
 
 from hft._core.base.checks import DAY_MS, above, choice, power_of_two, shown, whole, within
+from hft._core.market.sync import SyncRules
 from hft._core.trade.imbalance_strategy import ImbalanceStrategy
 
 MARKET_DEFAULTS = {
@@ -23,6 +25,8 @@ MARKET_DEFAULTS = {
     "compare_ms": 0,
     # whether who sends the messages sends a REST book when asked; files can't
     "snapshots": True,
+    # the venue's procedure for a correct book
+    "sync": SyncRules(),
 }
 ACCOUNT_DEFAULTS = {
     # risk; 0 switches a limit off, and so does one beyond what the engine can count
@@ -69,6 +73,7 @@ def checked(given, symbols) -> dict:
     Traceback (most recent call last):
     ValueError: price_collar_bps 10001 must be a whole number from 0 to 10000
     """
+    cdef SyncRule rule
     unknown = set(given) - set(DEFAULTS)
     if unknown:
         raise TypeError(f"unknown settings {', '.join(sorted(unknown))}; known: {', '.join(DEFAULTS)}")
@@ -81,6 +86,7 @@ def checked(given, symbols) -> dict:
         s[name] = within(name, s[name], 0, most)
     s["book_window_ticks"] = power_of_two("book_window_ticks", s["book_window_ticks"], 256, 1 << 18)
     choice("trade_source", s["trade_source"], _TRADES)
+    sync_rule(s["sync"], &rule)
     if not isinstance(s["snapshots"], bool):
         raise ValueError(f"snapshots {shown(s['snapshots'])} must be True or False")
     for spec in symbols:        # below one step a limit would be 0, and 0 is no limit
@@ -107,6 +113,7 @@ cdef int fill_market(MarketParams* p, dict s) except -1:
     p.features.capacity = s["buffer_capacity"]
     p.features.imbalance_levels = s["imbalance_levels"]
     p.features.depth_levels = s["depth_levels"]
+    sync_rule(s["sync"], &p.sync.rule)
     p.sync.capacity_levels = s["sync_buffer_levels"]
     p.compare_ns = _ns(s["compare_ms"])
     p.answers = bool(s["snapshots"])

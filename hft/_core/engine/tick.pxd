@@ -19,17 +19,18 @@
 from hft._core.base.cycles cimport cycles_now
 from hft._core.base.histogram cimport histogram_add
 from hft._core.base.status cimport DECODE_FALLBACK, KILL_RELEASED, KILL_REQUEST, OK
-from hft._core.base.types cimport Level, Message, int32_t, int64_t, likely, uint64_t, unlikely
+from hft._core.base.types cimport MSG_NONE, Level, Message, int32_t, int64_t, likely, uint64_t, unlikely
 from hft._core.engine.account cimport (
     Account, account_act, account_advance, account_arrivals, account_deliver, account_kill, account_match, account_settle,
     account_stop, account_trade, account_wants,
 )
+from hft._core.execution.capacity cimport FILL_RECORDS
 from hft._core.execution.delivery cimport INT64_MAX
 from hft._core.market.book cimport Book
 from hft._core.market.ladder_check cimport DEBUGGING
 from hft._core.market.market cimport (
     FX_LOST, FX_TRADE, Market, market_apply, market_clock, market_connected, market_disconnected, market_evaluate,
-    market_publish, market_resync, market_sync,
+    market_number, market_publish, market_resync, market_sync,
 )
 from hft._core.record.journal cimport journal_room
 from hft._core.record.output cimport output_count
@@ -41,7 +42,7 @@ from hft._core.record.runlog cimport (
 )
 from hft._core.trade.risk cimport HALT_JOURNAL, risk_halt
 from hft._core.trade.trader cimport trader_begin
-from hft._core.wire.decode cimport DecoderState, decode_frame, decoder_levels, decoder_message
+from hft._core.wire.decode cimport DecoderState, decode_frame, decode_next, decoder_levels, decoder_message
 from hft._core.wire.sink cimport FRAME_ATTENTION, FRAME_HANDLED, FRAME_NEEDS_PYTHON
 from libc.stdlib cimport abort
 
@@ -115,9 +116,13 @@ cdef inline int64_t engine_wants(const EngineState* e) noexcept nogil:
 
 
 cdef inline bint engine_has_room(const EngineState* e) noexcept nogil:
-    """Does the journal hold what the next message may cause while new orders are refused? What needs no message, timers and
-    the kill switch, always finds room, since a message is taken only where it leaves that much."""
-    return engine_overwrites(e) or engine_room(e) >= e.accounts[0].wants
+    """Does the journal hold what the next message, or the frame that waits in the decoder, may cause while new orders are
+    refused? What needs no message, timers and the kill switch, always finds room, since a message is taken only where it
+    leaves that much. An empty journal takes any frame."""
+    cdef int64_t fills = e.decoder.pending.count * e.accounts[0].trader.context.orders.open * FILL_RECORDS
+    cdef int64_t room = engine_room(e)
+    return (engine_overwrites(e) or room >= e.accounts[0].wants + fills
+            or (unlikely(fills != 0) and room == e.accounts[0].out.journal.capacity))
 
 
 cdef inline bint engine_makes_room(const EngineState* e, int64_t room) noexcept nogil:
@@ -265,6 +270,7 @@ cdef inline int engine_apply(EngineState* e, Message* msg, const Level* levels, 
     cdef int code
     msg.recv_ns = now
     v = market_clock(market, msg)
+    market_number(market, msg)
     for k in range(e.n_accounts):
         account_arrivals(&e.accounts[k], market, i, v, now)
     code = market_apply(market, e.spare, msg, levels, &fx)
@@ -291,6 +297,14 @@ cdef inline int engine_message(EngineState* e, Message* msg, const Level* levels
     return engine_apply(e, msg, levels, engine_enter(e, msg.recv_ns), cycles)
 
 
+cdef inline void engine_messages(EngineState* e, int64_t now, uint64_t cycles) noexcept nogil:
+    """The messages of a frame, in order, entered at `now` as one input."""
+    cdef bint one = decoder_message(e.decoder).kind != MSG_NONE or decode_next(e.decoder)
+    while one:
+        engine_apply(e, decoder_message(e.decoder), decoder_levels(e.decoder), now, cycles)
+        one = decode_next(e.decoder)
+
+
 cdef inline int engine_frame(void* ctx, const char* p, size_t n, int64_t now, uint64_t cycles) noexcept nogil:
     """A frame as it lies in the read buffer: FrameResult bits."""
     cdef EngineState* e = <EngineState*>ctx
@@ -298,7 +312,7 @@ cdef inline int engine_frame(void* ctx, const char* p, size_t n, int64_t now, ui
     output_count(&e.page.counters.frames)
     e.page.counters.bytes += n
     if likely(code == OK):
-        engine_apply(e, decoder_message(e.decoder), decoder_levels(e.decoder), engine_input(e, LOG_FRAME, 0, now, p, n), cycles)
+        engine_messages(e, engine_input(e, LOG_FRAME, 0, now, p, n), cycles)
     elif code == DECODE_FALLBACK:
         return FRAME_NEEDS_PYTHON
     else:

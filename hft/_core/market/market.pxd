@@ -6,8 +6,7 @@
 from hft._core.base.memory cimport align64
 from hft._core.base.status cimport (
     BOOK_MISMATCH, BUFFERED, BUFFER_FULL, CROSSED_BOOK, DUPLICATE_TRADE, NOT_CONNECTED, OK, OTHER_BOOK_SOURCE,
-    OTHER_TRADE_SOURCE,
-    SEQUENCE_GAP, SNAPSHOT_TOO_OLD,
+    OTHER_TRADE_SOURCE, SEQUENCE_GAP, SNAPSHOT_TOO_OLD,
 )
 from hft._core.base.types cimport (
     BOOK_STREAM, MSG_AGG_TRADE, MSG_BOOK, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE, BOOK_SUSPECT, BOOK_SYNCED,
@@ -49,7 +48,7 @@ cdef enum MarketEffect:         # what a message did, as bits
 cdef struct MarketParams:
     BookParams book
     FeatureParams features
-    SyncParams sync             # its dialect is taken from the symbol
+    SyncParams sync
     int64_t compare_ns          # between comparisons with a fresh snapshot; 0: none
     int32_t trade_kind          # MSG_TRADE or MSG_AGG_TRADE: the one source of volume (SEMANTICS 10)
     int32_t answers             # 1: who sends the messages sends a REST book when asked; files don't (rule 7b)
@@ -109,9 +108,7 @@ cdef inline Sync* market_sync(Market* m) noexcept nogil:
 
 
 cdef inline void market_init(Market* m, const SymbolSpec* spec, const MarketParams* p) noexcept nogil:
-    cdef SyncParams sync = p.sync
     cdef SeriesParams series = _series(p)
-    sync.dialect = spec.dialect
     m.spec = spec[0]
     m.trade_kind = p.trade_kind
     m.answers = p.answers
@@ -125,7 +122,7 @@ cdef inline void market_init(Market* m, const SymbolSpec* spec, const MarketPara
     book_init(market_book(m), &p.book)
     features_init(market_features(m), &p.features)
     series_init(market_series(m), &series)
-    sync_init(market_sync(m), &sync)
+    sync_init(market_sync(m), &p.sync)
 
 
 cdef inline bint market_ready(Market* m) noexcept nogil:
@@ -315,6 +312,12 @@ cdef inline int _whole(Market* m, Book* spare, const Message* msg, const Level* 
     if not was_synced and sync.state == SYNC_SYNCED:
         fx[0] |= market_turn(m, CAUSE_NONE, msg.recv_ns)
     return OK
+
+
+cdef inline void market_number(Market* m, Message* msg) noexcept nogil:
+    """A trade of a venue that does not number its trades gets the next number."""
+    if unlikely(msg.last_id == 0) and (msg.kind == MSG_TRADE or msg.kind == MSG_AGG_TRADE):
+        msg.first_id = msg.last_id = m.trade_id + 1
 
 
 cdef inline int _trade(Market* m, const Message* msg, int* fx) noexcept nogil:

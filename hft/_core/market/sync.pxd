@@ -6,14 +6,17 @@
 #                                 │  └───────────┘◀─────┘                          │
 #                                 └──────────────────────── gap, book lost ────────┘
 #
-# Both venues' rules are one, with two numbers per dialect (`SyncRule`). With id = lastUpdateId and then the last `u`:
+# All venues' rules are one, a row each (`SyncRule`). With id = lastUpdateId and then the last `u`:
 #
 #   old, dropped               u < id + step      before the bridge;  u <= id  after it
 #   may bridge the snapshot    U <= id + step <= u,  or on a chained venue  pu == id
 #   follows                    U <= id + 1;              on a chained venue  pu == id
 #
-# Updates that come before the snapshot are copied, whole, into a buffer behind the header; it never holds a gap: an
-# update that does not follow the buffered ones takes their place, as no snapshot could bridge to both.
+# Where the stream itself sends the snapshot (`in_band`), a whole book takes the place of what there is at any time, and the next
+# update has to follow it (`sync_on_book`, `sync_whole`). Nothing is asked for, and what comes before it is dropped.
+#
+# Updates that come before a snapshot that is asked for are copied, whole, into a buffer behind the header; it never holds a gap:
+# an update that does not follow the buffered ones takes their place, as no snapshot could bridge to both.
 #
 # A book in sync may want a fresh snapshot too, to compare itself with it and to learn what lies beyond the edge of the
 # first one. It is `refreshing` then: updates are applied as ever and copied to the buffer besides, so that the snapshot can be
@@ -23,9 +26,10 @@ from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memmove
 from hft._core.base.memory cimport align64
 from hft._core.base.status cimport (
-    BUFFERED, BUFFER_FULL, NOT_CONNECTED, OK, OTHER_BOOK_SOURCE, SEQUENCE_GAP, SNAPSHOT_AHEAD, SNAPSHOT_TOO_OLD, STALE_UPDATE,
+    BAD_SHAPE, BUFFERED, BUFFER_FULL, NOT_CONNECTED, NO_SNAPSHOT, OK, OTHER_BOOK_SOURCE, SEQUENCE_GAP, SNAPSHOT_AHEAD,
+    SNAPSHOT_TOO_OLD, STALE_UPDATE,
 )
-from hft._core.base.types cimport SPOT, Level, Message, likely, unlikely
+from hft._core.base.types cimport Level, Message, likely, unlikely
 
 cdef enum SyncState:
     SYNC_CONNECTING = 0         # no connection: nothing is taken
@@ -37,14 +41,14 @@ cdef enum:
     SYNC_CAPACITY = 65536       # default of `capacity_levels`
     MESSAGE_UNITS = 6           # a Message takes the buffer's room of six levels
 
-cdef struct SyncParams:
-    int32_t dialect             # Dialect
-    int32_t capacity_levels     # room of the buffer, in levels; a message costs six more than its levels
-
-cdef struct SyncRule:
+cdef struct SyncRule:           # a venue's procedure
     int64_t step                # the bridging update holds the id `lastUpdateId + step`
     int32_t chained             # 1: `pu` names the update before; 0: ids are counted without holes
-    int32_t reserved
+    int32_t in_band             # 1: the stream sends the snapshot; 0: it is asked for over REST
+
+cdef struct SyncParams:
+    SyncRule rule
+    int64_t capacity_levels     # room of the buffer, in levels; a message costs six more than its levels
 
 cdef struct Sync:
     SyncRule rule
@@ -71,6 +75,9 @@ cdef struct Sync:
     uint64_t refreshes_dropped  # refreshes ended by a full buffer
 
 
+cdef int sync_rule(object rules, SyncRule* to) except -1
+
+
 cdef class Synchronizer:
     """Owns the state; compiled callers may use `s` as long as they hold the object."""
     cdef Sync* s
@@ -81,8 +88,7 @@ cdef inline size_t sync_size(const SyncParams* params) noexcept nogil:
 
 
 cdef inline void sync_init(Sync* s, const SyncParams* params) noexcept nogil:
-    s.rule.step = 1 if params.dialect == SPOT else 0
-    s.rule.chained = params.dialect != SPOT
+    s.rule = params.rule
     s.capacity = params.capacity_levels
 
 
@@ -156,19 +162,29 @@ cdef inline void _restart(Sync* s) noexcept nogil:
     s.lost = 0
     s.refreshing = 0
     s.state = SYNC_BUFFERING
-    s.wants_snapshot = not s.whole
+    s.wants_snapshot = not s.whole and not s.rule.in_band
     s.generation += 1
     _empty(s)
 
 
 cdef inline int _keep(Sync* s, const Message* m, const Level* levels) noexcept nogil:
     """Buffer an update. A full buffer starts again with this one: the snapshot has to be newer anyway."""
+    if s.rule.in_band:          # it will be newer than whatever came before it
+        return NO_SNAPSHOT
     if _push(s, m, levels):
         return BUFFERED
     s.overflows += 1
     _restart(s)
     _push(s, m, levels)
     return BUFFER_FULL
+
+
+cdef inline int _gap(Sync* s, const Message* m, const Level* levels) noexcept nogil:
+    """The update does not follow what there is: begin anew with it."""
+    s.gaps += 1
+    _restart(s)
+    _keep(s, m, levels)
+    return SEQUENCE_GAP
 
 
 cdef inline void _follow(Sync* s, const Message* m, const Level* levels) noexcept nogil:
@@ -215,7 +231,7 @@ cdef inline void sync_lost(Sync* s) noexcept nogil:
 
 cdef inline void sync_refresh(Sync* s) noexcept nogil:
     """A fresh snapshot of a book in sync is wanted."""
-    if s.state == SYNC_SYNCED and not s.refreshing and s.buffered == 0:
+    if s.state == SYNC_SYNCED and not s.refreshing and s.buffered == 0 and not s.rule.in_band:
         s.refreshing = 1
         s.refresh_id = s.id
 
@@ -226,10 +242,7 @@ cdef inline int _on_buffering(Sync* s, const Message* m, const Level* levels) no
         s.stale += 1
         return STALE_UPDATE
     if s.buffered and not _follows(s, m, s.buffered_id):
-        s.gaps += 1
-        _restart(s)
-        _keep(s, m, levels)
-        return SEQUENCE_GAP
+        return _gap(s, m, levels)
     return _keep(s, m, levels)
 
 
@@ -244,9 +257,12 @@ cdef inline int _first_update(Sync* s, const Message* m, const Level* levels) no
 cdef inline int sync_on_depth(Sync* s, const Message* m, const Level* levels) noexcept nogil:
     """An update arrived.
 
-    OK: apply it now. BUFFERED, STALE_UPDATE: leave the book as it is. SEQUENCE_GAP, SNAPSHOT_TOO_OLD, BUFFER_FULL:
-    clear the book; the update is kept for the next one, and so with OTHER_BOOK_SOURCE. NOT_CONNECTED: nobody asked.
+    OK: apply it now. BUFFERED, STALE_UPDATE, NO_SNAPSHOT: leave the book as it is. SEQUENCE_GAP, SNAPSHOT_TOO_OLD,
+    BUFFER_FULL: clear the book; the update is kept for the next one, and so with OTHER_BOOK_SOURCE. NOT_CONNECTED: nobody
+    asked. BAD_SHAPE: it does not name the update before.
     """
+    if unlikely(s.rule.chained and m.prev_id < 0):
+        return BAD_SHAPE
     if unlikely(not s.updates) and s.state != SYNC_CONNECTING:
         s.updates = 1
         if s.whole:
@@ -256,10 +272,7 @@ cdef inline int sync_on_depth(Sync* s, const Message* m, const Level* levels) no
             s.stale += 1
             return STALE_UPDATE
         if unlikely(not _follows(s, m, s.id)):
-            s.gaps += 1
-            _restart(s)
-            _keep(s, m, levels)
-            return SEQUENCE_GAP
+            return _gap(s, m, levels)
         s.id = m.last_id
         if unlikely(s.refreshing):
             _follow(s, m, levels)
@@ -272,6 +285,8 @@ cdef inline int sync_on_depth(Sync* s, const Message* m, const Level* levels) no
         s.stale += 1
         return STALE_UPDATE
     if not _bridges(s, m, s.id):
+        if s.rule.in_band:
+            return _gap(s, m, levels)
         s.too_old += 1
         s.state = SYNC_BUFFERING
         s.wants_snapshot = 1

@@ -1,11 +1,18 @@
+from dataclasses import dataclass
 from typing import Self
 
 from hft._core.wire.decode import Decoder
 
 STATES: dict[int, str]
 
+@dataclass(frozen=True, slots=True)
+class SyncRules:
+    chained: bool = True
+    step: int = 0
+    in_band: bool = False
+
 class Synchronizer:
-    def __new__(cls, dialect: str = "usdm", capacity_levels: int = 65536) -> Self: ...
+    def __new__(cls, rules: SyncRules = ..., capacity_levels: int = 65536) -> Self: ...
     def connected(self) -> None: ...
     def disconnected(self) -> None: ...
     def lost(self) -> None: ...

@@ -1,12 +1,42 @@
 """Synchronisation of one symbol's book with the venue: which update may be applied, and when a snapshot is needed."""
 
-from hft._core.base.checks import choice, whole
+from dataclasses import dataclass
+
+from hft._core.base.checks import shown, whole
 from hft._core.base.memory cimport hft_alloc, hft_free
 from hft._core.base.types cimport MAX_LEVELS, MSG_DEPTH
-from hft._core.base.types import DIALECTS
 from hft._core.wire.decode cimport Decoder
 
 STATES = {SYNC_CONNECTING: "connecting", SYNC_BUFFERING: "buffering", SYNC_BRIDGING: "bridging", SYNC_SYNCED: "synced"}
+
+
+@dataclass(frozen=True, slots=True)
+class SyncRules:
+    """A venue's procedure for a correct local book.
+
+    Parameters
+    ----------
+    chained : bool
+        Each update names the one before (`pu`); else ids are counted without holes.
+    step : int
+        The first update after a REST snapshot has to hold the id `lastUpdateId` + `step`.
+    in_band : bool
+        The stream itself sends the snapshot, and any of them takes the place of the book; else it is asked for over REST.
+    """
+
+    chained: bool = True
+    step: int = 0
+    in_band: bool = False
+
+
+cdef int sync_rule(object rules, SyncRule* to) except -1:
+    """ValueError for anything but `SyncRules` that can be honoured."""
+    if not isinstance(rules, SyncRules):
+        raise ValueError(f"sync {shown(rules)} must be SyncRules")
+    to.chained = bool(rules.chained)
+    to.step = whole("step", rules.step, 0, 1)
+    to.in_band = bool(rules.in_band)
+    return 0
 
 
 cdef class Synchronizer:
@@ -14,8 +44,8 @@ cdef class Synchronizer:
 
     Parameters
     ----------
-    dialect : ``"spot"``, ``"usdm"`` or ``"coinm"``
-        Which rules hold: spot counts update ids without holes, the others name the update before (`pu`).
+    rules : SyncRules
+        The venue's; by default each update names the one before.
     capacity_levels : int
         Room for updates that come before the snapshot; a message costs its levels and six more. At least 16,390, so
         that the largest message fits. When it is full, what it holds is dropped and a newer snapshot is waited for.
@@ -25,7 +55,7 @@ cdef class Synchronizer:
     >>> from hft._core.wire.decode import Decoder
     >>> from hft._core.base.types import Spec
     >>> decoder = Decoder([Spec("BTCUSDT", tick="0.10", step="0.001")])
-    >>> sync = Synchronizer("usdm")
+    >>> sync = Synchronizer()
     >>> sync.connected()
     >>> sync.state, sync.wants_snapshot
     ('buffering', True)
@@ -43,11 +73,10 @@ cdef class Synchronizer:
     (17, 'buffering')
     """
 
-    def __cinit__(self, dialect="usdm", capacity_levels=SYNC_CAPACITY):
-        cdef SyncParams params = SyncParams(
-            DIALECTS[choice("dialect", dialect, DIALECTS)],
-            whole("capacity_levels", capacity_levels, MAX_LEVELS + MESSAGE_UNITS, 1 << 24),
-        )
+    def __cinit__(self, rules=SyncRules(), capacity_levels=SYNC_CAPACITY):
+        cdef SyncParams params
+        sync_rule(rules, &params.rule)
+        params.capacity_levels = whole("capacity_levels", capacity_levels, MAX_LEVELS + MESSAGE_UNITS, 1 << 24)
         self.s = <Sync*>hft_alloc(sync_size(&params))
         if self.s == NULL:
             raise MemoryError

@@ -81,7 +81,7 @@ cdef inline int imbalance_enter(Imbalance* s, const SignalRecord* signal, int64_
                                 const SymbolSpec* spec, Intent* out) noexcept nogil:
     cdef bint buy = signal.strength > 0
     cdef int64_t touch = best_ask if buy else best_bid
-    if not buy and spec.dialect == SPOT:
+    if not buy and spec.instrument == SPOT:
         s.no_shorts += 1
         return 0
     s.holding_ns = signal.holding_period_ns

@@ -63,7 +63,7 @@ cdef inline int64_t _price(const QuoterParams* p, const SymbolSpec* spec, int ow
 
 cdef inline bint _may_add(const QuoterSymbol* own, const SymbolSpec* spec, int side, int64_t position) noexcept nogil:
     """May an order on that side be filled whole?"""
-    if side == SELL and spec.dialect == SPOT and position < own.params.qty:
+    if side == SELL and spec.instrument == SPOT and position < own.params.qty:
         return False
     return own.params.max_position == 0 or side * position + own.params.qty <= own.params.max_position
 

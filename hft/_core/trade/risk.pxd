@@ -290,7 +290,7 @@ cdef inline int risk_judge(const Risk* s, Intent* intent, const Orders* orders, 
         intent.price = risk_collar(s, intent.side, at.mid2)
     elif risk_outside_collar(s, intent.price, at.mid2):
         return RISK_PRICE_COLLAR
-    if spec.dialect == SPOT and intent.side != BUY and (
+    if spec.instrument == SPOT and intent.side != BUY and (
             reported - orders_leaves(orders, intent.symbol, intent.side) < at.added):
         return RISK_NO_SHORT
     if intent.flags & REDUCE_ONLY:

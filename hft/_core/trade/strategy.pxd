@@ -1,8 +1,9 @@
 # The strategy port: what a strategy sees, what it may ask for, and the table of functions by which a trader calls it.
 #
 # A strategy is a table and a block of memory in the trader's arena. It sees the markets and its own orders and positions, and
-# asks by `ask_*`, each of which puts an intent into a queue; the trader takes them after the callback, in order, through risk to
-# the exchange. An order's id is known at once; what becomes of it, a refusal by risk too, comes as a report. Callbacks never nest.
+# asks by `ask_*`, each of which puts an intent into a queue; the trader takes them after the callback, in order, through risk
+# to the exchange. An order's id is known at once; what becomes of it, a refusal by risk too, comes as a report. Callbacks never
+# nest.
 
 from hft._core.base.status cimport RISK_INTENTS_FULL
 from hft._core.base.types cimport (

@@ -1,6 +1,6 @@
 # decode: the bytes of a frame -> one Message and its levels, in ticks, quanta and nanoseconds.
 #
-# The scanner knows the hot stream shapes (depthUpdate, bookTicker, trade, aggTrade) of all dialects, bare and inside
+# The scanner knows the hot stream shapes (depthUpdate, bookTicker, trade, aggTrade) of its venues, bare and inside
 # {"stream":…,"data":…}, as the venue prints them: no white space, `e` first, `s` before what needs its scales. Unknown
 # plain fields are skipped. Whatever else it meets is DECODE_FALLBACK and goes to `hft.venues.binance.messages`, which also finds
 # the precise reason of a reject. After anything but OK the message is void (`kind` is MSG_NONE).
@@ -13,8 +13,9 @@ from hft._core.base.text cimport (
     text_uint)
 from hft._core.base.types cimport (
     BUYER_IS_MAKER, MAX_LEVELS, MSG_AGG_TRADE, MSG_DEPTH, MSG_NONE, MSG_TICKER, MSG_TRADE, NOT_MARKET,
-    SPOT, Level, Message, SymbolSpec, likely, unlikely)
+    Level, Message, SymbolSpec, likely, unlikely)
 from hft._core.wire.number_format cimport number_format_init, number_format_pair
+from hft._core.wire.pending cimport Pending, pending_clear, pending_pop
 from hft._core.wire.scales cimport ScaledSymbol, ScaledSymbols, symbols_add, symbols_find
 from hft._core.wire.stream_name cimport stream_tells
 
@@ -23,6 +24,7 @@ cdef enum:
 
 cdef struct DecoderState:
     Message message             # the last frame's
+    Pending pending             # of a frame that holds several messages, those after `message`
     int64_t too_large           # why the scanner gave up: 1 = more levels than there is room for
     ScaledSymbols symbols
     Level levels[16384]         # of `message`: bids, then asks (MAX_LEVELS)
@@ -40,6 +42,11 @@ cdef inline size_t decoder_size() noexcept nogil:
 cdef inline Message* decoder_message(DecoderState* d) noexcept nogil:
     """The message of the last frame; void unless the verb that filled it returned OK."""
     return &d.message
+
+
+cdef inline bint decode_next(DecoderState* d) noexcept nogil:
+    """Make the frame's next message the decoder's; false, and all as it is, when there is none."""
+    return pending_pop(&d.pending, &d.message, d.levels)
 
 
 cdef inline Level* decoder_levels(DecoderState* d) noexcept nogil:
@@ -225,7 +232,7 @@ cdef inline const char* _depth(DecoderState* d, const char* p, const char* end) 
     bit = _bit(c'E') | _bit(c's') | _bit(c'U') | _bit(c'u') | _bit(c'b') | _bit(c'a')
     if unlikely(p[0] != c'}') or unlikely(seen & bit != bit):
         return NULL
-    if unlikely(m.first_id > m.last_id) or unlikely(m.prev_id < 0 and s.spec.dialect != SPOT):
+    if unlikely(m.first_id > m.last_id):
         return NULL
     m.kind = MSG_DEPTH
     return _stamped(m, seen, T, E, p + 1)
@@ -366,6 +373,7 @@ cdef inline int decode_frame(DecoderState* d, const char* p, size_t n, int64_t r
     cdef const char* name = NULL
     cdef const char* name_end = NULL
     decoder_clear(d)
+    pending_clear(&d.pending)
     if unlikely(n > MAX_FRAME):
         return TOO_LARGE
     q = text_expect(p, end, b'{"stream":"', 11)

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
+from libc.stdlib cimport free
 from hft._core.base.memory cimport hft_alloc, hft_free
 from hft._core.base.status cimport BAD_SHAPE, UNKNOWN_SYMBOL
 from hft._core.base.types cimport BOOK_STREAM, MSG_BOOK, MSG_SNAPSHOT, Spec
+from hft._core.wire.pending cimport pending_push
 
 KINDS = {MSG_DEPTH: "depth", MSG_TICKER: "ticker", MSG_TRADE: "trade", MSG_AGG_TRADE: "agg_trade", MSG_SNAPSHOT: "snapshot",
          MSG_BOOK: "book"}
@@ -67,6 +69,7 @@ cdef int _end(DecoderState* d, int code, int kind) except -1:
         d.message.kind = kind
     else:
         decoder_clear(d)
+        pending_clear(&d.pending)       # a frame is taken whole or not at all
     return code
 
 
@@ -140,6 +143,8 @@ cdef class Decoder:
             raise MemoryError
 
     def __dealloc__(self):
+        if self.d != NULL:
+            free(self.d.pending.at)
         hft_free(self.d)
 
     def __init__(self, specs=()):
@@ -176,6 +181,20 @@ cdef class Decoder:
     def clear(self) -> None:
         """Hold no message."""
         decoder_clear(self.d)
+        pending_clear(&self.d.pending)
+
+    def keep(self) -> None:
+        """Let the message wait for `next`, and hold none: its frame holds several, each of which is loaded and kept in turn.
+
+        Of a frame that turns out to be refused none is taken: a `load_…` that fails lets go of those kept, and so does `clear`.
+        """
+        if not pending_push(&self.d.pending, &self.d.message, self.d.levels):
+            raise MemoryError
+        decoder_clear(self.d)
+
+    def next(self) -> bool:
+        """Make the next message that was kept the decoder's; False when there is none."""
+        return decode_next(self.d)
 
     # -- the scanner
 
@@ -195,17 +214,14 @@ cdef class Decoder:
     # -- what msgspec decoded
 
     def load_depth(self, str symbol not None, first_id, last_id, prev_id, stamp, bids, asks, recv_ns=0) -> int:
-        """A depth update. `prev_id` is `pu`, None on spot; `stamp` is `T`, else `E`, in the venue's own unit.
+        """A depth update. `prev_id` is `pu`, None where there is none; `stamp` is `T`, else `E`, in the venue's own unit.
 
         `bids` and `asks` are sequences of (price, quantity), both decimal text.
         """
         cdef Message* m = &self.d.message
         cdef int code = _begin(self.d, symbol, stamp, recv_ns)
         if code == OK:
-            if prev_id is None:
-                code = BAD_SHAPE if self.d.symbols.table[m.symbol].spec.dialect != SPOT else OK
-            else:
-                code = _id(prev_id, &m.prev_id)
+            code = OK if prev_id is None else _id(prev_id, &m.prev_id)
         if code == OK:
             code = _id(first_id, &m.first_id) or _id(last_id, &m.last_id)
         if code == OK:
@@ -221,16 +237,17 @@ cdef class Decoder:
             code = _levels_of(self.d, bids, asks)
         return _end(self.d, code, MSG_SNAPSHOT)
 
-    def load_book(self, str symbol not None, update_id, bids, asks, int levels=0, stamp=0, recv_ns=0) -> int:
-        """A whole book of a stream of them; `levels` a side at the most, 0 where that is not known. The rest as for
-        `load_depth`."""
+    def load_book(self, str symbol not None, update_id, bids, asks, int levels=0, stamp=0, recv_ns=0,
+                  bint alone=True) -> int:
+        """A whole book; `levels` a side at the most, 0 where that is not known. `alone`: of a stream of them, not the snapshot
+        that a stream of updates sends. The rest as for `load_depth`."""
         cdef int code = _begin(self.d, symbol, stamp, recv_ns)
         if code == OK:
             code = _id(update_id, &self.d.message.last_id)
         if code == OK:
             code = _levels_of(self.d, bids, asks)
         self.d.message.first_id = levels
-        self.d.message.flags = BOOK_STREAM
+        self.d.message.flags = BOOK_STREAM if alone else 0
         return _end(self.d, code, MSG_BOOK)
 
     def load_ticker(self, str symbol not None, update_id, bid, bid_qty, ask, ask_qty, stamp=0, recv_ns=0) -> int:

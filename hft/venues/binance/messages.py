@@ -383,7 +383,7 @@ def load(decoder: Decoder, frame: bytes, recv_ns: int = 0) -> int:
     IGNORED_EVENT. The last says only that it is not market data: `decode` tells a control answer or serverShutdown.
 
     >>> from hft._core.base.types import Spec
-    >>> decoder = Decoder([Spec("BTCUSDT", tick="0.01", step="0.00001", dialect="spot")])
+    >>> decoder = Decoder([Spec("BTCUSDT", tick="0.01", step="0.00001", instrument="spot")])
     >>> load(decoder, b'{"u": 1, "s": "BTCUSDT", "b": "61837.63", "B": "3.78826", "a": "61837.64", "A": "1.5"}')
     0
     >>> load(decoder, b'{"u": 1, "s": "BTCUSDT", "b": "61837.635", "B": "3.78826", "a": "61837.64", "A": "1.5"}')

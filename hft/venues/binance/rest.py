@@ -17,11 +17,12 @@ import msgspec
 
 from hft.errors import NOT_JSON, UsageError, VenueUnreachable
 from hft.system.pauses import timeout
-from hft.venues.binance import messages, specs
+from hft.venues.binance import messages, rules
 from hft.venues.binance.messages import RequestLimit, ServerTime
-from hft.venues.binance.numbers import STAY_S, stay_away_s, whole
-from hft.venues.binance.pacing import Backoff, SlidingWindow
-from hft.venues.binance.venues import PACE_HEADER, Venue, pace_of
+from hft.venues.binance.venues import Venue
+from hft.venues.embedded import PACE_HEADER, pace_of
+from hft.venues.numbers import STAY_S, stay_away_s, whole
+from hft.venues.pacing import Backoff, SlidingWindow
 
 T = TypeVar("T")
 
@@ -51,7 +52,7 @@ class Refused(VenueUnreachable):
     """The venue understood the request and refused it."""
 
     def __init__(self, status: int, code: int, text: str, *, where: str) -> None:
-        super().__init__(f"answers {status}: {text} ({code})", where=where, do="check the address and the dialect")
+        super().__init__(f"answers {status}: {text} ({code})", where=where, do="check the address and the protocol")
         self.status = status
         self.code = code
 
@@ -103,7 +104,7 @@ class RestClient:
         self._sleep = sleep
         self._not_before = float("-inf")
         self._used_at = float("-inf")
-        self._limit = venue.dialect.limits.weight_per_minute
+        self._limit = venue.protocol.limits.weight_per_minute
         self._weight = SlidingWindow(self._limit // 2, MINUTE_S)
         self._failing = Backoff(0.5, 30.0)
         self._slots = asyncio.Semaphore(AT_ONCE)
@@ -136,8 +137,8 @@ class RestClient:
 
     async def depth(self, symbol: str, limit: int = 0) -> bytes:
         """The body of a book snapshot, `limit` levels a side; 0 for the most there is."""
-        limit = limit or self.venue.dialect.depth_limit
-        return await self._get(self.venue.depth_url(symbol, limit), self.venue.dialect.depth_weight(limit))
+        limit = limit or self.venue.protocol.depth_limit
+        return await self._get(self.venue.depth_url(symbol, limit), self.venue.protocol.depth_weight(limit))
 
     async def exchange_info(self, symbols: Sequence[str], *, complete: bool = True) -> bytes:
         """The body of exchangeInfo, with at least these symbols in it; UsageError names one that the venue does not know.
@@ -155,7 +156,7 @@ class RestClient:
             body = await self._one_by_one(symbols)
         url = self.venue.rest_url("exchangeInfo")
         try:
-            known = specs.listed(body)
+            known = rules.listed(body)
         except NOT_JSON as error:
             raise VenueUnreachable(f"answers with no exchangeInfo: {error}", where=url, do="check the address") from None
         for symbol in symbols if complete else ():
@@ -165,8 +166,8 @@ class RestClient:
         return body
 
     def _take_limit(self, limits: Iterable[RequestLimit], url: str) -> None:
-        dialect = self.venue.dialect
-        least = 2 * max(dialect.info_weight, dialect.depth_weight(dialect.depth_limit))     # half of it must hold one request
+        protocol = self.venue.protocol
+        least = 2 * max(protocol.info_weight, protocol.depth_weight(protocol.depth_limit))     # half of it must hold one request
         for each in limits:
             if (each.rate_limit_type, each.interval, each.interval_num) != ("REQUEST_WEIGHT", "MINUTE", 1):
                 continue
@@ -178,9 +179,9 @@ class RestClient:
 
     async def _exchange_info(self, symbols: Sequence[str]) -> bytes:
         url = self.venue.rest_url("exchangeInfo")
-        if self.venue.dialect.name == "spot":       # the others know no such parameter, and give all
+        if self.venue.protocol.instrument == "spot":       # the others know no such parameter, and give all
             url += "?symbols=" + quote(json.dumps(list(symbols), separators=(",", ":"), ensure_ascii=False), safe="")
-        return await self._get(url, self.venue.dialect.info_weight)
+        return await self._get(url, self.venue.protocol.info_weight)
 
     async def _one_by_one(self, symbols: Sequence[str]) -> bytes:
         """The same with those symbols of a refused list that the venue knows; of none of them, without any."""
@@ -213,7 +214,7 @@ class RestClient:
 
     def depth_wait_s(self, limit: int = 0) -> float:
         """Seconds that a request for a snapshot has to wait for weight, by our count and the venue's, as known now."""
-        return self._weight_wait_s(self.venue.dialect.depth_weight(limit or self.venue.dialect.depth_limit), self._clock())
+        return self._weight_wait_s(self.venue.protocol.depth_weight(limit or self.venue.protocol.depth_limit), self._clock())
 
     def _weight_wait_s(self, weight: int, now: float) -> float:
         """The venue's count is of a minute that begins and ends by its clock: a minute after we heard it, it is over."""

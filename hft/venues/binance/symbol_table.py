@@ -6,29 +6,18 @@ summary names. Live sessions never come here: they ask the venue.
 
 from __future__ import annotations
 
-import msgspec
+from hft.venues.protocol import SymbolRow
 
-
-class SymbolRow(msgspec.Struct, frozen=True):
-    """What exchangeInfo said of a symbol on a day."""
-
-    as_of: str
-    """ISO date."""
-    tick: str
-    step: str
-    quote: str
-    min_qty: str
-    max_qty: str
-    min_notional: str = "0"
-    contract: int = 1
-
-
-TABLE: dict[tuple[str, str], SymbolRow] = {
-    ("spot", "BTCUSDT"): SymbolRow("2024-08-08", "0.01", "0.00001", "USDT", "0.00001", "9000", "5"),
-    ("spot", "ETHUSDT"): SymbolRow("2024-08-08", "0.01", "0.0001", "USDT", "0.0001", "9000", "5"),
-    ("spot", "NEXOUSDT"): SymbolRow("2024-07-23", "0.001", "0.01", "USDT", "0.01", "92141578", "5"),
-    ("usdm", "BTCUSDT"): SymbolRow("2024-08-08", "0.1", "0.001", "USDT", "0.001", "1000", "100"),
-    ("usdm", "ETHUSDT"): SymbolRow("2024-08-08", "0.01", "0.001", "USDT", "0.001", "10000", "20"),
-    ("coinm", "BTCUSD_PERP"): SymbolRow("2024-08-08", "0.1", "1", "USD", "1", "60000", contract=100),
-    ("coinm", "ETHUSD_PERP"): SymbolRow("2024-08-08", "0.01", "1", "USD", "1", "60000", contract=10),
+SPOT_SYMBOLS = {
+    "BTCUSDT": SymbolRow("2024-08-08", "0.01", "0.00001", "USDT", "0.00001", "9000", "5"),
+    "ETHUSDT": SymbolRow("2024-08-08", "0.01", "0.0001", "USDT", "0.0001", "9000", "5"),
+    "NEXOUSDT": SymbolRow("2024-07-23", "0.001", "0.01", "USDT", "0.01", "92141578", "5"),
+}
+USDM_SYMBOLS = {
+    "BTCUSDT": SymbolRow("2024-08-08", "0.1", "0.001", "USDT", "0.001", "1000", "100"),
+    "ETHUSDT": SymbolRow("2024-08-08", "0.01", "0.001", "USDT", "0.001", "10000", "20"),
+}
+COINM_SYMBOLS = {
+    "BTCUSD_PERP": SymbolRow("2024-08-08", "0.1", "1", "USD", "1", "60000", contract=100),
+    "ETHUSD_PERP": SymbolRow("2024-08-08", "0.01", "1", "USD", "1", "60000", contract=10),
 }

@@ -1,50 +1,24 @@
 """Where each venue is and what it asks of a client: endpoints, stream names and limits, as data.
 
-A dialect is a protocol (`spot`, `usdm`, `coinm`); a venue is a place that speaks one. Everything that differs between them and
-is not a rule of synchronisation stands here; those rules are the core's (`hft._core.market.sync`).
+A protocol is a row of three; a venue is a place that speaks one. Everything that differs between them stands here.
 
 Source: the venue's public API documentation, state of 2026-07.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from decimal import Decimal
+from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
 import msgspec
 
+from hft._core.market.sync import SyncRules
 from hft.errors import UsageError
-
-END_OF_RECORDING = "end of the recording"
-"""The reason that a served recording closes its connections with: there is nothing to come back for. Only an exchange of this
-program is believed."""
-
-PACE_HEADER = "X-HFT-Pace"
-"""Of the embedded exchange's REST answers: how many times as fast as the clock it runs; 0: as fast as clients take it. Other
-venues have no such header."""
-
-
-def pace_warning(pace: float) -> str:
-    """What both ends say of market data that does not run at the pace of the clock.
-
-    >>> pace_warning(10)[:42]
-    'market data runs at 10 times its own pace,'
-    """
-    how = f"at {pace:g} times its own pace" if pace else "as fast as it is taken"
-    return (
-        f"market data runs {how}, and windows, holding times and latencies do not: expect other signals, or none; "
-        "`hft backtest` is as fast and keeps the data's time"
-    )
-
-
-def pace_of(header: str) -> float:
-    """The pace that a header gives; 1 for anything that is none."""
-    try:
-        pace = float(header[:32])
-    except ValueError:
-        return 1.0
-    return pace if 0 <= pace < 1e9 else 1.0
-
+from hft.venues.binance.messages import load
+from hft.venues.binance.rules import listed
+from hft.venues.binance.symbol_table import COINM_SYMBOLS, SPOT_SYMBOLS, USDM_SYMBOLS
+from hft.venues.protocol import VenueProtocol
 
 Trades = Literal["trade", "aggTrade"]
 
@@ -62,10 +36,9 @@ class Limits(msgspec.Struct, frozen=True):
     """REST weight per minute and address. A default until `exchangeInfo` says what holds today."""
 
 
-class Dialect(msgspec.Struct, frozen=True):
-    """The parts of a protocol that are names and numbers."""
+class BinanceProtocol(VenueProtocol, frozen=True, kw_only=True):
+    """One of Binance's protocols: what all venues' have, and the names and numbers of its REST and stream endpoints."""
 
-    name: str
     api: str
     """What REST paths start with."""
     depth_weights: tuple[tuple[int, int], ...]
@@ -91,14 +64,26 @@ class Dialect(msgspec.Struct, frozen=True):
         return next((weight for levels, weight in self.depth_weights if limit <= levels), self.depth_weights[-1][1])
 
 
-_FUTURES_WEIGHTS = (50, 2), (100, 5), (500, 10), (1000, 20)
-_FUTURES_MS = (0, 100, 250, 500)
+_FUTURES: dict[str, Any] = {
+    "load": load, "listed": listed, "fees": (Decimal("0.0002"), Decimal("0.0005")), "info_weight": 1,
+    "depth_weights": ((50, 2), (100, 5), (500, 10), (1000, 20)), "depth_ms": (0, 100, 250, 500), "depth_ms_unnamed": 250,
+}
 
-SPOT = Dialect("spot", "/api/v3", ((100, 5), (500, 25), (1000, 50), (5000, 250)), 20, (100, 1000), 1000,
-               Limits(5, 1024, 300, 300, 6000))
-USDM = Dialect("usdm", "/fapi/v1", _FUTURES_WEIGHTS, 1, _FUTURES_MS, 250, Limits(10, 1024, 300, 300, 2400))
-COINM = Dialect("coinm", "/dapi/v1", _FUTURES_WEIGHTS, 1, _FUTURES_MS, 250, Limits(10, 200, 300, 300, 2400))
-DIALECTS = {dialect.name: dialect for dialect in (SPOT, USDM, COINM)}
+SPOT = BinanceProtocol(
+    name="binance-spot", formerly="spot", instrument="spot", sync=SyncRules(chained=False, step=1), load=load, listed=listed,
+    fees=(Decimal("0.001"), Decimal("0.001")), exchanges=("binance", "binance-us"), symbols=SPOT_SYMBOLS, served=True,
+    api="/api/v3", depth_weights=((100, 5), (500, 25), (1000, 50), (5000, 250)), info_weight=20, depth_ms=(100, 1000),
+    depth_ms_unnamed=1000, limits=Limits(5, 1024, 300, 300, 6000),
+)
+USDM = BinanceProtocol(
+    name="binance-usdm", formerly="usdm", instrument="linear", sync=SyncRules(chained=True), exchanges=("binance-futures",),
+    symbols=USDM_SYMBOLS, served=True, api="/fapi/v1", limits=Limits(10, 1024, 300, 300, 2400), **_FUTURES,
+)
+COINM = BinanceProtocol(
+    name="binance-coinm", formerly="coinm", instrument="inverse", sync=SyncRules(chained=True), exchanges=("binance-delivery",),
+    symbols=COINM_SYMBOLS, api="/dapi/v1", limits=Limits(10, 200, 300, 300, 2400), **_FUTURES,
+)
+PROTOCOLS = {protocol.name: protocol for protocol in (SPOT, USDM, COINM)}
 
 
 class Venue(msgspec.Struct, frozen=True):
@@ -114,7 +99,7 @@ class Venue(msgspec.Struct, frozen=True):
     """
 
     name: str
-    dialect: Dialect
+    protocol: BinanceProtocol
     rest: str
     """Base URL, without a slash at its end."""
     ws: str
@@ -126,7 +111,7 @@ class Venue(msgspec.Struct, frozen=True):
     def streams(self, symbol: str, *, depth_ms: int = 100, trades: Trades | None = None) -> dict[str, list[str]]:
         """The streams that one symbol needs, by route."""
         routes = dict(self.routes)
-        kinds = ("depth", depth_stream(self.dialect, depth_ms)), ("bookTicker",) * 2, (trades or self.trades,) * 2
+        kinds = ("depth", depth_stream(self.protocol, depth_ms)), ("bookTicker",) * 2, (trades or self.trades,) * 2
         found: dict[str, list[str]] = {}
         for kind, stream in kinds:
             found.setdefault(routes.get(kind, ""), []).append(f"{symbol.lower()}@{stream}")
@@ -137,23 +122,23 @@ class Venue(msgspec.Struct, frozen=True):
         return f"{self.ws}{route}/stream" + (f"?streams={quote('/'.join(streams), safe='/@!')}" if streams else "")
 
     def rest_url(self, path: str) -> str:
-        return f"{self.rest}{self.dialect.api}/{path}"
+        return f"{self.rest}{self.protocol.api}/{path}"
 
     def depth_url(self, symbol: str, limit: int = 0) -> str:
         """Where the book is; `limit` levels a side, 0 for the most there is."""
-        return self.rest_url(f"depth?symbol={quote(symbol.upper())}&limit={limit or self.dialect.depth_limit}")
+        return self.rest_url(f"depth?symbol={quote(symbol.upper())}&limit={limit or self.protocol.depth_limit}")
 
 
-def depth_stream(dialect: Dialect, depth_ms: int) -> str:
-    """The name of the depth stream of a cadence; UsageError when the dialect does not have it.
+def depth_stream(protocol: BinanceProtocol, depth_ms: int) -> str:
+    """The name of the depth stream of a cadence; UsageError when the protocol does not have it.
 
     >>> depth_stream(SPOT, 1000), depth_stream(USDM, 0)
     ('depth', 'depth@0ms')
     """
-    if depth_ms not in dialect.depth_ms:
-        allowed = ", ".join(map(str, dialect.depth_ms))
-        raise UsageError(f"no depth stream every {depth_ms} ms on {dialect.name}", do=f"take one of {allowed}")
-    return "depth" if depth_ms == dialect.depth_ms_unnamed else f"depth@{depth_ms}ms"
+    if depth_ms not in protocol.depth_ms:
+        allowed = ", ".join(map(str, protocol.depth_ms))
+        raise UsageError(f"no depth stream every {depth_ms} ms on {protocol.name}", do=f"take one of {allowed}")
+    return "depth" if depth_ms == protocol.depth_ms_unnamed else f"depth@{depth_ms}ms"
 
 
 _USDM_ROUTES = (("depth", "/public"), ("bookTicker", "/public"), ("trade", "/market"), ("aggTrade", "/market"))
@@ -177,7 +162,7 @@ def venue_named(name: str, *, rest: str = "", ws: str = "") -> Venue:
 
     `rest` and `ws` take the place of the venue's own addresses and are taken as they stand, without split routes.
 
-    >>> venue_named("binance-spot").dialect.depth_limit
+    >>> venue_named("binance-spot").protocol.depth_limit
     5000
     """
     if name not in VENUES:
@@ -185,10 +170,10 @@ def venue_named(name: str, *, rest: str = "", ws: str = "") -> Venue:
     venue = VENUES[name]
     if not rest and not ws:
         return venue
-    return venue_at(rest or venue.rest, ws or venue.ws, venue.dialect.name, name=name, trades=venue.trades)
+    return venue_at(rest or venue.rest, ws or venue.ws, venue.protocol.name, name=name, trades=venue.trades)
 
 
-def venue_at(rest: str, ws: str, dialect: str = "usdm", *, name: str = "", trades: Trades = "trade") -> Venue:
+def venue_at(rest: str, ws: str, protocol: str = USDM.name, *, name: str = "", trades: Trades = "trade") -> Venue:
     """A venue by its addresses: the embedded exchange, a proxy, a recorded session being served. Without a name it is called by
     its address.
 
@@ -196,11 +181,11 @@ def venue_at(rest: str, ws: str, dialect: str = "usdm", *, name: str = "", trade
     >>> venue.name, venue.depth_url("btcusdt", 500)
     ('exchange at 127.0.0.1:8080', 'http://127.0.0.1:8080/fapi/v1/depth?symbol=BTCUSDT&limit=500')
     """
-    if dialect not in DIALECTS:
-        raise UsageError(f"unknown dialect {dialect!r}", where=name or rest, do=f"take one of {', '.join(DIALECTS)}")
+    if protocol not in PROTOCOLS:
+        raise UsageError(f"unknown protocol {protocol!r}", where=name or rest, do=f"take one of {', '.join(PROTOCOLS)}")
     for address, schemes in ((rest, ("http", "https")), (ws, ("ws", "wss"))):
         parts = urlsplit(address)
         if parts.scheme not in schemes or not parts.netloc:
             raise UsageError("not an address of this kind", where=address, do=f"start it with {schemes[0]}:// or {schemes[1]}://")
     at = urlsplit(rest).netloc.rpartition("@")[2]       # without a password
-    return Venue(name or f"exchange at {at}", DIALECTS[dialect], rest.rstrip("/"), ws.rstrip("/"), trades)
+    return Venue(name or f"exchange at {at}", PROTOCOLS[protocol], rest.rstrip("/"), ws.rstrip("/"), trades)

@@ -28,7 +28,7 @@ def test_gross_is_worth_ticks_times_quanta_times_contract(gross, tick, step, con
 
 
 def test_spot_keeps_book_quantities_finer_than_the_order_step():
-    spec = Spec("BTCUSDT", tick="0.01", step="0.00001", dialect="spot")
+    spec = Spec("BTCUSDT", tick="0.01", step="0.00001", instrument="spot")
     assert spec.lot == 1000
     assert spec.quantum == Decimal("0.00000001")
     assert spec.step == Decimal("0.00001")
@@ -39,7 +39,7 @@ def test_spot_keeps_book_quantities_finer_than_the_order_step():
 def test_the_venues_rules_for_orders_are_kept_exactly():
     spec = Spec("btcusdt", tick="0.1", step="0.001", min_qty="0.001", max_qty="120", min_notional="5.5",
                 maker_fee="-0.00005", taker_fee="0.0004", fee_asset="received")  # fmt: skip
-    assert (spec.name, spec.quote, spec.dialect, spec.fee_asset) == ("BTCUSDT", "USDT", "usdm", "received")
+    assert (spec.name, spec.quote, spec.instrument, spec.fee_asset) == ("BTCUSDT", "USDT", "linear", "received")
     assert (spec.min_qty, spec.max_qty, spec.min_notional) == (Decimal("0.001"), 120, Decimal("5.5"))
     assert (spec.maker_fee, spec.taker_fee) == (Decimal("-0.00005"), Decimal("0.0004"))
 
@@ -47,11 +47,11 @@ def test_the_venues_rules_for_orders_are_kept_exactly():
 def test_a_spec_survives_pickling():
     for spec in (
         Spec("BTCUSDT", tick="0.05", step="0.001", min_qty="0.002", min_notional="5", taker_fee="0.00045"),
-        Spec("BTCUSD_PERP", tick="0.1", step="1", dialect="coinm", quote="USD", contract=100, quantum="0.5"),
+        Spec("BTCUSD_PERP", tick="0.1", step="1", instrument="inverse", quote="USD", contract=100, quantum="0.5"),
     ):
         copy = pickle.loads(pickle.dumps(spec))
         for name in [
-            "name", "quote", "dialect", "fee_asset", "contract", "tick", "step", "quantum", "lot",
+            "name", "quote", "instrument", "fee_asset", "contract", "tick", "step", "quantum", "lot",
             "min_qty", "max_qty", "min_notional", "maker_fee", "taker_fee",
         ]:  # fmt: skip
             assert getattr(copy, name) == getattr(spec, name)
@@ -64,7 +64,7 @@ def test_a_spec_survives_pickling():
         ({"name": "X" * 64}, "has 64 bytes of UTF-8; 63 is the most"),
         ({"name": "币" * 22}, "has 66 bytes of UTF-8; 63 is the most"),
         ({"quote": "S" * 32}, "quote asset .* has 32 bytes of UTF-8; 31 is the most"),
-        ({"dialect": "kraken"}, "dialect 'kraken' must be one of spot, usdm, coinm"),
+        ({"instrument": "option"}, "instrument 'option' must be one of spot, linear, inverse"),
         ({"fee_asset": "BNB"}, "fee_asset 'BNB' must be 'quote' or 'received'"),
         ({"tick": "0"}, "tick '0' must be above zero"),
         ({"tick": "-0.1"}, "above zero"),

@@ -19,7 +19,7 @@ ACCOUNTS = [
 
 
 def run(**settings: object) -> Engine:
-    engine = Engine(data.SPECS[data.USDM_BTC], fallback=messages.load, **settings)
+    engine = Engine(data.SPECS[data.USDM_BTC], fallback=messages.load, sync=data.SYNC[data.USDM_BTC], **settings)
     Tape(Capture(data.find(data.USDM_BTC)), "BTCUSDT").run(engine)
     engine.stop(engine.now_ns)
     return engine

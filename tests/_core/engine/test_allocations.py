@@ -20,7 +20,7 @@ from hft.venues.binance import messages
 
 calls = ctypes.CDLL(None).malloc_calls
 calls.restype = ctypes.c_ulong
-tape = Tape(generate("BTCUSDT", "usdm", seed=3, messages=40_000), "BTCUSDT")
+tape = Tape(generate("BTCUSDT", "binance-usdm", seed=3, messages=40_000), "BTCUSDT")
 engine = Engine(Spec("BTCUSDT", tick="0.1", step="0.001"), fallback=messages.load, compare_ms=1)     # always refreshing
 engine.connect("BTCUSDT", tape.start_ns)
 (before, symbol, ns, book), = tape.books

@@ -11,6 +11,7 @@ from hft._core.base.types import Spec
 from hft._core.engine.diagnosis import closed_times, signal_reach, sync_times
 from hft._core.engine.engine import Engine
 from hft._core.trade.imbalance_strategy import ImbalanceStrategy
+from hft.venues.binance.venues import SPOT as SPOT_PROTOCOL
 from tests._core.small_market import MS, Market
 from tests.oracle.sync_times import SyncTimes
 
@@ -124,7 +125,7 @@ def test_the_largest_imbalance_and_confidence_are_kept() -> None:
 
 
 def test_what_spot_can_t_sell_is_counted() -> None:
-    engine = Engine(Spec("BTCUSDT", tick="0.1", step="0.001", dialect="spot"), window_ms=100,
+    engine = Engine(Spec("BTCUSDT", tick="0.1", step="0.001", instrument="spot"), sync=SPOT_PROTOCOL.sync, window_ms=100,
                     strategy=ImbalanceStrategy(min_confidence=0.5))
     market = Market(engine)
     market.lean("1", "50", 300)

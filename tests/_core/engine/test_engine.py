@@ -28,7 +28,7 @@ CAPTURES = [data.USDM_BTC, data.SPOT_BTC]
 
 
 def run_capture(name: str, **settings_: object) -> Engine:
-    engine = Engine(data.SPECS[name], fallback=messages.load, **settings_)
+    engine = Engine(data.SPECS[name], fallback=messages.load, sync=data.SYNC[name], **settings_)
     Tape(Capture(data.find(name)), "BTCUSDT").run(engine)
     return engine
 
@@ -52,7 +52,7 @@ def engine() -> Engine:
 def test_the_base_has_the_touch_of_the_newest_ticker_after_every_depth_event(name: str, events: int) -> None:
     """An oracle that nobody here wrote: the bookTicker with the greatest u at or below the event's."""
     records = list(Capture(data.find(name)))
-    engine = Engine(data.SPECS[name], fallback=messages.load)
+    engine = Engine(data.SPECS[name], fallback=messages.load, sync=data.SYNC[name])
     tickers = []
     for record in records:
         found = messages.decode(record.data)
@@ -104,7 +104,7 @@ def test_position_and_cash_are_the_sum_of_the_fills(name: str) -> None:
 def test_splitting_time_anywhere_changes_nothing(name: str) -> None:
     """`advance` between any two messages: what was due happens at its own time, whoever asks."""
     whole = run_capture(name)
-    split = Engine(data.SPECS[name], fallback=messages.load)
+    split = Engine(data.SPECS[name], fallback=messages.load, sync=data.SYNC[name])
     split.connect("BTCUSDT", 1)
     last = 0
     for n, record in enumerate(Capture(data.find(name))):

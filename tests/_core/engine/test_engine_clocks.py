@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hft._core.base.types import Spec
 from hft._core.engine.engine import Engine
 from hft.venues.binance import messages
+from hft.venues.binance.venues import SPOT as SPOT_PROTOCOL
 
 MS = 1_000_000
 HOUR_MS = 3_600_000
@@ -21,7 +22,8 @@ stamps = st.one_of(
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(stamps, st.booleans(), st.integers(0, 2_000)), min_size=1, max_size=60))
 def test_whatever_the_venues_clock_does_time_goes_on_and_no_figure_is_negative(steps):
-    engine = Engine(Spec("BTCUSDT", tick="0.1", step="0.001", dialect="spot"), fallback=messages.load)
+    engine = Engine(Spec("BTCUSDT", tick="0.1", step="0.001", instrument="spot"), fallback=messages.load,
+                    sync=SPOT_PROTOCOL.sync)
     now = START_MS * MS
     engine.connect("BTCUSDT", now)
     assert engine.on_snapshot("BTCUSDT", 1, [("100.0", "9")], [("100.1", "1")], now) == 0
@@ -45,7 +47,8 @@ def test_whatever_the_venues_clock_does_time_goes_on_and_no_figure_is_negative(s
 
 
 def test_a_stamp_that_is_passed_over_is_counted_and_its_message_applied_and_no_reject():
-    engine = Engine(Spec("BTCUSDT", tick="0.1", step="0.001", dialect="spot"), fallback=messages.load)
+    engine = Engine(Spec("BTCUSDT", tick="0.1", step="0.001", instrument="spot"), fallback=messages.load,
+                    sync=SPOT_PROTOCOL.sync)
     now = START_MS * MS
     engine.connect("BTCUSDT", now)
     assert engine.on_snapshot("BTCUSDT", 1, [("100.0", "9")], [("100.1", "1")], now) == 0

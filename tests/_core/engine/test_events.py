@@ -135,7 +135,7 @@ def came_to(engine, name):
 def test_records_do_to_an_engine_what_frames_do(name):
     records = list(Capture(data.find(name)))
     (spec,) = data.SPECS[name]
-    one, other = Engine(spec, fallback=messages.load), Engine(spec)
+    one, other = Engine(spec, fallback=messages.load, sync=data.SYNC[name]), Engine(spec, sync=data.SYNC[name])
     by_frames(one, spec.name, records)
     through(other, as_records(spec, records))
     assert came_to(one, spec.name) == came_to(other, spec.name)
@@ -145,7 +145,7 @@ def test_records_do_to_an_engine_what_frames_do(name):
 @pytest.fixture(scope="module")
 def session():
     """A generated session as records, and what it comes to."""
-    records = as_records(SPECS[0], generate("BTCUSDT", "usdm", seed=3, messages=4_000))
+    records = as_records(SPECS[0], generate("BTCUSDT", "binance-usdm", seed=3, messages=4_000))
     engine = Engine(SPECS[0], window_ms=100, strategy=ImbalanceStrategy(threshold=0.1, min_confidence=0.1))
     through(engine, records)
     return records, came_to(engine, "BTCUSDT")

@@ -67,7 +67,7 @@ def test_rule_16_own_orders_at_one_level_share_one_volume():
 
 
 def test_rule_16_a_fill_is_floored_to_the_lot_in_favour_of_the_queue():
-    spec = Spec("SPOT", tick=1, step=1, quantum="0.1", dialect="spot")
+    spec = Spec("SPOT", tick=1, step=1, quantum="0.1", instrument="spot")
     p = pair(bids=[(99, 25)], spec=spec)
     order_id = resting(p, "buy", 100, 99)
     assert filled(p.trade(99, 42, 2, buyer_is_maker=True)) == [(order_id, 1)]  # 1.7 reach it

@@ -16,8 +16,8 @@ from tests._core.broker_session import ACTION, MODELS, SPECS, Session, play
 @given(
     st.sampled_from(sorted(SPECS)), st.sampled_from(MODELS), st.sampled_from([0, 20]), st.lists(ACTION, min_size=10, max_size=100)
 )  # fmt: skip
-def test_any_sequence_gives_the_oracle_s_reports(dialect, model, entry_latency_ms, actions):
-    play(Session(SPECS[dialect], model, entry_latency_ms), actions)
+def test_any_sequence_gives_the_oracle_s_reports(instrument, model, entry_latency_ms, actions):
+    play(Session(SPECS[instrument], model, entry_latency_ms), actions)
 
 
 def long_session(seed, n):
@@ -55,12 +55,12 @@ def long_session(seed, n):
 
 
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("dialect", sorted(SPECS))
-def test_long_sessions_give_the_oracle_s_reports(dialect, model):
+@pytest.mark.parametrize("instrument", sorted(SPECS))
+def test_long_sessions_give_the_oracle_s_reports(instrument, model):
     kinds = set()
     for seed in range(4):
-        session = Session(SPECS[dialect], model, entry_latency_ms=(0, 20)[seed % 2])
-        play(session, long_session(f"{dialect} {model} {seed}", 600))
+        session = Session(SPECS[instrument], model, entry_latency_ms=(0, 20)[seed % 2])
+        play(session, long_session(f"{instrument} {model} {seed}", 600))
         kinds |= {(r.kind, r.maker, r.suspect) for r in session.pair.reports}
     assert {"amended", "amend_rejected"} <= {kind for kind, _, _ in kinds}
     assert {("fill", True, False), ("fill", True, True), ("fill", False, False), ("expired", False, False)} <= kinds

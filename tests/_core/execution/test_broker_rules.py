@@ -303,7 +303,7 @@ def test_rule_24_fees_round_half_to_even_per_fill():
 
 
 def test_rule_25_fees_taken_from_what_is_received():
-    p = pair(spec=Spec("SPOT", tick=1, step=1, dialect="spot", quantum=1, taker_fee="0.001", fee_asset="received"))
+    p = pair(spec=Spec("SPOT", tick=1, step=1, instrument="spot", quantum=1, taker_fee="0.001", fee_asset="received"))
     p.submit("buy", 5, 101, tif="ioc")
     p.submit("sell", 5, 99, tif="ioc")
     bought, sold = (r for r in p.arrivals(1) if r.kind == "fill")

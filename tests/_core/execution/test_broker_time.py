@@ -125,8 +125,8 @@ def deliver(reports, spec):
 
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(sorted(SPECS)), st.sampled_from([0, 20]), st.lists(WANDERING, min_size=10, max_size=80))
-def test_a_trader_hears_of_every_order_in_the_order_in_which_it_happened(dialect, entry_latency_ms, actions):
-    session = Session(SPECS[dialect], "risk_averse", entry_latency_ms)
+def test_a_trader_hears_of_every_order_in_the_order_in_which_it_happened(instrument, entry_latency_ms, actions):
+    session = Session(SPECS[instrument], "risk_averse", entry_latency_ms)
     play(session, actions)
     reports = session.pair.reports
     told = [r.reported_ns for r in reports]
@@ -135,4 +135,4 @@ def test_a_trader_hears_of_every_order_in_the_order_in_which_it_happened(dialect
     for r in reports:
         assert r.exch_ns >= effect.get(r.order_id, 0)       # never before it took effect
         assert r.reported_ns >= r.exch_ns + 5 * MS
-    deliver(reports, SPECS[dialect])
+    deliver(reports, SPECS[instrument])

@@ -15,8 +15,8 @@ from hft._core.market.book import OrderBook
 MS = 1_000_000
 COARSE = Spec("UNIT", tick=1, step=1, min_qty=1)
 FINE = Spec("UNIT", tick=1, step=1, min_qty=1, price_unit="0.05", quantum="0.01")
-SPOT = Spec("UNIT", tick=1, step=1, quantum="0.5", dialect="spot", fee_asset="received")
-SPOT_FINE = Spec("UNIT", tick=1, step=1, quantum="0.1", price_unit="0.25", dialect="spot", fee_asset="received")
+SPOT = Spec("UNIT", tick=1, step=1, quantum="0.5", instrument="spot", fee_asset="received")
+SPOT_FINE = Spec("UNIT", tick=1, step=1, quantum="0.1", price_unit="0.25", instrument="spot", fee_asset="received")
 PRICE = st.integers(95, 105)
 SIDE = st.sampled_from(["buy", "sell"])
 STEP = st.sampled_from([0, MS, 3 * MS, 21 * MS, 80 * MS])

@@ -177,7 +177,7 @@ def test_zero_of_an_unknown_price_is_nothing():
 
 @pytest.mark.parametrize("zero", ["0", "0.0", "0.00000000"])
 def test_every_way_to_write_zero_deletes(zero):
-    book = OrderBook(Spec("BTCUSDT", tick="0.01", step="0.00001", dialect="spot"))
+    book = OrderBook(Spec("BTCUSDT", tick="0.01", step="0.00001", instrument="spot"))
     book.apply([("61837.63000000", "25.42618900")], [], 1)
     assert book.bids() == [PriceLevel(Decimal("61837.63"), Decimal("25.42618900"))]
     book.apply([("61837.63000000", zero)], [], 2)

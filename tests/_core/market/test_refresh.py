@@ -11,6 +11,7 @@ from hft._core.engine.engine import Engine
 from hft._core.market.book import OrderBook
 from hft.data.captures import Capture, Kind
 from hft.venues.binance import messages
+from hft.venues.binance.venues import PROTOCOLS
 from tests import data
 from tests.oracle.refresh import NaiveVenue, set_levels
 
@@ -21,17 +22,19 @@ STALE, TOO_OLD, MISMATCH, AHEAD = (
 LIMIT = 5
 MS = 1_000_000
 PAUSE_MS = 10_000
-SPECS = {name: Spec("BTCUSDT", tick="1", step="1", quantum="1", dialect=name) for name in ("spot", "usdm")}
+SPEC = Spec("BTCUSDT", tick="1", step="1", quantum="1")
 BIDS, ASKS = dict.fromkeys(range(980, 1000), 3), dict.fromkeys(range(1000, 1020), 3)
 
 
 class Client:
     """An engine on a venue, and beside it the book as it would be without refreshing, plus what snapshots knew."""
 
-    def __init__(self, dialect="spot", limit=LIMIT, bids=BIDS, asks=ASKS, **options):
-        self.dialect, self.limit, self.now = dialect, limit, 1_000 * MS
+    def __init__(self, protocol="binance-spot", limit=LIMIT, bids=BIDS, asks=ASKS, **options):
+        self.protocol, self.limit, self.now = protocol, limit, 1_000 * MS
         self.venue = NaiveVenue(bids, asks)
-        self.engine = Engine(SPECS[dialect], fallback=messages.load, max_order=100, max_position=100, **options)
+        self.engine = Engine(
+            SPEC, fallback=messages.load, sync=PROTOCOLS[protocol].sync, max_order=100, max_position=100, **options,
+        )
         self.engine.connect("BTCUSDT", self.now)
         self.naive = self.venue.snapshot(100, limit)
         self.began = None
@@ -43,7 +46,7 @@ class Client:
         first, last = self.venue.update(bids, asks, width)
         self.now += after_ms * MS
         message = {"e": "depthUpdate", "E": self.now // MS, "T": self.now // MS, "s": "BTCUSDT", "U": first, "u": last}
-        if self.dialect == "usdm":
+        if self.protocol == "binance-usdm":
             message["pu"] = previous
         message |= {"b": text(bids), "a": text(asks)}
         self.engine.on_frame(msgspec.json.encode(message), self.now)
@@ -70,7 +73,7 @@ class Client:
         return code
 
     def expected(self):
-        book = OrderBook(SPECS[self.dialect])
+        book = OrderBook(SPEC)
         book.snapshot(text(self.naive[0]), text(self.naive[1]), self.venue.id)
         return book
 
@@ -96,13 +99,13 @@ changes = st.tuples(
 
 @settings(max_examples=150, deadline=None)
 @given(
-    st.sampled_from(["spot", "usdm"]),
+    st.sampled_from(["binance-spot", "binance-usdm"]),
     st.lists(st.one_of(changes, st.integers(0, 4)), min_size=1, max_size=40),
 )
-@example("spot", [({999: 0, 998: 0, 997: 0, 996: 0}, {}, 1, 1), 0])
-def test_refreshing_gives_the_book_of_never_refreshing_and_what_the_snapshot_knew(dialect, steps):
+@example("binance-spot", [({999: 0, 998: 0, 997: 0, 996: 0}, {}, 1, 1), 0])
+def test_refreshing_gives_the_book_of_never_refreshing_and_what_the_snapshot_knew(protocol, steps):
     """Any interleaving: an integer hands in the snapshot as of so many updates ago, or one that is ahead by one."""
-    client = Client(dialect, compare_ms=50)
+    client = Client(protocol, compare_ms=50)
     for step in steps:
         if isinstance(step, tuple):
             client.update(*step)
@@ -120,10 +123,10 @@ def test_refreshing_gives_the_book_of_never_refreshing_and_what_the_snapshot_kne
 # -- case 11 -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dialect", ["spot", "usdm"])
-def test_case_11_a_touch_near_the_snapshots_edge_wants_a_fresh_one(dialect):
+@pytest.mark.parametrize("protocol", ["binance-spot", "binance-usdm"])
+def test_case_11_a_touch_near_the_snapshots_edge_wants_a_fresh_one(protocol):
     """Five levels were known, 999 to 995; with less than a quarter of that way left, the next five are asked for."""
-    client = Client(dialect)
+    client = Client(protocol)
     client.update({999: 0, 998: 0, 997: 0}, {})
     assert client.engine.wants_snapshot() == []
     client.update({996: 0}, {})
@@ -184,7 +187,7 @@ def test_a_book_that_differs_is_counted_and_replaced(wrong):
     fresh, asks = client.venue.snapshot(client.venue.id, LIMIT)
     set_levels(fresh, wrong)
     assert client.deliver(client.venue.id, bids=fresh) == MISMATCH
-    book = OrderBook(SPECS["spot"])
+    book = OrderBook(SPEC)
     book.snapshot(text(fresh), text(asks), client.venue.id)
     assert client.engine.book_hash("BTCUSDT") == book.hash
     assert client.engine.synced("BTCUSDT")
@@ -279,7 +282,7 @@ def test_a_book_given_up_from_outside_is_built_anew():
 
 
 def test_trust_from_the_start_to_a_lost_side():
-    engine = Engine(SPECS["spot"], fallback=messages.load, max_order=100, max_position=100)
+    engine = Engine(SPEC, fallback=messages.load, sync=PROTOCOLS["binance-spot"].sync, max_order=100, max_position=100)
     assert engine.book_status("BTCUSDT") == "syncing"
     engine.connect("BTCUSDT", 1)
     engine.resync("BTCUSDT", 2)
@@ -300,7 +303,7 @@ def test_a_real_session_compared_again_and_again_never_differs(name, every):
     """Snapshots made of a second book on the same session, cut at 1,000 levels, handed in some updates late."""
     spec = data.SPECS[name]
     spec = spec if isinstance(spec, Spec) else spec[0]
-    plain, engine = Engine(spec, fallback=messages.load), Engine(spec, fallback=messages.load, compare_ms=2_000)
+    plain, engine = (Engine(spec, fallback=messages.load, sync=data.SYNC[name], compare_ms=ms) for ms in (0, 2_000))
     book, early, taken, held = OrderBook(spec), [], 0, None
     for each in (plain, engine):
         each.connect(spec.name, 1)

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from hft._core.base import status
 from hft._core.base.types import Spec
-from hft._core.market.sync import Synchronizer
+from hft._core.market.sync import Synchronizer, SyncRules
 from hft._core.wire.decode import Decoder
 from hft.venues.binance import messages
+from hft.venues.binance.venues import PROTOCOLS
 from tests import data
 from tests.oracle.sync import apply_by_the_page
 
@@ -17,17 +18,15 @@ STALE, GAP, BUFFERED, FULL, TOO_OLD, NOT_CONNECTED = (
     status.CODES[name]
     for name in ("stale_update", "sequence_gap", "buffered", "buffer_full", "snapshot_too_old", "not_connected")
 )
-SPECS = {
-    dialect: Spec("BTCUSDT", tick="0.1", step="0.001", dialect=dialect, quantum="0.001") for dialect in ("spot", "usdm")
-}
+SPEC = Spec("BTCUSDT", tick="0.1", step="0.001")
 
 
 class Symbol:
     """One symbol's synchroniser, driven as the engine does it; the book is the list of what was applied to it."""
 
-    def __init__(self, dialect, **options):
-        self.decoder = Decoder([SPECS[dialect]])
-        self.sync = Synchronizer(dialect, **options)
+    def __init__(self, protocol, **options):
+        self.decoder = Decoder([SPEC])
+        self.sync = Synchronizer(PROTOCOLS[protocol].sync, **options)
         self.book = []
 
     def depth(self, first, last, prev=None, bids=()):
@@ -50,13 +49,13 @@ class Symbol:
 
 
 def spot(**options):
-    symbol = Symbol("spot", **options)
+    symbol = Symbol("binance-spot", **options)
     symbol.sync.connected()
     return symbol
 
 
 def usdm(**options):
-    symbol = Symbol("usdm", **options)
+    symbol = Symbol("binance-usdm", **options)
     symbol.sync.connected()
     return symbol
 
@@ -73,7 +72,7 @@ def synced(symbol):
 
 
 def test_nothing_is_taken_without_a_connection():
-    symbol = Symbol("spot")
+    symbol = Symbol("binance-spot")
     assert symbol.sync.state == "connecting"
     assert not symbol.sync.wants_snapshot
     assert symbol.depth(1, 2) == NOT_CONNECTED
@@ -306,12 +305,14 @@ def test_updates_that_come_while_the_buffer_is_taken_wait_for_their_turn():
 
 
 def test_settings_are_checked():
-    with pytest.raises(ValueError, match="dialect 'kraken' must be one of spot, usdm, coinm"):
+    with pytest.raises(ValueError, match="sync 'kraken' must be SyncRules"):
         Synchronizer("kraken")
+    with pytest.raises(ValueError, match="step 2 must be a whole number from 0 to 1"):
+        Synchronizer(SyncRules(step=2))
     with pytest.raises(ValueError, match="capacity_levels 100 must be a whole number from 16390"):
-        Synchronizer("spot", 100)
+        Synchronizer(SyncRules(), 100)
     with pytest.raises(ValueError, match="no depth update"):
-        Synchronizer("spot").on_depth(Decoder())
+        Synchronizer().on_depth(Decoder())
 
 
 # -- naive version -------------------------------------------------------------------------------------------------------
@@ -320,12 +321,12 @@ def test_settings_are_checked():
 @st.composite
 def sessions(draw):
     """A clean session with an event left out, perhaps, one repeated, perhaps, and a snapshot at any moment of any age."""
-    dialect = draw(st.sampled_from(["spot", "usdm"]))
+    protocol = draw(st.sampled_from(["binance-spot", "binance-usdm"]))
     events, at = [], draw(st.integers(10, 20))
     for _ in range(draw(st.integers(1, 8))):
-        first = at + 1 + (draw(st.integers(0, 3)) if dialect == "usdm" else 0)
+        first = at + 1 + (draw(st.integers(0, 3)) if protocol == "binance-usdm" else 0)
         last = first + draw(st.integers(0, 3))
-        events.append((first, last, at if dialect == "usdm" else None))
+        events.append((first, last, at if protocol == "binance-usdm" else None))
         at = last
     snapshot_id = draw(st.integers(8, at + 3))
     if draw(st.booleans()):
@@ -337,14 +338,14 @@ def sessions(draw):
     events = [e for i, e in enumerate(ordered) if e not in ordered[:i]]
     for e in repeated:
         events.insert(draw(st.integers(events.index(e) + 1, len(events))), e)
-    return dialect, events, draw(st.integers(0, len(events))), snapshot_id
+    return protocol, events, draw(st.integers(0, len(events))), snapshot_id
 
 
 @given(sessions())
 def test_applies_what_the_venues_page_says(session):
-    dialect, events, snapshot_at, snapshot_id = session
-    want = apply_by_the_page(dialect, events, snapshot_id)
-    symbol = usdm() if dialect == "usdm" else spot()
+    protocol, events, snapshot_at, snapshot_id = session
+    want = apply_by_the_page(protocol, events, snapshot_id)
+    symbol = usdm() if protocol == "binance-usdm" else spot()
     codes = []
     for i, event in enumerate([*events, None]):
         if i == snapshot_at:
@@ -366,11 +367,11 @@ def test_applies_what_the_venues_page_says(session):
 
 
 @pytest.mark.parametrize(
-    ("name", "dialect", "dropped"),
-    [(data.SPOT_BTC, "spot", None), (data.SPOT_NEXO, "spot", 0), (data.USDM_BTC, "usdm", 4)],
+    ("name", "protocol", "dropped"),
+    [(data.SPOT_BTC, "binance-spot", None), (data.SPOT_NEXO, "binance-spot", 0), (data.USDM_BTC, "binance-usdm", 4)],
 )
-def test_a_real_session_is_synced_once_without_a_gap(name, dialect, dropped):
-    decoder, sync = Decoder(data.SPECS[name]), Synchronizer(dialect)
+def test_a_real_session_is_synced_once_without_a_gap(name, protocol, dropped):
+    decoder, sync = Decoder(data.SPECS[name]), Synchronizer(PROTOCOLS[protocol].sync)
     sync.connected()
     applied = depths = 0
     for frame in data.frames(name):

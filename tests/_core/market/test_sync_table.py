@@ -1,4 +1,4 @@
-"""The state machine of sync as a table: what each input does in each state, the same for every dialect."""
+"""The state machine of sync as a table: what each input does in each state, the same for every protocol."""
 
 import pytest
 
@@ -6,6 +6,7 @@ from hft._core.base import status
 from hft._core.base.types import Spec
 from hft._core.market.sync import Synchronizer
 from hft._core.wire.decode import Decoder
+from hft.venues.binance.venues import PROTOCOLS
 
 # Rows are inputs, columns are states: what the input answers (where it does), and the state after it. The numbers: a book that
 # is buffering holds the update 91 to 100, one that is bridging stands at 100, one in sync (or refreshing) at 110.
@@ -44,10 +45,10 @@ def cells():
 
 
 class Machine:
-    def __init__(self, dialect, state):
-        self.decoder = Decoder([Spec("BTCUSDT", tick="1", step="1", quantum="1", dialect=dialect)])
-        self.sync = Synchronizer(dialect)
-        self.chained = dialect != "spot"
+    def __init__(self, protocol, state):
+        self.decoder = Decoder([Spec("BTCUSDT", tick="1", step="1", quantum="1")])
+        self.sync = Synchronizer(PROTOCOLS[protocol].sync)
+        self.chained = PROTOCOLS[protocol].sync.chained
         if state != "connecting":
             self.sync.connected()
         if state == "buffering":
@@ -78,10 +79,10 @@ class Machine:
         return ""
 
 
-@pytest.mark.parametrize("dialect", ["spot", "usdm", "coinm"])
+@pytest.mark.parametrize("protocol", ["binance-spot", "binance-usdm", "binance-coinm"])
 @pytest.mark.parametrize(("state", "what", "cell"), cells())
-def test_each_input_in_each_state(dialect, state, what, cell):
-    machine = Machine(dialect, state)
+def test_each_input_in_each_state(protocol, state, what, cell):
+    machine = Machine(protocol, state)
     answer = machine.put(what, state)
     assert f"{answer} {machine.state}".strip() == cell
     assert machine.sync.ready == (machine.state in ("synced", "refreshing"))

@@ -12,7 +12,7 @@ from hft._core.trade.signal import Signal
 
 MS = 1_000_000
 USDM = Spec("BTCUSDT", tick="0.10", step="0.001", max_qty="120")
-SPOT = Spec("BTCUSDT", tick="0.01", step="0.00001", dialect="spot")
+SPOT = Spec("BTCUSDT", tick="0.01", step="0.00001", instrument="spot")
 UP, DOWN = Signal(0.5, 0.9, 100 * MS), Signal(-0.5, 0.9, 100 * MS)
 
 

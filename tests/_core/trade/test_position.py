@@ -13,8 +13,8 @@ from hft._core.trade.position import PositionManager
 from tests.oracle.position import NaivePosition
 
 USDM = Spec("BTCUSDT", tick="0.10", step="0.001")
-SPOT = Spec("ETHUSDT", tick="0.01", step="0.0001", dialect="spot", fee_asset="received")
-TINY = Spec("SHIBUSDT", tick="0.00000001", step="1", dialect="spot")
+SPOT = Spec("ETHUSDT", tick="0.01", step="0.0001", instrument="spot", fee_asset="received")
+TINY = Spec("SHIBUSDT", tick="0.00000001", step="1", instrument="spot")
 ODD = Spec("ODDUSDT", tick="0.25", step="0.005", contract=10)
 ALL = (USDM, SPOT, TINY, ODD)
 
@@ -201,7 +201,7 @@ def test_symbols_that_do_not_fit_together():
 
 
 def test_scales_too_far_apart_are_refused_not_rounded():
-    fine = Spec("AUSDT", tick="0.00000000001", step="0.00000001", dialect="spot")
+    fine = Spec("AUSDT", tick="0.00000000001", step="0.00000001", instrument="spot")
     with pytest.raises(ValueError, match="too far"):
         PositionManager([fine, Spec("BUSDT", tick="1", step="1")])
     with pytest.raises(ValueError, match="decimals"):

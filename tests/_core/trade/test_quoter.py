@@ -76,7 +76,7 @@ def test_after_a_refusal_it_waits() -> None:
 
 
 def test_it_sells_nothing_short_on_spot() -> None:
-    _, market, journal = quoting(Spec("BTCUSDT", tick="0.1", step="0.001", dialect="spot"))
+    _, market, journal = quoting(Spec("BTCUSDT", tick="0.1", step="0.001", instrument="spot"))
     for _ in range(8):
         market.depth([["100.0", "5"]], [["100.1", "5"]])
     assert {side for side, *_ in rows(journal)} == {1}

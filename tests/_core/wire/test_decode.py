@@ -214,7 +214,7 @@ def test_any_bytes_at_all(frame):
 def test_each_field_that_is_needed_is_needed(case):
     spec, frame = HOT[case]
     fields = json.loads(frame)
-    optional = {"T", "X"} if fields.get("e") != "trade" else {"X"}
+    optional = {"T", "X", "pu"} if fields.get("e") != "trade" else {"X"}
     optional |= {"E"} if fields.get("e") == "bookTicker" else set()
     for name in fields:
         rest = json.dumps({k: v for k, v in fields.items() if k != name}, separators=(",", ":")).encode()
@@ -257,7 +257,7 @@ def test_too_many_bytes_or_levels_are_too_large_and_leave_nothing():
 
 def test_levels_printed_in_many_ways_in_one_message():
     """The scanner tries each level as the one before was printed; whatever changes, the level is the same."""
-    spec = Spec("X", tick="0.00000001", step="0.00000001", quantum="0.00000001", dialect="spot")
+    spec = Spec("X", tick="0.00000001", step="0.00000001", quantum="0.00000001", instrument="spot")
     numbers = [
         "1", "12345678", "123456789", "0.1", "1.5", "61800.20", "61837.63000000", "12345678.5", "1234567890.00000001",
         "9.99999999", "99999999.99999999", "0.00000001", "00.5", "7.000000000000", "1.00000000000000",
@@ -272,7 +272,7 @@ def test_levels_printed_in_many_ways_in_one_message():
 @given(st.lists(st.tuples(decimal_text, decimal_text), min_size=1, max_size=12))
 @settings(max_examples=300)
 def test_any_levels(levels):
-    spec = Spec("X", tick="0.01", step="0.001", quantum="0.00001", dialect="spot")
+    spec = Spec("X", tick="0.01", step="0.001", quantum="0.00001", instrument="spot")
     text = json.dumps({"e": "depthUpdate", "E": 1, "s": "X", "U": 1, "u": 2, "b": levels, "a": []}, separators=(",", ":"))
     check(text.encode(), [spec])
 

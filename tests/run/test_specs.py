@@ -10,7 +10,8 @@ from hft.data.captures import Kind, Record
 from hft.data.probe import probe
 from hft.data.sessions import RecordedSession
 from hft.errors import NOT_JSON, UsageError
-from hft.venues.binance.specs import Printed, listed, resolve
+from hft.run.specs import Printed, resolve
+from hft.venues.binance.rules import listed
 from tests import data
 from tests.venues.infos import COINM_INFO, SPOT_INFO, USDM_INFO
 
@@ -20,14 +21,14 @@ NOT_TEXT = b'{"symbols":[{"symbol":"BTCUSDT","baseAsset":"\xae","quoteAsset":"US
 DEEP = b'{"symbols":' + b'[{"filters":' * 5000
 
 
-def one(symbol, dialect, **sources):
-    found = resolve([symbol], dialect, fees=FEES, **sources)
+def one(symbol, protocol, **sources):
+    found = resolve([symbol], protocol, fees=FEES, **sources)
     assert len(found) == 1
     return found[0].spec, found[0].source
 
 
 def test_spot_exchange_info_gives_every_rule():
-    spec, source = one("BTCUSDT", "spot", exchange_info=[SPOT_INFO], fee_asset="received")
+    spec, source = one("BTCUSDT", "binance-spot", exchange_info=[SPOT_INFO], fee_asset="received")
     assert source == "exchangeInfo"
     assert (spec.tick, spec.step, spec.quote, spec.min_notional) == (Decimal("0.01"), Decimal("0.00001"), "USDT", 5)
     assert (spec.min_qty, spec.max_qty, spec.fee_asset) == (Decimal("0.00001"), 9000, "received")
@@ -36,12 +37,12 @@ def test_spot_exchange_info_gives_every_rule():
 
 
 def test_usdm_names_its_minimum_notional_otherwise():
-    spec, _ = one("BTCUSDT", "usdm", exchange_info=[USDM_INFO])
+    spec, _ = one("BTCUSDT", "binance-usdm", exchange_info=[USDM_INFO])
     assert (spec.tick, spec.step, spec.quantum, spec.min_notional) == (Decimal("0.1"), Decimal("0.001"), Decimal("0.001"), 100)
 
 
 def test_coinm_has_a_contract_size():
-    spec, _ = one("BTCUSD_PERP", "coinm", exchange_info=[COINM_INFO])
+    spec, _ = one("BTCUSD_PERP", "binance-coinm", exchange_info=[COINM_INFO])
     assert (spec.contract, spec.quote, spec.step) == (100, "USD", 1)
 
 
@@ -51,36 +52,36 @@ def test_each_source_yields_to_the_one_before_it():
         "exchange_info": [USDM_INFO],
         "printed": {"BTCUSDT": Printed(price=1, qty=2)},
     }
-    assert one("BTCUSDT", "usdm", **sources)[1] == "settings"
-    assert one("BTCUSDT", "usdm", **sources)[0].tick == Decimal("0.5")
+    assert one("BTCUSDT", "binance-usdm", **sources)[1] == "settings"
+    assert one("BTCUSDT", "binance-usdm", **sources)[0].tick == Decimal("0.5")
     del sources["settings"]
-    assert one("BTCUSDT", "usdm", **sources)[1] == "exchangeInfo"
+    assert one("BTCUSDT", "binance-usdm", **sources)[1] == "exchangeInfo"
     del sources["exchange_info"]
-    spec, source = one("BTCUSDT", "usdm", **sources)
+    spec, source = one("BTCUSDT", "binance-usdm", **sources)
     assert (source, spec.tick) == ("table of 2024-08-08", Decimal("0.1"))
-    spec, source = one("NKNUSDT", "usdm", printed={"NKNUSDT": Printed(price=4, qty=2)})
+    spec, source = one("NKNUSDT", "binance-usdm", printed={"NKNUSDT": Printed(price=4, qty=2)})
     assert source == "printed decimals"
     assert (spec.tick, spec.step, spec.quantum) == (Decimal("0.0001"), Decimal("0.01"), Decimal("0.01"))
 
 
 def test_a_symbol_that_no_source_knows_is_named_with_the_way_out():
     with pytest.raises(UsageError) as mistake:
-        one("NOPEUSDT", "usdm", exchange_info=[USDM_INFO])
+        one("NOPEUSDT", "binance-usdm", exchange_info=[USDM_INFO])
     assert str(mistake.value) == "NOPEUSDT: no source knows its tick and step; set [feed.symbols.NOPEUSDT] tick and step"
 
 
 def test_rules_that_make_no_sense_are_refused_with_their_source():
     with pytest.raises(UsageError, match="BTCUSDT: no tick is given: PRICE_FILTER is missing, or has none \\(exchangeInfo\\)"):
-        one("BTCUSDT", "usdm", exchange_info=[USDM_INFO.replace(b'"0.10"', b'"0"')])
+        one("BTCUSDT", "binance-usdm", exchange_info=[USDM_INFO.replace(b'"0.10"', b'"0"')])
     for body in (b'{"symbols":[{"symbol":"BTCUSDT"}]}', NOT_TEXT, DEEP):
         with pytest.raises(UsageError, match="exchangeInfo can't be read"):
-            one("BTCUSDT", "usdm", exchange_info=[body])
+            one("BTCUSDT", "binance-usdm", exchange_info=[body])
     for tick in (b"soon", b"1e999999999", b"NaN", b"-1"):
         with pytest.raises(UsageError, match=r"BTCUSDT: tick .* \(exchangeInfo\)"):
-            one("BTCUSDT", "usdm", exchange_info=[USDM_INFO.replace(b'"0.10"', b'"%s"' % tick)])
+            one("BTCUSDT", "binance-usdm", exchange_info=[USDM_INFO.replace(b'"0.10"', b'"%s"' % tick)])
     for step in (b"soon", b"1e999999999", b"NaN", b"-1"):
         with pytest.raises(UsageError, match=r"BTCUSDT: step .* \(exchangeInfo\)"):
-            one("BTCUSDT", "usdm", exchange_info=[USDM_INFO.replace(b'"stepSize":"0.001"', b'"stepSize":"%s"' % step)])
+            one("BTCUSDT", "binance-usdm", exchange_info=[USDM_INFO.replace(b'"stepSize":"0.001"', b'"stepSize":"%s"' % step)])
 
 
 def test_what_is_no_exchange_info_says_so_in_one_way():
@@ -93,7 +94,7 @@ def test_what_is_no_exchange_info_says_so_in_one_way():
 @pytest.mark.parametrize(("later", "unit"), [("0.20", "0.1"), ("0.25", "0.05"), ("0.01", "0.01")])
 def test_the_first_exchange_info_holds_from_the_beginning_in_units_that_fit_the_later_ones(later, unit):
     body = USDM_INFO.replace(b'"tickSize":"0.10"', b'"tickSize":"%s"' % later.encode())
-    spec, source = one("BTCUSDT", "usdm", exchange_info=[USDM_INFO, body])
+    spec, source = one("BTCUSDT", "binance-usdm", exchange_info=[USDM_INFO, body])
     assert (spec.tick, spec.price_unit, source) == (Decimal("0.1"), Decimal(unit), "exchangeInfo")
 
 
@@ -108,7 +109,7 @@ def test_the_short_form_of_another_recorder_is_read():
 def test_every_number_of_a_real_capture_is_on_the_tick_and_quantum_found_for_it(name):
     records = list(RecordedSession([data.find(name)]))
     found = probe(records)
-    resolved = resolve(found.symbols, found.dialect, fees=FEES, exchange_info=found.exchange_info, printed=found.printed)
+    resolved = resolve(found.symbols, found.protocol, fees=FEES, exchange_info=found.exchange_info, printed=found.printed)
     specs = {each.spec.name: each.spec for each in resolved}
     levels = 0
     for record in records[:3000]:
@@ -128,7 +129,8 @@ def test_the_table_gives_way_to_numbers_that_it_can_not_hold():
     """A recording of another year may be of another tick; zeros at the end say nothing."""
     def source(**used):
         seen = {"BTCUSDT": Printed(**used)}
-        found = [resolve(["BTCUSDT"], dialect, fees=("0", "0"), printed=seen)[0] for dialect in ("usdm", "spot")]
+        protocols = "binance-usdm", "binance-spot"
+        found = [resolve(["BTCUSDT"], protocol, fees=("0", "0"), printed=seen)[0] for protocol in protocols]
         return [each.source.split(" of ")[0] for each in found]
 
     assert source(price=1, qty=3) == ["table", "table"]

@@ -11,7 +11,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 
 from hft._core.wire.stream_name cimport stream_levels
 
-# What a message tells of its venue's dialect: bits, the certain ones first. A venue adds fields and takes none away, so a field
+# What a message tells of its venue's protocol: bits, the certain ones first. A venue adds fields and takes none away, so a field
 # that is missing tells more than one that is there.
 SPOT_DEPTH = 1          # a depth update without `pu`, which futures' books can't do without
 CHAINED_DEPTH = 2       # `pu` and `U` that do not follow each other: ids that futures' symbols share

@@ -47,24 +47,24 @@ _OTHERS = frozenset("USD USDT USDC EUR GBP JPY KRW BTC XBT ETH DAI USDE FDUSD TU
 _PARTS = re.compile(r"[-_/:]")
 
 
-def quote_of(symbol: str, dialect: str = "", exchange: str = "") -> str:
+def quote_of(symbol: str, instrument: str = "", exchange: str = "") -> str:
     """The quote asset of a symbol; empty where its name does not tell for certain.
 
     Parameters
     ----------
     symbol : str
         Upper case.
-    dialect : str
-        On ``"coinm"`` everything is quoted in USD.
+    instrument : str
+        ``"inverse"``: everything is quoted in USD.
     exchange : str
         As Tardis names it. Empty, or one of Binance's: the lists of Binance hold.
 
     >>> [quote_of(name) for name in ("BTCUSDT", "BTCUSD1", "BTCU", "BTCXUSD", "AVAXUSD", "ADAEUR", "BTCPYUSD")]
     ['USDT', 'USD1', 'U', 'XUSD', 'USD', 'EUR', '']
-    >>> quote_of("BTCUSD_PERP", "coinm"), quote_of("BTC-PERPETUAL", exchange="deribit"), quote_of("XBTUSD", exchange="bitmex")
+    >>> quote_of("BTCUSD_PERP", "inverse"), quote_of("BTC-PERPETUAL", exchange="deribit"), quote_of("XBTUSD", exchange="bitmex")
     ('USD', 'USD', 'USD')
     """
-    if dialect == "coinm":
+    if instrument == "inverse":
         return "USD"
     if not exchange or exchange.startswith("binance"):
         return _split(symbol.partition("_")[0])

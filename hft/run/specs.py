@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Protocol, Required, TypedDict
+from typing import Protocol
 
 import msgspec
 
 from hft._core.base.types import Spec, common_unit
 from hft.config.toml import toml_key
 from hft.errors import NOT_JSON, UsageError
-from hft.venues.binance.messages import ExchangeInfo, Filter, SymbolInfo
-from hft.venues.binance.quotes import AS_OF, quote_of
-from hft.venues.binance.symbol_table import TABLE
-
-Text = str | Decimal
+from hft.venues.protocol import SpecRules, Text, VenueProtocol
+from hft.venues.quotes import AS_OF, quote_of
+from hft.venues.registry import protocol_named
 
 
 class Rules(Protocol):
@@ -37,20 +35,6 @@ class Rules(Protocol):
     def max_qty(self) -> Text: ...
     @property
     def min_notional(self) -> Text: ...
-
-
-class SpecRules(TypedDict, total=False):
-    """Keyword arguments of `Spec`, as a source gives them."""
-
-    tick: Required[Text]
-    step: Required[Text]
-    quantum: Text
-    price_unit: Text
-    quote: Required[str]
-    min_qty: Text
-    max_qty: Text
-    min_notional: Text
-    contract: int
 
 
 class Printed(msgspec.Struct):
@@ -71,56 +55,9 @@ class ResolvedSpec(msgspec.Struct, frozen=True):
     source: str
 
 
-class _Short(msgspec.Struct, rename="camel"):
-    """What another recorder keeps of exchangeInfo: one symbol, no filters."""
-
-    symbol: str
-    tick_size: str
-    step_size: str
-    quote_asset: str
-
-
-# Not `messages.decode`: its bound on frames is below the size of a whole exchangeInfo.
-_info = msgspec.json.Decoder(ExchangeInfo).decode
-_short = msgspec.json.Decoder(_Short).decode
-
-
-def listed(body: bytes) -> dict[str, SpecRules]:
-    """The rules in an exchangeInfo body, as keyword arguments of `Spec` by symbol; one of
-    `hft.errors.NOT_JSON` when it is none.
-
-    >>> body = b'{"symbol":"BTCUSDT","tickSize":"0.10","stepSize":"0.001","quoteAsset":"USDT"}'
-    >>> listed(body)["BTCUSDT"]["tick"]
-    '0.10'
-    """
-    try:
-        return {symbol.symbol: _rules(symbol) for symbol in _info(body).symbols}
-    except msgspec.ValidationError as error:
-        try:
-            short = _short(body)
-        except msgspec.ValidationError:
-            raise error from None
-    return {short.symbol: {"tick": short.tick_size, "step": short.step_size, "quote": short.quote_asset}}
-
-
-def _rules(symbol: SymbolInfo) -> SpecRules:
-    none = Filter("")
-    price, lot = symbol.filter("PRICE_FILTER") or none, symbol.filter("LOT_SIZE") or none
-    value = symbol.filter("NOTIONAL") or symbol.filter("MIN_NOTIONAL") or none
-    return {
-        "tick": price.tick_size or "0",
-        "step": lot.step_size or "0",
-        "quote": symbol.quote_asset,
-        "min_qty": lot.min_qty or "0",
-        "max_qty": lot.max_qty or "0",
-        "min_notional": value.min_notional or value.notional or "0",
-        "contract": symbol.contract_size or 1,
-    }
-
-
 def resolve(
     symbols: Sequence[str],
-    dialect: str,
+    protocol: str,
     *,
     fees: tuple[Text, Text],
     fee_asset: str = "quote",
@@ -136,7 +73,8 @@ def resolve(
     ----------
     symbols : sequence of str
         Upper case, the venue's names.
-    dialect : ``"spot"``, ``"usdm"`` or ``"coinm"``
+    protocol : str
+        That of their venue, by name.
     fees : pair
         Maker and taker rate, as fractions of the notional.
     fee_asset : ``"quote"`` or ``"received"``
@@ -150,27 +88,29 @@ def resolve(
     printed : mapping, optional
         Decimals seen in a recording, see `hft.data.probe`; the last resort.
     exchange : str
-        Whose symbols they are, as Tardis names exchanges; empty for Binance.
+        Whose symbols they are, as Tardis names exchanges; empty for the protocol's own.
 
     Raises `UsageError` for a symbol that no source knows, whose rules make no sense, or whose quote asset nothing tells.
 
-    >>> resolve(["BTCUSDT"], "usdm", fees=("0.0002", "0.0005"))[0].source
+    >>> from hft.venues.registry import DEFAULT
+    >>> resolve(["BTCUSDT"], DEFAULT, fees=("0.0002", "0.0005"))[0].source
     'table of 2024-08-08'
     """
-    known = _by_symbol(exchange_info)
+    of = protocol_named(protocol)
+    known = _by_symbol(of, exchange_info)
     found = []
     for symbol in symbols:
         _check_name(symbol)
         key = f"[feed.symbols.{toml_key(symbol)}]"
         seen, infos = (printed or {}).get(symbol), known.get(symbol, [])
-        quote = infos[0]["quote"] if infos else quote_of(symbol, dialect, exchange)
-        rules, source = _first(symbol, dialect, settings or {}, infos, seen, quote, leads=leads)
+        quote = infos[0]["quote"] if infos else quote_of(symbol, of.instrument, exchange)
+        rules, source = _first(symbol, of, settings or {}, infos, seen, quote, leads=leads)
         if not rules["quote"]:
             what = f"its quote asset can't be told by its name (list of {AS_OF})"
             raise UsageError(what, where=symbol, do=f"set {key} tick, step and quote, or record exchangeInfo beside it")
         try:
             _require_both(rules, source)
-            spec = Spec(symbol, dialect=dialect, maker_fee=fees[0], taker_fee=fees[1], fee_asset=fee_asset, **rules)
+            spec = Spec(symbol, instrument=of.instrument, maker_fee=fees[0], taker_fee=fees[1], fee_asset=fee_asset, **rules)
             spec = _fine_enough(spec, rules, infos if source != "settings" else (), seen)
         except ValueError as error:
             raise UsageError(f"{error} ({source})"[:300], where=symbol, do=f"set {key} tick and step") from None
@@ -186,12 +126,14 @@ def _require_both(rules: SpecRules, source: str) -> None:
                 raise ValueError(f"no {what} is given: {name} is missing, or has none")
 
 
-def _by_symbol(exchange_info: Iterable[bytes]) -> dict[str, list[SpecRules]]:
+def _by_symbol(of: VenueProtocol, exchange_info: Iterable[bytes]) -> dict[str, list[SpecRules]]:
     """What all bodies say of each symbol, oldest first."""
     known: dict[str, list[SpecRules]] = {}
+    if of.listed is None:
+        return known
     for body in exchange_info:
         try:
-            rules = listed(body)
+            rules = of.listed(body)
         except NOT_JSON as error:
             raise UsageError(f"exchangeInfo can't be read: {error}", do="set [feed.symbols.<symbol>] tick and step") from None
         for symbol, each in rules.items():
@@ -211,7 +153,7 @@ def _fine_enough(spec: Spec, rules: SpecRules, later: Iterable[SpecRules], seen:
         quantum = common_unit(quantum, Decimal(1).scaleb(-seen.qty))
     if (unit, quantum) == (spec.price_unit, spec.quantum):
         return spec
-    own = {"dialect": spec.dialect, "maker_fee": spec.maker_fee, "taker_fee": spec.taker_fee, "fee_asset": spec.fee_asset}
+    own = {"instrument": spec.instrument, "maker_fee": spec.maker_fee, "taker_fee": spec.taker_fee, "fee_asset": spec.fee_asset}
     return Spec(spec.name, **own, **{**rules, "price_unit": unit, "quantum": quantum})     # type: ignore[arg-type]
 
 
@@ -230,7 +172,7 @@ def _check_name(symbol: str) -> None:
 
 def _first(
     symbol: str,
-    dialect: str,
+    of: VenueProtocol,
     settings: Mapping[str, Rules],
     known: Sequence[SpecRules],
     seen: Printed | None,
@@ -246,10 +188,10 @@ def _first(
             "max_qty": given.max_qty, "min_notional": given.min_notional,
         }, "settings"
     for rules in known[:1] if leads else known:
-        if leads or _holds(rules["tick"], rules["step"], dialect, seen):
+        if leads or _holds(rules["tick"], rules["step"], of, seen):
             return rules, "exchangeInfo"
-    row = TABLE.get((dialect, symbol))
-    if row and _holds(row.tick, row.step, dialect, seen):
+    row = of.symbols.get(symbol)
+    if row and _holds(row.tick, row.step, of, seen):
         return {
             "tick": row.tick, "step": row.step, "quote": row.quote, "min_qty": row.min_qty, "max_qty": row.max_qty,
             "min_notional": row.min_notional, "contract": row.contract,
@@ -261,12 +203,12 @@ def _first(
     raise UsageError("no source knows its tick and step", where=symbol, do=f"set {key} tick and step")
 
 
-def _holds(tick: Text, step: Text, dialect: str, seen: Printed | None) -> bool:
+def _holds(tick: Text, step: Text, of: VenueProtocol, seen: Printed | None) -> bool:
     """Whether tick and step hold for the numbers seen: a recording of another year may be of another tick."""
     if seen is None:
         return True
     price, qty = _decimals(tick), _decimals(step)
-    if dialect == "spot":
+    if of.instrument == "spot":
         qty += 3                # a spot book holds quantities of a thousandth of the step (SEMANTICS 29)
     return seen.price <= price and seen.qty <= qty
 
