@@ -80,7 +80,7 @@ def due_times(int64_t keys, list steps):
     heap_init(h, keys)
     for key, due in steps:
         heap_set(h, key, due)
-        out.append((heap_next(h), heap_first(h)) if h.count else (-1, -1))
+        out.append((heap_next(h) if h.count else -1, heap_first(h) if h.count else -1))
         assert heap_due(h, key) == due
     hft_free(h)
     return out

@@ -16,7 +16,7 @@ from hft._core.engine.params cimport AccountSetup
 from hft._core.engine.rules cimport Rules, rules_begin, rules_end
 from hft._core.engine.tick cimport (
     EngineState, engine_apply, engine_connect, engine_drain, engine_due, engine_frame, engine_has_room, engine_input,
-    engine_journal_full, engine_kill, engine_log, engine_resync, engine_stop, engine_turn,
+    engine_journal_full, engine_kill, engine_log, engine_messages, engine_resync, engine_stop, engine_turn,
 )
 from hft._core.execution.capacity cimport ORDER_RECORDS
 from hft._core.record.journal cimport Journal

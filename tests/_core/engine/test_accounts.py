@@ -30,7 +30,7 @@ def outcome(engine: Engine, account: int) -> tuple[object, ...]:
         (f.order_id, f.exch_ts_ns, f.local_ts_ns, f.side, f.price, f.qty, f.fee, f.maker, f.suspect)
         for f in engine.fills(account)
     ]
-    pnl = engine.pnl("BTCUSDT", account)
+    pnl = str(engine.pnl("BTCUSDT", account))
     refused = {reason: engine.counted(reason, account) for reason in ("rate_limit", "post_only_would_cross", "ioc_rest")}
     return fills, pnl, engine.position("BTCUSDT", account), engine.state_hash("BTCUSDT", account), refused
 

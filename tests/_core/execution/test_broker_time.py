@@ -118,6 +118,9 @@ def deliver(reports, spec):
                 table.accepted(own_id, now=r.reported_ns)
             case "fill":
                 table.fill(own_id, r.qty, now=r.reported_ns)
+            case "amended":
+                table.amend(own_id, table[own_id].filled + r.leaves, spec.price(100))
+                table.amended(own_id, now=r.reported_ns)
             case "canceled" | "expired" | "rejected":
                 getattr(table, r.kind)(own_id, now=r.reported_ns)
     return table
@@ -129,8 +132,8 @@ def test_a_trader_hears_of_every_order_in_the_order_in_which_it_happened(instrum
     session = Session(SPECS[instrument], "risk_averse", entry_latency_ms)
     play(session, actions)
     reports = session.pair.reports
-    told = [r.reported_ns for r in reports]
-    assert told == sorted(told)
+    heard = [r.reported_ns for r in reports]
+    assert heard == sorted(heard)
     effect = {r.order_id: r.exch_ns for r in reports if r.kind == "accepted"}
     for r in reports:
         assert r.exch_ns >= effect.get(r.order_id, 0)       # never before it took effect

@@ -43,7 +43,7 @@ class Lifecycle(RuleBasedStateMachine):
         self.issued += 1
         assert order.id == (3 << 32) + self.issued
         self.open[order.id] = {"spec": spec, "side": side, "qty": qty, "leaves": qty, "accepted": False, "cancel": False,
-                               "amend": None}
+                               "amend": None, "price": 100}
 
     @precondition(lambda self: self.open)
     @rule(data=st.data())
@@ -122,7 +122,7 @@ class Lifecycle(RuleBasedStateMachine):
             with pytest.raises(ValueError, match="already"):
                 self.orders.amend(order_id, qty, "101")
         else:
-            assert self.orders.amend(order_id, qty, "101").price == 100
+            assert self.orders.amend(order_id, qty, "101").price == model["price"]
             model["amend"] = qty
 
     @precondition(lambda self: self.open)
@@ -136,6 +136,7 @@ class Lifecycle(RuleBasedStateMachine):
         elif model["qty"] - model["leaves"] < model["amend"]:       # else the venue cancels it
             model["leaves"] += model["amend"] - model["qty"]
             model["qty"], model["amend"], model["accepted"] = model["amend"], None, True
+            model["price"] = 101
             order = self.orders.amended(order_id)
             assert (order.price, order.qty, order.leaves) == (101, model["qty"], model["leaves"])
 

@@ -27,9 +27,10 @@ def quoting(spec: Spec = BTC, **settings: object) -> tuple[Engine, Market, Journ
 
 
 def rows(journal: Journal) -> list[tuple[int, str, int, int]]:
-    """(side, status, price in ticks, quantity in quanta) of every order row."""
-    return [(r["side"], STATUS[r["status"]], r["price"], r["qty"])
-            for r in records(journal.drain(20_000)) if r["kind"] == ORDER]
+    """(side, status, price in ticks, quantity in quanta) of every order row since the last call."""
+    batch = journal.drain(20_000)
+    journal.commit(len(batch) // 128)
+    return [(r["side"], STATUS[r["status"]], r["price"], r["qty"]) for r in records(batch) if r["kind"] == ORDER]
 
 
 def test_it_quotes_both_sides_and_amends_when_the_touch_moves() -> None:
