@@ -9,8 +9,8 @@ import msgspec
 from msgspec.structs import replace
 
 from hft.data import scan
-from hft.data.captures import Kind, Record
 from hft.data.identify import foreign
+from hft.data.record import Kind, Record
 from hft.errors import NOT_JSON, DamagedData, UsageError
 from hft.venues.binance.messages import whole_books
 from hft.venues.binance.specs import Printed

@@ -9,7 +9,7 @@ from typing import TypedDict
 import msgspec
 
 from hft._core.base.types import Spec
-from hft.data.recording import Kind, Record
+from hft.data.record import Kind, Record
 from hft.errors import NOT_JSON, DamagedData
 from hft.venues.binance import specs
 

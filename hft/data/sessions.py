@@ -12,8 +12,9 @@ from pathlib import Path
 import msgspec
 
 from hft.config import Config
-from hft.data.captures import Capture, Kind, Record, files_of, is_paired
+from hft.data.captures import Capture, files_of, is_paired
 from hft.data.probe import NAMED, Probe, combined, probe, told_by
+from hft.data.record import Kind, Record
 from hft.data.recording import OF_A_SYMBOL, mark
 from hft.data.rules import Changes, applied
 from hft.errors import NOT_JSON, DamagedData, UsageError

@@ -6,7 +6,7 @@ import pytest
 from hft._core.base.types import Spec
 from hft._core.engine.engine import Engine
 from hft._core.engine.events import EventEncoder
-from hft.data.captures import Kind, Record
+from hft.data.record import Kind, Record
 from hft.data.tape import Tape, batches
 from hft.errors import DamagedData
 from hft.exchange.generate import generate

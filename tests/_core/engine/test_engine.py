@@ -14,7 +14,8 @@ from hft._core.execution.capacity import worst_cases
 from hft._core.record import names
 from hft._core.record.journal import Journal, records
 from hft._core.record.page import StatePage
-from hft.data.captures import Capture, Kind
+from hft.data.captures import Capture
+from hft.data.record import Kind
 from hft.data.tape import Tape
 from hft.venues.binance import messages
 from tests import data
