@@ -21,7 +21,7 @@ import msgspec
 from hft.errors import LONGEST, ExitCode, HftError, cannot_listen, printable
 from hft.exchange.settings import ExchangeSettings, from_config
 from hft.system.signals import stopping
-from hft.venues.binance.venues import END_OF_RECORDING, PACE_HEADER, pace_warning
+from hft.venues.binance.venues import PACE_HEADER, RECORDING_OVER, pace_warning
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
@@ -181,7 +181,7 @@ async def _until_end(venue: Simulation | Replay, ended: asyncio.Future[ExitCode]
         injecting.cancel()
     if session.done():
         session.result()  # raises what it raised
-        await venue.hub.close(1000, END_OF_RECORDING)
+        await venue.hub.close(RECORDING_OVER, "end of the recording")
         return ExitCode.OK
     session.cancel()
     with contextlib.suppress(asyncio.CancelledError):

@@ -276,19 +276,19 @@ class _WebsocketsLink:
     async def _receive(self) -> None:
         from websockets.exceptions import ConnectionClosed
 
-        why = ""
+        why, close_code = "", 0
         try:
             while True:
                 message = await self._connection.recv(decode=False)
                 await self._reading.wait()
                 self._listener.feed(message)
         except ConnectionClosed as closed:
-            why = _why(closed)
+            why, close_code = _why(closed), int(closed.rcvd.code) if closed.rcvd is not None else 0
         except Exception as error:              # the owner was told by the listener
             why = f"closed here ({type(error).__name__})"
             await self._connection.close(1011)
         finally:
-            self._listener.closed(why)
+            self._listener.closed(why, close_code)
 
 
 def _why(closed: ConnectionClosed) -> str:

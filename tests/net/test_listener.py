@@ -20,18 +20,19 @@ class Owner:
         self.attentions = 0
         self.pongs = 0
         self.errors = []
+        self.controls = []
 
     def on_open(self, listener):
         self.listener = listener
 
-    def on_closed(self, why):
-        self.closed = why
+    def on_closed(self, why, close_code):
+        self.closed, self.close_code = why, close_code
 
     def on_attention(self):
         self.attentions += 1
 
-    def on_other(self, message, now_ns):
-        return self.sink.on_other(message, now_ns)
+    def on_control(self, frame):
+        self.controls.append(frame)
 
     def on_pong(self):
         self.pongs += 1

@@ -87,11 +87,8 @@ class Owner:
     def on_open(self, listener):
         self.market.connect("BTCUSDT", 0)
 
-    def on_closed(self, why):
+    def on_closed(self, why, close_code):
         self.market.disconnect("BTCUSDT", 0)
-
-    def on_other(self, message, now_ns):
-        return self.market.on_other(message, now_ns)
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["while it waits", "as the wait ends"])

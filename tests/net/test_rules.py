@@ -9,12 +9,13 @@ import pytest
 from hft._core.base.runclock import RunClock
 from hft._core.base.types import Spec
 from hft._core.engine.engine import Engine
-from hft.data.captures import Kind, Record
+from hft.data.record import Kind, Record
 from hft.data.rules import Changes, applied, is_trading, ruling, statuses
 from hft.errors import DamagedData
 from hft.net import rulewatch
-from hft.net.feed import ALERTS, Feed
+from hft.net.feed import Feed
 from hft.net.rulewatch import RulesWatch
+from hft.run.feed_event import ALERTS
 from hft.venues.binance import messages
 from hft.venues.binance.rest import RestClient
 from hft.venues.binance.venues import venue_at

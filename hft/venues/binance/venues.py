@@ -15,9 +15,9 @@ import msgspec
 
 from hft.errors import UsageError
 
-END_OF_RECORDING = "end of the recording"
-"""The reason that a served recording closes its connections with: there is nothing to come back for. Only an exchange of this
-program is believed."""
+RECORDING_OVER = 4000
+"""The code, one that websockets leave to programs, that a served recording closes its connections with: there is nothing to come
+back for. Only an exchange of this program is believed."""
 
 PACE_HEADER = "X-HFT-Pace"
 """Of the embedded exchange's REST answers: how many times as fast as the clock it runs; 0: as fast as clients take it. Other
