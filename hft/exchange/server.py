@@ -181,7 +181,7 @@ async def _until_end(venue: Simulation | Replay, ended: asyncio.Future[ExitCode]
         injecting.cancel()
     if session.done():
         session.result()  # raises what it raised
-        await venue.hub.close(RECORDING_OVER, "end of the recording")
+        await venue.hub.close(*RECORDING_OVER)
         return ExitCode.OK
     session.cancel()
     with contextlib.suppress(asyncio.CancelledError):

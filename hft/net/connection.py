@@ -12,12 +12,12 @@ from hft._core.engine.engine import Engine
 from hft._core.wire.sink import FrameCounter, FrameSink
 from hft.net.events import FeedEvents
 from hft.net.handover import HELD_BYTES, Handover
-from hft.net.line import Endpoint, Line, LineEnds, Timing
+from hft.net.line import Line, LineEnds, LineOptions, Timing
 from hft.net.listener import Listener
 from hft.net.transports import ConnectFailed
 from hft.system.pauses import Deadline
 from hft.venues.binance.pacing import Backoff, SlidingWindow
-from hft.venues.binance.venues import Venue
+from hft.venues.binance.venues import CloseFrame, Venue
 
 MAX_URL = 2000
 """Characters. With more streams than fit, the bare endpoint is opened and SUBSCRIBE sent."""
@@ -50,7 +50,7 @@ class Connection:
     ends : LineEnds
         What a read of any of its lines may ask for.
     on_up, on_down : callables
-        ``on_up(connection)`` and ``on_down(connection, why, close_code)``.
+        ``on_up(connection)`` and ``on_down(connection, why, closed)``.
     gate : SlidingWindow
         New connections to the venue; shared by all that count towards one limit.
     backoff : Backoff
@@ -74,7 +74,7 @@ class Connection:
         ends: LineEnds,
         *,
         on_up: Callable[[Connection], None],
-        on_down: Callable[[Connection, str, int], None],
+        on_down: Callable[[Connection, str, CloseFrame | None], None],
         gate: SlidingWindow,
         transport: str = "picows",
         timing: Timing = Timing(),  # noqa: B008, frozen
@@ -88,7 +88,7 @@ class Connection:
         self.symbols = list(symbols)
         in_url = venue.stream_url(list(streams), route)
         by_message = len(in_url) > MAX_URL
-        self.endpoint = Endpoint(
+        self.options = LineOptions(
             name, venue.stream_url([], route) if by_message else in_url, list(streams), by_message,
             # Two of the venue's allowance stay free: its pings come when they come, and pongs count.
             max(1, venue.dialect.limits.messages_per_second - 2), clock, transport, timing, monotonic, sleep,
@@ -117,20 +117,20 @@ class Connection:
         """Runs until it is cancelled."""
         try:
             while True:
-                await self._gate.wait(clock=self.endpoint.monotonic, sleep=self.endpoint.sleep)
+                await self._gate.wait(clock=self.options.monotonic, sleep=self.options.sleep)
                 try:
                     line: Line | None = await self._open()
                 except ConnectFailed as error:
                     delay = max(self._backoff.next(), error.retry_after_s)
                     self._tell("connect_failed", f"{error}; again in {delay:.1f} s")
-                    await self.endpoint.sleep(delay)
+                    await self.options.sleep(delay)
                     continue
-                opened = self.endpoint.monotonic()
+                opened = self.options.monotonic()
                 while line is not None:
                     line = await self._live(line)
-                if self.endpoint.monotonic() - opened >= STABLE_S:
+                if self.options.monotonic() - opened >= STABLE_S:
                     self._backoff.reset()
-                await self.endpoint.sleep(self._backoff.next())
+                await self.options.sleep(self._backoff.next())
         finally:
             if self._line is not None:
                 self._close(self._line)
@@ -142,7 +142,7 @@ class Connection:
         return self._line
 
     def _new(self, sink: FrameSink) -> Line:
-        return Line(self.endpoint, sink, self._events, self._ends, self._line_up, self._line_gone)
+        return Line(self.options, sink, self._events, self._ends, self._line_up, self._line_gone)
 
     async def _live(self, line: Line) -> Line | None:
         """Returns when the line is gone, or another one has taken over: that one."""
@@ -178,26 +178,26 @@ class Connection:
     async def _renew(self, line: Line) -> None:
         """Returns when another line has taken over, which is tried again and again once it is time."""
         self._tell("renewing", await self._due(line))
-        if self.endpoint.monotonic() - self._handed_over < STABLE_S:     # a venue that sends us from one to the next
-            await self.endpoint.sleep(self._backoff.next())
+        if self.options.monotonic() - self._handed_over < STABLE_S:     # a venue that sends us from one to the next
+            await self.options.sleep(self._backoff.next())
         while self._line is line:
-            await self._gate.wait(clock=self.endpoint.monotonic, sleep=self.endpoint.sleep)
+            await self._gate.wait(clock=self.options.monotonic, sleep=self.options.sleep)
             try:
                 await self._take_over(line)
             except ConnectFailed as error:
                 delay = max(self._backoff.next(), error.retry_after_s)
                 self._tell("handover_failed", f"{error}; the old one goes on, again in {delay:.1f} s")
-                await self.endpoint.sleep(delay)
+                await self.options.sleep(delay)
 
     async def _due(self, line: Line) -> str:
         """Why the line has to be renewed, once it has."""
-        lifetime_s = self.endpoint.timing.lifetime_s * (1.0 - RENEWAL_SPREAD * self._rng.random())
+        lifetime_s = self.options.timing.lifetime_s * (1.0 - RENEWAL_SPREAD * self._rng.random())
         try:
-            async with asyncio.timeout(max(0.0, line.opened + lifetime_s - self.endpoint.monotonic())):
+            async with asyncio.timeout(max(0.0, line.opened + lifetime_s - self.options.monotonic())):
                 await line.leaving.wait()
             return "the venue will close it"
         except TimeoutError:
-            return f"it is {self.endpoint.monotonic() - line.opened:.0f} s old"
+            return f"it is {self.options.monotonic() - line.opened:.0f} s old"
 
     async def _take_over(self, old: Line) -> None:
         """Opens the next line, and lets it take over; `ConnectFailed` when it comes to nothing."""
@@ -206,10 +206,10 @@ class Connection:
         try:
             await new.open()
             await new.subscribe()
-            deadline = Deadline(self.endpoint.timing.answer_s, self.endpoint.monotonic)
+            deadline = Deadline(self.options.timing.answer_s, self.options.monotonic)
             while not new.subscribed and not new.gone.is_set():
                 if deadline.left_s() <= 0.0:
-                    raise ConnectFailed("no answer to SUBSCRIBE", where=self.endpoint.url)
+                    raise ConnectFailed("no answer to SUBSCRIBE", where=self.options.url)
                 await asyncio.sleep(LOOK_S)
             await self._settle(old, new, handover)
         finally:
@@ -223,16 +223,16 @@ class Connection:
         What the venue sent before the new line was subscribed comes on the old one before its pong does; what it sent since
         is held. That the first held update of each book, and the first trade, continue what the engine has makes it sure.
         """
-        deadline = Deadline(self.endpoint.timing.handover_s, self.endpoint.monotonic)
+        deadline = Deadline(self.options.timing.handover_s, self.options.monotonic)
         pongs = old.pongs
         await old.ping()
         while self._line is old:
             if new.gone.is_set():
-                raise ConnectFailed("closed before it took over", where=self.endpoint.url)
+                raise ConnectFailed("closed before it took over", where=self.options.url)
             if old.pongs > pongs and handover.continues():
                 return self._switch("nothing is missing")
             if deadline.left_s() <= 0.0:
-                late_s = self.endpoint.timing.handover_s
+                late_s = self.options.timing.handover_s
                 self._tell("handover_late", f"the new one does not continue the old one within {late_s:g} s")
                 return self._switch("at the time limit")
             await asyncio.sleep(LOOK_S)
@@ -251,11 +251,11 @@ class Connection:
         assert new is not None
         assert handover is not None
         self._line, self._next, self._handover = new, None, None
-        self._handed_over = self.endpoint.monotonic()
+        self._handed_over = self.options.monotonic()
         old.listener.sink = FrameCounter()
         new.listener.sink = self._engine
         count = len(handover.held)
-        asked = handover.release(self._engine, self.endpoint.clock.now())
+        asked = handover.release(self._engine, self.options.clock.now())
         self._tell("handover", f"{why}: {count} frames were held")
         if asked & FrameSink.HELD:
             new.on_held()
@@ -268,14 +268,14 @@ class Connection:
         if line is self._line:
             self._on_up(self)
 
-    def _line_gone(self, line: Line, why: str, close_code: int) -> None:
+    def _line_gone(self, line: Line, why: str, closed: CloseFrame | None) -> None:
         if line is not self._line:
             return              # handed over already, or not yet
         if self._next is not None and self._next.is_open and self._next.subscribed:
             self._switch("the old one is gone")
         else:
             self._line = None
-            self._on_down(self, why, close_code)
+            self._on_down(self, why, closed)
 
     def pause(self) -> None:
         """Stops reading; `resume` goes on."""

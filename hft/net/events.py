@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from hft._core.base.runclock import RunClock
 from hft.run.feed_event import FeedEvent
+from hft.venues.binance.venues import CloseFrame
 
 
 class FeedEvents:
@@ -37,12 +38,14 @@ class FeedEvents:
         self._clock = clock
         self._on_event = on_event
 
-    def tell(self, kind: str, text: str, connection: str = "", symbols: Sequence[str] = (), close_code: int = 0) -> None:
+    def tell(
+        self, kind: str, text: str, connection: str = "", symbols: Sequence[str] = (), closed: CloseFrame | None = None
+    ) -> None:
         self.counts[kind] += 1
         if self.heard is not None:
             self.heard(kind, connection)
         if self._on_event is not None:
-            self._on_event(FeedEvent(kind, text, self._clock.now(), connection, tuple(symbols), close_code))
+            self._on_event(FeedEvent(kind, text, self._clock.now(), connection, tuple(symbols), closed))
 
     def failed(self, error: BaseException) -> None:
         """Sink or engine raised: the feed ends with it."""

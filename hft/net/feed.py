@@ -23,7 +23,7 @@ from hft.net.snapshots import Snapshots
 from hft.run.feed_event import FeedEvent
 from hft.venues.binance.pacing import Backoff, SlidingWindow
 from hft.venues.binance.rest import RestClient
-from hft.venues.binance.venues import Trades, Venue
+from hft.venues.binance.venues import CloseFrame, Trades, Venue
 
 LOOK_S = 1.0
 """How often the engine is asked for wanted snapshots besides when it draws attention."""
@@ -165,10 +165,10 @@ class Feed:
             if self._missing[symbol] == 0:
                 up.append(symbol)
                 self._engine.connect(symbol, now_ns)
-        self.events.tell("connected", connection.endpoint.url, connection.name, up)
+        self.events.tell("connected", connection.options.url, connection.name, up)
         self.snapshots.attention()
 
-    def _down(self, connection: Connection, why: str, close_code: int) -> None:
+    def _down(self, connection: Connection, why: str, closed: CloseFrame | None) -> None:
         now_ns = self.clock.now()
         down = []
         for symbol in connection.symbols:
@@ -176,7 +176,7 @@ class Feed:
                 down.append(symbol)
                 self._engine.disconnect(symbol, now_ns)
             self._missing[symbol] += 1
-        self.events.tell("disconnected", why, connection.name, down, close_code)
+        self.events.tell("disconnected", why, connection.name, down, closed)
 
     def _held(self) -> None:
         """The engine keeps what it was given until its journal has room: nothing more is read before that."""
@@ -241,7 +241,7 @@ def plan(
 
     A symbol's streams of one route stay together on one connection, so that they go and come together.
 
-    >>> from hft.venues.binance.venues import venue_named
+    >>> from hft.venues.binance.venues import CloseFrame, venue_named
     >>> for each in plan(venue_named("binance-usdm"), ["BTCUSDT", "ETHUSDT"], 2):
     ...     print(*each)
     public-1 /public ['btcusdt@depth@100ms', 'btcusdt@bookTicker'] ['BTCUSDT']

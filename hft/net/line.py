@@ -17,6 +17,7 @@ from hft.net.transports import Link, connect
 from hft.system.pauses import STEP_S, WORTH_TELLING_S, Deadline
 from hft.venues.binance.messages import Answer, Rejected, ServerShutdown, VenueError, decode
 from hft.venues.binance.pacing import SlidingWindow
+from hft.venues.binance.venues import CloseFrame
 
 STREAMS_PER_MESSAGE = 100
 PAUSED_LOOK_S = 0.5
@@ -36,7 +37,7 @@ class Timing(msgspec.Struct, frozen=True):
     """So long the new one may take to continue what the old one gave, before it takes over all the same."""
 
 
-class Endpoint(msgspec.Struct):
+class LineOptions(msgspec.Struct):
     """What the lines of a connection have in common."""
 
     name: str
@@ -67,38 +68,38 @@ class Line:
 
     Parameters
     ----------
-    endpoint : Endpoint
+    options : LineOptions
     sink : FrameSink
         Where its messages go; `listener.sink` may be set to another one between two messages.
     events : FeedEvents
     ends : LineEnds
     on_up, on_gone : callables
-        ``on_up(line)`` once it is open, ``on_gone(line, why, close_code)`` once it is gone.
+        ``on_up(line)`` once it is open, ``on_gone(line, why, closed)`` once it is gone.
     """
 
     def __init__(
         self,
-        endpoint: Endpoint,
+        options: LineOptions,
         sink: FrameSink,
         events: FeedEvents,
         ends: LineEnds,
         on_up: Callable[[Line], None],
-        on_gone: Callable[[Line, str, int], None],
+        on_gone: Callable[[Line, str, CloseFrame | None], None],
     ) -> None:
-        self.listener = Listener(sink, endpoint.clock, self)
-        self.opened = endpoint.monotonic()
+        self.listener = Listener(sink, options.clock, self)
+        self.opened = options.monotonic()
         self.gone = asyncio.Event()
         self.leaving = asyncio.Event()
         """Set once the venue has said that it will close."""
         self.pongs = 0
-        self._endpoint = endpoint
+        self._options = options
         self._events = events
         self._ends = ends
         self._on_up = on_up
         self._on_gone = on_gone
         self._link: Link | None = None      # None until the websocket is open
         self._paused = False
-        self._messages = SlidingWindow(endpoint.messages_per_second, 1.0)
+        self._messages = SlidingWindow(options.messages_per_second, 1.0)
         self._asked: dict[int, tuple[str, Deadline]] = {}
         self._excused_ns = 0                # what was silent before it was not the venue
         self._last_id = 0
@@ -106,11 +107,11 @@ class Line:
 
     async def open(self) -> None:
         """Opens the websocket, or leaves nothing behind; `ConnectFailed`. Without streams in its address, `subscribe` is next."""
-        endpoint = self._endpoint
-        self._link = await connect(endpoint.transport, endpoint.url, self.listener, timeout_s=endpoint.timing.connect_s)
+        options = self._options
+        self._link = await connect(options.transport, options.url, self.listener, timeout_s=options.timing.connect_s)
         if self._paused:            # held already by what came with the handshake
             self._link.pause()
-        self.opened = endpoint.monotonic()
+        self.opened = options.monotonic()
 
     def pause(self) -> None:
         """Stops reading, while what is read can't be handled."""
@@ -144,8 +145,8 @@ class Line:
 
     async def subscribe(self) -> None:
         """Asks for the streams that the address does not name; goes on where it was left."""
-        streams = self._endpoint.streams
-        while self._endpoint.by_message and self._sent < len(streams) and not self.gone.is_set():
+        streams = self._options.streams
+        while self._options.by_message and self._sent < len(streams) and not self.gone.is_set():
             part = streams[self._sent : self._sent + STREAMS_PER_MESSAGE]
             await self._request("SUBSCRIBE", part)
             self._sent += len(part)
@@ -153,7 +154,7 @@ class Line:
     @property
     def subscribed(self) -> bool:
         """Every stream was asked for, and the venue has said yes."""
-        return not self._endpoint.by_message or (self._sent >= len(self._endpoint.streams) and not self._subscribing())
+        return not self._options.by_message or (self._sent >= len(self._options.streams) and not self._subscribing())
 
     def _subscribing(self) -> list[Deadline]:
         return [deadline for method, deadline in self._asked.values() if method == "SUBSCRIBE"]
@@ -162,12 +163,12 @@ class Line:
 
     async def watch(self) -> None:
         """Returns when the connection is gone, or has to go."""
-        timing = self._endpoint.timing
+        timing = self._options.timing
         while not self.gone.is_set():
             if self._paused:
                 await self._wait(PAUSED_LOOK_S)
                 continue
-            silent_s = (self._endpoint.clock.now() - max(self.listener.last_ns, self._excused_ns)) / 1e9
+            silent_s = (self._options.clock.now() - max(self.listener.last_ns, self._excused_ns)) / 1e9
             if silent_s >= timing.silent_after_s:
                 if not await self._is_alive():
                     return
@@ -179,9 +180,9 @@ class Line:
 
     async def _is_alive(self) -> bool:
         """Asks a silent connection. Any frame that comes now, an answer or not, shows that it lives."""
-        timing = self._endpoint.timing
+        timing = self._options.timing
         self._tell("silent", f"nothing for {timing.silent_after_s:g} s; asking")
-        asked_ns = self._endpoint.clock.now()
+        asked_ns = self._options.clock.now()
         await self._request("LIST_SUBSCRIPTIONS")
         await self.ping()
         deadline = Deadline(timing.answer_s)
@@ -197,14 +198,14 @@ class Line:
         self.drop(f"silent, and no answer within {timing.answer_s:g} s")
         return False
 
-    def drop(self, why: str, close_code: int = 0) -> None:
+    def drop(self, why: str, closed: CloseFrame | None = None) -> None:
         """Counts as gone from now on."""
         if not self.gone.is_set():
             self.gone.set()
-            self._on_gone(self, why, close_code)
+            self._on_gone(self, why, closed)
 
     def _tell(self, kind: str, text: str) -> None:
-        self._events.tell(kind, text, self._endpoint.name)
+        self._events.tell(kind, text, self._options.name)
 
     async def _wait(self, seconds: float) -> None:
         """Waits so long, or until the connection is gone. If this process did not run meanwhile, nobody was silent but it."""
@@ -214,20 +215,20 @@ class Line:
                 await self.gone.wait()
         except TimeoutError:
             if time.monotonic() - until_s >= WORTH_TELLING_S:
-                self._excused_ns = self._endpoint.clock.now()
+                self._excused_ns = self._options.clock.now()
 
     # -- sending ---------------------------------------------------------------------------------------------------
 
     async def ping(self) -> None:
         """Sends a ping; `pongs` is raised by its answer, after all that the venue sent before it was handled."""
-        await self._messages.wait(clock=self._endpoint.monotonic, sleep=self._endpoint.sleep)
+        await self._messages.wait(clock=self._options.monotonic, sleep=self._options.sleep)
         if self._link is not None and not self.gone.is_set():
             self._link.ping()
 
     async def _request(self, method: str, params: list[str] | None = None) -> None:
-        await self._messages.wait(clock=self._endpoint.monotonic, sleep=self._endpoint.sleep)
+        await self._messages.wait(clock=self._options.monotonic, sleep=self._options.sleep)
         self._last_id += 1
-        self._asked[self._last_id] = method, Deadline(self._endpoint.timing.answer_s, self._endpoint.monotonic)
+        self._asked[self._last_id] = method, Deadline(self._options.timing.answer_s, self._options.monotonic)
         message: dict[str, object] = {"method": method, "id": self._last_id}
         if params is not None:
             message["params"] = params
@@ -240,8 +241,8 @@ class Line:
         # Before SUBSCRIBE is answered, and before it is sent: what comes from now on counts.
         self._on_up(self)
 
-    def on_closed(self, why: str, close_code: int) -> None:
-        self.drop(why, close_code)
+    def on_closed(self, why: str, closed: CloseFrame | None) -> None:
+        self.drop(why, closed)
 
     def on_attention(self) -> None:
         self._ends.attention()
@@ -273,7 +274,7 @@ class Line:
     def _on_answer(self, answer: Answer) -> None:
         method = self._answered(answer.id)
         if method == "LIST_SUBSCRIPTIONS" and isinstance(answer.result, list):
-            streams = self._endpoint.streams
+            streams = self._options.streams
             missing = len(set(streams) - set(answer.result))
             if missing:
                 self.drop(f"{missing} of {len(streams)} streams are not subscribed to")

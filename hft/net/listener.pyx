@@ -13,6 +13,8 @@ from hft._core.wire.sink cimport FRAME_ATTENTION, FRAME_HELD, FRAME_NEEDS_PYTHON
 
 from picows import WSCloseCode, WSProtocolError
 
+from hft.venues.binance.venues import CloseFrame
+
 MAX_MESSAGE = 8 << 20
 """Bytes of the largest message taken. The largest seen on a stream has 27 KB; a 5,000-level book about 300 KB."""
 
@@ -34,7 +36,7 @@ cdef class Listener(WSListener):
     clock : RunClock
         Stamps each read of the socket, once: all frames of one read share one `now` (SEMANTICS 1).
     owner : object
-        Told of what is rare: ``on_open(listener)``, ``on_closed(why, close_code)`` (the venue's code; 0 where it gave none),
+        Told of what is rare: ``on_open(listener)``, ``on_closed(why, frame)`` (the venue's `CloseFrame`, or None),
         ``on_attention()`` (a read asked for it), ``on_held()`` (the sink keeps what it was given and has no room for more:
         reading is to stop), ``on_control(frame)`` (a message that looks like one about the connection; the sink gets it too),
         ``on_pong()`` and ``on_error(exception)`` (the sink or the owner raised; the connection is being closed).
@@ -60,7 +62,7 @@ cdef class Listener(WSListener):
         self.opened()
 
     cpdef on_ws_disconnected(self, WSTransport transport):
-        self.closed(_why(transport), _close_code(transport))
+        self.closed(_why(transport), _close_frame(transport))
 
     cpdef pause_writing(self):      # picows warns of each; what may wait is bounded where pings are answered
         pass
@@ -89,14 +91,14 @@ cdef class Listener(WSListener):
             self.stopped = True
             self.owner.on_error(error)
 
-    cpdef closed(self, str why, int close_code):
+    cpdef closed(self, str why, frame):
         """The connection is gone: called by the transport."""
         self.stopped = True
         if not self.told_open:
             return
         self.told_open = False
         try:
-            self.owner.on_closed(self.why or why, close_code)
+            self.owner.on_closed(self.why or why, frame)
         except BaseException as error:
             self.owner.on_error(error)
 
@@ -219,8 +221,8 @@ cdef str _why(WSTransport transport):
     return f"closed here ({int(sent.code)}{' ' + sent.reason if sent.reason else ''})"
 
 
-cdef int _close_code(WSTransport transport):
-    """The code that the venue closed with; 0 where it gave none."""
+cdef object _close_frame(WSTransport transport):
+    """What the venue closed with; None where it did not."""
     if transport.close_handshake is None or transport.close_handshake.recv is None:
-        return 0
-    return int(transport.close_handshake.recv.code)
+        return None
+    return CloseFrame(int(transport.close_handshake.recv.code), transport.close_handshake.recv.reason or "")

@@ -20,6 +20,7 @@ from hft.net.listener import UNREAD, Listener
 from hft.system.pauses import timeout
 from hft.system.sockets import connected, shut_down
 from hft.venues.binance.numbers import stay_away_s
+from hft.venues.binance.venues import CloseFrame
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
@@ -276,19 +277,19 @@ class _WebsocketsLink:
     async def _receive(self) -> None:
         from websockets.exceptions import ConnectionClosed
 
-        why, close_code = "", 0
+        why, frame = "", None
         try:
             while True:
                 message = await self._connection.recv(decode=False)
                 await self._reading.wait()
                 self._listener.feed(message)
         except ConnectionClosed as closed:
-            why, close_code = _why(closed), int(closed.rcvd.code) if closed.rcvd is not None else 0
+            why, frame = _why(closed), CloseFrame(closed.rcvd.code, closed.rcvd.reason) if closed.rcvd is not None else None
         except Exception as error:              # the owner was told by the listener
             why = f"closed here ({type(error).__name__})"
             await self._connection.close(1011)
         finally:
-            self._listener.closed(why, close_code)
+            self._listener.closed(why, frame)
 
 
 def _why(closed: ConnectionClosed) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from hft.venues.binance.venues import CloseFrame
+
 ALERTS = frozenset({
     "disconnected", "connect_failed", "silent", "refused", "snapshot_failed", "snapshot_refused", "rate_limited", "waiting",
     "book_mismatch", "behind", "handover_failed", "handover_full", "handover_late", "held", "rules_failed", "rules_unfit",
@@ -28,5 +30,5 @@ class FeedEvent(msgspec.Struct, frozen=True):
     now_ns: int
     connection: str = ""
     symbols: tuple[str, ...] = ()
-    close_code: int = 0
-    """Of a connection that the venue closed, its code; else 0."""
+    closed: CloseFrame | None = None
+    """What the venue closed the connection with, where it did."""

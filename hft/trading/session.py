@@ -204,10 +204,10 @@ class LiveSession:
             self.recorder.event(event)
         for counter in self._links.counters(event.kind, event.connection):
             self.page.count(counter)
-        if event.close_code == RECORDING_OVER and self.rest.ours:
+        if event.closed == RECORDING_OVER and self.rest.ours:
             self._played.add(event.connection)
             if len(self._played) == len(self.feed.connections):
-                self.stop("the end of the recording")
+                self.stop(f"the {RECORDING_OVER.reason}")
         log_event(log, event, ending=self.stopping.is_set())
 
     async def _guard(self, work: Any) -> None:

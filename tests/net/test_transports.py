@@ -30,7 +30,7 @@ class Quiet:
     def on_open(self, listener):
         pass
 
-    def on_closed(self, why, close_code):
+    def on_closed(self, why, frame):
         pass
 
 

@@ -100,10 +100,10 @@ async def refused(folder: Path) -> str:
             attempts.append(now[0])
             line = await opened()
             # let in: from here on as ever
-            connection.endpoint.monotonic, connection.endpoint.sleep = time.monotonic, asyncio.sleep
+            connection.options.monotonic, connection.options.sleep = time.monotonic, asyncio.sleep
             return line
 
-        connection.endpoint.monotonic, connection.endpoint.sleep, connection._open = lambda: now[0], sleep, counted
+        connection.options.monotonic, connection.options.sleep, connection._open = lambda: now[0], sleep, counted
         await rig.until(lambda: rig.told("connected"), "let in")
         assert (await injected(at))["injected"] == {"refuse": 100}
         assert (len(attempts), len(rig.told("connect_failed"))) == (101, 100)

@@ -8,16 +8,24 @@ Source: the venue's public API documentation, state of 2026-07.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 from urllib.parse import quote, urlsplit
 
 import msgspec
 
 from hft.errors import UsageError
 
-RECORDING_OVER = 4000
-"""The code, one that websockets leave to programs, that a served recording closes its connections with: there is nothing to come
-back for. Only an exchange of this program is believed."""
+
+class CloseFrame(NamedTuple):
+    """What a venue closes a websocket with."""
+
+    code: int
+    reason: str = ""
+
+
+RECORDING_OVER = CloseFrame(1000, "end of the recording")
+"""What a served recording closes its connections with: there is nothing to come back for. Only an exchange of this program is
+believed."""
 
 PACE_HEADER = "X-HFT-Pace"
 """Of the embedded exchange's REST answers: how many times as fast as the clock it runs; 0: as fast as clients take it. Other
