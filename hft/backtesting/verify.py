@@ -23,8 +23,9 @@ from hft._core.record.page import StatePage
 from hft.backtesting.compare import Difference, compare, run_in
 from hft.config import Config
 from hft.config.secret import from_public, public
-from hft.data.captures import Capture, Kind, Record, files_of, first_line, is_capture
+from hft.data.captures import Capture, files_of, first_line, is_capture
 from hft.data.identify import told
+from hft.data.record import Kind, Record
 from hft.data.recording import OF_A_SYMBOL, is_recording, mark
 from hft.data.sources import kind_of
 from hft.data.tape import Tape, batches

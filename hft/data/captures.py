@@ -26,15 +26,13 @@ from urllib.parse import unquote
 import msgspec
 
 from hft._core.engine.events import LAST_TIME_NS
-from hft.data import files
+from hft.data import files, hot_lines
 from hft.data.identify import told
-from hft.data.recording import Kind, Record, RecordingReader, is_recording
+from hft.data.record import Kind, Record
+from hft.data.recording import RecordingReader, is_recording
 from hft.data.steps import Steps
 from hft.errors import NOT_JSON, DamagedData, UsageError
 from hft.venues.recorded import protocol_at
-
-__all__ = ["Capture", "Kind", "Record", "files_of", "is_paired", "stamp_ns"]
-
 
 Parse = Callable[[bytes], "Record | None"]
 
@@ -167,6 +165,13 @@ def _parser(line: bytes) -> Parse | None:
     return _parse_stamped if re.match(rb"\d{9,19}(\.\d+)? ", line) else None
 
 
+def _never(line: bytes) -> None:
+    """No line is hot."""
+
+
+_HOT: dict[Parse, Parse] = {_parse_stamped: hot_lines.stamped, _parse_paired: hot_lines.received}
+"""What reads the hot lines of a file, by the parser of all its lines."""
+
 _BLANK = b" \t\r\n\v\f\0"       # zeros are what a system that lost power leaves of lines
 _ANEW = re.compile(rb'\d{9,19}(?:\.\d+)?:? ?\{|\{"ts_local"|https?://')
 
@@ -263,12 +268,17 @@ class Capture:
 
     def _records(self, lines: Iterable[bytes]) -> Iterator[Record]:
         parse: Parse | None = None
+        hot: Parse = _never
         for line in lines:
+            if (frame := hot(line)) is not None:
+                yield frame
+                continue
             body = line.strip(_BLANK)
             if not body:
                 continue
-            parse = parse or _parser(body)
             try:
+                if parse is None and (parse := _parser(body)) is not None:
+                    hot = _HOT.get(parse, _never)
                 if parse is None:
                     what, do = told(body, self.path.name) or ("not a capture of a known kind", _WAY_OUT)
                     raise DamagedData(what, where=str(self._at), do=do)       # it is about the file, not its line
@@ -354,7 +364,7 @@ def _in_stamp_order(records: Iterable[Record], most: int = 0) -> Iterator[Record
     follow; frames stay in the order of their lines. At `most` so many answers wait; 0: any number."""
     answers: list[tuple[int, int, Record]] = []
     for n, record in enumerate(records):
-        if record.kind in (Kind.SNAPSHOT, Kind.EXCHANGE_INFO):
+        if record.kind is not Kind.FRAME and record.kind in (Kind.SNAPSHOT, Kind.EXCHANGE_INFO):
             heapq.heappush(answers, (record.ns, n, record))
             if len(answers) == most:
                 yield heapq.heappop(answers)[2]

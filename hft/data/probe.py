@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from msgspec.structs import replace
 
-from hft.data.captures import Kind, Record
+from hft.data.record import Kind, Record
 from hft.errors import NOT_JSON, DamagedData, UsageError
 from hft.run.specs import Printed
 from hft.venues.foreign import foreign

@@ -12,10 +12,11 @@ import secrets
 import threading
 import time
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
+from hft._core.engine.engine import Engine
 from hft._core.record.runlog import RunLog
 from hft.config import Recording
 from hft.data.files import Packer, part_path, parts
@@ -23,6 +24,7 @@ from hft.data.recording import opening
 from hft.errors import UsageError
 from hft.inode import is_open_at
 from hft.log import get_logger
+from hft.run.feed_event import FeedEvent
 from hft.run.summary import Recorded
 from hft.version import VERSION
 
@@ -37,29 +39,6 @@ END_ROOM = 4096
 GONE = "it was deleted or replaced while it was written"
 
 log = get_logger("hft.recorder")
-
-
-class _Event(Protocol):
-    """What a feed tells: `hft.net.feed.FeedEvent`."""
-
-    @property
-    def kind(self) -> str: ...
-    @property
-    def text(self) -> str: ...
-    @property
-    def now_ns(self) -> int: ...
-    @property
-    def connection(self) -> str: ...
-    @property
-    def symbols(self) -> tuple[str, ...]: ...
-
-
-class _Hashed(Protocol):
-    """What has a state: `hft.Engine`."""
-
-    @property
-    def symbols(self) -> Any: ...
-    def state_hash(self, symbol: str) -> int: ...
 
 
 class Recorder:
@@ -119,12 +98,12 @@ class Recorder:
         """The REST body that the symbols' rules were read from."""
         self.log.push("exchange_info", now_ns, body)
 
-    def event(self, event: _Event) -> None:
+    def event(self, event: FeedEvent) -> None:
         """What the feed tells of its connections."""
         value = {"kind": event.kind, "text": event.text, "connection": event.connection, "symbols": event.symbols}
         self.mark("link", value, event.now_ns)
 
-    def state(self, engine: _Hashed, now_ns: int) -> None:
+    def state(self, engine: Engine, now_ns: int) -> None:
         """The engine's state as it is now, so that a run that differs is found near its cause."""
         self.mark("state", {spec.name: f"{engine.state_hash(spec.name):016x}" for spec in engine.symbols}, now_ns)
 

@@ -3,41 +3,16 @@
 from __future__ import annotations
 
 import base64
-import enum
 import re
-from typing import Any, Literal, NamedTuple, TypedDict
+from typing import Any, Literal, TypedDict
 
 import msgspec
 
+from hft.data import hot_lines
+from hft.data.record import Kind, Record
+
 FORMAT = 1
 """What this version writes, and reads."""
-
-
-class Kind(enum.IntEnum):
-    """What one line of a capture holds."""
-
-    FRAME = 0
-    """A websocket message, with or without its combined-stream envelope."""
-    SNAPSHOT = 1
-    """The REST answer to a request for the book."""
-    EXCHANGE_INFO = 2
-    """The REST answer that gives the symbols' rules, the venue's own or another recorder's short form."""
-    LOG = 3
-    """A line of our run log, ``{"hft": …}``: a connection, a timer, a command."""
-    BOOK = 4
-    """The same body as SNAPSHOT's, of a session that has no stream of updates: each one is the whole book."""
-
-
-class Record(NamedTuple):
-    """One line of a capture."""
-
-    ns: int
-    """Local stamp, nanoseconds since the epoch."""
-    kind: Kind
-    data: bytes
-    """JSON, as received."""
-    symbol: str = ""
-    """Upper case, where the line says so outside of `data`: a snapshot does not name its symbol itself."""
 
 
 class Opening(msgspec.Struct, frozen=True):
@@ -150,6 +125,8 @@ class RecordingReader:
 
     def read(self, line: bytes) -> Record | None:
         """The record of a whole line; None for one that announces the next. Raises one of `hft.errors.NOT_JSON`."""
+        if self._rest is None and (frame := hot_lines.recorded(line)) is not None:
+            return frame
         stamp, space, body = line[:-1].partition(b" ")
         if not space or not stamp.isdigit() or len(stamp) > 19 or int(stamp) >= 2**63:
             raise ValueError("not `<ns> <body>`")

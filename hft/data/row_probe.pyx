@@ -19,6 +19,10 @@ class RowError(ValueError):
         self.line = line
 
 
+class OffGridError(RowError):
+    """One whose price or amount is no number, or none on the tick or quantum in use."""
+
+
 cdef class _Symbol:
     cdef bytes name             # as printed
     cdef readonly int price, amount

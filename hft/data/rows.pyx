@@ -17,7 +17,7 @@ from hft.data.fields cimport (
     INCREMENTAL, MAX_FIELDS, MAX_SHALLOW, QUOTES, SHALLOW, TRADES, Field, field_integer, field_is, field_stamp, field_units,
     row_end, row_split)
 
-from hft.data.row_probe import LAYOUTS, RowError
+from hft.data.row_probe import LAYOUTS, OffGridError, RowError
 
 cdef enum:
     MOST_A_SIDE = MAX_LEVELS // 2       # levels a side that are kept of a whole book: two such sides fit one message
@@ -77,6 +77,7 @@ cdef class RowReader:
     >>> len(reader.take())
     64
     """
+    cdef bint off_grid
     cdef int layout, n_fields, n_symbols
     cdef bint integer_ids
     cdef readonly int64_t line, dropped
@@ -218,9 +219,9 @@ cdef class RowReader:
         else:
             return b"side is neither bid nor ask"
         if unlikely(not field_units(&f[6], s.price, &price)) or unlikely(price <= 0):
-            return b"price is no number above 0 on the tick"
+            return self._off(b"price is no number above 0 on the tick")
         if unlikely(not field_units(&f[7], s.qty, &qty)):
-            return b"amount is no number on the quantum"
+            return self._off(b"amount is no number on the quantum")
         if self.group >= 0:
             r = &self.records.at[self.group]
             if (r.recv_ns != self.now or r.venue_ns != venue_ns or r.symbol != s.index or s.snapshot != snapshot
@@ -258,9 +259,9 @@ cdef class RowReader:
                 return b"side is none of buy, sell and unknown"
             flags |= EVENT_NOT_MARKET
         if unlikely(not field_units(&f[6], s.price, &price)):
-            return b"price is no number on the tick"
+            return self._off(b"price is no number on the tick")
         if unlikely(not field_units(&f[7], s.qty, &qty)):
-            return b"amount is no number on the quantum"
+            return self._off(b"amount is no number on the quantum")
         if price == 0 or qty == 0:
             flags |= EVENT_NOT_MARKET
         if self.integer_ids and f[4].p != f[4].end:     # an older file may have none: then it is counted
@@ -314,9 +315,9 @@ cdef class RowReader:
             if f[0].p == f[0].end and f[1].p == f[1].end:
                 break
             if not field_units(&f[0], s.price, &price) or price <= 0:
-                return b"a price is no number above 0 on the tick"
+                return self._off(b"a price is no number above 0 on the tick")
             if not field_units(&f[1], s.qty, &qty):
-                return b"an amount is no number on the quantum"
+                return self._off(b"an amount is no number on the quantum")
             if before and sign * price <= sign * before:
                 return b"levels are not in order of price"
             before = price
@@ -333,6 +334,11 @@ cdef class RowReader:
             if self.instruments[i].length == n and memcmp(self.instruments[i].name, f.p, n) == 0:
                 return &self.instruments[i]
         return NULL
+
+    cdef const char* _off(self, const char* what) noexcept nogil:
+        """A number that the tick or quantum in use can't express, and that is all that is wrong."""
+        self.off_grid = True
+        return what
 
     cdef const char* _row(self, const char* p, const char* end) noexcept nogil:
         """One row; NULL, or what is wrong with it."""
@@ -377,5 +383,5 @@ cdef class RowReader:
                 raise MemoryError
             wrong = self._row(p, row_end(p, newline))
             if unlikely(wrong != NULL):
-                raise RowError(self.line, wrong.decode())
+                raise (OffGridError if self.off_grid else RowError)(self.line, wrong.decode())
             p = newline + 1

@@ -9,7 +9,7 @@ from typing import TypedDict
 import msgspec
 
 from hft._core.base.types import Spec
-from hft.data.captures import Kind, Record
+from hft.data.record import Kind, Record
 from hft.errors import NOT_JSON, DamagedData
 from hft.venues.recorded import listed as listed_in
 
@@ -138,18 +138,14 @@ def ruled(spec: Spec, rules: Mapping[str, object]) -> Spec:
     return spec.ruled(**{name: rules[name] for name in names if name in rules})     # type: ignore[arg-type]
 
 
-def applied(records: Iterable[Record], changes: Changes) -> Iterator[Record]:
-    """The same records, each exchangeInfo as the lines of a run log that it makes: from its place on other rules apply."""
-    for record in records:
-        if record.kind is not Kind.EXCHANGE_INFO:
-            yield record
-            continue
-        try:
-            found = changes.of(record.data)
-            if changes.wrong is not None:
-                raise changes.wrong
-        except NOT_JSON as error:
-            raise DamagedData(f"the exchangeInfo received at {record.ns} can't be read: {error}"[:300],
-                              do="set [feed.symbols.<symbol>] tick and step") from None
-        for each in found:
-            yield Record(record.ns, Kind.LOG, msgspec.json.encode({"hft": {"rules": each}}))
+def changed(info: Record, changes: Changes) -> Iterator[Record]:
+    """An exchangeInfo as the lines of a run log that it makes: from its place on other rules apply."""
+    try:
+        found = changes.of(info.data)
+        if changes.wrong is not None:
+            raise changes.wrong
+    except NOT_JSON as error:
+        raise DamagedData(f"the exchangeInfo received at {info.ns} can't be read: {error}"[:300],
+                          do="set [feed.symbols.<symbol>] tick and step") from None
+    for each in found:
+        yield Record(info.ns, Kind.LOG, msgspec.json.encode({"hft": {"rules": each}}))

@@ -12,10 +12,11 @@ from pathlib import Path
 import msgspec
 
 from hft.config import Config
-from hft.data.captures import Capture, Kind, Record, files_of, is_paired
+from hft.data.captures import Capture, files_of, is_paired
 from hft.data.probe import Probe, combined, probe
+from hft.data.record import Kind, Record
 from hft.data.recording import OF_A_SYMBOL, mark
-from hft.data.rules import Changes, applied
+from hft.data.rules import Changes, changed
 from hft.errors import NOT_JSON, DamagedData, UsageError
 from hft.run import specs
 from hft.venues.recorded import NAMED, told_by
@@ -136,38 +137,42 @@ class RecordedSession:
         streamed = set[str]().union(*(seen.whole for seen in self.probes))
         alone = self._alone() - updated - opened - streamed
         beside = updated & streamed
-        for record in self if changes is None else applied(self, changes):
-            if record.kind is Kind.EXCHANGE_INFO:
-                continue
-            if first:
-                first = False
-                for name in wanted:
-                    if name not in opened:
-                        yield Record(record.ns, Kind.LOG, msgspec.json.encode({"hft": {"connect": name}}))
-            if record.kind is Kind.SNAPSHOT:
-                if not record.symbol:
-                    raise DamagedData(
-                        f"the book received at {record.ns} does not say whose it is, and there are several symbols beside it",
-                        where=self.where, do="capture each symbol in a file of its own",
-                    )
-                if record.symbol not in wanted:
-                    continue
-                if record.symbol in alone:
-                    record = record._replace(kind=Kind.BOOK)
-            elif record.kind is Kind.LOG:
-                if _of_another(record, wanted):
-                    continue
-            elif record.kind is Kind.FRAME:
-                whole = _WHOLE.match(record.data) if beside or keep is not None else None
-                if whole is not None and _unescaped(whole[1]).decode("utf-8", "replace").upper() in beside:
-                    self.passed_over += 1
-                    continue
-                if keep is not None:
-                    named = whole or _SYMBOL.search(record.data)
-                    spelled = b"" if named is None else _unescaped(named[1])
-                    if named is not None and (spelled.upper() if whole else spelled) not in keep:    # a stream's is in lower case
+        for each in self:
+            made = [each] if each.kind is not Kind.EXCHANGE_INFO else changed(each, changes) if changes is not None else ()
+            for record in made:
+                if first:
+                    first = False
+                    for name in wanted:
+                        if name not in opened:
+                            yield Record(record.ns, Kind.LOG, msgspec.json.encode({"hft": {"connect": name}}))
+                if record.kind is Kind.FRAME:
+                    if (beside or keep is not None) and not self._is_wanted(record.data, beside, keep):
                         continue
-            yield record
+                elif record.kind is Kind.SNAPSHOT:
+                    if not record.symbol:
+                        raise DamagedData(
+                            f"the book received at {record.ns} does not say whose it is, and there are several symbols beside "
+                            "it", where=self.where, do="capture each symbol in a file of its own",
+                        )
+                    if record.symbol not in wanted:
+                        continue
+                    if record.symbol in alone:
+                        record = record._replace(kind=Kind.BOOK)
+                elif record.kind is Kind.LOG and _of_another(record, wanted):
+                    continue
+                yield record
+
+    def _is_wanted(self, frame: bytes, beside: set[str], keep: frozenset[bytes] | None) -> bool:
+        """Whether a frame is of a symbol to `keep` (None: all), and no whole book of one of `beside`, which have updates too."""
+        whole = _WHOLE.match(frame)
+        if whole is not None and _unescaped(whole[1]).decode("utf-8", "replace").upper() in beside:
+            self.passed_over += 1
+            return False
+        named = whole or _SYMBOL.search(frame)
+        if keep is None or named is None:
+            return True
+        spelled = _unescaped(named[1])
+        return (spelled.upper() if whole else spelled) in keep      # a stream's is in lower case
 
     def _alone(self) -> set[str]:
         """Symbols of which there are several REST books: where there is nothing else, each of them is the whole book."""

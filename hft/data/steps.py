@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-from hft.data.recording import Kind, Record
+from hft.data.record import Kind, Record
 
 STEP_NS = 1_000_000_000
 """Differences of up to a second are not a step."""

@@ -17,7 +17,7 @@ from hft._core.engine.events import EventEncoder
 from hft._core.engine.replay import replay
 from hft.config import Config
 from hft.data import recording
-from hft.data.captures import Kind, Record
+from hft.data.record import Kind, Record
 from hft.data.rules import Changes
 from hft.data.sessions import RecordedSession
 from hft.errors import NOT_JSON, DamagedData, printable

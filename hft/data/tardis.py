@@ -15,7 +15,7 @@ from hft._core.base.types import Spec
 from hft.data.events import Events, as_events
 from hft.data.files import GUNZIP_ERRORS, gunzipped, unmarked
 from hft.data.probe import Probe
-from hft.data.row_probe import RowError, RowProbe
+from hft.data.row_probe import OffGridError, RowError, RowProbe
 from hft.data.rows import RowReader
 from hft.data.source import Source
 from hft.errors import DamagedData, UsageError
@@ -165,7 +165,8 @@ class TardisFile(Source):
             rows.feed(block)
         except RowError as error:
             self._line = error.line
-            raise self._damaged(str(error), f"{_WAY_OUT}; {_OFF_GRID}" if "on the" in str(error) else _WAY_OUT) from None
+            do = f"{_WAY_OUT}; {_OFF_GRID}" if isinstance(error, OffGridError) else _WAY_OUT
+            raise self._damaged(str(error), do) from None
 
     # -- the file
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from hft.data.captures import Kind, Record
+from hft.data.record import Kind, Record
 from hft.errors import UsageError
 from hft.exchange.simulation import SimulatedSymbol
 from hft.exchange.symbols import SYMBOLS

@@ -12,7 +12,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from hft.data.captures import Capture, Kind
+from hft.data.captures import Capture
+from hft.data.record import Kind
 from hft.exchange.market import MarketEvent
 from hft.exchange.symbols import SYMBOLS, market
 from hft.venues.binance.venues import SPOT, USDM

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import msgspec
 
-from hft.data.captures import Kind, Record
 from hft.data.files import require_no_pipe
 from hft.data.probe import Probe
+from hft.data.record import Kind, Record
 from hft.data.sessions import RecordedSession
 from hft.errors import DamagedData, UsageError
 from hft.exchange.hub import Hub

@@ -22,7 +22,7 @@ from hft.errors import LONGEST, ExitCode, HftError, cannot_listen, printable
 from hft.exchange.settings import ExchangeSettings, from_config
 from hft.system.signals import stopping
 from hft.venues.binance.venues import SPOT, USDM
-from hft.venues.embedded import END_OF_RECORDING, PACE_HEADER, pace_warning
+from hft.venues.embedded import PACE_HEADER, RECORDING_OVER, pace_warning
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
@@ -182,7 +182,7 @@ async def _until_end(venue: Simulation | Replay, ended: asyncio.Future[ExitCode]
         injecting.cancel()
     if session.done():
         session.result()  # raises what it raised
-        await venue.hub.close(1000, END_OF_RECORDING)
+        await venue.hub.close(*RECORDING_OVER)
         return ExitCode.OK
     session.cancel()
     with contextlib.suppress(asyncio.CancelledError):

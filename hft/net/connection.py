@@ -6,15 +6,17 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from random import Random
-from typing import Protocol
 
 from hft._core.base.runclock import RunClock
+from hft._core.engine.engine import Engine
 from hft._core.wire.sink import FrameCounter, FrameSink
-from hft.net.handover import HELD_BYTES, Books, Handover
-from hft.net.line import Line, Timing
+from hft.net.events import FeedEvents
+from hft.net.handover import HELD_BYTES, Handover
+from hft.net.line import Line, LineEnds, LineOptions, Timing
 from hft.net.listener import Listener
 from hft.net.transports import ConnectFailed
 from hft.system.pauses import Deadline
+from hft.venues.embedded import CloseFrame
 from hft.venues.live import Venue
 from hft.venues.pacing import Backoff, SlidingWindow
 
@@ -28,28 +30,12 @@ LOOK_S = 0.01
 """How often a handover looks whether the new connection continues what the old one gave."""
 
 
-class Watcher(Protocol):
-    """Who hears of a connection's life."""
-
-    def connection_up(self, connection: Connection) -> None: ...
-
-    def connection_down(self, connection: Connection, why: str) -> None: ...
-
-    def attention(self) -> None: ...
-
-    def held(self) -> None: ...
-
-    def failed(self, error: BaseException) -> None: ...
-
-    def tell(self, kind: str, text: str, connection: Connection | None = None) -> None: ...
-
-
 class Connection:
     """Keeps one connection to a venue open.
 
     When it has to go at a time that is known (the venue says so, or it is nearly 24 h old), another websocket is opened beside
     it. That one's frames are held until the old one has given all that came before them; then they are handed on, and the old
-    one is closed. The watcher hears nothing of it: no disconnect, and for the engine no gap.
+    one is closed. Whoever hears of ups and downs hears nothing of it: no disconnect, and for the engine no gap.
 
     Parameters
     ----------
@@ -59,11 +45,13 @@ class Connection:
         What to connect to.
     symbols : sequence of str
         Whose streams these are.
-    sink, clock
+    engine, clock
         Where messages go, and what stamps them.
-    books : Books
-        How far the engine has come: the engine.
-    watcher : Watcher
+    events : FeedEvents
+    ends : LineEnds
+        What a read of any of its lines may ask for.
+    on_up, on_down : callables
+        ``on_up(connection)`` and ``on_down(connection, why, closed)``.
     gate : SlidingWindow
         New connections to the venue; shared by all that count towards one limit.
     backoff : Backoff
@@ -81,11 +69,13 @@ class Connection:
         route: str,
         streams: Sequence[str],
         symbols: Sequence[str],
-        sink: FrameSink,
+        engine: Engine,
         clock: RunClock,
-        books: Books,
-        watcher: Watcher,
+        events: FeedEvents,
+        ends: LineEnds,
         *,
+        on_up: Callable[[Connection], None],
+        on_down: Callable[[Connection, str, CloseFrame | None], None],
         gate: SlidingWindow,
         transport: str = "picows",
         timing: Timing = Timing(),  # noqa: B008, frozen
@@ -96,21 +86,19 @@ class Connection:
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self.name = name
-        self.streams = list(streams)
         self.symbols = list(symbols)
-        in_url = venue.stream_url(self.streams, route)
-        self.by_message = len(in_url) > MAX_URL
-        self.url = venue.stream_url([], route) if self.by_message else in_url
-        self.transport = transport
-        self.timing = timing
-        self.clock = clock
-        # Two of the venue's allowance stay free: its pings come when they come, and pongs count.
-        self.messages_per_second = max(1, venue.protocol.limits.messages_per_second - 2)
-        self.monotonic = monotonic
-        self.sleep = sleep
-        self._sink = sink
-        self._books = books
-        self._watcher = watcher
+        in_url = venue.stream_url(list(streams), route)
+        by_message = len(in_url) > MAX_URL
+        self.options = LineOptions(
+            name, venue.stream_url([], route) if by_message else in_url, list(streams), by_message,
+            # Two of the venue's allowance stay free: its pings come when they come, and pongs count.
+            max(1, venue.protocol.limits.messages_per_second - 2), clock, transport, timing, monotonic, sleep,
+        )
+        self._engine = engine
+        self._events = events
+        self._ends = ends
+        self._on_up = on_up
+        self._on_down = on_down
         self._gate = gate
         self._backoff = backoff or Backoff()
         self._rng = rng or Random()
@@ -130,29 +118,32 @@ class Connection:
         """Runs until it is cancelled."""
         try:
             while True:
-                await self._gate.wait(clock=self.monotonic, sleep=self.sleep)
+                await self._gate.wait(clock=self.options.monotonic, sleep=self.options.sleep)
                 try:
                     line: Line | None = await self._open()
                 except ConnectFailed as error:
                     delay = max(self._backoff.next(), error.retry_after_s)
-                    self.tell("connect_failed", f"{error}; again in {delay:.1f} s")
-                    await self.sleep(delay)
+                    self._tell("connect_failed", f"{error}; again in {delay:.1f} s")
+                    await self.options.sleep(delay)
                     continue
-                opened = self.monotonic()
+                opened = self.options.monotonic()
                 while line is not None:
                     line = await self._live(line)
-                if self.monotonic() - opened >= STABLE_S:
+                if self.options.monotonic() - opened >= STABLE_S:
                     self._backoff.reset()
-                await self.sleep(self._backoff.next())
+                await self.options.sleep(self._backoff.next())
         finally:
             if self._line is not None:
                 self._close(self._line)
             await asyncio.gather(*self._closing)    # cancelled again, they are cut
 
     async def _open(self) -> Line:
-        self._line = Line(self, self._sink)
+        self._line = self._new(self._engine)
         await self._line.open()
         return self._line
+
+    def _new(self, sink: FrameSink) -> Line:
+        return Line(self.options, sink, self._events, self._ends, self._line_up, self._line_gone)
 
     async def _live(self, line: Line) -> Line | None:
         """Returns when the line is gone, or another one has taken over: that one."""
@@ -187,39 +178,39 @@ class Connection:
 
     async def _renew(self, line: Line) -> None:
         """Returns when another line has taken over, which is tried again and again once it is time."""
-        self.tell("renewing", await self._due(line))
-        if self.monotonic() - self._handed_over < STABLE_S:     # a venue that sends us from one to the next
-            await self.sleep(self._backoff.next())
+        self._tell("renewing", await self._due(line))
+        if self.options.monotonic() - self._handed_over < STABLE_S:     # a venue that sends us from one to the next
+            await self.options.sleep(self._backoff.next())
         while self._line is line:
-            await self._gate.wait(clock=self.monotonic, sleep=self.sleep)
+            await self._gate.wait(clock=self.options.monotonic, sleep=self.options.sleep)
             try:
                 await self._take_over(line)
             except ConnectFailed as error:
                 delay = max(self._backoff.next(), error.retry_after_s)
-                self.tell("handover_failed", f"{error}; the old one goes on, again in {delay:.1f} s")
-                await self.sleep(delay)
+                self._tell("handover_failed", f"{error}; the old one goes on, again in {delay:.1f} s")
+                await self.options.sleep(delay)
 
     async def _due(self, line: Line) -> str:
         """Why the line has to be renewed, once it has."""
-        lifetime_s = self.timing.lifetime_s * (1.0 - RENEWAL_SPREAD * self._rng.random())
+        lifetime_s = self.options.timing.lifetime_s * (1.0 - RENEWAL_SPREAD * self._rng.random())
         try:
-            async with asyncio.timeout(max(0.0, line.opened + lifetime_s - self.monotonic())):
+            async with asyncio.timeout(max(0.0, line.opened + lifetime_s - self.options.monotonic())):
                 await line.leaving.wait()
             return "the venue will close it"
         except TimeoutError:
-            return f"it is {self.monotonic() - line.opened:.0f} s old"
+            return f"it is {self.options.monotonic() - line.opened:.0f} s old"
 
     async def _take_over(self, old: Line) -> None:
         """Opens the next line, and lets it take over; `ConnectFailed` when it comes to nothing."""
-        self._handover = handover = Handover(self._books, lambda: self._full(handover), self._held_bytes)
-        self._next = new = Line(self, handover)
+        self._handover = handover = Handover(self._engine, lambda: self._full(handover), self._held_bytes)
+        self._next = new = self._new(handover)
         try:
             await new.open()
             await new.subscribe()
-            deadline = Deadline(self.timing.answer_s, self.monotonic)
+            deadline = Deadline(self.options.timing.answer_s, self.options.monotonic)
             while not new.subscribed and not new.gone.is_set():
                 if deadline.left_s() <= 0.0:
-                    raise ConnectFailed("no answer to SUBSCRIBE", where=self.url)
+                    raise ConnectFailed("no answer to SUBSCRIBE", where=self.options.url)
                 await asyncio.sleep(LOOK_S)
             await self._settle(old, new, handover)
         finally:
@@ -233,16 +224,17 @@ class Connection:
         What the venue sent before the new line was subscribed comes on the old one before its pong does; what it sent since
         is held. That the first held update of each book, and the first trade, continue what the engine has makes it sure.
         """
-        deadline = Deadline(self.timing.handover_s, self.monotonic)
+        deadline = Deadline(self.options.timing.handover_s, self.options.monotonic)
         pongs = old.pongs
         await old.ping()
         while self._line is old:
             if new.gone.is_set():
-                raise ConnectFailed("closed before it took over", where=self.url)
+                raise ConnectFailed("closed before it took over", where=self.options.url)
             if old.pongs > pongs and handover.continues():
                 return self._switch("nothing is missing")
             if deadline.left_s() <= 0.0:
-                self.tell("handover_late", f"the new one does not continue the old one within {self.timing.handover_s:g} s")
+                late_s = self.options.timing.handover_s
+                self._tell("handover_late", f"the new one does not continue the old one within {late_s:g} s")
                 return self._switch("at the time limit")
             await asyncio.sleep(LOOK_S)
 
@@ -250,7 +242,7 @@ class Connection:
         """Called in the middle of a read of the new line."""
         if self._line is None or handover is not self._handover:    # too late: the old one is gone, or this one was given up
             return
-        self.tell("handover_full", f"{self._held_bytes} bytes are held")
+        self._tell("handover_full", f"{self._held_bytes} bytes are held")
         self._switch("at once")
 
     def _switch(self, why: str) -> None:
@@ -260,34 +252,31 @@ class Connection:
         assert new is not None
         assert handover is not None
         self._line, self._next, self._handover = new, None, None
-        self._handed_over = self.monotonic()
+        self._handed_over = self.options.monotonic()
         old.listener.sink = FrameCounter()
-        new.listener.sink = self._sink
+        new.listener.sink = self._engine
         count = len(handover.held)
-        asked = handover.release(self._sink, self.clock.now())
-        self.tell("handover", f"{why}: {count} frames were held")
+        asked = handover.release(self._engine, self.options.clock.now())
+        self._tell("handover", f"{why}: {count} frames were held")
         if asked & FrameSink.HELD:
             new.on_held()
         if asked & FrameSink.ATTENTION:
-            self.attention()
+            self._ends.attention()
 
     # -- called by the lines ---------------------------------------------------------------------------------------
 
-    def line_up(self, line: Line) -> None:
+    def _line_up(self, line: Line) -> None:
         if line is self._line:
-            self._watcher.connection_up(self)
+            self._on_up(self)
 
-    def line_gone(self, line: Line, why: str) -> None:
+    def _line_gone(self, line: Line, why: str, closed: CloseFrame | None) -> None:
         if line is not self._line:
             return              # handed over already, or not yet
         if self._next is not None and self._next.is_open and self._next.subscribed:
             self._switch("the old one is gone")
         else:
             self._line = None
-            self._watcher.connection_down(self, why)
-
-    def line_held(self) -> None:
-        self._watcher.held()
+            self._on_down(self, why, closed)
 
     def pause(self) -> None:
         """Stops reading; `resume` goes on."""
@@ -300,11 +289,5 @@ class Connection:
             if line is not None:
                 line.resume()
 
-    def attention(self) -> None:
-        self._watcher.attention()
-
-    def failed(self, error: BaseException) -> None:
-        self._watcher.failed(error)
-
-    def tell(self, kind: str, text: str) -> None:
-        self._watcher.tell(kind, text, self)
+    def _tell(self, kind: str, text: str) -> None:
+        self._events.tell(kind, text, self.name)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
+from hft._core.engine.engine import Engine
 from hft._core.wire.sink import FrameSink, deliver
 from hft.venues.live import AggTrade, DepthUpdate, RawTrade, Rejected, decode
 
@@ -14,32 +14,23 @@ FRAME_BYTES = 64
 """What a held frame takes besides its own bytes, about."""
 
 
-class Books(Protocol):
-    """What is asked of the engine: how far it has come."""
-
-    def synced(self, symbol: str) -> bool: ...
-
-    def update_id(self, symbol: str) -> int: ...
-
-    def trade_id(self, symbol: str) -> int: ...
-
-
 class Handover(FrameSink):
     """Holds a new connection's frames, as they came, while the old one still delivers.
 
     Parameters
     ----------
-    books : Books
+    engine : Engine
+        Says how far it has come.
     on_full : callable
         Called when `limit` bytes are held: the moment to `release`.
     limit : int
         Bytes, with those that each frame takes besides its own.
     """
 
-    def __init__(self, books: Books, on_full: Callable[[], None], limit: int = HELD_BYTES) -> None:
+    def __init__(self, engine: Engine, on_full: Callable[[], None], limit: int = HELD_BYTES) -> None:
         self.held: list[bytes] = []
         self.bytes = 0
-        self._books = books
+        self._engine = engine
         self._on_full = on_full
         self._limit = limit
         self._depths: dict[str, DepthUpdate] = {}           # the first held one of each symbol
@@ -68,13 +59,13 @@ class Handover(FrameSink):
         return all(map(self._depth_continues, self._depths.values())) and all(map(self._trade_continues, self._trades.values()))
 
     def _depth_continues(self, first: DepthUpdate) -> bool:
-        if not self._books.synced(first.symbol):
+        if not self._engine.synced(first.symbol):
             return True             # there is no book to keep
-        book_id = self._books.update_id(first.symbol)
+        book_id = self._engine.update_id(first.symbol)
         return first.first_id <= book_id + 1 if first.prev_id is None else first.prev_id <= book_id
 
     def _trade_continues(self, first: RawTrade | AggTrade) -> bool:
-        newest = self._books.trade_id(first.symbol)
+        newest = self._engine.trade_id(first.symbol)
         return newest == 0 or first.trade_id <= newest + 1
 
     def release(self, sink: FrameSink, now_ns: int) -> int:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import NamedTuple
 
 import msgspec
 
 from hft._core.base.runclock import RunClock
 from hft._core.wire.sink import FrameSink
+from hft.net.events import FeedEvents
 from hft.net.listener import Listener
 from hft.net.transports import Link, connect
 from hft.system.pauses import STEP_S, WORTH_TELLING_S, Deadline
+from hft.venues.embedded import CloseFrame
 from hft.venues.live import Answer, Rejected, ServerShutdown, VenueError, decode
 from hft.venues.pacing import SlidingWindow
 
@@ -35,34 +37,30 @@ class Timing(msgspec.Struct, frozen=True):
     """So long the new one may take to continue what the old one gave, before it takes over all the same."""
 
 
-class Owner(Protocol):
-    """What a line belongs to: `hft.net.connection.Connection`."""
+class LineOptions(msgspec.Struct):
+    """What the lines of a connection have in common."""
 
-    streams: list[str]
+    name: str
+    """Of the connection."""
     url: str
+    streams: list[str]
     by_message: bool
+    """The address does not name the streams: they are asked for."""
+    messages_per_second: int
+    clock: RunClock
     transport: str
     timing: Timing
-    clock: RunClock
-    messages_per_second: int
     monotonic: Callable[[], float]
     sleep: Callable[[float], Awaitable[object]]
 
-    def line_up(self, line: Line) -> None: ...
 
-    def line_gone(self, line: Line, why: str) -> None: ...
+class LineEnds(NamedTuple):
+    """What a read may ask for besides: called by the line itself, whichever connection it is of."""
 
-    def attention(self) -> None: ...
-
-    def failed(self, error: BaseException) -> None: ...
-
-    def line_held(self) -> None: ...
-
-    def tell(self, kind: str, text: str) -> None: ...
-
-
-# How an answer to something we sent begins; no market data does.
-_CONTROL = (b'{"result"', b'{"id"', b'{"error"', b'{"code"')
+    attention: Callable[[], None]
+    """The engine wants a look."""
+    held: Callable[[], None]
+    """The engine keeps what it was given: nothing more is to be read."""
 
 
 class Line:
@@ -70,23 +68,38 @@ class Line:
 
     Parameters
     ----------
-    owner : Owner
-        Told when it is up and when it is gone.
+    options : LineOptions
     sink : FrameSink
         Where its messages go; `listener.sink` may be set to another one between two messages.
+    events : FeedEvents
+    ends : LineEnds
+    on_up, on_gone : callables
+        ``on_up(line)`` once it is open, ``on_gone(line, why, closed)`` once it is gone.
     """
 
-    def __init__(self, owner: Owner, sink: FrameSink) -> None:
-        self.listener = Listener(sink, owner.clock, self)
-        self.opened = owner.monotonic()
+    def __init__(
+        self,
+        options: LineOptions,
+        sink: FrameSink,
+        events: FeedEvents,
+        ends: LineEnds,
+        on_up: Callable[[Line], None],
+        on_gone: Callable[[Line, str, CloseFrame | None], None],
+    ) -> None:
+        self.listener = Listener(sink, options.clock, self)
+        self.opened = options.monotonic()
         self.gone = asyncio.Event()
         self.leaving = asyncio.Event()
         """Set once the venue has said that it will close."""
         self.pongs = 0
-        self._owner = owner
+        self._options = options
+        self._events = events
+        self._ends = ends
+        self._on_up = on_up
+        self._on_gone = on_gone
         self._link: Link | None = None      # None until the websocket is open
         self._paused = False
-        self._messages = SlidingWindow(owner.messages_per_second, 1.0)
+        self._messages = SlidingWindow(options.messages_per_second, 1.0)
         self._asked: dict[int, tuple[str, Deadline]] = {}
         self._excused_ns = 0                # what was silent before it was not the venue
         self._last_id = 0
@@ -94,11 +107,11 @@ class Line:
 
     async def open(self) -> None:
         """Opens the websocket, or leaves nothing behind; `ConnectFailed`. Without streams in its address, `subscribe` is next."""
-        owner = self._owner
-        self._link = await connect(owner.transport, owner.url, self.listener, timeout_s=owner.timing.connect_s)
+        options = self._options
+        self._link = await connect(options.transport, options.url, self.listener, timeout_s=options.timing.connect_s)
         if self._paused:            # held already by what came with the handshake
             self._link.pause()
-        self.opened = owner.monotonic()
+        self.opened = options.monotonic()
 
     def pause(self) -> None:
         """Stops reading, while what is read can't be handled."""
@@ -132,8 +145,8 @@ class Line:
 
     async def subscribe(self) -> None:
         """Asks for the streams that the address does not name; goes on where it was left."""
-        streams = self._owner.streams
-        while self._owner.by_message and self._sent < len(streams) and not self.gone.is_set():
+        streams = self._options.streams
+        while self._options.by_message and self._sent < len(streams) and not self.gone.is_set():
             part = streams[self._sent : self._sent + STREAMS_PER_MESSAGE]
             await self._request("SUBSCRIBE", part)
             self._sent += len(part)
@@ -141,7 +154,7 @@ class Line:
     @property
     def subscribed(self) -> bool:
         """Every stream was asked for, and the venue has said yes."""
-        return not self._owner.by_message or (self._sent >= len(self._owner.streams) and not self._subscribing())
+        return not self._options.by_message or (self._sent >= len(self._options.streams) and not self._subscribing())
 
     def _subscribing(self) -> list[Deadline]:
         return [deadline for method, deadline in self._asked.values() if method == "SUBSCRIBE"]
@@ -150,12 +163,12 @@ class Line:
 
     async def watch(self) -> None:
         """Returns when the connection is gone, or has to go."""
-        timing = self._owner.timing
+        timing = self._options.timing
         while not self.gone.is_set():
             if self._paused:
                 await self._wait(PAUSED_LOOK_S)
                 continue
-            silent_s = (self._owner.clock.now() - max(self.listener.last_ns, self._excused_ns)) / 1e9
+            silent_s = (self._options.clock.now() - max(self.listener.last_ns, self._excused_ns)) / 1e9
             if silent_s >= timing.silent_after_s:
                 if not await self._is_alive():
                     return
@@ -167,9 +180,9 @@ class Line:
 
     async def _is_alive(self) -> bool:
         """Asks a silent connection. Any frame that comes now, an answer or not, shows that it lives."""
-        timing = self._owner.timing
-        self._owner.tell("silent", f"nothing for {timing.silent_after_s:g} s; asking")
-        asked_ns = self._owner.clock.now()
+        timing = self._options.timing
+        self._tell("silent", f"nothing for {timing.silent_after_s:g} s; asking")
+        asked_ns = self._options.clock.now()
         await self._request("LIST_SUBSCRIPTIONS")
         await self.ping()
         deadline = Deadline(timing.answer_s)
@@ -180,16 +193,19 @@ class Line:
             if self._paused:
                 return True
             if self.listener.last_ns > asked_ns:
-                self._owner.tell("quiet", "answers; its symbols are quiet")
+                self._tell("quiet", "answers; its symbols are quiet")
                 return True
         self.drop(f"silent, and no answer within {timing.answer_s:g} s")
         return False
 
-    def drop(self, why: str) -> None:
+    def drop(self, why: str, closed: CloseFrame | None = None) -> None:
         """Counts as gone from now on."""
         if not self.gone.is_set():
             self.gone.set()
-            self._owner.line_gone(self, why)
+            self._on_gone(self, why, closed)
+
+    def _tell(self, kind: str, text: str) -> None:
+        self._events.tell(kind, text, self._options.name)
 
     async def _wait(self, seconds: float) -> None:
         """Waits so long, or until the connection is gone. If this process did not run meanwhile, nobody was silent but it."""
@@ -199,20 +215,20 @@ class Line:
                 await self.gone.wait()
         except TimeoutError:
             if time.monotonic() - until_s >= WORTH_TELLING_S:
-                self._excused_ns = self._owner.clock.now()
+                self._excused_ns = self._options.clock.now()
 
     # -- sending ---------------------------------------------------------------------------------------------------
 
     async def ping(self) -> None:
         """Sends a ping; `pongs` is raised by its answer, after all that the venue sent before it was handled."""
-        await self._messages.wait(clock=self._owner.monotonic, sleep=self._owner.sleep)
+        await self._messages.wait(clock=self._options.monotonic, sleep=self._options.sleep)
         if self._link is not None and not self.gone.is_set():
             self._link.ping()
 
     async def _request(self, method: str, params: list[str] | None = None) -> None:
-        await self._messages.wait(clock=self._owner.monotonic, sleep=self._owner.sleep)
+        await self._messages.wait(clock=self._options.monotonic, sleep=self._options.sleep)
         self._last_id += 1
-        self._asked[self._last_id] = method, Deadline(self._owner.timing.answer_s, self._owner.monotonic)
+        self._asked[self._last_id] = method, Deadline(self._options.timing.answer_s, self._options.monotonic)
         message: dict[str, object] = {"method": method, "id": self._last_id}
         if params is not None:
             message["params"] = params
@@ -223,31 +239,26 @@ class Line:
 
     def on_open(self, listener: Listener) -> None:
         # Before SUBSCRIBE is answered, and before it is sent: what comes from now on counts.
-        self._owner.line_up(self)
+        self._on_up(self)
 
-    def on_closed(self, why: str) -> None:
-        self.drop(why)
+    def on_closed(self, why: str, closed: CloseFrame | None) -> None:
+        self.drop(why, closed)
 
     def on_attention(self) -> None:
-        self._owner.attention()
+        self._ends.attention()
 
     def on_held(self) -> None:
         self.pause()
-        self._owner.line_held()
+        self._ends.held()
 
     def on_pong(self) -> None:
         self.pongs += 1
 
     def on_error(self, error: BaseException) -> None:
-        self._owner.failed(error)
+        self._events.failed(error)
 
-    def on_other(self, frame: bytes, now_ns: int) -> int:
-        """A frame that needs Python. What is meant for us is read here; the sink gets every one, as it came."""
-        if frame.startswith(_CONTROL) or (not self.leaving.is_set() and b'"serverShutdown"' in frame[:256]):
-            self._read(frame)
-        return self.listener.sink.on_other(frame, now_ns)
-
-    def _read(self, frame: bytes) -> None:
+    def on_control(self, frame: bytes) -> None:
+        """A frame that looks like one that is meant for us."""
         try:
             message = decode(frame)
         except Rejected:
@@ -256,21 +267,21 @@ class Line:
             self._on_answer(message)
         elif isinstance(message, VenueError):
             self._on_refusal(message)
-        elif isinstance(message, ServerShutdown):
-            self._owner.tell("server_shutdown", "the venue announces that it will close")
+        elif isinstance(message, ServerShutdown) and not self.leaving.is_set():
+            self._tell("server_shutdown", "the venue announces that it will close")
             self.leaving.set()
 
     def _on_answer(self, answer: Answer) -> None:
         method = self._answered(answer.id)
         if method == "LIST_SUBSCRIPTIONS" and isinstance(answer.result, list):
-            streams = self._owner.streams
+            streams = self._options.streams
             missing = len(set(streams) - set(answer.result))
             if missing:
                 self.drop(f"{missing} of {len(streams)} streams are not subscribed to")
 
     def _on_refusal(self, error: VenueError) -> None:
         method = self._answered(error.id)
-        self._owner.tell("refused", f"{method or 'a request'} was refused: {error.msg} ({error.code})")
+        self._tell("refused", f"{method or 'a request'} was refused: {error.msg} ({error.code})")
         if method == "SUBSCRIBE":
             self.drop("the subscription was refused")
 

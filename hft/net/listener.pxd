@@ -40,7 +40,7 @@ cdef class Listener(WSListener):
     cpdef stop(self)
     cpdef give_up(self, str why)
     cpdef opened(self)
-    cpdef closed(self, str why)
+    cpdef closed(self, str why, frame)
     cpdef pong(self)
     cpdef heard(self)
     cpdef feed(self, bytes message)

@@ -13,12 +13,17 @@ from hft._core.wire.sink cimport FRAME_ATTENTION, FRAME_HELD, FRAME_NEEDS_PYTHON
 
 from picows import WSCloseCode, WSProtocolError
 
+from hft.venues.embedded import CloseFrame
+
 MAX_MESSAGE = 8 << 20
 """Bytes of the largest message taken. The largest seen on a stream has 27 KB; a 5,000-level book about 300 KB."""
 
 MAX_UNREAD = 64 << 10
 """Bytes of ours that may wait for a venue to read them. It is pongs that pile up: a venue is told little else."""
 UNREAD = f"it does not read: more than {MAX_UNREAD >> 10} KiB of ours wait"
+
+_CONTROL = (b'{"result"', b'{"id"', b'{"error"', b'{"code"')
+"""How an answer to something that was sent begins; no market data does."""
 
 
 cdef class Listener(WSListener):
@@ -31,10 +36,10 @@ cdef class Listener(WSListener):
     clock : RunClock
         Stamps each read of the socket, once: all frames of one read share one `now` (SEMANTICS 1).
     owner : object
-        Told of what is rare: ``on_open(listener)``, ``on_closed(why)``, ``on_attention()`` (a read asked for it), ``on_held()``
-        (the sink keeps what it was given and has no room for more: reading is to stop),
-        ``on_other(frame, now_ns) -> int`` (a message that the sink's compiled path left alone), ``on_pong()`` and
-        ``on_error(exception)`` (the sink or the owner raised; the connection is being closed).
+        Told of what is rare: ``on_open(listener)``, ``on_closed(why, frame)`` (the venue's `CloseFrame`, or None),
+        ``on_attention()`` (a read asked for it), ``on_held()`` (the sink keeps what it was given and has no room for more:
+        reading is to stop), ``on_control(frame)`` (a message that looks like one about the connection; the sink gets it too),
+        ``on_pong()`` and ``on_error(exception)`` (the sink or the owner raised; the connection is being closed).
     max_message : int
         Bytes. A longer message, whole or in fragments, closes the connection with code 1009.
 
@@ -57,7 +62,7 @@ cdef class Listener(WSListener):
         self.opened()
 
     cpdef on_ws_disconnected(self, WSTransport transport):
-        self.closed(_why(transport))
+        self.closed(_why(transport), _close_frame(transport))
 
     cpdef pause_writing(self):      # picows warns of each; what may wait is bounded where pings are answered
         pass
@@ -86,14 +91,14 @@ cdef class Listener(WSListener):
             self.stopped = True
             self.owner.on_error(error)
 
-    cpdef closed(self, str why):
+    cpdef closed(self, str why, frame):
         """The connection is gone: called by the transport."""
         self.stopped = True
         if not self.told_open:
             return
         self.told_open = False
         try:
-            self.owner.on_closed(self.why or why)
+            self.owner.on_closed(self.why or why, frame)
         except BaseException as error:
             self.owner.on_error(error)
 
@@ -174,10 +179,14 @@ cdef class Listener(WSListener):
 
     cdef bint message(self, const char* p, size_t n) except -1:
         cdef int result = sink_frame(self.sink, p, n, self.now_ns, self.cycles)
+        cdef bytes frame
         self.frames += 1
         if result & FRAME_NEEDS_PYTHON:
             self.handed_on += 1
-            result |= self.owner.on_other(p[:n], self.now_ns)
+            frame = p[:n]
+            if frame.startswith(_CONTROL) or b'"serverShutdown"' in frame[:256]:
+                self.owner.on_control(frame)
+            result |= self.sink.on_other(frame, self.now_ns)
         self.asked |= result
         return True
 
@@ -210,3 +219,10 @@ cdef str _why(WSTransport transport):
     if received is not None and transport.close_handshake.recv_then_sent:
         return f"closed by the venue ({int(received.code)}{' ' + received.reason if received.reason else ''})"
     return f"closed here ({int(sent.code)}{' ' + sent.reason if sent.reason else ''})"
+
+
+cdef object _close_frame(WSTransport transport):
+    """What the venue closed with; None where it did not."""
+    if transport.close_handshake is None or transport.close_handshake.recv is None:
+        return None
+    return CloseFrame(int(transport.close_handshake.recv.code), transport.close_handshake.recv.reason or "")

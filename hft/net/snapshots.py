@@ -7,11 +7,12 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from random import Random
-from typing import Protocol
 
 from hft._core.base.runclock import RunClock
 from hft._core.base.status import name as name_of
+from hft._core.engine.engine import Engine
 from hft.errors import VenueUnreachable
+from hft.net.events import FeedEvents
 from hft.system.pauses import Deadline
 from hft.venues.live import DepthSnapshot, RateLimited, Rejected, RestClient, decode
 from hft.venues.pacing import Backoff
@@ -34,21 +35,6 @@ ADVICE = {
 USED = frozenset({"ok", "book_mismatch", "buffered"})
 
 
-class SnapshotSink(Protocol):
-    """Who wants snapshots: the engine."""
-
-    def wants_snapshot(self) -> list[str]: ...
-
-    def refreshing(self, symbol: str) -> bool: ...
-
-    def update_id(self, symbol: str) -> int: ...
-
-    def on_snapshot(
-        self, symbol: str, last_update_id: int, bids: list[tuple[str, str]], asks: list[tuple[str, str]], now_ns: int, stamp: int,
-        body: bytes,
-    ) -> int: ...
-
-
 class Snapshots:
     """Fetches what is wanted, one request a symbol at a time.
 
@@ -56,49 +42,50 @@ class Snapshots:
 
     Parameters
     ----------
-    sink : SnapshotSink
+    engine : Engine
     rest : RestClient
     clock : RunClock
+    symbols : iterable of str
+    events : FeedEvents
+        Hears of `snapshot`, `refresh` (of a book in sync), `book_mismatch`, `snapshot_failed`, `rate_limited`.
     limit : int
         Levels a side; 0 for the most there is.
     rng : random.Random
     spawn : callable
         Runs a coroutine as a task whose failure ends the feed.
-    tell : callable
-        ``tell(kind, text, symbols=…)``: `snapshot`, `refresh` (of a book in sync), `book_mismatch`, `snapshot_failed`,
-        `rate_limited`.
     """
 
     def __init__(
         self,
-        sink: SnapshotSink,
+        engine: Engine,
         rest: RestClient,
         clock: RunClock,
         symbols: Iterable[str],
+        events: FeedEvents,
         *,
         limit: int,
         rng: Random,
         spawn: Callable[[Awaitable[None]], asyncio.Task[None]],
-        tell: Callable[..., None],
     ) -> None:
-        self._sink = sink
+        self._engine = engine
         self._rest = rest
         self._clock = clock
         self._limit = limit
         self._spawn = spawn
-        self._tell = tell
+        self._tell = events.tell
         self.backoffs = {symbol: Backoff(0.2, 10.0, rng) for symbol in symbols}
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self._fetched: dict[str, float] = {}
         self._refused: Counter[str] = Counter()     # in a row, by symbol
         self._turn = ""                     # of the books in sync, the one that is fetched, or was last
 
-    def look(self) -> None:
-        """Begins to fetch what is wanted and not under way."""
-        for symbol in sorted(self._sink.wants_snapshot(), key=self._last_fetched):
+    def attention(self) -> None:
+        """The engine wants a look: raises what a user's callback raised, begins to fetch what is wanted and not under way."""
+        self._engine.on_attention()
+        for symbol in sorted(self._engine.wants_snapshot(), key=self._last_fetched):
             if symbol in self.tasks:
                 continue
-            if self._sink.refreshing(symbol):
+            if self._engine.refreshing(symbol):
                 if self._turn in self.tasks:
                     continue
                 self._turn = symbol
@@ -111,9 +98,9 @@ class Snapshots:
 
     async def _fetch(self, symbol: str) -> None:
         """Fetches the book of a symbol until it is no longer wanted. What arrives meanwhile, the engine buffers."""
-        while symbol in self._sink.wants_snapshot():
+        while symbol in self._engine.wants_snapshot():
             await self._try(symbol)
-            if self._sink.refreshing(symbol):
+            if self._engine.refreshing(symbol):
                 return                      # another one's turn
 
     async def _try(self, symbol: str) -> None:
@@ -137,13 +124,13 @@ class Snapshots:
         except (VenueUnreachable, Rejected) as error:
             self._tell("snapshot_failed", str(error), symbols=[symbol])
             return
-        if await self._reached(symbol, book.last_update_id) and symbol in self._sink.wants_snapshot():
+        if await self._reached(symbol, book.last_update_id) and symbol in self._engine.wants_snapshot():
             await self._hand_in(symbol, book, body)
 
     async def _reached(self, symbol: str, last_update_id: int) -> bool:
         """A book in sync takes a fresh snapshot once its own updates have come as far; one that is not takes it at once."""
         deadline = Deadline(REACH_S)
-        while self._sink.refreshing(symbol) and self._sink.update_id(symbol) < last_update_id:
+        while self._engine.refreshing(symbol) and self._engine.update_id(symbol) < last_update_id:
             if deadline.left_s() <= 0.0:
                 self._tell("snapshot_failed", f"the stream does not reach id {str(last_update_id)[:20]}", symbols=[symbol])
                 return False
@@ -159,9 +146,9 @@ class Snapshots:
                 await asyncio.sleep(REACH_LOOK_S)
 
     def _hand_in_now(self, symbol: str, book: DepthSnapshot, body: bytes) -> None:
-        kind = "refresh" if self._sink.refreshing(symbol) else "snapshot"
+        kind = "refresh" if self._engine.refreshing(symbol) else "snapshot"
         now_ns = self._clock.now()
-        code = self._sink.on_snapshot(symbol, book.last_update_id, book.bids, book.asks, now_ns, book.stamp, body)
+        code = self._engine.on_snapshot(symbol, book.last_update_id, book.bids, book.asks, now_ns, book.stamp, body)
         self._judge(symbol, kind, book.last_update_id, name_of(code))
 
     def _judge(self, symbol: str, kind: str, last_update_id: int, code: str) -> None:

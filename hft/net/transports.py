@@ -12,13 +12,14 @@ import contextlib
 import socket
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import urlsplit
 
 import picows
 
 from hft.errors import UsageError, VenueUnreachable
 from hft.net.listener import UNREAD, Listener
 from hft.system.pauses import timeout
+from hft.system.sockets import connected, shut_down
+from hft.venues.embedded import CloseFrame
 from hft.venues.numbers import stay_away_s
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ async def _connect_picows(url: str, listener: Listener, timeout_s: float) -> Lin
     # The socket is ours from its first moment, and its end is that of the opening, which is a task of its own and never
     # cancelled: picows would lose sight of a connection whose handshake is given up, and leave it open.
     async with timeout(timeout_s):
-        sock = await _tcp(url)
+        sock = await connected(url)
 
     def take(_: object) -> socket.socket:
         if listener.stopped:            # given up before picows began; it would connect the socket again
@@ -196,7 +197,7 @@ async def _shielded(opening: Opening, sock: socket.socket, listener: Listener) -
     except asyncio.CancelledError:
         listener.stop()     # at once
         # In the next turn: a transport that was made in this one has yet to register with the loop.
-        asyncio.get_running_loop().call_soon(_shut_down, sock)
+        asyncio.get_running_loop().call_soon(shut_down, sock)
         await _gone(opening)
         raise
 
@@ -209,32 +210,6 @@ async def _gone(opening: Opening) -> None:
         transport.disconnect(False)
         with contextlib.suppress(Exception):
             await transport.wait_disconnected()
-
-
-async def _tcp(url: str) -> socket.socket:
-    """A socket that is connected to the first address of the host that takes it."""
-    loop = asyncio.get_running_loop()
-    parts = urlsplit(url)
-    refused: OSError = OSError("the host has no address")
-    for family, kind, protocol, _, address in await loop.getaddrinfo(
-        parts.hostname, parts.port or (443 if parts.scheme == "wss" else 80), type=socket.SOCK_STREAM
-    ):
-        sock = socket.socket(family, kind, protocol)
-        try:
-            sock.setblocking(False)
-            await loop.sock_connect(sock, address)
-            return sock
-        except BaseException as error:
-            loop.call_soon(sock.close)      # after the loop no longer watches it
-            if not isinstance(error, OSError):
-                raise
-            refused = error
-    raise refused
-
-
-def _shut_down(sock: socket.socket) -> None:
-    with contextlib.suppress(OSError):      # it is closed already
-        sock.shutdown(socket.SHUT_RDWR)
 
 
 # -- websockets ----------------------------------------------------------------------------------------------------
@@ -302,19 +277,19 @@ class _WebsocketsLink:
     async def _receive(self) -> None:
         from websockets.exceptions import ConnectionClosed
 
-        why = ""
+        why, frame = "", None
         try:
             while True:
                 message = await self._connection.recv(decode=False)
                 await self._reading.wait()
                 self._listener.feed(message)
         except ConnectionClosed as closed:
-            why = _why(closed)
+            why, frame = _why(closed), CloseFrame(closed.rcvd.code, closed.rcvd.reason) if closed.rcvd is not None else None
         except Exception as error:              # the owner was told by the listener
             why = f"closed here ({type(error).__name__})"
             await self._connection.close(1011)
         finally:
-            self._listener.closed(why)
+            self._listener.closed(why, frame)
 
 
 def _why(closed: ConnectionClosed) -> str:

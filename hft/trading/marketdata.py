@@ -9,9 +9,10 @@ from hft._core.base.runclock import RunClock
 from hft._core.engine.engine import Engine
 from hft.config import Config
 from hft.data.recorder import Recorder
-from hft.net.feed import ALERTS, Feed, FeedEvent
+from hft.net.feed import Feed
 from hft.net.line import Timing
 from hft.net.rulewatch import RulesWatch
+from hft.run.feed_event import ALERTS, FeedEvent
 from hft.venues.live import RestClient, Trades, Venue
 
 

@@ -23,9 +23,9 @@ from hft.config import Config
 from hft.data.recorder import GONE, Recorder
 from hft.errors import DamagedData, ExitCode, VenueUnreachable, printable_lines
 from hft.log import close_log, get_logger, open_log
-from hft.net.feed import FeedEvent
 from hft.net.find import find_venue
 from hft.run import specs
+from hft.run.feed_event import FeedEvent
 from hft.run.periodic import Links
 from hft.run.summary import Recorded, RecordSummary, as_text, counted, skipped, warn
 from hft.run.wiring import build_engine, untraded

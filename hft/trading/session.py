@@ -22,12 +22,12 @@ from hft.config.secret import public
 from hft.data.recorder import Recorder
 from hft.errors import DamagedData, ExitCode, HftError, TradingHalted, UsageError
 from hft.log import get_logger, log_trouble
-from hft.net.feed import FeedEvent
 from hft.net.find import find_venue
 from hft.persistence.files import RunFiles, deleted, private_file, rescue_path
 from hft.persistence.rows import scales
 from hft.persistence.writer import Writer, WriterError
 from hft.run import specs
+from hft.run.feed_event import FeedEvent
 from hft.run.periodic import Links, put_rows
 from hft.run.summary import Summary, summarise, way_out
 from hft.run.wiring import build_engine, compatible, journal_live
@@ -35,7 +35,7 @@ from hft.system.job import EngineJob
 from hft.system.pauses import LoopPauses, Pauses
 from hft.system.signals import exit_code
 from hft.trading.marketdata import build_feed, log_event, stream_of_trades
-from hft.venues.embedded import END_OF_RECORDING, pace_warning
+from hft.venues.embedded import RECORDING_OVER, pace_warning
 from hft.venues.live import RestClient
 from hft.version import VERSION
 
@@ -205,10 +205,10 @@ class LiveSession:
             self.recorder.event(event)
         for counter in self._links.counters(event.kind, event.connection):
             self.page.count(counter)
-        if event.kind == "disconnected" and self.rest.ours and END_OF_RECORDING in event.text:
+        if event.closed == RECORDING_OVER and self.rest.ours:
             self._played.add(event.connection)
             if len(self._played) == len(self.feed.connections):
-                self.stop(f"the {END_OF_RECORDING}")
+                self.stop(f"the {RECORDING_OVER.reason}")
         log_event(log, event, ending=self.stopping.is_set())
 
     async def _guard(self, work: Any) -> None:

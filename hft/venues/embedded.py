@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-END_OF_RECORDING = "end of the recording"
-"""The reason that a served recording closes its connections with: there is nothing to come back for. Only an exchange of this
-program is believed."""
+from typing import NamedTuple
+
+
+class CloseFrame(NamedTuple):
+    """What a venue closes a websocket with."""
+
+    code: int
+    reason: str = ""
+
+
+RECORDING_OVER = CloseFrame(1000, "end of the recording")
+"""What a served recording closes its connections with: there is nothing to come back for. Only an exchange of this program is
+believed."""
 
 PACE_HEADER = "X-HFT-Pace"
 """Of the embedded exchange's REST answers: how many times as fast as the clock it runs; 0: as fast as clients take it. Other

@@ -13,8 +13,8 @@ from hft._core.engine.engine import Engine
 from hft.backtesting import result as result_module
 from hft.backtesting.settings import settled
 from hft.config import Config, load
-from hft.data.captures import Kind
 from hft.data.progress import Progress
+from hft.data.record import Kind
 from hft.data.sessions import RecordedSession
 from hft.data.tape import batches
 from hft.errors import ConfigError, UsageError

@@ -19,7 +19,7 @@ from hft._core.wire import decode
 from hft.config import Config
 from hft.data.events import EVENT, as_events
 from hft.data.npz_rows import ROW
-from hft.data.recording import Kind
+from hft.data.record import Kind
 from hft.data.sources import Captures, Data, EventSource
 from hft.errors import HftError
 from tests.fuzz import seeds

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from hft._core.base.types import Spec
-from hft.data.captures import Record
+from hft.data.record import Record
 from hft.exchange.generate import generate
 from tests.frames import COINM, HOT, SPOT, USDM, wrapped
 

@@ -47,7 +47,7 @@ async def test_too_many_for_a_url_are_subscribed_to_by_message(transport):
         assert {request["method"] for request in requests} == {"SUBSCRIBE"}
         assert all(len(request["params"]) <= STREAMS_PER_MESSAGE for request in requests)
         streams = [stream for request in requests for stream in request["params"]]
-        assert streams == running.feed.connections[0].streams
+        assert streams == running.feed.connections[0].options.streams
         assert len(set(streams)) == 180
         assert len({request["id"] for request in requests}) == 2
         await eventually(lambda: len(market.told) == 60)
@@ -76,8 +76,8 @@ async def test_messages_to_the_venue_keep_to_its_rate(monkeypatch):
     async with WireServer(script) as server:
         running = Running(server.url, market, symbols=symbols, protocol="binance-spot", streams_per_connection=1024)
         for connection in running.feed.connections:
-            monkeypatch.setattr(connection, "monotonic", lambda: now[0])
-            monkeypatch.setattr(connection, "sleep", sleep)
+            monkeypatch.setattr(connection.options, "monotonic", lambda: now[0])
+            monkeypatch.setattr(connection.options, "sleep", sleep)
         async with running:
             await eventually(lambda: len(requests) == 9)
     sent = sorted(at for request, at in requests)
@@ -202,7 +202,7 @@ async def test_a_venue_that_sends_us_from_one_connection_to_the_next_is_followed
             waits.append(seconds)
             await asyncio.sleep(0)
 
-        connection.sleep = sleep
+        connection.options.sleep = sleep
         async with running:
             await eventually(lambda: running.feed.counts["handover"] >= 9)
     assert all(0.25 * 2**n <= wait <= 0.5 * 2**n for n, wait in enumerate(waits[:6]))
@@ -240,8 +240,8 @@ async def test_a_port_where_nobody_listens_is_tried_again_at_growing_distance(tr
             attempts.append(now[0])
             return await connect()
 
-        monkeypatch.setattr(connection, "monotonic", lambda: now[0])
-        monkeypatch.setattr(connection, "sleep", sleep)
+        monkeypatch.setattr(connection.options, "monotonic", lambda: now[0])
+        monkeypatch.setattr(connection.options, "sleep", sleep)
         monkeypatch.setattr(connection, "_open", opened)
         async with running:
             await eventually(lambda: len(attempts) >= 100)
@@ -264,7 +264,7 @@ async def test_a_handshake_answered_with_a_ban_obeys_retry_after(status, transpo
 
     async with RestServer({"/stream": lambda _: web.Response(status=status, headers={"Retry-After": "77"})}) as server:
         running = Running(server.url.replace("http", "ws"), Market(), transport=transport)
-        monkeypatch.setattr(running.feed.connections[0], "sleep", sleep)
+        monkeypatch.setattr(running.feed.connections[0].options, "sleep", sleep)
         async with running:
             await eventually(lambda: slept)
     assert slept[0] == 77.0

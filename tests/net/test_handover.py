@@ -225,8 +225,8 @@ async def test_renewals_stay_within_the_venues_limit_on_connections(venue, monke
 
     async with WireServer(script) as server:
         running = Running(server.url, Market())
-        monkeypatch.setattr(running.feed.connections[0], "monotonic", lambda: now[0])
-        monkeypatch.setattr(running.feed.connections[0], "sleep", sleep)
+        monkeypatch.setattr(running.feed.connections[0].options, "monotonic", lambda: now[0])
+        monkeypatch.setattr(running.feed.connections[0].options, "sleep", sleep)
         async with running:
             await eventually(lambda: len(attempts) >= 60)
             assert running.feed.counts["connected"] == 1

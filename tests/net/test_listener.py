@@ -8,6 +8,7 @@ from hft._core.base.runclock import RunClock
 from hft._core.wire.sink import FrameCounter, FrameSink
 from hft.net.listener import UNREAD, Listener
 from hft.net.transports import connect
+from hft.venues.embedded import CloseFrame
 from tests.net.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, WireServer, eventually, frame
 
 
@@ -20,18 +21,19 @@ class Owner:
         self.attentions = 0
         self.pongs = 0
         self.errors = []
+        self.controls = []
 
     def on_open(self, listener):
         self.listener = listener
 
-    def on_closed(self, why):
-        self.closed = why
+    def on_closed(self, why, frame):
+        self.closed, self.close_frame = why, frame
 
     def on_attention(self):
         self.attentions += 1
 
-    def on_other(self, message, now_ns):
-        return self.sink.on_other(message, now_ns)
+    def on_control(self, frame):
+        self.controls.append(frame)
 
     def on_pong(self):
         self.pongs += 1
@@ -145,6 +147,28 @@ async def test_broken_fragments_close_the_connection(broken, transport):
     owner = await listen(script, sink, transport)
     assert b"never seen" not in sink.frames
     assert not owner.errors
+
+
+@pytest.mark.parametrize("said", [CloseFrame(1000, "end of the recording"), CloseFrame(1001), None])
+async def test_what_the_venue_closed_with_is_told(said, transport):
+    async def script(peer):
+        if said is not None:
+            await peer.write(frame(said.code.to_bytes(2, "big") + said.reason.encode(), CLOSE))
+
+    assert (await listen(script, Recorder(), transport)).close_frame == said
+
+
+async def test_words_about_the_connection_go_to_its_owner_besides(transport):
+    words = [b'{"result":null,"id":1}', b'{"e":"serverShutdown","E":1}', b'{"error":{"code":1,"msg":"no"},"id":2}']
+
+    async def script(peer):
+        await peer.write(*map(frame, [words[0], b'{"other":1}', *words[1:]]))
+        await peer.until_gone()
+
+    sink = Recorder()
+    owner = await listen(script, sink, transport, until=lambda _: len(sink.seen) == 4)
+    assert owner.controls == words
+    assert sink.frames == [words[0], b'{"other":1}', *words[1:]]
 
 
 @pytest.mark.parametrize("pieces", [1, 4], ids=["one frame", "fragments"])

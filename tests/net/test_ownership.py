@@ -87,11 +87,8 @@ class Owner:
     def on_open(self, listener):
         self.market.connect("BTCUSDT", 0)
 
-    def on_closed(self, why):
+    def on_closed(self, why, frame):
         self.market.disconnect("BTCUSDT", 0)
-
-    def on_other(self, message, now_ns):
-        return self.market.on_other(message, now_ns)
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["while it waits", "as the wait ends"])
@@ -174,7 +171,7 @@ def test_a_feed_that_is_cancelled_at_any_moment_of_its_end_is_gone(transport, la
                             transport=transport)
 
                 async def life():
-                    asyncio.get_running_loop().call_later(0.02, lambda: feed._end.done() or feed._end.set_result(None))
+                    asyncio.get_running_loop().call_later(0.02, feed.events.stop)
                     await feed.run()
 
                 await cancelling.watch(life())

@@ -95,7 +95,7 @@ async def test_case_1_an_old_snapshot_is_fetched_again_with_backoff_and_the_buff
         market.book = book
         engine.resync(SYMBOL, engine.now_ns)
         await eventually(lambda: engine.wants_snapshot())
-        feed.attention()
+        feed.snapshots.attention()
         await eventually(lambda: len(asked) >= 4 and engine.synced(SYMBOL))
         assert rejects(engine)["snapshot_too_old"] == 3
         assert feed.snapshots.backoffs[SYMBOL].failures >= 3

@@ -9,12 +9,13 @@ import pytest
 from hft._core.base.runclock import RunClock
 from hft._core.base.types import Spec
 from hft._core.engine.engine import Engine
-from hft.data.captures import Kind, Record
-from hft.data.rules import Changes, applied, is_trading, ruling, statuses
+from hft.data.record import Kind, Record
+from hft.data.rules import Changes, changed, is_trading, ruling, statuses
 from hft.errors import DamagedData
 from hft.net import rulewatch
-from hft.net.feed import ALERTS, Feed
+from hft.net.feed import Feed
 from hft.net.rulewatch import RulesWatch
+from hft.run.feed_event import ALERTS
 from hft.venues.binance import messages
 from hft.venues.binance.rest import RestClient
 from hft.venues.binance.venues import venue_at
@@ -65,19 +66,17 @@ def test_of_symbols_whose_rules_are_the_settings_only_the_status_is_taken():
     assert list(changes.of(info("0.01", status="BREAK"))) == [ruling(SPEC, trading=False)]
 
 
-def test_in_a_recording_each_exchange_info_applies_from_its_place_on():
-    records = [
-        Record(1, Kind.EXCHANGE_INFO, info()), Record(2, Kind.FRAME, b"{}"), Record(3, Kind.EXCHANGE_INFO, info("0.5")),
-        Record(4, Kind.FRAME, b"{}"),
-    ]
-    found = list(applied(records, Changes([FILES])))
-    assert [(record.ns, record.kind) for record in found] == [(2, Kind.FRAME), (3, Kind.LOG), (4, Kind.FRAME)]
-    assert json.loads(found[1].data)["hft"]["rules"]["tick"] == "0.5"
+def test_in_a_recording_an_exchange_info_is_the_rules_that_it_changes():
+    changes = Changes([FILES])
+    assert list(changed(Record(1, Kind.EXCHANGE_INFO, info()), changes)) == []
+    (line,) = changed(Record(3, Kind.EXCHANGE_INFO, info("0.5")), changes)
+    assert (line.ns, line.kind) == (3, Kind.LOG)
+    assert json.loads(line.data)["hft"]["rules"]["tick"] == "0.5"
 
 
 def test_an_exchange_info_that_makes_no_sense_is_one_clear_line():
     with pytest.raises(DamagedData, match="exchangeInfo received at 7 can't be read") as error:
-        list(applied([Record(7, Kind.EXCHANGE_INFO, info("9" * 5000))], Changes([SPEC])))
+        list(changed(Record(7, Kind.EXCHANGE_INFO, info("9" * 5000)), Changes([SPEC])))
     assert len(str(error.value)) < 400
 
 

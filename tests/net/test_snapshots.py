@@ -7,7 +7,7 @@ from aiohttp import web
 
 from hft._core.base.types import Spec
 from hft._core.engine.engine import Engine
-from hft.net.feed import ALERTS
+from hft.run.feed_event import ALERTS
 from hft.venues.binance.rest import AT_ONCE
 from tests.net.running import BOOK, Market, Running, quiet
 from tests.net.wire import RestServer, WireServer, eventually, frame
@@ -167,4 +167,4 @@ async def test_books_in_sync_do_not_hold_up_one_that_is_not():
         assert taken.count(True) <= 1
         await eventually(lambda: market.snapshots)
         market.wanted = 100             # none is taken: each turn ends with the next one's
-        await eventually(lambda: running.feed.attention() or set(names) <= set(asked))
+        await eventually(lambda: running.feed.snapshots.attention() or set(names) <= set(asked))

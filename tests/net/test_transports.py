@@ -30,7 +30,7 @@ class Quiet:
     def on_open(self, listener):
         pass
 
-    def on_closed(self, why):
+    def on_closed(self, why, frame):
         pass
 
 
@@ -125,4 +125,4 @@ def test_the_feed_brings_in_nothing_that_only_other_processes_need():
         check=True, capture_output=True, text=True,
     ).stdout.split()
     assert "picows" in said
-    assert not {"numpy", "rich", "prometheus_client", "typer", "websockets", "structlog", "onnxruntime"} & set(said)
+    assert not {"aiohttp", "numpy", "rich", "prometheus_client", "typer", "websockets", "structlog", "onnxruntime"} & set(said)

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hft.data.captures import MOST_WAITING, Capture, Kind, Record, stamp_ns
+from hft.data.captures import MOST_WAITING, Capture, stamp_ns
 from hft.data.probe import probe
+from hft.data.record import Kind, Record
 from hft.data.sessions import RecordedSession
 from hft.errors import DamagedData, UsageError
 from tests import data

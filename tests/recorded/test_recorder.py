@@ -17,11 +17,12 @@ from hft._core.base.types import Spec
 from hft._core.engine.engine import Engine
 from hft.config import Recording
 from hft.data import recorder as module
-from hft.data.captures import Capture, Kind
+from hft.data.captures import Capture
+from hft.data.record import Kind
 from hft.data.recorder import DAY_NS, GONE, Recorder
 from hft.data.recording import mark
 from hft.errors import UsageError
-from hft.net.feed import FeedEvent
+from hft.run.feed_event import FeedEvent
 
 NS = 20_000 * DAY_NS + 5 * 10**9
 NAMES = ["r.gz", "r.zst", "r.jsonl"]

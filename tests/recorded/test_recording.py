@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from hft._core.base.symbols import Symbols
 from hft._core.base.types import Spec
 from hft._core.record.runlog import RunLog
-from hft.data.captures import Capture, Kind, Record
+from hft.data.captures import Capture
+from hft.data.record import Kind, Record
 from hft.data.recording import mark, opening
 from hft.data.sessions import RecordedSession
 from hft.errors import DamagedData

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from hft.config import Config
-from hft.data.captures import Kind
+from hft.data.record import Kind
 from hft.data.sessions import RecordedSession
 from hft.errors import DamagedData, UsageError
 from tests import data

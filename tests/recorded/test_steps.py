@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import hft
 from hft.data.captures import Capture
 from hft.data.convert import convert
-from hft.data.recording import Kind, Record
+from hft.data.record import Kind, Record
 from hft.data.steps import Steps, venue_ns
 from tests import data
 

@@ -7,7 +7,7 @@ from hft._core.base.types import Spec
 from hft._core.engine.engine import Engine
 from hft._core.engine.events import EventEncoder
 from hft._core.trade.imbalance_strategy import ImbalanceStrategy
-from hft.data.captures import Kind, Record
+from hft.data.record import Kind, Record
 from hft.data.tape import Tape, batches
 from hft.errors import DamagedData
 from hft.exchange.generate import generate

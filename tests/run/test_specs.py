@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from hft.config.sections import SymbolRules
-from hft.data.captures import Kind, Record
 from hft.data.probe import probe
+from hft.data.record import Kind, Record
 from hft.data.sessions import RecordedSession
 from hft.errors import NOT_JSON, UsageError
 from hft.run.specs import Printed, resolve

@@ -99,10 +99,11 @@ async def refused(folder: Path) -> str:
         async def counted() -> object:
             attempts.append(now[0])
             line = await opened()
-            connection.monotonic, connection.sleep = time.monotonic, asyncio.sleep      # let in: from here on as ever
+            # let in: from here on as ever
+            connection.options.monotonic, connection.options.sleep = time.monotonic, asyncio.sleep
             return line
 
-        connection.monotonic, connection.sleep, connection._open = lambda: now[0], sleep, counted
+        connection.options.monotonic, connection.options.sleep, connection._open = lambda: now[0], sleep, counted
         await rig.until(lambda: rig.told("connected"), "let in")
         assert (await injected(at))["injected"] == {"refuse": 100}
         assert (len(attempts), len(rig.told("connect_failed"))) == (101, 100)

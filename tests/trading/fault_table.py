@@ -21,8 +21,9 @@ import msgspec
 from hft._core.base.runclock import RunClock
 from hft._core.base.types import Spec
 from hft._core.engine.engine import Engine
-from hft.net.feed import Feed, FeedEvent
+from hft.net.feed import Feed
 from hft.net.line import Timing
+from hft.run.feed_event import FeedEvent
 from hft.venues.binance import messages
 from hft.venues.binance.venues import PROTOCOLS, venue_at
 from tests.exchange.client import API

@@ -22,9 +22,11 @@ from tests.exchange.sessions import record
 from tests.net.ruled_venue import Venue
 from tests.net.wire import CLOSE, eventually, frame
 from tests.trading.processes import (
+    ENGINE,
     ENVIRONMENT,
     HFT,
     alive,
+    child,
     children,
     exchange,
     free_port,
@@ -118,7 +120,20 @@ def test_the_engine_s_process_imports_only_what_trades(tmp_path: Path) -> None:
     program = "import sys, hft.trading.engine_process; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     packages = {name.partition(".")[0] for name in loaded}
-    assert not {"numpy", "rich", "prometheus_client", "websockets", "typer", "onnxruntime"} & packages
+    assert not {"aiohttp", "numpy", "rich", "prometheus_client", "websockets", "typer", "onnxruntime"} & packages
+
+
+@LINUX
+def test_an_engine_that_trades_is_small(tmp_path: Path) -> None:
+    """It has asked the venue's REST side for rules and books by then, and is one process with its own memory."""
+    with started("live", *QUICK, cwd=tmp_path) as process:
+        trading(tmp_path, messages=200)
+        engine = Path(f"/proc/{child(process.pid, ENGINE)}")
+        mapped = (engine / "maps").read_text()
+        assert "/picows/" in mapped
+        assert not [name for name in ("aiohttp", "numpy", "yarl", "websockets", "onnxruntime") if f"/{name}/" in mapped]
+        status = dict(line.split(":", 1) for line in (engine / "status").read_text().splitlines())
+        assert int(status["RssAnon"].split()[0]) <= 45 << 10, status["RssAnon"]     # its own; what is mapped of files is shared
 
 
 @LINUX

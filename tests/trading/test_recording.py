@@ -19,7 +19,8 @@ import pytest
 from hft._core.base.runclock import RunClock
 from hft._core.engine.engine import Engine
 from hft.config import Config, loader
-from hft.data.captures import Capture, Kind
+from hft.data.captures import Capture
+from hft.data.record import Kind
 from hft.data.recorder import Recorder
 from hft.data.recording import mark
 from hft.data.tape import load

@@ -12,7 +12,8 @@ from typing import Any
 import apsw
 import pytest
 
-from hft.data.captures import Capture, Kind
+from hft.data.captures import Capture
+from hft.data.record import Kind
 from hft.monitoring.page import PageReader, PageState
 from hft.persistence import schema
 from tests.backtesting.sessions import written

@@ -12,7 +12,6 @@ from types import TracebackType
 from typing import TypeVar
 from urllib.parse import quote
 
-import aiohttp
 import msgspec
 
 from hft.errors import NOT_JSON, UsageError, VenueUnreachable
@@ -21,6 +20,7 @@ from hft.venues.binance import messages, rules
 from hft.venues.binance.messages import RequestLimit, ServerTime
 from hft.venues.binance.venues import Venue
 from hft.venues.embedded import PACE_HEADER, pace_of
+from hft.venues.http import HttpAnswer, HttpClient
 from hft.venues.numbers import STAY_S, stay_away_s, whole
 from hft.venues.pacing import Backoff, SlidingWindow
 
@@ -108,7 +108,7 @@ class RestClient:
         self._weight = SlidingWindow(self._limit // 2, MINUTE_S)
         self._failing = Backoff(0.5, 30.0)
         self._slots = asyncio.Semaphore(AT_ONCE)
-        self._session: aiohttp.ClientSession | None = None
+        self._http = HttpClient(AT_ONCE)
 
     async def __aenter__(self) -> RestClient:
         return self
@@ -119,10 +119,8 @@ class RestClient:
         await self.close()
 
     async def close(self) -> None:
-        """Ends the connections; requests under way fail."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        """Ends the connections; requests under way fail, and so do later ones."""
+        await self._http.close()
 
     # -- what can be asked -----------------------------------------------------------------------------------------
 
@@ -232,30 +230,26 @@ class RestClient:
             await self._may_ask(weight)
             self.requests += 1
             try:
-                async with timeout(self._timeout_s), self._opened().get(url, allow_redirects=False) as response:
-                    body = await _bounded(response)
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                why = "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
+                async with timeout(self._timeout_s):
+                    answer = await self._http.get(url, MAX_BODY)
+            except OSError as error:
+                said = error.strerror or str(error) or type(error).__name__
+                why = "no answer in time" if isinstance(error, TimeoutError) else said
                 raise VenueUnreachable(why, where=url, do="check that the venue is up and the address is right") from None
-        used = whole(response.headers.get("X-MBX-USED-WEIGHT-1M", ""), 0, MOST_WEIGHT)
+        used = whole(answer.headers.get("x-mbx-used-weight-1m", ""), 0, MOST_WEIGHT)
         if used is not None:
             self.used_weight, self._used_at = used, self._clock()
-        self.pace = pace_of(response.headers.get(PACE_HEADER, "1"))
-        self.ours = self.ours or PACE_HEADER in response.headers
-        if response.status < 500:
+        self.pace = pace_of(answer.headers.get(PACE_HEADER.lower(), "1"))
+        self.ours = self.ours or PACE_HEADER.lower() in answer.headers
+        if answer.status < 500:
             self._failing.reset()
-        if response.status == 200:
-            return body
-        raise self._refused(response, body, url)
+        if answer.status == 200:
+            return answer.body
+        raise self._refused(answer, url)
 
-    def _opened(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None))
-        return self._session
-
-    def _refused(self, response: aiohttp.ClientResponse, body: bytes, url: str) -> VenueUnreachable:
-        status = response.status
-        wait = stay_away_s(status, response.headers.get("Retry-After", ""))
+    def _refused(self, answer: HttpAnswer, url: str) -> VenueUnreachable:
+        status = answer.status
+        wait = stay_away_s(status, answer.headers.get("retry-after", ""))
         if status >= 500:
             wait = max(wait, self._failing.next())
         self._not_before = max(self._not_before, self._clock() + wait)
@@ -264,23 +258,14 @@ class RestClient:
         if status >= 500:
             return VenueUnreachable(f"answers {status}", where=url, do="try again later")
         if 300 <= status < 400:
-            to = response.headers.get("Location", "")
+            to = answer.headers.get("location", "")
             return VenueUnreachable(f"answers {status} and sends us to {to[:200]!r}; redirects are not followed", where=url,
                                     do="give the venue's own address")
         try:
-            error = msgspec.json.decode(body, type=messages.VenueError)
+            error = msgspec.json.decode(answer.body, type=messages.VenueError)
         except NOT_JSON:
             error = messages.VenueError(0, "no reason given")
         return Refused(status, error.code, error.msg, where=url)
-
-
-async def _bounded(response: aiohttp.ClientResponse) -> bytes:
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > MAX_BODY:
-            raise aiohttp.ClientPayloadError(f"an answer of more than {MAX_BODY} bytes")
-    return bytes(body)
 
 
 def _decoded(body: bytes, shape: type[T], url: str) -> T:

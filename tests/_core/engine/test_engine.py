@@ -15,7 +15,8 @@ from hft._core.record import names
 from hft._core.record.journal import Journal, records
 from hft._core.record.page import StatePage
 from hft._core.trade.imbalance_strategy import ImbalanceStrategy
-from hft.data.captures import Capture, Kind
+from hft.data.captures import Capture
+from hft.data.record import Kind
 from hft.data.tape import Tape
 from hft.venues.binance import messages
 from tests import data

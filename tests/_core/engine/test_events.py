@@ -14,8 +14,9 @@ from hft._core.engine.engine import Engine
 from hft._core.engine.events import KINDS, EventEncoder, replay_events
 from hft._core.record.journal import Journal
 from hft._core.trade.imbalance_strategy import ImbalanceStrategy
-from hft.data.captures import Capture, Kind
+from hft.data.captures import Capture
 from hft.data.events import EVENT, as_events
+from hft.data.record import Kind
 from hft.exchange.generate import generate
 from hft.venues.binance import messages
 from tests import data

@@ -11,7 +11,7 @@ from hft._core.engine.events import EventEncoder, replay_events
 from hft._core.record.journal import Journal, records
 from hft._core.record.runlog import RunLog
 from hft._core.trade.imbalance_strategy import ImbalanceStrategy
-from hft.data.captures import Kind
+from hft.data.record import Kind
 from hft.data.recording import RecordingReader
 from hft.data.tape import Tape
 from hft.venues.binance import messages

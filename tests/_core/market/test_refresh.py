@@ -9,7 +9,8 @@ from hft._core.base import status
 from hft._core.base.types import Spec
 from hft._core.engine.engine import Engine
 from hft._core.market.book import OrderBook
-from hft.data.captures import Capture, Kind
+from hft.data.captures import Capture
+from hft.data.record import Kind
 from hft.venues.binance import messages
 from hft.venues.binance.venues import PROTOCOLS
 from tests import data
