@@ -81,7 +81,7 @@ def commands() -> str:
         "## Exit codes",
         table(["code", "meaning"], [[str(code.value), EXIT_TEXTS[code]] for code in ExitCode]),
     ]
-    for words, command in found(typer.main.get_command(cli.app)):
+    for words, command in found(cli.commands()):
         text, _, examples = inspect.cleandoc(command.help or "").partition("\b\n")
         parts.append(f"## `hft {' '.join(words)}`\n\n{text.strip()}")
         if examples:

@@ -66,7 +66,7 @@ def test_a_bug_is_one_line_and_its_traceback_in_a_file(
     def broken(*_: object, **__: object) -> int:
         raise ZeroDivisionError("by\nzero")
 
-    monkeypatch.setattr(cli, "app", broken)
+    monkeypatch.setattr(cli, "commands", lambda: broken)
     assert cli.run(["config", "show"]) == ExitCode.INTERNAL == 70
     line = capsys.readouterr().err
     assert line.startswith("hft: a bug in hft: ZeroDivisionError: by zero; its traceback is in ")

@@ -79,7 +79,7 @@ def test_commands_in_the_pages_parse(path):
 
 
 def parse(words: list[str]) -> None:
-    name, command = "hft", typer.main.get_command(cli.app)
+    name, command = "hft", cli.commands()
     while hasattr(command, "commands"):
         name, *words = words
         command = command.commands[name]

@@ -102,7 +102,7 @@ async def test_who_takes_no_answer_is_cut_off(monkeypatch):
     async with exchange() as said, asyncio.timeout(20):
         host, port = said["rest"].removeprefix("http://").split(":")
         with socket.socket() as client:
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 14)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
             client.setblocking(False)
             await loop.sock_connect(client, (host, int(port)))
             await loop.sock_sendall(client, b"GET /fapi/v1/depth?symbol=BTCUSDT&limit=1000 HTTP/1.1\r\nHost: x\r\n\r\n" * 118)
