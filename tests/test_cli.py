@@ -9,7 +9,6 @@ import types
 from pathlib import Path
 
 import pytest
-import typer
 
 import hft
 from hft import cli
