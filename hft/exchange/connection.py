@@ -10,8 +10,7 @@ import struct
 import time
 from collections.abc import AsyncIterator, Iterable
 
-from aiohttp import WSMsgType, web
-from websockets.frames import Close, CloseCode, Frame, Opcode
+from aiohttp import WSCloseCode, WSMsgType, web
 
 LIFETIME_S = 24 * 3600.0
 """A connection is closed by the venue after a day."""
@@ -66,16 +65,13 @@ class StreamConnection:
             raise ConnectionResetError("the connection is being closed")
         await self._response.send_frame(message.encode() if isinstance(message, str) else message, kind)
 
-    async def send_frames(self, frames: Iterable[Frame]) -> None:
-        """Send frames in one write, once enough of what was sent before is out; ConnectionError where the connection ends."""
+    async def send_frames(self, frames: Iterable[bytes]) -> None:
+        """Send frames, made by `frame`, in one write, once enough of the ones before is sent; ConnectionError as in `send`."""
         while self.transport.get_write_buffer_size() > MAX_UNSENT:
             await asyncio.sleep(POLL_S)
         if self._closing or self.transport.is_closing():
             raise ConnectionResetError("the connection is being closed")
-        self._write(frames)
-
-    def _write(self, frames: Iterable[Frame]) -> None:
-        self.transport.write(b"".join(frame.serialize(mask=False) for frame in frames))
+        self.transport.write(b"".join(frames))
 
     async def requests(self) -> AsyncIterator[str | bytes]:
         """The client's messages, to the end of the connection; its pings and its closing handshake are answered."""
@@ -92,7 +88,7 @@ class StreamConnection:
                     case WSMsgType.PONG:
                         self._ponged.set()
                     case WSMsgType.CLOSE:
-                        self._say_close(message.data or CloseCode.NORMAL_CLOSURE, "")
+                        self._say_close(message.data or WSCloseCode.OK, "")
                         return
                     case _:
                         return
@@ -110,9 +106,9 @@ class StreamConnection:
                     await self.send(b"%d" % (time.time_ns() // 1_000_000), WSMsgType.PING)
                     await self._ponged.wait()
         except TimeoutError:
-            await self.close(CloseCode.INTERNAL_ERROR, "a ping was not answered")
+            await self.close(WSCloseCode.INTERNAL_ERROR, "a ping was not answered")
         else:
-            await self.close(CloseCode.NORMAL_CLOSURE, "a connection lasts a day")
+            await self.close(WSCloseCode.OK, "a connection lasts a day")
 
     async def close(self, code: int, reason: str) -> None:
         """Close by handshake; a client that does not answer in time is cut off."""
@@ -125,7 +121,7 @@ class StreamConnection:
 
     def _say_close(self, code: int, reason: str) -> None:
         if not self._closing and not self.transport.is_closing():
-            self._write([Frame(Opcode.CLOSE, Close(code, reason).serialize())])
+            self.transport.write(frame(WSMsgType.CLOSE, code.to_bytes(2, "big") + reason.encode()))
         self._closing = True
 
     async def finish(self) -> None:
@@ -137,6 +133,22 @@ class StreamConnection:
                 while self.transport.get_write_buffer_size():
                     await asyncio.sleep(POLL_S)
         self.transport.abort()
+
+
+def frame(kind: WSMsgType, data: bytes, *, last: bool = True) -> bytes:
+    """A frame as a server sends it; `last` of its message.
+
+    >>> frame(WSMsgType.TEXT, b"hft"), frame(WSMsgType.CONTINUATION, b"x" * 200, last=False)[:4]
+    (b'\\x81\\x03hft', b'\\x00~\\x00\\xc8')
+    """
+    size = len(data)
+    if size < 126:
+        length = bytes([size])
+    elif size < 1 << 16:
+        length = b"\x7e" + size.to_bytes(2, "big")
+    else:
+        length = b"\x7f" + size.to_bytes(8, "big")
+    return bytes([last << 7 | kind]) + length + data
 
 
 def reset(transport: asyncio.Transport) -> None:

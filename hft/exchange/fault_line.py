@@ -7,10 +7,9 @@ import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, Protocol
 
-from aiohttp import WSMsgType
-from websockets.frames import CloseCode, Frame, Opcode
+from aiohttp import WSCloseCode, WSMsgType
 
-from hft.exchange.connection import StreamConnection, reset
+from hft.exchange.connection import StreamConnection, frame, reset
 from hft.exchange.fault_edits import crossed, malformed, notice, padded
 from hft.exchange.fault_plan import (
     ClockStep,
@@ -194,7 +193,7 @@ class FaultyLine:
         with contextlib.suppress(TimeoutError):     # a client that goes by itself is not waited for, at our own end above all
             async with asyncio.timeout(lead_s):
                 await self.client.socket.gone.wait()
-        await self.client.socket.close(CloseCode.GOING_AWAY, "the server shuts down")
+        await self.client.socket.close(WSCloseCode.GOING_AWAY, "the server shuts down")
 
 
 # -- items of a queue that are more than a text to be sent
@@ -214,14 +213,14 @@ def _in_parts(text: str, parts: int) -> Item:
 
     async def send(socket: StreamConnection) -> None:
         for at in starts:
-            opcode = Opcode.CONT if at else Opcode.TEXT
-            await socket.send_frames([Frame(opcode, data[at : at + size], fin=at == starts[-1])])
+            kind = WSMsgType.CONTINUATION if at else WSMsgType.TEXT
+            await socket.send_frames([frame(kind, data[at : at + size], last=at == starts[-1])])
 
     return send
 
 
 def _in_one_write(texts: list[str]) -> Item:
     async def send(socket: StreamConnection) -> None:
-        await socket.send_frames(Frame(Opcode.TEXT, text.encode()) for text in texts)
+        await socket.send_frames(frame(WSMsgType.TEXT, text.encode()) for text in texts)
 
     return send

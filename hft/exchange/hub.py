@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from websockets.frames import CloseCode
+from aiohttp import WSCloseCode
 
 from hft.exchange import connection
 from hft.exchange.fault_line import FaultyLine, Item
@@ -73,7 +73,7 @@ class Client:
         self.dropped = True
         self.queue.clear()
         self.hub.tell(f"a client is dropped: {reason}")
-        self.hub.spawn(self.socket.close(CloseCode.POLICY_VIOLATION, reason))
+        self.hub.spawn(self.socket.close(WSCloseCode.POLICY_VIOLATION, reason))
 
     async def pump(self) -> None:
         """Send what is queued, until the connection ends."""

@@ -1,6 +1,6 @@
 """The REST side: ping, time, exchangeInfo and depth of both dialects, with their weights, limits and errors.
 
-Pure: a request goes in, status, headers and body come out; `http` puts it on the socket. There are no accounts: calls about
+Pure: a request goes in, status, headers and body come out; `web` puts it on the socket. There are no accounts: calls about
 orders are refused as the venue refuses those of a client that it does not know.
 """
 

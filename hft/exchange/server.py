@@ -40,12 +40,12 @@ async def serve(settings: ExchangeSettings, announce: Announce, parent: Parent |
     """
     from aiohttp import web
 
-    from hft.exchange import http
+    from hft.exchange.web import app_runner
 
     venue = _venue(settings.checked())
     faults = venue.hub.faults = _faults(settings, venue)
     venue.hub.tell = _tell
-    runner = http.runner(venue)
+    runner = app_runner(venue)
     await runner.setup()
     try:
         with _ending(parent) as ended:
@@ -98,7 +98,7 @@ def _tell(line: str) -> None:
 
 
 async def _until_end(venue: Simulation | Replay, ended: asyncio.Future[ExitCode]) -> ExitCode:
-    from websockets.frames import CloseCode
+    from aiohttp import WSCloseCode
 
     session = asyncio.ensure_future(venue.run())
     injecting = asyncio.ensure_future(venue.hub.faults.run()) if venue.hub.faults is not None else None
@@ -110,12 +110,12 @@ async def _until_end(venue: Simulation | Replay, ended: asyncio.Future[ExitCode]
         injecting.cancel()
     if session.done():
         session.result()  # raises what it raised
-        await venue.hub.close(CloseCode.NORMAL_CLOSURE, END_OF_RECORDING)
+        await venue.hub.close(WSCloseCode.OK, END_OF_RECORDING)
         return ExitCode.OK
     session.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await session
-    await venue.hub.close(CloseCode.GOING_AWAY, "the exchange stops")
+    await venue.hub.close(WSCloseCode.GOING_AWAY, "the exchange stops")
     return ended.result()
 
 

@@ -10,7 +10,7 @@ import pytest
 import websockets
 from websockets.frames import CloseCode
 
-from hft.exchange import connection, http, hub
+from hft.exchange import connection, hub, web
 from hft.exchange.rest import MAX_FIELDS
 from tests.exchange.client import API, connected, exchange, get
 
@@ -80,7 +80,7 @@ async def test_a_client_that_wants_no_second_answer_gets_the_end_of_the_connecti
 
 async def test_a_connection_without_a_request_ends(monkeypatch):
     """One that dribbles its head line by line as well: time counts to the end of the head."""
-    monkeypatch.setattr(http, "IDLE_S", 0.3)
+    monkeypatch.setattr(web, "IDLE_S", 0.3)
     async with exchange() as said:
         assert await raw(said, b"") == b""
         assert (await raw(said, PING)).startswith(b"HTTP/1.1 200")
@@ -97,16 +97,19 @@ async def test_a_connection_without_a_request_ends(monkeypatch):
 
 async def test_who_takes_no_answer_is_cut_off(monkeypatch):
     """Five megabytes are requested, and Linux keeps four for a connection; the limit of weight allows no more."""
-    monkeypatch.setattr(http, "REQUEST_S", 0.2)
+    monkeypatch.setattr(web, "REQUEST_S", 0.2)
     loop = asyncio.get_running_loop()
-    async with exchange() as said, asyncio.timeout(20):
+    async with exchange() as said, asyncio.timeout(60):
         host, port = said["rest"].removeprefix("http://").split(":")
         with socket.socket() as client:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
             client.setblocking(False)
             await loop.sock_connect(client, (host, int(port)))
             await loop.sock_sendall(client, b"GET /fapi/v1/depth?symbol=BTCUSDT&limit=1000 HTTP/1.1\r\nHost: x\r\n\r\n" * 118)
-            await asyncio.sleep(3)          # a hundred answers are made, the last is not taken
+            before, used = 0, 0
+            while used != before + 1:       # until a second brings no weight but that of this very request
+                await asyncio.sleep(1)
+                before, used = used, int((await get(said, "/ping"))[1]["X-MBX-USED-WEIGHT-1M"])
             size = 0
             with contextlib.suppress(ConnectionError):
                 while data := await loop.sock_recv(client, 1 << 16):
@@ -186,10 +189,10 @@ async def test_bodies_come_in_chunks_and_after_a_word():
 async def test_a_body_that_is_too_large_is_refused_and_the_connection_ends():
     head = b"POST /fapi/v1/order HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
     async with exchange() as said:
-        largest = await call(said, "POST", "/order", data=b"a=" + b"x" * (http.MAX_BODY - 2))
+        largest = await call(said, "POST", "/order", data=b"a=" + b"x" * (web.MAX_BODY - 2))
         assert largest[::2] == (400, {"code": -1102, "msg": largest[2]["msg"]})
         async with opened(said) as (reader, writer):
-            writer.write(head % 10**9 + b"x" * (http.MAX_BODY + 1))
+            writer.write(head % 10**9 + b"x" * (web.MAX_BODY + 1))
             status, _, body = await answer(reader)
             assert (status, json.loads(body)["code"]) == (413, -1101)
             assert await asyncio.wait_for(reader.read(), 20) == b""
@@ -197,7 +200,7 @@ async def test_a_body_that_is_too_large_is_refused_and_the_connection_ends():
 
 
 async def test_a_body_that_does_not_come_is_a_timeout_and_the_connection_ends(monkeypatch):
-    monkeypatch.setattr(http, "REQUEST_S", 0.2)
+    monkeypatch.setattr(web, "REQUEST_S", 0.2)
     async with exchange() as said, opened(said) as (reader, writer):
         writer.write(b"POST /fapi/v1/order HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nsymbol")
         assert (await answer(reader))[0] == 408
@@ -216,7 +219,7 @@ async def test_a_body_that_does_not_come_is_a_timeout_and_the_connection_ends(mo
 )
 async def test_what_is_no_request_is_no_traceback(request_, capfd, monkeypatch):
     """It is answered or cut off."""
-    monkeypatch.setattr(http, "IDLE_S", 0.3)
+    monkeypatch.setattr(web, "IDLE_S", 0.3)
     async with exchange() as said:
         try:
             answered = await raw(said, request_)

@@ -30,10 +30,10 @@ REQUEST_S = 5.0
 SHUTDOWN_S = 1.0
 """Calls under way at the exchange's end get so long."""
 
-_log = logging.getLogger("hft.exchange.http")
+_log = logging.getLogger("hft.exchange.web")
 
 
-def runner(venue: Simulation | Replay) -> web.AppRunner:
+def app_runner(venue: Simulation | Replay) -> web.AppRunner:
     """What serves a venue; ready to be set up and given a place to listen at."""
     app = web.Application(client_max_size=MAX_BODY)
     app.router.add_route("*", "/{path:.*}", _Handler(venue).answered)
