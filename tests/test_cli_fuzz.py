@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from hft import cli
 from hft.errors import ExitCode
 from tests.commands import one_line, run
+from tests.sizes import examples
 
-EXAMPLES = int(os.environ.get("HFT_FUZZ_EXAMPLES", "1000" if os.environ.get("CI") else "250"))
+EXAMPLES = int(os.environ.get("HFT_FUZZ_EXAMPLES", examples(1000)))
 COMMANDS = ["live", "sim", "record", "verify", "watch", "kill", "backtest", "convert", "bench", "config", "config show",
             "config check", "config init", "nope", ""]  # fmt: skip
 OPTIONS = ["--config", "-c", "--set", "--json", "--symbols", "--venue", "--rest-url", "--ws-url", "--duration", "--seed",
