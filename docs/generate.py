@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import typer
-
 import hft
 from hft import cli
 from hft.config import Config
@@ -81,7 +79,7 @@ def commands() -> str:
         "## Exit codes",
         table(["code", "meaning"], [[str(code.value), EXIT_TEXTS[code]] for code in ExitCode]),
     ]
-    for words, command in found(typer.main.get_command(cli.app)):
+    for words, command in found(cli.commands()):
         text, _, examples = inspect.cleandoc(command.help or "").partition("\b\n")
         parts.append(f"## `hft {' '.join(words)}`\n\n{text.strip()}")
         if examples:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from hft import cli
 from hft.errors import ExitCode
 from tests.commands import one_line, run
+from tests.sizes import examples
 
-EXAMPLES = int(os.environ.get("HFT_FUZZ_EXAMPLES", "1000" if os.environ.get("CI") else "250"))
+EXAMPLES = int(os.environ.get("HFT_FUZZ_EXAMPLES", examples(1000)))
 COMMANDS = ["live", "sim", "record", "verify", "watch", "kill", "backtest", "convert", "bench", "config", "config show",
             "config check", "config init", "nope", ""]  # fmt: skip
 OPTIONS = ["--config", "-c", "--set", "--json", "--symbols", "--venue", "--rest-url", "--ws-url", "--duration", "--seed",
@@ -66,7 +67,7 @@ def test_a_bug_is_one_line_and_its_traceback_in_a_file(
     def broken(*_: object, **__: object) -> int:
         raise ZeroDivisionError("by\nzero")
 
-    monkeypatch.setattr(cli, "app", broken)
+    monkeypatch.setattr(cli, "commands", lambda: broken)
     assert cli.run(["config", "show"]) == ExitCode.INTERNAL == 70
     line = capsys.readouterr().err
     assert line.startswith("hft: a bug in hft: ZeroDivisionError: by zero; its traceback is in ")

@@ -20,6 +20,7 @@ from hft.errors import ConfigError, NotBuiltError, UsageError
 from hft.run.wiring import KEYS, build_engine, engine_settings
 from hft.venues.binance.venues import USDM
 from tests.commands import no_hang, one_line, run
+from tests.sizes import examples
 
 KEYS_KNOWN = [
     ".".join((*path, key)) for path, section in walk(Config) for key, shape in shapes(section).items() if shape.section is None
@@ -41,7 +42,7 @@ NAMES = st.one_of(
     st.sampled_from(['feed.symbols."A.B".tick', "a" + ".a" * 5000, "", ".", "feed", '"', "feed.symbols", "x" * 9000]),
     st.text(max_size=20),
 )  # fmt: skip
-EXAMPLES = int(os.environ.get("HFT_FUZZ_EXAMPLES", "1000" if os.environ.get("CI") else "250"))
+EXAMPLES = int(os.environ.get("HFT_FUZZ_EXAMPLES", examples(1000)))
 MANY = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 
 
@@ -120,7 +121,7 @@ def test_a_file_of_any_kind(tmp_path_factory: pytest.TempPathFactory, lines: lis
     one_line(run(["config", "check", str(path)]))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.dictionaries(st.sampled_from(KEYS_KNOWN), VALUES, max_size=3))
 def test_what_is_shown_reads_back_as_the_same_settings(given_: dict[str, str]) -> None:
     ran = run(["config", "show", *[word for key, value in given_.items() for word in ("--set", f"{key}={value}")]])

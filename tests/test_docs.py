@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import typer
 
 import hft
 from hft import cli
@@ -79,7 +78,7 @@ def test_commands_in_the_pages_parse(path):
 
 
 def parse(words: list[str]) -> None:
-    name, command = "hft", typer.main.get_command(cli.app)
+    name, command = "hft", cli.commands()
     while hasattr(command, "commands"):
         name, *words = words
         command = command.commands[name]

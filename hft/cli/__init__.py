@@ -7,10 +7,12 @@ exit code of `hft.errors`; the modules that do the work are imported by the comm
 from __future__ import annotations
 
 import errno
+import functools
 import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
+from typing import Any
 
 import typer
 
@@ -59,9 +61,15 @@ def run(argv: Sequence[str]) -> int:
         return _tell(bug(error), ExitCode.INTERNAL)
 
 
+@functools.cache
+def commands() -> Any:
+    """The commands as typer reads them from their functions: once, since that takes longer than many a command."""
+    return typer.main.get_command(app)
+
+
 def _run(argv: Sequence[str]) -> int:
     try:
-        return int(app(list(argv) or ["--help"], prog_name="hft", standalone_mode=False) or 0)
+        return int(commands()(list(argv) or ["--help"], prog_name="hft", standalone_mode=False) or 0)
     except HftError as error:
         return _tell(str(error), error.exit_code)
     except typer.TyperException as error:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -111,7 +112,8 @@ def _unwrap(kind: inspect.Type, key: str) -> Shape:
     return Shape(key, None, kind, bounds, said.get("description", ""), said.get("title", ""), msgspec.NODEFAULT, False)
 
 
-def shapes(section: type[Section]) -> dict[str, Shape]:
+@functools.cache
+def shapes(section: type[Section]) -> Mapping[str, Shape]:
     """The keys of a section, in the order they are written."""
     kind = inspect.type_info(section)
     assert isinstance(kind, inspect.StructType)

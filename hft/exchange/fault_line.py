@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import socket as sockets
-import struct
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, Protocol
 
-from websockets.asyncio.server import ServerConnection
-from websockets.frames import Frame, Opcode
+from aiohttp import WSCloseCode, WSMsgType
 
+from hft.exchange.connection import StreamConnection, frame, reset
 from hft.exchange.fault_edits import crossed, malformed, notice, padded
 from hft.exchange.fault_plan import (
     ClockStep,
@@ -33,9 +30,7 @@ from hft.exchange.fault_plan import (
 from hft.exchange.faults import Faults, Scheduled
 from hft.exchange.wire import MILLISECOND
 
-GOING_AWAY = 1001
-
-Item = str | bytes | Callable[[ServerConnection], Awaitable[None]]
+Item = str | bytes | Callable[[StreamConnection], Awaitable[None]]
 """What waits in a client's queue: a text, or something that is done with the socket when its turn comes."""
 
 
@@ -45,7 +40,7 @@ class LineClient(Protocol):
     names: dict[str, None]
     unit: int
     combined: bool
-    socket: ServerConnection
+    socket: StreamConnection
 
     def put(self, message: Item) -> None: ...
 
@@ -172,7 +167,7 @@ class FaultyLine:
         self.faults.note(each, ", ".join(self.client.names)[:80] or "no streams")
         match fault:
             case Cut():
-                reset(self.client.socket)
+                reset(self.client.socket.transport)
             case Stall(for_s=for_s, deaf=deaf):
                 self._stall(for_s, deaf)
             case Shutdown(form=form, lead_s=lead_s):
@@ -197,39 +192,35 @@ class FaultyLine:
     async def _close_after(self, lead_s: float) -> None:
         with contextlib.suppress(TimeoutError):     # a client that goes by itself is not waited for, at our own end above all
             async with asyncio.timeout(lead_s):
-                await self.client.socket.wait_closed()
-        await self.client.socket.close(GOING_AWAY, "the server shuts down")
-
-
-def reset(socket: ServerConnection) -> None:
-    """End a connection by a TCP reset: without a closing handshake, what is under way lost."""
-    descriptor = socket.transport.get_extra_info("socket").fileno()
-    with contextlib.suppress(OSError), sockets.socket(fileno=os.dup(descriptor)) as same:
-        same.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, struct.pack("ii", 1, 0))
-    socket.transport.abort()
+                await self.client.socket.gone.wait()
+        await self.client.socket.close(WSCloseCode.GOING_AWAY, "the server shuts down")
 
 
 # -- items of a queue that are more than a text to be sent
 
 
 def _binary(data: bytes) -> Item:
-    async def send(socket: ServerConnection) -> None:
-        await socket.send(data)
+    async def send(socket: StreamConnection) -> None:
+        await socket.send(data, WSMsgType.BINARY)
 
     return send
 
 
 def _in_parts(text: str, parts: int) -> Item:
-    size = max(1, -(-len(text) // parts))
+    data = text.encode()
+    size = max(1, -(-len(data) // parts))
+    starts = range(0, len(data), size)
 
-    async def send(socket: ServerConnection) -> None:
-        await socket.send([text[at : at + size] for at in range(0, len(text), size)])
+    async def send(socket: StreamConnection) -> None:
+        for at in starts:
+            kind = WSMsgType.CONTINUATION if at else WSMsgType.TEXT
+            await socket.send_frames([frame(kind, data[at : at + size], last=at == starts[-1])])
 
     return send
 
 
 def _in_one_write(texts: list[str]) -> Item:
-    async def send(socket: ServerConnection) -> None:
-        socket.transport.write(b"".join(Frame(Opcode.TEXT, text.encode()).serialize(mask=False) for text in texts))
+    async def send(socket: StreamConnection) -> None:
+        await socket.send_frames(frame(WSMsgType.TEXT, text.encode()) for text in texts)
 
     return send

@@ -31,7 +31,7 @@ from hft.exchange.fault_plan import (
     StaleSnapshot,
     SymbolFault,
 )
-from hft.exchange.rest import Rest, RestAnswer
+from hft.exchange.rest import Rest, RestAnswer, RestRequest
 from hft.exchange.wire import MILLISECOND
 
 NEVER = float("inf")
@@ -215,13 +215,14 @@ class Faults:
 
     # -- REST ------------------------------------------------------------------------------------------------------
 
-    async def answer(self, rest: Rest, target: str) -> RestAnswer:
+    async def answer(self, rest: Rest, request: RestRequest) -> RestAnswer:
         """What a request is answered with."""
+        target = request.target
         parts = urlsplit(target)
         if parts.path == REPORT:
             return RestAnswer(200, msgspec.json.encode(self.report()), {})
         if switched_off(target):
-            return await rest.answer(target)
+            return await rest.answer(request)
         now = self.elapsed()
         self.early_requests += time.monotonic() < self._not_before
         met = []
@@ -236,7 +237,7 @@ class Faults:
                     return refusal(status, retry_after_s)
                 case SnapshotError(status=status):
                     return refusal(status)
-        answer = await rest.answer(target)
+        answer = await rest.answer(request)
         if answer.status == 200 and (self.step_ns or self.microseconds):
             answer.body = self.stamped(answer.body.decode(), MILLISECOND).encode()
         for fault in met:

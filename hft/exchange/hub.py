@@ -14,20 +14,16 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from websockets.asyncio.server import ServerConnection
-from websockets.exceptions import ConnectionClosed
+from aiohttp import WSCloseCode
 
+from hft.exchange import connection
 from hft.exchange.fault_line import FaultyLine, Item
 from hft.exchange.faults import Faults
 from hft.exchange.streams import Endpoint, answer
-from hft.venues.binance.venues import BinanceProtocol
+from hft.venues.binance.venues import SPOT, USDM, BinanceProtocol
 
-LIFETIME_S = 24 * 3600.0
-"""A connection is closed by the venue after a day."""
-CLOSE_S = 3.0
-"""How long a client may take for what is queued and for the closing handshake; then it is cut off."""
-POLICY_VIOLATION = 1008
-GOING_AWAY = 1001
+PINGS = {SPOT.name: (20.0, 60.0), USDM.name: (180.0, 600.0)}
+"""Seconds between pings, and how long a pong may take, by protocol."""
 
 Render = Callable[[int], str]
 
@@ -35,7 +31,7 @@ Render = Callable[[int], str]
 class Client:
     """One connection: its subscriptions in the order they were made, and its queue."""
 
-    def __init__(self, hub: Hub, socket: ServerConnection, at: Endpoint) -> None:
+    def __init__(self, hub: Hub, socket: connection.StreamConnection, at: Endpoint) -> None:
         self.hub = hub
         self.socket = socket
         self.combined = at.combined
@@ -77,7 +73,7 @@ class Client:
         self.dropped = True
         self.queue.clear()
         self.hub.tell(f"a client is dropped: {reason}")
-        self.hub.spawn(self.socket.close(POLICY_VIOLATION, reason))
+        self.hub.spawn(self.socket.close(WSCloseCode.POLICY_VIOLATION, reason))
 
     async def pump(self) -> None:
         """Send what is queued, until the connection ends."""
@@ -89,17 +85,19 @@ class Client:
                 if callable(message):
                     await message(self.socket)
                 else:
-                    await self.socket.send(message, text=True)
+                    await self.socket.send(message)
                 if self.backlog < self.hub.limit // 2:
                     self.room.set()
 
     async def listen(self) -> None:
         """Answer control requests, until the connection ends."""
-        async for frame in self.socket:
+        async for frame in self.socket.requests():
+            if self.dropped:
+                continue
             now = time.monotonic()
             if len(self._requests) == self._requests.maxlen and now - self._requests[0] < 1.0:
                 self.drop("Too many requests")
-                return
+                continue
             self._requests.append(now)
             self.put(answer(self, frame, self.hub.protocol))
 
@@ -181,15 +179,14 @@ class Hub:
                 client.room.clear()
                 await client.room.wait()
 
-    async def serve(self, socket: ServerConnection, at: Endpoint) -> None:
+    async def serve(self, socket: connection.StreamConnection, at: Endpoint) -> None:
         """One connection, from its handshake to its end."""
         client = Client(self, socket, at)
         self.clients.add(client)
-        pump = asyncio.create_task(client.pump())
+        beside = [asyncio.create_task(client.pump()), asyncio.create_task(socket.watch(*PINGS[self.protocol.name]))]
         try:
-            async with asyncio.timeout(LIFETIME_S):
-                await client.listen()
-        except (ConnectionClosed, TimeoutError):
+            await client.listen()
+        except ConnectionError:
             pass
         finally:
             self.clients.discard(client)
@@ -198,20 +195,20 @@ class Hub:
             client.room.set()
             if client.line is not None:
                 client.line.end()
-            pump.cancel()
-            with contextlib.suppress(asyncio.CancelledError, ConnectionClosed):
-                await pump
+            for task in beside:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError, ConnectionError):
+                    await task
+            await socket.finish()
 
     async def close(self, code: int, reason: str) -> None:
         """Send what is queued, then close every connection; a client that does not take that in time is cut off."""
         async def end(client: Client) -> None:
-            try:
-                async with asyncio.timeout(CLOSE_S):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(connection.CLOSE_S):
                     while client.queue and client in self.clients:
-                        await asyncio.sleep(0.005)
-                    await client.socket.close(code, reason)
-            except TimeoutError:
-                client.socket.transport.abort()
+                        await asyncio.sleep(connection.POLL_S)
+            await client.socket.close(code, reason)
 
         await asyncio.gather(*(end(client) for client in list(self.clients)), *self._tasks, return_exceptions=True)
 

@@ -1,17 +1,12 @@
-"""The embedded exchange as a process: one port for REST and websockets, one JSON line that says where, a clean end.
-
-REST and websockets share the port: a request that is no websocket handshake is answered by `rest` and its connection closed.
-"""
+"""The embedded exchange as a process: one port for REST and websockets, one JSON line that says where, a clean end."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import http
-import logging
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,28 +16,16 @@ import msgspec
 from hft.errors import LONGEST, ExitCode, HftError, cannot_listen, printable
 from hft.exchange.settings import ExchangeSettings, from_config
 from hft.system.signals import stopping
-from hft.venues.binance.venues import SPOT, USDM
-from hft.venues.embedded import PACE_HEADER, RECORDING_OVER, pace_warning
+from hft.venues.embedded import RECORDING_OVER, pace_warning
 
 if TYPE_CHECKING:
-    from websockets.asyncio.server import ServerConnection
-    from websockets.http11 import Request, Response
-
     from hft.config import Config
     from hft.exchange.faults import Faults
-    from hft.exchange.hub import Hub
     from hft.exchange.replay import Replay
-    from hft.exchange.rest import Rest
     from hft.exchange.simulation import Simulation
     from hft.system.parent import Parent
 
 PARENT_POLL_S = 0.5
-REQUEST_S = 5.0
-"""A client that has not sent its request by then is cut off."""
-PINGS = {SPOT.name: (20.0, 60.0), USDM.name: (180.0, 600.0)}
-"""Seconds between pings, and how long a pong may take, by protocol."""
-
-_log = logging.getLogger("hft.exchange.server")
 
 Announce = Callable[[dict[str, Any]], None]
 
@@ -55,29 +38,25 @@ async def serve(settings: ExchangeSettings, announce: Announce, parent: Parent |
     Returns OK at the end of a capture or of the parent, SIGINT or SIGTERM after that signal. Raises `UsageError` for settings
     that can't be served, a port in use among them, and `DamagedData` for a capture.
     """
-    from websockets.asyncio.server import serve as listen
+    from aiohttp import web
 
-    from hft.exchange.hub import CLOSE_S
+    from hft.exchange.web import app_runner
 
-    _log.addFilter(_is_ours)
     venue = _venue(settings.checked())
     faults = venue.hub.faults = _faults(settings, venue)
     venue.hub.tell = _tell
-    with _ending(parent) as ended:
-        interval, grace = PINGS[venue.protocol.name]
-        try:
-            server = await listen(
-                _sockets(venue.hub), settings.host, settings.port, process_request=_requests(venue), compression=None,
-                ping_interval=interval, ping_timeout=grace, max_size=1 << 16, server_header="hft", open_timeout=REQUEST_S,
-                close_timeout=CLOSE_S, logger=_log,
-            )
-        except (OSError, UnicodeError) as error:
-            port_option, host_option = ("[exchange] port", "[exchange] host") if parent is not None else ("--port", "--host")
-            raise cannot_listen(
-                error, settings.host, settings.port, port_option=port_option, host_option=host_option
-            ) from None
-        async with server:
-            host, port = server.sockets[0].getsockname()[:2]
+    runner = app_runner(venue)
+    await runner.setup()
+    try:
+        with _ending(parent) as ended:
+            try:
+                await web.TCPSite(runner, settings.host, settings.port).start()
+            except (OSError, UnicodeError) as error:
+                port_option, host_option = ("[exchange] port", "[exchange] host") if parent is not None else ("--port", "--host")
+                raise cannot_listen(
+                    error, settings.host, settings.port, port_option=port_option, host_option=host_option
+                ) from None
+            host, port = runner.addresses[0][:2]
             at = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
             announce({
                 "rest": f"http://{at}", "ws": f"ws://{at}", "protocol": venue.protocol.name, "symbols": list(venue.symbols),
@@ -90,6 +69,8 @@ async def serve(settings: ExchangeSettings, announce: Announce, parent: Parent |
             finally:
                 if faults is not None:
                     _tell(f"faults: {msgspec.json.encode(faults.report()).decode()}")
+    finally:
+        await runner.cleanup()
 
 
 def _venue(settings: ExchangeSettings) -> Simulation | Replay:
@@ -111,66 +92,13 @@ def _faults(settings: ExchangeSettings, venue: Simulation | Replay) -> Faults | 
     return Faults(read_plan(settings.faults, venue.symbols), venue.now_ns, _tell)
 
 
-def _is_ours(record: logging.LogRecord) -> bool:
-    """Whether what `websockets` logs is our failure, not that of a client which sends a malformed request or disconnects."""
-    from websockets.exceptions import InvalidHandshake, InvalidMessage
-
-    ours = not (record.exc_info and isinstance(record.exc_info[1], InvalidHandshake | InvalidMessage | EOFError | OSError))
-    return ours and record.levelno >= logging.ERROR
-
-
 def _tell(line: str) -> None:
     sys.stderr.write(f"hft sim: {printable(line, LONGEST)}\n")
     sys.stderr.flush()
 
 
-def _sockets(hub: Hub) -> Callable[[ServerConnection], Awaitable[None]]:
-    from hft.exchange.streams import endpoint
-
-    async def connected(socket: ServerConnection) -> None:
-        assert socket.request is not None
-        at = endpoint(socket.request.path)
-        assert at is not None  # `_requests` lets nothing else through
-        await hub.serve(socket, at)
-
-    return connected
-
-
-def _requests(venue: Simulation | Replay) -> Callable[[ServerConnection, Request], Awaitable[Response | None]]:
-    """None lets a websocket handshake go on; everything else is REST."""
-    from websockets.datastructures import Headers
-    from websockets.http11 import Response
-
-    from hft.exchange.rest import Rest, RestAnswer
-    from hft.exchange.streams import endpoint
-
-    rest: Rest = Rest(venue)
-    faults = venue.hub.faults
-    pace = {PACE_HEADER: f"{venue.speed:g}"}
-
-    async def requested(socket: ServerConnection, request: Request) -> Response | None:
-        if endpoint(request.path) is None:
-            return response(await (rest.answer(request.path) if faults is None else faults.answer(rest, request.path)))
-        refused = None if faults is None else faults.handshake(request.path)
-        if isinstance(refused, str):
-            from hft.exchange.fault_line import reset
-
-            reset(socket)
-            return response(RestAnswer(503, b"", {}))       # nobody is left to read it
-        return None if refused is None else response(refused)
-
-    def response(answer: RestAnswer) -> Response:
-        headers = Headers({
-            "Content-Type": "application/json;charset=UTF-8", "Content-Length": str(len(answer.body)), "Connection": "close",
-            **pace, **answer.headers,
-        })
-        return Response(answer.status, http.HTTPStatus(answer.status).phrase, headers, answer.body)
-
-    return requested
-
-
 async def _until_end(venue: Simulation | Replay, ended: asyncio.Future[ExitCode]) -> ExitCode:
-    from hft.exchange.hub import GOING_AWAY
+    from aiohttp import WSCloseCode
 
     session = asyncio.ensure_future(venue.run())
     injecting = asyncio.ensure_future(venue.hub.faults.run()) if venue.hub.faults is not None else None
@@ -187,7 +115,7 @@ async def _until_end(venue: Simulation | Replay, ended: asyncio.Future[ExitCode]
     session.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await session
-    await venue.hub.close(GOING_AWAY, "the exchange stops")
+    await venue.hub.close(WSCloseCode.GOING_AWAY, "the exchange stops")
     return ended.result()
 
 

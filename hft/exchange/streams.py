@@ -60,7 +60,10 @@ def endpoint(target: str) -> Endpoint | None:
     >>> endpoint("/api/v3/ping") is None
     True
     """
-    parts = urlsplit(target)
+    try:
+        parts = urlsplit(target)
+    except ValueError:
+        return None
     query = parse_qs(parts.query)
     path = next((parts.path[len(r):] for r in reversed(_ROUTES) if parts.path.startswith(r + "/") or parts.path == r), parts.path)
     unit = TIME_UNITS.get(query.get("timeUnit", ["MILLISECOND"])[0].upper(), MILLISECOND)

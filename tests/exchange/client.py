@@ -1,6 +1,7 @@
 """A correct client, written from the venue's procedures (`facts/binance.md`, "A correct local book") and nothing else."""
 
 import asyncio
+import contextlib
 import json
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -97,11 +98,11 @@ async def follow(said, depth_stream, *, seconds=0.0, updates=0, symbol="BTCUSDT"
     name = symbol.lower()
     loop = asyncio.get_running_loop()
     async with connected(said, f"/stream?streams={name}@{depth_stream}/{name}@bookTicker") as socket:
-        first = await socket.recv()
+        buffered = [await socket.recv()]
         asked = asyncio.create_task(get(said, f"/depth?symbol={symbol}&limit=1000"))
-        buffered = [first]
-        while not asked.done():
-            buffered.append(await socket.recv())
+        with contextlib.suppress(websockets.ConnectionClosed):      # a short recording may end before the snapshot is here
+            while not asked.done():
+                buffered.append(await socket.recv())
         book.snapshot((await asked)[2])
         until = loop.time() + seconds
         tickers = []

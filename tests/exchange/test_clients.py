@@ -196,3 +196,32 @@ async def test_ccxt_reads_every_trade(protocol, symbol, tmp_path):
     assert ids == list(range(ids[0], ids[0] + len(ids)))
     assert {trade["side"] for trade in seen} == {"buy", "sell"}
     assert all(trade["symbol"] == symbol and trade["amount"] > 0 for trade in seen)
+
+
+# -- orders: there are no accounts, and both clients understand that -----------------------------------------------------------
+
+
+def test_the_venue_s_client_is_told_that_its_key_is_unknown(spot):
+    from binance_common.configuration import ConfigurationRestAPI
+    from binance_common.errors import UnauthorizedError
+    from binance_sdk_spot import Spot
+
+    client = Spot(config_rest_api=ConfigurationRestAPI(api_key="k" * 64, api_secret="s", base_path=spot["rest"]))
+    with pytest.raises(UnauthorizedError, match="Invalid API-key"):
+        client.rest_api.new_order(symbol="BTCUSDT", side="BUY", type="MARKET", quantity=1.0)
+
+
+@pytest.mark.parametrize(("protocol", "symbol"), MARKETS)
+async def test_ccxt_is_told_that_its_key_is_unknown(protocol, symbol, tmp_path):
+    import ccxt
+
+    with exchange("--protocol", protocol, cwd=tmp_path) as at:
+        client = ccxt_client(at)
+        client.urls["api"].update(dict.fromkeys(("private", "fapiPrivate"), at["rest"] + API[protocol]))
+        try:
+            await client.load_markets()
+            client.apiKey, client.secret = "k" * 64, "s"        # with a key it looks for margin markets as well
+            with pytest.raises(ccxt.AuthenticationError, match="-2015"):
+                await client.create_order(symbol, "market", "buy", 1)
+        finally:
+            await client.close()

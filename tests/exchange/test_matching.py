@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from hft.exchange.matching import Matching, throughput
 from tests.oracle.matching import NaiveMatching
+from tests.sizes import examples
 
 
 @pytest.fixture
@@ -126,7 +127,7 @@ orders = st.tuples(
 operations = st.one_of(orders, orders, st.integers(0, 60), st.just("cut"))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(operations, max_size=120))
 def test_any_sequence_agrees_with_the_naive_engine(sequence):
     fast, naive = Matching(max_price=4096, orders=512, levels=256), NaiveMatching()
@@ -156,7 +157,7 @@ def test_any_sequence_agrees_with_the_naive_engine(sequence):
         assert {p: q for p, q in followed[side].items() if q} == dict(naive.top(side, 10_000))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.sets(st.integers(1, (1 << 20) - 1), min_size=1, max_size=60))
 def test_wide_and_sparse_prices_are_walked_in_order(prices):
     book = Matching(max_price=1 << 20)

@@ -117,9 +117,9 @@ def test_events_are_not_served_and_where_they_run_is_told(name, tmp_path):
 
 @pytest.mark.parametrize("how", ["signal", "dropped"])
 def test_a_client_that_does_not_read_does_not_hold_up_the_end(how):
-    """It does not answer the closing handshake either, for which `websockets` waits ten seconds."""
+    """It does not answer the closing handshake either."""
     program = (
-        "import sys; from hft.exchange import hub; hub.CLOSE_S = 0.2; "
+        "import sys; from hft.exchange import connection; connection.CLOSE_S = 0.2; "
         "from hft.exchange.server import run_settings; from hft.exchange.settings import ExchangeSettings; "
         f"sys.exit(run_settings(ExchangeSettings(speed=20.0, client_queue={10 if how == 'dropped' else 100_000})))"
     )

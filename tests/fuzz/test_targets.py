@@ -13,6 +13,7 @@ from hft.venues.binance import messages
 from tests.fuzz import decoders, readers
 from tests.fuzz.seeds import WORDS
 from tests.fuzz.targets import targets
+from tests.sizes import examples
 
 TARGETS = targets(Path())
 NAMES = sorted(TARGETS)
@@ -43,7 +44,7 @@ def test_each_target_takes_what_it_begins_with(checks, name):
 
 @pytest.mark.parametrize("name", NAMES)
 @given(st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_whatever_comes_is_taken_as_plain_code_takes_it_or_refused(checks, name, draw):
     checks[name](draw.draw(st.one_of(st.binary(max_size=200), mutated(name))))
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from hft.errors import UsageError
 from hft.monitoring.page import PageReader, PageState
+from tests.commands import run
 
 HFT = [sys.executable, "-P", "-m", "hft"]     # -P: as the installed command, which does not look for modules where it is run
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,6 +28,13 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROO
 def hft(*arguments: str, cwd: Path, timeout_s: float = 90.0) -> subprocess.CompletedProcess[str]:
     """One command to its end."""
     return subprocess.run([*HFT, *arguments], cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True, timeout=timeout_s)
+
+
+def command(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """One command to its end in this process: as `hft`, without a start of the interpreter. Not for what starts a run."""
+    with contextlib.chdir(cwd):
+        ran = run(arguments)
+    return subprocess.CompletedProcess(arguments, ran.code, ran.out, ran.err)
 
 
 def summary(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from tests.trading.processes import (
     alive,
     child,
     children,
+    command,
     hft,
     started,
     summary,
@@ -54,7 +55,7 @@ def test_every_process_is_killed_again_and_again(tmp_path: Path) -> None:
             family = children(process.pid)
             assert page.kill.on == tripped
             if n == 13:
-                assert "has it on" in hft("kill", cwd=tmp_path).stdout
+                assert "has it on" in command("kill", cwd=tmp_path).stdout
             time.sleep(chance.random())
             os.kill([exchange, page.pid, monitor, process.pid][n % 4], signal.SIGKILL)
             if n % 4 == 2:              # a run goes on without its monitor

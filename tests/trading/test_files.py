@@ -12,7 +12,7 @@ import apsw
 import pytest
 
 from hft.persistence.reader import RunDatabase
-from tests.trading.processes import free_port, health, hft, page_of, started, trading, until
+from tests.trading.processes import command, free_port, health, hft, page_of, started, trading, until
 
 EAGER = (
     "--set", "strategy.params.feature_window_ms=200", "--set", "strategy.params.min_confidence=0.1",
@@ -54,7 +54,7 @@ def test_a_release_of_the_kill_switch_brings_no_order_back(tmp_path: Path) -> No
         (tmp_path / "data" / "strategy.db").unlink()
         until(lambda: page_of(tmp_path).files_gone, "an engine that has seen it")
         sent = page_of(tmp_path).counters["orders"]
-        hft("kill", "--release", cwd=tmp_path)
+        command("kill", "--release", cwd=tmp_path)
         out, _ = process.communicate(timeout=60)
     assert process.returncode == 6
     assert json.loads(out)["orders"] == sent
@@ -76,7 +76,7 @@ def test_without_its_state_page_an_engine_keeps_others_from_its_database(tmp_pat
         page = trading(tmp_path)
         os.kill(page.pid, signal.SIGSTOP)       # it can't notice anything meanwhile
         (tmp_path / "data" / "strategy.state").unlink()
-        unreached = hft("kill", cwd=tmp_path)
+        unreached = command("kill", cwd=tmp_path)
         second = hft("live", "--headless", "--json", "--no-monitor", "--duration", "1", cwd=tmp_path)
         os.kill(page.pid, signal.SIGCONT)
         process.communicate(timeout=60)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hft.exchange.fault_plan import FAULTS
-from tests.trading.processes import hft, summary
+from tests.trading.processes import command, hft, summary
 
 # What does no harm to a book in sync comes often; what costs a resync leaves the engine time to trade in between.
 OFTEN = {
@@ -50,7 +50,7 @@ def test_a_minute_of_faults_is_identical_when_it_is_run_again(tmp_path: Path) ->
     for kind in FAULTS:
         assert re.search(rf"injected.*\b{kind}\b", done.stderr), f"{kind} never happened"
 
-    verified = hft("verify", "run.zst", "--json", cwd=tmp_path, timeout_s=120)
+    verified = command("verify", "run.zst", "--json", cwd=tmp_path)
     assert verified.returncode == 0, verified.stdout + verified.stderr
     found = json.loads(verified.stdout)
     assert found["identical"] is True

@@ -28,6 +28,7 @@ from tests.trading.processes import (
     alive,
     child,
     children,
+    command,
     exchange,
     free_port,
     health,
@@ -156,8 +157,8 @@ def test_viewers_see_the_run_and_stop_it(tmp_path: Path) -> None:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
             metrics = answer.read().decode()
         assert "strategy_market_updates_total" in metrics
-        assert "BTCUSDT" in hft("watch", "--once", cwd=tmp_path).stdout
-        assert "has it on" in hft("kill", cwd=tmp_path).stdout
+        assert "BTCUSDT" in command("watch", "--once", cwd=tmp_path).stdout
+        assert "has it on" in command("kill", cwd=tmp_path).stdout
         with pytest.raises(urllib.error.HTTPError) as refused:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/health")
         assert refused.value.code == 503

@@ -15,7 +15,7 @@ import pytest
 
 from tests import data
 from tests.net.ruled_venue import Venue
-from tests.trading.processes import ENVIRONMENT, HFT, hft, summary
+from tests.trading.processes import ENVIRONMENT, HFT, command, hft, summary
 
 QUICK = ("--headless", "--json", "--no-monitor", "--set", "feed.protocol=binance-usdm")
 
@@ -44,7 +44,7 @@ async def test_a_tick_that_becomes_finer_is_followed_and_verifies(tmp_path: Path
     assert found["mark"]["BTCUSDT"] is not None
     [(symbols,)] = apsw.Connection(str(tmp_path / "data" / "strategy.db")).execute("SELECT symbols FROM runs").fetchall()
     assert [(each["tick"], "from_seq" in each) for each in json.loads(symbols)] == [("0.1", False), ("0.01", True)]
-    verified = hft("verify", "run.gz", cwd=tmp_path)
+    verified = command("verify", "run.gz", cwd=tmp_path)
     assert verified.returncode == 0, verified.stdout + verified.stderr
     assert verified.stdout.startswith("identical: ")
     again = hft("backtest", "run.gz", "--json", cwd=tmp_path)

@@ -17,7 +17,7 @@ from hft.data.record import Kind
 from hft.monitoring.page import PageReader, PageState
 from hft.persistence import schema
 from tests.backtesting.sessions import written
-from tests.trading.processes import children, exchange, hft, recorded, started, summary, trading, until
+from tests.trading.processes import children, command, exchange, hft, recorded, started, summary, trading, until
 
 QUICK = ("--headless", "--json", "--no-monitor")
 OFTEN = ("--set", "strategy.persistence.snapshot_interval_ms=500")
@@ -28,7 +28,7 @@ EAGER = (
 
 
 def verified(*arguments: str, cwd: Path) -> dict[str, Any]:
-    done = hft("verify", *arguments, "--json", cwd=cwd)
+    done = command("verify", *arguments, "--json", cwd=cwd)
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(done.stdout)
     assert found["identical"] is True
@@ -59,7 +59,7 @@ def test_a_run_is_identical(run: Path) -> None:
         assert found[name] == connection.execute(f"SELECT count(*) FROM {table}").get
     assert found["torn"] == ""
     assert found["inputs"] > 1000
-    done = hft("verify", "run.jsonl", cwd=run)
+    done = command("verify", "run.jsonl", cwd=run)
     assert done.stdout.startswith(f"identical: {found['orders']} orders, {found['fills']} fills")
 
 
@@ -76,13 +76,13 @@ def test_the_kill_switch_symbols_and_a_run_that_starts_killed(tmp_path: Path) ->
     for name in ("first.zst", "second.gz"):
         with started(*arguments, name, cwd=tmp_path) as process:
             trading(tmp_path, messages=200, run=1 if name == "first.zst" else 2)
-            hft("kill", *(["--release"] if name == "second.gz" else []), cwd=tmp_path)
+            command("kill", *(["--release"] if name == "second.gz" else []), cwd=tmp_path)
             switched(tmp_path, on=name == "first.zst")
             if name == "first.zst":
-                hft("kill", "--release", cwd=tmp_path)
+                command("kill", "--release", cwd=tmp_path)
                 released = switched(tmp_path, on=False)
                 trading(tmp_path, messages=sum(released.messages.values()) + 200)
-                hft("kill", cwd=tmp_path)
+                command("kill", cwd=tmp_path)
                 switched(tmp_path, on=True)
             process.send_signal(signal.SIGINT)
             out, _ = process.communicate(timeout=20)
@@ -114,7 +114,7 @@ def test_parts_and_a_database_elsewhere(tmp_path: Path) -> None:
     rotated = ("--set", "recording.rotate_mb=1", "--record", "run.jsonl")
     summary(hft("live", "--duration", "4", *QUICK, *OFTEN, *rotated, cwd=tmp_path))
     (tmp_path / "data" / "strategy.db").rename(tmp_path / "moved.db")
-    done = hft("verify", "run.jsonl", cwd=tmp_path)
+    done = command("verify", "run.jsonl", cwd=tmp_path)
     assert (done.returncode, "no such database" in done.stderr) == (2, True)
     verified("run.jsonl", "--database", "moved.db", cwd=tmp_path)
 
@@ -144,7 +144,7 @@ def spoilt(folder: Path, statement: str) -> None:
 def test_the_first_difference_is_shown_in_full(copy: Path, statement: str, table: str, columns: list[str]) -> None:
     spoilt(copy, statement)
     arguments = ("verify", "run.jsonl", "--database", "data/strategy.db")
-    done = hft(*arguments, "--json", cwd=copy)
+    done = command(*arguments, "--json", cwd=copy)
     assert done.returncode == 4
     found = json.loads(done.stdout)
     assert (found["difference"]["table"], found["difference"]["columns"]) == (table, columns)
@@ -153,7 +153,7 @@ def test_the_first_difference_is_shown_in_full(copy: Path, statement: str, table
         assert recorded[column] != replayed[column]
     if not columns:
         assert (recorded is None) != (replayed is None)
-    told = hft(*arguments, cwd=copy).stdout.splitlines()
+    told = command(*arguments, cwd=copy).stdout.splitlines()
     assert told[0].startswith("not identical")
     assert [line.split()[0] for line in told[-2:]] == ["recorded", "replayed"]
 
@@ -172,7 +172,7 @@ def test_an_input_that_is_not_there_is_found_near_its_place(copy: Path) -> None:
     frames = [record for record in Capture(path) if record.kind is Kind.FRAME and b'"depthUpdate"' in record.data]
     gone = frames[len(frames) // 2]
     without(path, b"%d %b\n" % (gone.ns, gone.data))
-    done = hft("verify", "run.jsonl", "--database", "data/strategy.db", "--json", cwd=copy)
+    done = command("verify", "run.jsonl", "--database", "data/strategy.db", "--json", cwd=copy)
     assert done.returncode == 4
     parted = json.loads(done.stdout)["state_difference"]
     assert parted["after_ns"] < gone.ns < parted["at_ns"]
@@ -188,7 +188,7 @@ def test_a_broken_recording_is_refused(copy: Path) -> None:
     stamp = lines[100].split()[0]
     lines.insert(100, stamp + b' {"hft":{"broken":{"lost":12}}}\n')
     path.write_bytes(b"".join(lines))
-    done = hft("verify", "run.jsonl", cwd=copy)
+    done = command("verify", "run.jsonl", cwd=copy)
     assert done.returncode == 4
     assert "12 inputs are missing" in done.stderr
     assert done.stderr.count("\n") == 1
@@ -211,14 +211,14 @@ def test_a_line_that_makes_no_sense_is_one_line_of_error(copy: Path, was: bytes,
     content = path.read_bytes()
     assert was in content
     path.write_bytes(content.replace(was, becomes, 1))
-    done = hft("verify", "run.jsonl", cwd=copy)
+    done = command("verify", "run.jsonl", cwd=copy)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (4, "", 1)
     assert told in done.stderr
 
 
 def test_a_recording_of_nobody_s_run(tmp_path: Path) -> None:
     summary(hft("record", "r.gz", "--duration", "2", "--json", cwd=tmp_path))
-    done = hft("verify", "r.gz", cwd=tmp_path)
+    done = command("verify", "r.gz", cwd=tmp_path)
     assert done.returncode == 2
     assert "is a recording of `hft record`: nobody traded while it was made; hft verify takes what" in done.stderr
 
@@ -226,7 +226,7 @@ def test_a_recording_of_nobody_s_run(tmp_path: Path) -> None:
 def test_a_file_that_is_none(tmp_path: Path) -> None:
     for name, code in (("nowhere", 2), ("text", 4)):
         (tmp_path / "text").write_text("hello\n")
-        assert hft("verify", name, cwd=tmp_path).returncode == code
+        assert command("verify", name, cwd=tmp_path).returncode == code
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_a_file_that_is_none(tmp_path: Path) -> None:
     ],
 )
 def test_a_foreign_file_is_named_for_what_it_is(name: str, code: int, says: str, foreign: Path) -> None:
-    done = hft("verify", name, cwd=foreign)
+    done = command("verify", name, cwd=foreign)
     assert (done.returncode, done.stdout) == (code, "")
     assert done.stderr.startswith(f"hft: {name}: {says}")
     assert done.stderr.endswith("; hft verify takes what `hft live --record` wrote\n")
@@ -253,7 +253,7 @@ def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("foreign")
     written(folder / "capture")
     for name in ("a.events", "a.npz"):
-        assert hft("convert", "capture", name, cwd=folder).returncode == 0
+        assert command("convert", "capture", name, cwd=folder).returncode == 0
     (folder / "trades.csv").write_text(
         "exchange,symbol,timestamp,local_timestamp,id,side,price,amount\nbinance,BTCUSDT,1,2,3,buy,4,5\n"
     )
@@ -265,6 +265,6 @@ def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_database_without_that_run(copy: Path) -> None:
     spoilt(copy, "UPDATE runs SET run_id = 'another'")
-    done = hft("verify", "run.jsonl", "--database", "data/strategy.db", cwd=copy)
+    done = command("verify", "run.jsonl", "--database", "data/strategy.db", cwd=copy)
     assert done.returncode == 2
     assert "holds no run" in done.stderr

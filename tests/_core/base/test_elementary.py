@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hft._core.base.elementary import evaluate
+from tests.sizes import examples
 
 INF, NAN = float("inf"), float("nan")
 PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459230781640628620899862803482534211706798")
@@ -106,7 +107,7 @@ def test_a_thousand_answers_are_within_a_unit_of_the_last_place(function):
 QUANTITY = st.floats(1e-8, 1e12)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(QUANTITY, QUANTITY, st.floats(0.01, 99.99))
 def test_what_the_queue_models_and_the_signal_ask_for_is_within_a_unit(front, back, exponent):
     assert ulps_off("log1p", back + front) <= 1

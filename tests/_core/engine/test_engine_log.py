@@ -17,6 +17,7 @@ from hft._core.record.journal import Journal, records
 from hft._core.record.runlog import RunLog
 from hft._core.trade.imbalance_strategy import ImbalanceStrategy
 from hft.venues.binance import messages
+from tests.sizes import examples
 
 MS = 1_000_000
 SPECS = [Spec("BTCUSDT", tick="0.1", step="0.001"), Spec("ETHUSDT", tick="0.1", step="0.001")]
@@ -176,7 +177,7 @@ def live(moves: list[tuple[Any, ...]], journal: int, **settings_: Any) -> Live:
 
 
 @pytest.mark.long
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     st.lists(MOVES, max_size=60), st.sampled_from([605, 20_000]), st.sampled_from(["0", "1", "20"]), st.sampled_from(["0", "40"]),
     st.sampled_from(["0.09", "100000"]),

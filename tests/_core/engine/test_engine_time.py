@@ -12,6 +12,7 @@ from hft._core.engine.engine import Engine
 from hft._core.record import names
 from hft._core.record.journal import Journal, records
 from hft.venues.binance import messages
+from tests.sizes import examples
 
 MS = 1_000_000
 START_MS = 1_790_000_000_000
@@ -120,7 +121,7 @@ def test_a_fill_by_an_older_event_is_heard_after_the_acceptance_of_its_order(ver
 
 
 @pytest.mark.long
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(actions=st.lists(ACTION, min_size=5, max_size=60))
 def test_orders_at_rest_survive_whatever_the_venues_times_do(verbs: ModuleType, actions: list[tuple[object, ...]]) -> None:
     session = Session(verbs)

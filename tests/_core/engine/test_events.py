@@ -20,6 +20,7 @@ from hft.data.record import Kind
 from hft.exchange.generate import generate
 from hft.venues.binance import messages
 from tests import data
+from tests.sizes import examples
 
 SPECS = [Spec("BTCUSDT", tick="0.10", step="0.001"), Spec("ETHUSDT", tick="0.01", step="0.001")]
 NS = 1_700_000_000_000_000_000
@@ -241,7 +242,7 @@ def test_what_is_no_array_of_records_is_refused(session):
         replay_events(Engine(SPECS[0]), session[0], symbols=[1])
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.data())
 def test_no_bytes_do_an_engine_harm(session, data_):
     """Any records: each is run or refused, and the book is sound after it."""

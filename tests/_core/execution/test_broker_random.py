@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from tests import data
 from tests._core.broker_pair import MS, BrokerPair
 from tests._core.broker_session import ACTION, MODELS, SPECS, Session, play
+from tests.sizes import examples
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     st.sampled_from(sorted(SPECS)), st.sampled_from(MODELS), st.sampled_from([0, 20]), st.lists(ACTION, min_size=10, max_size=100)
 )  # fmt: skip

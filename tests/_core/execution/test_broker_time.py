@@ -9,6 +9,7 @@ from hft._core.base.intent import OrderIntent
 from hft._core.trade.orders import OrderManager
 from tests._core.broker_pair import BIDS, MS, fills, kinds, pair, resting
 from tests._core.broker_session import ACTION, SPECS, Session, play
+from tests.sizes import examples
 
 # ---- one by one
 
@@ -126,7 +127,7 @@ def deliver(reports, spec):
     return table
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.sampled_from(sorted(SPECS)), st.sampled_from([0, 20]), st.lists(WANDERING, min_size=10, max_size=80))
 def test_a_trader_hears_of_every_order_in_the_order_in_which_it_happened(instrument, entry_latency_ms, actions):
     session = Session(SPECS[instrument], "risk_averse", entry_latency_ms)

@@ -12,6 +12,7 @@ from hft._core.base import status
 from hft._core.base.types import Spec
 from hft._core.market.book import OrderBook, PriceLevel
 from tests.oracle.book import ASK, BID, NaiveBook
+from tests.sizes import examples
 
 STALE = status.CODES["stale_update"]
 CROSSED = status.CODES["crossed_book"]
@@ -56,7 +57,7 @@ MESSAGES = st.lists(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(MESSAGES)
 def test_any_messages_give_the_naive_book(messages):
     book, naive, newest = small_book(), NaiveBook(), 10
@@ -71,7 +72,7 @@ def test_any_messages_give_the_naive_book(messages):
         assert book.qty(ASK, price) == naive.qty(ASK, price)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.lists(st.tuples(PRICES, st.integers(1, 9)), min_size=1, max_size=60, unique_by=lambda level: level[0]), st.data())
 def test_hash_depends_on_content_not_on_the_way_there(levels, data):
     shuffled = data.draw(st.permutations(levels))
@@ -86,7 +87,7 @@ def test_hash_depends_on_content_not_on_the_way_there(levels, data):
     assert straight.hash != roundabout.hash
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     st.lists(st.tuples(PRICES, st.integers(1, 9)), max_size=80, unique_by=lambda level: level[0]),
     st.integers(2, 12),

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from hft._core.market.clock import VenueClock
 from tests.oracle.clock import NaiveClock
+from tests.sizes import examples
 
 S = 1_000_000_000
 MS = 1_000_000
@@ -192,7 +193,7 @@ STEPS = st.tuples(
 
 
 @given(st.lists(STEPS, max_size=120))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 def test_agrees_with_a_version_that_remembers_everything(path):
     clock, naive, recv = VenueClock(), NaiveClock(), START
     for wait, delay in path:
@@ -208,7 +209,7 @@ PIECES = st.lists(st.tuples(st.sampled_from([0, -5 * S, 5 * S, 30 * MS, -30 * MS
 
 
 @given(PIECES, st.randoms(use_true_random=False))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_agrees_where_levels_last(pieces, random):
     """Levels that last for a while, with a few milliseconds of delay on top: the steps and bursts of real clocks."""
     clock, naive, recv = VenueClock(), NaiveClock(), START

@@ -14,6 +14,7 @@ from hft._core.market.features import FeatureBuffer, FeatureVector
 from tests.oracle.book import NaiveBook
 from tests.oracle.features import NaiveFeatures
 from tests.oracle.flow import NaiveFlow
+from tests.sizes import examples
 
 UNIT = Spec("UNIT", tick=1, step=1)
 MS = 1_000_000
@@ -96,7 +97,7 @@ ACTIONS = st.lists(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(ACTIONS)
 def test_any_history_gives_the_naive_features(actions):
     pair, now = Pair(), 0
@@ -230,7 +231,7 @@ TRADES = st.lists(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(st.integers(1, 5), TRADES)
 def test_flow_does_not_drift_however_small_its_ring_is(capacity, trades):
     """An entry that is evicted to make room may be the one that the new trade continues."""

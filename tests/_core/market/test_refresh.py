@@ -15,6 +15,7 @@ from hft.venues.binance import messages
 from hft.venues.binance.venues import PROTOCOLS
 from tests import data
 from tests.oracle.refresh import NaiveVenue, set_levels
+from tests.sizes import examples
 
 OK = 0
 STALE, TOO_OLD, MISMATCH, AHEAD = (
@@ -98,7 +99,7 @@ changes = st.tuples(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     st.sampled_from(["binance-spot", "binance-usdm"]),
     st.lists(st.one_of(changes, st.integers(0, 4)), min_size=1, max_size=40),

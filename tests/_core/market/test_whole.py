@@ -7,6 +7,7 @@ from hft._core.base.types import Spec
 from hft._core.market.book import OrderBook
 from tests._core.broker_pair import BrokerPair
 from tests.oracle.book import ASK, BID, NaiveBook
+from tests.sizes import examples
 
 SPEC = Spec("UNIT", tick=1, step=1)
 PRICES = range(90, 111)
@@ -21,7 +22,7 @@ def same(book: OrderBook, naive: NaiveBook) -> None:
         assert [book.known(side, price) for price in PRICES] == [naive.known(side, price) for price in PRICES]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.lists(st.one_of(
     st.tuples(st.just("whole"), LEVELS, LEVELS, st.sampled_from([0, 0, 3, 5])),
     st.tuples(st.just("newest"), LEVELS, LEVELS, st.just(0)),

@@ -17,6 +17,7 @@ from hft.venues.binance.messages import load
 from tests import data
 from tests.frames import HOT, USDM, wrapped
 from tests.oracle import decode as oracle
+from tests.sizes import examples
 
 OK, FALLBACK = 0, status.CODES["decode_fallback"]
 RECV = 1_723_161_255_088_169_167
@@ -185,7 +186,7 @@ def test_nothing_outside_a_frame_is_read():
 
 
 @given(st.data())
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=examples(1500), deadline=None)
 def test_a_damaged_frame_is_refused_or_means_what_it_says(draw):
     """Bytes changed, put in, left out and repeated anywhere: no crash, and no message but the naive decoder's."""
     spec, frame = HOT[draw.draw(st.sampled_from(sorted(HOT)))]
@@ -270,7 +271,7 @@ def test_levels_printed_in_many_ways_in_one_message():
 
 
 @given(st.lists(st.tuples(decimal_text, decimal_text), min_size=1, max_size=12))
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_any_levels(levels):
     spec = Spec("X", tick="0.01", step="0.001", quantum="0.00001", instrument="spot")
     text = json.dumps({"e": "depthUpdate", "E": 1, "s": "X", "U": 1, "u": 2, "b": levels, "a": []}, separators=(",", ":"))
@@ -312,7 +313,7 @@ def read_price(unit, text):
 @example("0.000000000000000001", "9.22337203685477581")
 @example("0.05", "12345678.05")
 @example("1000", "000000000000001000")
-@settings(max_examples=2000)
+@settings(max_examples=examples(2000))
 def test_a_decimal_is_exact_or_refused(unit, text):
     try:
         want = oracle.number(text, Decimal(unit))
