@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,6 +57,10 @@ def settings() -> str:
                 parts.append(f"### `[{'.'.join([*path, key])}.NAME]`\n\n{paragraph(shape.named_section)}")
                 rows = [setting(inner) for inner in shapes(shape.named_section).values()]
                 parts.append(table(["key", "default", "may be", "meaning"], rows))
+        for key, (chooser, sections) in section.variants.items():
+            for value, other in list(sections.items())[1:]:
+                parts.append(f"## `[{'.'.join([*path, key])}]` with `{chooser} = \"{value}\"`\n\n{paragraph(other)}")
+                parts.append(table(["key", "default", "may be", "meaning"], [setting(each) for each in shapes(other).values()]))
     return "\n\n".join(parts)
 
 
@@ -174,8 +179,40 @@ def optional(shape: Shape) -> list[str]:
     return [f"`{shape.key}`", default, shape.allowed, shape.text]
 
 
+ROOMS = ("base", "wire", "market", "record", "execution", "trade", "engine")
+PORTS = {
+    "StrategyOps": ("trade/strategy.pxd", "what a strategy gives"),
+    "Command": ("base/types.pxd", "what a trader sends"),
+    "Report": ("base/types.pxd", "what execution answers"),
+}
+
+
+def house() -> str:
+    """The rooms of the core and what each takes from which, and the records of the ports: read from the sources."""
+    core = Path(hft.__file__).parent / "_core"
+    taken: dict[tuple[str, str], set[str]] = {}
+    for path in sorted(core.glob("*/*.p[xy][dx]*")):
+        for room in set(re.findall(r"^from hft\._core\.(\w+)\.\w+ cimport", path.read_text("utf-8"), re.MULTILINE)):
+            taken.setdefault((path.parent.name, room), set()).add(path.stem)
+    width = max(map(len, ROOMS)) + 2
+    lines = [" " * width + "".join(f"{room:>{width}}" for room in ROOMS)]
+    for room in ROOMS:
+        cells = [str(len(taken[room, other])) if (room, other) in taken else "·" for other in ROOMS]
+        lines.append(f"{room:<{width}}" + "".join(f"{cell:>{width}}" for cell in cells))
+    parts = [
+        "Modules of the room on the left that take something from the room above, by `cimport`:",
+        "```text\n" + "\n".join(lines) + "\n```",
+    ]
+    for name, (file, what) in PORTS.items():
+        struct = (core / file).read_text("utf-8").partition(f"cdef struct {name}:")[2].partition("\n\n")[0]
+        fields = re.findall(r"^    [\w.]+ (\w+) *(?:# (.*))?$", struct, re.MULTILINE)
+        parts.append(f"`{name}` (`_core/{file}`), {what}:")
+        parts.append(table(["field", "meaning"], [[f"`{field}`", said] for field, said in fields]))
+    return "\n\n".join(parts)
+
+
 PAGES = {"settings.md": settings, "commands.md": commands, "status.md": status, "reference.md": reference}
-PARTS = {"faults.md": faults}
+PARTS = {"faults.md": faults, "architecture.md": house}
 """Pages of which a part is made: what stands between these two lines."""
 FROM, TO = "<!-- Made by docs/generate.py from here … -->\n", "<!-- … to here. -->\n"
 

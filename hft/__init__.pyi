@@ -15,6 +15,7 @@ from hft._core.record.page import StatePage as StatePage
 from hft._core.trade.imbalance_strategy import ImbalanceStrategy as ImbalanceStrategy
 from hft._core.trade.orders import OrderManager as OrderManager
 from hft._core.trade.position import PositionManager as PositionManager
+from hft._core.trade.quoter_strategy import QuoterStrategy as QuoterStrategy
 from hft._core.trade.risk import RiskValidator as RiskValidator
 from hft._core.trade.signal import ImbalanceSignal as ImbalanceSignal
 from hft._core.trade.signal import Signal as Signal
@@ -29,7 +30,8 @@ __version__: str
 
 __all__ = [
     "Config", "Decoder", "Engine", "FeatureBuffer", "FeatureVector", "Fill", "HftError", "Histogram", "ImbalanceSignal",
-    "ImbalanceStrategy", "Journal", "MarketSnapshot", "OrderBook", "OrderManager", "PaperBroker", "PositionManager", "Ring",
-    "RiskValidator", "RunDatabase", "Signal", "Spec", "StatePage", "Synchronizer", "VenueClock", "backtest",
+    "ImbalanceStrategy", "Journal", "MarketSnapshot", "OrderBook", "OrderManager", "PaperBroker", "PositionManager",
+    "QuoterStrategy", "Ring", "RiskValidator", "RunDatabase",
+    "Signal", "Spec", "StatePage", "Synchronizer", "VenueClock", "backtest",
     "live",
 ]

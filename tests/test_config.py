@@ -14,8 +14,20 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from hft import cli
-from hft.config import Config, load, misnamed, parse_assignment, template, to_toml, unlimited
-from hft.config.sections import Params, RiskLimits
+from hft.config import (
+    Config,
+    ImbalanceParams,
+    QuoterParams,
+    RiskLimits,
+    Strategy,
+    load,
+    misnamed,
+    parse_assignment,
+    template,
+    to_toml,
+    unlimited,
+)
+from hft.config.objects import validated
 from hft.config.shape import shapes, walk
 from hft.config.toml import literal
 from hft.errors import ConfigError, ExitCode, HftError, NotBuiltError
@@ -131,6 +143,8 @@ def test_effective_settings_read_back_as_themselves(settings_file):
 def test_settings_travel_to_another_process_unchanged():
     sent = load(overrides={"broker.entry_latency_ms": Decimal("0.25"), "broker.maker_fee": Decimal("-0.0001")})
     assert msgspec.json.decode(msgspec.json.encode(sent), type=Config) == sent
+    quoter = load(overrides={"strategy.kind": "quoter"})
+    assert msgspec.json.decode(msgspec.json.encode(quoter), type=Config) == quoter
 
 
 @pytest.mark.parametrize(
@@ -159,7 +173,7 @@ def test_settings_travel_to_another_process_unchanged():
         ("feed.rest_url", "localhost:80", '"localhost:80" is not allowed; give an http:// or https:// address'),
         ("engine.mode", "pipeline", 'pipeline is not built yet; set it to "inline"'),
         ("engine.book_window_ticks", 5000, "5000 is not a power of two; give 4096 or 8192"),
-        ("signal.kind", "onnx", 'onnx is not built yet; set it to "imbalance"'),
+        ("strategy.kind", "onnx", '"onnx" is not allowed; give one of "imbalance", "quoter"'),
         ("broker.entry_latency_ms", -1, "-1 is not allowed; give a number from 0 up to 60000"),
         ("broker.taker_fee", 2, "2 is not allowed; give a number above -1 below 1"),
         ("monitoring.port", 70_000, "70000 is not allowed; give a whole number from 0 up to 65535"),
@@ -177,7 +191,10 @@ def test_a_wrong_value_is_named_with_what_is_allowed(dotted, value, line):
          "hft.toml: [strategy.params]: unknown key imbalance_treshold; did you mean imbalance_threshold?"),
         ("[feed]\ntaker_fee = 0.1\n", "hft.toml: [feed]: unknown key taker_fee; did you mean taker_fee in [broker]?"),
         ("[stratgy]\n", "hft.toml: unknown key stratgy; did you mean strategy?"),
-        ("[signal]\nqqq = 1\n", "hft.toml: [signal]: unknown key qqq; known here: kind"),
+        ('[signal]\nkind = "onnx"\n', "hft.toml: unknown key signal; it is [strategy] kind now"),
+        ('[strategy]\nkind = "quoter"\n[strategy.params]\nmin_confidence = 0.5\n',
+         "hft.toml: [strategy.params]: unknown key min_confidence; known here: feature_window_ms, imbalance_levels, "
+         "depth_levels, order_size, distance_ticks, tolerance_ticks, max_position_size, retry_ms"),
         ("[feed.symbols.BTCUSDT]\ntick = 0.1\n", "hft.toml: [feed.symbols.BTCUSDT] step: is missing; give a number above 0"),
         ("[strategy\n", "hft.toml: not valid TOML: Expected ']' at the end of a table declaration (at line 1, column 10)"),
         ('[feed]\nrest_url = "http://127.0.0.1:1"\n',
@@ -224,9 +241,20 @@ def test_fees_follow_the_venue_until_they_are_set():
     assert load(overrides={"exchange.protocol": "binance-spot", "broker.maker_fee": 0}).fees == (0, spot[1])
 
 
+def test_the_kind_of_strategy_says_what_its_parameters_are():
+    quoter = load(overrides={"strategy.kind": "quoter"})
+    assert quoter.strategy.params == QuoterParams()
+    sized = load(overrides={"strategy.params.order_size": Decimal("0.5"), "strategy.kind": "quoter"})
+    assert sized.strategy.params == QuoterParams(order_size=Decimal("0.5"))
+    assert tomllib.loads(to_toml(quoter))["strategy"]["params"]["distance_ticks"] == 1
+    assert validated(Config(strategy=Strategy(kind="quoter"))) == quoter
+    with pytest.raises(ConfigError, match="unknown key order_size"):
+        validated(Config(strategy=Strategy(params=QuoterParams())))
+
+
 def test_a_holding_period_of_zero_is_the_feature_window():
-    assert Params(feature_window_ms=300).holding_ns == 300_000_000
-    assert Params(feature_window_ms=300, holding_period_ms=20).holding_ns == 20_000_000
+    assert ImbalanceParams(feature_window_ms=300).holding_ms == 300
+    assert ImbalanceParams(feature_window_ms=300, holding_period_ms=20).holding_ms == 20
 
 
 def test_settings_can_t_be_changed_after_loading():
@@ -312,7 +340,7 @@ def test_overrides_are_blamed_on_where_they_come_from():
 def test_a_name_of_another_kind_of_strategy_is_told(name):
     config = load(overrides={"strategy.strategy_id": name})
     assert misnamed(config) == (
-        f'[strategy] strategy_id = "{name}" is a name and chooses nothing: what trades is imbalance, see [signal] kind'
+        f'[strategy] strategy_id = "{name}" is a name and chooses nothing: what trades is imbalance, see kind'
     )
 
 

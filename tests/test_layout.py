@@ -19,7 +19,7 @@ HFT = Path(__file__).parent.parent / "hft"
 # Each may import what stands above it; what shares a row does not import each other.
 LAYERS = [
     {"_core"},
-    {"errors", "inode", "version", "system.pauses"},
+    {"errors", "inode", "version", "system.pauses", "system.sockets"},
     {"venues"},
     {"alerts", "config", "logfile"},
     {"log"},
@@ -42,7 +42,7 @@ LAYERS = [
 ROOMS = {
     "base": """
         checks types status memory text atomic buffer crc32c elementary symbols intent order_report runclock
-        cycles ring histogram
+        arena cycles hash heap ring histogram
     """,
     "wire": """
         decode number_format pending scales stream_name
@@ -53,32 +53,39 @@ ROOMS = {
         sync sync_times
         book far ladder ladder_check whole
         snapshot
-        features flow
+        features flow series
         market refresh
     """,
     "record": """
         journal names
         page pagefile
+        output
         runlog
     """,
     "execution": """
         latency queue
         taking capacity
         broker broker_state resting matching rescale
-        delivery
+        delivery fill_record
+        execution
     """,
     "trade": """
         signal
         imbalance
         position
         orders
-        risk
+        order_records risk units
+        commands intents
+        strategy
+        imbalance_strategy quoter_strategy trader
     """,
     "engine": """
-        output
         account
-        digest
-        assembly params engine page_view replay events rules diagnosis
+        digest params tick
+        assembly page_view rules
+        view
+        engine
+        diagnosis events replay
     """,
 }
 APART = {"trade", "execution"}

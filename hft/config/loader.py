@@ -263,7 +263,7 @@ class _Reader:
     def _unknown(self, key: str, known: list[str], path: Path_) -> NoReturn:
         source = self._source((*path, key))
         where = f"{source}: [{'.'.join(path)}]" if path else source
-        elsewhere = {name: ".".join(place) for place, kind in walk(self._root) for name in shapes(kind)}
+        elsewhere = {name: ".".join(place) for place, kind in walk(self._root) if place != path for name in shapes(kind)}
         if new := RENAMED.get(".".join((*path, key))):
             do = f"it is {new} now"
         elif near := difflib.get_close_matches(key, known, 1):

@@ -15,7 +15,7 @@ from msgspec import field
 from msgspec.structs import force_setattr, replace
 
 from hft.config.limits import RiskLimits
-from hft.config.strategies import STRATEGIES, FeatureParams, ImbalanceParams
+from hft.config.strategies import STRATEGIES, ImbalanceParams, StrategyParams
 from hft.config.values import (
     AnyProtocol,
     FeeRate,
@@ -89,7 +89,7 @@ class Strategy(Section, frozen=True):
         tuple[SymbolName, ...], says("the venue's own names, upper case; one quote asset", min_length=1, max_length=64)
     ] = ("BTCUSDT",)
     paper_trading: Annotated[bool, says("must be true: there is no gateway for real orders")] = True
-    params: FeatureParams = ImbalanceParams()
+    params: StrategyParams = ImbalanceParams()
     risk_limits: RiskLimits = RiskLimits()
     performance: Performance = Performance()
     persistence: Persistence = Persistence()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Self, TypeAlias
 
 from msgspec.structs import replace
 
@@ -23,7 +23,7 @@ class FeatureParams(Section, frozen=True):
     imbalance_levels: Annotated[int, says("occupied levels per side in the imbalance", ge=1, le=100)] = 5
     depth_levels: Annotated[int, says("occupied levels per side in depth_ratio", ge=1, le=1000)] = 20
 
-    def resolved(self) -> FeatureParams:
+    def resolved(self) -> Self:
         """The same, with every "as another key" replaced by what it comes to."""
         return self
 
@@ -32,7 +32,7 @@ class FeatureParams(Section, frozen=True):
         raise NotImplementedError
 
 
-class ImbalanceParams(FeatureParams, frozen=True):
+class ImbalanceParams(FeatureParams, frozen=True, tag_field="kind", tag="imbalance"):
     """The imbalance strategy (rules 19 to 21): trade in the direction in which the book has leant for most of a window."""
 
     imbalance_threshold: Annotated[float, says("a signal needs |imbalance| at or above this", gt=0, le=1)] = 0.3
@@ -55,7 +55,7 @@ class ImbalanceParams(FeatureParams, frozen=True):
         """The holding period, its default resolved."""
         return self.holding_period_ms or self.feature_window_ms
 
-    def resolved(self) -> ImbalanceParams:
+    def resolved(self) -> Self:
         return replace(self, holding_period_ms=self.holding_ms)
 
     def build(self, limits: RiskLimits) -> StrategyPort:
@@ -68,7 +68,7 @@ class ImbalanceParams(FeatureParams, frozen=True):
         )
 
 
-class QuoterParams(FeatureParams, frozen=True):
+class QuoterParams(FeatureParams, frozen=True, tag_field="kind", tag="quoter"):
     """The quoter: a post-only order on each side, kept at a distance from the touch."""
 
     order_size: Annotated[Quantity, says("one order, in base units")] = Decimal("0.01")
@@ -91,5 +91,8 @@ class QuoterParams(FeatureParams, frozen=True):
         )
 
 
-STRATEGIES: dict[str, type[FeatureParams]] = {"imbalance": ImbalanceParams, "quoter": QuoterParams}
+StrategyParams: TypeAlias = ImbalanceParams | QuoterParams
+"""Of any of them. The tag tells them apart where settings travel to another process."""
+
+STRATEGIES: dict[str, type[StrategyParams]] = {"imbalance": ImbalanceParams, "quoter": QuoterParams}
 """The kinds of strategy there are, and the parameters that each takes."""

@@ -21,6 +21,7 @@ _COUNTERS = {
     "bytes": "Bytes received",
     "intents": "Orders the strategy asked for, refused ones included",
     "cancels": "Cancels sent",
+    "amends": "Amends sent",
     "suspect_fills": "Fills made while the book was out of sync",
     "connects": "Connections made",
     "disconnects": "Connections lost",

@@ -27,7 +27,8 @@ from hft._core.trade.orders cimport Orders
 from hft._core.trade.risk cimport HALT_KILL, risk_bankrupt, risk_halt
 from hft._core.trade.trader cimport (
     Trader, trader_cancel_again, trader_cancel_all, trader_fail, trader_next_due, trader_on_found, trader_on_lost,
-    trader_on_market, trader_on_report, trader_on_timer, trader_on_trade, trader_on_view, trader_sent, trader_stop,
+    trader_on_market, trader_on_report, trader_on_timer, trader_on_trade, trader_on_view, trader_sent, trader_start,
+    trader_stop,
 )
 
 cdef struct Account:            # by pointers into the engine's memory
@@ -99,6 +100,11 @@ cdef inline void account_deliver(Account* a, int64_t now) noexcept nogil:
 
 
 # --- one input
+
+cdef inline void account_start(Account* a, int64_t now) noexcept nogil:
+    trader_start(&a.trader, now)
+    account_forward(a)
+
 
 cdef inline void account_advance(Account* a) noexcept nogil:
     """Run the internal events of the instant `next_due`, which is their now."""

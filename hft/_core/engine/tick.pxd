@@ -22,7 +22,7 @@ from hft._core.base.status cimport DECODE_FALLBACK, KILL_RELEASED, KILL_REQUEST,
 from hft._core.base.types cimport MSG_NONE, Level, Message, int32_t, int64_t, likely, uint64_t, unlikely
 from hft._core.engine.account cimport (
     Account, account_act, account_advance, account_arrivals, account_deliver, account_kill, account_match, account_settle,
-    account_stop, account_trade, account_wants,
+    account_start, account_stop, account_trade, account_wants,
 )
 from hft._core.execution.capacity cimport FILL_RECORDS
 from hft._core.execution.delivery cimport INT64_MAX
@@ -198,10 +198,12 @@ cdef inline void engine_poll_kill(EngineState* e, int64_t given) noexcept nogil:
 
 
 cdef inline void engine_begin(EngineState* e, int64_t now) noexcept nogil:
-    """The first input: the markets' accounts of their time begin."""
+    """The first input: the markets' accounts of their time begin, and so do the strategies."""
     cdef int64_t i
     for i in range(e.n_symbols):
         e.markets[i].times.since_ns = now
+    for i in range(e.n_accounts):
+        account_start(&e.accounts[i], now)
 
 
 cdef inline int64_t engine_enter(EngineState* e, int64_t now) noexcept nogil:

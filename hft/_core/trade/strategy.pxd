@@ -41,19 +41,19 @@ ctypedef int64_t (*StrategyNextDue)(const void* memory) noexcept nogil
 ctypedef bint (*StrategySignal)(const void* memory, int32_t symbol, SignalRecord* out) noexcept nogil
 ctypedef uint64_t (*StrategyHash)(const void* memory, int32_t symbol, uint64_t h) noexcept nogil
 
-cdef struct StrategyOps:        # NULL where it says so: the strategy has no use for that call
-    StrategySize size           # of its memory, which is zeroed
-    StrategyInit init
+cdef struct StrategyOps:        # an optional call is NULL where the strategy has no use for it
+    StrategySize size           # bytes of its memory, which is zeroed
+    StrategyInit init           # once, before any other call
     StrategyBind bind           # a symbol's parameters, in its units: at the start, and again when the venue's rules change
-    StrategyCall start          # NULL
+    StrategyCall start          # optional: the run begins
     StrategyOnMarket on_market  # the market of a symbol changed, and is shown
-    StrategyOnTrade on_trade    # NULL; a trade that counts, before `on_market`
-    StrategyOnReport on_report  # NULL; about one of its orders: orders and positions know of it already
-    StrategyOnStatus on_status  # NULL; the book of a symbol is lost, or found
-    StrategyCall on_timer       # NULL; what is due at `now`
-    StrategyNextDue next_due    # NULL; when `on_timer` is to be called; INT64_MAX: not
-    StrategyCall stop           # NULL; the run ends: nothing it asks for from here on is sent, but cancels
-    StrategySignal signal       # NULL; what it would show of a symbol: False where no signal stands
+    StrategyOnTrade on_trade    # optional: a trade that counts, before `on_market`
+    StrategyOnReport on_report  # optional: about one of its orders; orders and positions know of it already
+    StrategyOnStatus on_status  # optional: the book of a symbol is lost, or found
+    StrategyCall on_timer       # optional: what is due at `now`
+    StrategyNextDue next_due    # optional: when `on_timer` is to be called; INT64_MAX: not
+    StrategyCall stop           # optional: the run ends; of what it asks for from here on only cancels are sent
+    StrategySignal signal       # optional: what it would show of a symbol; False where no signal stands
     StrategyHash hash           # digest of all that its decisions about a symbol depend on
 
 

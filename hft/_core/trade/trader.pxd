@@ -28,7 +28,7 @@ from hft._core.trade.orders cimport (
 from hft._core.trade.position cimport (
     PositionParams, Positions, position_at, position_init, position_mark, position_mark_lost, position_on_fill,
 )
-from hft._core.trade.records cimport output_order, output_position
+from hft._core.trade.order_records cimport output_order, output_position
 from hft._core.trade.risk cimport HALT_STOPPING, Risk, RiskInputs, RiskLimits, risk_check, risk_halt, risk_init, risk_sent
 from hft._core.trade.strategy cimport Context, StrategyOps
 
@@ -228,6 +228,14 @@ cdef inline void trader_take(Trader* t) noexcept nogil:
 cdef inline void trader_begin(Trader* t) noexcept nogil:
     """Another instant, or another input."""
     intents_begin(t.context.intents)
+
+
+cdef inline void trader_start(Trader* t, int64_t now) noexcept nogil:
+    """The run begins, with its first input."""
+    if t.ops.start != NULL and not t.state.stopping:
+        t.context.now = now
+        t.ops.start(t.strategy, &t.context)
+        trader_take(t)
 
 
 cdef inline void trader_on_lost(Trader* t, int32_t i, int64_t now) noexcept nogil:
