@@ -206,11 +206,13 @@ def _understood(line: Any, where: str) -> RecordedRun:
 
 
 def _renamed(line: Any) -> Any:
-    """A `run` line of an older recording, whose `dialect` is now a protocol, and an instrument of its symbols."""
+    """A `run` line of an older recording, whose `dialect` is now a protocol, and an instrument of its symbols. Its strategy was
+    the only one."""
     if "dialect" not in line:
         return line
     protocol = protocol_named(line["dialect"])
-    settings = {name: dict(section) for name, section in line["settings"].items()}
+    settings = {name: dict(section) for name, section in line["settings"].items() if name != "signal"}
+    settings["strategy"]["params"] = {**settings["strategy"]["params"], "kind": "imbalance"}
     for section in ("feed", "exchange"):
         if old := settings.get(section, {}).pop("dialect", ""):
             settings[section]["protocol"] = protocol_named(old).name

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from hft.config import Config, load, parse_assignment
-from hft.venues.registry import DEFAULT
+from hft.venues.catalogue import DEFAULT
 
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", "-c", metavar="FILE", help="Settings (TOML); without it, the defaults.")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from hft.cli.options import Assignments, ConfigFile, Symbols, settings, symbol_list
-from hft.venues.registry import SERVED
+from hft.venues.catalogue import SERVED
 
 
 def sim(

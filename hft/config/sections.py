@@ -31,7 +31,7 @@ from hft.config.values import (
     bounds,
     says,
 )
-from hft.venues.registry import DEFAULT, VENUES, protocol_named
+from hft.venues.catalogue import DEFAULT, PLACES, entry_named
 
 
 class Performance(Section, frozen=True):
@@ -273,7 +273,7 @@ class Config(Section, frozen=True):
     def protocol(self) -> str:
         """The protocol of the venue, by name."""
         if self.feed.venue != "embedded":
-            return VENUES[self.feed.venue].protocol.name
+            return PLACES[self.feed.venue]
         return (self.feed.ws_url and self.feed.protocol) or self.exchange.protocol  # an exchange that is only an address, or ours
 
     @property
@@ -287,7 +287,7 @@ class Config(Section, frozen=True):
 
     def fees_of(self, protocol: str) -> tuple[Decimal, Decimal]:
         """The same, on a venue of another protocol than the configured one."""
-        maker, taker = protocol_named(protocol).fees
+        maker, taker = entry_named(protocol).fees
         broker = self.broker
         return (
             maker if broker.maker_fee is None else broker.maker_fee,

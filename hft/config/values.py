@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-from hft.venues.registry import PROTOCOLS, SERVED, VENUES
+from hft.venues.catalogue import ENTRIES, PLACES, SERVED
 
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,6 +49,6 @@ if TYPE_CHECKING:               # what `hft.venues` knows
     AnyProtocol: TypeAlias = str
     ServedProtocol: TypeAlias = str
 else:
-    Venue = Literal["embedded", *VENUES]
-    AnyProtocol = Literal["", *PROTOCOLS]
+    Venue = Literal["embedded", *PLACES]
+    AnyProtocol = Literal["", *ENTRIES]
     ServedProtocol = Literal[SERVED]

@@ -11,9 +11,10 @@ from msgspec.structs import replace
 from hft.data.record import Kind, Record
 from hft.errors import NOT_JSON, DamagedData, UsageError
 from hft.run.specs import Printed
+from hft.venues.catalogue import DEFAULT
 from hft.venues.foreign import foreign
 from hft.venues.recorded import CALLED, certain, scan, told_by, whole_books
-from hft.venues.registry import DEFAULT, PROTOCOLS
+from hft.venues.registry import PROTOCOLS
 
 
 class Probe(msgspec.Struct):

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hft.exchange.observe import Array, ObservedSession, read_capture, simulate
-from hft.venues.registry import DEFAULT, SERVED
+from hft.venues.catalogue import DEFAULT, SERVED
 
 STRONG = 0.3  # an imbalance beyond this says something
 

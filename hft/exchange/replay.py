@@ -28,7 +28,7 @@ from hft.exchange.streams import channel_of
 from hft.exchange.symbols import SymbolSettings
 from hft.run.specs import resolve
 from hft.venues.binance.venues import PROTOCOLS
-from hft.venues.registry import SERVED
+from hft.venues.catalogue import SERVED
 
 SETTLE_S = 0.1
 """The session starts when no client has subscribed for so long: one that opens several connections gets them all."""

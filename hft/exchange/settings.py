@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hft.errors import UsageError
-from hft.venues.registry import DEFAULT
+from hft.venues.catalogue import DEFAULT
 
 if TYPE_CHECKING:
     from hft.config import Config

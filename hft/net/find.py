@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hft.config import FeedSettings
 from hft.errors import VenueUnreachable
+from hft.venues.catalogue import SERVED
 from hft.venues.live import Refused, RestClient, Venue, venue_at, venue_named
-from hft.venues.registry import SERVED
 
 
 async def find_venue(feed: FeedSettings, *, rest_url: str = "", ws_url: str = "", protocol: str = "") -> Venue:

@@ -92,7 +92,7 @@ def resolve(
 
     Raises `UsageError` for a symbol that no source knows, whose rules make no sense, or whose quote asset nothing tells.
 
-    >>> from hft.venues.registry import DEFAULT
+    >>> from hft.venues.catalogue import DEFAULT
     >>> resolve(["BTCUSDT"], DEFAULT, fees=("0.0002", "0.0005"))[0].source
     'table of 2024-08-08'
     """

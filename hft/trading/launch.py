@@ -42,7 +42,7 @@ from hft.run.wiring import tradable
 from hft.system.child import Child, embedded_exchange, stdout_of_children
 from hft.system.job import EngineJob, MonitorJob
 from hft.system.signals import StopRequest
-from hft.venues.registry import DEFAULT
+from hft.venues.catalogue import DEFAULT
 
 STOP_S = 40.0
 """How long the engine may take to write everything once it was asked to stop: longer than the patience of its writer and its

@@ -1,20 +1,16 @@
-"""Every protocol and every place that the packages of `hft.venues` know, by name.
+"""Every protocol and every place of `hft.venues` as it is: what speaks and what is spoken to.
 
-A package has `PROTOCOLS`, a tuple of `VenueProtocol`, and may have `VENUES`, places that speak them, by name. A venue is added
-by adding its package; `register` adds a protocol that lives elsewhere.
+A package has a module `venues` with `PROTOCOLS`, `VenueProtocol` by name, and `VENUES`, places by name. A venue is added by
+adding its package; `register` adds a protocol that lives elsewhere.
 """
 
 from __future__ import annotations
 
-import pkgutil
 from importlib import import_module
 
-import hft.venues
-from hft.errors import UsageError
+from hft.venues.catalogue import DEFAULT, ENTRIES, PACKAGES, entry_named
+from hft.venues.entry import Entry
 from hft.venues.protocol import VenuePlace, VenueProtocol
-
-DEFAULT = "binance-usdm"
-"""What the embedded exchange speaks unless told otherwise, and what data of an exchange that is not known is read as."""
 
 PROTOCOLS: dict[str, VenueProtocol] = {}
 VENUES: dict[str, VenuePlace] = {}
@@ -25,28 +21,20 @@ def register(*protocols: VenueProtocol) -> None:
     for protocol in protocols:
         if PROTOCOLS.setdefault(protocol.name, protocol) is not protocol:
             raise ValueError(f"there is a protocol {protocol.name} already")
+        ENTRIES[protocol.name] = Entry(
+            protocol.name, protocol.instrument, protocol.fees, protocol.formerly, protocol.served
+        )
 
 
-for _package in pkgutil.iter_modules(hft.venues.__path__):
-    if _package.ispkg:
-        _venue = import_module(f"hft.venues.{_package.name}")
-        register(*_venue.PROTOCOLS)
-        VENUES |= getattr(_venue, "VENUES", {})
-
-SERVED = tuple(sorted((name for name, each in PROTOCOLS.items() if each.served), key=lambda name: name != DEFAULT))
-"""Those that the embedded exchange speaks, the default first."""
+for _name in PACKAGES:
+    _venue = import_module(f"hft.venues.{_name}.venues")
+    register(*_venue.PROTOCOLS.values())
+    VENUES |= _venue.VENUES
 
 
 def protocol_named(name: str) -> VenueProtocol:
-    """A protocol by its name, be it the one of old files; UsageError names those there are.
-
-    >>> protocol_named("binance-spot").instrument, protocol_named("coinm").name
-    ('spot', 'binance-coinm')
-    """
-    found = PROTOCOLS.get(name) or next((each for each in PROTOCOLS.values() if name and each.formerly == name), None)
-    if found is None:
-        raise UsageError("no such protocol", where=name, do=f"take one of {', '.join(PROTOCOLS)}")
-    return found
+    """A protocol by its name, be it the one of old files; UsageError names those there are."""
+    return PROTOCOLS[entry_named(name).name]
 
 
 def is_known(exchange: str) -> bool:

@@ -14,6 +14,7 @@ from hft.data.recording import is_recording
 from hft.data.sessions import RecordedSession
 from hft.errors import NOT_JSON, DamagedData, UsageError
 from hft.run import specs
+from hft.venues.binance.rules import listed
 from tests.fuzz.packing import held, line, packed
 from tests.oracle import captures as oracle
 
@@ -60,7 +61,7 @@ class Captures:
 def rules(data: bytes) -> int:
     """An exchangeInfo body gives the rules of its symbols, or one of NOT_JSON; a command says one line."""
     try:
-        known = specs.listed(data)
+        known = listed(data)
     except NOT_JSON:
         known = {}
     for symbol in ["BTCUSDT", *list(known)[:3]]:

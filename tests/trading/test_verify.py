@@ -197,7 +197,7 @@ def test_a_broken_recording_is_refused(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("was", "becomes", "told"),
     [
-        (b'"signal":{"kind"', b'"signals":{"kind"', "unknown field `signals`"),
+        (b'"recording":{"buffer_mb"', b'"recordings":{"buffer_mb"', "unknown field `recordings`"),
         (b'"run_id":', b'"id":', "missing required field `run_id`"),
         (b'"kill":null', b'"kill":"a whim"', "a kill switch that is on for 'a whim'"),
         (b'"tick":"0.1"', b'"ticks":"0.1"', "`run` line"),

@@ -16,6 +16,7 @@ from hft._core.engine.engine import Engine
 from hft._core.engine.events import EventEncoder, replay_events
 from hft._core.market.book import OrderBook
 from hft._core.record.journal import Journal
+from hft._core.trade.imbalance_strategy import ImbalanceStrategy
 from hft.data.sources import Data
 from hft.errors import UsageError
 from hft.venues import registry
@@ -202,7 +203,9 @@ def test_of_a_frame_with_one_bad_trade_none_is_taken():
 
 def test_a_frame_waits_whole_until_the_journal_has_room_for_all_its_messages():
     journal = Journal(500)
-    engine = engine_of(journal=journal, entry_qty=100, window_ms=5, threshold=0.1, min_confidence=0.1)
+    engine = engine_of(
+        journal=journal, window_ms=5, strategy=ImbalanceStrategy(entry_qty=100, threshold=0.1, min_confidence=0.1)
+    )
     for i in range(20):
         feed(engine, orderbook("delta" if i else "snapshot", 10 + i, [["0.5000", str(700 + i)]], [["0.5002", "50"]], ms=i), i)
     assert engine.commands_under_way == 1

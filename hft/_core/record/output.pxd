@@ -1,6 +1,7 @@
 # Where an account's events go: the journal, the state page, the log of fills in memory. Borrowed pointers; the engine keeps
-# their owners. What is written of an order, a position or a fill stands beside these (`trade/order_records`, `execution/fill_record`).
-# Nothing here flows back into a decision; whether there is room the engine sees to, once an input (`capacity`).
+# their owners. What is written of an order, a position or a fill stands beside these (`trade/order_records`,
+# `execution/fill_record`). Nothing here flows back into a decision; whether there is room the engine sees to, once an input
+# (`capacity`).
 
 from hft._core.base.status cimport FAULT_JOURNAL_FULL, OK
 from hft._core.base.symbols cimport Symbols

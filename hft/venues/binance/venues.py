@@ -7,7 +7,6 @@ Source: the venue's public API documentation, state of 2026-07.
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
@@ -15,6 +14,7 @@ import msgspec
 
 from hft._core.market.sync import SyncRules
 from hft.errors import UsageError
+from hft.venues import binance as names
 from hft.venues.binance.messages import load
 from hft.venues.binance.rules import listed
 from hft.venues.binance.symbol_table import COINM_SYMBOLS, SPOT_SYMBOLS, USDM_SYMBOLS
@@ -65,23 +65,23 @@ class BinanceProtocol(VenueProtocol, frozen=True, kw_only=True):
 
 
 _FUTURES: dict[str, Any] = {
-    "load": load, "listed": listed, "fees": (Decimal("0.0002"), Decimal("0.0005")), "info_weight": 1,
+    "load": load, "listed": listed, "info_weight": 1,
     "depth_weights": ((50, 2), (100, 5), (500, 10), (1000, 20)), "depth_ms": (0, 100, 250, 500), "depth_ms_unnamed": 250,
 }
 
 SPOT = BinanceProtocol(
-    name="binance-spot", formerly="spot", instrument="spot", sync=SyncRules(chained=False, step=1), load=load, listed=listed,
-    fees=(Decimal("0.001"), Decimal("0.001")), exchanges=("binance", "binance-us"), symbols=SPOT_SYMBOLS, served=True,
-    api="/api/v3", depth_weights=((100, 5), (500, 25), (1000, 50), (5000, 250)), info_weight=20, depth_ms=(100, 1000),
+    **names.SPOT._asdict(), sync=SyncRules(chained=False, step=1), load=load, listed=listed,
+    exchanges=("binance", "binance-us"), symbols=SPOT_SYMBOLS, api="/api/v3",
+    depth_weights=((100, 5), (500, 25), (1000, 50), (5000, 250)), info_weight=20, depth_ms=(100, 1000),
     depth_ms_unnamed=1000, limits=Limits(5, 1024, 300, 300, 6000),
 )
 USDM = BinanceProtocol(
-    name="binance-usdm", formerly="usdm", instrument="linear", sync=SyncRules(chained=True), exchanges=("binance-futures",),
-    symbols=USDM_SYMBOLS, served=True, api="/fapi/v1", limits=Limits(10, 1024, 300, 300, 2400), **_FUTURES,
+    **names.USDM._asdict(), sync=SyncRules(chained=True), exchanges=("binance-futures",), symbols=USDM_SYMBOLS,
+    api="/fapi/v1", limits=Limits(10, 1024, 300, 300, 2400), **_FUTURES,
 )
 COINM = BinanceProtocol(
-    name="binance-coinm", formerly="coinm", instrument="inverse", sync=SyncRules(chained=True), exchanges=("binance-delivery",),
-    symbols=COINM_SYMBOLS, api="/dapi/v1", limits=Limits(10, 200, 300, 300, 2400), **_FUTURES,
+    **names.COINM._asdict(), sync=SyncRules(chained=True), exchanges=("binance-delivery",), symbols=COINM_SYMBOLS,
+    api="/dapi/v1", limits=Limits(10, 200, 300, 300, 2400), **_FUTURES,
 )
 PROTOCOLS = {protocol.name: protocol for protocol in (SPOT, USDM, COINM)}
 
