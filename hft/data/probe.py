@@ -261,7 +261,10 @@ def _always_whole(symbol: scan.Seen) -> bool:
 def _spoken(found: Probe, seen: scan.Scan, frame: bytes) -> bool:
     """A frame of a form that one venue alone has."""
     for protocol in PROTOCOLS.values():
-        facts = list(protocol.facts(frame)) if protocol.facts is not None else []
+        try:
+            facts = list(protocol.facts(frame)) if protocol.facts is not None else []
+        except NOT_JSON:        # not one of this protocol: another may know it
+            facts = []
         for symbol, kind, prices, quantities in facts:
             found.spoken[symbol] = protocol.name
             of = seen.symbol(symbol)

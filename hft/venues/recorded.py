@@ -1,7 +1,7 @@
 """What the readers of recorded data need of venues: how messages are recognised, and what a REST answer holds.
 
-Captures hold frames as a venue sent them. Those of Binance's protocols are recognised by their messages; of another venue's the
-settings say what they are (`[feed] protocol`).
+Captures hold frames as a venue sent them. Those of Binance's protocols are recognised here; of another venue's by the `facts` of
+its protocols.
 """
 
 from hft.venues.binance import scan

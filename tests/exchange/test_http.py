@@ -244,7 +244,7 @@ async def test_a_message_of_a_client_that_is_too_large_ends_its_connection():
 
 
 async def test_a_client_is_pinged_and_one_that_does_not_answer_is_closed(monkeypatch):
-    monkeypatch.setitem(hub.PINGS, "usdm", (0.05, 1.0))
+    monkeypatch.setitem(hub.PINGS, "binance-usdm", (0.05, 1.0))
     async with (
         exchange() as said, aiohttp.ClientSession() as session, session.ws_connect(said["ws"] + "/ws", autoping=False) as at
     ):
@@ -261,7 +261,7 @@ async def test_a_client_is_pinged_and_one_that_does_not_answer_is_closed(monkeyp
 
 async def test_a_connection_lasts_a_day(monkeypatch):
     monkeypatch.setattr(connection, "LIFETIME_S", 0.3)
-    monkeypatch.setitem(hub.PINGS, "usdm", (0.05, 1.0))
+    monkeypatch.setitem(hub.PINGS, "binance-usdm", (0.05, 1.0))
     async with exchange() as said, connected(said, "/ws") as at:
         with pytest.raises(websockets.ConnectionClosed) as closed:
             await asyncio.wait_for(at.recv(), 20)

@@ -17,9 +17,10 @@ from hft._core.engine.events import EventEncoder, replay_events
 from hft._core.market.book import OrderBook
 from hft._core.record.journal import Journal
 from hft._core.trade.imbalance_strategy import ImbalanceStrategy
+from hft.data import probe
 from hft.data.sources import Data
 from hft.errors import UsageError
-from hft.venues import registry
+from hft.venues import catalogue, registry
 from tests import data
 from tests.venues.bybit import LINEAR
 
@@ -114,7 +115,11 @@ def capture_of(path, frames):
 @pytest.fixture
 def known(monkeypatch):
     """The protocol is known to the registry."""
-    monkeypatch.setitem(registry.PROTOCOLS, LINEAR.name, LINEAR)
+    monkeypatch.setattr(registry, "PROTOCOLS", dict(registry.PROTOCOLS))
+    monkeypatch.setattr(registry, "ENTRIES", dict(registry.ENTRIES))
+    monkeypatch.setattr(catalogue, "ENTRIES", registry.ENTRIES)
+    monkeypatch.setattr(probe, "PROTOCOLS", registry.PROTOCOLS)
+    registry.register(LINEAR)
 
 
 def test_the_real_file_gives_the_naive_book_after_every_message():

@@ -1,4 +1,4 @@
-"""What a strategy is to an engine (docs/strategies.md)."""
+"""What a strategy is to an engine (docs/architecture.md, "Three ports")."""
 
 
 cdef class StrategyPort:
