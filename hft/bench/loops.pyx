@@ -28,9 +28,8 @@ from hft._core.market.series cimport series_push, series_reset
 from hft._core.market.snapshot cimport MarketSnapshot, Snapshot, SNAPSHOT_SYNCED, snapshot_read, snapshot_take, snapshot_write
 from hft._core.market.sync cimport Synchronizer, sync_connected, sync_on_depth, sync_on_snapshot
 from hft._core.trade.imbalance cimport ImbalanceDecision, imbalance_decide
-from hft._core.trade.orders cimport (
-    Order, OrderManager, Orders, orders_create, orders_in_flight, orders_issue, orders_on_report,
-)
+from hft._core.trade.order_lifecycle cimport orders_on_report
+from hft._core.trade.orders cimport Order, OrderManager, Orders, orders_create, orders_in_flight, orders_issue
 from hft._core.trade.position cimport PositionManager, Positions, position_at, position_mark, position_on_fill
 from hft._core.trade.risk cimport SECOND_NS, RiskInputs, RiskValidator, risk_check, risk_sent
 from hft._core.trade.signal cimport ImbalanceSignal, SignalRecord, signal_eval, signal_follow

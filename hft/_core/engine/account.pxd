@@ -19,7 +19,7 @@ from hft._core.execution.execution cimport (
     Execution, execution_arrivals, execution_collect, execution_match, execution_next_due, execution_pop, execution_report,
     execution_submit, execution_timers, execution_waits,
 )
-from hft._core.market.market cimport FX_LOST, FX_SYNCED, FX_VIEW, Market
+from hft._core.market.market_state cimport FX_LOST, FX_SYNCED, FX_VIEW, Market
 from hft._core.record.output cimport Output, output_count, output_kill
 from hft._core.record.page cimport PAGE_HALTED, page_flag, page_kill_set
 from hft._core.trade.commands cimport commands_pop

@@ -16,7 +16,7 @@ from hft._core.execution.broker_state cimport Broker, broker_add, broker_size
 from hft._core.execution.delivery cimport Delivery, delivery_size
 from hft._core.execution.execution cimport execution_init
 from hft._core.market.book cimport Book, book_init, book_size
-from hft._core.market.market cimport Market, MarketParams, market_init, market_size
+from hft._core.market.market_state cimport Market, MarketParams, market_init, market_size
 from hft._core.trade.commands cimport Commands, commands_size
 from hft._core.trade.intents cimport Intents, intents_size
 from hft._core.trade.orders cimport Orders, orders_size

@@ -3,7 +3,7 @@
 from hft._core.base.types cimport int64_t
 from hft._core.engine.engine cimport Engine
 from hft._core.engine.params cimport AccountSetup
-from hft._core.market.market cimport Market, market_series
+from hft._core.market.market_state cimport Market, market_series
 from hft._core.market.sync_times cimport (
     CAUSE_CLOSED, CAUSE_CONNECTED, CAUSE_CROSSED, CAUSE_DISCONNECTED, CAUSE_GAP, CAUSE_MISMATCH, CAUSE_NONE, CAUSE_NO_SNAPSHOT,
     CAUSE_RESYNC, SYNC_CAUSES, SyncTimes, times_cause, times_stood,

@@ -5,7 +5,7 @@ from hft._core.base.types cimport ASK, BID, BUY, SELL, i128, int32_t, int64_t, u
 from hft._core.engine.account cimport Account
 from hft._core.engine.tick cimport EngineState
 from hft._core.market.book cimport book_top
-from hft._core.market.market cimport Market, market_book, market_book_status, market_features, market_series, market_sync
+from hft._core.market.market_state cimport Market, market_book, market_book_status, market_features, market_series, market_sync
 from hft._core.market.sync cimport SYNC_CONNECTING
 from hft._core.record.journal cimport journal_lag_ns, journal_used
 from hft._core.record.page cimport PAGE_LEVELS, PageView, PageTotals, page_beat, page_symbol, page_write_view, page_write_totals

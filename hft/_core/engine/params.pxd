@@ -4,7 +4,7 @@ from hft._core.base.symbols cimport Symbols
 from hft._core.base.types cimport Spec, int32_t, int64_t
 from hft._core.execution.capacity cimport Capacity, capacity_of
 from hft._core.execution.execution cimport ExecutionParams
-from hft._core.market.market cimport MarketParams
+from hft._core.market.market_state cimport MarketParams
 from hft._core.trade.strategy cimport StrategyOps, StrategyPort
 from hft._core.trade.trader cimport TraderParams
 

@@ -17,7 +17,8 @@ from hft._core.execution.execution cimport execution_close, execution_rescale
 from hft._core.execution.rescale cimport broker_expire_misfits
 from hft._core.market.features cimport features_flow
 from hft._core.market.flow cimport flow_rescale
-from hft._core.market.market cimport Market, market_features, market_resync
+from hft._core.market.market cimport market_resync
+from hft._core.market.market_state cimport Market, market_features
 from hft._core.market.sync_times cimport times_close
 from hft._core.record.output cimport output_count, output_rescale, output_rules
 from hft._core.record.page cimport page_symbol

@@ -29,9 +29,10 @@ from hft._core.execution.delivery cimport INT64_MAX
 from hft._core.market.book cimport Book
 from hft._core.market.ladder_check cimport DEBUGGING
 from hft._core.market.market cimport (
-    FX_LOST, FX_TRADE, Market, market_apply, market_clock, market_connected, market_disconnected, market_evaluate,
-    market_number, market_publish, market_resync, market_sync,
+    market_apply, market_clock, market_connected, market_disconnected, market_evaluate, market_number, market_publish,
+    market_resync,
 )
+from hft._core.market.market_state cimport FX_LOST, FX_TRADE, Market, market_sync
 from hft._core.record.journal cimport journal_room
 from hft._core.record.output cimport output_count
 from hft._core.record.page cimport (

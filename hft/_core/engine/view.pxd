@@ -4,7 +4,7 @@ from hft._core.base.symbols cimport Symbols
 from hft._core.base.types cimport int64_t
 from hft._core.engine.account cimport Account
 from hft._core.engine.tick cimport EngineState
-from hft._core.market.market cimport Market
+from hft._core.market.market_state cimport Market
 from hft._core.record.page cimport StatePage
 from hft._core.wire.sink cimport FrameSink
 

@@ -7,7 +7,7 @@ from hft._core.engine.page_view cimport page_view_counters
 from hft._core.engine.tick cimport engine_makes_room, engine_room
 from hft._core.market.book cimport Book, book_base_best, book_base_best_qty, book_best, book_best_qty, book_hash
 from hft._core.market.features cimport FeatureUnits, FeatureVector, feature_units
-from hft._core.market.market cimport market_book, market_book_status, market_sync
+from hft._core.market.market_state cimport market_book, market_book_status, market_sync
 from hft._core.market.sync cimport SYNC_SYNCED
 from hft._core.record.output cimport FillLog, fill_from
 from hft._core.trade.position cimport PnlView, pnl_of, position_at

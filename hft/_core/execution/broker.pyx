@@ -395,8 +395,6 @@ cdef class PaperBroker:
     def counters(self) -> dict:
         """What was decided when capacity was used up, and which prints moved nothing."""
         return {
-            "used_evicted": broker_symbol(self.broker, 0).used.evicted,
-            "ledger_merged": self.broker.ledger_merged,
-            "duplicate_trades": self.broker.duplicate_trades,
-            "other_source_trades": self.broker.other_source_trades,
+            "used_evicted": broker_symbol(self.broker, 0).used.evicted, "ledger_merged": self.broker.ledger_merged,
+            "duplicate_trades": self.broker.duplicate_trades, "other_source_trades": self.broker.other_source_trades,
         }

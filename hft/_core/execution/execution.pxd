@@ -19,9 +19,7 @@ from hft._core.execution.delivery cimport (
 from hft._core.execution.matching cimport broker_on_book, broker_on_desync, broker_on_resync, broker_on_trade, broker_suspect
 from hft._core.execution.fill_record cimport output_fill
 from hft._core.execution.rescale cimport broker_rescale
-from hft._core.market.market cimport (
-    FX_CROSSED, FX_LOST, FX_SYNCED, FX_TRADE, FX_VIEW, Market, market_book,
-)
+from hft._core.market.market_state cimport FX_CROSSED, FX_LOST, FX_SYNCED, FX_TRADE, FX_VIEW, Market, market_book
 from hft._core.record.output cimport Output
 
 cdef struct ExecutionParams:

@@ -3,144 +3,38 @@
 # A market never looks at an account. `market_clock` and `market_apply` are two calls because orders that are due before the
 # message take effect between them, on the book as it was (SEMANTICS 4).
 
-from hft._core.base.memory cimport align64
 from hft._core.base.status cimport (
     BOOK_MISMATCH, BUFFERED, BUFFER_FULL, CROSSED_BOOK, DUPLICATE_TRADE, NOT_CONNECTED, OK, OTHER_BOOK_SOURCE,
     OTHER_TRADE_SOURCE, SEQUENCE_GAP, SNAPSHOT_TOO_OLD,
 )
 from hft._core.base.types cimport (
-    BOOK_STREAM, MSG_AGG_TRADE, MSG_BOOK, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE, BOOK_SUSPECT, BOOK_SYNCED,
-    BOOK_SYNCING, Level, Message, SymbolSpec, int32_t, int64_t, likely, uint32_t, unlikely,
+    BOOK_STREAM, MSG_AGG_TRADE, MSG_BOOK, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE, Level, Message, int64_t, likely,
+    uint32_t, unlikely,
 )
-from hft._core.market.book cimport (
-    Book, BookParams, book_apply, book_clear, book_crossed, book_init, book_mid2, book_size, book_ticker,
-)
-from hft._core.market.clock cimport ClockState, clock_observe
+from hft._core.market.book cimport Book, book_apply, book_clear, book_crossed, book_mid2, book_ticker
+from hft._core.market.clock cimport clock_observe
 from hft._core.market.far cimport KEY_NONE
 from hft._core.market.features cimport (
-    FeatureParams, Features, FeatureValues, features_eval, features_init, features_on_book, features_on_desync,
-    features_on_sync, features_on_trade, features_size,
+    Features, features_eval, features_on_book, features_on_desync, features_on_sync, features_on_trade,
 )
 from hft._core.market.ladder cimport KEY_FIRST
-from hft._core.market.refresh cimport (
-    Refresh, refresh_adopt, refresh_agrees, refresh_began, refresh_due, refresh_edges, refresh_replace, refresh_watch,
+from hft._core.market.market_state cimport (
+    FX_CROSSED, FX_LOST, FX_SYNCED, FX_TRADE, FX_VIEW, Market, market_book, market_features, market_series, market_sync,
 )
-from hft._core.market.series cimport Series, SeriesParams, series_init, series_push, series_reset, series_size
+from hft._core.market.refresh cimport (
+    refresh_adopt, refresh_agrees, refresh_began, refresh_due, refresh_edges, refresh_replace, refresh_watch,
+)
+from hft._core.market.series cimport series_push, series_reset
 from hft._core.market.snapshot cimport SNAPSHOT_IMBALANCE, SNAPSHOT_SYNCED, Snapshot, snapshot_take, snapshot_write
 from hft._core.market.sync cimport (
-    SYNC_BRIDGING, SYNC_CONNECTING, SYNC_SYNCED, Sync, SyncParams, sync_connected, sync_disconnected, sync_init, sync_lost,
-    sync_mismatch, sync_next, sync_next_since, sync_on_book, sync_on_depth, sync_on_snapshot, sync_pause, sync_refresh,
-    sync_size, sync_whole,
+    SYNC_BRIDGING, SYNC_CONNECTING, SYNC_SYNCED, Sync, sync_connected, sync_disconnected, sync_lost, sync_mismatch, sync_next,
+    sync_next_since, sync_on_book, sync_on_depth, sync_on_snapshot, sync_pause, sync_refresh, sync_whole,
 )
 from hft._core.market.sync_times cimport (
-    CAUSE_CONNECTED, CAUSE_CROSSED, CAUSE_DISCONNECTED, CAUSE_GAP, CAUSE_MISMATCH, CAUSE_NONE, CAUSE_NO_SNAPSHOT, CAUSE_RESYNC,
-    SyncTimes, times_turn,
+    CAUSE_CONNECTED, CAUSE_CROSSED, CAUSE_DISCONNECTED, CAUSE_GAP, CAUSE_MISMATCH, CAUSE_NONE, CAUSE_NO_SNAPSHOT,
+    CAUSE_RESYNC, times_turn,
 )
 from hft._core.market.whole cimport NEWER_ASKS, NEWER_BIDS, whole_read, whole_take, whole_uncross
-
-cdef enum MarketEffect:         # what a message did, as bits
-    FX_VIEW = 1                 # the book as seen changed
-    FX_TRADE = 2                # a trade that may fill
-    FX_SYNCED = 4               # in sync from now on
-    FX_LOST = 8                 # no longer in sync; the book is gone
-    FX_CROSSED = 16             # the message crossed the book, and what it crossed is unknown now
-
-cdef struct MarketParams:
-    BookParams book
-    FeatureParams features
-    SyncParams sync
-    int64_t compare_ns          # between comparisons with a fresh snapshot; 0: none
-    int32_t trade_kind          # MSG_TRADE or MSG_AGG_TRADE: the one source of volume (SEMANTICS 10)
-    int32_t answers             # 1: who sends the messages sends a REST book when asked; files don't (rule 7b)
-
-cdef struct Market:
-    SymbolSpec spec
-    ClockState clock
-    Refresh refresh
-    FeatureValues features
-    int64_t update_ns           # `now` of the newest message applied
-    int64_t delay_ns            # by how much the newest stamped one came later than the least delay lets it: now - v
-    int64_t trade_id            # newest trade; 0 before the first
-    int64_t missing_trades      # ids never seen
-    int64_t crossed             # messages that crossed the book
-    int64_t crossed_levels      # levels taken out since a newer one crossed them
-    int64_t suspect_until       # of the last such crossing: the book is in sync, and its status suspect; 0: it is
-    int64_t longest             # levels a side of the longest whole book
-    int64_t window_ns           # of the features
-    int64_t answers
-    int64_t trade_kind
-    int64_t mid2                # of the newest synced view; kept when it goes (mark, SEMANTICS 24)
-    SyncTimes times             # in sync or not and why, and whether the venue trades it
-    int64_t has_book            # 1: the book holds a snapshot, in sync or not yet
-    int64_t book_at             # byte offsets from this struct
-    int64_t features_at
-    int64_t series_at
-    int64_t sync_at
-
-
-cdef inline SeriesParams _series(const MarketParams* p) noexcept nogil:
-    cdef SeriesParams series
-    series.window_ns = p.features.window_ns
-    series.capacity = p.features.capacity
-    return series
-
-
-cdef inline size_t market_size(const MarketParams* p) noexcept nogil:
-    cdef SeriesParams series = _series(p)
-    return (align64(sizeof(Market)) + align64(book_size(&p.book)) + align64(features_size(&p.features))
-            + align64(series_size(&series)) + align64(sync_size(&p.sync)))
-
-
-cdef inline Book* market_book(Market* m) noexcept nogil:
-    return <Book*>(<char*>m + m.book_at)
-
-
-cdef inline Features* market_features(Market* m) noexcept nogil:
-    return <Features*>(<char*>m + m.features_at)
-
-
-cdef inline Series* market_series(Market* m) noexcept nogil:
-    return <Series*>(<char*>m + m.series_at)
-
-
-cdef inline Sync* market_sync(Market* m) noexcept nogil:
-    return <Sync*>(<char*>m + m.sync_at)
-
-
-cdef inline void market_init(Market* m, const SymbolSpec* spec, const MarketParams* p) noexcept nogil:
-    cdef SeriesParams series = _series(p)
-    m.spec = spec[0]
-    m.trade_kind = p.trade_kind
-    m.answers = p.answers
-    m.window_ns = p.features.window_ns
-    m.refresh.compare_ns = p.compare_ns
-    m.times.cause = CAUSE_DISCONNECTED
-    m.book_at = align64(sizeof(Market))
-    m.features_at = m.book_at + align64(book_size(&p.book))
-    m.series_at = m.features_at + align64(features_size(&p.features))
-    m.sync_at = m.series_at + align64(series_size(&series))
-    book_init(market_book(m), &p.book)
-    features_init(market_features(m), &p.features)
-    series_init(market_series(m), &series)
-    sync_init(market_sync(m), &p.sync)
-
-
-cdef inline bint market_ready(Market* m) noexcept nogil:
-    """In sync, with both sides quoted: signals and queue fills may happen."""
-    return market_sync(m).state == SYNC_SYNCED and book_mid2(market_book(m)) != 0
-
-
-cdef inline bint market_book_synced(Market* m, int64_t now) noexcept nogil:
-    """Ready, and no crossing within the window: signals may happen."""
-    return market_ready(m) and (likely(m.suspect_until == 0) or now >= m.suspect_until)
-
-
-cdef inline int market_book_status(Market* m, int64_t now) noexcept nogil:
-    """BookStatus: whether the book is the exchange's, was, or never was."""
-    if market_book_synced(m, now):
-        return BOOK_SYNCED
-    return BOOK_SUSPECT if m.mid2 != 0 else BOOK_SYNCING
-
 
 cdef inline int64_t market_clock(Market* m, const Message* msg) noexcept nogil:
     """v of the message (SEMANTICS 2)."""
@@ -163,6 +57,7 @@ cdef inline int market_turn(Market* m, int cause, int64_t now, bint kept=False) 
     if m.has_book:
         features_on_desync(market_features(m))
         series_reset(market_series(m))
+        m.ready = 0
         fx = FX_LOST
         if not kept:
             m.has_book = 0
@@ -355,9 +250,11 @@ cdef inline void _view(Market* m, int64_t now) noexcept nogil:
     """What is kept of each change of the view. While a side of it is empty no imbalance is held: the time counts for neither side
     (rule 7a)."""
     cdef Features* features = market_features(m)
+    cdef int64_t mid2 = book_mid2(market_book(m))
     features_on_book(features, market_book(m), now)
-    if likely(market_ready(m)):
-        m.mid2 = book_mid2(market_book(m))
+    m.ready = mid2 != 0 and market_sync(m).state == SYNC_SYNCED
+    if likely(m.ready):
+        m.mid2 = mid2
         series_push(market_series(m), features.imbalance, now)
     elif features.synced:
         series_push(market_series(m), 0.0, now)

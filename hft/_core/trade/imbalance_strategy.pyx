@@ -11,7 +11,7 @@ from hft._core.base.heap cimport DueHeap, heap_first, heap_init, heap_next, heap
 from hft._core.base.memory cimport align64
 from hft._core.base.types cimport ASK, BID, REPORT_FILL, Intent, Report, Spec
 from hft._core.market.book cimport Book, book_best
-from hft._core.market.market cimport Market, market_book, market_book_synced, market_series
+from hft._core.market.market_state cimport Market, market_book, market_book_synced, market_series
 from hft._core.trade.imbalance cimport (
     Imbalance, ImbalanceParams, imbalance_decide, imbalance_init, imbalance_next_due, imbalance_on_fill,
 )

@@ -11,6 +11,7 @@ from hft._core.base.memory cimport hft_alloc, hft_free
 from hft._core.base.status import name as status_name, text as status_text
 from hft._core.base.symbols cimport Symbols
 from hft._core.base.types cimport BUY, MARKET, REDUCE_ONLY, Spec
+from hft._core.trade.order_lifecycle cimport orders_on_report
 from hft._core.trade.position import _money
 
 assert sizeof(Order) == 112 and sizeof(SymbolOrders) == 24 and sizeof(Orders) == 64

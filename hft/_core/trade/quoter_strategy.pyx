@@ -13,7 +13,7 @@ from hft._core.base.types cimport (
     ASK, BID, BUY, GTX, LIMIT, NO_PRICE, REPORT_AMEND_REJECTED, REPORT_REJECTED, SELL, SPOT, Intent, Report, Spec, SymbolSpec,
 )
 from hft._core.market.book cimport book_best
-from hft._core.market.market cimport Market, market_book, market_book_synced
+from hft._core.market.market_state cimport Market, market_book, market_book_synced
 from hft._core.trade.orders cimport Order, order_can_amend, orders_find
 from hft._core.trade.position cimport position_at
 from hft._core.trade.strategy cimport (

@@ -10,7 +10,7 @@ from hft._core.base.types cimport (
     INTENT_AMEND, INTENT_CANCEL, INTENT_CANCEL_ALL, INTENT_NEW, Intent, Message, Report, Spec, int32_t, int64_t, uint64_t,
     unlikely,
 )
-from hft._core.market.market cimport Market
+from hft._core.market.market_state cimport Market
 from hft._core.trade.intents cimport Intents, intents_put
 from hft._core.trade.orders cimport Orders, orders_issue
 from hft._core.trade.position cimport Positions

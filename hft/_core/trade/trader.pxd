@@ -17,13 +17,14 @@ from hft._core.base.types cimport (
     unlikely,
 )
 from hft._core.market.book cimport book_mid2
-from hft._core.market.market cimport Market, market_book, market_features, market_ready
+from hft._core.market.market_state cimport Market, market_book, market_features, market_ready
 from hft._core.record.output cimport Output, output_count
 from hft._core.trade.commands cimport Commands, commands_full, commands_init, commands_push
 from hft._core.trade.intents cimport Intents, intents_begin, intents_init, intents_take, intents_wait
+from hft._core.trade.order_lifecycle cimport orders_on_report
 from hft._core.trade.orders cimport (
-    Order, OrderParams, Orders, order_can_amend, order_can_cancel, order_command, orders_amend_sent,
-    orders_cancel_sent, orders_create, orders_find, orders_first, orders_init, orders_next, orders_on_report,
+    Order, OrderParams, Orders, order_can_amend, order_can_cancel, order_command, orders_amend_sent, orders_cancel_sent,
+    orders_create, orders_find, orders_first, orders_init, orders_next,
 )
 from hft._core.trade.position cimport (
     PositionParams, Positions, position_at, position_init, position_mark, position_mark_lost, position_on_fill,

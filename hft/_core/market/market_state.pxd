@@ -1,0 +1,119 @@
+# What is kept of one symbol's market, and how the parts of it are found; the verbs that move it are in `market`.
+
+from hft._core.base.memory cimport align64
+from hft._core.base.types cimport BOOK_SUSPECT, BOOK_SYNCED, BOOK_SYNCING, SymbolSpec, int32_t, int64_t, likely
+from hft._core.market.book cimport Book, BookParams, book_init, book_mid2, book_size
+from hft._core.market.clock cimport ClockState
+from hft._core.market.features cimport FeatureParams, Features, FeatureValues, features_init, features_size
+from hft._core.market.ladder_check cimport DEBUGGING
+from hft._core.market.refresh cimport Refresh
+from hft._core.market.series cimport Series, SeriesParams, series_init, series_size
+from hft._core.market.sync cimport SYNC_SYNCED, Sync, SyncParams, sync_init, sync_size
+from hft._core.market.sync_times cimport CAUSE_DISCONNECTED, SyncTimes
+from libc.stdlib cimport abort
+
+cdef enum MarketEffect:         # what a message did, as bits
+    FX_VIEW = 1                 # the book as seen changed
+    FX_TRADE = 2                # a trade that may fill
+    FX_SYNCED = 4               # in sync from now on
+    FX_LOST = 8                 # no longer in sync; the book is gone
+    FX_CROSSED = 16             # the message crossed the book, and what it crossed is unknown now
+
+cdef struct MarketParams:
+    BookParams book
+    FeatureParams features
+    SyncParams sync
+    int64_t compare_ns          # between comparisons with a fresh snapshot; 0: none
+    int32_t trade_kind          # MSG_TRADE or MSG_AGG_TRADE: the one source of volume (SEMANTICS 10)
+    int32_t answers             # 1: who sends the messages sends a REST book when asked; files don't (rule 7b)
+
+cdef struct Market:
+    SymbolSpec spec
+    ClockState clock
+    Refresh refresh
+    FeatureValues features
+    int64_t update_ns           # `now` of the newest message applied
+    int64_t delay_ns            # by how much the newest stamped one came later than the least delay lets it: now - v
+    int64_t trade_id            # newest trade; 0 before the first
+    int64_t missing_trades      # ids never seen
+    int64_t crossed             # messages that crossed the book
+    int64_t crossed_levels      # levels taken out since a newer one crossed them
+    int64_t suspect_until       # of the last such crossing: the book is in sync, and its status suspect; 0: it is
+    int64_t longest             # levels a side of the longest whole book
+    int64_t window_ns           # of the features
+    int64_t answers
+    int64_t trade_kind
+    int64_t mid2                # of the newest synced view; kept when it goes (mark, SEMANTICS 24)
+    SyncTimes times             # in sync or not and why, and whether the venue trades it
+    int64_t has_book            # 1: the book holds a snapshot, in sync or not yet
+    int64_t ready               # 1: in sync, with both sides quoted, as of the newest view
+    int64_t book_at             # byte offsets from this struct
+    int64_t features_at
+    int64_t series_at
+    int64_t sync_at
+
+
+cdef inline SeriesParams _series(const MarketParams* p) noexcept nogil:
+    cdef SeriesParams series
+    series.window_ns = p.features.window_ns
+    series.capacity = p.features.capacity
+    return series
+
+
+cdef inline size_t market_size(const MarketParams* p) noexcept nogil:
+    cdef SeriesParams series = _series(p)
+    return (align64(sizeof(Market)) + align64(book_size(&p.book)) + align64(features_size(&p.features))
+            + align64(series_size(&series)) + align64(sync_size(&p.sync)))
+
+
+cdef inline Book* market_book(Market* m) noexcept nogil:
+    return <Book*>(<char*>m + m.book_at)
+
+
+cdef inline Features* market_features(Market* m) noexcept nogil:
+    return <Features*>(<char*>m + m.features_at)
+
+
+cdef inline Series* market_series(Market* m) noexcept nogil:
+    return <Series*>(<char*>m + m.series_at)
+
+
+cdef inline Sync* market_sync(Market* m) noexcept nogil:
+    return <Sync*>(<char*>m + m.sync_at)
+
+
+cdef inline void market_init(Market* m, const SymbolSpec* spec, const MarketParams* p) noexcept nogil:
+    cdef SeriesParams series = _series(p)
+    m.spec = spec[0]
+    m.trade_kind = p.trade_kind
+    m.answers = p.answers
+    m.window_ns = p.features.window_ns
+    m.refresh.compare_ns = p.compare_ns
+    m.times.cause = CAUSE_DISCONNECTED
+    m.book_at = align64(sizeof(Market))
+    m.features_at = m.book_at + align64(book_size(&p.book))
+    m.series_at = m.features_at + align64(features_size(&p.features))
+    m.sync_at = m.series_at + align64(series_size(&series))
+    book_init(market_book(m), &p.book)
+    features_init(market_features(m), &p.features)
+    series_init(market_series(m), &series)
+    sync_init(market_sync(m), &p.sync)
+
+
+cdef inline bint market_ready(Market* m) noexcept nogil:
+    """In sync, with both sides quoted: signals and queue fills may happen."""
+    if DEBUGGING and m.ready != (market_sync(m).state == SYNC_SYNCED and book_mid2(market_book(m)) != 0):
+        abort()
+    return m.ready != 0
+
+
+cdef inline bint market_book_synced(Market* m, int64_t now) noexcept nogil:
+    """Ready, and no crossing within the window: signals may happen."""
+    return market_ready(m) and (likely(m.suspect_until == 0) or now >= m.suspect_until)
+
+
+cdef inline int market_book_status(Market* m, int64_t now) noexcept nogil:
+    """BookStatus: whether the book is the exchange's, was, or never was."""
+    if market_book_synced(m, now):
+        return BOOK_SYNCED
+    return BOOK_SUSPECT if m.mid2 != 0 else BOOK_SYNCING
