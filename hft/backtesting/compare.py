@@ -70,7 +70,8 @@ def run_in(database: str | Path, run_id: str) -> int:
     return int(run)
 
 
-def compare(recorded: str | Path, replayed: str | Path, run_id: str, summary: Summary | None, *, torn: bool) -> Compared:
+def compare(recorded: str | Path, replayed: str | Path, run_id: str, summary: Summary | None, *, torn: bool,
+            older: bool = False) -> Compared:
     """Every table, causes first.
 
     Parameters
@@ -81,6 +82,8 @@ def compare(recorded: str | Path, replayed: str | Path, run_id: str, summary: Su
         Of the run that was done again.
     torn : bool
         The recording breaks off, or the run was killed: what only one of the two can have come to is left out.
+    older : bool
+        An older version recorded it: state hashes, and figures that it did not keep, are left out.
 
     Raises what `run_in` raises.
     """
@@ -88,6 +91,8 @@ def compare(recorded: str | Path, replayed: str | Path, run_id: str, summary: Su
     with contextlib.closing(schema.open_to_read(recorded)) as a, contextlib.closing(schema.open_to_read(replayed)) as b:
         tables = {table: (_rows(a, table, run), _rows(b, table, run)) for table in KEYS}
         told = a.execute("SELECT summary FROM runs WHERE run = ?", (run,)).get
+    if older:
+        tables = _both_know(tables)
     if torn:
         tables = _both_came_to(tables)
     difference = next(filter(None, (_first(table, *sides) for table, sides in tables.items())), None)
@@ -110,6 +115,16 @@ def _rows(db: Any, table: str, run: int) -> Table:
         if table != "performance_metrics" or not row["name"].startswith(MEASURED):
             found[tuple(row[key] for key in KEYS[table])] = row
     return found
+
+
+def _both_know(tables: dict[str, tuple[Table, Table]]) -> dict[str, tuple[Table, Table]]:
+    """Without what the older version did not keep, or kept otherwise."""
+    left, right = tables["performance_metrics"]
+    figures = {key: row for key, row in right.items() if key[1] in {name for _, name in left}}
+    states = tuple(
+        {key: {**row, "state_hash": None} for key, row in side.items()} for side in tables["strategy_snapshots"]
+    )
+    return {**tables, "performance_metrics": (left, figures), "strategy_snapshots": states}     # type: ignore[dict-item]
 
 
 def _both_came_to(tables: dict[str, tuple[Table, Table]]) -> dict[str, tuple[Table, Table]]:

@@ -36,6 +36,7 @@ from hft.run.periodic import Links, put_rows
 from hft.run.summary import Summary, summarise
 from hft.run.wiring import build_engine, compatible, journal_most
 from hft.venues.registry import protocol_named
+from hft.version import STATE
 
 PERIODIC = 1_000_000
 ASIDE = frozenset({"recording", "run", "link", "broken", "end"})
@@ -56,6 +57,8 @@ class RecordedRun(msgspec.Struct, frozen=True):
     kill: str | None
     settings: Config
     symbols: list[dict[str, Any]]
+    state: int = 1
+    """What its hashes are taken of, see `hft.version.STATE`."""
 
     @property
     def specs(self) -> list[Spec]:
@@ -98,6 +101,8 @@ class Verdict(msgspec.Struct, frozen=True):
     difference: Difference | None
     """The first one."""
     state_difference: StateDifference | None
+    same_state: bool
+    """False: its hashes are an older version's and were not compared, nor were figures that this version alone keeps."""
 
     def to_text(self) -> str:
         """For a person: one line where all is well, else the first difference in full."""
@@ -107,6 +112,8 @@ class Verdict(msgspec.Struct, frozen=True):
                 f"identical: {self.orders} orders, {self.fills} fills, {self.refused} orders refused or not filled whole, "
                 f"{self.states} states, {self.rows} rows, from {self.inputs:,} inputs"
             )
+            if not self.same_state:
+                lines.append("state hashes were not compared: an older version took them, which can compare them")
             return "\n".join(lines)
         lines.append(f"not identical: {self.run_id}")
         if self.state_difference is not None:
@@ -143,11 +150,12 @@ def verify(path: str | Path, database: str | Path | None = None) -> Verdict:
             replay.finish()
         finally:
             replay.close()
-        found = compare(where, again, run.run_id, replay.summary, torn=bool(capture.torn))
+        found = compare(where, again, run.run_id, replay.summary, torn=bool(capture.torn), older=run.state != STATE)
     return Verdict(
         identical=found.difference is None and replay.parted is None, run_id=run.run_id, database=where, inputs=replay.inputs,
         states=replay.states, orders=found.counts["orders"], fills=found.counts["trades"], refused=found.refused,
         rows=sum(found.counts.values()), torn=capture.torn, difference=found.difference, state_difference=replay.parted,
+        same_state=run.state == STATE,
     )
 
 
@@ -308,7 +316,7 @@ class _Replay:
             )
 
     def _compare(self, ns: int, recorded: dict[str, str]) -> None:
-        if self.parted is not None:
+        if self.parted is not None or self.run_line.state != STATE:
             return
         for symbol, state in recorded.items():
             found = f"{self.engine.state_hash(symbol):016x}"

@@ -37,7 +37,7 @@ from hft.system.signals import exit_code
 from hft.trading.marketdata import build_feed, log_event, stream_of_trades
 from hft.venues.embedded import RECORDING_OVER, pace_warning
 from hft.venues.live import RestClient
-from hft.version import VERSION
+from hft.version import STATE, VERSION
 
 TICK_S = 0.01
 """The engine's timer: internal events, kill switch, state page."""
@@ -113,7 +113,7 @@ class LiveSession:
                 "run": self.opened.run, "run_id": self.opened.run_id, "strategy": self.config.strategy.strategy_id,
                 "venue": self.venue.name, "protocol": self.venue.protocol.name, "trades": self.trades,
                 "database": os.path.abspath(self.writer.path), "started_ns": self.started_ns, "kill": self.engine.kill_reason,
-                "settings": public(self.config), "symbols": scales(self.specs),
+                "settings": public(self.config), "symbols": scales(self.specs), "state": STATE,
             }, self.clock.now())
 
     async def _resolve(self) -> list[specs.ResolvedSpec]:

@@ -63,6 +63,22 @@ def test_a_run_is_identical(run: Path) -> None:
     assert done.stdout.startswith(f"identical: {found['orders']} orders, {found['fills']} fills")
 
 
+def test_another_strategy_trades_live_is_verified_and_runs_over_the_recording(tmp_path: Path) -> None:
+    """The quoter: its orders rest and are amended."""
+    quoter = ("--set", "strategy.kind=quoter", "--set", "strategy.params.order_size=0.05", "--set", "broker.entry_latency_ms=1")
+    fast = (*quoter, "--set", "strategy.risk_limits.max_orders_per_second=1000")
+    live = summary(hft("live", "--duration", "5", *QUICK, *OFTEN, *fast, "--record", "run.jsonl", cwd=tmp_path))
+    assert (live["strategy_kind"], live["orders"] > 2, live["fault"]) == ("quoter", True, None)
+    found = verified("run.jsonl", cwd=tmp_path)
+    assert (found["orders"], found["fills"]) == (live["orders"], live["fills"])
+    again = json.loads(command("backtest", "run.jsonl", "--json", *fast, cwd=tmp_path).stdout)
+    assert (again["strategy_kind"], again["orders"] > 2) == ("quoter", True)
+    amended = apsw.Connection(str(tmp_path / "data" / "strategy.db"), flags=apsw.SQLITE_OPEN_READONLY).execute(
+        "SELECT max(value) FROM performance_metrics WHERE name LIKE '%amends%'"
+    ).get
+    assert amended > 5
+
+
 def switched(folder: Path, *, on: bool) -> PageState:
     """Waits until the engine in that folder has turned its kill switch so, and returns its page."""
     page = PageReader(folder / "data" / "strategy.state")
