@@ -1,4 +1,5 @@
 from decimal import Decimal
+from typing import Self
 
 from hft._core.trade.strategy import StrategyPort
 
@@ -13,12 +14,12 @@ class ImbalanceStrategy(StrategyPort):
     def holding_ms(self) -> Decimal: ...
     @property
     def entry_qty(self) -> Decimal: ...
-    def __init__(
-        self,
+    def __new__(
+        cls,
         *,
         threshold: float | Decimal = 0.3,
         min_confidence: float | Decimal = 0.7,
         decay_ms: float | Decimal = 500,
         holding_ms: float | Decimal = 1000,
         entry_qty: str | Decimal = "0.5",
-    ) -> None: ...
+    ) -> Self: ...

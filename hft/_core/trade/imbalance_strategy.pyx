@@ -151,7 +151,7 @@ cdef class ImbalanceStrategy(StrategyPort):
     """
     cdef readonly object threshold, min_confidence, decay_ms, holding_ms, entry_qty
 
-    def __init__(self, *, threshold=0.3, min_confidence=0.7, decay_ms=500, holding_ms=1000, entry_qty="0.5"):
+    def __cinit__(self, *, threshold=0.3, min_confidence=0.7, decay_ms=500, holding_ms=1000, entry_qty="0.5"):
         self.ops = &OPS
         self.threshold = above("threshold", threshold, 1)
         self.min_confidence = within("min_confidence", min_confidence, 0, 1)

@@ -1,4 +1,5 @@
 from decimal import Decimal
+from typing import Self
 
 from hft._core.trade.strategy import StrategyPort
 
@@ -13,12 +14,12 @@ class QuoterStrategy(StrategyPort):
     def max_position(self) -> Decimal: ...
     @property
     def retry_ms(self) -> Decimal: ...
-    def __init__(
-        self,
+    def __new__(
+        cls,
         *,
         qty: str | Decimal = "0.01",
         distance_ticks: int = 1,
         tolerance_ticks: int = 0,
         max_position: str | Decimal | int = 0,
         retry_ms: float | Decimal = 100,
-    ) -> None: ...
+    ) -> Self: ...

@@ -152,7 +152,7 @@ cdef class QuoterStrategy(StrategyPort):
     """
     cdef readonly object qty, distance_ticks, tolerance_ticks, max_position, retry_ms
 
-    def __init__(self, *, qty="0.01", distance_ticks=1, tolerance_ticks=0, max_position=0, retry_ms=100):
+    def __cinit__(self, *, qty="0.01", distance_ticks=1, tolerance_ticks=0, max_position=0, retry_ms=100):
         self.ops = &OPS
         self.qty = above("qty", qty, 10**30)
         self.distance_ticks = whole("distance_ticks", distance_ticks, 0, 100_000)
