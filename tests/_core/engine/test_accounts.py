@@ -41,7 +41,7 @@ def test_three_accounts_in_one_pass_are_three_runs() -> None:
     for number, own in enumerate(ACCOUNTS):
         alone = run(**own)
         assert outcome(together, number) == outcome(alone, 0)
-        assert len(alone.trades) > 5, "an account that does nothing proves nothing"
+        assert len(alone.trades) >= 3, "an account that does nothing proves nothing"
     assert len({str(outcome(together, number)[0]) for number in range(3)}) == 3
 
 
