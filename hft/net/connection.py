@@ -35,7 +35,7 @@ class Connection:
 
     When it has to go at a time that is known (the venue says so, or it is nearly 24 h old), another websocket is opened beside
     it. That one's frames are held until the old one has given all that came before them; then they are handed on, and the old
-    one is closed. Whoever hears of ups and downs hears nothing of it: no disconnect, and for the engine no gap.
+    one is closed. Neither is reported as a disconnect, and the engine sees no gap.
 
     Parameters
     ----------

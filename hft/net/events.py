@@ -26,7 +26,7 @@ class FeedEvents:
     counts : Counter
         Events by kind since the start.
     heard : callable, optional
-        Gets kind and connection of each event first: whoever keeps the rules.
+        Called first, with kind and connection of each event: by it the watcher of symbols' rules learns of a new connection.
     end : asyncio.Future, optional
         Ends the feed, by `stop` or with the exception that sink or engine raised. None before the feed runs.
     """

@@ -38,7 +38,7 @@ cdef struct Account:            # by pointers into the engine's memory
     int64_t next_due            # the earliest internal event; INT64_MAX: none
     int64_t wants               # records that what is under way and the next message may cause (`capacity_message`)
     int64_t kill_on
-    int64_t faulted             # 1: its fault was told to the page
+    int64_t faulted             # 1: its fault is shown on the page
 
 
 # --- between trader and execution
@@ -140,13 +140,10 @@ cdef inline void account_match(Account* a, Market* market, const Message* msg, i
         account_forward(a)
 
 
-cdef inline void account_trade(Account* a, const Message* trade, int64_t now) noexcept nogil:
-    trader_on_trade(&a.trader, trade, now)
-    account_forward(a)
-
-
-cdef inline void account_act(Account* a, int32_t i, int64_t now) noexcept nogil:
-    """The market of a symbol changed, and the strategy decides."""
+cdef inline void account_act(Account* a, const Message* trade, int32_t i, int64_t now) noexcept nogil:
+    """The market of a symbol changed, by this trade or (NULL) otherwise, and the strategy decides."""
+    if trade != NULL:
+        trader_on_trade(&a.trader, trade, now)
     trader_on_market(&a.trader, i, now)
     account_forward(a)
     a.next_due = min(a.next_due, trader_next_due(&a.trader))

@@ -17,7 +17,6 @@ cdef class AccountSetup:
     cdef TraderParams trader
     cdef ExecutionParams execution
     cdef Capacity capacity
-    cdef int64_t intents
     cdef int64_t fill_log
 
     cdef int fill(self, int64_t run, Symbols symbols) except -1

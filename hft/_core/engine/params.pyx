@@ -141,8 +141,8 @@ cdef class AccountSetup:
     cdef int fill(self, int64_t run, Symbols symbols) except -1:
         """The parameters of its stages."""
         cdef dict s = self.settings
-        self.intents = self.strategy.most_intents(symbols.count)
-        self.capacity = capacity_of(self.intents, s["max_open_orders"], s["order_channel_size"])
+        self.trader.intents = self.strategy.most_intents(symbols.count)
+        self.capacity = capacity_of(self.trader.intents, s["max_open_orders"], s["order_channel_size"])
         self.execution.reports = self.capacity.delivery_reports
         self.execution.broker.entry_latency_ns = _ns(s["entry_latency_ms"])
         self.execution.broker.response_latency_ns = _ns(s["response_latency_ms"])
@@ -150,7 +150,6 @@ cdef class AccountSetup:
         self.execution.broker.symbols = symbols.count
         self.execution.broker.max_orders = s["max_open_orders"]
         self.execution.broker.max_commands = s["order_channel_size"]
-        self.trader.intents = self.intents
         self.trader.commands = s["order_channel_size"]
         self.trader.orders.n_symbols = symbols.count
         self.trader.orders.capacity = s["max_open_orders"]

@@ -22,7 +22,7 @@ from hft._core.base.status cimport DECODE_FALLBACK, KILL_RELEASED, KILL_REQUEST,
 from hft._core.base.types cimport MSG_NONE, Level, Message, int32_t, int64_t, likely, uint64_t, unlikely
 from hft._core.engine.account cimport (
     Account, account_act, account_advance, account_arrivals, account_deliver, account_kill, account_match, account_settle,
-    account_start, account_stop, account_trade, account_wants,
+    account_start, account_stop, account_wants,
 )
 from hft._core.execution.capacity cimport FILL_RECORDS
 from hft._core.execution.delivery cimport INT64_MAX
@@ -120,10 +120,15 @@ cdef inline bint engine_has_room(const EngineState* e) noexcept nogil:
     """Does the journal hold what the next message, or the frame that waits in the decoder, may cause while new orders are
     refused? What needs no message, timers and the kill switch, always finds room, since a message is taken only where it
     leaves that much. An empty journal takes any frame."""
-    cdef int64_t fills = e.decoder.pending.count * e.accounts[0].trader.context.orders.open * FILL_RECORDS
-    cdef int64_t room = engine_room(e)
-    return (engine_overwrites(e) or room >= e.accounts[0].wants + fills
-            or (unlikely(fills != 0) and room == e.accounts[0].out.journal.capacity))
+    cdef const Account* a = &e.accounts[0]
+    cdef int64_t room, fills
+    if engine_overwrites(e):
+        return True
+    room = engine_room(e)
+    if likely(e.decoder.pending.count == 0):
+        return room >= a.wants
+    fills = e.decoder.pending.count * a.trader.context.orders.open * FILL_RECORDS
+    return room >= a.wants + fills or (fills != 0 and room == a.out.journal.capacity)
 
 
 cdef inline bint engine_makes_room(const EngineState* e, int64_t room) noexcept nogil:
@@ -248,9 +253,7 @@ cdef inline void engine_act(EngineState* e, Market* market, const Message* trade
     cdef int64_t k
     engine_evaluate(e, market, i, now)
     for k in range(e.n_accounts):
-        if trade != NULL:
-            account_trade(&e.accounts[k], trade, now)
-        account_act(&e.accounts[k], i, now)
+        account_act(&e.accounts[k], trade, i, now)
         if unlikely(e.accounts[k].trader.state.fault < 0):
             engine_settle(e, &e.accounts[k], now)
 

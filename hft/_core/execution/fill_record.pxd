@@ -2,21 +2,17 @@
 
 from hft._core.base.types cimport RECORD_FILL, JournalRecord, Report, int64_t
 from hft._core.record.journal cimport FILL_FEE_IN_BASE
-from hft._core.record.output cimport Output, output_append
+from hft._core.record.output cimport Output, output_append, record_begin
 from hft._core.record.page cimport page_recent
-from libc.string cimport memset
 
 
 cdef inline int output_fill(Output* out, const Report* report, int64_t now) noexcept nogil:
     """A fill, before the strategy hears of it."""
     cdef JournalRecord r
-    memset(&r, 0, sizeof(r))
-    r.kind = RECORD_FILL
-    r.ts_ns = now
+    record_begin(&r, RECORD_FILL, report.symbol, now)
     r.exch_ns = report.exch_ns
     r.due_ns = report.due_ns
     r.order_id = report.order_id
-    r.symbol = report.symbol
     r.side = report.side
     r.price = report.price
     r.qty = report.qty

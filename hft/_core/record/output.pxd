@@ -7,7 +7,7 @@ from hft._core.base.status cimport FAULT_JOURNAL_FULL, OK
 from hft._core.base.symbols cimport Symbols
 from hft._core.base.types cimport (
     RECORD_FILL, RECORD_KILL, RECORD_ORDER, RECORD_RULES, JournalRecord, Spec, SymbolSpec, int32_t, int64_t, likely, multiply,
-    uint64_t,
+    uint8_t, uint64_t,
 )
 from hft._core.record.journal cimport FILL_FEE_IN_BASE, JournalState, journal_append
 from hft._core.record.page cimport PAGE_RECENT, Page
@@ -30,6 +30,14 @@ cdef inline void output_count(uint64_t* counter) noexcept nogil:
     counter[0] += 1
 
 
+cdef inline void record_begin(JournalRecord* r, int kind, int32_t symbol, int64_t now) noexcept nogil:
+    """What every record has; the rest is 0."""
+    memset(r, 0, sizeof(JournalRecord))
+    r.kind = <uint8_t>kind
+    r.ts_ns = now
+    r.symbol = symbol
+
+
 cdef inline int output_append(Output* out, const JournalRecord* record) noexcept nogil:
     if likely(journal_append(out.journal, record)):
         return OK
@@ -42,10 +50,7 @@ cdef inline int output_append(Output* out, const JournalRecord* record) noexcept
 cdef inline int output_rules(Output* out, int32_t symbol, const SymbolSpec* spec, bint trading, int64_t now) noexcept nogil:
     """A symbol's rules as they are from here on: what follows is in these units."""
     cdef JournalRecord r
-    memset(&r, 0, sizeof(r))
-    r.kind = RECORD_RULES
-    r.ts_ns = now
-    r.symbol = symbol
+    record_begin(&r, RECORD_RULES, symbol, now)
     r.price = spec.price_mant
     r.leaves = spec.price_exp
     r.qty = spec.qty_mant
@@ -75,10 +80,7 @@ cdef inline bint output_rescale(Output* out, int32_t symbol, int64_t price_facto
 
 cdef inline int output_kill(Output* out, bint on, int reason, int64_t now) noexcept nogil:
     cdef JournalRecord r
-    memset(&r, 0, sizeof(r))
-    r.kind = RECORD_KILL
-    r.ts_ns = now
-    r.symbol = -1
+    record_begin(&r, RECORD_KILL, -1, now)
     r.status = on
     r.reason = reason
     return output_append(out, &r)

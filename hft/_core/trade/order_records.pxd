@@ -1,24 +1,20 @@
 # What is written down of an order and of a position.
 
 from hft._core.base.types cimport RECORD_ORDER, RECORD_POSITION, JournalRecord, int32_t, int64_t
-from hft._core.record.output cimport Output, output_append
+from hft._core.record.output cimport Output, output_append, record_begin
 from hft._core.record.page cimport page_recent
 from hft._core.trade.orders cimport Order
 from hft._core.trade.position cimport Position
-from libc.string cimport memset
 
 
 cdef inline int output_order(Output* out, const Order* order, int64_t now, int64_t exch_ns) noexcept nogil:
     """An order as it is after a change."""
     cdef JournalRecord r
-    memset(&r, 0, sizeof(r))
-    r.kind = RECORD_ORDER
-    r.ts_ns = now
+    record_begin(&r, RECORD_ORDER, order.symbol, now)
     r.exch_ns = exch_ns
     r.sent_ns = order.sent_ns
     r.due_ns = order.due_ns
     r.order_id = order.order_id
-    r.symbol = order.symbol
     r.side = order.side
     r.type = order.type
     r.tif = order.tif
@@ -35,10 +31,7 @@ cdef inline int output_order(Output* out, const Order* order, int64_t now, int64
 cdef inline int output_position(Output* out, int32_t symbol, const Position* p, int64_t now) noexcept nogil:
     """A symbol's position after a fill was reported."""
     cdef JournalRecord r
-    memset(&r, 0, sizeof(r))
-    r.kind = RECORD_POSITION
-    r.ts_ns = now
-    r.symbol = symbol
+    record_begin(&r, RECORD_POSITION, symbol, now)
     r.qty = p.qty
     r.cash = p.cash
     r.cost = p.cost

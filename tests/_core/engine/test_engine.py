@@ -380,14 +380,6 @@ def test_a_loss_between_two_messages_trips_the_kill_switch_at_its_own_time() -> 
     assert told[0]["ts_ns"] < 1_200 * MS      # the next message came at 1,531
 
 
-# --- settings
-
-
-def test_an_unknown_setting_is_named() -> None:
-    with pytest.raises(TypeError, match="thresold"):
-        Engine(Spec("BTCUSDT", tick="0.1", step="0.001"), thresold=0.3)
-
-
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 400)), min_size=1, max_size=12))
 def test_every_order_ends_and_the_books_balance(moves: list[tuple[int, int, int]]) -> None:

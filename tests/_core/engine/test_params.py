@@ -10,3 +10,8 @@ from hft._core.engine.engine import Engine
 def test_whether_snapshots_come_is_true_or_false(given):
     with pytest.raises(ValueError, match=r"snapshots .* must be True or False"):
         Engine(Spec("BTCUSDT", tick="0.1", step="0.001"), snapshots=given)
+
+
+def test_an_unknown_setting_is_named() -> None:
+    with pytest.raises(TypeError, match="thresold"):
+        Engine(Spec("BTCUSDT", tick="0.1", step="0.001"), thresold=0.3)
