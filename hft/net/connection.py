@@ -165,9 +165,11 @@ class Connection:
         return successor
 
     def _close(self, line: Line) -> asyncio.Task[None]:
+        """Closes a line in a task of its own. A task that is cancelled before its first step runs nothing: the line is cut then."""
         task = asyncio.create_task(line.close())
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+        task.add_done_callback(lambda closed: line.cut() if closed.cancelled() else None)
         return task
 
     async def _watch(self, line: Line) -> None:

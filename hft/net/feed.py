@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from random import Random
+from typing import Any
 
 from hft._core.base.runclock import RunClock
 from hft._core.engine.engine import Engine
@@ -216,13 +217,14 @@ class Feed:
             self.events.tell("behind", f"messages are handled {worst / 1e9:.1f} s after their time", symbols=new)
         self._behind = behind
 
-    def _spawn(self, work: Awaitable[None]) -> asyncio.Task[None]:
-        return asyncio.create_task(self._guarded(work))
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        task.add_done_callback(self._over)
+        return task
 
-    async def _guarded(self, work: Awaitable[None]) -> None:
-        try:
-            await work
-        except Exception as error:
+    def _over(self, task: asyncio.Task[None]) -> None:
+        """Ends the run with what a task raised."""
+        if not task.cancelled() and (error := task.exception()) is not None:
             self.events.failed(error)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from random import Random
+from typing import Any
 
 from hft._core.base.runclock import RunClock
 from hft._core.base.status import name as name_of
@@ -65,7 +66,7 @@ class Snapshots:
         *,
         limit: int,
         rng: Random,
-        spawn: Callable[[Awaitable[None]], asyncio.Task[None]],
+        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
     ) -> None:
         self._engine = engine
         self._rest = rest

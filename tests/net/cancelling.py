@@ -47,7 +47,11 @@ class Cancelling:
         loop.set_task_factory(None)
 
     def _make(self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any], **more: Any) -> asyncio.Task:
-        return asyncio.Task(self._counted(coroutine) if _watched.get() else coroutine, loop=loop, **more)
+        if not _watched.get():
+            return asyncio.Task(coroutine, loop=loop, **more)
+        task = asyncio.Task(self._counted(coroutine), loop=loop, **more)
+        task.add_done_callback(lambda _: coroutine.close())     # cancelled before its first step, the task never began it
+        return task
 
     async def _counted(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         return await _Stepped(coroutine, self._suspended)

@@ -182,6 +182,24 @@ def test_a_feed_that_is_cancelled_at_any_moment_of_its_end_is_gone(transport, la
     assert run(test()) >= 4
 
 
+def test_a_feed_that_is_cancelled_again_and_again_is_gone(transport, run):
+    """Its websocket is closed by a task, which may be cancelled before it has begun."""
+    async def test():
+        async with WireServer(chatting) as server:
+            market = Awaited()
+            before = Nothing(server, market)
+            feed = Feed(venue_at("http://127.0.0.1:1", server.url, "binance-usdm"), ["BTCUSDT"], market, clock=RunClock(),
+                        transport=transport)
+            running = asyncio.create_task(feed.run())
+            await market.some.wait()
+            while not running.done():
+                running.cancel()
+                await asyncio.sleep(0)
+            await before.is_left()
+
+    run(test())
+
+
 async def test_a_successor_in_mid_handshake_goes_with_the_line_that_it_was_to_succeed(transport):
     """Its handshake is answered late, and then it sends more than may be held: nobody hears of it, and the run goes on."""
     answered = asyncio.Event()
