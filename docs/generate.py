@@ -19,6 +19,7 @@ from hft import cli
 from hft.config import Config
 from hft.config.sections import MONITOR_PORT
 from hft.config.shape import Shape, shapes, walk
+from hft.config.strategies import PythonParams, QuoterParams
 from hft.config.toml import literal
 from hft.errors import ExitCode
 from hft.exchange.fault_plan import FAULTS, Fault, MessageFault, RequestFault, SymbolFault
@@ -57,11 +58,14 @@ def settings() -> str:
                 parts.append(f"### `[{'.'.join([*path, key])}.NAME]`\n\n{paragraph(shape.named_section)}")
                 rows = [setting(inner) for inner in shapes(shape.named_section).values()]
                 parts.append(table(["key", "default", "may be", "meaning"], rows))
-        for key, (chooser, sections) in section.variants.items():
-            for value, other in list(sections.items())[1:]:
+        for key, (chooser, _) in section.variants.items():
+            for value, other in OTHER_STRATEGIES.items():
                 parts.append(f"## `[{'.'.join([*path, key])}]` with `{chooser} = \"{value}\"`\n\n{paragraph(other)}")
-                parts.append(table(["key", "default", "may be", "meaning"], [setting(each) for each in shapes(other).values()]))
+                parts.append(table(["key", "default", "may be", "meaning"], [setting(each) for each in shapes(other).values() if each.text]))
     return "\n\n".join(parts)
+
+
+OTHER_STRATEGIES = {"quoter": QuoterParams, "FILE.py:CLASS": PythonParams}
 
 
 def setting(shape: Shape) -> list[str]:

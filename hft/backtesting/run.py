@@ -10,7 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from msgspec.structs import replace
 
@@ -18,6 +18,7 @@ from hft._core.base.checks import whole
 from hft._core.engine.engine import Engine
 from hft._core.engine.events import LAST_TIME_NS, replay_events
 from hft._core.record.journal import Journal
+from hft._core.trade.python_strategy import PythonStrategy
 from hft.backtesting.result import Collector, Result
 from hft.backtesting.settings import settled
 from hft.config import Config
@@ -29,23 +30,30 @@ from hft.data.tape import batches
 from hft.errors import DamagedData, UsageError
 from hft.run.summary import REJECTED_MESSAGES, Summary, summarise
 from hft.run.wiring import compatible, journal_most, tradable
+from hft.strategy import Strategy, raise_error
 
 StrPath = str | os.PathLike[str]
 
 
+Paths: TypeAlias = StrPath | Iterable[StrPath]
+
+
 def backtest(
-    data: StrPath | Iterable[StrPath],
-    config: Config | StrPath | None = None,
+    data: Paths | Strategy,
+    config: Config | Paths | None = None,
+    more: Config | StrPath | None = None,
     *,
     symbols: str | Sequence[str] | None = None,
     series_ms: int = 1000,
     progress: Callable[[Progress], None] | None = None,
     **settings: Any,
 ) -> Result:
-    """Run the engine over recorded data.
+    """Run the engine over recorded data: ``backtest(data)``, or with a strategy in Python ``backtest(strategy, data)``.
 
     Parameters
     ----------
+    strategy : Strategy, optional
+        What decides, before the data; else what the settings say.
     data : path or sequence of paths
         Captures of the three kinds, our own recordings, event files, Tardis CSV, hftbacktest's events: several are one session,
         merged in receive order. All of one venue; the protocol and the symbols are recognised where the files tell.
@@ -95,10 +103,15 @@ def backtest(
     >>> result.series["total"].shape, bool(result.series["synced"].all())
     ((3,), True)
     """
+    strategy = data if isinstance(data, Strategy) else None
+    if isinstance(data, Strategy):
+        data, config = config, more
+    elif more is not None:
+        raise TypeError("backtest(strategy, data, config), or backtest(data, config)")
     chosen = settled(config, settings)
     named = [symbols] if isinstance(symbols, str) else symbols
     paths = [Path(data)] if isinstance(data, (str, os.PathLike)) else [Path(path) for path in data]
-    return _Run(Data(paths, chosen, named), chosen, series_ms, progress).run()
+    return _Run(Data(paths, chosen, named), chosen, series_ms, progress, strategy).run()
 
 
 class _Part(Protocol):
@@ -144,7 +157,8 @@ class _Records:
 class _Run:
     """One backtest: the engine, what it is given, and what it writes down."""
 
-    def __init__(self, data: Data, config: Config, series_ms: int, progress: Callable[[Progress], None] | None) -> None:
+    def __init__(self, data: Data, config: Config, series_ms: int, progress: Callable[[Progress], None] | None,
+                 strategy: Strategy | None) -> None:
         self.data = data
         self.config = config
         self.interval_ns = whole("series_ms", series_ms, 1, LAST_TIME_NS // 1_000_000) * 1_000_000
@@ -155,8 +169,9 @@ class _Run:
         except UsageError as error:
             raise UsageError(error.what, where=data.where, do="or choose some with --symbols") from None
         # Drained before an input could lack room for whatever it may cause: new orders are never refused for want of it.
-        self.journal = Journal(max(1 << 15, journal_most(config, len(traded))), run=1)
-        self.engine = file_engine(config, traded, data.protocol, data.trades, run=1, journal=self.journal)
+        decides = config.strategy.build() if strategy is None else PythonStrategy(strategy)
+        self.journal = Journal(max(1 << 15, journal_most(config, len(traded), decides)), run=1)
+        self.engine = file_engine(config, traded, data.protocol, data.trades, run=1, journal=self.journal, strategy=decides)
         every_ms = config.strategy.persistence.snapshot_interval_ms
         self.collector = Collector(self.engine, self.journal, every_ms * 1_000_000)
         self.first_ns = 0
@@ -173,10 +188,12 @@ class _Run:
                 if sample_at is None:
                     sample_at = (next_ns // self.interval_ns + 1) * self.interval_ns
                 part.advance(self.engine, until_ns=sample_at)
+                raise_error(self.engine.strategy)
                 if not self.engine.makes_room():
                     self.collector.drain()
                 meter.tell(self._events)
         end_ns = self.engine.stop(self.engine.now_ns)
+        raise_error(self.engine.strategy)
         self.collector.sample(end_ns, last=True)
         seconds = meter.seconds
         meter.tell(self._events, at_once=True)

@@ -20,9 +20,11 @@ from hft._core.base.types import Spec
 from hft._core.engine.engine import Engine
 from hft._core.record.journal import Journal
 from hft._core.record.page import StatePage
+from hft._core.trade.python_strategy import PythonStrategy
 from hft.backtesting.compare import Difference, compare, run_in
 from hft.config import Config
 from hft.config.secret import from_public, public
+from hft.config.strategies import PythonParams
 from hft.data.captures import Capture, files_of, first_line, is_capture
 from hft.data.identify import told
 from hft.data.record import Kind, Record
@@ -39,7 +41,7 @@ from hft.venues.registry import protocol_named
 from hft.version import STATE
 
 PERIODIC = 1_000_000
-ASIDE = frozenset({"recording", "run", "link", "broken", "end"})
+ASIDE = frozenset({"recording", "run", "link", "broken", "end", "decision"})
 """Lines that the engine does not act upon."""
 
 
@@ -255,13 +257,13 @@ class _Replay:
         )
         self.engine: Engine = build_engine(
             run.settings, specs, protocol_named(run.protocol), run=run.run, page=self.page, journal=journal,
-            trade_source=run.trades, replayed=True, kill=run.kill,
+            trade_source=run.trades, replayed=True, kill=run.kill, **_decides(run.settings),
         )
         self.writer.start()
 
     def run(self, records: Iterator[Record]) -> None:
         """Every input in order; what is compared or counted, in its place between them."""
-        for tape in batches(self._inputs(records)):
+        for tape in batches(self._decided(self._inputs(records))):
             self._advance(tape)
 
     def _inputs(self, records: Iterator[Record]) -> Iterator[Record]:
@@ -273,6 +275,20 @@ class _Replay:
             self._known(name, value, record)
             self.inputs += name != "state" and name not in ASIDE
             yield record
+
+    def _decided(self, records: Iterator[Record]) -> Iterator[Record]:
+        """The same without the decisions of a strategy in Python. They stand after the input that they were made on, and the
+        strategy is given them before it."""
+        held: Record | None = None
+        for record in records:
+            if record.kind is Kind.LOG and record.data.startswith(b'{"hft":{"decision"'):
+                self.engine.strategy.decide(mark(record)[1])
+                continue
+            if held is not None:
+                yield held
+            held = record
+        if held is not None:
+            yield held
 
     def _known(self, name: str, value: Any, record: Record) -> None:
         """Nothing is said of a symbol that the run does not have."""
@@ -335,6 +351,12 @@ class _Replay:
     def close(self) -> None:
         self.writer.stop(1.0)
         self.writer.close()
+
+
+def _decides(settings: Config) -> dict[str, Any]:
+    """The strategy of a run that is done again: what one in Python decided is recorded, so that its code is not needed."""
+    params = settings.strategy.params
+    return {"strategy": PythonStrategy(max_intents=params.max_intents)} if isinstance(params, PythonParams) else {}
 
 
 def _number_from(database: Path, run: int) -> None:

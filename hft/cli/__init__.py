@@ -10,6 +10,7 @@ import errno
 import functools
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from types import FrameType
 from typing import Any
@@ -18,7 +19,7 @@ import typer
 
 from hft.cli import backtest, bench, config, convert, kill, live, record, sim, verify, watch
 from hft.cli.options import common
-from hft.errors import ExitCode, HftError, Terminated, bug, printable
+from hft.errors import ExitCode, HftError, StrategyError, Terminated, bug, printable
 from hft.system.signals import stopping
 
 # Plain help, no panels: it pipes, it greps, and it does not load rich.
@@ -71,6 +72,8 @@ def _run(argv: Sequence[str]) -> int:
     try:
         return int(commands()(list(argv) or ["--help"], prog_name="hft", standalone_mode=False) or 0)
     except HftError as error:
+        if isinstance(error, StrategyError):    # in full, as Python tells it
+            traceback.print_exception(error.__cause__)
         return _tell(str(error), error.exit_code)
     except typer.TyperException as error:
         command = getattr(getattr(error, "ctx", None), "command_path", "hft")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hft.cli.options import Assignments, ConfigFile, Json, Symbols, settings, symbol_list
+from hft.cli.options import Assignments, ConfigFile, Json, Kind, Symbols, settings, symbol_list
 
 
 def backtest(
@@ -15,6 +15,7 @@ def backtest(
         list[Path], typer.Argument(metavar="DATA…", help="Files of any kind that is read, and of several: one session.")
     ],
     config: ConfigFile = None,
+    strategy: Kind = None,
     symbols: Symbols = None,
     json: Json = False,
     assignments: Assignments = None,
@@ -27,9 +28,10 @@ def backtest(
 
     \b
     hft backtest btcusdt_20240808.gz
+    hft backtest btcusdt_20240808.gz --strategy quoter.py:Quoter
     hft backtest monday.events tuesday.events --config hft.toml --symbols BTCUSDT --json
     """
-    chosen = settings(config, assignments)
+    chosen = settings(config, assignments, {"strategy.kind": strategy})
 
     from hft.backtesting.command import backtest as run
 

@@ -12,6 +12,7 @@ from hft.cli.options import (
     ConfigFile,
     Duration,
     Json,
+    Kind,
     RestUrl,
     Seed,
     Symbols,
@@ -25,6 +26,7 @@ from hft.config import LiveOptions
 
 def live(
     config: ConfigFile = None,
+    strategy: Kind = None,
     venue: Venue = None,
     symbols: Symbols = None,
     duration: Duration = None,
@@ -54,9 +56,11 @@ def live(
 
     \b
     hft live --duration 60
+    hft live --strategy quoter.py:Quoter --set strategy.params.size=0.05
     hft live --config hft.toml --venue binance-usdm --symbols BTCUSDT,ETHUSDT
     """
     options = {
+        "strategy.kind": strategy,
         "feed.venue": venue,
         "strategy.symbols": symbol_list(symbols),
         "feed.rest_url": rest_url,

@@ -19,6 +19,10 @@ Assignments = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="One setting, e.g. broker.taker_fee=0.0004; wins over the file."),
 ]
+Kind = Annotated[
+    str | None,
+    typer.Option("--strategy", metavar="FILE.py:CLASS", help="What trades: a class of yours, imbalance or quoter; as [strategy] kind."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Symbols = Annotated[
     str | None, typer.Option(metavar="A,B", help="Symbols, e.g. BTCUSDT,ETHUSDT.")

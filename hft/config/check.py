@@ -137,7 +137,7 @@ def _check_capacity(config: Config, where: Callable[..., str]) -> None:
 
     symbols, performance = len(config.strategy.symbols), config.strategy.performance
     least = worst_cases(
-        config.strategy.params.build(config.strategy.risk_limits).most_intents(symbols),
+        config.strategy.build().most_intents(symbols),
         max_open_orders=config.engine.max_open_orders,
         order_channel_size=performance.order_channel_size,
     )["journal_least"]

@@ -192,6 +192,9 @@ class _Reader:
 
     def section(self, kind: type[S], table: Mapping[str, Any], path: Path_) -> S:
         known = shapes(kind)
+        if kind.rest:
+            own = {key: value for key, value in table.items() if key not in known}
+            table = {key: value for key, value in table.items() if key in known} | ({kind.rest: own} if own else {})
         for key in table:
             if key not in known:
                 self._unknown(key, list(known), path)
@@ -201,7 +204,7 @@ class _Reader:
         values = {key: self._value(known[key], table[key], (*path, key)) for key in table if key not in kind.variants}
         for key, (chooser, sections) in kind.variants.items():
             if key in table:
-                chosen = sections[values.get(chooser, known[chooser].default)]
+                chosen = sections(values.get(chooser, known[chooser].default))
                 values[key] = self.section(chosen, self._table(known[key], table[key], (*path, key)), (*path, key))
         return kind(**values)
 

@@ -30,6 +30,8 @@ def flat(section: Section, path: tuple[str, ...] = ()) -> dict[str, Any]:
         place = (*path, name)
         if isinstance(value, Section):
             found |= flat(value, place)
+        elif name == section.rest:
+            found |= {".".join((*path, key)): each for key, each in value.items()}
         elif isinstance(value, dict):
             found[".".join(place)] = {key: asdict(each) if isinstance(each, Section) else each for key, each in value.items()}
         elif value is not None:

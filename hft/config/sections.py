@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from msgspec import field
 from msgspec.structs import force_setattr, replace
 
 from hft.config.limits import RiskLimits
-from hft.config.strategies import STRATEGIES, ImbalanceParams, StrategyParams
+from hft.config.strategies import ImbalanceParams, StrategyParams, params_of
 from hft.config.values import (
     AnyProtocol,
     FeeRate,
@@ -32,6 +32,9 @@ from hft.config.values import (
     says,
 )
 from hft.venues.catalogue import DEFAULT, PLACES, entry_named
+
+if TYPE_CHECKING:
+    from hft._core.trade.strategy import StrategyPort
 
 
 class Performance(Section, frozen=True):
@@ -75,7 +78,7 @@ class Persistence(Section, frozen=True):
 class Strategy(Section, frozen=True):
     """What trades, on which symbols."""
 
-    variants: ClassVar = {"params": ("kind", STRATEGIES)}
+    variants: ClassVar = {"params": ("kind", params_of)}
 
     strategy_id: Annotated[
         str, says(
@@ -84,7 +87,13 @@ class Strategy(Section, frozen=True):
             title="1 to 64 letters, digits, or any of _ . -",
         ),
     ] = "imbalance_v1"
-    kind: Annotated[Literal["imbalance", "quoter"], says("what trades; its parameters are [strategy.params]")] = "imbalance"
+    kind: Annotated[
+        str, says(
+            "what trades; its parameters are [strategy.params]",
+            pattern=r"^(imbalance|quoter|[^:]+:[A-Za-z_]\w*)$",
+            title="imbalance, quoter, or a class of yours as FILE.py:CLASS or MODULE:CLASS",
+        ),
+    ] = "imbalance"
     symbols: Annotated[
         tuple[SymbolName, ...], says("the venue's own names, upper case; one quote asset", min_length=1, max_length=64)
     ] = ("BTCUSDT",)
@@ -95,8 +104,12 @@ class Strategy(Section, frozen=True):
     persistence: Persistence = Persistence()
 
     def __post_init__(self) -> None:
-        if self.params == ImbalanceParams() and self.kind in STRATEGIES:     # not given: the defaults of the kind
-            force_setattr(self, "params", STRATEGIES[self.kind]())
+        if self.params == ImbalanceParams():     # not given: the defaults of the kind
+            force_setattr(self, "params", params_of(self.kind)())
+
+    def build(self) -> StrategyPort:
+        """The strategy as the engine takes it."""
+        return self.params.build(self.kind, self.risk_limits)
 
 
 class SymbolRules(Section, frozen=True):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Self, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeAlias
 
 from msgspec.structs import replace
 
 from hft.config.limits import RiskLimits
 from hft.config.values import Limit, Quantity, Section, bounds, says
+from hft.strategy import load_strategy
 
 if TYPE_CHECKING:
     from hft._core.trade.strategy import StrategyPort
@@ -27,8 +28,8 @@ class FeatureParams(Section, frozen=True):
         """The same, with every "as another key" replaced by what it comes to."""
         return self
 
-    def build(self, limits: RiskLimits) -> StrategyPort:
-        """The strategy with these parameters, as the engine takes it. Compiled: help and other commands do without."""
+    def build(self, kind: str, limits: RiskLimits) -> StrategyPort:
+        """The strategy of that kind with these parameters, as the engine takes it. Compiled: help and other commands do without."""
         raise NotImplementedError
 
 
@@ -58,7 +59,7 @@ class ImbalanceParams(FeatureParams, frozen=True, tag_field="kind", tag="imbalan
     def resolved(self) -> Self:
         return replace(self, holding_period_ms=self.holding_ms)
 
-    def build(self, limits: RiskLimits) -> StrategyPort:
+    def build(self, kind: str, limits: RiskLimits) -> StrategyPort:
         from hft._core.trade.imbalance_strategy import ImbalanceStrategy
 
         size = self.order_size_fraction * min(self.max_position_size, limits.max_position_size)
@@ -81,7 +82,7 @@ class QuoterParams(FeatureParams, frozen=True, tag_field="kind", tag="quoter"):
     ] = Decimal(0)
     retry_ms: Annotated[int, says("time without an order after a refusal", ge=0, le=60_000)] = 100
 
-    def build(self, limits: RiskLimits) -> StrategyPort:
+    def build(self, kind: str, limits: RiskLimits) -> StrategyPort:
         from hft._core.trade.quoter_strategy import QuoterStrategy
 
         return QuoterStrategy(
@@ -91,8 +92,30 @@ class QuoterParams(FeatureParams, frozen=True, tag_field="kind", tag="quoter"):
         )
 
 
-StrategyParams: TypeAlias = ImbalanceParams | QuoterParams
+class PythonParams(FeatureParams, frozen=True, tag_field="kind", tag="python"):
+    """A strategy in Python: these, and the parameters that its class has."""
+
+    rest: ClassVar = "own"
+
+    seed: Annotated[int, says("of the random numbers that the strategy may draw", ge=0, le=2**63 - 1)] = 1
+    max_intents: Annotated[
+        int, says("orders, amends and cancels that it may ask for at one time; more are refused (intents_full)", ge=1, le=4096)
+    ] = 32
+    own: dict[str, Any] = {}
+
+    def build(self, kind: str, limits: RiskLimits) -> StrategyPort:
+        from hft._core.trade.python_strategy import PythonStrategy
+
+        return PythonStrategy(load_strategy(kind)(**self.own), seed=self.seed, max_intents=self.max_intents)
+
+
+StrategyParams: TypeAlias = ImbalanceParams | QuoterParams | PythonParams
 """Of any of them. The tag tells them apart where settings travel to another process."""
 
 STRATEGIES: dict[str, type[StrategyParams]] = {"imbalance": ImbalanceParams, "quoter": QuoterParams}
-"""The kinds of strategy there are, and the parameters that each takes."""
+"""The compiled strategies there are, and the parameters that each takes."""
+
+
+def params_of(kind: str) -> type[StrategyParams]:
+    """The parameters of a kind of strategy: a compiled one, or a class in Python."""
+    return STRATEGIES.get(kind, PythonParams)

@@ -97,6 +97,8 @@ def _tables(section: Section, path: tuple[str, ...]) -> Iterator[tuple[tuple[str
     for key, value in msgspec.structs.asdict(section).items():
         if isinstance(value, Section):
             inner.append(((*path, key), value))
+        elif key == section.rest:
+            plain |= value
         elif isinstance(value, dict):
             inner += [((*path, key, name), table) for name, table in value.items()]
         else:

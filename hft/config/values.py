@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
@@ -14,8 +14,10 @@ from hft.venues.catalogue import ENTRIES, PLACES, SERVED
 class Section(Struct, frozen=True, forbid_unknown_fields=True):
     """A table of the settings file; immutable once loaded."""
 
-    variants: ClassVar[Mapping[str, tuple[str, Mapping[str, type[Section]]]]] = {}
-    """Tables below it that are of one section or another: key -> (the key that chooses, its values and what each chooses)."""
+    variants: ClassVar[Mapping[str, tuple[str, Callable[[str], type[Section]]]]] = {}
+    """Tables below it that are of one section or another: key -> (the key that chooses, the section that each value chooses)."""
+    rest: ClassVar[str] = ""
+    """The field that has all keys of the table which are no fields; empty: there may be none."""
 
 
 def bounds(**allowed: int) -> Meta:

@@ -9,6 +9,7 @@ from hft._core.base.symbols import Symbols
 from hft._core.base.types import Spec
 from hft._core.engine.engine import Engine
 from hft._core.execution.capacity import worst_cases
+from hft._core.trade.strategy import StrategyPort
 from hft.config import Config
 from hft.errors import NotBuiltError, UsageError
 from hft.venues.protocol import VenueProtocol
@@ -20,7 +21,7 @@ def engine_settings(config: Config) -> dict[str, Any]:
     strategy, broker, engine = config.strategy, config.broker, config.engine
     params, limits, capacity = strategy.params, strategy.risk_limits, strategy.performance
     return {
-        "strategy": params.build(limits),
+        "strategy": strategy.build(),
         "window_ms": params.feature_window_ms,
         "buffer_capacity": capacity.buffer_capacity,
         "imbalance_levels": params.imbalance_levels,
@@ -47,10 +48,10 @@ def engine_settings(config: Config) -> dict[str, Any]:
     }
 
 
-def capacities(config: Config, n_symbols: int) -> dict[str, int]:
-    """What fixed memory must hold with these settings and so many symbols."""
+def capacities(config: Config, n_symbols: int, strategy: StrategyPort | None = None) -> dict[str, int]:
+    """What fixed memory must hold with these settings and so many symbols; `strategy` where it is not that of the settings."""
     return worst_cases(
-        config.strategy.params.build(config.strategy.risk_limits).most_intents(n_symbols),
+        (strategy or config.strategy.build()).most_intents(n_symbols),
         max_open_orders=config.engine.max_open_orders,
         order_channel_size=config.strategy.performance.order_channel_size,
     )
@@ -63,9 +64,9 @@ def journal_live(config: Config, n_symbols: int) -> int:
     return max(performance.persist_channel_size, capacities(config, n_symbols)["journal_orders"])
 
 
-def journal_most(config: Config, n_symbols: int) -> int:
-    """The size of a journal, in records, in which every input finds room, whatever is under way."""
-    return capacities(config, n_symbols)["journal_most"]
+def journal_most(config: Config, n_symbols: int, strategy: StrategyPort | None = None) -> int:
+    """The size of a journal, in records, in which every input finds room, whatever is under way; `strategy` as for `capacities`."""
+    return capacities(config, n_symbols, strategy)["journal_most"]
 
 
 def tradable(protocol: str, where: str, do: str) -> None:

@@ -20,7 +20,7 @@ from hft.alerts import Alerts
 from hft.config import misnamed, unlimited
 from hft.config.secret import public
 from hft.data.recorder import Recorder
-from hft.errors import DamagedData, ExitCode, HftError, TradingHalted, UsageError
+from hft.errors import DamagedData, ExitCode, HftError, StrategyError, TradingHalted, UsageError
 from hft.log import get_logger, log_trouble
 from hft.net.find import find_venue
 from hft.persistence.files import RunFiles, deleted, private_file, rescue_path
@@ -31,6 +31,7 @@ from hft.run.feed_event import FeedEvent
 from hft.run.periodic import Links, put_rows
 from hft.run.summary import Summary, summarise, way_out
 from hft.run.wiring import build_engine, compatible, journal_live
+from hft.strategy import raise_error
 from hft.system.job import EngineJob
 from hft.system.pauses import LoopPauses, Pauses
 from hft.system.signals import exit_code
@@ -236,6 +237,7 @@ class LiveSession:
     async def _timer(self) -> None:
         while True:
             self.engine.advance(self.clock.now())
+            raise_error(self.engine.strategy)
             if longer_ns := self.pauses_of_loop.longer_ns():
                 self.page.count("longest_pause_ns", longer_ns)
             await asyncio.sleep(TICK_S)
@@ -381,10 +383,13 @@ class LiveSession:
 
     def tell_failure(self) -> str:
         """What ended the run before its time, as one line; a bug's traceback goes to the log."""
+        path = self.config.strategy.persistence.beside(".log")
+        if isinstance(self.failure, StrategyError):
+            log.error("the strategy raised", exc_info=self.failure.__cause__)
+            return f"{self.failure}; its traceback is in {path}"
         if isinstance(self.failure, HftError):
             return str(self.failure)
         log.error("the run failed", exc_info=self.failure)
-        path = self.config.strategy.persistence.beside(".log")
         return f"{type(self.failure).__name__}: {self.failure}; its traceback is in {path}"
 
     @property

@@ -1,10 +1,21 @@
-"""A report of the exchange as Python sees it."""
+"""Reports of the exchange, and trades, as Python sees them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+from hft._core.base.status import NAMES
+
+if TYPE_CHECKING:
+    from hft._core.base.types import Spec
+
+KINDS = ("", "accepted", "fill", "canceled", "rejected", "expired", "cancel_rejected", "amended", "amend_rejected")
+"""The names of reports, by `ReportKind`."""
+SUSPECT = 1
+"""`BookStatus` of a book that was in sync and is not."""
+FEE_SCALE = 10**8
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +42,25 @@ class OrderReport:
     reason: str
     exch_ns: int
     reported_ns: int
+
+    @classmethod
+    def of(cls, spec: Spec, kind: int, order_id: int, side: int, price: int, qty: int, leaves: int, fee: int, *, in_base: bool,
+           maker: bool, book_status: int, reason: int, exch_ns: int, reported_ns: int) -> OrderReport:
+        """From the integers of the core: ticks, quanta and 1e-8 of the fee asset."""
+        return cls(
+            KINDS[kind], order_id, "buy" if side > 0 else "sell", spec.price(price), spec.qty(qty), spec.qty(leaves),
+            Decimal(fee) / FEE_SCALE, "base" if in_base else "quote", maker, book_status == SUSPECT,
+            NAMES[reason] if reason else "", exch_ns, reported_ns,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """A trade of the market: somebody took liquidity, to ``"buy"`` or to ``"sell"``. ``id`` and ``venue_ns`` (0 where there is
+    none) are the venue's."""
+
+    price: float
+    qty: float
+    side: Literal["buy", "sell"]
+    id: int
+    venue_ns: int

@@ -92,6 +92,8 @@ cdef enum IntentKind:
     INTENT_CANCEL = 2
     INTENT_AMEND = 3            # another price, another whole quantity
     INTENT_CANCEL_ALL = 4
+    INTENT_TIMER = 5            # a call of `on_timer` at the time in `price`; it replaces an earlier one
+    INTENT_STOP = 6             # the strategy trades no more: open orders are cancelled
 
 cdef enum CommandKind:
     CMD_NEW = 1
@@ -163,6 +165,10 @@ cdef struct Intent:             # what a strategy wants, before risk
     uint8_t type                # OrderType
     uint8_t tif                 # TimeInForce
     uint8_t flags               # OrderFlag
+
+cdef struct Decision:           # an intent of a strategy whose decisions are inputs of the run
+    int64_t call                # the callback that it was put in: 1, 2, 3 … of the run
+    Intent intent               # kind 0: no intent; `order_id` is the newest id given out, `qty` intents found no room
 
 cdef struct Command:            # trader -> execution
     int64_t order_id

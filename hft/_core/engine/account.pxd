@@ -104,6 +104,7 @@ cdef inline void account_deliver(Account* a, int64_t now) noexcept nogil:
 cdef inline void account_start(Account* a, int64_t now) noexcept nogil:
     trader_start(&a.trader, now)
     account_forward(a)
+    account_schedule(a)
 
 
 cdef inline void account_advance(Account* a) noexcept nogil:
@@ -138,6 +139,7 @@ cdef inline void account_match(Account* a, Market* market, const Message* msg, i
         trader_on_found(&a.trader, i, now)
     if unlikely(fx & (FX_LOST | FX_SYNCED)):
         account_forward(a)
+        account_schedule(a)
 
 
 cdef inline void account_act(Account* a, const Message* trade, int32_t i, int64_t now) noexcept nogil:

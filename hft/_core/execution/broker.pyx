@@ -1,13 +1,11 @@
 """The paper broker: fills own orders as the exchange would have, against the market data that it is shown."""
 
-from decimal import Decimal
-
 from libc.string cimport memset
 
 from hft._core.base.memory cimport hft_alloc, hft_free
 from hft._core.base.types cimport (
     BUYER_IS_MAKER, CMD_NEW, FEE_SCALE, IOC, MSG_AGG_TRADE, MSG_DEPTH, MSG_TICKER, MSG_TRADE, NOT_MARKET, REPORT_FILL,
-    SELL, BOOK_SUSPECT, Message, Report,
+    SELL, Message, Report,
 )
 from hft._core.execution.queue cimport (
     LEDGER_ENTRIES, PROB_LOG, PROB_LOG2, PROB_POWER, PROB_POWER2, PROB_POWER3, RISK_AVERSE, Ledger, LedgerEntry, QueuePosition,
@@ -19,7 +17,6 @@ from hft._core.market.book cimport book_ticker
 
 from hft._core.base.checks import DAY_MS, above, choice, nanoseconds, whole
 from hft._core.base.order_report import OrderReport
-from hft._core.base.status import NAMES
 
 QUEUE_MODELS = {
     "risk_averse": RISK_AVERSE, "log": PROB_LOG, "log2": PROB_LOG2, "power": PROB_POWER, "power2": PROB_POWER2,
@@ -27,11 +24,6 @@ QUEUE_MODELS = {
 }
 SIDES = {"buy": BUY, "sell": SELL}
 TIMES_IN_FORCE = {"gtc": GTC, "ioc": IOC, "fok": FOK, "post_only": GTX}
-REPORT_NAMES = {
-    REPORT_ACCEPTED: "accepted", REPORT_FILL: "fill", REPORT_CANCELED: "canceled", REPORT_REJECTED: "rejected",
-    REPORT_EXPIRED: "expired", REPORT_CANCEL_REJECTED: "cancel_rejected", REPORT_AMENDED: "amended",
-    REPORT_AMEND_REJECTED: "amend_rejected",
-}
 
 assert sizeof(RestingOrder) == 64 and sizeof(QueuePosition) == 16 and sizeof(LedgerEntry) == 24
 assert sizeof(UsedLevel) == 24 and sizeof(Used) == 32 + USED_LEVELS * sizeof(UsedLevel)
@@ -201,11 +193,10 @@ cdef class PaperBroker:
         cdef int32_t i
         for i in range(self.broker.n_reports):
             r = broker_reports(self.broker) + i
-            out.append(OrderReport(
-                REPORT_NAMES[r.kind], r.order_id, "buy" if r.side == BUY else "sell", self.spec.price(r.price),
-                self.spec.qty(r.qty), self.spec.qty(r.leaves), Decimal(r.fee) / FEE_SCALE, "base" if r.fee_in_base else "quote",
-                bool(r.maker), r.book_status == BOOK_SUSPECT, NAMES[r.reason] if r.reason else "", r.exch_ns,
-                broker_heard(self.broker, 0, r.exch_ns, now)))
+            out.append(OrderReport.of(
+                self.spec, r.kind, r.order_id, r.side, r.price, r.qty, r.leaves, r.fee, in_base=r.fee_in_base, maker=bool(r.maker),
+                book_status=r.book_status, reason=r.reason, exch_ns=r.exch_ns,
+                reported_ns=broker_heard(self.broker, 0, r.exch_ns, now)))
         self.broker.n_reports = 0
         return out
 

@@ -32,7 +32,8 @@ cdef enum LogKind:              # what `arg` and the payload are
     LOG_STOP = 10
     LOG_MARK = 11               # a line of JSON as it stands: rules that changed, and what the engine does not act upon
     LOG_BROKEN = 12             # uint64: entries that are missing here
-    LOG_KINDS = 13
+    LOG_DECISION = 13           # a Decision: what a strategy asked for whose decisions are inputs
+    LOG_KINDS = 14
 
 cdef enum:
     LOG_ENTRY = 16              # bytes of a header; entries begin at multiples of it

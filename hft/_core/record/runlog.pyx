@@ -6,6 +6,7 @@ from libc.string cimport memchr, memcmp, strlen
 from hft._core.base.atomic cimport load_relaxed
 from hft._core.base.memory cimport hft_alloc, hft_free
 from hft._core.base.symbols cimport Symbols
+from hft._core.base.types cimport Decision
 
 from hft._core.base.checks import whole
 
@@ -17,9 +18,9 @@ KINDS = {
     "stop": LOG_STOP, "mark": LOG_MARK,
 }
 
-cdef const char* _NAMES[13]     # of the lines that are ours, by LogKind
+cdef const char* _NAMES[14]     # of the lines that are ours, by LogKind
 _NAMES[:] = [b"", b"raw", b"rest", b"rest", b"connect", b"disconnect", b"timer", b"kill", b"journal_full", b"resync", b"stop",
-             b"", b"broken"]
+             b"", b"broken", b"decision"]
 cdef const char* _DIGITS64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 
@@ -114,6 +115,17 @@ cdef void put_stamp(Text* t, const LogEntry* entry) noexcept nogil:
     put_text(t, b" ")
 
 
+cdef void put_decision(Text* t, const Decision* d) noexcept nogil:
+    cdef int64_t fields[10]
+    cdef int i
+    fields[:] = [d.call, d.intent.kind, d.intent.order_id, d.intent.price, d.intent.qty, d.intent.symbol, d.intent.side,
+                 d.intent.type, d.intent.tif, d.intent.flags]
+    for i in range(10):
+        put_text(t, b"," if i else b"[")
+        put_number(t, fields[i])
+    put_text(t, b"]")
+
+
 cdef void put_entry(Text* t, const RunLogState* r, const LogEntry* entry) noexcept nogil:
     """An entry as its line; a REST body has two, the first of which says what it is."""
     cdef const char* body = <const char*>entry + LOG_ENTRY
@@ -141,6 +153,8 @@ cdef void put_entry(Text* t, const RunLogState* r, const LogEntry* entry) noexce
             put_text(t, b'{"lost":')
             put_number(t, (<const int64_t*>body)[0])
             put_text(t, b"}")
+        elif kind == LOG_DECISION:
+            put_decision(t, <const Decision*>body)
         elif kind == LOG_KILL and entry.arg == 2:
             put_text(t, b'"kill_files_gone"')
         else:

@@ -1,20 +1,20 @@
 # What a strategy asks for, until the trader takes it: a queue with room for one instant.
 #
 # A callback puts, the trader takes after it, in order. The room is for all that is asked for at one instant, taken or not, so
-# that what one input may cause is bounded.
+# that what one input may cause is bounded. A strategy can always stop: that has a place of its own behind the others.
 
 from hft._core.base.memory cimport align64
-from hft._core.base.types cimport Intent, int64_t
+from hft._core.base.types cimport INTENT_STOP, Intent, int64_t
 
 cdef struct Intents:
     int64_t capacity
     int64_t count               # put at this instant
     int64_t taken
-    # Intent[capacity] follows
+    # Intent[capacity + 1] follow
 
 
 cdef inline size_t intents_size(int64_t capacity) noexcept nogil:
-    return align64(sizeof(Intents)) + <size_t>capacity * sizeof(Intent)
+    return align64(sizeof(Intents)) + <size_t>(capacity + 1) * sizeof(Intent)
 
 
 cdef inline void intents_init(Intents* q, int64_t capacity) noexcept nogil:
@@ -31,15 +31,16 @@ cdef inline bint intents_wait(const Intents* q) noexcept nogil:
     return q.taken != q.count
 
 
-cdef inline Intent* _intent(Intents* q, int64_t i) noexcept nogil:
+cdef inline Intent* intents_at(Intents* q, int64_t i) noexcept nogil:
+    """Number `i` of this instant, from 0."""
     return <Intent*>(<char*>q + align64(sizeof(Intents))) + i
 
 
 cdef inline bint intents_put(Intents* q, const Intent* intent) noexcept nogil:
     """False: there is no room."""
-    if q.count == q.capacity:
+    if q.count >= q.capacity and (intent.kind != INTENT_STOP or q.count > q.capacity):
         return False
-    _intent(q, q.count)[0] = intent[0]
+    intents_at(q, q.count)[0] = intent[0]
     q.count += 1
     return True
 
@@ -47,4 +48,4 @@ cdef inline bint intents_put(Intents* q, const Intent* intent) noexcept nogil:
 cdef inline Intent* intents_take(Intents* q) noexcept nogil:
     """The next one; it lives until `intents_begin`. There is one."""
     q.taken += 1
-    return _intent(q, q.taken - 1)
+    return intents_at(q, q.taken - 1)

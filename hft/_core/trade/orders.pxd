@@ -13,7 +13,7 @@ from hft._core.base.status cimport FAULT_ILLEGAL_MOVE, OK, RISK_NO_ORDER_SLOT
 from hft._core.base.types cimport (
     CANCELED, CMD_AMEND, EXPIRED, FILLED, OPEN, PARTIALLY_FILLED, PENDING_AMEND, PENDING_CANCEL, PENDING_NEW, REJECTED,
     REPORT_ACCEPTED, REPORT_AMENDED, REPORT_AMEND_REJECTED, REPORT_CANCELED, REPORT_CANCEL_REJECTED, REPORT_EXPIRED, REPORT_FILL,
-    REPORT_REJECTED, Command, Intent, Report, multiply, unlikely,
+    REPORT_REJECTED, Command, Intent, Report, Spec, multiply, unlikely,
 )
 
 cdef extern from *:
@@ -236,6 +236,11 @@ cdef inline void order_command(const Order* order, int kind, int64_t sent_ns, Co
 
 # --- changes
 
+cdef inline int64_t orders_number(const Orders* s, int64_t order_id) noexcept nogil:
+    """The place of an id among those that the run has given out: 1, 2, 3 …"""
+    return order_id - (s.run << RUN_SHIFT)
+
+
 cdef inline int64_t orders_issue(Orders* s) noexcept nogil:
     """The id of an order that is yet to be made: each is given out once."""
     s.issued += 1
@@ -350,6 +355,9 @@ cdef inline int orders_amend_sent(Orders* s, Order* order, int64_t price, int64_
 cdef class OrderView:
     cdef Order c
     cdef readonly object spec
+
+
+cdef OrderView order_view(const Order* order, Spec spec)
 
 
 cdef class OrderManager:

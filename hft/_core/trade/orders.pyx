@@ -10,7 +10,7 @@ from hft._core.base.intent import TIFS, _named
 from hft._core.base.memory cimport hft_alloc, hft_free
 from hft._core.base.status import name as status_name, text as status_text
 from hft._core.base.symbols cimport Symbols
-from hft._core.base.types cimport BUY, MARKET, REDUCE_ONLY, Spec
+from hft._core.base.types cimport BUY, MARKET, REDUCE_ONLY
 from hft._core.trade.order_lifecycle cimport orders_on_report
 from hft._core.trade.position import _money
 
@@ -111,6 +111,14 @@ cdef class OrderView:
         return f"OrderView({self.id} {self.symbol} {self.side} {self.filled:f}/{self.qty:f} {self.status.name})"
 
 
+cdef OrderView order_view(const Order* order, Spec spec):
+    """An order as it is now."""
+    cdef OrderView view = OrderView.__new__(OrderView)
+    view.c = order[0]
+    view.spec = spec
+    return view
+
+
 cdef class OrderManager:
     """The table of open orders.
 
@@ -157,10 +165,7 @@ cdef class OrderManager:
         hft_free(self.c)
 
     cdef OrderView _view(self, const Order* order):
-        cdef OrderView view = OrderView.__new__(OrderView)
-        view.c = order[0]
-        view.spec = (<Symbols>self.symbols).all[order.symbol]
-        return view
+        return order_view(order, (<Symbols>self.symbols).all[order.symbol])
 
     def create(self, OrderIntent intent not None, *, int64_t now):
         """A new order with the next id, PENDING_NEW. RuntimeError when the table is full, ValueError without a quantity."""

@@ -7,10 +7,11 @@
 
 from hft._core.base.status cimport RISK_INTENTS_FULL
 from hft._core.base.types cimport (
-    INTENT_AMEND, INTENT_CANCEL, INTENT_CANCEL_ALL, INTENT_NEW, Intent, Message, Report, Spec, int32_t, int64_t, uint64_t,
-    unlikely,
+    INTENT_AMEND, INTENT_CANCEL, INTENT_CANCEL_ALL, INTENT_NEW, INTENT_STOP, INTENT_TIMER, Intent, Message, Report, Spec,
+    int32_t, int64_t, uint64_t, unlikely,
 )
 from hft._core.market.market_state cimport Market
+from hft._core.record.runlog cimport RunLogState
 from hft._core.trade.intents cimport Intents, intents_put
 from hft._core.trade.orders cimport Orders, orders_issue
 from hft._core.trade.position cimport Positions
@@ -100,10 +101,26 @@ cdef inline bint ask_cancel_all(Context* c, int32_t symbol) noexcept nogil:
     return _ask(c, &intent, INTENT_CANCEL_ALL) != 0
 
 
+cdef inline bint ask_timer(Context* c, int64_t at_ns) noexcept nogil:
+    """`on_timer` is to be called at this time, after `now` in any case; instead of an earlier call that was asked for."""
+    cdef Intent intent
+    intent.order_id = 1
+    intent.price = max(at_ns, c.now + 1)
+    return _ask(c, &intent, INTENT_TIMER) != 0
+
+
+cdef inline void ask_stop(Context* c) noexcept nogil:
+    """The strategy trades no more: open orders are cancelled, and it decides nothing from here on."""
+    cdef Intent intent
+    intent.order_id = 1
+    _ask(c, &intent, INTENT_STOP)
+
+
 cdef class StrategyPort:
     """A strategy as an engine takes it: its table, and how its parameters are made for a symbol."""
     cdef const StrategyOps* ops
 
     cdef int fill(self, void* params, Spec spec, dict limits) except -1
+    cdef int attach(self, void* memory, RunLogState* log) except -1
     cdef object reach(self, const void* memory, int32_t symbol)
     cpdef int64_t most_intents(self, int64_t n_symbols)

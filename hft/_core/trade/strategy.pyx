@@ -11,6 +11,10 @@ cdef class StrategyPort:
         """The parameters of a symbol, into STRATEGY_PARAMS zeroed bytes. `limits`: the account's settings and the market's."""
         raise NotImplementedError
 
+    cdef int attach(self, void* memory, RunLogState* log) except -1:
+        """An engine has made its memory. `log`: where its inputs are recorded, or NULL; for a strategy whose decisions are inputs."""
+        return 0
+
     cdef object reach(self, const void* memory, int32_t symbol):
         """How near a symbol came to an order, for a run without one: (threshold, surest, min_confidence, window_ns, no_shorts) of
         a strategy that trades on the imbalance; None of any other."""

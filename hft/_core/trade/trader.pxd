@@ -12,8 +12,8 @@ from libc.string cimport memset
 
 from hft._core.base.status cimport OK, RISK_CHANNEL_FULL, RISK_NO_ORDER, RISK_ORDER_PENDING
 from hft._core.base.types cimport (
-    CMD_AMEND, CMD_CANCEL, CMD_NEW, INTENT_AMEND, INTENT_CANCEL, INTENT_NEW, REPORT_AMEND_REJECTED, REPORT_CANCEL_REJECTED,
-    REPORT_EXPIRED, REPORT_FILL, REPORT_REJECTED, BOOK_SYNCED, Command, Intent, Message, Report, int32_t, int64_t, likely,
+    BOOK_SYNCED, CMD_AMEND, CMD_CANCEL, CMD_NEW, INTENT_AMEND, INTENT_CANCEL, INTENT_CANCEL_ALL, INTENT_NEW, INTENT_TIMER,
+    REPORT_AMEND_REJECTED, REPORT_CANCEL_REJECTED, REPORT_EXPIRED, REPORT_FILL, REPORT_REJECTED, Command, Intent, Message, Report, int32_t, int64_t, likely,
     unlikely,
 )
 from hft._core.market.book cimport book_mid2
@@ -44,6 +44,7 @@ cdef struct TraderState:        # what no stage of it keeps
     int64_t submitted           # new orders that went out
     int64_t stopping            # 1: nothing is decided any more
     int64_t cancel_again        # 1: not every cancel could be sent
+    int64_t wake_ns             # the strategy asked for `on_timer` then; 0: it did not
     int64_t timer_ns            # of the last `on_timer`: the next one is later, whatever the strategy says
     int64_t fault               # below 0: the first fault; it halts trading
 
@@ -76,9 +77,14 @@ cdef inline void trader_fail(Trader* t, int64_t code) noexcept nogil:
 
 cdef inline int64_t trader_next_due(const Trader* t) noexcept nogil:
     """When `trader_on_timer` is to be called; INT64_MAX: not."""
-    if t.ops.next_due == NULL or t.state.stopping:
-        return INT64_MAX
-    return max(t.ops.next_due(t.strategy), t.state.timer_ns + 1)
+    cdef int64_t due = INT64_MAX
+    if unlikely(t.state.stopping):
+        return due
+    if t.ops.next_due != NULL:
+        due = t.ops.next_due(t.strategy)
+    if t.state.wake_ns:
+        due = min(due, t.state.wake_ns)
+    return max(due, t.state.timer_ns + 1)
 
 
 # --- intents out
@@ -211,8 +217,14 @@ cdef inline void _take(Trader* t) noexcept nogil:
             code = _amend(t, intent)
         elif intent.kind == INTENT_CANCEL:
             code = _cancel(t, intent.order_id)
-        else:
+        elif intent.kind == INTENT_CANCEL_ALL:
             trader_cancel_all(t, intent.symbol, t.context.now)
+        elif intent.kind == INTENT_TIMER:
+            t.state.wake_ns = intent.price
+        else:
+            t.state.stopping = 1
+            risk_halt(t.risk, HALT_STOPPING, True)
+            trader_cancel_all(t, -1, t.context.now)
         if code > 0:
             _refuse(t, intent, code)
         trader_fail(t, code)
@@ -281,6 +293,8 @@ cdef inline void trader_on_market(Trader* t, int32_t i, int64_t now) noexcept no
 
 cdef inline void trader_on_timer(Trader* t, int64_t now) noexcept nogil:
     t.context.now = t.state.timer_ns = now
+    if t.state.wake_ns <= now:
+        t.state.wake_ns = 0
     t.ops.on_timer(t.strategy, &t.context)
     trader_take(t)
 
