@@ -142,9 +142,13 @@ def raise_error(port: Any) -> None:
     raise raised(error, f"{type(port.strategy).__name__}.{port.raised_in}") from error
 
 
+def _is_ours(filename: str) -> bool:
+    return filename.startswith(("hft/_core", str(Path(__file__).parent)))      # compiled modules go by the first
+
+
 def raised(error: BaseException, doing: str) -> StrategyError:
     """The one line about an exception of the user's code: what, and in which of its lines."""
-    frames = traceback.extract_tb(error.__traceback__)
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_ours(frame.filename)]
     where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
     if isinstance(error, SyntaxError):
         where = f"{error.filename}:{error.lineno}"

@@ -107,6 +107,11 @@ cdef class OrderView:
     def can_cancel(self) -> bool:
         return order_can_cancel(&self.c)
 
+    @property
+    def can_amend(self) -> bool:
+        """It is open, and neither an amend nor a cancel is under way."""
+        return order_can_amend(&self.c)
+
     def __repr__(self):
         return f"OrderView({self.id} {self.symbol} {self.side} {self.filled:f}/{self.qty:f} {self.status.name})"
 

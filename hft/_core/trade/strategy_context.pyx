@@ -297,8 +297,8 @@ cdef class StrategyContext:
         cdef Context* c = self._now()
         cdef Intent intent
         memset(&intent, 0, sizeof(Intent))
-        if tif not in TIFS:
-            raise ValueError(f"time in force {tif!r} must be one of {', '.join(TIFS)}")
+        if tif not in ("GTC", "IOC", "FOK"):
+            raise ValueError(f"time in force {tif!r} must be GTC, IOC or FOK; post_only=True is another")
         if post_only and (price is None or tif != "GTC"):
             raise ValueError("a post-only order has a price, and stays until it is cancelled")
         intent.symbol = self.index
