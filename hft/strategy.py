@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import sys
 import traceback
 from collections.abc import Mapping
@@ -14,6 +15,9 @@ from typing import Any, ClassVar
 import msgspec
 
 from hft.errors import ConfigError, StrategyError, UsageError
+
+CALLBACKS = ("on_start", "on_tick", "on_trade", "on_order", "on_fill", "on_timer", "on_stop")
+"""The methods that a strategy may have, in the order of their places in the compiled table."""
 
 
 class Params(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,6 +76,17 @@ def checked_params(kind: type[Strategy], given: Mapping[str, Any], where: str = 
     except msgspec.ValidationError as error:
         known = ", ".join(kind.Params.__struct_fields__) or "none"
         raise ConfigError(str(error), where=where or kind.__name__, do=f"its parameters: {known}") from None
+
+
+def described(source: str) -> str:
+    """What a strategy is, in some lines: its methods that are called, and its parameters."""
+    kind = load_strategy(source)
+    lines = [source, *(line.strip() for line in inspect.getdoc(kind).splitlines()[:1] if kind.__doc__)]
+    lines.append("called        " + (", ".join(name for name in CALLBACKS if hasattr(kind, name)) or "never"))
+    for field in msgspec.structs.fields(kind.Params):
+        default = "required" if field.required else repr(field.default)
+        lines.append(f"{field.name:<13} {getattr(field.type, '__name__', field.type)}, {default}")
+    return "\n".join(lines)
 
 
 def load_strategy(source: str) -> type[Strategy]:

@@ -21,6 +21,7 @@ from hft._core.engine.engine import Engine
 from hft._core.record.journal import Journal
 from hft._core.record.page import StatePage
 from hft._core.trade.python_strategy import PythonStrategy
+from hft._core.trade.strategy import StrategyPort
 from hft.backtesting.compare import Difference, compare, run_in
 from hft.config import Config
 from hft.config.secret import from_public, public
@@ -247,7 +248,8 @@ class _Replay:
         self._same_ns = run.started_ns
         self._links = Links()
         specs = compatible(run.specs)
-        journal = Journal(max(1 << 16, journal_most(run.settings, len(specs))))
+        strategy = _strategy_again(run.settings)
+        journal = Journal(max(1 << 16, journal_most(run.settings, len(specs), strategy)))
         self.page = StatePage.create(None, list(specs), start_ns=run.started_ns)
         _number_from(database, run.run)
         self.writer = Writer(database, journal, list(specs), batch_size=10_000, interval_ms=2, queue_size=PERIODIC)
@@ -257,7 +259,7 @@ class _Replay:
         )
         self.engine: Engine = build_engine(
             run.settings, specs, protocol_named(run.protocol), run=run.run, page=self.page, journal=journal,
-            trade_source=run.trades, replayed=True, kill=run.kill, **_decides(run.settings),
+            trade_source=run.trades, replayed=True, kill=run.kill, strategy=strategy,
         )
         self.writer.start()
 
@@ -353,10 +355,10 @@ class _Replay:
         self.writer.close()
 
 
-def _decides(settings: Config) -> dict[str, Any]:
+def _strategy_again(settings: Config) -> StrategyPort:
     """The strategy of a run that is done again: what one in Python decided is recorded, so that its code is not needed."""
     params = settings.strategy.params
-    return {"strategy": PythonStrategy(max_intents=params.max_intents)} if isinstance(params, PythonParams) else {}
+    return PythonStrategy(max_intents=params.max_intents) if isinstance(params, PythonParams) else settings.strategy.build()
 
 
 def _number_from(database: Path, run: int) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import typer
 
-from hft.cli import backtest, bench, config, convert, kill, live, record, sim, verify, watch
+from hft.cli import backtest, bench, config, convert, kill, live, record, sim, strategy, verify, watch
 from hft.cli.options import common
 from hft.errors import ExitCode, HftError, StrategyError, Terminated, bug, printable
 from hft.system.signals import stopping
@@ -35,6 +35,7 @@ app.command("backtest")(backtest.backtest)
 app.command("convert")(convert.convert)
 app.add_typer(bench.app, name="bench")
 app.add_typer(config.app, name="config")
+app.add_typer(strategy.app, name="strategy")
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeAlias
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from hft.config.limits import RiskLimits
 from hft.config.values import Limit, Quantity, Section, bounds, says
-from hft.strategy import load_strategy
+from hft.strategy import checked_params, load_strategy
 
 if TYPE_CHECKING:
     from hft._core.trade.strategy import StrategyPort
@@ -106,7 +106,9 @@ class PythonParams(FeatureParams, frozen=True, tag_field="kind", tag="python"):
     def build(self, kind: str, limits: RiskLimits) -> StrategyPort:
         from hft._core.trade.python_strategy import PythonStrategy
 
-        return PythonStrategy(load_strategy(kind)(**self.own), seed=self.seed, max_intents=self.max_intents)
+        strategy = load_strategy(kind)
+        given = checked_params(strategy, self.own, "[strategy.params]")
+        return PythonStrategy(strategy(**asdict(given)), seed=self.seed, max_intents=self.max_intents)
 
 
 StrategyParams: TypeAlias = ImbalanceParams | QuoterParams | PythonParams

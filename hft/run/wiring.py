@@ -17,11 +17,10 @@ from hft.venues.registry import protocol_named
 
 
 def engine_settings(config: Config) -> dict[str, Any]:
-    """The configured settings as keyword arguments of `Engine`."""
+    """The configured settings as keyword arguments of `Engine`, but for its strategy."""
     strategy, broker, engine = config.strategy, config.broker, config.engine
     params, limits, capacity = strategy.params, strategy.risk_limits, strategy.performance
     return {
-        "strategy": strategy.build(),
         "window_ms": params.feature_window_ms,
         "buffer_capacity": capacity.buffer_capacity,
         "imbalance_levels": params.imbalance_levels,
@@ -96,6 +95,8 @@ def build_engine(config: Config, specs: Sequence[Spec] | Symbols, protocol: Venu
 
     Raises `UsageError` for symbols whose money can't be added exactly, and, naming the key, for a setting that does not fit them.
     """
+    if "strategy" not in wiring:
+        wiring["strategy"] = config.strategy.build()
     try:
         return Engine(specs, fallback=protocol.load, sync=protocol.sync, **{**engine_settings(config), **wiring})
     except ValueError as error:

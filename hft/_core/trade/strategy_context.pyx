@@ -6,6 +6,7 @@ from random import Random
 from libc.math cimport NAN, ceil, fabs, floor, isfinite, rint
 from libc.string cimport memset
 
+from hft._core.base.intent cimport side_from
 from hft._core.base.intent import TIFS
 from hft._core.base.order_report import OrderReport, Trade
 from hft._core.base.types cimport (
@@ -235,6 +236,11 @@ cdef class StrategyContext:
     def sell(self, qty, price=None, *, str tif not None="GTC", bint post_only=False, bint reduce_only=False) -> int:
         """Send an order to sell; like `buy`."""
         return self._order(SELL, qty, price, tif, post_only, reduce_only)
+
+    def send(self, str side not None, qty, price=None, *, str tif not None="GTC", bint post_only=False,
+             bint reduce_only=False) -> int:
+        """Send an order of a side, ``"buy"`` or ``"sell"``; like `buy`."""
+        return self._order(side_from(side), qty, price, tif, post_only, reduce_only)
 
     def amend(self, order, *, qty=None, price=None) -> int:
         """Change an open order, given by its id or as an `OrderView`: its quantity, of which what has filled is a part, or its
