@@ -7,6 +7,7 @@ import os
 import pkgutil
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -49,8 +50,15 @@ def test_examples_in_docstrings_run(name, monkeypatch, tmp_path):
 def test_python_in_the_pages_runs(path, monkeypatch, tmp_path):
     """In a process of its own, all of a page in one go, in an empty folder."""
     code = "\n".join(fences(path, "python"))
+    with_examples(tmp_path)
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment(), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def with_examples(folder: Path) -> None:
+    """The strategies that pages speak of, as a user has saved them."""
+    for example in (ROOT / "examples").glob("*.py"):
+        shutil.copy(example, folder)
 
 
 def environment() -> dict[str, str]:
@@ -59,7 +67,9 @@ def environment() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("path", pages_with("toml"), ids=lambda path: path.name)
-def test_settings_in_the_pages_load(path, tmp_path):
+def test_settings_in_the_pages_load(path, monkeypatch, tmp_path):
+    with_examples(tmp_path)
+    monkeypatch.chdir(tmp_path)
     for number, text in enumerate(fences(path, "toml")):
         file = tmp_path / f"{number}.toml"
         file.write_text(text, "utf-8")

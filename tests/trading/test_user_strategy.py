@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,19 @@ def test_it_trades_live_and_is_verified_without_its_code(tmp_path: Path) -> None
     found = json.loads(done.stdout)
     assert (found["identical"], found["orders"], found["fills"]) == (True, live["orders"], live["fills"])
     assert found["states"] >= 5
+
+
+@pytest.mark.long
+def test_the_steps_of_the_page_do_what_it_says(tmp_path: Path) -> None:
+    """From an empty folder: each command of docs/strategies.md as it stands there, but for a shorter live run."""
+    (tmp_path / "quoter.py").write_text(Path(EXAMPLE).read_text())
+    page = (ROOT / "docs" / "strategies.md").read_text()
+    steps = [line.split()[1:] for block in re.findall(r"^```sh\n(.*?)^```$", page, re.M | re.S) for line in block.splitlines()]
+    assert [step[0] for step in steps] == ["strategy", "live", "backtest", "verify"]
+    done = [hft(*("8" if word == "60" else word for word in step), cwd=tmp_path) for step in steps]
+    assert [each.returncode for each in done] == [0, 0, 0, 0], [each.stderr for each in done]
+    assert "orders         0" not in done[1].stdout + done[2].stdout
+    assert done[3].stdout.startswith("identical: ")
 
 
 def test_where_it_raises_live_the_run_ends_and_loses_nothing(folder: Path) -> None:
