@@ -191,7 +191,7 @@ def house() -> str:
     """The rooms of the core and what each takes from which, and the records of the ports: read from the sources."""
     core = Path(hft.__file__).parent / "_core"
     taken: dict[tuple[str, str], set[str]] = {}
-    for path in sorted(core.glob("*/*.p[xy][dx]*")):
+    for path in sorted(core.glob("*/*.p[xy][dix]")):
         for room in set(re.findall(r"^from hft\._core\.(\w+)\.\w+ cimport", path.read_text("utf-8"), re.MULTILINE)):
             taken.setdefault((path.parent.name, room), set()).add(path.stem)
     width = max(map(len, ROOMS)) + 2

@@ -15,8 +15,8 @@ from typing import Any, Protocol
 from msgspec.structs import replace
 
 from hft._core.base.checks import whole
-from hft._core.engine.engine import Engine
-from hft._core.engine.events import LAST_TIME_NS, replay_events
+from hft._core.engine.engine import Engine, replay_events
+from hft._core.engine.events import LAST_TIME_NS
 from hft._core.record.journal import Journal
 from hft.backtesting.result import Collector, Result
 from hft.backtesting.settings import settled

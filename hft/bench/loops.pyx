@@ -2,7 +2,7 @@
 
 Each returns an answer that the stage's Python class gives as well: a loop that went astray is found before it is timed. A few
 stages bring their loop along: `Decoder.decode_many`, `PaperBroker.drive_trades` and `drive_tickers`, `Journal`, `Ring`,
-`Histogram`.
+`Histogram`, and the engine with `replay`.
 """
 
 from libc.stdint cimport int64_t
@@ -16,8 +16,6 @@ from hft._core.base.types cimport (
     SELL, Intent, Level, Message, Report,
     SymbolSpec,
 )
-from hft._core.engine.engine cimport Engine
-from hft._core.engine.page_view cimport page_view_show
 from hft._core.market.book cimport Book, OrderBook, book_apply, book_clear, book_imbalance, book_mid2, book_ticker
 from hft._core.market.clock cimport VenueClock, clock_observe
 from hft._core.market.features cimport (
@@ -146,14 +144,6 @@ def snapshot_reads(MarketSnapshot snapshot not None, int64_t n) -> int:
         if snapshot_read(snapshot.snapshot, &values) == OK:
             total += values.mid2
     return total
-
-
-def views(Engine engine not None, int64_t n) -> int:
-    """What the timer shows on the state page, `n` times, at the newest time; the page's heartbeat."""
-    cdef int64_t _i
-    for _i in range(n):
-        page_view_show(engine.c, engine.c.now)
-    return engine.c.page.header.heartbeat_ns
 
 
 # ---- from signal to order --------------------------------------------------------------------------------------------

@@ -9,8 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from hft._core.base.histogram import Histogram
-from hft._core.engine.engine import Engine
-from hft._core.engine.replay import KINDS
+from hft._core.engine.engine import KINDS, Engine
 from hft.data.tape import Tape
 from hft.errors import UsageError
 from hft.venues.recorded import decode

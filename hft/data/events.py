@@ -183,7 +183,7 @@ class EventFile:
         All of it, read-only.
 
     Raises `UsageError` where there is no such file, and `DamagedData` where it is not one of ours, or not whole. Records are
-    looked at as they are run (`batches`, `hft._core.engine.events.replay_events`).
+    looked at as they are run (`batches`, `hft._core.engine.engine.replay_events`).
     """
 
     def __init__(self, path: str | Path) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 from hft._core.base.symbols import Symbols
 from hft._core.base.types import Spec
-from hft._core.engine.engine import Engine
-from hft._core.engine.events import KINDS, replay_events
+from hft._core.engine.engine import Engine, replay_events
+from hft._core.engine.events import KINDS
 from hft.config import Config
 from hft.data.events import Events
 from hft.data.sources import Data

@@ -12,9 +12,8 @@ from msgspec.structs import asdict
 
 from hft._core.base.histogram import Histogram
 from hft._core.base.types import Spec
-from hft._core.engine.engine import Engine
+from hft._core.engine.engine import Engine, replay
 from hft._core.engine.events import EventEncoder
-from hft._core.engine.replay import replay
 from hft.config import Config
 from hft.data import recording
 from hft.data.record import Kind, Record
@@ -128,7 +127,7 @@ class Tape:
         on_mark : callable, optional
             ``on_mark(ns, name, value)`` at each line of the run log that is no input, in its place between them.
         histogram, by_kind
-            Get the time of each frame, from its bytes to the end of its work; see `hft._core.engine.replay.replay`.
+            Get the time of each frame, from its bytes to the end of its work; see `hft._core.engine.engine.replay`.
         """
         while (next_ns := self.next_ns) is not None and (until_ns is None or next_ns < until_ns):
             if not engine.makes_room(room):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hft._core.base import status
-from hft._core.engine.diagnosis import closed_times, signal_reach, sync_times
+from hft._core.engine.engine import closed_times, signal_reach, sync_times
 
 if TYPE_CHECKING:
     from hft._core.engine.engine import Engine

@@ -50,7 +50,8 @@ def build() -> None:
 
 
 def _modules() -> list[Path]:
-    return [path.relative_to(ROOT) for path in sorted((ROOT / "hft").rglob("*.pyx"))]
+    """The sources, and the module that Cython makes."""
+    return [*(path.relative_to(ROOT) for path in sorted((ROOT / "hft").rglob("*.pyx"))), Path("hft/_core/base/cython_shared.c")]
 
 
 def _files() -> list[Path]:

@@ -13,8 +13,7 @@ import numpy as np
 
 import hft
 from hft._core.engine import events
-from hft._core.engine.engine import Engine
-from hft._core.engine.events import replay_events
+from hft._core.engine.engine import Engine, replay_events
 from hft._core.wire import decode
 from hft.config import Config
 from hft.data.events import EVENT, as_events

@@ -21,10 +21,9 @@ from hft._core.base.ring import Ring
 from hft._core.base.runclock import RunClock
 from hft._core.base.symbols import Symbols
 from hft._core.base.types import Spec
-from hft._core.engine.engine import Engine
-from hft._core.engine.events import EventEncoder, replay_events
+from hft._core.engine.engine import Engine, replay, replay_events
+from hft._core.engine.events import EventEncoder
 from hft._core.engine.params import DEFAULTS
-from hft._core.engine.replay import replay
 from hft._core.execution.broker import PaperBroker
 from hft._core.execution.capacity import worst_cases
 from hft._core.market.book import OrderBook

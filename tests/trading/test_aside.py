@@ -18,8 +18,7 @@ import apsw
 import pytest
 
 from hft._core.base.types import Spec
-from hft._core.engine.engine import Engine
-from hft._core.engine.replay import replay
+from hft._core.engine.engine import Engine, replay
 from hft._core.record.journal import Journal
 from hft._core.record.page import StatePage
 from hft.data.tape import Tape

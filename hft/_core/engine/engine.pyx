@@ -7,9 +7,7 @@ from libc.string cimport memcmp
 from hft._core.base.cycles cimport cycles_now, cycles_per_ns
 from hft._core.base.memory cimport hft_alloc, hft_free
 from hft._core.base.status cimport DECODE_FALLBACK, KILL_LATCHED, KILL_REQUEST, OK
-from hft._core.base.symbols cimport Symbols
 from hft._core.base.types cimport Spec, SymbolSpec, unlikely
-from hft._core.engine.account cimport Account
 from hft._core.engine.assembly cimport assembly_begin, assembly_bind, assembly_memory
 from hft._core.engine.page_view cimport page_view_show
 from hft._core.engine.params cimport AccountSetup
@@ -46,6 +44,8 @@ KILL_REASONS = ("kill_requested", "kill_files_gone")
 HELD_BYTES = 64 << 20
 """What an engine holds at most while its journal has no room. Whoever feeds it stops at the first `FrameSink.HELD`; what one read
 of each connection still holds is far less."""
+
+include "view.pxi"
 
 cdef int _on_frame(void* ctx, const char* p, size_t n, int64_t now, uint64_t cycles) noexcept nogil:
     cdef EngineState* e = <EngineState*>ctx
@@ -395,3 +395,6 @@ cdef class Engine(EngineView):
         end = engine_drain(self.c)
         page_view_show(self.c, end)
         return end
+
+include "replay.pxi"
+include "diagnosis.pxi"

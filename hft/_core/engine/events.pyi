@@ -1,13 +1,8 @@
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
-from typing import Any
-
-from numpy.typing import NDArray
-from typing_extensions import Buffer
 
 from hft._core.base.types import Spec
-from hft._core.engine.engine import Engine
 from hft._core.wire.decode import Decoder
 
 BID: int
@@ -68,13 +63,3 @@ class EventEncoder:
     def take(self) -> bytes: ...
     @property
     def rejects(self) -> dict[str, int]: ...
-
-def replay_events(
-    engine: Engine,
-    records: Buffer | NDArray[Any],
-    *,
-    start: int = 0,
-    symbols: Sequence[int] | None = None,
-    until_ns: int | None = None,
-    room: int = 0,
-) -> int: ...

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from hft._core.base.types import Spec
 from hft._core.engine import events
-from hft._core.engine.engine import Engine
-from hft._core.engine.events import KINDS, EventEncoder, replay_events
+from hft._core.engine.engine import Engine, replay_events
+from hft._core.engine.events import KINDS, EventEncoder
 from hft._core.record.journal import Journal
 from hft._core.trade.imbalance_strategy import ImbalanceStrategy
 from hft.data.captures import Capture

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from hft._core.base.types import Spec
-from hft._core.engine.engine import Engine
-from hft._core.engine.events import EventEncoder, replay_events
+from hft._core.engine.engine import Engine, replay_events
+from hft._core.engine.events import EventEncoder
 from hft._core.record.journal import Journal, records
 from hft._core.record.runlog import RunLog
 from hft._core.trade.imbalance_strategy import ImbalanceStrategy

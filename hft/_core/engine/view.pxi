@@ -1,4 +1,4 @@
-"""What an engine knows of its markets and accounts."""
+# A part of `engine`: what an engine knows of its markets and accounts. Nothing here changes anything.
 
 from hft._core.base.histogram cimport Histogram
 from hft._core.base.types cimport ASK, BID, Spec, int32_t, int64_t
