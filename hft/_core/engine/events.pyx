@@ -1,5 +1,6 @@
 """Event records: messages encoded once, and run through an engine in C, without a Python object for any of them."""
 
+from array import array
 from decimal import Decimal
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
@@ -19,9 +20,6 @@ from hft._core.wire.decode cimport Decoder, decode_frame, decode_next, decoder_c
 from hft._core.base import status as status_table
 
 assert sizeof(EventRecord) == 64
-
-cdef enum:
-    MAX_FILE_SYMBOLS = 4096
 
 BID, ASK, LAST = EVENT_BID, EVENT_ASK, EVENT_LAST
 NOT_A_MARKET_TRADE, BUYER_MAKER, EMPTY = EVENT_NOT_MARKET, EVENT_BUYER_MAKER, EVENT_EMPTY
@@ -47,7 +45,7 @@ cdef class EventEncoder:
     Parameters
     ----------
     specs : iterable of Spec
-        The symbols, at most 64; a record's `symbol` is an index into them.
+        The symbols; a record's `symbol` is an index into them.
     fallback : callable, optional
         As of `Engine`: the venue's wire.
 
@@ -241,17 +239,17 @@ def replay_events(Engine engine not None, records, *, int64_t start=0, symbols=N
     Returns the number of the next record. That is short of the end, and of `until_ns`, after `on_attention` was called, and
     where the journal is to be drained. ValueError, with its number, for a record where no message begins.
     """
-    cdef int32_t index[4096]     # MAX_FILE_SYMBOLS
+    cdef bytes places
+    cdef const int32_t* index
     cdef int64_t at, n, n_index, stop = INT64_MAX if until_ns is None else until_ns
     cdef Py_buffer view
     chosen = range(engine.symbols.count) if symbols is None else symbols
     n_index = len(chosen)
-    if n_index > MAX_FILE_SYMBOLS:
-        raise ValueError(f"{n_index} symbols, {MAX_FILE_SYMBOLS} is the most")
-    for i, place in enumerate(chosen):
+    for place in chosen:
         if not -1 <= place < engine.symbols.count:
             raise ValueError(f"symbol {place} is none of the engine's {engine.symbols.count}")
-        index[i] = place
+    places = array("i", chosen).tobytes()
+    index = <const int32_t*>PyBytes_AS_STRING(places)
     PyObject_GetBuffer(records, &view, PyBUF_SIMPLE)
     try:
         n = view.len // <Py_ssize_t>sizeof(EventRecord)
