@@ -35,7 +35,7 @@ from hft.venues.catalogue import DEFAULT, PLACES, entry_named
 
 
 class Performance(Section, frozen=True):
-    """Capacities. All memory is had at start; what happens when one is used up is in docs/architecture.md."""
+    """Capacities. All room is reserved at start; what happens when one is used up is in docs/architecture.md."""
 
     buffer_capacity: Annotated[
         int, says("snapshots in the feature ring of a symbol; a window that outgrows it is shortened and counted",
@@ -86,7 +86,7 @@ class Strategy(Section, frozen=True):
     ] = "imbalance_v1"
     kind: Annotated[Literal["imbalance", "quoter"], says("what trades; its parameters are [strategy.params]")] = "imbalance"
     symbols: Annotated[
-        tuple[SymbolName, ...], says("the venue's own names, upper case; one quote asset", min_length=1, max_length=64)
+        tuple[SymbolName, ...], says("the venue's own names, upper case; one quote asset", min_length=1)
     ] = ("BTCUSDT",)
     paper_trading: Annotated[bool, says("must be true: there is no gateway for real orders")] = True
     params: StrategyParams = ImbalanceParams()

@@ -72,7 +72,7 @@ class Shape(NamedTuple):
             case inspect.CustomType():
                 return "text, which is not shown again"
             case inspect.VarTupleType(item_type=item, max_length=most):
-                return f"a list of 1 to {most} {_unwrap(item, self.key).title}"
+                return f"a list of {'1 or more' if most is None else f'1 to {most}'} {_unwrap(item, self.key).title}"
             case _:
                 return "a table"
 

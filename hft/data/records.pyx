@@ -1,16 +1,15 @@
 """Loops over event records that NumPy has no word for: ids where a format has none, and hftbacktest's order of rows."""
 
 from libc.stdint cimport int64_t, uint8_t
+from libc.stdlib cimport calloc, free
 
 from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 
-from hft._core.base.types cimport MAX_LEVELS, MAX_SYMBOLS, MSG_AGG_TRADE, MSG_BOOK, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE
+from hft._core.base.types cimport MAX_LEVELS, MSG_AGG_TRADE, MSG_BOOK, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE
 from hft._core.engine.events cimport EventRecord
 
 LARGEST_MESSAGE = MAX_LEVELS
 """Levels of one message."""
-MOST_SYMBOLS = MAX_SYMBOLS
-"""Of one run."""
 
 cdef struct Counters:           # the newest ids of a symbol
     int64_t book                # of anything that is about the book
@@ -32,16 +31,19 @@ cdef class Numbering:
     chained : sequence of bool
         For each symbol, whether its venue's updates name the one before (`pu`).
     """
-    cdef Counters counters[64]
+    cdef Counters* counters     # owned: one per symbol
     cdef int n_symbols
 
     def __cinit__(self, chained):
-        if len(chained) > MAX_SYMBOLS:
-            raise ValueError(f"{len(chained)} symbols; {MAX_SYMBOLS} is the most")
         self.n_symbols = len(chained)
+        self.counters = <Counters*>calloc(max(1, self.n_symbols), sizeof(Counters))
+        if self.counters == NULL:
+            raise MemoryError
         for i, each in enumerate(chained):
-            self.counters[i].book = self.counters[i].depth = self.counters[i].trade = 0
             self.counters[i].chained = bool(each)
+
+    def __dealloc__(self):
+        free(self.counters)
 
     def number(self, records not None) -> None:
         """Whole messages, in a writable buffer of 64-byte records."""

@@ -9,7 +9,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from hft._core.base.memory cimport hft_alloc, hft_free
 from hft._core.base.text cimport SCALES, Scale, scale_init
 from hft._core.base.types cimport (
-    ASK, BID, MAX_LEVELS, MAX_SYMBOLS, MSG_BOOK, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE, Spec, likely, unlikely)
+    ASK, BID, MAX_LEVELS, MSG_BOOK, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE, Spec, likely, unlikely)
 from hft._core.engine.events cimport (
     EVENT_ASK, EVENT_BID, EVENT_BOOK_STREAM, EVENT_BUYER_MAKER, EVENT_CONNECT, EVENT_EMPTY, EVENT_LAST, EVENT_NOT_MARKET,
     EVENT_ONE_SIDE, EventArray, EventRecord, events_reserve)
@@ -95,11 +95,11 @@ cdef class RowReader:
         cdef int decimals
         self.layout, self.n_fields, self.integer_ids = LAYOUTS[layout], fields, integer_ids
         self.group, self.line = -1, 1
-        if len(symbols) > MAX_SYMBOLS or any(len(name.encode()) > 63 for name in symbols):
-            raise ValueError(f"{len(symbols)} symbols; {MAX_SYMBOLS} of 63 bytes are the most")
+        if any(len(name.encode()) > 63 for name in symbols):
+            raise ValueError("a symbol's name has more than 63 bytes")
         if not 8 <= fields <= MAX_FIELDS or fields % 4 or (fields != 8 and self.layout != SHALLOW):
             raise ValueError(f"no row of {layout} has {fields} fields")
-        self.instruments = <Instrument*>hft_alloc(MAX_SYMBOLS * sizeof(Instrument))
+        self.instruments = <Instrument*>hft_alloc(len(symbols) * sizeof(Instrument))
         self.spare = <EventRecord*>hft_alloc(MAX_LEVELS * sizeof(EventRecord))
         if self.instruments == NULL or self.spare == NULL:
             raise MemoryError

@@ -30,7 +30,6 @@ from hft.data.files import GUNZIP_ERRORS, gunzipped, parts, unmarked
 from hft.data.merge import begun, merged, numbered, timed
 from hft.data.npz import NpzFile
 from hft.data.probe import Probe, combined
-from hft.data.records import MOST_SYMBOLS
 from hft.data.rules import Changes
 from hft.data.sessions import RecordedSession
 from hft.data.source import Source
@@ -258,8 +257,6 @@ class Data:
         return dict(sum((Counter(source.rejects) for source in self.sources), Counter()))
 
     def _resolve(self, seen: Probe, config: Config, wanted: list[str]) -> list[ResolvedSpec]:
-        if len(wanted) > MOST_SYMBOLS:
-            raise UsageError(f"{len(wanted)} symbols, {MOST_SYMBOLS} is the most", where=self.where, do="choose with --symbols")
         missing = [name for name in wanted if name not in seen.symbols]
         if missing:
             raise UsageError(f"{missing[0]} is not in the data", where=self.where, do=f"it holds {_listed(seen.symbols)}")

@@ -48,7 +48,7 @@ class SymbolFault(Fault, frozen=True, kw_only=True):
     """What a fault that can be kept to some symbols can be told besides."""
 
     symbols: Annotated[
-        tuple[Symbol, ...], Meta(min_length=1, max_length=64, description="whose messages, connections or books it meets")
+        tuple[Symbol, ...], Meta(min_length=1, description="whose messages, connections or books it meets")
     ] = ()
 
 

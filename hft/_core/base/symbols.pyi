@@ -3,6 +3,8 @@ from typing import Self
 
 from hft._core.base.types import Spec
 
+MOST_SYMBOLS: int
+
 class Symbols:
     @property
     def all(self) -> tuple[Spec, ...]: ...

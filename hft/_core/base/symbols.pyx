@@ -6,13 +6,17 @@ from hft._core.base.memory cimport hft_alloc, hft_free
 from hft._core.base.types cimport MAX_SYMBOLS
 
 
+MOST_SYMBOLS = MAX_SYMBOLS
+"""Of one run: what the formats of its files can number."""
+
+
 cdef class Symbols:
     """Specifications in the order the engine knows them by.
 
     Parameters
     ----------
     specs : Symbols, Spec or iterable of Spec
-        From 1 to 64, names unique, one quote asset: profits in different currencies are never added.
+        From 1 to `MOST_SYMBOLS`, names unique, one quote asset: profits in different currencies are never added.
 
     Raises ValueError where they don't fit together.
 

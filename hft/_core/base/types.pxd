@@ -27,7 +27,7 @@ cdef enum:
     CACHE_LINE = 64
     NAME_BYTES = 64             # a symbol's name, UTF-8, zero padded: an option's has 25 letters, one in Chinese 3 bytes a letter
     QUOTE_BYTES = 32            # a quote asset's
-    MAX_SYMBOLS = 64            # per engine
+    MAX_SYMBOLS = 65536         # a symbol's index is 16 bits wide in records of event files and in run logs; else memory decides
     MAX_LEVELS = 16384          # levels in one message: two sides of a 5,000-level snapshot, with room
     NO_PRICE = 0                # "this side is empty"; a venue never quotes price 0
     FEE_SCALE = 100000000       # 1e-8: fee rates and money

@@ -37,7 +37,7 @@ cdef class EventEncoder:
     Parameters
     ----------
     specs : iterable of Spec
-        The symbols, at most 64; a record's `symbol` is an index into them.
+        The symbols; a record's `symbol` is an index into them.
     fallback : callable, optional
         As of `Engine`: the venue's wire.
 

@@ -1,5 +1,6 @@
 # A part of `engine`: frames and event records from memory through an engine, the loop in C. It is compiled with the tick, once.
 
+from array import array
 from decimal import Decimal
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
@@ -16,9 +17,6 @@ from hft._core.engine.events cimport EVENT_CONNECT, EVENT_NOT_MARKET, EVENT_RESY
 from hft._core.engine.tick cimport EngineState, engine_connect, engine_makes_room, engine_message, engine_resync, engine_since
 from hft._core.wire.decode cimport decoder_clear, decoder_levels, decoder_message
 from hft._core.wire.sink cimport FRAME_ATTENTION, FRAME_NEEDS_PYTHON
-
-cdef enum:
-    MAX_FILE_SYMBOLS = 4096
 
 KINDS = {"depth": MSG_DEPTH, "bookTicker": MSG_TICKER, "trade": MSG_TRADE, "aggTrade": MSG_AGG_TRADE}
 
@@ -146,17 +144,17 @@ def replay_events(Engine engine not None, records, *, int64_t start=0, symbols=N
     Returns the number of the next record. That is short of the end, and of `until_ns`, after `on_attention` was called, and
     where the journal is to be drained. ValueError, with its number, for a record where no message begins.
     """
-    cdef int32_t index[4096]     # MAX_FILE_SYMBOLS
+    cdef bytes places
+    cdef const int32_t* index
     cdef int64_t at, n, n_index, stop = INT64_MAX if until_ns is None else until_ns
     cdef Py_buffer view
     chosen = range(engine.symbols.count) if symbols is None else symbols
     n_index = len(chosen)
-    if n_index > MAX_FILE_SYMBOLS:
-        raise ValueError(f"{n_index} symbols, {MAX_FILE_SYMBOLS} is the most")
-    for i, place in enumerate(chosen):
+    for place in chosen:
         if not -1 <= place < engine.symbols.count:
             raise ValueError(f"symbol {place} is none of the engine's {engine.symbols.count}")
-        index[i] = place
+    places = array("i", chosen).tobytes()
+    index = <const int32_t*>PyBytes_AS_STRING(places)
     PyObject_GetBuffer(records, &view, PyBUF_SIMPLE)
     try:
         n = view.len // <Py_ssize_t>sizeof(EventRecord)

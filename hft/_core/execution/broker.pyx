@@ -36,7 +36,7 @@ REPORT_NAMES = {
 assert sizeof(RestingOrder) == 64 and sizeof(QueuePosition) == 16 and sizeof(LedgerEntry) == 24
 assert sizeof(UsedLevel) == 24 and sizeof(Used) == 32 + USED_LEVELS * sizeof(UsedLevel)
 assert sizeof(Ledger) == 16 + LEDGER_ENTRIES * sizeof(LedgerEntry) and sizeof(OwnLevel) == 64 + 2 * sizeof(Ledger)
-assert sizeof(Resting) == 64 and sizeof(BrokerParams) == 48 and sizeof(Broker) == 48 + 7 * 8 + 4 * 4
+assert sizeof(Resting) == 64 and sizeof(BrokerParams) == 48 and sizeof(Broker) == 48 + 8 * 8 + 6 * 4
 assert sizeof(BrokerSymbol) == 40 + 24 + 8 * 8 + 8 * 4 + sizeof(Used)
 
 
@@ -256,7 +256,7 @@ cdef class PaperBroker:
         """
         cdef Message m
         cdef BrokerSymbol* s = broker_symbol(self.broker, 0)
-        if s.n_commands and broker_command(self.broker, s, 0).due_ns < v_ns:
+        if s.n_commands and broker_oldest(self.broker, s).due_ns < v_ns:
             raise RuntimeError("a command is due before this event: call arrivals() before the book is changed")
         memset(&m, 0, sizeof(Message))
         m.kind = MSG_TICKER if ticker else MSG_DEPTH

@@ -154,7 +154,7 @@ cdef inline bint position_fits(i128 x) noexcept nogil:
 
 
 cdef inline i128 position_bound() noexcept nogil:
-    """Half-gross amounts stay below this, units below 2^55, contracts below 2^31: 64 symbols then fit 128 bits."""
+    """Half-gross amounts stay below this, units below 2^55, contracts below 2^31: a symbol's products then fit 128 bits."""
     return <i128>1 << 66
 
 
@@ -173,13 +173,15 @@ cdef inline int position_revalue(Positions* s, Position* p) noexcept nogil:
     """Bring value, equity and peak up to date with the rest of `p`; FAULT_OVERFLOW leaves them as they were."""
     cdef i128 base = <i128>p.fees_base * p.mid2
     cdef i128 value = <i128>p.qty * p.mid2
+    cdef i128 equity
     cdef i128 limit = <i128>s.money_unit << 62          # readers give value as 64-bit money
     if unlikely(not position_bounded(base) or not position_bounded(value) or not position_bounded(value * p.contract)):
         return FAULT_OVERFLOW
     value = position_half_gross(p) * p.unit - <i128>p.fees_quote * s.money_unit - base * p.base_unit
-    if unlikely(value >= limit or value <= -limit):
+    equity = s.equity + value - p.value                 # of each symbol's value and of their sum the same holds, however many
+    if unlikely(value >= limit or value <= -limit or equity >= limit or equity <= -limit):
         return FAULT_OVERFLOW
-    s.equity += value - p.value
+    s.equity = equity
     p.value = value
     if s.equity > s.peak:
         s.peak = s.equity

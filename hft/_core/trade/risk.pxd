@@ -192,8 +192,8 @@ cdef inline int64_t risk_worst(int64_t position, int64_t buys, int64_t sells) no
     return longest if longest > shortest else shortest
 
 
-cdef inline bint risk_add_exposure(i128* total, int64_t worst, int64_t mid2, const Position* p) noexcept nogil:
-    """total += worst x mid, in value; 0 where that is beyond any limit that could be set."""
+cdef inline bint risk_add_exposure(i128* total, int64_t worst, int64_t mid2, const Position* p, i128 most) noexcept nogil:
+    """total += worst x mid, in value; 0 where that is `most` or more, beyond any limit that could be set."""
     cdef i128 half_gross = <i128>worst * mid2
     if unlikely(half_gross >= position_bound()):
         return 0
@@ -202,7 +202,7 @@ cdef inline bint risk_add_exposure(i128* total, int64_t worst, int64_t mid2, con
         if unlikely(half_gross >= position_bound()):
             return 0
     total[0] += half_gross * p.unit
-    return 1
+    return total[0] < most
 
 
 cdef inline bint risk_exposure(const Orders* orders, const Positions* positions, const Intent* intent, const RiskInputs* at,
@@ -214,6 +214,7 @@ cdef inline bint risk_exposure(const Orders* orders, const Positions* positions,
     cdef int32_t i
     cdef int64_t buys, sells
     cdef Position* p
+    cdef i128 most = <i128>positions.money_unit << 63       # a sum below this fits, one symbol more than it too
     out[0] = 0
     for i in range(positions.n_symbols):
         p = position_at(positions, i)
@@ -224,10 +225,10 @@ cdef inline bint risk_exposure(const Orders* orders, const Positions* positions,
                 buys += at.added
             else:
                 sells += at.added
-            if not risk_add_exposure(out, risk_worst(p.qty, buys, sells), at.mid2, p):
+            if not risk_add_exposure(out, risk_worst(p.qty, buys, sells), at.mid2, p, most):
                 return 0
         elif p.qty != 0 or buys != 0 or sells != 0:
-            if not risk_add_exposure(out, risk_worst(p.qty, buys, sells), p.mid2, p):
+            if not risk_add_exposure(out, risk_worst(p.qty, buys, sells), p.mid2, p, most):
                 return 0
     return 1
 

@@ -177,7 +177,7 @@ cdef class RiskValidator:
         cdef i128 value
         cdef PositionManager positions = self.positions
         if not risk_exposure((<OrderManager>self.orders).c, positions.c, NULL, NULL, &value):
-            raise OverflowError("the exposure is beyond 128 bits")
+            raise OverflowError("the exposure is beyond 64 bits")
         return positions._amount(value)
 
     @property

@@ -16,7 +16,7 @@ from hft._core.base.types cimport (
     Level, Message, SymbolSpec, likely, unlikely)
 from hft._core.wire.number_format cimport number_format_init, number_format_pair
 from hft._core.wire.pending cimport Pending, pending_clear, pending_pop
-from hft._core.wire.scales cimport ScaledSymbol, ScaledSymbols, symbols_add, symbols_find
+from hft._core.wire.scales cimport ScaledSymbol, ScaledSymbols, symbols_at, symbols_find, symbols_size
 from hft._core.wire.stream_name cimport stream_tells
 
 cdef enum:
@@ -26,8 +26,8 @@ cdef struct DecoderState:
     Message message             # the last frame's
     Pending pending             # of a frame that holds several messages, those after `message`
     int64_t too_large           # why the scanner gave up: 1 = more levels than there is room for
-    ScaledSymbols symbols
     Level levels[16384]         # of `message`: bids, then asks (MAX_LEVELS)
+    ScaledSymbols symbols       # its table is behind it
 
 
 cdef class Decoder:
@@ -35,8 +35,8 @@ cdef class Decoder:
     cdef DecoderState* d
 
 
-cdef inline size_t decoder_size() noexcept nogil:
-    return sizeof(DecoderState)
+cdef inline size_t decoder_size(int64_t n_symbols) noexcept nogil:
+    return sizeof(DecoderState) - sizeof(ScaledSymbols) + symbols_size(n_symbols)
 
 
 cdef inline Message* decoder_message(DecoderState* d) noexcept nogil:
@@ -62,11 +62,6 @@ cdef inline void decoder_clear(DecoderState* d) noexcept nogil:
 
 
 # -- symbols and numbers -----------------------------------------------------------------------------------------------
-
-cdef inline int decoder_add(DecoderState* d, const SymbolSpec* spec) noexcept nogil:
-    """Add a symbol; its index, or -1 when the table is full or the name is there already."""
-    return symbols_add(&d.symbols, spec)
-
 
 cdef inline int decoder_symbol(DecoderState* d, const char* name, size_t n) noexcept nogil:
     """The index of a symbol by its name, or -1."""
@@ -118,7 +113,7 @@ cdef inline const char* _symbol(DecoderState* d, const char* p, const char* end,
     if unlikely(i < 0):
         return NULL
     d.message.symbol = i
-    s[0] = &d.symbols.table[i]
+    s[0] = symbols_at(&d.symbols, i)
     return close + 1
 
 

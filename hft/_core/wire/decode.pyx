@@ -9,6 +9,7 @@ from hft._core.base.memory cimport hft_alloc, hft_free
 from hft._core.base.status cimport BAD_SHAPE, UNKNOWN_SYMBOL
 from hft._core.base.types cimport BOOK_STREAM, MSG_BOOK, MSG_SNAPSHOT, Spec
 from hft._core.wire.pending cimport pending_push
+from hft._core.wire.scales cimport symbols_add, symbols_init
 
 KINDS = {MSG_DEPTH: "depth", MSG_TICKER: "ticker", MSG_TRADE: "trade", MSG_AGG_TRADE: "agg_trade", MSG_SNAPSHOT: "snapshot",
          MSG_BOOK: "book"}
@@ -91,11 +92,13 @@ cdef int64_t _units(int64_t mant, int32_t exp, text) except? -2:
 
 
 cdef int64_t _price(const DecoderState* d, text) except? -2:
-    return _units(d.symbols.table[d.message.symbol].spec.price_mant, d.symbols.table[d.message.symbol].spec.price_exp, text)
+    cdef const SymbolSpec* spec = &symbols_at(&d.symbols, d.message.symbol).spec
+    return _units(spec.price_mant, spec.price_exp, text)
 
 
 cdef int64_t _qty(const DecoderState* d, text) except? -2:
-    return _units(d.symbols.table[d.message.symbol].spec.qty_mant, d.symbols.table[d.message.symbol].spec.qty_exp, text)
+    cdef const SymbolSpec* spec = &symbols_at(&d.symbols, d.message.symbol).spec
+    return _units(spec.qty_mant, spec.qty_exp, text)
 
 
 cdef int _levels_of(DecoderState* d, bids, asks) except -1:
@@ -118,7 +121,7 @@ cdef class Decoder:
     Parameters
     ----------
     specs : iterable of Spec
-        The symbols, at most 64. Their order gives their index.
+        The symbols. Their order gives their index.
 
     The message is in memory of this object: compiled stages read it there, `message` shows it to Python. Every way in
     returns a code of `hft._core.base.status`; after anything but 0 there is no message, never a part of one.
@@ -137,33 +140,26 @@ cdef class Decoder:
     True
     """
 
-    def __cinit__(self):
-        self.d = <DecoderState*>hft_alloc(decoder_size())
+    def __cinit__(self, specs=()):
+        cdef list symbols = list(specs)
+        cdef Spec spec
+        self.d = <DecoderState*>hft_alloc(decoder_size(len(symbols)))
         if self.d == NULL:
             raise MemoryError
+        symbols_init(&self.d.symbols, len(symbols))
+        for spec in symbols:
+            if symbols_add(&self.d.symbols, &(<Spec?>spec).c) < 0:
+                raise ValueError(f"symbol {spec.name} is there already")
 
     def __dealloc__(self):
         if self.d != NULL:
             free(self.d.pending.at)
         hft_free(self.d)
 
-    def __init__(self, specs=()):
-        for spec in specs:
-            self.add(spec)
-
-    def add(self, Spec spec not None) -> int:
-        """Add a symbol; its index. ValueError when it is there already or the table is full."""
-        cdef int i = decoder_add(self.d, &spec.c)
-        if i < 0:
-            full = self.d.symbols.count
-            raise ValueError(f"symbol {spec.name} is there already" if spec.name in self.symbols
-                             else f"no room for {spec.name}: {full} symbols is the most")
-        return i
-
     @property
     def symbols(self) -> tuple:
         """Names of the symbols, by index."""
-        return tuple((<bytes>self.d.symbols.table[i].spec.name).decode() for i in range(self.d.symbols.count))
+        return tuple([(<bytes>symbols_at(&self.d.symbols, i).spec.name).decode() for i in range(self.d.symbols.count)])
 
     @property
     def message(self):
@@ -172,7 +168,7 @@ cdef class Decoder:
         if m.kind == 0:
             return None
         return MarketMessage(
-            kind=KINDS[m.kind], symbol=(<bytes>self.d.symbols.table[m.symbol].spec.name).decode(), recv_ns=m.recv_ns,
+            kind=KINDS[m.kind], symbol=(<bytes>symbols_at(&self.d.symbols, m.symbol).spec.name).decode(), recv_ns=m.recv_ns,
             venue_ns=m.venue_ns, first_id=m.first_id, last_id=m.last_id, prev_id=m.prev_id, price=m.price, qty=m.qty,
             ask_price=m.ask_price, ask_qty=m.ask_qty, bids=_side(self.d.levels, m.n_bids),
             asks=_side(self.d.levels + m.n_bids, m.n_asks),

@@ -178,7 +178,12 @@ def test_what_can_not_be_is_refused() -> None:
     assert log.capacity == 8192
     with pytest.raises(KeyError):
         log.push("broken", 1)       # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="arg 64"):
-        log.push("connect", 1, arg=64)
+    log.bind(SYMBOLS)
+    with pytest.raises(ValueError, match=f"arg {len(SYMBOLS)} of connect"):
+        log.push("connect", 1, arg=len(SYMBOLS))
+    with pytest.raises(ValueError, match="arg 3 of kill"):
+        log.push("kill", 1, arg=3)
+    with pytest.raises(ValueError, match="already"):
+        log.bind(SYMBOLS)
     with pytest.raises(ValueError, match="limit 0"):
         log.take(0)
