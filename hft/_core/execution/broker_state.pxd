@@ -2,9 +2,10 @@
 #
 #     Broker | BrokerSymbol | Command[max_commands] | Resting | … the next symbol … | Report[report_capacity] | DueHeap
 
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 
-from hft._core.base.heap cimport DueHeap, heap_init, heap_size
+from hft._core.base.hash cimport hash_span, hash_word, hash_words
+from hft._core.base.heap cimport DueHeap, heap_hash, heap_init, heap_size
 from hft._core.base.memory cimport align64
 from hft._core.base.status cimport FAULT_REPORTS_FULL, VENUE_REDUCE_ONLY
 from hft._core.base.types cimport (
@@ -39,16 +40,16 @@ cdef struct BrokerSymbol:
     int64_t last_agg_id
     int64_t agg_until_ns        # stamp up to which aggTrades gave the volume
     int64_t suspect_until       # the book crossed; fills made before this time say so
-    int64_t commands_at         # byte offsets from this header
-    int64_t resting_at
-    int32_t command_head
-    int32_t n_commands
     int32_t trade_source        # MSG_TRADE, MSG_AGG_TRADE, or 0: none seen
     int32_t n_reduce_only       # resting
     int32_t synced
     int32_t quoted              # both sides of its book, as last seen
     int32_t index               # of the symbol
     int32_t closed              # 1: the venue does not trade it now
+    int64_t commands_at         # byte offsets from this header
+    int64_t resting_at
+    int32_t command_head
+    int32_t n_commands
     Used used
 
 cdef struct Broker:
@@ -101,6 +102,18 @@ cdef inline Resting* broker_resting(BrokerSymbol* s) noexcept nogil:
 cdef inline Command* broker_command(Broker* b, BrokerSymbol* s, int32_t i) noexcept nogil:
     """The i-th oldest command under way."""
     return <Command*>(<char*>s + s.commands_at) + (s.command_head + i) % b.params.max_commands
+
+
+cdef inline uint64_t broker_hash(Broker* b, int32_t symbol) noexcept nogil:
+    """A symbol's side of the exchange, with the commands on their way there. What was taken from its book (`used_hash`) and the
+    own orders (`resting_hash`) have digests of their own."""
+    cdef BrokerSymbol* s = broker_symbol(b, symbol)
+    cdef uint64_t h = hash_word(hash_span(heap_hash(broker_timers(b), symbol), s, &s.commands_at), b.fault)
+    cdef int32_t i
+    h = hash_word(h, s.n_commands)
+    for i in range(s.n_commands):
+        h = hash_words(h, broker_command(b, s, i), sizeof(Command) // 8)
+    return h
 
 
 cdef inline void broker_init(Broker* b, const BrokerParams* p) noexcept nogil:
