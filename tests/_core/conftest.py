@@ -10,9 +10,3 @@ from tests import compiled
 def verbs(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     """verbs.pyx, compiled."""
     return compiled.load(Path(__file__).parent / "verbs.pyx", tmp_path_factory)
-
-
-@pytest.fixture(scope="session")
-def places(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
-    """places.pyx, compiled."""
-    return compiled.load(Path(__file__).parent / "places.pyx", tmp_path_factory)

@@ -72,7 +72,6 @@ cdef struct Features:
     uint64_t tail               # entries ever evicted
     int64_t shortened           # entries evicted before their time, for want of room, of book and trades: a statistic
     int64_t flow_at             # byte offset of the Flow from this struct
-    int64_t reserved[2]
 
 
 cdef inline Flow* features_flow(const Features* f) noexcept nogil:

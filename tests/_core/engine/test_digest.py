@@ -98,8 +98,8 @@ def engine(verbs: ModuleType) -> Engine:
     return session(verbs)
 
 
-def test_the_layout_is_the_compilers(places: ModuleType) -> None:
-    assert {struct: layout(struct)[1] for struct in places.SIZES} == places.SIZES
+def test_the_layout_is_the_compilers(verbs: ModuleType) -> None:
+    assert {struct: layout(struct)[1] for struct in verbs.SIZES} == verbs.SIZES
 
 
 def turned(engine: Engine, address: int) -> set[str]:
@@ -121,33 +121,33 @@ def bytes_of(struct: str, address: int, dead: bool) -> Iterator[tuple[str, int]]
             yield from ((name, address + offset + n) for n in range(size * count))
 
 
-def clocked(engine: Engine, places: ModuleType) -> None:
+def clocked(engine: Engine, verbs: ModuleType) -> None:
     """The clock's list of odd stamps is full; else what lies in it is over."""
-    (_, _, market), *_ = places.structs(engine, 0)
+    (_, _, market), *_ = verbs.structs(engine, 0)
     odd, = (field for field in layout("Market")[0] if field.name == "clock.odd")
     ctypes.c_int64.from_address(market + odd.offset).value = 16
 
 
-def test_every_byte_that_counts_changes_the_digest_of_its_part(verbs: ModuleType, places: ModuleType) -> None:
+def test_every_byte_that_counts_changes_the_digest_of_its_part(verbs: ModuleType) -> None:
     engine = session(verbs)
-    clocked(engine, places)
+    clocked(engine, verbs)
     seen = set()
-    for part, struct, address in places.structs(engine, 0):
+    for part, struct, address in verbs.structs(engine, 0):
         seen.add(struct)
         for name, byte in bytes_of(struct, address, dead=False):
             if name == "clock.odd" and (byte - address) % 8:        # a count: only as far as there is room
                 continue
             expected = "clock" if name.startswith("clock.") else "taken" if name.startswith("used.") else part
             assert turned(engine, byte) == {expected}, f"{struct}.{name}"
-    for part, name, address in places.words(engine, 0):
+    for part, name, address in verbs.words(engine, 0):
         assert all(turned(engine, address + n) == {part} for n in range(8)), name
     in_rings = {"TouchEntry", "FlowEntry", "SeriesEntry", "Rung"}
-    assert seen == set(places.SIZES) - in_rings - {"Resting"}, "the session has one of each"
-    assert {part for part, _, _ in places.structs(engine, 0)} | {"engine", "clock"} == set(PARTS)
+    assert seen == set(verbs.SIZES) - in_rings - {"Resting"}, "the session has one of each"
+    assert {part for part, _, _ in verbs.structs(engine, 0)} | {"engine", "clock"} == set(PARTS)
 
 
-def test_no_other_byte_does(engine: Engine, places: ModuleType) -> None:
-    for _, struct, address in places.structs(engine, 0):
+def test_no_other_byte_does(engine: Engine, verbs: ModuleType) -> None:
+    for _, struct, address in verbs.structs(engine, 0):
         for name, byte in bytes_of(struct, address, dead=True):
             assert turned(engine, byte) == set(), f"{struct}.{name}"
 
@@ -181,8 +181,8 @@ def word(address: int) -> int:
 
 
 @pytest.mark.parametrize("name", ["touch", "flow", "series", "sends"])
-def test_a_digest_that_is_kept_up_is_that_of_every_entry(engine: Engine, places: ModuleType, name: str) -> None:
-    digest, entries, before = places.rings(engine, 0)[name]
+def test_a_digest_that_is_kept_up_is_that_of_every_entry(engine: Engine, verbs: ModuleType, name: str) -> None:
+    digest, entries, before = verbs.rings(engine, 0)[name]
     kept = (word(digest) - word(before)) & naive.BITS
 
     def anew() -> int:
@@ -201,9 +201,9 @@ def test_a_digest_that_is_kept_up_is_that_of_every_entry(engine: Engine, places:
                 byte.value ^= 0xFF
 
 
-def test_the_digest_of_the_levels_is_that_of_every_level(engine: Engine, places: ModuleType) -> None:
+def test_the_digest_of_the_levels_is_that_of_every_level(engine: Engine, verbs: ModuleType) -> None:
     for side in range(2):
-        window_digest, far_digest, window, far = places.levels(engine, 0, side)
+        window_digest, far_digest, window, far = verbs.levels(engine, 0, side)
         assert len(window) >= 3
         assert len(far) == 1
         assert window_digest == naive.levels((key, read("int64_t", address)[0]) for address, key in window)
@@ -218,15 +218,15 @@ def test_the_digest_of_the_levels_is_that_of_every_level(engine: Engine, places:
                 assert found != (window_digest, far_digest)
 
 
-def test_the_digest_of_what_waits_for_a_snapshot_is_that_of_its_bytes(verbs: ModuleType, places: ModuleType) -> None:
+def test_the_digest_of_what_waits_for_a_snapshot_is_that_of_its_bytes(verbs: ModuleType) -> None:
     engine = session(verbs)
     market = Market(engine, engine.now_ns // MS + 1)
     engine.resync(SYMBOL, market.now)
     empty = engine.digests(SYMBOL)["sync"]
     market.depth([["99.0", "7"]], [])
     market.depth([["99.0", "8"], ["98.0", "1"]], [["101.0", "1"]])
-    address, size = places.buffered(engine, 0)
-    (_, _, sync), = ((part, struct, at) for part, struct, at in places.structs(engine, 0) if struct == "Sync")
+    address, size = verbs.buffered(engine, 0)
+    (_, _, sync), = ((part, struct, at) for part, struct, at in verbs.structs(engine, 0) if struct == "Sync")
     field, = (field for field in layout("Sync")[0] if field.name == "digest")
 
     def anew() -> int:
