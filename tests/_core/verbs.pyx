@@ -6,9 +6,8 @@ from libc.string cimport memset
 
 from hft._core.base.heap cimport DueHeap, heap_due, heap_first, heap_init, heap_next, heap_set, heap_size
 from hft._core.base.memory cimport hft_alloc, hft_free
-from hft._core.base.types cimport Command, GTC, Intent, LIMIT, Report
+from hft._core.base.types cimport GTC, LIMIT, Command, Intent, Report
 from hft._core.engine.account cimport Account, account_forward
-from hft._core.engine.digest cimport state_hash
 from hft._core.engine.engine cimport Engine
 from hft._core.engine.tick cimport engine_enter
 from hft._core.execution.broker_state cimport Broker, BrokerSymbol, broker_command, broker_resting, broker_symbol
@@ -230,12 +229,3 @@ def words(Engine engine not None, int32_t i):
         ("strategy", "stands", _strategy(a, i) + sizeof(Imbalance) + sizeof(SignalState) + sizeof(SignalRecord)),
         ("trader", "kill_on", <uintptr_t>&a.kill_on), ("trader", "faulted", <uintptr_t>&a.faulted),
     ]
-
-
-def hashed(Engine engine not None, int32_t i, int64_t times):
-    """The state hash, so many times over: for who measures it."""
-    cdef int64_t _n
-    cdef uint64_t h = 0
-    for _n in range(times):
-        h ^= state_hash(engine.c, &engine.c.accounts[0], i)
-    return h
