@@ -72,12 +72,12 @@ class StateDifference(msgspec.Struct, frozen=True):
     after_ns: int
     """They were the same then."""
     at_ns: int
-    recorded: str
-    replayed: str
+    recorded: dict[str, str]
+    """The digests that differ, by the names of the parts, the first that data flows through first."""
+    replayed: dict[str, str]
 
     def __str__(self) -> str:
-        return (f"the states of {self.symbol} part between {self.after_ns} and {self.at_ns}: recorded {self.recorded}, "
-                f"replayed {self.replayed}")
+        return f"the states of {self.symbol} part between {self.after_ns} and {self.at_ns}, in {', '.join(self.recorded)}"
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -159,6 +159,7 @@ def verify(path: str | Path, database: str | Path | None = None) -> Verdict:
     )
 
 
+COPY_AGAIN = "copy the recording again from where it came from"
 TAKES = "hft verify takes what `hft live --record` wrote"
 
 
@@ -277,13 +278,14 @@ class _Replay:
     def _known(self, name: str, value: Any, record: Record) -> None:
         """Nothing is said of a symbol that the run does not have."""
         said = [value] if name in OF_A_SYMBOL else list(value) if name == "state" else [record.symbol] if record.symbol else []
+        if name == "state" and self.run_line.state == STATE and not all(isinstance(parts, dict) for parts in value.values()):
+            raise DamagedData(f"its state at {record.ns} has no parts", where=self.where, do=COPY_AGAIN)
         if name == "rules":
             said = [value.symbol]
         for symbol in said:
             if symbol not in self._names:
                 raise DamagedData(
-                    f"{symbol} is spoken of at {record.ns}, which is no symbol of the run", where=self.where,
-                    do="copy the recording again from where it came from",
+                    f"{symbol} is spoken of at {record.ns}, which is no symbol of the run", where=self.where, do=COPY_AGAIN,
                 )
 
     def _advance(self, tape: Tape) -> None:
@@ -315,13 +317,15 @@ class _Replay:
                 do="nothing can be proved from it; record with a larger [recording] buffer_mb",
             )
 
-    def _compare(self, ns: int, recorded: dict[str, str]) -> None:
+    def _compare(self, ns: int, recorded: dict[str, dict[str, str]]) -> None:
         if self.parted is not None or self.run_line.state != STATE:
             return
         for symbol, state in recorded.items():
-            found = f"{self.engine.state_hash(symbol):016x}"
+            found = self.engine.digest_texts(symbol)
             if found != state:
-                self.parted = StateDifference(symbol, self._same_ns, ns, state, found)
+                parts = [name for name in {**found, **state} if found.get(name) != state.get(name)]
+                sides = ({name: side.get(name, "") for name in parts} for side in (state, found))
+                self.parted = StateDifference(symbol, self._same_ns, ns, *sides)
                 return
             self.states += 1
         self._same_ns = ns

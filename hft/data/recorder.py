@@ -104,8 +104,8 @@ class Recorder:
         self.mark("link", value, event.now_ns)
 
     def state(self, engine: Engine, now_ns: int) -> None:
-        """The engine's state as it is now, so that a run that differs is found near its cause."""
-        self.mark("state", {spec.name: f"{engine.state_hash(spec.name):016x}" for spec in engine.symbols}, now_ns)
+        """The digests of the engine's state as it is now, so that a run that differs is found near its cause."""
+        self.mark("state", {spec.name: engine.digest_texts(spec.name) for spec in engine.symbols}, now_ns)
 
     def close(self, now_ns: int, timeout_s: float = 10.0) -> None:
         """Say that this is the end, write all there is, close the file. Safe to call again."""

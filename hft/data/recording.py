@@ -79,7 +79,7 @@ def opening(part: int, session: str, version: str, now_ns: int) -> bytes:
 _VALUES: dict[str, Any] = {
     "connect": str, "disconnect": str, "resync": str, "timer": bool, "journal_full": bool, "stop": bool,
     "kill": bool | Literal["kill_files_gone"],
-    "end": bool, "state": dict[str, str], "link": LinkLine, "rules": RulesLine,
+    "end": bool, "state": dict[str, dict[str, str] | str], "link": LinkLine, "rules": RulesLine,
 }  # fmt: skip
 OF_A_SYMBOL = ("connect", "disconnect", "resync")
 

@@ -118,8 +118,8 @@ def recordings() -> Iterator[bytes]:
         b'{"hft":{"rest":{"path":"depth","symbol":"BTCUSDT"}}}', b'{"lastUpdateId":832000,"bids":[["61800.20","1"]],"asks":[]}',
         *[frame for frame in seeds.frames() if b'"BTCUSDT"' in frame and b"\n" not in frame][:4], b'{"hft":{"timer":true}}',
         b'{"hft":{"raw":"bm90IGpzb24="}}', b'{"hft":{"kill":true}}', b'{"hft":{"kill":false}}', b'{"hft":{"journal_full":true}}',
-        b'{"hft":{"resync":"BTCUSDT"}}', b'{"hft":{"state":{"BTCUSDT":"0123456789abcdef"}}}', b'{"hft":{"broken":{"lost":3}}}',
-        b'{"hft":{"disconnect":"BTCUSDT"}}', b'{"hft":{"stop":true}}', b'{"hft":{"end":true}}',
+        b'{"hft":{"resync":"BTCUSDT"}}', b'{"hft":{"state":{"BTCUSDT":{"book":"0123456789abcdef"}}}}',
+        b'{"hft":{"broken":{"lost":3}}}', b'{"hft":{"disconnect":"BTCUSDT"}}', b'{"hft":{"stop":true}}', b'{"hft":{"end":true}}',
     ]  # fmt: skip
     content = b"".join(b"%d %s\n" % (seeds.NS + n, body) for n, body in enumerate(ours))
     yield from (how + content for how in (b"p", b"g", b"t\xc0", b"z"))

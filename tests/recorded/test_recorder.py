@@ -86,7 +86,7 @@ def test_marks(tmp_path: Path) -> None:
     assert [mark(record) for record in records[2:]] == [
         ("run", {"run": 7}),
         ("link", {"kind": "connected", "text": "ws://x", "connection": "public-1", "symbols": ["BTCUSDT"]}),
-        ("state", {"BTCUSDT": f"{engine.state_hash('BTCUSDT'):016x}"}),
+        ("state", {"BTCUSDT": engine.digest_texts("BTCUSDT")}),
         ("end", True),
     ]
 

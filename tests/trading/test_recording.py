@@ -18,6 +18,7 @@ import pytest
 
 from hft._core.base.runclock import RunClock
 from hft._core.engine.engine import Engine
+from hft._core.engine.view import PARTS
 from hft.config import Config, loader
 from hft.data.captures import Capture
 from hft.data.record import Kind
@@ -244,9 +245,10 @@ def test_a_run_is_recorded_with_its_states(tmp_path: Path) -> None:
     assert (run["run"], run["run_id"], run["kill"], run["protocol"]) == (1, found["run_id"], None, "binance-usdm")
     assert Counter(names)["timer"] > 300
     connection = apsw.Connection(str(tmp_path / "data" / "strategy.db"), flags=apsw.SQLITE_OPEN_READONLY)
-    rows = connection.execute("SELECT ts_ns, symbol, state_hash FROM strategy_snapshots ORDER BY ts_ns").fetchall()
+    rows = connection.execute("SELECT ts_ns, symbol FROM strategy_snapshots ORDER BY ts_ns").fetchall()
     states = [(ns, symbol, state) for ns, name, value in told if name == "state" for symbol, state in value.items()]
-    assert states == rows
+    assert [(ns, symbol) for ns, symbol, _ in states] == rows
+    assert {tuple(state) for _, _, state in states} == {PARTS}
     assert len(rows) >= 5
     links = [value for _, name, value in told if name == "link"]
     assert [link["kind"] for link in links] == ["connected", "snapshot", "disconnected"]

@@ -193,6 +193,9 @@ def test_an_input_that_is_not_there_is_found_near_its_place(copy: Path) -> None:
     parted = json.loads(done.stdout)["state_difference"]
     assert parted["after_ns"] < gone.ns < parted["at_ns"]
     assert parted["at_ns"] - parted["after_ns"] < 2 * 10**9
+    assert list(parted["recorded"]) == list(parted["replayed"])
+    assert {"sync", "book"} <= set(parted["recorded"])
+    assert all(len(digest) == 16 for side in ("recorded", "replayed") for digest in parted[side].values())
 
 
 # --- what can't be verified

@@ -94,7 +94,7 @@ cdef class Engine(EngineView):
     >>> engine.connect("BTCUSDT", now_ns=1)
     >>> engine.wants_snapshot()
     ['BTCUSDT']
-    >>> engine.memory_bytes < 10_000_000
+    >>> engine.memory_bytes < 11_000_000
     True
     """
 

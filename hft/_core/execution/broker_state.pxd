@@ -4,9 +4,10 @@
 #
 # Commands under way are counted over all symbols, so their slots are shared: each symbol's are a list, the oldest first.
 
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 
-from hft._core.base.heap cimport DueHeap, heap_init, heap_size
+from hft._core.base.hash cimport hash_span, hash_word, hash_words
+from hft._core.base.heap cimport DueHeap, heap_hash, heap_init, heap_size
 from hft._core.base.memory cimport align64
 from hft._core.base.status cimport FAULT_REPORTS_FULL, VENUE_REDUCE_ONLY
 from hft._core.base.types cimport (
@@ -46,16 +47,16 @@ cdef struct BrokerSymbol:
     int64_t last_agg_id
     int64_t agg_until_ns        # stamp up to which aggTrades gave the volume
     int64_t suspect_until       # the book crossed; fills made before this time say so
-    int64_t resting_at          # byte offset from this header
-    int32_t first_command       # the oldest under way, of `n_commands`
-    int32_t last_command
-    int32_t n_commands
     int32_t trade_source        # MSG_TRADE, MSG_AGG_TRADE, or 0: none seen
     int32_t n_reduce_only       # resting
     int32_t synced
     int32_t quoted              # both sides of its book, as last seen
     int32_t index               # of the symbol
     int32_t closed              # 1: the venue does not trade it now
+    int64_t resting_at          # byte offset from this header
+    int32_t first_command       # slot of the oldest under way, of `n_commands`
+    int32_t last_command
+    int32_t n_commands
     int32_t reserved
     Used used
 
@@ -111,6 +112,20 @@ cdef inline Resting* broker_resting(BrokerSymbol* s) noexcept nogil:
 
 cdef inline QueuedCommand* broker_command(const Broker* b, int32_t slot) noexcept nogil:
     return <QueuedCommand*>(<char*>b + b.commands_at) + slot
+
+
+cdef inline uint64_t broker_hash(Broker* b, int32_t symbol) noexcept nogil:
+    """A symbol's side of the exchange, with the commands on their way there. What was taken from its book (`used_hash`) and the
+    own orders (`resting_hash`) have digests of their own."""
+    cdef BrokerSymbol* s = broker_symbol(b, symbol)
+    cdef uint64_t h = hash_word(hash_span(heap_hash(broker_timers(b), symbol), s, &s.resting_at), b.fault)
+    cdef int32_t slot = s.first_command
+    cdef int32_t i
+    h = hash_word(h, s.n_commands)
+    for i in range(s.n_commands):
+        h = hash_words(h, &broker_command(b, slot).command, sizeof(Command) // 8)
+        slot = broker_command(b, slot).next
+    return h
 
 
 cdef inline void broker_init(Broker* b, const BrokerParams* p) noexcept nogil:

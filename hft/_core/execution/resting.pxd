@@ -5,11 +5,12 @@
 # One block of plain memory, the arrays at byte offsets behind the header. A level lives while an order rests there, so there are
 # never more levels than orders. Slots that became free are chained through `next`; those not used yet are not touched.
 
-from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint64_t
 
+from hft._core.base.hash cimport hash_span, hash_word
 from hft._core.base.memory cimport align64
 from hft._core.base.types cimport BID
-from hft._core.execution.queue cimport Ledger, QueuePosition, ledger_clear
+from hft._core.execution.queue cimport Ledger, QueuePosition, ledger_clear, ledger_hash
 
 cdef enum:
     NO_SLOT = -1
@@ -29,13 +30,13 @@ cdef struct RestingOrder:       # one cache line
 cdef struct OwnLevel:
     int64_t price
     int64_t displayed           # N as last seen: `prev` of rule 17
+    int32_t unknown             # 1: an order here has no known front
+    int32_t waits               # 1: the quantity here is unknown, F waits for it (rule 7c)
     int32_t side                # BookSide
     int32_t count               # orders
     int32_t first
     int32_t last
     int32_t next                # next free slot
-    int32_t unknown             # 1: an order here has no known front
-    int32_t waits               # 1: the quantity here is unknown, F waits for it (rule 7c)
     int32_t reserved[5]         # to the cache line: an update reads no further unless the level changed
     Ledger traded               # C
     Ledger shown                # S
@@ -80,6 +81,27 @@ cdef inline void resting_init(Resting* r, int32_t capacity) noexcept nogil:
     r.ranks_at = r.levels_at + align64(capacity * sizeof(OwnLevel))
     r.free_order = NO_SLOT
     r.free_level = NO_SLOT
+
+
+cdef inline uint64_t resting_hash(Resting* r) noexcept nogil:
+    """Levels best first, each with its ledgers and its orders in their queue; which slots they lie in does not matter."""
+    cdef OwnLevel* level
+    cdef RestingOrder* order
+    cdef uint64_t h = 0
+    cdef int32_t at, slot
+    cdef int side
+    for side in range(2):
+        h = hash_word(h, r.levels[side])
+        for at in range(r.levels[side]):
+            level = resting_level(r, resting_rank(r, side)[at])
+            h = hash_span(h, level, &level.side)
+            h = ledger_hash(&level.shown, ledger_hash(&level.traded, h))
+            slot = level.first
+            while slot != NO_SLOT:
+                order = resting_order(r, slot)
+                h = hash_word(hash_span(h, order, &order.next), <uint64_t>(<uint8_t>order.side) << 8 | order.flags)
+                slot = order.next
+    return h
 
 
 cdef inline bint better(int side, int64_t price, int64_t other) noexcept nogil:

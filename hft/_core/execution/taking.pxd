@@ -10,8 +10,9 @@
 # Capacity: USED_LEVELS levels over both sides. When it is used up, the entry with the least used is forgotten (that much could
 # be taken twice) and counted in `evicted`.
 
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 
+from hft._core.base.hash cimport hash_span, hash_words
 from hft._core.base.types cimport ASK, BID, BUY, NO_PRICE, Level, SymbolSpec, i128, pow10, round_half_even
 from hft._core.market.book cimport Book, book_known, book_next, book_qty, book_side
 from hft._core.market.far cimport KEY_NONE
@@ -29,11 +30,15 @@ cdef struct UsedLevel:
     int32_t exposed             # 1: the overlay stood at it, or N was unknown, or it is new: the next message may change N
 
 cdef struct Used:
-    int64_t evicted
     int32_t count
     int32_t reserved
     int64_t nearest[2]          # by side: the best key, KEY_FIRST: one is exposed
+    int64_t evicted             # a statistic
     UsedLevel level[USED_LEVELS]
+
+
+cdef inline uint64_t used_hash(const Used* u) noexcept nogil:
+    return hash_words(hash_span(0, u, &u.evicted), u.level, u.count * (sizeof(UsedLevel) // 8))
 
 
 cdef inline UsedLevel* used_find(Used* u, int side, int64_t price) noexcept nogil:

@@ -10,7 +10,7 @@ from hft._core.base.memory cimport hft_alloc, hft_free
 from hft._core.base.types cimport MSG_BOOK, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER
 from hft._core.market.ladder cimport MAX_WINDOW, MIN_WINDOW
 from hft._core.market.ladder_check cimport (
-    LADDER_FAR_ORDER, LADDER_FAR_ROOM, LADDER_HIDDEN, LADDER_LIST, LADDER_LIST_SHORT, LADDER_SLOT, LADDER_SUMMARY,
+    LADDER_DIGEST, LADDER_FAR_ORDER, LADDER_FAR_ROOM, LADDER_HIDDEN, LADDER_LIST, LADDER_LIST_SHORT, LADDER_SLOT, LADDER_SUMMARY,
     LADDER_UNSETTLED, LADDER_WINDOW,
 )
 from hft._core.market.whole cimport whole_read, whole_take, whole_uncross
@@ -25,6 +25,7 @@ FAULTS = {
     LADDER_LIST: "the list of best levels is wrong",
     LADDER_LIST_SHORT: "the list of best levels is short",
     LADDER_HIDDEN: "the list's hidden levels are miscounted",
+    LADDER_DIGEST: "the digest is not that of the levels",
 }
 
 LIMIT = 10**18
@@ -355,7 +356,7 @@ cdef class OrderBook:
     @property
     def hash(self) -> int:
         """A 64-bit hash of all levels, the bookTicker over them and the update ids."""
-        return book_hash(self.book)
+        return book_content_hash(self.book)
 
     def check(self) -> None:
         """Recompute the book's internal invariants; AssertionError names the one that is broken."""

@@ -7,7 +7,7 @@ from hft._core.base.types cimport BUYER_IS_MAKER, MAX_LEVELS, MSG_AGG_TRADE, MSG
 
 from hft._core.base.checks import DAY_MS, nanoseconds, time_ns, whole
 
-assert sizeof(TouchEntry) == 48 and sizeof(Features) == 240 and sizeof(Flow) == 128 and sizeof(FeatureValues) == 96
+assert sizeof(TouchEntry) == 64 and sizeof(Features) == 256 and sizeof(Flow) == 128 and sizeof(FeatureValues) == 96
 
 MAX_CAPACITY = 1 << 24
 

@@ -146,7 +146,7 @@ cdef class Synchronizer:
     @property
     def ready(self) -> bool:
         """The book may be traded on."""
-        return sync_is_ready(self.s)
+        return self.s.state == SYNC_SYNCED
 
     @property
     def wants_snapshot(self) -> bool:

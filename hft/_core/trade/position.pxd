@@ -15,8 +15,9 @@
 # Sums over symbols are kept in `value`: halves of 10^-scale of the quote asset, 128 bits, one scale for all symbols and
 # fine enough for each (a mid is half ticks). Equity is therefore exact, and comparing it with a limit needs no division.
 
-from libc.stdint cimport int32_t, int64_t, INT64_MAX, INT64_MIN
+from libc.stdint cimport int32_t, int64_t, uint64_t, INT64_MAX, INT64_MIN
 
+from hft._core.base.hash cimport hash_span, hash_word, hash_words
 from hft._core.base.memory cimport align64
 from hft._core.base.status cimport FAULT_OVERFLOW, OK
 from hft._core.base.types cimport (
@@ -81,6 +82,12 @@ cdef inline void position_init(Positions* s, const PositionParams* params) noexc
 
 cdef inline Position* position_at(const Positions* s, int32_t symbol) noexcept nogil:
     return <Position*>(<char*>s + align64(sizeof(Positions))) + symbol
+
+
+cdef inline uint64_t position_hash(const Positions* s, int32_t symbol) noexcept nogil:
+    """A symbol's position, and the equity of all."""
+    cdef uint64_t h = hash_word(hash_span(0, s, &s.n_symbols), s.scale)
+    return hash_words(h, position_at(s, symbol), sizeof(Position) // 8)
 
 
 cdef inline int position_bind(Positions* s, int32_t symbol, const SymbolSpec* spec) noexcept nogil:

@@ -13,7 +13,7 @@ from hft._core.trade.orders cimport OrderManager
 from hft._core.trade.position cimport PositionManager
 
 assert sizeof(RiskLimits) == 56 and sizeof(RiskSymbol) == 32 and sizeof(RiskInputs) == 48
-assert STATUS_CODES == 96 and sizeof(Risk) == 56 + 16 + 96 * 8
+assert STATUS_CODES == 96 and sizeof(Risk) == 56 + 24 + 96 * 8
 
 
 cdef class RiskValidator:

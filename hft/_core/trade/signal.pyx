@@ -6,7 +6,7 @@ from hft._core.market.series cimport SeriesParams, series_init, series_push, ser
 from hft._core.base.checks import DAY_MS, above, nanoseconds, time_ns, whole, within
 
 assert sizeof(SignalRecord) == 24 and sizeof(SignalParams) == 40 and sizeof(SignalState) == 96
-assert sizeof(SeriesEntry) == 16 and sizeof(Series) == 80
+assert sizeof(SeriesEntry) == 16 and sizeof(Series) == 88
 
 
 cdef class Signal:
