@@ -157,7 +157,10 @@ def structs(Engine engine not None, int32_t i):
     ]
     found += [("strategy", "Imbalance", _strategy(a, i)), ("strategy", "SignalState", _strategy(a, i) + sizeof(Imbalance)),
               ("strategy", "SignalRecord", _strategy(a, i) + sizeof(Imbalance) + sizeof(SignalState))]
-    found += [_at("exchange", "Command", broker_command(a.execution.broker, s, n)) for n in range(s.n_commands)]
+    slot = s.first_command
+    for n in range(s.n_commands):
+        found.append(_at("exchange", "Command", &broker_command(a.execution.broker, slot).command))
+        slot = broker_command(a.execution.broker, slot).next
     found += [_at("taken", "UsedLevel", &s.used.level[n]) for n in range(s.used.count)]
     found += [_at("reports", "Report", delivery_slot(a.execution.delivery, n))
               for n in range(a.execution.delivery.head, a.execution.delivery.tail)]

@@ -34,7 +34,6 @@ PLACES = {
     "Series": "mask",
     "Broker": r"params\..*|symbols_at|symbol_stride|commands_at|reports_at|due_at|report_capacity|free_command",
     "BrokerSymbol": r"resting_at|first_command|last_command|n_commands|used\.(count|level.*)",
-    "QueuedCommand": "next",
     "Delivery": "capacity|head|tail",
     "OwnLevel": r"side|count|first|last|next|(traded|shown)\.(head|count|entry.*)",
     "RestingOrder": "level|next",
