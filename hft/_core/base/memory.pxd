@@ -4,7 +4,7 @@ cdef extern from *:
     """
     #include <stdlib.h>
     #include <string.h>
-    static inline void *hft_alloc(size_t n) {
+    static inline void *hft_zeroed(size_t n) {
         void *p = NULL;
         n = (n + 63) & ~(size_t)63;
         if (n == 0) n = 64;
@@ -13,10 +13,18 @@ cdef extern from *:
         return p;
     }
     """
-    void* hft_alloc(size_t n) noexcept nogil
+    void* hft_zeroed(size_t n) noexcept nogil
 
 cdef extern from "<stdlib.h>" nogil:
     void hft_free "free"(void* p) noexcept nogil
+
+
+cdef inline void* hft_alloc(size_t n) except NULL:
+    """n zeroed bytes; MemoryError where there are none."""
+    cdef void* p = hft_zeroed(n)
+    if p == NULL:
+        raise MemoryError
+    return p
 
 
 cdef inline size_t align64(size_t n) noexcept nogil:

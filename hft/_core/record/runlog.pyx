@@ -190,8 +190,6 @@ cdef class RunLog:
         while size < least:
             size *= 2
         self.c = <RunLogState*>hft_alloc(sizeof(RunLogState) + size)
-        if self.c == NULL:
-            raise MemoryError
         self.c.capacity = size
 
     def __dealloc__(self):

@@ -139,8 +139,6 @@ cdef class Decoder:
 
     def __cinit__(self):
         self.d = <DecoderState*>hft_alloc(decoder_size())
-        if self.d == NULL:
-            raise MemoryError
 
     def __dealloc__(self):
         if self.d != NULL:
