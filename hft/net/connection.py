@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, InitVar, dataclass
 from random import Random
@@ -106,20 +105,20 @@ class Connection:
         """Runs until it is cancelled."""
         try:
             while True:
-                await self.gate.wait()
+                await self.gate.wait(clock=self.options.monotonic, sleep=self.options.sleep)
                 try:
                     line: Line | None = await self._open()
                 except ConnectFailed as error:
                     delay = max(self.backoff.next(), error.retry_after_s)
                     self._tell("connect_failed", f"{error}; again in {delay:.1f} s")
-                    await asyncio.sleep(delay)
+                    await self.options.sleep(delay)
                     continue
-                opened = time.monotonic()
+                opened = self.options.monotonic()
                 while line is not None:
                     line = await self._live(line)
-                if time.monotonic() - opened >= STABLE_S:
+                if self.options.monotonic() - opened >= STABLE_S:
                     self.backoff.reset()
-                await asyncio.sleep(self.backoff.next())
+                await self.options.sleep(self.backoff.next())
         finally:
             if self._line is not None:
                 self._close(self._line)
@@ -169,26 +168,26 @@ class Connection:
     async def _renew(self, line: Line) -> None:
         """Returns when another line has taken over, which is tried again and again once it is time."""
         self._tell("renewing", await self._due(line))
-        if time.monotonic() - self._handed_over < STABLE_S:     # a venue that sends us from one to the next
-            await asyncio.sleep(self.backoff.next())
+        if self.options.monotonic() - self._handed_over < STABLE_S:     # a venue that sends us from one to the next
+            await self.options.sleep(self.backoff.next())
         while self._line is line:
-            await self.gate.wait()
+            await self.gate.wait(clock=self.options.monotonic, sleep=self.options.sleep)
             try:
                 await self._take_over(line)
             except ConnectFailed as error:
                 delay = max(self.backoff.next(), error.retry_after_s)
                 self._tell("handover_failed", f"{error}; the old one goes on, again in {delay:.1f} s")
-                await asyncio.sleep(delay)
+                await self.options.sleep(delay)
 
     async def _due(self, line: Line) -> str:
         """Why the line has to be renewed, once it has."""
         lifetime_s = self.options.timing.lifetime_s * (1.0 - RENEWAL_SPREAD * self.rng.random())
         try:
-            async with asyncio.timeout(max(0.0, line.opened + lifetime_s - time.monotonic())):
+            async with asyncio.timeout(max(0.0, line.opened + lifetime_s - self.options.monotonic())):
                 await line.leaving.wait()
             return "the venue will close it"
         except TimeoutError:
-            return f"it is {time.monotonic() - line.opened:.0f} s old"
+            return f"it is {self.options.monotonic() - line.opened:.0f} s old"
 
     async def _take_over(self, old: Line) -> None:
         """Opens the next line, and lets it take over; `ConnectFailed` when it comes to nothing."""
@@ -197,7 +196,7 @@ class Connection:
         try:
             await new.open()
             await new.subscribe()
-            deadline = Deadline(self.options.timing.answer_s)
+            deadline = Deadline(self.options.timing.answer_s, self.options.monotonic)
             while not new.subscribed and not new.gone.is_set():
                 if deadline.left_s() <= 0.0:
                     raise ConnectFailed("no answer to SUBSCRIBE", where=self.options.url)
@@ -214,7 +213,7 @@ class Connection:
         What the venue sent before the new line was subscribed comes on the old one before its pong does; what it sent since
         is held. That the first held update of each book, and the first trade, continue what the engine has makes it sure.
         """
-        deadline = Deadline(self.options.timing.handover_s)
+        deadline = Deadline(self.options.timing.handover_s, self.options.monotonic)
         pongs = old.pongs
         await old.ping()
         while self._line is old:
@@ -242,7 +241,7 @@ class Connection:
         assert new is not None
         assert handover is not None
         self._line, self._next, self._handover = new, None, None
-        self._handed_over = time.monotonic()
+        self._handed_over = self.options.monotonic()
         old.listener.sink = FrameCounter()
         new.listener.sink = self.engine
         count = len(handover.held)

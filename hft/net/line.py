@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import InitVar, dataclass
 from typing import NamedTuple
 
@@ -51,6 +51,8 @@ class LineOptions(msgspec.Struct):
     clock: RunClock
     transport: str
     timing: Timing
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
 
 
 class LineEnds(NamedTuple):
@@ -86,7 +88,7 @@ class Line:
 
     def __post_init__(self, sink: FrameSink) -> None:
         self.listener = Listener(sink, self.options.clock, self)
-        self.opened = time.monotonic()
+        self.opened = self.options.monotonic()
         self.gone = asyncio.Event()
         self.leaving = asyncio.Event()
         """Set once the venue has said that it will close."""
@@ -105,7 +107,7 @@ class Line:
         self._link = await connect(options.transport, options.url, self.listener, timeout_s=options.timing.connect_s)
         if self._paused:            # held already by what came with the handshake
             self._link.pause()
-        self.opened = time.monotonic()
+        self.opened = self.options.monotonic()
 
     def pause(self) -> None:
         """Stops reading, while what is read can't be handled."""
@@ -215,14 +217,14 @@ class Line:
 
     async def ping(self) -> None:
         """Sends a ping; `pongs` is raised by its answer, after all that the venue sent before it was handled."""
-        await self._messages.wait()
+        await self._messages.wait(clock=self.options.monotonic, sleep=self.options.sleep)
         if self._link is not None and not self.gone.is_set():
             self._link.ping()
 
     async def _request(self, method: str, params: list[str] | None = None) -> None:
-        await self._messages.wait()
+        await self._messages.wait(clock=self.options.monotonic, sleep=self.options.sleep)
         self._last_id += 1
-        self._asked[self._last_id] = method, Deadline(self.options.timing.answer_s)
+        self._asked[self._last_id] = method, Deadline(self.options.timing.answer_s, self.options.monotonic)
         message: dict[str, object] = {"method": method, "id": self._last_id}
         if params is not None:
             message["params"] = params

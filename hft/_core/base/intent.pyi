@@ -1,5 +1,5 @@
 from decimal import Decimal
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from hft._core.base.types import Spec
 
@@ -12,20 +12,13 @@ TIFS: dict[str, int]
 TYPES: dict[str, int]
 
 class OrderTerms:
-    @property
-    def spec(self) -> Spec: ...
-    @property
-    def symbol(self) -> str: ...
-    @property
-    def side(self) -> Literal["buy", "sell"]: ...
-    @property
-    def qty(self) -> Decimal: ...
-    @property
-    def type(self) -> Literal["limit", "market"]: ...
-    @property
-    def tif(self) -> _Tif: ...
-    @property
-    def reduce_only(self) -> bool: ...
+    spec: Final[Spec]
+    symbol: Final[str]
+    side: Final[Literal["buy", "sell"]]
+    qty: Final[Decimal]
+    type: Final[Literal["limit", "market"]]
+    tif: Final[_Tif]
+    reduce_only: Final[bool]
 
 class OrderIntent(OrderTerms):
     def __init__(
@@ -39,5 +32,4 @@ class OrderIntent(OrderTerms):
         tif: _Tif | None = None,
         reduce_only: bool = False,
     ) -> None: ...
-    @property
-    def price(self) -> Decimal | None: ...
+    price: Final[Decimal | None]

@@ -1,6 +1,6 @@
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
-from typing import Any, Self, Unpack
+from typing import Any, Final, Self, Unpack
 
 from hft._core.base.symbols import Symbols
 from hft._core.base.types import Spec
@@ -14,14 +14,10 @@ from hft._core.trade.strategy import StrategyPort
 from hft._core.wire.decode import Decoder
 
 class Engine(EngineView):
-    @property
-    def decoder(self) -> Decoder: ...
-    @property
-    def journal(self) -> Journal: ...
-    @property
-    def log(self) -> RunLog | None: ...
-    @property
-    def fallback(self) -> Callable[[Decoder, bytes, int], int] | None: ...
+    decoder: Final[Decoder]
+    journal: Final[Journal]
+    log: Final[RunLog | None]
+    fallback: Final[Callable[[Decoder, bytes, int], int] | None]
     def __new__(
         cls,
         specs: Spec | Sequence[Spec] | Symbols,
@@ -80,8 +76,6 @@ class Engine(EngineView):
     def kill(self, on: bool, now_ns: int, reason: str = "kill_requested") -> None: ...
     def journal_full(self, on: bool, now_ns: int) -> None: ...
     def stop(self, now_ns: int) -> int: ...
-    @property
-    def memory_bytes(self) -> int: ...
-    @property
-    def held_bytes(self) -> int: ...
+    memory_bytes: Final[int]
+    held_bytes: Final[int]
     def release(self, now_ns: int) -> bool: ...

@@ -1,7 +1,7 @@
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from numpy.typing import NDArray
 from typing_extensions import Buffer
@@ -24,10 +24,8 @@ KINDS: dict[str, int]
 class EventEncoder:
     def __init__(self, specs: Iterable[Spec], fallback: Callable[[Decoder, bytes, int], int] | None = None) -> None: ...
     def __len__(self) -> int: ...
-    @property
-    def decoder(self) -> Decoder: ...
-    @property
-    def fallback(self) -> Callable[[Decoder, bytes, int], int] | None: ...
+    decoder: Final[Decoder]
+    fallback: Final[Callable[[Decoder, bytes, int], int] | None]
     def frame(self, frame: bytes, now_ns: int) -> int: ...
     def frames(self, frames: list[bytes], stamps: array[int] | memoryview) -> None: ...
     def snapshot(
@@ -66,8 +64,7 @@ class EventEncoder:
         trading: bool = True,
     ) -> None: ...
     def take(self) -> bytes: ...
-    @property
-    def rejects(self) -> dict[str, int]: ...
+    rejects: Final[dict[str, int]]
 
 def replay_events(
     engine: Engine,
