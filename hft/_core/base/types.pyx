@@ -148,8 +148,13 @@ cdef class Spec:
         self.c.min_notional = _money(min_notional, "min_notional")
         self.c.maker_fee = _money(maker_fee, "maker_fee")
         self.c.taker_fee = _money(taker_fee, "taker_fee")
+        self._show()
+
+    def _show(self):
+        """Fill what Python sees from the memory."""
         self.name, self.quote = (<bytes>self.c.name).decode(), (<bytes>self.c.quote).decode()
-        self.instrument, self.fee_asset = instrument, fee_asset
+        self.instrument = next(k for k, v in INSTRUMENTS.items() if v == self.c.instrument)
+        self.fee_asset = "received" if self.c.fee_received else "quote"
         self.contract, self.lot = self.c.contract, self.c.lot
         self.tick, self.price_unit = self.price(self.c.tick), self.price(1)
         self.step, self.quantum = self.qty(self.c.lot), self.qty(1)
