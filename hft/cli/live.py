@@ -7,19 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hft.cli.options import (
-    Assignments,
-    ConfigFile,
-    Duration,
-    Json,
-    RestUrl,
-    Seed,
-    Symbols,
-    Venue,
-    WsUrl,
-    settings,
-    symbol_list,
-)
+from hft.cli.options import Assignments, ConfigFile, Duration, Json, RestUrl, Seed, Symbols, Venue, WsUrl, place, settings
 from hft.config import LiveOptions
 
 
@@ -56,12 +44,7 @@ def live(
     hft live --duration 60
     hft live --config hft.toml --venue binance-usdm --symbols BTCUSDT,ETHUSDT
     """
-    options = {
-        "feed.venue": venue,
-        "strategy.symbols": symbol_list(symbols),
-        "feed.rest_url": rest_url,
-        "feed.ws_url": ws_url,
-        "exchange.seed": seed,
+    options = place(venue, symbols, rest_url, ws_url, seed) | {
         "monitoring.port": monitor_port,
         "monitoring.enabled": False if no_monitor else None,
     }

@@ -62,6 +62,17 @@ def symbol_list(text: str | None) -> list[str] | None:
     return None if text is None else [name.strip().upper() for name in text.split(",") if name.strip()]
 
 
+def place(venue: str | None, symbols: str | None, rest_url: str | None, ws_url: str | None, seed: int | None) -> dict[str, Any]:
+    """The settings of the options that say where market data comes from."""
+    return {
+        "feed.venue": venue,
+        "strategy.symbols": symbol_list(symbols),
+        "feed.rest_url": rest_url,
+        "feed.ws_url": ws_url,
+        "exchange.seed": seed,
+    }
+
+
 def _show_version(wanted: bool) -> None:
     if wanted:
         from hft.version import VERSION

@@ -7,19 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hft.cli.options import (
-    Assignments,
-    ConfigFile,
-    Duration,
-    Json,
-    RestUrl,
-    Seed,
-    Symbols,
-    Venue,
-    WsUrl,
-    settings,
-    symbol_list,
-)
+from hft.cli.options import Assignments, ConfigFile, Duration, Json, RestUrl, Seed, Symbols, Venue, WsUrl, place, settings
 
 
 def record(
@@ -47,12 +35,7 @@ def record(
     hft record btc.zst --venue binance-usdm --symbols BTCUSDT --duration 3600
     hft record week.gz --venue binance-spot --symbols BTCUSDT,ETHUSDT --rotate-daily
     """
-    options = {
-        "feed.venue": venue,
-        "strategy.symbols": symbol_list(symbols),
-        "feed.rest_url": rest_url,
-        "feed.ws_url": ws_url,
-        "exchange.seed": seed,
+    options = place(venue, symbols, rest_url, ws_url, seed) | {
         "recording.rotate_mb": rotate_mb,
         "recording.rotate_daily": True if rotate_daily else None,
     }

@@ -18,22 +18,8 @@ from numpy.typing import NDArray
 
 from hft._core.base.types import Spec
 from hft._core.engine import events as words
+from hft.data import npz_rows as npz
 from hft.data.events import Events
-from hft.data.npz_rows import (
-    BEST_ASK,
-    BEST_BID,
-    BUY,
-    CLEAR,
-    DEPTH,
-    EXCH,
-    LOCAL,
-    ROW,
-    SELL,
-    SNAPSHOT,
-    TRADE,
-    Rows,
-    to_floats,
-)
 from hft.data.output_file import OutputFile
 from hft.data.records import joined_order
 
@@ -41,7 +27,7 @@ SUFFIX = ".npz"
 _KINDS = words.KINDS
 
 
-def rows_of(records: Events, spec: Spec, *, trades: str = "trade", tickers: bool = False) -> Rows:
+def rows_of(records: Events, spec: Spec, *, trades: str = "trade", tickers: bool = False) -> npz.Rows:
     """Records of one symbol, whole messages, as rows in the same order: without flags for exchange and local side, and with the
     stamps as they are."""
     kind, flags = records["kind"], records["flags"]
@@ -55,22 +41,22 @@ def rows_of(records: Events, spec: Spec, *, trades: str = "trade", tickers: bool
     kind, flags = records["kind"], records["flags"]
     snapshot = np.isin(kind, (_KINDS["snapshot"], _KINDS["book"]))
     bid = flags & words.BID > 0
-    ev = np.select([level & snapshot, level, trade], [SNAPSHOT, DEPTH, TRADE], 0).astype(np.uint64)
+    ev = np.select([level & snapshot, level, trade], [npz.SNAPSHOT, npz.DEPTH, npz.TRADE], 0).astype(np.uint64)
     buys = np.where(trade, flags & words.BUYER_MAKER == 0, bid)         # of a trade, the side that took
-    ev |= np.where(buys, BUY, SELL).astype(np.uint64)
+    ev |= np.where(buys, npz.BUY, npz.SELL).astype(np.uint64)
     ticker = kind == _KINDS["bookTicker"]
-    ev[ticker] = np.where(bid[ticker], BEST_BID, BEST_ASK)
-    rows = np.zeros(len(records), ROW)
+    ev[ticker] = np.where(bid[ticker], npz.BEST_BID, npz.BEST_ASK)
+    rows = np.zeros(len(records), npz.ROW)
     rows["ev"], rows["exch_ts"], rows["local_ts"] = ev, records["venue_ns"], records["recv_ns"]
-    rows["px"], rows["qty"] = to_floats(records["price"], spec.price_unit), to_floats(records["qty"], spec.quantum)
+    rows["px"], rows["qty"] = npz.to_floats(records["price"], spec.price_unit), npz.to_floats(records["qty"], spec.quantum)
     empty = snapshot & (flags & words.EMPTY > 0)
-    rows["ev"][empty], rows["px"][empty] = CLEAR | BUY, np.nan      # and its other side likewise
+    rows["ev"][empty], rows["px"][empty] = npz.CLEAR | npz.BUY, np.nan      # and its other side likewise
     return _cleared(rows, records, snapshot, bid | empty, empty)
 
 
 def _cleared(
-    rows: Rows, records: Events, snapshot: NDArray[np.bool_], bid: NDArray[np.bool_], empty: NDArray[np.bool_]
-) -> Rows:
+    rows: npz.Rows, records: Events, snapshot: NDArray[np.bool_], bid: NDArray[np.bool_], empty: NDArray[np.bool_]
+) -> npz.Rows:
     """Before each side of a snapshot, the row that clears the book up to its last price; one that clears all of a side that has
     no level, unless the snapshot says nothing of that side."""
     inside = np.flatnonzero(snapshot)
@@ -81,7 +67,7 @@ def _cleared(
     last = inside[ends]
     first = inside[np.append(0, np.flatnonzero(ends)[:-1] + 1)]
     clears = rows[first]
-    clears["ev"] = (clears["ev"] & (BUY | SELL)) | CLEAR
+    clears["ev"] = (clears["ev"] & (npz.BUY | npz.SELL)) | npz.CLEAR
     clears["px"], clears["qty"] = rows["px"][last], 0
     begins = np.append(True, records["rest"][last[:-1]] == 0)       # the side is the first of its message
     alone = begins & (records["rest"][last] == 0) & (records["flags"][last] & words.ONE_SIDE_ONLY == 0)
@@ -89,16 +75,16 @@ def _cleared(
     filled = ~empty[first]
     places = np.concatenate((last[no_asks] + 1, first[no_bids], first[filled]))
     return np.insert(rows, places, np.concatenate((
-        _cleared_whole(clears[no_asks], SELL), _cleared_whole(clears[no_bids], BUY), clears[filled]
+        _cleared_whole(clears[no_asks], npz.SELL), _cleared_whole(clears[no_bids], npz.BUY), clears[filled]
     )))
 
 
-def _cleared_whole(clears: Rows, side: int) -> Rows:
-    clears["ev"], clears["px"] = CLEAR | side, np.nan
+def _cleared_whole(clears: npz.Rows, side: int) -> npz.Rows:
+    clears["ev"], clears["px"] = npz.CLEAR | side, np.nan
     return clears
 
 
-def in_order(rows: Rows, *, base_latency_ns: int = 0) -> Rows:
+def in_order(rows: npz.Rows, *, base_latency_ns: int = 0) -> npz.Rows:
     """Rows as hftbacktest wants them: local stamps never before the exchange's, a row flagged for each side that it stands in
     the right place for, and standing twice where it takes two places.
 
@@ -117,7 +103,7 @@ def in_order(rows: Rows, *, base_latency_ns: int = 0) -> Rows:
     by_exch, by_local = (np.argsort(stamps, kind="stable") for stamps in (exch_ts, local_ts))
     count = joined_order(*(each.data for each in (exch_ts, local_ts, by_exch, by_local, index, which)))
     out = rows[index[:count]]
-    out["ev"] |= np.array([0, EXCH, LOCAL, EXCH | LOCAL], np.uint64)[which[:count]]
+    out["ev"] |= np.array([0, npz.EXCH, npz.LOCAL, npz.EXCH | npz.LOCAL], np.uint64)[which[:count]]
     return out
 
 
@@ -145,7 +131,7 @@ class NpzWriter(OutputFile):
         self.kinds = frozenset({"depth", "snapshot", "book", trades, *["bookTicker"] * tickers})
         """Kinds of messages that it writes; others have no row."""
         self.spec, self.trades, self.tickers, self.base_latency_ns = spec, trades, tickers, base_latency_ns
-        self._rows: list[Rows] = []
+        self._rows: list[npz.Rows] = []
         self._venue_ns = 0
         super().__init__(path)
 
@@ -162,14 +148,14 @@ class NpzWriter(OutputFile):
         self._rows.append(rows)
 
     @staticmethod
-    def _backdate(before: list[Rows], first: np.void) -> None:
+    def _backdate(before: list[npz.Rows], first: np.void) -> None:
         """Rows before the first stamp of all were as long under way as the message that has it."""
         for rows in before:
             rows["exch_ts"] = np.maximum(rows["local_ts"] - (first["local_ts"] - first["exch_ts"]), 1)
 
     def _finish(self) -> None:
         """Order the rows, and write them."""
-        rows = np.concatenate(self._rows) if self._rows else np.empty(0, ROW)
+        rows = np.concatenate(self._rows) if self._rows else np.empty(0, npz.ROW)
         self._rows.clear()
         if not self._venue_ns:
             rows["exch_ts"] = rows["local_ts"]

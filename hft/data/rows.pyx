@@ -101,8 +101,6 @@ cdef class RowReader:
             raise ValueError(f"no row of {layout} has {fields} fields")
         self.instruments = <Instrument*>hft_alloc(len(symbols) * sizeof(Instrument))
         self.spare = <EventRecord*>hft_alloc(MAX_LEVELS * sizeof(EventRecord))
-        if self.instruments == NULL or self.spare == NULL:
-            raise MemoryError
         for name, (index, spec) in symbols.items():
             s = &self.instruments[self.n_symbols]
             raw = name.encode()

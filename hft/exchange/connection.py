@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Iterable
 
 from aiohttp import WSCloseCode, WSMsgType, web
+from websockets.frames import Frame, Opcode
 
 LIFETIME_S = 24 * 3600.0
 """A connection is closed by the venue after a day."""
@@ -141,14 +142,7 @@ def frame(kind: WSMsgType, data: bytes, *, last: bool = True) -> bytes:
     >>> frame(WSMsgType.TEXT, b"hft"), frame(WSMsgType.CONTINUATION, b"x" * 200, last=False)[:4]
     (b'\\x81\\x03hft', b'\\x00~\\x00\\xc8')
     """
-    size = len(data)
-    if size < 126:
-        length = bytes([size])
-    elif size < 1 << 16:
-        length = b"\x7e" + size.to_bytes(2, "big")
-    else:
-        length = b"\x7f" + size.to_bytes(8, "big")
-    return bytes([last << 7 | kind]) + length + data
+    return Frame(Opcode(kind), data, last).serialize(mask=False)
 
 
 def reset(transport: asyncio.Transport) -> None:

@@ -9,24 +9,9 @@ from typing import Any, Protocol
 
 from aiohttp import WSCloseCode, WSMsgType
 
+from hft.exchange import fault_plan as kinds
 from hft.exchange.connection import StreamConnection, frame, reset
 from hft.exchange.fault_edits import crossed, malformed, notice, padded
-from hft.exchange.fault_plan import (
-    ClockStep,
-    Crossed,
-    Cut,
-    Drop,
-    Duplicate,
-    Fault,
-    Fragments,
-    Gap,
-    Malformed,
-    OneWrite,
-    Oversize,
-    Reorder,
-    Shutdown,
-    Stall,
-)
 from hft.exchange.faults import Faults, Scheduled
 from hft.exchange.wire import MILLISECOND
 
@@ -90,7 +75,7 @@ class FaultyLine:
                     self.strike(each)
             elif out and each.meets(now):
                 out = self._met(each, channel, out)
-                joined = joined or isinstance(each.fault, OneWrite)
+                joined = joined or isinstance(each.fault, kinds.OneWrite)
         if self._together and not joined:
             self._write_together()
         self._send(out)
@@ -105,30 +90,30 @@ class FaultyLine:
             return out
         made = out
         match fault:
-            case Drop() | Gap():
+            case kinds.Drop() | kinds.Gap():
                 made = []
-            case Duplicate(copies=copies):
+            case kinds.Duplicate(copies=copies):
                 made = out + [text] * copies
-            case Reorder(distance=distance):
+            case kinds.Reorder(distance=distance):
                 self._late.append(([distance], channel, out))
                 made = []
-            case Malformed(shape=shape, beside=beside):
+            case kinds.Malformed(shape=shape, beside=beside):
                 bad = malformed(text, shape, each.rng)
                 if bad is None:
                     each.spared()
                     return out
                 made = [_binary(bad) if isinstance(bad, bytes) else bad, *(out if beside else [])]
-            case Crossed():
+            case kinds.Crossed():
                 edited = crossed(text)
                 if edited is None:
                     each.spared()
                     return out
                 made = [edited, *out[1:]]
-            case Oversize(bytes=size):
+            case kinds.Oversize(bytes=size):
                 made = [padded(size), *out]
-            case Fragments(parts=parts):
+            case kinds.Fragments(parts=parts):
                 made = [_in_parts(text, parts), *out[1:]]
-            case OneWrite(count=count):
+            case kinds.OneWrite(count=count):
                 self._together.append(text)
                 if len(self._together) >= count:
                     self._write_together()
@@ -160,17 +145,17 @@ class FaultyLine:
 
     def strike(self, each: Scheduled) -> None:
         """What happens to the connection, or to the clock, now."""
-        fault: Fault = each.fault
-        if isinstance(fault, ClockStep):
+        fault: kinds.Fault = each.fault
+        if isinstance(fault, kinds.ClockStep):
             self.faults.step(each)
             return
         self.faults.note(each, ", ".join(self.client.names)[:80] or "no streams")
         match fault:
-            case Cut():
+            case kinds.Cut():
                 reset(self.client.socket.transport)
-            case Stall(for_s=for_s, deaf=deaf):
+            case kinds.Stall(for_s=for_s, deaf=deaf):
                 self._stall(for_s, deaf)
-            case Shutdown(form=form, lead_s=lead_s):
+            case kinds.Shutdown(form=form, lead_s=lead_s):
                 form = form if form != "auto" else "combined" if self.client.combined else "raw"
                 self.client.put(notice(form, (self.faults.now_ns() + self.faults.step_ns) // MILLISECOND))
                 self._spawn(self._close_after(lead_s))

@@ -43,6 +43,10 @@ class Fault(Section, frozen=True, kw_only=True):
         Annotated[float, Meta(gt=0, le=1)] | None, Meta(description="for each message (request, handshake) that it could meet")
     ] = None
 
+    def meets(self, symbol: str) -> bool:
+        """Whether what is of a symbol can meet it."""
+        return True
+
 
 class SymbolFault(Fault, frozen=True, kw_only=True):
     """What a fault that can be kept to some symbols can be told besides."""
@@ -50,6 +54,9 @@ class SymbolFault(Fault, frozen=True, kw_only=True):
     symbols: Annotated[
         tuple[Symbol, ...], Meta(min_length=1, description="whose messages, connections or books it meets")
     ] = ()
+
+    def meets(self, symbol: str) -> bool:
+        return not self.symbols or symbol in self.symbols
 
 
 class MessageFault(SymbolFault, frozen=True, kw_only=True):

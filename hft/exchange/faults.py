@@ -16,21 +16,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
+from hft.exchange import fault_plan as kinds
 from hft.exchange.fault_edits import put_back, stepped
-from hft.exchange.fault_plan import (
-    Ban,
-    ClockStep,
-    Fault,
-    FaultPlan,
-    MessageFault,
-    RateLimit,
-    Refuse,
-    RequestFault,
-    SlowSnapshot,
-    SnapshotError,
-    StaleSnapshot,
-    SymbolFault,
-)
 from hft.exchange.rest import Rest, RestAnswer, RestRequest
 from hft.exchange.wire import MILLISECOND
 
@@ -45,7 +32,7 @@ class Scheduled:
     Each has a generator of its own, so that a fault more in the file changes nothing about the others.
     """
 
-    def __init__(self, fault: Fault, seed: int, number: int) -> None:
+    def __init__(self, fault: kinds.Fault, seed: int, number: int) -> None:
         self.fault = fault
         self.rng = Random(f"{seed}/{number}/{fault.kind}")
         self.due = NEVER if fault.at_s is None else fault.at_s
@@ -115,7 +102,7 @@ class Faults:
         Gets a line for each fault that happens at a time; those that happen by chance are only counted.
     """
 
-    def __init__(self, plan: FaultPlan, now_ns: Callable[[], int], tell: Callable[[str], None]) -> None:
+    def __init__(self, plan: kinds.FaultPlan, now_ns: Callable[[], int], tell: Callable[[str], None]) -> None:
         self.plan = plan
         self.now_ns = now_ns
         self.counts: Counter[str] = Counter()
@@ -146,10 +133,10 @@ class Faults:
             now = self.elapsed()
             for each in mine:
                 if self._started is not None and each.happens(now):
-                    if isinstance(each.fault, ClockStep):
+                    if isinstance(each.fault, kinds.ClockStep):
                         self.step(each)
                     for line in list(self.lines):
-                        if isinstance(each.fault, SymbolFault) and line.carries(each.fault.symbols):
+                        if isinstance(each.fault, kinds.SymbolFault) and line.carries(each.fault.symbols):
                             line.strike(each)
             await asyncio.sleep(max(0.002, min([0.02, *(each.due - now for each in mine)])))
 
@@ -176,9 +163,8 @@ class Faults:
             stem, kind = channel.split("@")[:2]
             found = self._on_channel[channel] = [
                 each for each in self._all
-                if not (isinstance(each.fault, SymbolFault) and each.fault.symbols and stem.upper() not in each.fault.symbols)
-                and (
-                    kind in each.fault.streams if isinstance(each.fault, MessageFault)
+                if each.fault.meets(stem.upper()) and (
+                    kind in each.fault.streams if isinstance(each.fault, kinds.MessageFault)
                     else each.fault.acts_on in ("connection", "clock") and each.fault.probability is not None
                 )
             ]
@@ -186,7 +172,7 @@ class Faults:
 
     def step(self, each: Scheduled) -> None:
         """The exchange's stamps jump."""
-        assert isinstance(each.fault, ClockStep)
+        assert isinstance(each.fault, kinds.ClockStep)
         self.step_ns += int(each.fault.step_s * 1e9)
         self.microseconds = self.microseconds or each.fault.unit == "us"
         self.note(each, f"stamps are {self.step_ns / 1e9:g} s off" + (", in microseconds" if self.microseconds else ""))
@@ -204,7 +190,7 @@ class Faults:
         self.handshakes += 1
         for each in self._all:
             fault = each.fault
-            if isinstance(fault, Refuse) and each.meets(self.elapsed()):
+            if isinstance(fault, kinds.Refuse) and each.meets(self.elapsed()):
                 self.note(each, fault.how)
                 if fault.how == "reset":
                     return "reset"
@@ -232,27 +218,25 @@ class Faults:
             self.note(each, target)
             met.append(each.fault)
             match each.fault:
-                case RateLimit(status=status, retry_after_s=retry_after_s) | Ban(status=status, retry_after_s=retry_after_s):
-                    self._not_before = max(self._not_before, time.monotonic() + retry_after_s)
-                    return refusal(status, retry_after_s)
-                case SnapshotError(status=status):
+                case kinds.RateLimit() | kinds.Ban() as limit:
+                    self._not_before = max(self._not_before, time.monotonic() + limit.retry_after_s)
+                    return refusal(limit.status, limit.retry_after_s)
+                case kinds.SnapshotError(status=status):
                     return refusal(status)
         answer = await rest.answer(request)
         if answer.status == 200 and (self.step_ns or self.microseconds):
             answer.body = self.stamped(answer.body.decode(), MILLISECOND).encode()
         for fault in met:
-            if isinstance(fault, StaleSnapshot):
+            if isinstance(fault, kinds.StaleSnapshot):
                 answer.body = put_back(answer.body, fault.behind)
-            elif isinstance(fault, SlowSnapshot):
+            elif isinstance(fault, kinds.SlowSnapshot):
                 await asyncio.sleep(fault.delay_s)
         return answer
 
 
-def _asks(fault: Fault, path: str, query: str) -> bool:
-    if not isinstance(fault, RequestFault) or path.rpartition("/")[2] not in fault.paths:
-        return False
+def _asks(fault: kinds.Fault, path: str, query: str) -> bool:
     symbol = parse_qs(query).get("symbol", [""])[0].upper()
-    return not fault.symbols or symbol in fault.symbols
+    return isinstance(fault, kinds.RequestFault) and path.rpartition("/")[2] in fault.paths and fault.meets(symbol)
 
 
 def switched_off(target: str) -> bool:

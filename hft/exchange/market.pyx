@@ -87,8 +87,6 @@ cdef class Market:
         self.f = <Flow*>hft_alloc(sizeof(Flow))
         self.t = <Tape*>hft_alloc(tape_size(2 * mp.fills + 8, mp.levels))
         self.out = <Level*>hft_alloc(mp.levels * sizeof(Level))
-        if self.m == NULL or self.f == NULL or self.t == NULL or self.out == NULL:
-            raise MemoryError("no memory for the market")
         ladder_init(self.m, &mp)
         tape_init(self.t, 2 * mp.fills + 8, mp.levels)
         flow_init(self.f, &fp, self.m, self.t)

@@ -70,8 +70,6 @@ cdef class Matching:
         params.reserved = 0
         self.m = <MatchingState*>hft_alloc(ladder_size(&params))
         self.out = <Level*>hft_alloc(levels * sizeof(Level))
-        if self.m == NULL or self.out == NULL:
-            raise MemoryError("no memory for the matching engine")
         ladder_init(self.m, &params)
 
     def __dealloc__(self):

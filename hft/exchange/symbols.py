@@ -1,7 +1,7 @@
 """The symbols that the embedded exchange trades, and how each one's order flow behaves.
 
 Distances are in ticks and quantities in quanta of the symbol, so two symbols with the same habits in money have other numbers
-here. The BTCUSDT figures are fitted to the table "The embedded exchange looks like a real one" (`hft.exchange.facts`).
+here. The BTCUSDT figures are fitted to the table "The embedded exchange looks like a real one" (`tests/exchange/facts.py`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hft.venues.binance.venues import SPOT, USDM
 if TYPE_CHECKING:
     from hft.exchange.market import Market
 
-#: Behaviour of USD-M BTCUSDT, fitted by `hft.exchange.facts`; the other symbols change distances, sizes and rates.
+#: Behaviour of USD-M BTCUSDT, fitted by `tests/exchange/facts.py`; the other symbols change distances, sizes and rates.
 BTCUSDT_FLOW: dict[str, float] = {
     "max_levels": 3000,
     "max_qty": 20_000,

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, InitVar, dataclass
 from random import Random
 
 from hft._core.base.runclock import RunClock
 from hft._core.engine.engine import Engine
 from hft._core.wire.sink import FrameCounter, FrameSink
 from hft.net.events import FeedEvents
-from hft.net.handover import HELD_BYTES, Handover
+from hft.net.handover import Handover
 from hft.net.line import Line, LineEnds, LineOptions, Timing
 from hft.net.listener import Listener
 from hft.net.transports import ConnectFailed
@@ -30,6 +30,7 @@ LOOK_S = 0.01
 """How often a handover looks whether the new connection continues what the old one gave."""
 
 
+@dataclass(eq=False)
 class Connection:
     """Keeps one connection to a venue open.
 
@@ -58,51 +59,37 @@ class Connection:
     rng : random.Random
     held_bytes : int
         A handover holds no more.
-    monotonic, sleep : callables
-        For tests.
     """
 
-    def __init__(
-        self,
-        name: str,
-        venue: Venue,
-        route: str,
-        streams: Sequence[str],
-        symbols: Sequence[str],
-        engine: Engine,
-        clock: RunClock,
-        events: FeedEvents,
-        ends: LineEnds,
-        *,
-        on_up: Callable[[Connection], None],
-        on_down: Callable[[Connection, str, CloseFrame | None], None],
-        gate: SlidingWindow,
-        transport: str = "picows",
-        timing: Timing = Timing(),  # noqa: B008, frozen
-        backoff: Backoff | None = None,
-        rng: Random | None = None,
-        held_bytes: int = HELD_BYTES,
-        monotonic: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    name: str
+    venue: InitVar[Venue]
+    route: InitVar[str]
+    streams: InitVar[Sequence[str]]
+    symbols: list[str]
+    engine: Engine
+    clock: InitVar[RunClock]
+    events: FeedEvents
+    ends: LineEnds
+    _: KW_ONLY
+    on_up: Callable[[Connection], None]
+    on_down: Callable[[Connection, str, CloseFrame | None], None]
+    gate: SlidingWindow
+    transport: InitVar[str]
+    timing: InitVar[Timing]
+    backoff: Backoff
+    rng: Random
+    held_bytes: int
+
+    def __post_init__(
+        self, venue: Venue, route: str, streams: Sequence[str], clock: RunClock, transport: str, timing: Timing
     ) -> None:
-        self.name = name
-        self.symbols = list(symbols)
         in_url = venue.stream_url(list(streams), route)
         by_message = len(in_url) > MAX_URL
         self.options = LineOptions(
-            name, venue.stream_url([], route) if by_message else in_url, list(streams), by_message,
+            self.name, venue.stream_url([], route) if by_message else in_url, list(streams), by_message,
             # Two of the venue's allowance stay free: its pings come when they come, and pongs count.
-            max(1, venue.protocol.limits.messages_per_second - 2), clock, transport, timing, monotonic, sleep,
+            max(1, venue.protocol.limits.messages_per_second - 2), clock, transport, timing,
         )
-        self._engine = engine
-        self._events = events
-        self._ends = ends
-        self._on_up = on_up
-        self._on_down = on_down
-        self._gate = gate
-        self._backoff = backoff or Backoff()
-        self._rng = rng or Random()
-        self._held_bytes = held_bytes
         self._line: Line | None = None              # the one that feeds the engine; none between down and up
         self._next: Line | None = None              # the one that is to, and what holds its frames
         self._handover: Handover | None = None
@@ -118,11 +105,11 @@ class Connection:
         """Runs until it is cancelled."""
         try:
             while True:
-                await self._gate.wait(clock=self.options.monotonic, sleep=self.options.sleep)
+                await self.gate.wait(clock=self.options.monotonic, sleep=self.options.sleep)
                 try:
                     line: Line | None = await self._open()
                 except ConnectFailed as error:
-                    delay = max(self._backoff.next(), error.retry_after_s)
+                    delay = max(self.backoff.next(), error.retry_after_s)
                     self._tell("connect_failed", f"{error}; again in {delay:.1f} s")
                     await self.options.sleep(delay)
                     continue
@@ -130,20 +117,20 @@ class Connection:
                 while line is not None:
                     line = await self._live(line)
                 if self.options.monotonic() - opened >= STABLE_S:
-                    self._backoff.reset()
-                await self.options.sleep(self._backoff.next())
+                    self.backoff.reset()
+                await self.options.sleep(self.backoff.next())
         finally:
             if self._line is not None:
                 self._close(self._line)
             await asyncio.gather(*self._closing)    # cancelled again, they are cut
 
     async def _open(self) -> Line:
-        self._line = self._new(self._engine)
+        self._line = self._new(self.engine)
         await self._line.open()
         return self._line
 
     def _new(self, sink: FrameSink) -> Line:
-        return Line(self.options, sink, self._events, self._ends, self._line_up, self._line_gone)
+        return Line(self.options, sink, self.events, self.ends, self._line_up, self._line_gone)
 
     async def _live(self, line: Line) -> Line | None:
         """Returns when the line is gone, or another one has taken over: that one."""
@@ -182,19 +169,19 @@ class Connection:
         """Returns when another line has taken over, which is tried again and again once it is time."""
         self._tell("renewing", await self._due(line))
         if self.options.monotonic() - self._handed_over < STABLE_S:     # a venue that sends us from one to the next
-            await self.options.sleep(self._backoff.next())
+            await self.options.sleep(self.backoff.next())
         while self._line is line:
-            await self._gate.wait(clock=self.options.monotonic, sleep=self.options.sleep)
+            await self.gate.wait(clock=self.options.monotonic, sleep=self.options.sleep)
             try:
                 await self._take_over(line)
             except ConnectFailed as error:
-                delay = max(self._backoff.next(), error.retry_after_s)
+                delay = max(self.backoff.next(), error.retry_after_s)
                 self._tell("handover_failed", f"{error}; the old one goes on, again in {delay:.1f} s")
                 await self.options.sleep(delay)
 
     async def _due(self, line: Line) -> str:
         """Why the line has to be renewed, once it has."""
-        lifetime_s = self.options.timing.lifetime_s * (1.0 - RENEWAL_SPREAD * self._rng.random())
+        lifetime_s = self.options.timing.lifetime_s * (1.0 - RENEWAL_SPREAD * self.rng.random())
         try:
             async with asyncio.timeout(max(0.0, line.opened + lifetime_s - self.options.monotonic())):
                 await line.leaving.wait()
@@ -204,7 +191,7 @@ class Connection:
 
     async def _take_over(self, old: Line) -> None:
         """Opens the next line, and lets it take over; `ConnectFailed` when it comes to nothing."""
-        self._handover = handover = Handover(self._engine, lambda: self._full(handover), self._held_bytes)
+        self._handover = handover = Handover(self.engine, lambda: self._full(handover), self.held_bytes)
         self._next = new = self._new(handover)
         try:
             await new.open()
@@ -244,7 +231,7 @@ class Connection:
         """Called in the middle of a read of the new line."""
         if self._line is None or handover is not self._handover:    # too late: the old one is gone, or this one was given up
             return
-        self._tell("handover_full", f"{self._held_bytes} bytes are held")
+        self._tell("handover_full", f"{self.held_bytes} bytes are held")
         self._switch("at once")
 
     def _switch(self, why: str) -> None:
@@ -256,20 +243,20 @@ class Connection:
         self._line, self._next, self._handover = new, None, None
         self._handed_over = self.options.monotonic()
         old.listener.sink = FrameCounter()
-        new.listener.sink = self._engine
+        new.listener.sink = self.engine
         count = len(handover.held)
-        asked = handover.release(self._engine, self.options.clock.now())
+        asked = handover.release(self.engine, self.options.clock.now())
         self._tell("handover", f"{why}: {count} frames were held")
         if asked & FrameSink.HELD:
             new.on_held()
         if asked & FrameSink.ATTENTION:
-            self._ends.attention()
+            self.ends.attention()
 
     # -- called by the lines ---------------------------------------------------------------------------------------
 
     def _line_up(self, line: Line) -> None:
         if line is self._line:
-            self._on_up(self)
+            self.on_up(self)
 
     def _line_gone(self, line: Line, why: str, closed: CloseFrame | None) -> None:
         if line is not self._line:
@@ -278,7 +265,7 @@ class Connection:
             self._switch("the old one is gone")
         else:
             self._line = None
-            self._on_down(self, why, closed)
+            self.on_down(self, why, closed)
 
     def pause(self) -> None:
         """Stops reading; `resume` goes on."""
@@ -292,4 +279,4 @@ class Connection:
                 line.resume()
 
     def _tell(self, kind: str, text: str) -> None:
-        self._events.tell(kind, text, self.name)
+        self.events.tell(kind, text, self.name)

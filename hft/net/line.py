@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import InitVar, dataclass
 from typing import NamedTuple
 
 import msgspec
@@ -50,8 +51,8 @@ class LineOptions(msgspec.Struct):
     clock: RunClock
     transport: str
     timing: Timing
-    monotonic: Callable[[], float]
-    sleep: Callable[[float], Awaitable[object]]
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
 
 
 class LineEnds(NamedTuple):
@@ -63,6 +64,7 @@ class LineEnds(NamedTuple):
     """The engine keeps what it was given: nothing more is to be read."""
 
 
+@dataclass(eq=False)
 class Line:
     """One websocket of a connection.
 
@@ -77,29 +79,23 @@ class Line:
         ``on_up(line)`` once it is open, ``on_gone(line, why, closed)`` once it is gone.
     """
 
-    def __init__(
-        self,
-        options: LineOptions,
-        sink: FrameSink,
-        events: FeedEvents,
-        ends: LineEnds,
-        on_up: Callable[[Line], None],
-        on_gone: Callable[[Line, str, CloseFrame | None], None],
-    ) -> None:
-        self.listener = Listener(sink, options.clock, self)
-        self.opened = options.monotonic()
+    options: LineOptions
+    sink: InitVar[FrameSink]
+    events: FeedEvents
+    ends: LineEnds
+    on_up: Callable[[Line], None]
+    on_gone: Callable[[Line, str, CloseFrame | None], None]
+
+    def __post_init__(self, sink: FrameSink) -> None:
+        self.listener = Listener(sink, self.options.clock, self)
+        self.opened = self.options.monotonic()
         self.gone = asyncio.Event()
         self.leaving = asyncio.Event()
         """Set once the venue has said that it will close."""
         self.pongs = 0
-        self._options = options
-        self._events = events
-        self._ends = ends
-        self._on_up = on_up
-        self._on_gone = on_gone
         self._link: Link | None = None      # None until the websocket is open
         self._paused = False
-        self._messages = SlidingWindow(options.messages_per_second, 1.0)
+        self._messages = SlidingWindow(self.options.messages_per_second, 1.0)
         self._asked: dict[int, tuple[str, Deadline]] = {}
         self._excused_ns = 0                # what was silent before it was not the venue
         self._last_id = 0
@@ -107,11 +103,11 @@ class Line:
 
     async def open(self) -> None:
         """Opens the websocket, or leaves nothing behind; `ConnectFailed`. Without streams in its address, `subscribe` is next."""
-        options = self._options
+        options = self.options
         self._link = await connect(options.transport, options.url, self.listener, timeout_s=options.timing.connect_s)
         if self._paused:            # held already by what came with the handshake
             self._link.pause()
-        self.opened = options.monotonic()
+        self.opened = self.options.monotonic()
 
     def pause(self) -> None:
         """Stops reading, while what is read can't be handled."""
@@ -145,8 +141,8 @@ class Line:
 
     async def subscribe(self) -> None:
         """Asks for the streams that the address does not name; goes on where it was left."""
-        streams = self._options.streams
-        while self._options.by_message and self._sent < len(streams) and not self.gone.is_set():
+        streams = self.options.streams
+        while self.options.by_message and self._sent < len(streams) and not self.gone.is_set():
             part = streams[self._sent : self._sent + STREAMS_PER_MESSAGE]
             await self._request("SUBSCRIBE", part)
             self._sent += len(part)
@@ -154,7 +150,7 @@ class Line:
     @property
     def subscribed(self) -> bool:
         """Every stream was asked for, and the venue has said yes."""
-        return not self._options.by_message or (self._sent >= len(self._options.streams) and not self._subscribing())
+        return not self.options.by_message or (self._sent >= len(self.options.streams) and not self._subscribing())
 
     def _subscribing(self) -> list[Deadline]:
         return [deadline for method, deadline in self._asked.values() if method == "SUBSCRIBE"]
@@ -163,12 +159,12 @@ class Line:
 
     async def watch(self) -> None:
         """Returns when the connection is gone, or has to go."""
-        timing = self._options.timing
+        timing = self.options.timing
         while not self.gone.is_set():
             if self._paused:
                 await self._wait(PAUSED_LOOK_S)
                 continue
-            silent_s = (self._options.clock.now() - max(self.listener.last_ns, self._excused_ns)) / 1e9
+            silent_s = (self.options.clock.now() - max(self.listener.last_ns, self._excused_ns)) / 1e9
             if silent_s >= timing.silent_after_s:
                 if not await self._is_alive():
                     return
@@ -180,9 +176,9 @@ class Line:
 
     async def _is_alive(self) -> bool:
         """Asks a silent connection. Any frame that comes now, an answer or not, shows that it lives."""
-        timing = self._options.timing
+        timing = self.options.timing
         self._tell("silent", f"nothing for {timing.silent_after_s:g} s; asking")
-        asked_ns = self._options.clock.now()
+        asked_ns = self.options.clock.now()
         await self._request("LIST_SUBSCRIPTIONS")
         await self.ping()
         deadline = Deadline(timing.answer_s)
@@ -202,10 +198,10 @@ class Line:
         """Counts as gone from now on."""
         if not self.gone.is_set():
             self.gone.set()
-            self._on_gone(self, why, closed)
+            self.on_gone(self, why, closed)
 
     def _tell(self, kind: str, text: str) -> None:
-        self._events.tell(kind, text, self._options.name)
+        self.events.tell(kind, text, self.options.name)
 
     async def _wait(self, seconds: float) -> None:
         """Waits so long, or until the connection is gone. If this process did not run meanwhile, nobody was silent but it."""
@@ -215,20 +211,20 @@ class Line:
                 await self.gone.wait()
         except TimeoutError:
             if time.monotonic() - until_s >= WORTH_TELLING_S:
-                self._excused_ns = self._options.clock.now()
+                self._excused_ns = self.options.clock.now()
 
     # -- sending ---------------------------------------------------------------------------------------------------
 
     async def ping(self) -> None:
         """Sends a ping; `pongs` is raised by its answer, after all that the venue sent before it was handled."""
-        await self._messages.wait(clock=self._options.monotonic, sleep=self._options.sleep)
+        await self._messages.wait(clock=self.options.monotonic, sleep=self.options.sleep)
         if self._link is not None and not self.gone.is_set():
             self._link.ping()
 
     async def _request(self, method: str, params: list[str] | None = None) -> None:
-        await self._messages.wait(clock=self._options.monotonic, sleep=self._options.sleep)
+        await self._messages.wait(clock=self.options.monotonic, sleep=self.options.sleep)
         self._last_id += 1
-        self._asked[self._last_id] = method, Deadline(self._options.timing.answer_s, self._options.monotonic)
+        self._asked[self._last_id] = method, Deadline(self.options.timing.answer_s, self.options.monotonic)
         message: dict[str, object] = {"method": method, "id": self._last_id}
         if params is not None:
             message["params"] = params
@@ -239,23 +235,23 @@ class Line:
 
     def on_open(self, listener: Listener) -> None:
         # Before SUBSCRIBE is answered, and before it is sent: what comes from now on counts.
-        self._on_up(self)
+        self.on_up(self)
 
     def on_closed(self, why: str, closed: CloseFrame | None) -> None:
         self.drop(why, closed)
 
     def on_attention(self) -> None:
-        self._ends.attention()
+        self.ends.attention()
 
     def on_held(self) -> None:
         self.pause()
-        self._ends.held()
+        self.ends.held()
 
     def on_pong(self) -> None:
         self.pongs += 1
 
     def on_error(self, error: BaseException) -> None:
-        self._events.failed(error)
+        self.events.failed(error)
 
     def on_control(self, frame: bytes) -> None:
         """A frame that looks like one that is meant for us."""
@@ -274,7 +270,7 @@ class Line:
     def _on_answer(self, answer: Answer) -> None:
         method = self._answered(answer.id)
         if method == "LIST_SUBSCRIPTIONS" and isinstance(answer.result, list):
-            streams = self._options.streams
+            streams = self.options.streams
             missing = len(set(streams) - set(answer.result))
             if missing:
                 self.drop(f"{missing} of {len(streams)} streams are not subscribed to")

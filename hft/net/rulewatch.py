@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from hft._core.base.runclock import RunClock
@@ -34,6 +35,7 @@ CLOSED = "a symbol is not traded"
 OFF = "prices or quantities are off the tick or quantum"
 
 
+@dataclass(eq=False)
 class RulesWatch:
     """Keeps an engine's rules those of the venue.
 
@@ -51,26 +53,19 @@ class RulesWatch:
         Gets each body that brought something new, before the engine does.
     """
 
-    def __init__(
-        self,
-        rest: RestClient,
-        engine: Engine,
-        clock: RunClock,
-        *,
-        fixed: Collection[str] = (),
-        info: bytes = b"",
-        on_info: Callable[[bytes], object] = lambda _: None,
-    ) -> None:
+    rest: RestClient
+    engine: Engine
+    clock: RunClock
+    _: KW_ONLY
+    fixed: Collection[str] = ()
+    info: bytes = b""
+    on_info: Callable[[bytes], object] = lambda _: None
+
+    def __post_init__(self) -> None:
         self.reads = 0
         """How many times exchangeInfo was requested again."""
-        self._rest = rest
-        self._engine = engine
-        self._clock = clock
-        self._fixed = fixed
-        self._info = info
-        self._on_info = on_info
-        self._names = [spec.name for spec in engine.symbols]
-        self._changes = Changes(engine.symbols, fixed)
+        self._names = [spec.name for spec in self.engine.symbols]
+        self._changes = Changes(self.engine.symbols, self.fixed)
         self._backoff = Backoff(2 * LEAST_S, MOST_S)
         self._seen: set[str] = set()
         self._why = ""
@@ -82,8 +77,8 @@ class RulesWatch:
     def begin(self, tell: Callable[..., None]) -> None:
         """Takes over what was known at the start: ``tell(kind, text, symbols=…)`` hears of symbols that are not traded."""
         self._tell = tell
-        if self._info:
-            for new, status in self._new(self._info, whole=False):
+        if self.info:
+            for new, status in self._new(self.info, whole=False):
                 self._apply(new, status)
 
     def heard(self, kind: str, connection: str) -> None:
@@ -103,24 +98,24 @@ class RulesWatch:
 
     def _wanted(self) -> str:
         """Why the rules are to be read now; empty where there is no reason, or it is too early."""
-        now, off = time.monotonic(), self._engine.counted("bad_number")
+        now, off = time.monotonic(), self.engine.counted("bad_number")
         if off != self._off:
             self._off, self._why = off, OFF
         why = ""
         if self._why and now >= self._next:
             why, self._why = self._why, ""
-        elif now >= self._closed_next and not all(map(self._engine.trading, self._names)):
+        elif now >= self._closed_next and not all(map(self.engine.trading, self._names)):
             why = CLOSED
         if why:
             self._closed_next = now + CLOSED_S
         return why
 
     async def _read(self, why: str) -> None:
-        if not self._info:
+        if not self.info:
             return self._nothing_new(why)
         self.reads += 1
         try:
-            body = await self._rest.exchange_info(self._names, complete=False)
+            body = await self.rest.exchange_info(self._names, complete=False)
             found = self._new(body, whole=True)
             taken = await self._take(body, found)
         except (HftError, *NOT_JSON) as error:
@@ -145,10 +140,10 @@ class RulesWatch:
         """Report numbers that don't fit although the venue's rules did not change."""
         if why != OFF:
             return
-        said = "; ".join(f"{each.name} tick {each.tick:f}, quantum {each.quantum:f}" for each in self._engine.symbols)
+        said = "; ".join(f"{each.name} tick {each.tick:f}, quantum {each.quantum:f}" for each in self.engine.symbols)
         do = "set [feed.symbols.<symbol>] tick and step"
-        if self._fixed:
-            do = f"correct or remove [feed.symbols.{next(iter(self._fixed))}]"
+        if self.fixed:
+            do = f"correct or remove [feed.symbols.{next(iter(self.fixed))}]"
         self._tell("rules_unfit", f"{OFF} ({said}), and the venue says no other rules; {do}", symbols=self._names)
 
     def _new(self, body: bytes, *, whole: bool) -> list[tuple[Ruling, str]]:
@@ -163,7 +158,7 @@ class RulesWatch:
     async def _take(self, body: bytes, found: list[tuple[Ruling, str]]) -> bool:
         """Hands over what is new, after the messages that the engine holds; whether any of it could be taken over."""
         if found:
-            self._on_info(body)
+            self.on_info(body)
         taken = [await self._apply_in_turn(new, status) for new, status in found]
         return any(taken)
 
@@ -177,10 +172,10 @@ class RulesWatch:
     def _apply(self, new: Ruling, status: str) -> bool:
         """Whether the engine has anything of it now. What it has counts as known, and nothing else."""
         name = new["symbol"]
-        old, was_trading = self._engine.symbols[name], self._engine.trading(name)
+        old, was_trading = self.engine.symbols[name], self.engine.trading(name)
         rules: dict[str, Any] = {key: value for key, value in new.items() if key != "symbol"}
         try:
-            self._engine.set_rules(name, self._clock.now(), **rules)
+            self.engine.set_rules(name, self.clock.now(), **rules)
         except ValueError as error:
             text = f"the rules of {name} changed to what can't be taken over: {error}"[:300]
             self._tell("rules_failed", f"{text}; stop the run, and start it again for the new rules", symbols=[name])
@@ -188,9 +183,9 @@ class RulesWatch:
                 return False
             new = ruling(old, trading=new["trading"])
             rules = {key: value for key, value in new.items() if key != "symbol"}
-            self._engine.set_rules(name, self._clock.now(), **rules)        # its status at least
+            self.engine.set_rules(name, self.clock.now(), **rules)        # its status at least
         self._changes.take(new)
-        now = self._engine.symbols[name]
+        now = self.engine.symbols[name]
         parts = [f"{what} {before:f} -> {after:f}" for what, before, after in _pairs(old, now) if before != after]
         if parts:
             self._tell("rules_changed", f"{name}: {', '.join(parts)}; orders that don't fit expire", symbols=[name])

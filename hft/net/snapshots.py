@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import KW_ONLY, InitVar, dataclass
 from random import Random
 from typing import Any
 
@@ -36,6 +37,7 @@ ADVICE = {
 USED = frozenset({"ok", "book_mismatch", "buffered"})
 
 
+@dataclass(eq=False)
 class Snapshots:
     """Fetches what is wanted, one request a symbol at a time.
 
@@ -56,24 +58,18 @@ class Snapshots:
         Runs a coroutine as a task whose failure ends the feed.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        rest: RestClient,
-        clock: RunClock,
-        symbols: Iterable[str],
-        events: FeedEvents,
-        *,
-        limit: int,
-        rng: Random,
-        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
-    ) -> None:
-        self._engine = engine
-        self._rest = rest
-        self._clock = clock
-        self._limit = limit
-        self._spawn = spawn
-        self._tell = events.tell
+    engine: Engine
+    rest: RestClient
+    clock: RunClock
+    symbols: InitVar[Iterable[str]]
+    events: FeedEvents
+    _: KW_ONLY
+    limit: int
+    rng: InitVar[Random]
+    spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+
+    def __post_init__(self, symbols: Iterable[str], rng: Random) -> None:
+        self._tell = self.events.tell
         self.backoffs = {symbol: Backoff(0.2, 10.0, rng) for symbol in symbols}
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self._fetched: dict[str, float] = {}
@@ -82,15 +78,15 @@ class Snapshots:
 
     def attention(self) -> None:
         """The engine wants a look: raises what a user's callback raised, begins to fetch what is wanted and not under way."""
-        self._engine.on_attention()
-        for symbol in sorted(self._engine.wants_snapshot(), key=self._last_fetched):
+        self.engine.on_attention()
+        for symbol in sorted(self.engine.wants_snapshot(), key=self._last_fetched):
             if symbol in self.tasks:
                 continue
-            if self._engine.refreshing(symbol):
+            if self.engine.refreshing(symbol):
                 if self._turn in self.tasks:
                     continue
                 self._turn = symbol
-            task = self._spawn(self._fetch(symbol))
+            task = self.spawn(self._fetch(symbol))
             self.tasks[symbol] = task
             task.add_done_callback(lambda _, symbol=symbol: self.tasks.pop(symbol, None))   # type: ignore[misc]
 
@@ -99,9 +95,9 @@ class Snapshots:
 
     async def _fetch(self, symbol: str) -> None:
         """Fetches the book of a symbol until it is no longer wanted. What arrives meanwhile, the engine buffers."""
-        while symbol in self._engine.wants_snapshot():
+        while symbol in self.engine.wants_snapshot():
             await self._try(symbol)
-            if self._engine.refreshing(symbol):
+            if self.engine.refreshing(symbol):
                 return                      # another one's turn
 
     async def _try(self, symbol: str) -> None:
@@ -111,11 +107,11 @@ class Snapshots:
         else:
             backoff.reset()
         self._fetched[symbol] = time.monotonic()
-        if (wait_s := self._rest.depth_wait_s(self._limit)) > TOLD_S:
+        if (wait_s := self.rest.depth_wait_s(self.limit)) > TOLD_S:
             self._tell("waiting", f"{wait_s:.0f} s for room in the venue's REST weight; fewer symbols, or a smaller "
                        "[feed] snapshot_limit, need less", symbols=[symbol])
         try:
-            body = await self._rest.depth(symbol, self._limit)
+            body = await self.rest.depth(symbol, self.limit)
             book = decode(body)
             if not isinstance(book, DepthSnapshot):
                 raise VenueUnreachable("answers with something that is not a book", where=symbol)
@@ -125,13 +121,13 @@ class Snapshots:
         except (VenueUnreachable, Rejected) as error:
             self._tell("snapshot_failed", str(error), symbols=[symbol])
             return
-        if await self._reached(symbol, book.last_update_id) and symbol in self._engine.wants_snapshot():
+        if await self._reached(symbol, book.last_update_id) and symbol in self.engine.wants_snapshot():
             await self._hand_in(symbol, book, body)
 
     async def _reached(self, symbol: str, last_update_id: int) -> bool:
         """A book in sync takes a fresh snapshot once its own updates have come as far; one that is not takes it at once."""
         deadline = Deadline(REACH_S)
-        while self._engine.refreshing(symbol) and self._engine.update_id(symbol) < last_update_id:
+        while self.engine.refreshing(symbol) and self.engine.update_id(symbol) < last_update_id:
             if deadline.left_s() <= 0.0:
                 self._tell("snapshot_failed", f"the stream does not reach id {str(last_update_id)[:20]}", symbols=[symbol])
                 return False
@@ -147,9 +143,9 @@ class Snapshots:
                 await asyncio.sleep(REACH_LOOK_S)
 
     def _hand_in_now(self, symbol: str, book: DepthSnapshot, body: bytes) -> None:
-        kind = "refresh" if self._engine.refreshing(symbol) else "snapshot"
-        now_ns = self._clock.now()
-        code = self._engine.on_snapshot(symbol, book.last_update_id, book.bids, book.asks, now_ns, book.stamp, body)
+        kind = "refresh" if self.engine.refreshing(symbol) else "snapshot"
+        now_ns = self.clock.now()
+        code = self.engine.on_snapshot(symbol, book.last_update_id, book.bids, book.asks, now_ns, book.stamp, body)
         self._judge(symbol, kind, book.last_update_id, name_of(code))
 
     def _judge(self, symbol: str, kind: str, last_update_id: int, code: str) -> None:

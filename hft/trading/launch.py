@@ -29,14 +29,7 @@ from hft.config import Config, LiveOptions
 from hft.config.check import check_places
 from hft.config.objects import validated
 from hft.config.sections import MONITOR_PORT
-from hft.errors import (
-    ExitCode,
-    HftError,
-    TradingHalted,
-    VenueUnreachable,
-    cannot_listen,
-    printable_lines,
-)
+from hft.errors import ExitCode, HftError, TradingHalted, VenueUnreachable, cannot_listen, printable_lines
 from hft.run.summary import Summary, as_text, read_json, warn
 from hft.run.wiring import tradable
 from hft.system.child import Child, embedded_exchange, stdout_of_children

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hft.exchange.facts import FACTS, measure
 from hft.exchange.market import Market
-from hft.exchange.observe import read_capture, simulate
 from hft.exchange.symbols import SYMBOLS, market
 from tests import data
+from tests.exchange.facts import FACTS, measure
+from tests.exchange.observe import read_capture, simulate
 
 SECOND = 10**9
 ALL = [(protocol, name) for protocol, symbols in SYMBOLS.items() for name in symbols]

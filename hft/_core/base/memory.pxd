@@ -7,7 +7,7 @@ cdef extern from *:
     """
     #include <stdlib.h>
     #include <stdint.h>
-    static inline void *hft_alloc(size_t n) {
+    static inline void *hft_zeroed(size_t n) {
         char *start = (char *)calloc((n + 63) / 64 + 1, 64);
         if (start == NULL) return NULL;
         void **block = (void **)(((uintptr_t)start + 64) & ~(uintptr_t)63);
@@ -18,8 +18,16 @@ cdef extern from *:
         if (block != NULL) free(((void **)block)[-1]);
     }
     """
-    void* hft_alloc(size_t n) noexcept nogil
+    void* hft_zeroed(size_t n) noexcept nogil
     void hft_free(void* block) noexcept nogil
+
+
+cdef inline void* hft_alloc(size_t n) except NULL:
+    """n zeroed bytes; MemoryError where there are none."""
+    cdef void* p = hft_zeroed(n)
+    if p == NULL:
+        raise MemoryError
+    return p
 
 
 cdef inline size_t align64(size_t n) noexcept nogil:

@@ -41,8 +41,6 @@ cdef class Symbols:
                              "trade them in separate runs")
         self.count = len(self.all)
         self.specs = <SymbolSpec*>hft_alloc(self.count * sizeof(SymbolSpec))
-        if self.specs == NULL:
-            raise MemoryError
         for i in range(self.count):
             memcpy(&self.specs[i], &(<Spec?>self.all[i]).c, sizeof(SymbolSpec))
 

@@ -286,3 +286,7 @@ cdef inline bint multiply(int64_t* x, int64_t factor) noexcept nogil:
 cdef class Spec:
     """A symbol's exact scales; the memory behind it is what compiled stages copy."""
     cdef SymbolSpec c
+    cdef readonly str name, quote, instrument, fee_asset
+    cdef readonly int64_t contract
+    cdef readonly int64_t lot               # the order step in quanta
+    cdef readonly object tick, price_unit, step, quantum, min_qty, max_qty, min_notional, maker_fee, taker_fee     # Decimal

@@ -107,8 +107,6 @@ cdef class Engine(EngineView):
         self.setups = account_setups(strategy, accounts, settings, traded)
         run = whole("run", run, 1, 2**31 - 1)
         self.c = <EngineState*>hft_alloc(sizeof(EngineState))
-        if self.c == NULL:
-            raise MemoryError
         if kill is not None:
             choice("kill", kill, status_table.CODES)
         self.page = page if page is not None else _StatePage.create(None, list(self.symbols))

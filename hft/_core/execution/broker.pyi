@@ -1,5 +1,5 @@
 from decimal import Decimal
-from typing import Literal
+from typing import Final, Literal
 
 from hft._core.base.order_report import OrderReport as OrderReport
 from hft._core.base.types import Spec
@@ -14,10 +14,8 @@ TIMES_IN_FORCE: dict[str, int]
 REPORT_NAMES: dict[int, str]
 
 class PaperBroker:
-    @property
-    def book(self) -> OrderBook: ...
-    @property
-    def spec(self) -> Spec: ...
+    book: Final[OrderBook]
+    spec: Final[Spec]
     def __init__(
         self,
         spec: Spec,
@@ -89,18 +87,12 @@ class PaperBroker:
     def drive_tickers(
         self, bid: _Number, ask: _Number, qty: _Number, n: int, *, v_ns: int, match: bool = True
     ) -> int: ...
-    @property
-    def position(self) -> Decimal: ...
-    @property
-    def synced(self) -> bool: ...
-    @property
-    def next_due_ns(self) -> int | None: ...
-    @property
-    def nbytes(self) -> int: ...
-    @property
-    def open_orders(self) -> list[int]: ...
-    @property
-    def counters(self) -> dict[str, int]: ...
+    position: Final[Decimal]
+    synced: Final[bool]
+    next_due_ns: Final[int | None]
+    nbytes: Final[int]
+    open_orders: Final[list[int]]
+    counters: Final[dict[str, int]]
     def leaves(self, order_id: int) -> Decimal: ...
     def queue_ahead(self, order_id: int) -> Decimal | None: ...
     def used(self, side: Literal["bid", "ask"], price: _Number) -> Decimal: ...

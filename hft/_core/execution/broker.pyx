@@ -111,8 +111,6 @@ cdef class PaperBroker:
         params.max_orders = whole("max_orders", max_orders, 1, 65_536)
         params.max_commands = whole("max_commands", max_commands, 1, 65_536)
         self.broker = <Broker*>hft_alloc(broker_size(&params))
-        if self.broker == NULL:
-            raise MemoryError
         broker_init(self.broker, &params)
         broker_add(self.broker, 0, &spec.c)
         broker_on_resync(self.broker, 0, &spec.c, book.book, 0, False)

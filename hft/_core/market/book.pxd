@@ -259,11 +259,6 @@ cdef inline int64_t book_base_best_qty(const Book* b, int side) noexcept nogil:
     return l.top_qty[0] if l.top_n else 0
 
 
-cdef inline int64_t book_base_qty(const Book* b, int side, int64_t price) noexcept nogil:
-    cdef const Ladder* l = book_side(b, side)
-    return ladder_qty(l, price ^ l.flip)
-
-
 # ---- digests ---------------------------------------------------------------------------------------------------------
 
 cdef inline uint64_t book_content_hash(const Book* b) noexcept nogil:
@@ -285,11 +280,7 @@ cdef inline uint64_t book_hash(const Book* b) noexcept nogil:
 
 
 cdef class OrderBook:
-    """A `Book` for Python: owns one, or shows one that `owner` keeps alive."""
+    """A `Book` for Python."""
     cdef Book* book
-    cdef object owner
     cdef readonly Spec spec
     cdef int64_t longest        # levels a side of the longest whole book
-
-    @staticmethod
-    cdef OrderBook wrap(Book* book, Spec spec, object owner)

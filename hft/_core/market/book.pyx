@@ -173,23 +173,11 @@ cdef class OrderBook:
         params.window_ticks = power_of_two("window_ticks", window_ticks, MIN_WINDOW, MAX_WINDOW)
         params.far_levels = whole("far_levels", far_levels, 2, 1 << 24)
         self.book = <Book*>hft_alloc(book_size(&params))
-        if self.book == NULL:
-            raise MemoryError
         book_init(self.book, &params)
         self.spec = spec
 
     def __dealloc__(self):
-        if self.owner is None:
-            hft_free(self.book)
-
-    @staticmethod
-    cdef OrderBook wrap(Book* book, Spec spec, object owner):
-        """A view of a book that `owner` keeps alive."""
-        cdef OrderBook self = OrderBook.__new__(OrderBook)
-        self.book = book
-        self.owner = owner
-        self.spec = spec
-        return self
+        hft_free(self.book)
 
     # -- writes
 

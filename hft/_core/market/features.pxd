@@ -278,18 +278,16 @@ cdef FeatureUnits feature_units(Spec spec)
 
 cdef class FeatureVector:
     """Features at one moment, in quote and base units."""
-    cdef FeatureValues c
+    cdef readonly int64_t timestamp_ns
+    cdef readonly double mid, microprice, spread_bps, volatility, momentum, imbalance, depth_ratio, ofi, signed_volume, intensity
+    cdef readonly bint book_valid, flow_valid
 
     @staticmethod
     cdef FeatureVector of(const FeatureValues* values, const FeatureUnits* units)
 
 
 cdef class FeatureBuffer:
-    """A `Features` for Python: owns one, or shows one that `owner` keeps alive."""
+    """A `Features` for Python."""
     cdef Features* features
     cdef FeatureUnits units
-    cdef object owner
     cdef readonly Spec spec
-
-    @staticmethod
-    cdef FeatureBuffer wrap(Features* features, Spec spec, object owner)

@@ -374,6 +374,7 @@ cdef dict _symbol(PageSymbol* s):
     cdef Snapshot market
     cdef PageView view
     spec.c = s.spec
+    spec._show()
     # A MarketSnapshot is its sequence and seven words under the same protocol; here its reader may wait.
     market.sequence = load_relaxed(&s.market.sequence)
     market_torn = _settled(&s.market.sequence, &market.timestamp_ns, &s.market.timestamp_ns, sizeof(market) // 8 - 1)

@@ -192,8 +192,6 @@ cdef class RunLog:
         while size < least:
             size *= 2
         self.c = <RunLogState*>hft_alloc(sizeof(RunLogState) + size)
-        if self.c == NULL:
-            raise MemoryError
         self.c.capacity = size
 
     def __dealloc__(self):
@@ -213,8 +211,6 @@ cdef class RunLog:
             if b'"' in name or b"\\" in name or min(name) < 32:
                 raise ValueError(f"symbol {spec.name!r} can't be recorded")
         self.c.names = <char*>hft_alloc(symbols.count * NAME_BYTES)
-        if self.c.names == NULL:
-            raise MemoryError
         for i in range(symbols.count):
             memcpy(self.c.names + i * NAME_BYTES, symbols.specs[i].name, NAME_BYTES)
         self.c.n_symbols = symbols.count

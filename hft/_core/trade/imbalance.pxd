@@ -31,10 +31,6 @@ cdef struct Imbalance:
     int64_t no_shorts           # entries not asked for, because a spot venue can't be sold short
 
 
-cdef inline size_t imbalance_size(const ImbalanceParams* params) noexcept nogil:
-    return sizeof(Imbalance)
-
-
 cdef inline void imbalance_init(Imbalance* s, const ImbalanceParams* params) noexcept nogil:
     s.params = params[0]
     s.holding_ns = params.holding_ns

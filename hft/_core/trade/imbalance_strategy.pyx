@@ -4,7 +4,6 @@
 """
 
 from libc.stdint cimport int32_t, int64_t, uint64_t
-from libc.string cimport memset
 
 from hft._core.base.hash cimport hash_word, hash_words
 from hft._core.base.heap cimport DueHeap, heap_first, heap_hash, heap_init, heap_next, heap_set, heap_size
@@ -20,7 +19,7 @@ from hft._core.trade.position cimport position_at
 from hft._core.trade.signal cimport (
     SignalParams, SignalRecord, SignalState, signal_eval, signal_follow, signal_hash, signal_init,
 )
-from hft._core.trade.strategy cimport STRATEGY_PARAMS, Context, StrategyOps, StrategyPort, ask_new
+from hft._core.trade.strategy cimport STRATEGY_PARAMS, Context, StrategyOps, StrategyPort, ask_new, strategy_ops
 from hft._core.trade.units cimport limit_quanta, lot_quanta
 
 from hft._core.base.checks import DAY_MS, above, nanoseconds, within
@@ -118,17 +117,11 @@ cdef uint64_t _hash(const void* memory, int32_t i, uint64_t h) noexcept nogil:
     return hash_word(h, heap_hash(_holds(memory), i))
 
 
-cdef StrategyOps OPS
-memset(&OPS, 0, sizeof(StrategyOps))
-OPS.size = _size
-OPS.init = _init
-OPS.bind = _bind
-OPS.on_market = _on_market
+cdef StrategyOps OPS = strategy_ops(_size, _init, _bind, _on_market, _hash)
 OPS.on_report = _on_report
 OPS.on_timer = _on_timer
 OPS.next_due = _next_due
 OPS.signal = _signal
-OPS.hash = _hash
 
 
 cdef class ImbalanceStrategy(StrategyPort):

@@ -9,6 +9,7 @@
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from hft._core.base.hash cimport hash_span, hash_word, hash_words
+from hft._core.base.intent cimport OrderTerms
 from hft._core.base.memory cimport align64
 from hft._core.base.status cimport FAULT_ILLEGAL_MOVE, OK, RISK_NO_ORDER_SLOT
 from hft._core.base.types cimport (
@@ -362,9 +363,11 @@ cdef inline int orders_amend_sent(Orders* s, Order* order, int64_t price, int64_
     return OK
 
 
-cdef class OrderView:
-    cdef Order c
-    cdef readonly object spec
+cdef class OrderView(OrderTerms):
+    cdef readonly int64_t id, sent_ns
+    cdef readonly object price, leaves, filled, status
+    cdef readonly str reason
+    cdef readonly bint final, can_cancel
 
 
 cdef class OrderManager:

@@ -263,23 +263,6 @@ cdef inline int position_on_fill(Positions* s, const Report* fill) noexcept nogi
     return OK
 
 
-cdef inline int position_restore(Positions* s, int32_t symbol, const Position* saved) noexcept nogil:
-    """Take over quantity, cash, cost, realised, fees and volumes of an earlier run; valued at cost until marked.
-
-    What was lost before counts against the loss and drawdown limits; a peak that was above zero is the caller's to set.
-    """
-    cdef Position* p = position_at(s, symbol)
-    cdef Position after = saved[0]
-    after.contract, after.unit, after.base_unit = p.contract, p.unit, p.base_unit
-    after.value = p.value
-    after.mid2 = 0
-    after.mark_stale = 1
-    if not -(<int64_t>1 << 61) < after.qty < <int64_t>1 << 61 or position_revalue(s, &after) != OK:
-        return FAULT_OVERFLOW
-    p[0] = after
-    return OK
-
-
 # Readers, in money. Each symbol's figures are rounded so that realised + unrealised - fees = total, always.
 
 cdef inline int64_t position_money(const Positions* s, i128 value) noexcept nogil:
@@ -304,13 +287,12 @@ cdef inline int64_t position_total(const Positions* s, const Position* p) noexce
     return position_money(s, position_half_gross(p) * p.unit) - position_fees(s, p)
 
 
-cdef inline int64_t position_equity(const Positions* s) noexcept nogil:
-    """Profit and loss over all symbols: the sum of `position_total`."""
-    cdef int64_t total = 0
-    cdef int32_t i
-    for i in range(s.n_symbols):
-        total += position_total(s, position_at(s, i))
-    return total
+cdef class PositionView:
+    cdef readonly str symbol
+    cdef readonly int64_t contract, fills
+    cdef readonly bint mark_stale
+    cdef readonly object qty, cash, cost, average_price, mark, realised, unrealised, fees_quote, fees_base, fees, total
+    cdef readonly object bought, sold
 
 
 cdef class PnlView:

@@ -89,8 +89,6 @@ cdef class RiskValidator:
         limits.collar_bps = _limit("price_collar_bps", price_collar_bps, 1, BPS)
         limits.n_symbols = symbols.count
         self.c = <Risk*>hft_alloc(risk_size(&limits))
-        if self.c == NULL:
-            raise MemoryError
         risk_init(self.c, &limits)
         for i in range(symbols.count):
             self._bind(i, max_position_size, max_order_size)

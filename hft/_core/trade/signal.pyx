@@ -105,8 +105,6 @@ cdef class ImbalanceSignal:
         series.capacity = whole("capacity", capacity, 2, 1 << 24)
         series.window_ns = params.window_ns
         self.series = <Series*>hft_alloc(series_size(&series))
-        if self.series == NULL:
-            raise MemoryError
         series_init(self.series, &series)
         signal_init(&self.c, &params)
 

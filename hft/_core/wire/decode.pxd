@@ -68,17 +68,6 @@ cdef inline int decoder_symbol(DecoderState* d, const char* name, size_t n) noex
     return symbols_find(&d.symbols, name, n)
 
 
-cdef inline int decode_price(const SymbolSpec* spec, const char* text, size_t n, int64_t* out) noexcept nogil:
-    """Decimal text -> ticks. BAD_NUMBER: off the tick, a sign, an exponent, more than 18 digits, beyond 63 bits as a
-    count of the tick's last decimal."""
-    return OK if text_exact(spec.price_mant, spec.price_exp, text, n, out) else BAD_NUMBER
-
-
-cdef inline int decode_qty(const SymbolSpec* spec, const char* text, size_t n, int64_t* out) noexcept nogil:
-    """Decimal text -> quanta; BAD_NUMBER as for `decode_price`."""
-    return OK if text_exact(spec.qty_mant, spec.qty_exp, text, n, out) else BAD_NUMBER
-
-
 cdef inline int64_t decode_stamp(int64_t stamp) noexcept nogil:
     """A venue's stamp, in milliseconds or (from 1e15 on) microseconds, as nanoseconds; -1 beyond the year 2262."""
     if stamp <= 9223372036854LL:

@@ -144,8 +144,6 @@ cdef class Decoder:
         cdef list symbols = list(specs)
         cdef Spec spec
         self.d = <DecoderState*>hft_alloc(decoder_size(len(symbols)))
-        if self.d == NULL:
-            raise MemoryError
         symbols_init(&self.d.symbols, len(symbols))
         for spec in symbols:
             if symbols_add(&self.d.symbols, &(<Spec?>spec).c) < 0:

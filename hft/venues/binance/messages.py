@@ -71,30 +71,26 @@ class BookTicker(Struct, frozen=True, gc=False):
     event_time: int | None = field(name="E", default=None)
 
 
-class RawTrade(Struct, frozen=True, gc=False):
+class _Trade(Struct, frozen=True, gc=False, kw_only=True):
+    symbol: str = field(name="s")
+    event_time: int = field(name="E")
+    price: str = field(name="p")
+    qty: str = field(name="q")
+    time: int = field(name="T")
+    buyer_is_maker: bool = field(name="m")
+    origin: str = field(name="X", default="MARKET")
+
+
+class RawTrade(_Trade, frozen=True, gc=False, kw_only=True):
     """One match. `origin` other than MARKET (INSURANCE_FUND, NA …; not on spot) is not a trade of the market."""
 
-    symbol: str = field(name="s")
-    event_time: int = field(name="E")
     trade_id: int = field(name="t")
-    price: str = field(name="p")
-    qty: str = field(name="q")
-    time: int = field(name="T")
-    buyer_is_maker: bool = field(name="m")
-    origin: str = field(name="X", default="MARKET")
 
 
-class AggTrade(Struct, frozen=True, gc=False):
+class AggTrade(_Trade, frozen=True, gc=False, kw_only=True):
     """The matches of one taker order at one price."""
 
-    symbol: str = field(name="s")
-    event_time: int = field(name="E")
     trade_id: int = field(name="a")
-    price: str = field(name="p")
-    qty: str = field(name="q")
-    time: int = field(name="T")
-    buyer_is_maker: bool = field(name="m")
-    origin: str = field(name="X", default="MARKET")
 
 
 class DepthSnapshot(Struct, frozen=True, gc=False, rename="camel"):
@@ -123,9 +119,6 @@ class WholeBook(Struct, frozen=True, gc=False):
     bids: Levels
     asks: Levels
     stamp: int = 0
-
-
-MarketData = WholeBook | DepthUpdate | BookTicker | RawTrade | AggTrade
 
 
 # -- control -----------------------------------------------------------------------------------------------------------

@@ -1,3 +1,5 @@
+from typing import Final
+
 SPOT_DEPTH: int
 CHAINED_DEPTH: int
 SPOT_TICKER: int
@@ -20,7 +22,6 @@ class Seen:
     levels: int
 
 class Scan:
-    @property
-    def symbols(self) -> dict[str, Seen]: ...
+    symbols: Final[dict[str, Seen]]
     def symbol(self, name: str) -> Seen: ...
     def frame(self, data: bytes) -> bool: ...

@@ -1,4 +1,4 @@
-"""Measures whether the embedded exchange looks like a real one: `python -m hft.exchange.facts --seeds 20 --minutes 10`.
+"""Measures whether the embedded exchange looks like a real one: `python -m tests.exchange.facts --seeds 20 --minutes 10`.
 
 One function per row of the table in SEMANTICS ("The embedded exchange looks like a real one"); each takes a session as a
 client of the streams sees it. `--capture FILE` measures a real one by the same functions: that is where the accepted ranges
@@ -16,8 +16,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from hft.exchange.observe import Array, ObservedSession, read_capture, simulate
 from hft.venues.catalogue import DEFAULT, SERVED
+from tests.exchange.observe import Array, ObservedSession, read_capture, simulate
 
 STRONG = 0.3  # an imbalance beyond this says something
 
@@ -208,7 +208,7 @@ FACTS: dict[str, Fact] = {
 def measure(session: ObservedSession) -> dict[str, float]:
     """Every row of one session.
 
-    >>> from hft.exchange.observe import simulate
+    >>> from tests.exchange.observe import simulate
     >>> measure(simulate(seed=1, minutes=0.5))["one_tick_spread"] > 0.95
     True
     """
@@ -230,7 +230,7 @@ def report(sessions: list[ObservedSession]) -> dict[str, dict[str, float | bool]
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m hft.exchange.facts", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m tests.exchange.facts", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, default=20, help="how many seeds, from 1 (default 20)")
     parser.add_argument("--minutes", type=float, default=10.0, help="simulated minutes for each (default 10)")
     parser.add_argument("--protocol", choices=SERVED, default=DEFAULT)

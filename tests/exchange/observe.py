@@ -1,4 +1,4 @@
-"""A session as a client of the streams sees it, in arrays: what `hft.exchange.facts` measures, simulated or captured alike."""
+"""A session as a client of the streams sees it, in arrays: what `tests.exchange.facts` measures, simulated or captured alike."""
 
 from __future__ import annotations
 
