@@ -14,7 +14,7 @@ from hft._core.base.types cimport (
     Spec, SymbolSpec,
 )
 from hft._core.wire.pending cimport pending_push
-from hft._core.wire.scales cimport symbols_add, symbols_init
+from hft._core.wire.scales cimport symbols_add, symbols_at, symbols_init
 
 KINDS = {MSG_DEPTH: "depth", MSG_TICKER: "ticker", MSG_TRADE: "trade", MSG_AGG_TRADE: "agg_trade", MSG_SNAPSHOT: "snapshot",
          MSG_BOOK: "book"}
