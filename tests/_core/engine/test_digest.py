@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hft._core.base.types import Spec
 from hft._core.engine.engine import Engine
-from hft._core.engine.view import PARTS
+from hft._core.engine.engine import PARTS
 from hft._core.market.book import OrderBook
 from hft._core.record.journal import Journal
 from tests._core.layout import layout
