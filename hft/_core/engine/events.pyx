@@ -32,7 +32,7 @@ LAST_TIME_NS = LAST_NS
 """Times of records are below this, the year 2100."""
 
 KINDS = {
-    "depth": MSG_DEPTH, "bookTicker": MSG_TICKER, "trade": MSG_TRADE, "aggTrade": MSG_AGG_TRADE, "snapshot": MSG_SNAPSHOT,
+    "depth": MSG_DEPTH, "bookTicker": MSG_BOOK_TICKER, "trade": MSG_TRADE, "aggTrade": MSG_AGG_TRADE, "snapshot": MSG_SNAPSHOT,
     "book": MSG_BOOK,
     "connect": EVENT_CONNECT, "disconnect": EVENT_DISCONNECT, "resync": EVENT_RESYNC, "rules": EVENT_RULES,
 }
@@ -184,7 +184,7 @@ cdef int64_t _replay(EngineState* e, const EventRecord* records, int64_t n, int6
     cdef Message* m = decoder_message(e.decoder)
     cdef Level* levels = decoder_levels(e.decoder)
     cdef int64_t taken
-    while at < n and records[at].recv_ns < until_ns and not e.attention and engine_makes_room(e, room):
+    while at < n and records[at].recv_ns < until_ns and not e.needs_check and engine_makes_room(e, room):
         taken = event_message(&records[at], n - at, m, levels)
         if unlikely(taken == 0) or unlikely(m.symbol >= n_index):
             return -1 - at
@@ -205,7 +205,7 @@ cdef int64_t _replay(EngineState* e, const EventRecord* records, int64_t n, int6
 
 cdef bint _is_rules(const EventRecord* r, EngineState* e, int64_t until_ns, int64_t room) noexcept:
     """Whether the loop stopped for rules, which it leaves to Python, and for nothing else."""
-    return r.kind == EVENT_RULES and r.recv_ns < until_ns and not e.attention and engine_makes_room(e, room)
+    return r.kind == EVENT_RULES and r.recv_ns < until_ns and not e.needs_check and engine_makes_room(e, room)
 
 
 cdef int _set_rules(Engine engine, const EventRecord* r, int32_t i) except -1:
@@ -238,7 +238,7 @@ def replay_events(Engine engine not None, records, *, int64_t start=0, symbols=N
         Stop while the journal has room for fewer records than this, or than an input may cause: whoever drains it does so, and
         goes on.
 
-    Returns the number of the next record. That is short of the end, and of `until_ns`, after `on_attention` was called, and
+    Returns the number of the next record. That is short of the end, and of `until_ns`, after `on_check` was called, and
     where the journal is to be drained. ValueError, with its number, for a record where no message begins.
     """
     cdef int32_t index[4096]     # MAX_FILE_SYMBOLS
@@ -272,6 +272,6 @@ def replay_events(Engine engine not None, records, *, int64_t start=0, symbols=N
     decoder_clear(engine.c.decoder)
     if at < 0:
         raise ValueError(f"record {-1 - at} begins no message")
-    if engine.c.attention:
-        engine.on_attention()
+    if engine.c.needs_check:
+        engine.on_check()
     return at

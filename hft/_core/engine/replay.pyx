@@ -6,13 +6,13 @@ from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 
 from hft._core.base.cycles cimport cycles_now
 from hft._core.base.histogram cimport Histogram, HistogramState, histogram_add
-from hft._core.base.types cimport MSG_AGG_TRADE, MSG_DEPTH, MSG_KINDS, MSG_TICKER, MSG_TRADE
+from hft._core.base.types cimport MSG_AGG_TRADE, MSG_DEPTH, MSG_KINDS, MSG_BOOK_TICKER, MSG_TRADE
 from hft._core.engine.engine cimport Engine
 from hft._core.engine.tick cimport engine_makes_room, engine_since
 from hft._core.wire.decode cimport decoder_message
-from hft._core.wire.sink cimport FRAME_ATTENTION, FRAME_NEEDS_PYTHON
+from hft._core.wire.sink cimport FRAME_CHECK, FRAME_NEEDS_PYTHON
 
-KINDS = {"depth": MSG_DEPTH, "bookTicker": MSG_TICKER, "trade": MSG_TRADE, "aggTrade": MSG_AGG_TRADE}
+KINDS = {"depth": MSG_DEPTH, "bookTicker": MSG_BOOK_TICKER, "trade": MSG_TRADE, "aggTrade": MSG_AGG_TRADE}
 
 
 def replay(Engine engine not None, list frames not None, const int64_t[::1] stamps not None, *,
@@ -36,7 +36,7 @@ def replay(Engine engine not None, list frames not None, const int64_t[::1] stam
     by_kind : dict of str to Histogram, optional
         The same, apart by kind of message (`KINDS`).
 
-    Returns the index after the last frame handled. That is short of `stop`, and of `until_ns`, after `on_attention` was called,
+    Returns the index after the last frame handled. That is short of `stop`, and of `until_ns`, after `on_check` was called,
     and where the journal is to be drained.
     """
     cdef HistogramState* kinds[7]     # MSG_KINDS
@@ -69,7 +69,7 @@ def replay(Engine engine not None, list frames not None, const int64_t[::1] stam
                 histogram_add(kinds[kind], took)
         if result & FRAME_NEEDS_PYTHON:
             result = engine.on_other(frame, stamps[i])
-        if result & FRAME_ATTENTION:
-            engine.on_attention()
+        if result & FRAME_CHECK:
+            engine.on_check()
             return i + 1
     return end

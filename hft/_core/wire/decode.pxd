@@ -12,12 +12,12 @@ from hft._core.base.text cimport (
     Scale, scale_apply, text_bool, text_decimal, text_exact, text_expect, text_key, text_scaled, text_skip, text_string,
     text_uint)
 from hft._core.base.types cimport (
-    BUYER_IS_MAKER, MAX_LEVELS, MSG_AGG_TRADE, MSG_DEPTH, MSG_NONE, MSG_TICKER, MSG_TRADE, NOT_MARKET,
+    BUYER_IS_MAKER, MAX_LEVELS, MSG_AGG_TRADE, MSG_DEPTH, MSG_NONE, MSG_BOOK_TICKER, MSG_TRADE, NOT_MARKET,
     Level, Message, SymbolSpec, likely, unlikely)
 from hft._core.wire.number_format cimport number_format_init, number_format_pair
 from hft._core.wire.pending cimport Pending, pending_clear, pending_pop
 from hft._core.wire.scales cimport ScaledSymbol, ScaledSymbols, symbols_add, symbols_find
-from hft._core.wire.stream_name cimport stream_tells
+from hft._core.wire.stream_name cimport stream_kind
 
 cdef enum:
     MAX_FRAME = 4194304         # bytes of a frame: beyond it, TOO_LARGE before a byte is read
@@ -238,7 +238,7 @@ cdef inline const char* _depth(DecoderState* d, const char* p, const char* end) 
     return _stamped(m, seen, T, E, p + 1)
 
 
-cdef inline const char* _ticker(DecoderState* d, const char* p, const char* end) noexcept nogil:
+cdef inline const char* _book_ticker(DecoderState* d, const char* p, const char* end) noexcept nogil:
     """`u,s,[ps],b,B,a,A` and, but on spot, `T,E`"""
     cdef Message* m = &d.message
     cdef ScaledSymbol* s = NULL
@@ -280,7 +280,7 @@ cdef inline const char* _ticker(DecoderState* d, const char* p, const char* end)
     bit = _bit(c'u') | _bit(c's') | _bit(c'b') | _bit(c'B') | _bit(c'a') | _bit(c'A')
     if unlikely(p[0] != c'}') or unlikely(seen & bit != bit):
         return NULL
-    m.kind = MSG_TICKER
+    m.kind = MSG_BOOK_TICKER
     return _stamped(m, seen, T, E, p + 1)
 
 
@@ -347,10 +347,10 @@ cdef inline const char* _event(DecoderState* d, const char* p, const char* end) 
     if unlikely(end - p < 16):
         return NULL
     if memcmp(p, b'{"e":"', 6) != 0:                # a spot bookTicker has no `e`
-        return _ticker(d, p + 1, end) if memcmp(p, b'{"u":', 5) == 0 else NULL
+        return _book_ticker(d, p + 1, end) if memcmp(p, b'{"u":', 5) == 0 else NULL
     q = text_expect(p + 6, end, b'bookTicker",', 12)
     if q != NULL:
-        return _ticker(d, q, end)
+        return _book_ticker(d, q, end)
     q = text_expect(p + 6, end, b'trade",', 7)
     if q != NULL:
         return _trade(d, q, end, c't')
@@ -393,5 +393,5 @@ cdef inline int decode_frame(DecoderState* d, const char* p, size_t n, int64_t r
         return TOO_LARGE if d.too_large else DECODE_FALLBACK
     d.message.recv_ns = recv_ns
     if name != NULL and d.message.kind == MSG_DEPTH:
-        stream_tells(&d.message, name, name_end)
+        stream_kind(&d.message, name, name_end)
     return OK

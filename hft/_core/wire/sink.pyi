@@ -1,9 +1,9 @@
 class FrameSink:
     NEEDS_PYTHON: int
-    ATTENTION: int
+    CHECK: int
     HELD: int
     def on_other(self, frame: bytes, now_ns: int) -> int: ...
-    def on_attention(self) -> None: ...
+    def on_check(self) -> None: ...
 
 class FrameCounter(FrameSink):
     @property
