@@ -219,10 +219,10 @@ def code_of(path: Path) -> Iterator[str]:
         yield from re.sub(r'"""(.|\n)*?"""|#.*', "", text).splitlines()
         return
     nodes = list(ast.walk(ast.parse(text)))
-    said = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    message = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
     for node in nodes:
         match node:
-            case ast.Constant(value=str() | bytes() as value) if id(node) not in said:
+            case ast.Constant(value=str() | bytes() as value) if id(node) not in message:
                 yield str(value)
             case ast.Name(id=name) | ast.Attribute(attr=name) | ast.alias(name=name) | ast.ImportFrom(module=str() as name):
                 yield name
@@ -290,9 +290,9 @@ def test_no_imports_go_in_a_circle():
 def test_the_door_and_its_stub_lead_to_the_same():
     door, stub = (ast.parse((HFT / f"__init__{suffix}").read_text("utf-8")).body for suffix in (".py", ".pyi"))
     home = next(ast.literal_eval(node.value) for node in door if isinstance(node, ast.Assign) and node.targets[0].id == "_HOME")
-    told = next(ast.literal_eval(node.value) for node in stub if isinstance(node, ast.Assign))
+    reported = next(ast.literal_eval(node.value) for node in stub if isinstance(node, ast.Assign))
     assert home == {alias.name: node.module for node in stub if isinstance(node, ast.ImportFrom) for alias in node.names}
-    assert sorted(home) == told
+    assert sorted(home) == reported
 
 
 def test_the_page_shows_the_layers():

@@ -22,22 +22,22 @@ def live(
         bool,
         typer.Option(
             "--fresh",
-            help="Start flat, whatever earlier runs held (as yet, every run does). The kill switch stays as it is.",
+            help="Start flat, whatever earlier runs held (at present every run does). The kill switch is kept.",
         ),
     ] = False,
     rest_url: RestUrl = None,
     ws_url: WsUrl = None,
     seed: Seed = None,
-    monitor_port: Annotated[int | None, typer.Option(metavar="PORT", help="Of /metrics and /health; 0: any free one.")] = None,
+    monitor_port: Annotated[int | None, typer.Option(metavar="PORT", help="Port of /metrics and /health; 0: any.")] = None,
     no_monitor: Annotated[bool, typer.Option("--no-monitor", help="Serve neither.")] = False,
     record: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Record all that the engine is given, for `hft verify`; .gz or .zst.")
+        Path | None, typer.Option(metavar="FILE", help="Record all inputs of the engine for `hft verify`; .gz or .zst.")
     ] = None,
     assignments: Assignments = None,
 ) -> int:
     """Trade on paper.
 
-    On the embedded exchange, or on a venue's live data. There is a live view on a terminal; Ctrl-C stops cleanly: open paper
+    Trades on the embedded exchange, or on a venue's live data. A terminal shows a live view. Ctrl-C stops cleanly: open paper
     orders are cancelled, everything is written, a summary is printed.
 
     \b

@@ -1,6 +1,6 @@
 """Settings: one TOML file, read exactly, every error one line that names file, key, value and what is allowed.
 
-What holds, first to last: the built-in defaults, the file, `--set key=value`, the command's own options.
+Sources, each overriding the one before: the built-in defaults, the file, `--set key=value`, the command's own options.
 """
 
 from hft.config.check import misnamed, unlimited

@@ -1,4 +1,4 @@
-"""The kinds of value that a setting may have, and how its meaning and bounds are written beside it."""
+"""The types of settings' values, and helpers for their descriptions and bounds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Section(Struct, frozen=True, forbid_unknown_fields=True):
     """A table of the settings file; immutable once loaded."""
 
     variants: ClassVar[Mapping[str, tuple[str, Mapping[str, type[Section]]]]] = {}
-    """Tables below it that are of one section or another: key -> (the key that chooses, its values and what each chooses)."""
+    """Tables below it with several possible sections: key -> (the choosing key, the section for each of its values)."""
 
 
 def bounds(**allowed: int) -> Meta:
@@ -23,8 +23,8 @@ def bounds(**allowed: int) -> Meta:
     return Meta(extra=allowed)
 
 
-def says(text: str, **allowed: Any) -> Meta:
-    """What the setting means; with `title`, what may be given, where a pattern would not say it well."""
+def meaning(text: str, **allowed: Any) -> Meta:
+    """The meaning of a setting; `title` describes the allowed values if a pattern is not clear enough."""
     return Meta(description=text, **allowed)
 
 
@@ -35,7 +35,7 @@ FeeRate = Annotated[Decimal, bounds(gt=-1, lt=1)]
 Port = Annotated[int, Meta(ge=0, le=65_535)]
 Level = Literal["debug", "info", "warning", "error"]
 MAX_NAME = 63
-"""Bytes of a symbol's name in UTF-8."""
+"""Most bytes of a symbol's name in UTF-8."""
 SymbolName = Annotated[
     str,
     Meta(
@@ -44,7 +44,7 @@ SymbolName = Annotated[
     ),
 ]
 
-if TYPE_CHECKING:               # what `hft.venues` knows
+if TYPE_CHECKING:               # the names in `hft.venues`
     Venue: TypeAlias = str
     AnyProtocol: TypeAlias = str
     ServedProtocol: TypeAlias = str

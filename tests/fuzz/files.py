@@ -60,7 +60,7 @@ class Sessions:
 
     def compare(self, source, session, found) -> None:
         """The market data among them, against plain JSON, frame by frame."""
-        said = [m for m in found if events.KINDS[m.kind] in decode.KINDS]
+        text = [m for m in found if events.KINDS[m.kind] in decode.KINDS]
         want = []
         for record in source.session.inputs(SYMBOLS, opening=False):
             if ambiguous(record.data):
@@ -74,10 +74,10 @@ class Sessions:
                     want.append(oracle.decode(record.data, session.specs, record.ns))
             except oracle.NotTaken:
                 continue
-        assert [(events.KINDS[m.kind], m.venue_ns) for m in said] == [(NUMBERS[m.kind], m.venue_ns) for m in want]
-        for one, other in zip(said, want, strict=True):
+        assert [(events.KINDS[m.kind], m.venue_ns) for m in text] == [(NUMBERS[m.kind], m.venue_ns) for m in want]
+        for one, other in zip(text, want, strict=True):
             bids, asks = other.bids, other.asks
-            if other.kind == "ticker":
+            if other.kind == "bookTicker":
                 bids, asks = ((other.price, other.qty),), ((other.ask_price, other.ask_qty),)
             assert (one.bids, one.asks) == (bids, asks)
             if "trade" in other.kind:

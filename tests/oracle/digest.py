@@ -38,8 +38,8 @@ def levels(pairs: Iterable[tuple[int, int]]) -> int:
 
 def book(bids: dict[int, int], asks: dict[int, int], base_id: int, ticker: tuple[int, int, int, int, int] | None) -> int:
     """Of a book that knows no edge, as `OrderBook.hash` has it; prices in ticks. `ticker`: id, bid, quantity, ask, quantity."""
-    ticker_id, *overlay = ticker or (0, ~KEY_FIRST, 0, KEY_FIRST, 0)
-    h = hash_word(hash_word(0, base_id), ticker_id)
+    book_ticker_id, *overlay = ticker or (0, ~KEY_FIRST, 0, KEY_FIRST, 0)
+    h = hash_word(hash_word(0, base_id), book_ticker_id)
     for n, (flip, side) in enumerate(((-1, bids), (0, asks))):
         h = hash_word(hash_word(h, EDGE_NONE), KEY_FIRST)
         own = hash_word(0, levels((price ^ flip, qty) for price, qty in side.items()))

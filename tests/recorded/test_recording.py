@@ -112,7 +112,7 @@ def test_a_closed_one_is_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("bad", "says"),
+    ("bad", "states"),
     [
         (b"garbage\n", "not `<ns> <body>`"), (b"1.5 {}\n", "not `<ns> <body>`"),
         (line(b'{"hft":{"a":1,"b":2}}'), "2 names in one line"),
@@ -127,9 +127,9 @@ def test_a_closed_one_is_whole(tmp_path: Path) -> None:
         (line(b'{"hft":{"recording":{"format":2}}}'), "a recording of format 2; this version reads 1"),
     ],
 )
-def test_damage_names_file_and_line(tmp_path: Path, bad: bytes, says: str) -> None:
+def test_damage_names_file_and_line(tmp_path: Path, bad: bytes, states: str) -> None:
     path = recording(tmp_path, line(b"{}"), bad)
-    with pytest.raises(DamagedData, match=says) as damage:
+    with pytest.raises(DamagedData, match=states) as damage:
         list(Capture(path))
     assert f"{path}, line 3:" in str(damage.value)
 

@@ -48,7 +48,7 @@ cdef enum Instrument:           # what may be sold, and what a contract is worth
 cdef enum MessageKind:
     MSG_NONE = 0
     MSG_DEPTH = 1               # absolute quantities, by price
-    MSG_TICKER = 2              # bookTicker: the touch
+    MSG_BOOK_TICKER = 2         # bookTicker: the touch
     MSG_TRADE = 3
     MSG_AGG_TRADE = 4
     MSG_SNAPSHOT = 5            # the REST book
@@ -139,12 +139,12 @@ cdef struct Message:            # one decoded market-data message; `levels` foll
     int64_t recv_ns             # `now` of the read that held it
     int64_t venue_ns            # x: `T`, else `E`, else 0 (no stamp)
     int64_t first_id            # depth `U`; trade `t`; aggTrade `a`; of a whole book, the most levels a side; 0: not told
-    int64_t last_id             # depth, ticker, whole book `u`; snapshot `lastUpdateId`; trade `t`; aggTrade `a`
+    int64_t last_id             # depth, bookTicker, whole book `u`; snapshot `lastUpdateId`; trade `t`; aggTrade `a`
     int64_t prev_id             # depth `pu`; -1 where there is none
-    int64_t price               # trade price; ticker best bid
-    int64_t qty                 # trade quantity; ticker best bid quantity
-    int64_t ask_price           # ticker only
-    int64_t ask_qty             # ticker only
+    int64_t price               # trade price; bookTicker: best bid
+    int64_t qty                 # trade quantity; bookTicker: best bid quantity
+    int64_t ask_price           # bookTicker only
+    int64_t ask_qty             # bookTicker only
     int32_t kind                # MessageKind
     int32_t symbol              # index into the engine's symbols
     uint32_t n_bids             # levels: bids first, then asks, as printed

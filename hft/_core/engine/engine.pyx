@@ -28,7 +28,7 @@ from hft._core.record.runlog cimport (
 from hft._core.trade.position cimport PositionManager
 from hft._core.trade.trader cimport trader_fail, trader_stop
 from hft._core.wire.decode cimport Decoder, decoder_levels, decoder_message
-from hft._core.wire.sink cimport FRAME_ATTENTION, FRAME_HANDLED, FRAME_HELD, FRAME_NEEDS_PYTHON
+from hft._core.wire.sink cimport FRAME_CHECK, FRAME_HANDLED, FRAME_HELD, FRAME_NEEDS_PYTHON
 
 from collections import deque
 
@@ -193,7 +193,7 @@ cdef class Engine(EngineView):
         `FrameSink.HELD` where the journal has no room and the frame is kept until it has."""
         if not self.c.replayed and (self.c.held or not engine_has_room(self.c)):
             self._hold(("frame", frame), len(frame))
-            return FRAME_HELD if not self.release(now_ns) else (FRAME_ATTENTION if self.c.attention else FRAME_HANDLED)
+            return FRAME_HELD if not self.release(now_ns) else (FRAME_CHECK if self.c.needs_check else FRAME_HANDLED)
         cdef int result = self._other(frame, now_ns)
         if result == FRAME_HELD:
             self._hold(("frame", frame), len(frame))
@@ -213,11 +213,11 @@ cdef class Engine(EngineView):
         else:
             engine_log(self.c, LOG_FRAME, 0, now_ns, frame, len(frame))
             output_count(&self.c.page.counters.status[code])
-        return FRAME_ATTENTION if self.c.attention else FRAME_HANDLED
+        return FRAME_CHECK if self.c.needs_check else FRAME_HANDLED
 
-    cpdef on_attention(self):
+    cpdef on_check(self):
         """Something wants a look from outside the path; see `wants_snapshot` and `halted`."""
-        self.c.attention = 0
+        self.c.needs_check = 0
 
     cdef int _hold(self, item, Py_ssize_t size) except -1:
         if self.held_bytes + size > HELD_BYTES:

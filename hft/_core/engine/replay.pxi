@@ -11,14 +11,14 @@ from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t, uintptr_t
 from hft._core.base.cycles cimport cycles_now
 from hft._core.base.histogram cimport Histogram, HistogramState, histogram_add
 from hft._core.base.types cimport (
-    MSG_AGG_TRADE, MSG_DEPTH, MSG_KINDS, MSG_TICKER, MSG_TRADE, Level, Message, Spec, likely, unlikely,
+    MSG_AGG_TRADE, MSG_DEPTH, MSG_KINDS, MSG_BOOK_TICKER, MSG_TRADE, Level, Message, Spec, likely, unlikely,
 )
 from hft._core.engine.events cimport EVENT_CONNECT, EVENT_NOT_MARKET, EVENT_RESYNC, EVENT_RULES, EventRecord, event_message
 from hft._core.engine.tick cimport EngineState, engine_connect, engine_makes_room, engine_message, engine_resync, engine_since
 from hft._core.wire.decode cimport decoder_clear, decoder_levels, decoder_message
-from hft._core.wire.sink cimport FRAME_ATTENTION, FRAME_NEEDS_PYTHON
+from hft._core.wire.sink cimport FRAME_CHECK, FRAME_NEEDS_PYTHON
 
-KINDS = {"depth": MSG_DEPTH, "bookTicker": MSG_TICKER, "trade": MSG_TRADE, "aggTrade": MSG_AGG_TRADE}
+KINDS = {"depth": MSG_DEPTH, "bookTicker": MSG_BOOK_TICKER, "trade": MSG_TRADE, "aggTrade": MSG_AGG_TRADE}
 
 
 def replay(Engine engine not None, list frames not None, const int64_t[::1] stamps not None, *,
@@ -42,7 +42,7 @@ def replay(Engine engine not None, list frames not None, const int64_t[::1] stam
     by_kind : dict of str to Histogram, optional
         The same, apart by kind of message (`KINDS`).
 
-    Returns the index after the last frame handled. That is short of `stop`, and of `until_ns`, after `on_attention` was called,
+    Returns the index after the last frame handled. That is short of `stop`, and of `until_ns`, after `on_check` was called,
     and where the journal is to be drained.
     """
     cdef HistogramState* kinds[7]     # MSG_KINDS
@@ -75,8 +75,8 @@ def replay(Engine engine not None, list frames not None, const int64_t[::1] stam
                 histogram_add(kinds[kind], took)
         if result & FRAME_NEEDS_PYTHON:
             result = engine.on_other(frame, stamps[i])
-        if result & FRAME_ATTENTION:
-            engine.on_attention()
+        if result & FRAME_CHECK:
+            engine.on_check()
             return i + 1
     return end
 
@@ -87,7 +87,7 @@ cdef int64_t _replay(EngineState* e, const EventRecord* records, int64_t n, int6
     cdef Message* m = decoder_message(e.decoder)
     cdef Level* levels = decoder_levels(e.decoder)
     cdef int64_t taken
-    while at < n and records[at].recv_ns < until_ns and not e.attention and engine_makes_room(e, room):
+    while at < n and records[at].recv_ns < until_ns and not e.needs_check and engine_makes_room(e, room):
         taken = event_message(&records[at], n - at, m, levels)
         if unlikely(taken == 0) or unlikely(m.symbol >= n_index):
             return -1 - at
@@ -108,7 +108,7 @@ cdef int64_t _replay(EngineState* e, const EventRecord* records, int64_t n, int6
 
 cdef bint _is_rules(const EventRecord* r, EngineState* e, int64_t until_ns, int64_t room) noexcept:
     """Whether the loop stopped for rules, which it leaves to Python, and for nothing else."""
-    return r.kind == EVENT_RULES and r.recv_ns < until_ns and not e.attention and engine_makes_room(e, room)
+    return r.kind == EVENT_RULES and r.recv_ns < until_ns and not e.needs_check and engine_makes_room(e, room)
 
 
 cdef int _set_rules(Engine engine, const EventRecord* r, int32_t i) except -1:
@@ -141,7 +141,7 @@ def replay_events(Engine engine not None, records, *, int64_t start=0, symbols=N
         Stop while the journal has room for fewer records than this, or than an input may cause: whoever drains it does so, and
         goes on.
 
-    Returns the number of the next record. That is short of the end, and of `until_ns`, after `on_attention` was called, and
+    Returns the number of the next record. That is short of the end, and of `until_ns`, after `on_check` was called, and
     where the journal is to be drained. ValueError, with its number, for a record where no message begins.
     """
     cdef bytes places
@@ -175,6 +175,6 @@ def replay_events(Engine engine not None, records, *, int64_t start=0, symbols=N
     decoder_clear(engine.c.decoder)
     if at < 0:
         raise ValueError(f"record {-1 - at} begins no message")
-    if engine.c.attention:
-        engine.on_attention()
+    if engine.c.needs_check:
+        engine.on_check()
     return at

@@ -79,4 +79,4 @@ cdef inline void rules_end(EngineState* e, int32_t i, const Rules* to, int64_t n
         account_collect(a, now)
         engine_settle(e, a, now)
     engine_act(e, market, NULL, i, now)
-    e.attention = 1
+    e.needs_check = 1

@@ -6,7 +6,7 @@ from libc.string cimport memset
 
 from hft._core.base.memory cimport hft_alloc, hft_free
 from hft._core.base.types cimport (
-    BUYER_IS_MAKER, CMD_NEW, FEE_SCALE, IOC, MSG_AGG_TRADE, MSG_DEPTH, MSG_TICKER, MSG_TRADE, NOT_MARKET, REPORT_FILL,
+    BUYER_IS_MAKER, CMD_NEW, FEE_SCALE, IOC, MSG_AGG_TRADE, MSG_DEPTH, MSG_BOOK_TICKER, MSG_TRADE, NOT_MARKET, REPORT_FILL,
     SELL, BOOK_SUSPECT, Message, Report,
 )
 from hft._core.execution.queue cimport (
@@ -15,7 +15,7 @@ from hft._core.execution.queue cimport (
 from hft._core.execution.rescale cimport broker_expire_misfits, broker_rescale
 from hft._core.execution.resting cimport OwnLevel, Resting, resting_rank
 from hft._core.execution.taking cimport USED_LEVELS, Used, UsedLevel, used_find
-from hft._core.market.book cimport book_ticker
+from hft._core.market.book cimport book_overlay
 
 from hft._core.base.checks import DAY_MS, above, choice, nanoseconds, whole
 from hft._core.base.order_report import OrderReport
@@ -246,9 +246,9 @@ cdef class PaperBroker:
         broker_on_trade(self.broker, &self.spec.c, &m, v_ns)
         return out + self._drain(v_ns)
 
-    def book_changed(self, int64_t v_ns, *, int64_t venue_ns=0, bint crossed=False, bint ticker=False) -> list:
+    def book_changed(self, int64_t v_ns, *, int64_t venue_ns=0, bint crossed=False, bint book_ticker=False) -> list:
         """The book was changed by one whole message, stamped as in `trade`; `crossed`: the message crossed it (rule 7b);
-        `ticker`: it was a bookTicker.
+        `book_ticker`: it was a bookTicker.
 
         RuntimeError: a command was due before that; `arrivals` comes before the book is changed.
         """
@@ -257,7 +257,7 @@ cdef class PaperBroker:
         if s.n_commands and broker_oldest(self.broker, s).due_ns < v_ns:
             raise RuntimeError("a command is due before this event: call arrivals() before the book is changed")
         memset(&m, 0, sizeof(Message))
-        m.kind = MSG_TICKER if ticker else MSG_DEPTH
+        m.kind = MSG_BOOK_TICKER if book_ticker else MSG_DEPTH
         m.venue_ns = venue_ns
         broker_on_book(self.broker, &self.spec.c, self.book.book, &m, v_ns, crossed)
         return self._drain(v_ns)
@@ -309,14 +309,14 @@ cdef class PaperBroker:
             self.broker.n_reports = 0
         return reports
 
-    def drive_tickers(self, bid, ask, qty, int64_t n, *, int64_t v_ns, bint match=True) -> int:
+    def drive_book_tickers(self, bid, ask, qty, int64_t n, *, int64_t v_ns, bint match=True) -> int:
         """`n` bookTickers at one touch, their quantities `qty` and, every other time, a quantum less; as `drive_trades`.
         ``match`` False: the book alone, to subtract its share."""
         cdef Message m
         cdef int64_t i, reports = 0
         cdef int64_t most = self.spec.quanta(qty)
         memset(&m, 0, sizeof(Message))
-        m.kind = MSG_TICKER
+        m.kind = MSG_BOOK_TICKER
         m.price = self.spec.ticks(bid)
         m.ask_price = self.spec.ticks(ask)
         m.last_id = max(self.book.book.base_id, self.book.book.overlay_id)
@@ -324,7 +324,7 @@ cdef class PaperBroker:
             m.last_id += 1
             m.qty = most - (i & 1)
             m.ask_qty = m.qty
-            book_ticker(self.book.book, &m)
+            book_overlay(self.book.book, &m)
             if match:
                 broker_on_book(self.broker, &self.spec.c, self.book.book, &m, v_ns + i)
             reports += self.broker.n_reports

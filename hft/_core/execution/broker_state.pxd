@@ -21,7 +21,7 @@ from hft._core.execution.resting cimport (
     resting_size,
 )
 from hft._core.execution.taking cimport Used, fill_fee
-from hft._core.market.book cimport Book, book_best, book_known, book_next, book_qty, book_tells_all
+from hft._core.market.book cimport Book, book_best, book_known, book_next, book_qty, book_complete
 
 cdef struct BrokerParams:
     int64_t entry_latency_ns
@@ -310,7 +310,7 @@ cdef inline int64_t broker_front(const Book* book, int own, int64_t price) noexc
     cdef int64_t best = book_best(book, own)
     if ahead == 0 and not book_known(book, own, price):
         return FRONT_UNKNOWN
-    if ahead > 0 or book_tells_all(book, own) or best == NO_PRICE or better(own, price, best):
+    if ahead > 0 or book_complete(book, own) or best == NO_PRICE or better(own, price, best):
         return ahead
     if book_next(book, own, price) != NO_PRICE:
         return ahead

@@ -75,8 +75,8 @@ cdef inline void used_add(Used* u, int side, int64_t price, int64_t qty) noexcep
     u.nearest[side] = KEY_FIRST
 
 
-cdef inline void used_on_book(Used* u, const Book* book, bint ticker) noexcept nogil:
-    """Rule 9, after any change of the view and after a resync; `ticker`: it was a bookTicker.
+cdef inline void used_on_book(Used* u, const Book* book, bint book_ticker) noexcept nogil:
+    """Rule 9, after any change of the view and after a resync; `book_ticker`: it was a bookTicker.
 
     What was used is at most what was shown, so that a rise or the same quantity restated leaves it, and a fall bounds it by
     what is left.
@@ -91,7 +91,7 @@ cdef inline void used_on_book(Used* u, const Book* book, bint ticker) noexcept n
         e = &u.level[i]
         l = book_side(book, e.side)
         key = e.price ^ l.flip
-        if ticker and not e.exposed and key > l.veil:
+        if book_ticker and not e.exposed and key > l.veil:
             u.nearest[e.side] = min(u.nearest[e.side], key)
             i += 1
             continue

@@ -130,7 +130,7 @@ cdef inline int book_apply(Book* b, const Message* m, const Level* levels) noexc
     return CROSSED_BOOK if book_crossed(b) else OK
 
 
-cdef inline int book_ticker(Book* b, const Message* m) noexcept nogil:
+cdef inline int book_overlay(Book* b, const Message* m) noexcept nogil:
     """A bookTicker becomes the overlay.
 
     STALE_UPDATE: not newer than the base or the overlay; CROSSED_BOOK: it contradicts itself. Nothing changes then. A side
@@ -157,7 +157,7 @@ cdef inline bint book_known(const Book* b, int side, int64_t price) noexcept nog
     return b.hole[side] < key <= b.edge[side] or key <= l.veil or ladder_qty(l, key) != 0
 
 
-cdef inline bint book_tells_all(const Book* b, int side) noexcept nogil:
+cdef inline bint book_complete(const Book* b, int side) noexcept nogil:
     """A whole book says of every price whether it knows it; else a price beyond the last level is taken as unknown."""
     return b.edge[side] != EDGE_NONE
 

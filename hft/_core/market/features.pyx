@@ -97,7 +97,7 @@ cdef class FeatureBuffer:
     >>> book.snapshot([("61800.20", "3.000")], [("61800.30", "1.000")], 1)
     0
     >>> features.on_sync(book, 0)
-    >>> book.ticker("61800.20", "5.000", "61800.30", "1.000", 2)
+    >>> book.book_ticker("61800.20", "5.000", "61800.30", "1.000", 2)
     0
     >>> features.on_book(book, 400_000_000)
     >>> features.on_trade("0.250", buyer_is_maker=False, trade_id=7, venue_ns=350_000_000, now_ns=500_000_000)

@@ -13,7 +13,7 @@ from hft._core.wire.decoder_state cimport (
 )
 from hft._core.wire.pending cimport pending_clear
 from hft._core.wire.shapes cimport shape_read
-from hft._core.wire.stream_name cimport stream_tells
+from hft._core.wire.stream_name cimport stream_kind
 
 cdef enum:
     MAX_FRAME = 4194304         # bytes of a frame: beyond it, TOO_LARGE before a byte is read
@@ -54,5 +54,5 @@ cdef inline int decode_frame(DecoderState* d, const char* p, size_t n, int64_t r
         return TOO_LARGE if d.too_large else DECODE_FALLBACK
     d.message.recv_ns = recv_ns
     if name != NULL and d.message.kind == MSG_DEPTH:
-        stream_tells(&d.message, name, name_end)
+        stream_kind(&d.message, name, name_end)
     return OK

@@ -68,7 +68,7 @@ class Decoder:
         recv_ns: int = 0,
         alone: bool = True,
     ) -> int: ...
-    def load_ticker(
+    def load_book_ticker(
         self,
         symbol: str,
         update_id: int,

@@ -10,14 +10,14 @@ from hft._core.base.memory cimport hft_alloc, hft_free
 from hft._core.base.status cimport BAD_NUMBER, BAD_SHAPE, UNKNOWN_SYMBOL
 from hft._core.base.text cimport text_exact
 from hft._core.base.types cimport (
-    BOOK_STREAM, BUYER_IS_MAKER, MAX_LEVELS, MSG_AGG_TRADE, MSG_BOOK, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE, NOT_MARKET, Level, Message,
+    BOOK_STREAM, BUYER_IS_MAKER, MAX_LEVELS, MSG_AGG_TRADE, MSG_BOOK, MSG_SNAPSHOT, MSG_BOOK_TICKER, MSG_TRADE, NOT_MARKET, Level, Message,
     Spec, SymbolSpec,
 )
 from hft._core.wire.pending cimport pending_push
 from hft._core.wire.scales cimport symbols_add, symbols_at, symbols_init
 
-KINDS = {MSG_DEPTH: "depth", MSG_TICKER: "ticker", MSG_TRADE: "trade", MSG_AGG_TRADE: "agg_trade", MSG_SNAPSHOT: "snapshot",
-         MSG_BOOK: "book"}
+KINDS = {MSG_DEPTH: "depth", MSG_BOOK_TICKER: "bookTicker", MSG_TRADE: "trade", MSG_AGG_TRADE: "aggTrade",
+         MSG_SNAPSHOT: "snapshot", MSG_BOOK: "book"}
 LARGEST_FRAME = MAX_FRAME
 LARGEST_ID = 10**18 - 1
 
@@ -27,7 +27,7 @@ class MarketMessage:
     """A decoded message as Python sees it: prices in ticks, quantities in quanta, times in nanoseconds.
 
     What a kind does not have is 0 or empty, and `prev_id` -1. `venue_ns` is the venue's own stamp, 0 where there is none.
-    For a ticker `price` and `qty` are the best bid and its quantity.
+    For a bookTicker `price` and `qty` are the best bid and its quantity.
     """
 
     kind: str
@@ -136,9 +136,9 @@ cdef class Decoder:
     >>> decoder.decode_frame(b'{"e":"bookTicker","u":7,"s":"BTCUSDT","b":"61800.20","B":"2.507","a":"61800.30","A":"2.510",'
     ...                      b'"T":1723161256313,"E":1723161256313}')
     0
-    >>> ticker = decoder.message
-    >>> ticker.kind, ticker.symbol, ticker.price, ticker.qty, ticker.ask_price, ticker.ask_qty
-    ('ticker', 'BTCUSDT', 618002, 2507, 618003, 2510)
+    >>> touch = decoder.message
+    >>> touch.kind, touch.symbol, touch.price, touch.qty, touch.ask_price, touch.ask_qty
+    ('bookTicker', 'BTCUSDT', 618002, 2507, 618003, 2510)
     >>> decoder.load_depth("BTCUSDT", 8, 9, 7, 1723161256313, [("61800.20", "0")], [("61800.35", "1")])  # off the tick
     4
     >>> decoder.message is None
@@ -249,7 +249,7 @@ cdef class Decoder:
         self.d.message.flags = BOOK_STREAM if alone else 0
         return _end(self.d, code, MSG_BOOK)
 
-    def load_ticker(self, str symbol not None, update_id, bid, bid_qty, ask, ask_qty, stamp=0, recv_ns=0) -> int:
+    def load_book_ticker(self, str symbol not None, update_id, bid, bid_qty, ask, ask_qty, stamp=0, recv_ns=0) -> int:
         """A bookTicker; a side that is empty has price and quantity 0. `stamp` 0 where it has none (spot)."""
         cdef Message* m = &self.d.message
         cdef int code = _begin(self.d, symbol, stamp, recv_ns)
@@ -260,7 +260,7 @@ cdef class Decoder:
             m.ask_price, m.ask_qty = _price(self.d, ask), _qty(self.d, ask_qty)
             if m.price < 0 or m.qty < 0 or m.ask_price < 0 or m.ask_qty < 0:
                 code = BAD_NUMBER
-        return _end(self.d, code, MSG_TICKER)
+        return _end(self.d, code, MSG_BOOK_TICKER)
 
     def load_trade(self, str symbol not None, trade_id, price, qty, stamp, bint buyer_is_maker, bint aggregate=False,
                    bint not_market=False, recv_ns=0) -> int:

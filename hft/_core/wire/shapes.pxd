@@ -9,7 +9,7 @@ from hft._core.base.text cimport (
     Scale, scale_apply, text_bool, text_decimal, text_expect, text_key, text_scaled, text_skip, text_string, text_uint,
 )
 from hft._core.base.types cimport (
-    BUYER_IS_MAKER, MAX_LEVELS, MSG_AGG_TRADE, MSG_DEPTH, MSG_TICKER, MSG_TRADE, NOT_MARKET, Level, Message, likely, unlikely,
+    BUYER_IS_MAKER, MAX_LEVELS, MSG_AGG_TRADE, MSG_DEPTH, MSG_BOOK_TICKER, MSG_TRADE, NOT_MARKET, Level, Message, likely, unlikely,
 )
 from hft._core.wire.decoder_state cimport DecoderState, decode_stamp, decoder_symbol
 from hft._core.wire.number_format cimport number_format_init, number_format_pair
@@ -191,11 +191,11 @@ cdef inline const char* _usual_ticker(DecoderState* d, const char* p, const char
             p = text_uint(p, end, &E)
     if p == NULL or p == end or p[0] != c'}':
         return NULL
-    m.kind = MSG_TICKER
+    m.kind = MSG_BOOK_TICKER
     return _stamped(m, _bit(c'T'), T, E, p + 1)
 
 
-cdef inline const char* _ticker(DecoderState* d, const char* p, const char* end) noexcept nogil:
+cdef inline const char* _book_ticker(DecoderState* d, const char* p, const char* end) noexcept nogil:
     """`u,s,[ps],b,B,a,A` and, but on spot, `T,E`, in any order"""
     cdef Message* m = &d.message
     cdef const char* q = _usual_ticker(d, p, end)
@@ -240,7 +240,7 @@ cdef inline const char* _ticker(DecoderState* d, const char* p, const char* end)
     bit = _bit(c'u') | _bit(c's') | _bit(c'b') | _bit(c'B') | _bit(c'a') | _bit(c'A')
     if unlikely(p[0] != c'}') or unlikely(seen & bit != bit):
         return NULL
-    m.kind = MSG_TICKER
+    m.kind = MSG_BOOK_TICKER
     return _stamped(m, seen, T, E, p + 1)
 
 
@@ -305,10 +305,10 @@ cdef inline const char* shape_read(DecoderState* d, const char* p, const char* e
     if unlikely(end - p < 16):
         return NULL
     if memcmp(p, b'{"e":"', 6) != 0:                # a spot bookTicker has no `e`
-        return _ticker(d, p + 1, end) if memcmp(p, b'{"u":', 5) == 0 else NULL
+        return _book_ticker(d, p + 1, end) if memcmp(p, b'{"u":', 5) == 0 else NULL
     q = text_expect(p + 6, end, b'bookTicker",', 12)
     if q != NULL:
-        return _ticker(d, q, end)
+        return _book_ticker(d, q, end)
     q = text_expect(p + 6, end, b'trade",', 7)
     if q != NULL:
         return _trade(d, q, end, c't')

@@ -2,10 +2,10 @@ from typing import Final
 
 class FrameSink:
     NEEDS_PYTHON: int
-    ATTENTION: int
+    CHECK: int
     HELD: int
     def on_other(self, frame: bytes, now_ns: int) -> int: ...
-    def on_attention(self) -> None: ...
+    def on_check(self) -> None: ...
 
 class FrameCounter(FrameSink):
     frames: Final[int]

@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hft._core.base.types import Spec
-from hft._core.engine.engine import Engine
-from hft._core.engine.engine import PARTS
+from hft._core.engine.engine import PARTS, Engine
 from hft._core.market.book import OrderBook
 from hft._core.record.journal import Journal
 from tests._core.layout import layout
@@ -272,7 +271,7 @@ def test_the_books_digest_is_that_of_its_levels(moves: list[tuple[str, list[tupl
             ticker = (update_id, 1000, 3, 2500, 4)
         else:
             getattr(book, name)(*sides, update_id)
-        ticker = ticker if book.ticker_id else None
+        ticker = ticker if book.book_ticker_id else None
         book.check()
         held = [{int(price / SPEC.tick): int(qty / SPEC.quantum) for price, qty in side}
                 for side in (book.base_bids(), book.base_asks())]

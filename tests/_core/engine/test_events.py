@@ -62,7 +62,7 @@ def test_a_message_without_levels_is_one_empty_record(encoder):
     assert (only["flags"], only["rest"], only["price"]) == (events.EMPTY | events.LAST, 0, 0)
 
 
-def test_a_ticker_is_two_and_a_trade_one(encoder):
+def test_a_book_ticker_is_two_and_a_trade_one(encoder):
     encoder.frame(b'{"e":"bookTicker","u":7,"s":"BTCUSDT","b":"1.0","B":"2","a":"1.1","A":"3","T":5,"E":6}', NS)
     encoder.frame(b'{"e":"trade","E":1,"T":1,"s":"BTCUSDT","t":8,"p":"1.0","q":"2","X":"NA","m":true}', NS)
     bid, ask, trade = encoded(encoder)
