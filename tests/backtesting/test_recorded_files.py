@@ -98,7 +98,7 @@ def test_tails_of_other_packings(tmp_path: Path, pack: Callable[[bytes], bytes])
     ("BTCUSDT-bookTicker-2023-05.zip", "is a file of Binance's public dumps, bookTicker: the touch and no book"),
     ("derivative_book_ticker.csv", "holds Tardis' derivative_book_ticker"),
     ("hyperliquid.txt", "holds messages of Hyperliquid"),
-    ("no_stamps.jsonl", "holds messages without the time at which each was received"),
+    ("no_stamps.jsonl", "holds messages without receive times"),
 ])  # fmt: skip
 def test_17_what_is_no_capture(name: str, text: str) -> None:
     case = data.find(f"cases/17_what_is_no_capture/{name}")

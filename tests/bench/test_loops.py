@@ -102,7 +102,7 @@ def test_a_stream_holds_what_the_book_takes(stream, messages):
 def test_a_stream_needs_a_book(spec, tape):
     without = Tape([], "BTCUSDT")
     without.frames, without.stamps = tape.frames, tape.stamps
-    with pytest.raises(ValueError, match="BTCUSDT never came into sync"):
+    with pytest.raises(ValueError, match="BTCUSDT was never in sync"):
         record(spec, without, SyncRules())
 
 

@@ -241,7 +241,7 @@ def record(message):
 
 
 def test_a_session_that_does_not_show_its_protocol_says_what_to_set():
-    with pytest.raises(DamagedData, match=r"no message shows the protocol; name it, --set feed\.protocol"):
+    with pytest.raises(DamagedData, match=r"no message shows the protocol; set it: --set feed\.protocol"):
         probe([record(b'{"e":"kline","s":"A"}')]).require("x")
     with pytest.raises(DamagedData, match="no message names a symbol"):
         probe([record(b'{"e":"kline"}')]).require("x", "binance-usdm")

@@ -165,7 +165,7 @@ def test_an_older_file_is_read_under_the_name_that_its_protocol_has_now(path, re
 
 def test_scales_that_make_no_sense_are_refused(path):
     path.write_bytes(path.read_bytes().replace(b'"tick":"0.01"', b'"tick":"-.01"'))
-    with pytest.raises(DamagedData, match="makes no sense: tick"):
+    with pytest.raises(DamagedData, match="has an invalid header: tick"):
         EventFile(path).specs(fees=("0", "0"))
 
 

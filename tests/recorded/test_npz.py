@@ -125,7 +125,7 @@ def test_where_the_parts_end_does_not_matter(tmp_path, monkeypatch, chunk):
         ((BOTH | DEPTH | BUY, 6, 4_102_444_800 * 10**9, 1.0, 1), "row 1: has a stamp that is no time"),
         ((BOTH | DEPTH | BUY, 2**63 - 1, 10, 1.0, 1), "row 1: has a stamp that is no time"),
         ((BOTH | CLEAR | BUY, 6, 0, 1.0, 1), "row 1: goes back in local time"),
-        ((BOTH | 10 | BUY, 6, 10, 1.0, 1), "row 1: is of a kind that is not read"),
+        ((BOTH | 10 | BUY, 6, 10, 1.0, 1), "row 1: is of a kind that can't be read"),
     ],
 )
 def test_a_damaged_row_is_named_by_its_index(tmp_path, row, text):
@@ -148,10 +148,10 @@ def test_what_is_no_file_of_events(tmp_path):
     content = (tmp_path / "header.npy").read_bytes()
     for bad in (b"'descr'((", b"'descr\n", b"descr()", b"'descr'\0"):
         (tmp_path / "header.npy").write_bytes(content.replace(b"'descr': ", bad.ljust(9)))
-        with pytest.raises(DamagedData, match="is no file of events"):
+        with pytest.raises(DamagedData, match="is not a file of events"):
             NpzFile(tmp_path / "header.npy")
     (tmp_path / "x.npz").write_bytes(b"PK\x03\x04 and no more")
-    with pytest.raises(DamagedData, match="is no file of events"):
+    with pytest.raises(DamagedData, match="is not a file of events"):
         NpzFile(tmp_path / "x.npz")
     with pytest.raises(UsageError, match="name an existing file"):
         NpzFile(tmp_path / "none.npz")
@@ -170,7 +170,7 @@ def test_the_symbol_is_the_only_one_requested_or_the_one_in_the_name(tmp_path):
     assert (seen.symbols, seen.printed["BTCUSDT"].price, seen.printed["BTCUSDT"].qty) == (["BTCUSDT"], 2, 1)
     assert seen.opened == {"BTCUSDT"}
     for wanted in ([], ["ETHUSDT", "BNBUSDT"]):
-        with pytest.raises(UsageError, match="does not say whose"):
+        with pytest.raises(UsageError, match="does not say which symbol"):
             file.probe(wanted)
 
 

@@ -81,7 +81,7 @@ def test_a_bare_book_is_of_its_own_files_only_symbol(tmp_path):
 
 def test_a_bare_book_that_could_be_of_several_is_refused(tmp_path):
     session = RecordedSession([capture(tmp_path / "a", trade("AUSDT"), trade("BUSDT"), BOOK)])
-    with pytest.raises(DamagedData, match="does not say whose it is") as damage:
+    with pytest.raises(DamagedData, match="has no symbol") as damage:
         list(session.inputs())
     assert str(tmp_path / "a") in str(damage.value)
 

@@ -225,7 +225,7 @@ def test_a_damaged_row_is_named_by_file_and_line(tmp_path, header, bad, problem)
 
 
 def test_what_is_no_file_of_tardis(tmp_path):
-    with pytest.raises(DamagedData, match="line 1: is no header"):
+    with pytest.raises(DamagedData, match="line 1: is a header of no known data type"):
         TardisFile(write(tmp_path, "exchange,symbol,timestamp,local_timestamp,funding_rate"))
     with pytest.raises(DamagedData, match="holds no row"):
         TardisFile(write(tmp_path, L2)).probe(())
