@@ -9,6 +9,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 DEBUG = os.environ.get("HFT_DEBUG", "") not in ("", "0")
+ANNOTATE = bool(os.environ.get("HFT_ANNOTATE"))
 
 DIRECTIVES = {
     "language_level": 3,
@@ -22,13 +23,19 @@ DIRECTIVES = {
     "cdivision": True,
     "overflowcheck": False,
     "linetrace": DEBUG,
+    # Lines of the source as comments are half of the C.
+    "emit_code_comments": DEBUG or ANNOTATE,
 }
 
-# What runs on the tick, and whatever else loops over messages in C, is compiled in these. The modules of the core's other rooms
-# only show a stage to Python: what is inlined from their `.pxd` is compiled where it is used. They take half the time so.
-OPTIMISED = ("hft/_core/engine", "hft/_core/wire", "hft/bench", "hft/data", "hft/exchange", "hft/net",
-             "hft/venues/binance")
-STRATEGIES = "*_strategy.pyx"
+# What Cython puts into each module that has typed memoryviews, compiled once: a module of its own, made by Cython.
+SHARED = "hft._core.base.cython_shared"
+
+# What runs on the tick, and whatever else loops over messages in C, is compiled with -O3. The other modules only show a stage to
+# Python: what is inlined from their `.pxd` is compiled where it is used. They take half the time so.
+OPTIMISED = (
+    "_core/engine/engine.pyx", "_core/engine/events.pyx", "_core/trade/*_strategy.pyx", "_core/wire/*.pyx",
+    "hft/bench/*.pyx", "hft/data/*.pyx", "hft/exchange/*.pyx", "hft/net/*.pyx", "hft/venues/*/*.pyx",
+)
 
 # -ffp-contract=off: no fused multiply-add, so that features have the same bits whatever the machine.
 # -g1: lines and functions, which is all that a trace of the stack needs; variables would cost a quarter of the compiler's time.
@@ -50,11 +57,12 @@ def sources() -> list[Path]:
     return sorted(expected | set(package.rglob("*.pyx")))
 
 
-def extension(path: Path) -> Extension:
-    fast = path.parent.as_posix() in OPTIMISED or path.match(STRATEGIES)
+def extension(name: str, source: Path | None = None) -> Extension:
+    """A compiled module; what has no source is made by Cython."""
+    fast = source and any(source.match(pattern) for pattern in OPTIMISED)
     return Extension(
-        ".".join(path.with_suffix("").parts),
-        [str(path)],
+        name,
+        [str(source)] if source else [],
         extra_compile_args=["-O3" if fast and not DEBUG else "-O1", *COMPILE_ARGS],
         define_macros=DEBUG_MACROS if DEBUG else [],
     )
@@ -68,7 +76,8 @@ class BuildExtensions(build_ext):
             self.extensions,
             compiler_directives=DIRECTIVES,
             nthreads=0 if sys.platform == "win32" else (os.cpu_count() or 1),
-            annotate=bool(os.environ.get("HFT_ANNOTATE")),
+            shared_utility_qualified_name=SHARED,
+            annotate=ANNOTATE,
             build_dir="build/cython-debug" if DEBUG else "build/cython",
         )
         sources_of = {each.name: each.sources for each in translated}
@@ -78,7 +87,7 @@ class BuildExtensions(build_ext):
 
 
 setup(
-    ext_modules=[extension(path) for path in sources()],
+    ext_modules=[*(extension(".".join(path.with_suffix("").parts), path) for path in sources()), extension(SHARED)],
     cmdclass={"build_ext": BuildExtensions},
     options={"build_ext": {"parallel": os.cpu_count() or 1}},
 )

@@ -1,6 +1,6 @@
 """Writes the pages that are made from code: settings, commands, status codes, reference.
 
-``python docs/generate.py`` writes them, ``--check`` fails when one of them is not what the code says (tests/test_docs.py).
+``python docs/generate.py`` writes them, ``--check`` fails if one of them is out of date (tests/test_docs.py).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 def settings() -> str:
     parts = [
         "# Settings\n\n"
-        "One TOML file. What holds, first to last: the defaults, the file, `--set key=value`, the command's own options.\n"
+        "One TOML file. Each source overrides the one before: the defaults, the file, `--set key=value`, the command options.\n"
         "Everything has a default; an unknown key is an error that names the nearest known one. Quantities, prices and fees\n"
         "are decimals, read exactly. Relative paths are relative to the working directory.\n\n"
         "```sh\nhft config init hft.toml\nhft config check hft.toml\nhft config show --config hft.toml\n```"
@@ -84,7 +84,7 @@ def paragraph(thing: Any) -> str:
 
 def commands() -> str:
     parts = [
-        "# Commands\n\nEvery command takes `--help`. An error is one line on stderr that says what, where, and what to do.",
+        "# Commands\n\nEvery command takes `--help`. An error is one line on stderr: where, what, and what to do.",
         "## Exit codes",
         table(["code", "meaning"], [[str(code.value), EXIT_TEXTS[code]] for code in ExitCode]),
     ]
@@ -104,11 +104,11 @@ EXIT_TEXTS = {
     ExitCode.USAGE: "a usage or configuration error; nothing was started",
     ExitCode.UNREACHABLE: "the venue can't be reached, or a running engine does not answer",
     ExitCode.DAMAGED: "a database, journal or capture is damaged",
-    ExitCode.STRATEGY: "a strategy of yours raised (not yet: this version runs none but its own)",
+    ExitCode.STRATEGY: "your strategy raised an exception (not yet: this version only runs its own)",
     ExitCode.HALTED: "trading halted by itself",
-    ExitCode.INTERNAL: "a bug of hft; the line names the file that its traceback is in",
+    ExitCode.INTERNAL: "a bug in hft; the line names the file with the traceback",
     ExitCode.SIGINT: "stopped by Ctrl-C; everything was written, the summary printed",
-    ExitCode.SIGTERM: "stopped by SIGTERM, likewise",
+    ExitCode.SIGTERM: "stopped by SIGTERM; everything was written, the summary printed",
 }
 
 
@@ -141,8 +141,8 @@ def status() -> str:
 
 
 def reference() -> str:
-    """A page of autodoc directives: one section per module that has something public to say."""
-    parts = ["# Reference\n\nEvery class can be imported and driven from plain Python; the examples are run by the tests."]
+    """A page of autodoc directives: one section per module with public documentation."""
+    parts = ["# Reference\n\nEvery class can be imported and used from plain Python; the examples are run by the tests."]
     for name in sorted(module.name for module in pkgutil.walk_packages(hft.__path__, "hft.")):
         if name.startswith("hft.cli") or name.endswith("__main__") or not speaks(name):
             continue
@@ -151,14 +151,14 @@ def reference() -> str:
 
 
 def speaks(name: str) -> bool:
-    """Whether a module documents something of its own."""
+    """Whether a module documents any object of its own."""
     module = importlib.import_module(name)
     own = [value for key, value in vars(module).items() if not key.startswith("_") and getattr(value, "__module__", None) == name]
     return any(value.__doc__ for value in own)
 
 
 def faults() -> str:
-    """What a fault file may say: the keys that all kinds have, then the kinds with their own."""
+    """The keys of a fault file: those of all kinds, then each kind with its own."""
     parts = []
     for group, text in (
         (Fault, "Every fault has its `kind` and exactly one of `at_s`, `every_s` and `probability`; it may have"),
@@ -173,8 +173,8 @@ def faults() -> str:
     for kind, section in FAULTS.items():
         group = shapes(next(base for base in (MessageFault, RequestFault, SymbolFault, Fault) if issubclass(section, base)))
         own = [shape for key, shape in shapes(section).items() if key not in group or shape.default != group[key].default]
-        told = "; ".join(f"`{shape.key}` = `{literal(shape.default)}`: {shape.text}" for shape in own)
-        rows.append([f"`{kind}`", paragraph(section), told])
+        parameters = "; ".join(f"`{shape.key}` = `{literal(shape.default)}`: {shape.text}" for shape in own)
+        rows.append([f"`{kind}`", paragraph(section), parameters])
     return "\n\n".join([*parts, table(["kind", "what happens", "keys of its own, or with another default"], rows)])
 
 
@@ -185,17 +185,17 @@ def optional(shape: Shape) -> list[str]:
 
 ROOMS = ("base", "wire", "market", "record", "execution", "trade", "engine")
 PORTS = {
-    "StrategyOps": ("trade/strategy.pxd", "what a strategy gives"),
-    "Command": ("base/types.pxd", "what a trader sends"),
-    "Report": ("base/types.pxd", "what execution answers"),
+    "StrategyOps": ("trade/strategy.pxd", "the functions of a strategy"),
+    "Command": ("base/types.pxd", "from trader to execution"),
+    "Report": ("base/types.pxd", "from execution to trader"),
 }
 
 
 def house() -> str:
-    """The rooms of the core and what each takes from which, and the records of the ports: read from the sources."""
+    """The rooms of the core with their cimports, and the records of the ports, read from the sources."""
     core = Path(hft.__file__).parent / "_core"
     taken: dict[tuple[str, str], set[str]] = {}
-    for path in sorted(core.glob("*/*.p[xy][dx]*")):
+    for path in sorted(core.glob("*/*.p[xy][dix]")):
         for room in set(re.findall(r"^from hft\._core\.(\w+)\.\w+ cimport", path.read_text("utf-8"), re.MULTILINE)):
             taken.setdefault((path.parent.name, room), set()).add(path.stem)
     width = max(map(len, ROOMS)) + 2
@@ -204,20 +204,20 @@ def house() -> str:
         cells = [str(len(taken[room, other])) if (room, other) in taken else "·" for other in ROOMS]
         lines.append(f"{room:<{width}}" + "".join(f"{cell:>{width}}" for cell in cells))
     parts = [
-        "Modules of the room on the left that take something from the room above, by `cimport`:",
+        "Number of modules of the room on the left that cimport from the room above:",
         "```text\n" + "\n".join(lines) + "\n```",
     ]
     for name, (file, what) in PORTS.items():
         struct = (core / file).read_text("utf-8").partition(f"cdef struct {name}:")[2].partition("\n\n")[0]
         fields = re.findall(r"^    [\w.]+ (\w+) *(?:# (.*))?$", struct, re.MULTILINE)
         parts.append(f"`{name}` (`_core/{file}`), {what}:")
-        parts.append(table(["field", "meaning"], [[f"`{field}`", said] for field, said in fields]))
+        parts.append(table(["field", "meaning"], [[f"`{field}`", meaning] for field, meaning in fields]))
     return "\n\n".join(parts)
 
 
 PAGES = {"settings.md": settings, "commands.md": commands, "status.md": status, "reference.md": reference}
 PARTS = {"faults.md": faults, "architecture.md": house}
-"""Pages of which a part is made: what stands between these two lines."""
+"""Pages with a generated part, between these two lines."""
 FROM, TO = "<!-- Made by docs/generate.py from here … -->\n", "<!-- … to here. -->\n"
 
 
@@ -234,7 +234,7 @@ def main() -> int:
         elif not path.exists() or path.read_text("utf-8") != text:
             stale.append(name)
     if stale:
-        print(f"not what the code says: {', '.join(stale)}; run python docs/generate.py")
+        print(f"out of date: {', '.join(stale)}; run python docs/generate.py")
     return 1 if stale else 0
 
 

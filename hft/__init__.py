@@ -1,6 +1,6 @@
-"""Market data to risk-checked orders to simulated fills, in compiled Python.
+"""From market data to risk-checked orders and simulated fills, in compiled Python.
 
-The public names are imported when they are first used, so that importing one stage does not load them all.
+Public names are imported on first use, so that importing one stage does not load all.
 """
 
 from importlib import import_module

@@ -1,8 +1,8 @@
-"""The exceptions that leave hft, and the exit codes they end a command with.
+"""The public exceptions of hft, and the exit codes of its commands.
 
-Every message is one line: where, what, what to do about it. Code that meets a failure raises the class that names its kind;
-`hft.cli` prints the line on stderr and exits with the class's code. A failure of any other class is a bug: one line as well,
-with exit code 70, and its traceback in a file that the line names.
+Every message is one line: where, what, and what to do. Code raises the class that names the kind of failure; `hft.cli` prints
+the line on stderr and exits with the class's code. Any other exception is a bug: also one line, with exit code 70, and its
+traceback in a file named in the line.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ import os
 import socket
 
 NOT_JSON = (ValueError, RecursionError)
-"""What msgspec raises for bytes that are not the JSON that is wanted. Its own errors and UnicodeDecodeError, for text that is not
-UTF-8, are ValueErrors; nesting without end is a RecursionError."""
+"""The errors of msgspec for bytes that are not the expected JSON. Its own errors and UnicodeDecodeError, for text that is not
+UTF-8, are ValueErrors; too deep nesting is a RecursionError."""
 
 
 LONGEST = 2000
-"""Most characters of a text from outside (venue, file, client), or of an error."""
+"""Most characters of an outside text (venue, file, client), or of an error."""
 
 
 class ExitCode(enum.IntEnum):
-    """How a command of `hft` ends.
+    """The exit codes of `hft`'s commands.
 
     >>> int(ExitCode.USAGE)
     2
@@ -37,11 +37,11 @@ class ExitCode(enum.IntEnum):
     DAMAGED = 4
     """A database, journal or capture is damaged."""
     STRATEGY = 5
-    """The strategy raised."""
+    """The strategy raised an exception."""
     HALTED = 6
     """Trading halted by itself: kill switch, loss of all equity, a fault in the core."""
     INTERNAL = 70
-    """A bug of hft: one line, which names the file with its traceback."""
+    """A bug in hft: one line, which names the file with the traceback."""
     SIGINT = 130
     """Stopped by Ctrl-C; everything was written."""
     SIGTERM = 143
@@ -49,10 +49,10 @@ class ExitCode(enum.IntEnum):
 
 
 def printable(text: str, limit: int = 0) -> str:
-    """The same text, fit for a terminal and for one line of a log, whoever it came from.
+    """The text, made safe for a terminal and for one line of a log, whatever its source.
 
-    What is no printable character (controls, escapes, line breaks, marks that turn the direction of writing) is spelled out;
-    beyond `limit` characters, where there is one, it is cut.
+    Unprintable characters (controls, escapes, line breaks, marks of writing direction) are escaped; with a `limit` it is cut
+    after that many characters.
 
     >>> print(printable("up\\x1b[2J\\n12:00:00 info all is well"))
     up\\x1b[2J\\n12:00:00 info all is well
@@ -67,7 +67,7 @@ def printable(text: str, limit: int = 0) -> str:
 
 
 def printable_lines(text: str) -> str:
-    """Our own text, which may contain names from outside, with each of its lines made `printable`."""
+    """Our own text, which may contain outside names, with each line made `printable`."""
     return "\n".join(map(printable, text.split("\n")))
 
 
@@ -77,11 +77,11 @@ class HftError(Exception):
     Parameters
     ----------
     what : str
-        What is wrong, without a full stop.
+        The problem, without a full stop.
     where : str, optional
-        The file, key, address or symbol it is about.
+        The file, key, address or symbol concerned.
     do : str, optional
-        The way out.
+        What the user can do.
 
     >>> print(VenueUnreachable("connection refused", where="ws://127.0.0.1:9443", do="start `hft sim` first"))
     ws://127.0.0.1:9443: connection refused; start `hft sim` first
@@ -102,13 +102,13 @@ class UsageError(HftError):
 
 
 class ConfigError(UsageError):
-    """A setting that is unknown, of the wrong type, out of range, or at odds with another: exit code 2."""
+    """A setting that is unknown, of the wrong type, out of range, or in conflict with another: exit code 2."""
 
 
 def cannot_listen(
     error: OSError | UnicodeError, host: str, port: int, *, port_option: str, host_option: str
 ) -> UsageError:
-    """The error for an address that can't be listened on: it says whether the port or the host is at fault.
+    """The error for an address that can't be listened on, which says whether the port or the host is the problem.
 
     >>> print(cannot_listen(OSError(errno.EADDRINUSE, ""), "127.0.0.1", 80, port_option="--port", host_option="--host"))
     127.0.0.1:80: can't listen: the port is in use; take another --port, 0 for any free one
@@ -117,13 +117,13 @@ def cannot_listen(
     """
     another_port, another_host = f"take another {port_option}, 0 for any free one", f"take another {host_option}, e.g. 127.0.0.1"
     if isinstance(error, (socket.gaierror, UnicodeError)):
-        why, do = f"{host} is no address, and no name that is known here", another_host
+        why, do = f"{host} is no address, and no known name", another_host
     elif error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EINVAL):
         why, do = f"{host} is no address of this machine", another_host
     elif error.errno == errno.EADDRINUSE:
         why, do = "the port is in use", another_port
     elif error.errno in (errno.EACCES, errno.EPERM):
-        why, do = "this port may not be used here; those below 1024 are the system's", another_port
+        why, do = "this port may not be used here; ports below 1024 need privileges", another_port
     else:
         why, do = os.strerror(error.errno) if error.errno else str(error), f"check {host_option} and {port_option}"
     return UsageError(f"can't listen: {why}", where=f"[{host}]:{port}" if ":" in host else f"{host}:{port}", do=do)
@@ -141,7 +141,7 @@ class NotBuiltError(UsageError):
 
 
 class VenueUnreachable(HftError):
-    """The venue refused, timed out, or answers with an error that asking again does not mend: exit code 3."""
+    """The venue refused, timed out, or answered with a permanent error: exit code 3."""
 
     exit_code = ExitCode.UNREACHABLE
 
@@ -153,13 +153,13 @@ class Unanswered(HftError):
 
 
 class DamagedData(HftError):
-    """A database, journal or capture that is torn, corrupt or not ours: exit code 4."""
+    """A database, journal or capture that is torn, corrupt or not hft's: exit code 4."""
 
     exit_code = ExitCode.DAMAGED
 
 
 class StrategyError(HftError):
-    """The user's strategy raised; `__cause__` is what it raised: exit code 5."""
+    """The user's strategy raised an exception, which is `__cause__`: exit code 5."""
 
     exit_code = ExitCode.STRATEGY
 
@@ -183,12 +183,12 @@ class Terminated(HftError):
 
 
 def keep_traceback(error: BaseException) -> str:
-    """The file that the traceback of a bug was written to, in the folder of temporary files; empty where that can't be done."""
+    """Writes a bug's traceback to a file in the folder of temporary files; returns its path, empty if that failed."""
     import tempfile
     import traceback
 
     with contextlib.suppress(OSError):
-        descriptor, path = tempfile.mkstemp(prefix="hft-bug-", suffix=".log")      # new, and nobody else may read it
+        descriptor, path = tempfile.mkstemp(prefix="hft-bug-", suffix=".log")      # a new file that only its owner can read
         with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write("".join(traceback.format_exception(error)))
         return path
@@ -196,11 +196,11 @@ def keep_traceback(error: BaseException) -> str:
 
 
 def bug(error: BaseException) -> str:
-    """One line about a failure that is none of the user's making.
+    """One line about a bug.
 
     >>> bug(KeyError("x")).startswith("a bug in hft: KeyError: 'x'; its traceback is in ")
     True
     """
     path = keep_traceback(error)
-    said = " ".join(f"{type(error).__name__}: {error}".split())
-    return f"a bug in hft: {said[:200]}; " + (f"its traceback is in {path}" if path else "its traceback could not be written")
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"a bug in hft: {text[:200]}; " + (f"its traceback is in {path}" if path else "its traceback could not be written")

@@ -1,4 +1,4 @@
-"""Whether a file that is open is still the one at its path: writing to a deleted file gives no error."""
+"""Checks that an open file is still the one at its path, since writing to a deleted file gives no error."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ Identity = tuple[int, int]
 
 
 def identity(path: str | os.PathLike[str]) -> Identity | None:
-    """Of the file at this path, or the one that a link there leads to; None where there is none.
+    """Identity of the file at this path, or of a link's target; None if there is none.
 
-    Raises the other errors of a look at it (EACCES, EIO, ESTALE).
+    Raises other errors of stat (EACCES, EIO, ESTALE).
     """
     try:
         found = os.stat(path)
@@ -21,8 +21,8 @@ def identity(path: str | os.PathLike[str]) -> Identity | None:
 
 
 def is_at(path: str | os.PathLike[str], file: Identity | None) -> bool:
-    """Whether that file is at the path; True where that can't be told: a file system that does not answer says nothing about a
-    file that is open."""
+    """Whether that file is at the path; also True if that is unknown, since an error of the file system shows nothing about an
+    open file."""
     try:
         return identity(path) == file
     except OSError:
@@ -30,6 +30,6 @@ def is_at(path: str | os.PathLike[str], file: Identity | None) -> bool:
 
 
 def is_open_at(path: str | os.PathLike[str], descriptor: int) -> bool:
-    """The same of a file that is open."""
+    """Identity of an open file."""
     found = os.fstat(descriptor)
     return is_at(path, (found.st_dev, found.st_ino))

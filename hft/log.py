@@ -1,11 +1,11 @@
 """Structured logging: JSON lines in `strategy.log`, short lines on stderr.
 
-A call only puts the event on a bounded queue. One thread formats and writes, so that a slow disk never holds up the event
-loop; when it falls behind by the whole queue, lines are dropped and the number of them is logged as soon as there is room.
-Nothing is logged per message of the market. Of one event so many lines a minute are written, and the file is rotated by its
-size: see `hft.logfile`. Whatever text a line is made of, it is made `printable` first.
+A call only puts the event on a bounded queue. One thread formats and writes, so that a slow disk never delays the event loop;
+if the queue is full, lines are dropped and their number is logged as soon as there is room. Nothing is logged per market
+message. The lines of one event per minute are limited, and the file is rotated by size: see `hft.logfile`. All text is made
+`printable` first.
 
-Without `open_log` (hft used as a library) events go to the standard library's logging, as from any other library.
+Without `open_log` (hft used as a library) events go to the standard library's logging.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from hft.config import Logging
 from hft.errors import LONGEST, printable
 from hft.logfile import WINDOW_S, EventLimit, LogFile
 
-# structlog's own `__init__` imports its development renderer, which imports rich where it is installed: 20 ms and several
-# megabytes that the engine's process must not carry. A None in `sys.modules` makes `import rich` fail for exactly the time
-# of this import; structlog then does without, and nobody else's import of rich is touched.
+# structlog's own `__init__` imports its development renderer, which imports rich if installed: 20 ms and several megabytes
+# that the engine's process must not spend. A None in `sys.modules` makes `import rich` fail only during this import;
+# structlog works without it, and other imports of rich are not affected.
 _rich_is_here = "rich" in sys.modules
 if not _rich_is_here:
     sys.modules["rich"] = None  # type: ignore[assignment]
@@ -42,17 +42,17 @@ finally:
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 
 CLOSE_S = 10.0
-"""How long the end of a process waits for the disk to take what is queued."""
+"""Longest wait at the end of a process for the disk to take the queued lines."""
 LONGEST_TRACE = 200
-"""Lines of a traceback."""
+"""Most lines of a traceback."""
 MOST_DEPTH = 3
-"""How deep lists and dictionaries may nest; deeper ones are logged as text."""
+"""Most levels of nested lists and dictionaries; deeper ones are logged as text."""
 
 Event = Mapping[str, Any]
 
 
 class LogWriter:
-    """The thread that writes, and the queue to it.
+    """The writing thread and its queue.
 
     Parameters
     ----------
@@ -61,17 +61,17 @@ class LogWriter:
     settings : Logging
         Levels and queue size.
     stream : TextIO, optional
-        Where the short lines go; None: nowhere (a terminal view owns the screen).
+        Output of the short lines; None: no output (a terminal view owns the screen).
     """
 
     def __init__(self, path: Path | None, settings: Logging, stream: TextIO | None = sys.stderr) -> None:
         self.dropped = 0
         self.failed = 0
         self.trouble = ""
-        """Why the newest line could not be written; empty: it was."""
+        """Why the newest line could not be written; empty if it was."""
         self._levels = (LEVELS[settings.level], LEVELS[settings.console_level])
         self._capacity = settings.queue_size
-        # SimpleQueue: its put never waits and may run inside a signal handler.
+        # SimpleQueue, whose put never waits and may run in a signal handler.
         self._queue: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._stream = stream
         self._file = None if path is None else LogFile(path, settings.rotate_mb * 1_000_000, settings.keep)
@@ -83,18 +83,18 @@ class LogWriter:
 
     @property
     def level(self) -> int:
-        """Events below this are wanted by neither the file nor stderr."""
+        """The lowest level that file or stderr takes."""
         return min(self._levels)
 
     def put(self, event: Event) -> None:
-        """Take one event; never waits. Its values must not change afterwards."""
+        """Queues one event without waiting. Its values must not change afterwards."""
         if self._queue.qsize() >= self._capacity:
             self.dropped += 1
         else:
             self._queue.put(event)
 
     def close(self) -> None:
-        """Write what is queued, then end. Closing twice is harmless."""
+        """Writes the queued events, then ends. Closing twice is harmless."""
         with self._closing:
             if self._thread.is_alive():
                 self._queue.put(None)
@@ -129,7 +129,7 @@ class LogWriter:
         try:
             event = clean(event)
             as_line, text = as_json(event), as_text(event)
-        except Exception as error:      # of a value that can't even be shown; the thread must outlive it
+        except Exception as error:      # from a value that can't be shown; the thread must survive it
             self.failed += 1
             return self._report("a log line can't be written", of=str(event["event"]), why=type(error).__name__)
         if self._file is not None and level >= self._levels[0]:
@@ -152,7 +152,7 @@ class LogWriter:
             self._report("the log can't be rotated", why=why)
         if file.reopened:
             file.reopened = False
-            self._report("the log was deleted or replaced; it goes on in a new file", path=str(file.path))
+            self._report("the log was deleted or replaced; it continues in a new file", path=str(file.path))
 
     def _say(self, text: str) -> None:
         if self._stream is None:
@@ -160,7 +160,7 @@ class LogWriter:
         try:
             self._stream.write(text)
             self._stream.flush()
-        except (OSError, ValueError):  # a closed terminal or pipe: there is nowhere left to say so but `trouble`
+        except (OSError, ValueError):  # a closed terminal or pipe; only `trouble` can show it
             self._stream = None
 
 
@@ -168,9 +168,9 @@ _writer: LogWriter | None = None
 
 
 def open_log(path: Path | None, settings: Logging | None = None, stream: TextIO | None = sys.stderr) -> LogWriter:
-    """Send this process's events to a file and a stream; whoever calls it closes the writer, or the interpreter does at exit.
+    """Sends this process's events to a file and a stream. The caller closes the writer, or the interpreter does at exit.
 
-    Raises `UsageError` when the file can't be opened.
+    Raises `UsageError` if the file can't be opened.
     """
     global _writer
     close_log()
@@ -181,12 +181,12 @@ def open_log(path: Path | None, settings: Logging | None = None, stream: TextIO 
 
 
 def log_trouble() -> str:
-    """Why this process's log can't be written now; empty where it can. Where nothing has a stream, only this tells it."""
+    """Why this process's log can't be written now; empty if it can. Without a stream, only this shows it."""
     return "" if _writer is None else _writer.trouble
 
 
 def close_log() -> None:
-    """Write what is queued and end the thread; later events go to the standard library's logging again."""
+    """Writes the queued events and ends the thread; later events go to the standard library's logging again."""
     global _writer
     if _writer is not None:
         logging.getLogger().removeHandler(_BRIDGE)
@@ -202,7 +202,7 @@ def get_logger(name: str) -> Any:
 
 
 def clean(event: Event) -> Event:
-    """The same event, safe for a terminal and on one line, whatever text it contains.
+    """The event made safe for a terminal and for one line, whatever text it contains.
 
     >>> clean({"event": "refused", "text": "no\\x1b[2J", "level": "info"})
     {'event': 'refused', 'text': 'no\\\\x1b[2J', 'level': 'info'}
@@ -223,7 +223,7 @@ def _clean(value: Any, depth: int = 0) -> Any:
 
 
 def _trace(text: str) -> str:
-    """A traceback as several `printable` lines; of a long one the last."""
+    """A traceback as `printable` lines; only the last ones if it is long."""
     return "\n".join(printable(line, LONGEST) for line in text.split("\n")[-LONGEST_TRACE:])
 
 
@@ -237,16 +237,16 @@ def as_json(event: Event) -> bytes:
 
 
 def as_text(event: Event) -> str:
-    """One line for a person.
+    """One short line for stderr.
 
     >>> as_text({"timestamp": "2026-01-01T12:30:00.250000Z", "level": "warning", "event": "resync", "gap": 3})
     '12:30:00.250 warning  resync gap=3\\n'
     """
     rest = {key: value for key, value in event.items() if key not in ("timestamp", "level", "event", "logger", "exception")}
-    said = " ".join([str(event["event"]), *(f"{key}={value}" for key, value in rest.items())])
-    # Indented, so that no line of it looks like one of the log's own.
+    text = " ".join([str(event["event"]), *(f"{key}={value}" for key, value in rest.items())])
+    # Indented, so that none of its lines looks like one of the log's.
     trace = "".join(f"\n    {line}" for line in event["exception"].split("\n")) if "exception" in event else ""
-    return f"{event['timestamp'][11:23]} {event['level']:<8} {said}{trace}\n"
+    return f"{event['timestamp'][11:23]} {event['level']:<8} {text}{trace}\n"
 
 
 def _stamped(event: dict[str, Any]) -> dict[str, Any]:
@@ -256,13 +256,13 @@ def _stamped(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _finish(_logger: Any, _method: str, event: Any) -> tuple[tuple[Event], dict[str, Any]]:
-    """Put time, level, logger and event first; hand the output one argument."""
+    """Puts time, level, logger and event first; passes the output one argument."""
     head = {"level": event.pop("level"), "event": event.pop("event"), "logger": event.pop("logger")}
     return (_stamped({**head, **event}),), {}
 
 
 class _Output:
-    """Where structlog's chain ends: the writer, or the standard library."""
+    """The end of structlog's chain: the writer, or the standard library."""
 
     def msg(self, event: Event) -> None:
         level = LEVELS[event["level"]]

@@ -1,4 +1,4 @@
-"""Bounds the size of a log: a file that is rotated by size, and a limit on the lines of one event."""
+"""Bounds the size of a log: rotation by size, and a limit on the lines of one event."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from hft.errors import UsageError
 from hft.inode import is_open_at
 
 WINDOW_S = 60.0
-"""The time that `EventLimit` counts over."""
+"""The interval of `EventLimit`."""
 MOST_EVENTS = 1000
 """Kinds of events that are counted separately; further ones share one count."""
 
 
 class LogFile:
-    """A file that lines are appended to, mode 0600; when it is full it becomes ``.1``, that ``.2`` and so on.
+    """A file for appending lines, mode 0600; when full it becomes ``.1``, ``.1`` becomes ``.2``, and so on.
 
     Parameters
     ----------
     path : Path
-        Created, with its folder, where there is none. A symbolic link is refused: its target may belong to somebody else.
+        Created with its folder if missing. A symbolic link is refused, as its target may be another user's.
     full : int
         Most bytes; 0: never rotated.
     keep : int
-        Older files that are kept; 0: the full one is removed.
+        Number of older files kept; 0: the full one is removed.
 
     Attributes
     ----------
     stuck : str
-        Why it could not be rotated when that was last due; empty: it was.
+        Why the last rotation failed; empty if it did not.
     reopened : bool
-        The file was deleted or replaced, so that a new one was begun at its path; whoever says so sets it back.
+        The file was deleted or replaced, and a new one begun at its path; the reporter of this resets it.
 
-    Raises `UsageError` where it can't be opened.
+    Raises `UsageError` if it can't be opened.
     """
 
     def __init__(self, path: Path, full: int = 0, keep: int = 0) -> None:
@@ -68,11 +68,11 @@ class LogFile:
         self._regular = stat.S_ISREG(info.st_mode)
         self._rotates = self._full > 0 and self._regular
         self._size = info.st_size
-        if self._regular:                   # one of an earlier umask; a device keeps its own mode
+        if self._regular:                   # it may have another umask's mode; a device keeps its own
             os.fchmod(self._file, 0o600)
 
     def write(self, data: bytes) -> None:
-        """Append lines, to a new file where ours is no longer at the path. Raises `OSError` where they can't be written."""
+        """Appends lines, to a new file if ours is no longer at the path. Raises `OSError` if they can't be written."""
         if self._file >= 0 and self._regular and not is_open_at(self.path, self._file):
             self.close()
             self.reopened = True
@@ -82,11 +82,11 @@ class LogFile:
         if self._rotates and self._size > 0 and self._size + len(data) > self._full:
             self._rotate()
         self._size += len(data)
-        while data:     # unbuffered: a killed process loses no line that it had written
+        while data:     # unbuffered, so a killed process loses no written line
             data = data[os.write(self._file, data) :]
 
     def _rotate(self) -> None:
-        """Rename the file and open a new one; where the name is another file's by now, only open a new one."""
+        """Renames the file and opens a new one; if the path has another file now, only opens a new one."""
         self.stuck = ""
         try:
             found, ours = os.stat(self.path, follow_symlinks=False), os.fstat(self._file)
@@ -94,7 +94,7 @@ class LogFile:
                 self._shift()
         except FileNotFoundError:
             pass
-        except OSError as error:        # it goes on growing, and the next attempt comes when it has grown by as much again
+        except OSError as error:        # it grows on; the next attempt comes after as many bytes again
             self.stuck, self._size = error.strerror or str(error), 0
             return
         self.close()
@@ -109,7 +109,7 @@ class LogFile:
                 os.replace(newer, older)
 
     def close(self) -> None:
-        file, self._file = self._file, -1       # its number may soon be another file's
+        file, self._file = self._file, -1       # the descriptor may soon be another file's
         if file >= 0:
             os.close(file)
 
@@ -148,7 +148,7 @@ class EventLimit:
         return count <= self._limit
 
     def left_out(self, *, end: bool = False) -> Iterator[tuple[Hashable, int]]:
-        """Once a minute, and at the end: which events were cut short, and by how many lines. Then all begin anew."""
+        """The events that exceeded the limit, with their dropped lines; resets all. Called once a minute and at the end."""
         if self._clock() - self._began < WINDOW_S and not end:
             return
         self._began = self._clock()

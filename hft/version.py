@@ -2,6 +2,6 @@
 
 VERSION = "0.1.0"
 
-STATE = 2
-"""What state hashes are taken of, by number: another one wherever the engine's structs change. A recording says which its hashes
-are, and hashes of two kinds are not compared."""
+STATE = 3
+"""Version of the state hash, raised whenever the engine's structs change. A recording has the version of its hashes; hashes of
+different versions are not compared."""

@@ -103,12 +103,12 @@ def test_the_version_is_the_package_s(run):
         (["live", "--venue", "binance-coinm"],
          "hft: [feed] venue: binance-coinm: trading inverse contracts (COIN-M) is not built yet; use binance-usdm"),
         (["sim", "--faults", "none.toml"],
-         "hft sim: none.toml: no such file; docs/faults.md says what stands in such a file"),
+         "hft sim: none.toml: no such file; docs/faults.md describes its format"),
         (["live", "--duration", "soon"],
-         "hft live: Invalid value for '--duration': 'soon' is no duration from 0.1 s to ten years: give 90, 90s, 1m or 2h;"
+         "hft live: Invalid value for '--duration': 'soon' is not a duration from 0.1 s to ten years: give 90, 90s, 1m or 2h;"
          " see `hft live --help`"),
         (["live", "--symbols", ","],
-         "hft: command line: [strategy] symbols: [] is not allowed; give a list of 1 to 64 upper-case names such as BTCUSDT, "
+         "hft: command line: [strategy] symbols: [] is not allowed; give a list of 1 or more upper-case names such as BTCUSDT, "
          "at most 63 bytes of UTF-8"),
     ],
 )  # fmt: skip
@@ -175,7 +175,7 @@ def test_live_without_options_is_the_defaults(run, called):
 
 
 @pytest.mark.parametrize("kind", [*HftError.__subclasses__(), StrategyError], ids=lambda kind: kind.__name__)
-def test_every_failure_is_told_in_one_line_with_its_code(run, called, kind):
+def test_every_failure_is_reported_in_one_line_with_its_code(run, called, kind):
     called("hft.trading.launch", "live", kind("went\nwrong", where="there", do="do this"))
     code, out, err = run("live")
     assert (code, out) == (kind.exit_code, "")
@@ -189,10 +189,10 @@ def test_a_bug_keeps_its_traceback(run, called):
     assert "ZeroDivisionError" in err
 
 
-def test_a_missing_package_is_told_as_such(run, called):
+def test_a_missing_package_is_reported_as_such(run, called):
     called("hft.trading.launch", "live", ModuleNotFoundError("No module named 'picows'", name="picows"))
     code, _, err = run("live")
-    assert (code, err) == (ExitCode.USAGE, "hft: the package picows is not installed; install hft anew with `pip install hft`\n")
+    assert (code, err) == (ExitCode.USAGE, "hft: the package picows is not installed; reinstall hft with `pip install hft`\n")
 
 
 def test_a_missing_module_of_our_own_is_a_bug(run, called):

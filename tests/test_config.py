@@ -159,14 +159,15 @@ def test_settings_travel_to_another_process_unchanged():
         ("strategy.risk_limits.max_loss", -1, "-1 is not allowed; give a number from 0"),
         ("strategy.risk_limits.max_loss", Decimal("Infinity"), "Infinity is not allowed; give a number from 0"),
         ("strategy.symbols", [],
-         "[] is not allowed; give a list of 1 to 64 upper-case names such as BTCUSDT, at most 63 bytes of UTF-8"),
+         "[] is not allowed; give a list of 1 or more upper-case names such as BTCUSDT, at most 63 bytes of UTF-8"),
         ("strategy.symbols", ["btc"],
-         '["btc"] is not allowed; give a list of 1 to 64 upper-case names such as BTCUSDT, at most 63 bytes of UTF-8'),
-        ("strategy.symbols", ["A", "A"], "A stands there twice; name each symbol once"),
+         '["btc"] is not allowed; give a list of 1 or more upper-case names such as BTCUSDT, at most 63 bytes of UTF-8'),
+        ("strategy.symbols", ["A", "A"], "A is listed twice; name each symbol once"),
         ("strategy.params", 3, "3 is not allowed; give a table"),
         ("strategy.paper_trading", False, "false: trading with real orders is not built yet; set it to true"),
         ("strategy.persistence.database_path", "x.log",
-         "x.log can't be the database: a folder, or a name that a file beside it has; give a file such as ./data/strategy.db"),
+         "x.log can't be the database: it is a folder, or the name of another file of the run; give a file "
+         "such as ./data/strategy.db"),
         ("strategy.persistence.batch_size", 20_000, "20000 is more than persist_channel_size = 10000; give at most that"),
         ("feed.venue", "nyse", '"nyse" is not allowed; give one of "embedded", "binance-spot", "binance-spot-data", '
          '"binance-spot-testnet", "binance-usdm", "binance-usdm-testnet", "binance-coinm"'),
@@ -191,14 +192,14 @@ def test_a_wrong_value_is_named_with_what_is_allowed(dotted, value, line):
          "hft.toml: [strategy.params]: unknown key imbalance_treshold; did you mean imbalance_threshold?"),
         ("[feed]\ntaker_fee = 0.1\n", "hft.toml: [feed]: unknown key taker_fee; did you mean taker_fee in [broker]?"),
         ("[stratgy]\n", "hft.toml: unknown key stratgy; did you mean strategy?"),
-        ('[signal]\nkind = "onnx"\n', "hft.toml: unknown key signal; it is [strategy] kind now"),
+        ('[signal]\nkind = "onnx"\n', "hft.toml: unknown key signal; its name is [strategy] kind now"),
         ('[strategy]\nkind = "quoter"\n[strategy.params]\nmin_confidence = 0.5\n',
          "hft.toml: [strategy.params]: unknown key min_confidence; known here: feature_window_ms, imbalance_levels, "
          "depth_levels, order_size, distance_ticks, tolerance_ticks, max_position_size, retry_ms"),
         ("[feed.symbols.BTCUSDT]\ntick = 0.1\n", "hft.toml: [feed.symbols.BTCUSDT] step: is missing; give a number above 0"),
         ("[strategy\n", "hft.toml: not valid TOML: Expected ']' at the end of a table declaration (at line 1, column 10)"),
         ('[feed]\nrest_url = "http://127.0.0.1:1"\n',
-         "hft.toml: [feed] ws_url: is missing; a running `hft sim` needs both URLs; it prints them at start"),
+         "hft.toml: [feed] ws_url: is missing; give both URLs; `hft sim` prints them at start"),
     ],
 )  # fmt: skip
 def test_a_wrong_file_is_one_line(settings_file, text, line):
@@ -215,7 +216,7 @@ def test_files_that_can_t_be_read(tmp_path):
     assert refused(folder) == "folder.toml: can't be read: Is a directory"
 
 
-def test_what_is_not_built_is_told_apart_from_what_is_wrong():
+def test_what_is_not_built_is_distinguished_from_what_is_wrong():
     with pytest.raises(NotBuiltError):
         load(overrides={"engine.mode": "pipeline"})
     with pytest.raises(ConfigError):
@@ -337,10 +338,10 @@ def test_overrides_are_blamed_on_where_they_come_from():
 
 
 @pytest.mark.parametrize("name", ["momentum", "mean-reversion_v2", "onnx", "Market_Maker"])
-def test_a_name_of_another_kind_of_strategy_is_told(name):
+def test_a_name_of_another_kind_of_strategy_is_reported(name):
     config = load(overrides={"strategy.strategy_id": name})
     assert misnamed(config) == (
-        f'[strategy] strategy_id = "{name}" is a name and chooses nothing: what trades is imbalance, see kind'
+        f'[strategy] strategy_id = "{name}" is only a name; the strategy that trades is imbalance, see kind'
     )
 
 
@@ -366,8 +367,8 @@ def test_a_limit_that_is_none_is_warned_about(capsys: pytest.CaptureFixture[str]
     assert unlimited(Config()) == []
     path = written(tmp_path / "session")
     assert cli.run(["backtest", str(path), "--set", "strategy.risk_limits.max_position_size=9e18"]) == 0
-    told = [line for line in capsys.readouterr().err.splitlines() if "is no limit" in line]
-    assert told == ["[strategy.risk_limits] max_position_size = 9e18 is no limit: no position will ever reach it"]
+    reported = [line for line in capsys.readouterr().err.splitlines() if "is no limit" in line]
+    assert reported == ["[strategy.risk_limits] max_position_size = 9e18 is no limit: no position will ever reach it"]
 
 
 @pytest.mark.parametrize("text", ["broker.queue_size=1\nstrategy.strategy_id=2", 'a="""x\ny"""', "a=1\r\nb=2", "a\nb=1"])

@@ -68,16 +68,16 @@ def test_a_limit_may_be_as_large_as_anyone_likes(key: str) -> None:
 
 
 def test_capital_beyond_what_the_engine_counts_is_refused_with_the_largest() -> None:
-    said = "[broker] initial_cash: 100000000000 is not allowed; give a number above 0 up to 46116860184"
-    with pytest.raises(ConfigError, match=re.escape(said)):
+    message = "[broker] initial_cash: 100000000000 is not allowed; give a number above 0 up to 46116860184"
+    with pytest.raises(ConfigError, match=re.escape(message)):
         load(overrides={"broker.initial_cash": 10**11})
 
 
 def test_a_limit_below_one_step_is_refused_by_its_name() -> None:
     """Taken down to the step it would be 0, and 0 is no limit."""
     config = load(overrides={"strategy.risk_limits.max_position_size": Decimal("0.0004")})
-    said = "[strategy.risk_limits] max_position_size: 0.0004 is less than BTCUSDT's step 0.001"
-    with pytest.raises(UsageError, match=re.escape(said)):
+    message = "[strategy.risk_limits] max_position_size: 0.0004 is less than BTCUSDT's step 0.001"
+    with pytest.raises(UsageError, match=re.escape(message)):
         build_engine(config, [Spec("BTCUSDT", tick="0.1", step="0.001")], USDM)
 
 
@@ -155,7 +155,7 @@ def test_a_pipe_that_nobody_writes_to_does_not_hang(tmp_path: Path) -> None:
     path = tmp_path / "pipe"
     os.mkfifo(path)
     ran = run(["config", "check", str(path)])
-    assert (ran.code, ran.err) == (2, f"hft: {path}: is a pipe that gives nothing; name a file\n")
+    assert (ran.code, ran.err) == (2, f"hft: {path}: is a pipe that sends nothing; name a file\n")
 
 
 def test_a_pipe_that_gives_settings_is_read(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_a_run_is_refused_where_something_else_stands_in_a_file_s_place(
     ran = run([*LIVE, f"strategy.persistence.database_path={tmp_path}/s.db"])
     assert ran.code == 2
     do = "move it away, or change [strategy.persistence] database_path"
-    assert ran.err == f"hft: {path}: is {is_a}, where a file belongs; {do}\n"
+    assert ran.err == f"hft: {path}: is {is_a} in place of a file; {do}\n"
 
 
 @pytest.mark.parametrize("name", ["s.state", "s.log"])

@@ -126,7 +126,7 @@ def test_rules_are_numbered_as_the_code_cites_them():
 def test_cited_rules_exist():
     cited = set()
     for path in (ROOT / "hft").rglob("*.p*"):
-        if path.suffix in {".py", ".pyx", ".pxd", ".pyi"}:
+        if path.suffix in {".py", ".pyx", ".pxd", ".pxi", ".pyi"}:
             cited |= {int(n) for n in re.findall(r"(?:SEMANTICS|[Rr]ule) (\d+)", path.read_text("utf-8"))}
     assert cited
     assert cited <= {int(n) for n in re.findall(r"^(\d+)\. ", (ROOT / "docs" / "semantics.md").read_text("utf-8"), flags=re.M)}

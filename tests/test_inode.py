@@ -23,7 +23,7 @@ def test_a_file_is_at_its_path_until_it_is_deleted_moved_or_replaced(tmp_path):
     assert identity(tmp_path / "a" / "b") is None
 
 
-def test_a_path_that_can_not_be_looked_at_says_nothing_about_the_file(tmp_path):
+def test_a_path_that_can_not_be_checked_says_nothing_about_the_file(tmp_path):
     path = tmp_path / "a"
     path.write_text("a")
     found = identity(path)

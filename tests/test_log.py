@@ -91,7 +91,7 @@ def test_a_slow_disk_holds_up_nobody_and_dropped_lines_are_counted():
     assert len(text.splitlines()) + writer.dropped == 1001
 
 
-def test_a_full_disk_is_said_once_and_trading_goes_on():
+def test_a_full_disk_is_reported_once_and_trading_goes_on():
     if not os.path.exists("/dev/full"):
         pytest.skip("no /dev/full on this system")
     stream = StringIO()
@@ -130,9 +130,9 @@ def test_a_text_of_somebody_else_s_stays_one_printable_line(tmp_path):
 
 
 def test_an_error_of_the_venue_s_words_is_one_printable_line():
-    said = str(VenueUnreachable(f"answers 400: {HOSTILE}", where="ws://x\x07", do="y" * 10_000))
-    assert said.isprintable()
-    assert len(said) < 2100
+    message = str(VenueUnreachable(f"answers 400: {HOSTILE}", where="ws://x\x07", do="y" * 10_000))
+    assert message.isprintable()
+    assert len(message) < 2100
 
 
 def test_of_a_flood_a_limited_number_of_lines_is_written_and_the_others_are_counted(tmp_path):
@@ -292,7 +292,7 @@ def test_a_log_that_is_deleted_goes_on_in_a_new_file(tmp_path, folder):
     get_logger("hft").info("three")
     close_log()
     assert [event["event"] for event in lines(path)] == [
-        "two", "the log was deleted or replaced; it goes on in a new file", "three",
+        "two", "the log was deleted or replaced; it continues in a new file", "three",
     ]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert writer.failed == 0

@@ -89,7 +89,7 @@ def test_a_settings_file_may_hold_it_and_a_command_line_may_not() -> None:
     with pytest.raises(ConfigError) as refused:
         read_section(WithKeys, {"keys": {"api_key": WORD}}, "command line")
     assert str(refused.value) == (
-        "command line: [keys] api_key: is a secret, which others would see there; give it in a settings file"
+        "command line: [keys] api_key: is a secret, which others could see there; give it in a settings file"
     )
     with pytest.raises(ConfigError) as refused:
         read_section(Keys, {"api_key": 31415926}, "hft.toml")

@@ -37,4 +37,4 @@ def test_no_walk_enters_a_file_twice(walk):
 
 
 def test_the_page_has_the_walks_of_a_frame_and_of_a_line():
-    assert {"A hot frame", "A frame that is no hot one", "A line of a capture in a backtest."} <= WALKS.keys()
+    assert {"A hot frame", "Any other frame", "A line of a capture in a backtest."} <= WALKS.keys()

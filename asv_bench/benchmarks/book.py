@@ -1,4 +1,4 @@
-"""Levels set, bookTickers laid over them."""
+"""The book: depth messages and bookTickers."""
 
 from hft._core.market.book import OrderBook
 from hft._core.wire.decode import Decoder
@@ -18,7 +18,7 @@ class Book(OnSessions):
         return best_ns(lambda: loops.book(book, stream), operations, loops.book(book, stream))
 
     def track_depth_message(self, name):
-        """All its levels, and the touch and sums brought up to date."""
+        """A depth message with all its levels, touch and sums."""
         return self._per(self.depth, len(self.depth))
 
     def track_level(self, name):
@@ -26,7 +26,7 @@ class Book(OnSessions):
         return self._per(self.depth, self.depth.level_count)
 
     def track_level_with_parsing(self, name):
-        """Level by level from the frame's bytes: decoding and book together."""
+        """Per level, from the frame's bytes: decoding and book together."""
         frames = [frame for frame in self.tape.frames if b'"depthUpdate"' in frame]
         decoder = Decoder([self.spec])
         levels = 0
@@ -35,6 +35,6 @@ class Book(OnSessions):
             levels += len(decoder.message.bids) + len(decoder.message.asks)
         return best_ns(lambda: decoder.decode_many(frames), levels, len(frames)) + self.track_level(name)
 
-    def track_ticker(self, name):
-        tickers = self.stream.only("snapshot", "bookTicker")
-        return self._per(tickers, len(tickers))
+    def track_book_ticker(self, name):
+        book_tickers = self.stream.only("snapshot", "bookTicker")
+        return self._per(book_tickers, len(book_tickers))

@@ -32,7 +32,7 @@ class Broker:
         return self.now
 
     def track_trade(self, resting):
-        """At the touch, behind a queue that lasts: nothing fills."""
+        """A trade at the touch, behind a long queue, so that nothing fills."""
         return best_ns(
             lambda: self.broker.drive_trades("61800.0", "0.001", N, buyer_is_maker=True, v_ns=self._later()), N, 0
         )
@@ -41,6 +41,6 @@ class Broker:
         """A bookTicker that shows another quantity; the book's share is subtracted."""
 
         def run(match):
-            return self.broker.drive_tickers("61800.0", "61800.2", "900000", N, v_ns=self._later(), match=match)
+            return self.broker.drive_book_tickers("61800.0", "61800.2", "900000", N, v_ns=self._later(), match=match)
 
         return best_ns(lambda: run(True), N, 0) - best_ns(lambda: run(False), N, 0)

@@ -32,7 +32,7 @@ SESSIONS = ["generated", *(name for name, path in CAPTURES.items() if path.exist
 
 
 class Session(NamedTuple):
-    """A symbol, and what was received of it."""
+    """A symbol and its recorded messages."""
 
     spec: Spec
     tape: Tape
@@ -40,11 +40,11 @@ class Session(NamedTuple):
     protocol: str
 
     def engine(self) -> Engine:
-        """One that is about to receive it."""
+        """A new engine, before the session."""
         return build_engine(Config(), [self.spec], PROTOCOLS[self.protocol], trade_source=self.trades)
 
     def engine_after(self) -> Engine:
-        """The engine when the session is over: what a stage's answer is compared with."""
+        """The engine after the session, to check a stage's result."""
         engine = self.engine()
         self.tape.run(engine)
         return engine
@@ -67,7 +67,7 @@ def best_ns(loop: Callable[[], object], operations: int, answer: object) -> floa
         got = loop()
         took = time.thread_time_ns() - begun
         if got != answer:
-            raise AssertionError(f"the loop gave {got!r}, not {answer!r}: what it timed is not the stage")
+            raise AssertionError(f"the loop gave {got!r}, not {answer!r}: it did not time the stage")
         best = min(best or took, took)
     return best / operations
 

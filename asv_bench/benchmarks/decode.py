@@ -18,5 +18,5 @@ class Decode(OnSessions):
         assert len(self.frames) > 100
 
     def track_message(self, name, kind):
-        """One frame, whatever its size; on all of them the scanner must not fall back."""
+        """One frame of any size; the scanner must decode all of them."""
         return best_ns(lambda: self.decoder.decode_many(self.frames), len(self.frames), len(self.frames))

@@ -1,4 +1,4 @@
-"""All features after every message, over windows of a tenth of a second to a minute: the window must not matter."""
+"""All features after every message, over windows of 0.1 s to a minute, whose length must not matter."""
 
 from hft._core.market.features import FeatureBuffer
 from hft.bench import loops
@@ -14,7 +14,7 @@ class Features(OnSessions):
         super().setup(name)
 
     def track_message(self, name, window_ms):
-        """Told of a message and evaluated; the book's share is subtracted."""
+        """Update and evaluation for a message, without the book's share."""
         n = len(self.stream)
 
         def run():

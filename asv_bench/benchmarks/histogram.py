@@ -1,4 +1,4 @@
-"""A latency counted."""
+"""Counts a latency."""
 
 from hft._core.base.histogram import Histogram, _add_range
 

@@ -11,7 +11,7 @@ class Append:
     unit = "ns"
 
     def track_record(self):
-        """Numbered, sealed by its checksum, and given back at once."""
+        """A record numbered, with its checksum, and released at once."""
         journal = Journal(N, run=1)
         return best_ns(lambda: (_append_many(journal, N), journal.used), N, (None, 0))
 
@@ -20,7 +20,7 @@ class Drain:
     unit = "ns"
 
     def track_record(self):
-        """Copied out in a batch of 1,000, as the writer takes them."""
+        """A record copied out in a batch of 1,000, as by the writer."""
         journal = Journal(N, run=1)
         for i in range(1_000):
             journal.append_fill(ts_ns=i)

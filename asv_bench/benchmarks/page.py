@@ -1,4 +1,4 @@
-"""The state page: what the 10 ms timer shows of an engine with one symbol."""
+"""The state page: the 10 ms timer's data for an engine with one symbol."""
 
 from hft.bench import loops
 

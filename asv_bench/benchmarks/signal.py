@@ -40,12 +40,12 @@ class Order(OnSessions):
         self.bid, self.ask = self.spec.ticks(self.book.best_bid), self.spec.ticks(self.book.best_ask)
 
     def track_risk_and_order(self, name):
-        """Every limit is on; the order is withdrawn, which is in the figure."""
+        """Every limit is on; the figure includes the removal of the order."""
         intent = OrderIntent(self.spec, "buy", "0.5", self.spec.price(self.ask + 1), tif="IOC")
         return best_ns(lambda: loops.orders(self.risk, intent, self.bid + self.ask, N), N, N)
 
     def track_signal_to_order(self, name):
-        """Signal, decision, risk, order, withdrawn: the imbalance leans to buying throughout."""
+        """Signal, decision, risk, order and its removal; the imbalance is always on the buying side."""
         window_ns = 1_000_000_000
         now = array("q", range(window_ns, window_ns + N * 100_000_000, 100_000_000))
         strategy = ImbalanceDecision(self.spec, max_position_size="1", order_size_fraction="0.5", max_order_size="0.5")
@@ -55,7 +55,7 @@ class Order(OnSessions):
                                  price_collar_bps=100, max_notional_exposure="100000", max_orders_per_second=10)  # fmt: skip
             return loops.decisions(ImbalanceSignal(), strategy, risk, array("d", [0.6]) * N, now, self.bid, self.ask)
 
-        return best_ns(run, N, N - 10)      # no signal stands before the first window is over
+        return best_ns(run, N, N - 10)      # no signal before the first window is over
 
     def track_report(self, name):
         """An order's life is three reports; its creation is in the figure."""

@@ -21,7 +21,7 @@ class Tick:
     timeout = 300
 
     def setup_cache(self):
-        """All figures of a session are of the same rounds."""
+        """All figures of a session are from the same rounds."""
         return {name: _report(name) for name in SESSIONS}
 
     def track_p50(self, reports, name):
@@ -43,7 +43,7 @@ class Tick:
         return reports[name].messages_per_s
 
     def track_times_msgspec(self, reports, name):
-        """Messages/s against those that msgspec decodes in the same run, and does nothing more with."""
+        """Messages/s relative to those that msgspec only decodes in the same run."""
         return reports[name].messages_per_s / reports[name].msgspec_messages_per_s
 
 

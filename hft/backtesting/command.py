@@ -1,4 +1,4 @@
-"""What `hft backtest` does with a result: the summary on stdout, progress and torn ends on stderr."""
+"""`hft backtest`'s output: the summary on stdout, progress and torn ends on stderr."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hft.run.summary import warn, way_out
 
 
 def backtest(data: Sequence[Path], config: Config, *, symbols: Sequence[str] | None, json: bool) -> int:
-    """Run it and tell what it came to; the exit code of the design.
+    """Runs it and prints the result; returns the exit code.
 
     Raises `DamagedData`, after the summary, for data in which no book was ever in sync.
     """

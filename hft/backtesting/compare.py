@@ -1,4 +1,4 @@
-"""Two databases of one run held against each other, row by row."""
+"""Compares two databases of one run, row by row."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ KEYS = {
     "strategy_snapshots": ("ts_ns", "symbol"),
     "performance_metrics": ("ts_ns", "name"),
 }
-"""The tables, causes first, each with what tells its rows apart within a run."""
+"""The tables, causes first, each with the columns that identify its rows within a run."""
 MEASURED = ("tick_to_trade.", "tick.", "rss_mb", "journal_waits", "longest_pause_ns")
-"""How the names of figures begin that are the machine's and the moment's."""
+"""Prefixes of figures that depend on the machine and the moment."""
 REPRODUCED = (
     "run_id", "run", "strategy", "symbols", "quote", "messages", "messages_by_kind", "resyncs", "gaps", "reconnects",
     "missing_trades", "rejected_messages", "signals", "orders", "fills", "rejects", "skipped", "position", "mark", "pnl",
     "kill_switch", "fault", "in_sync", "why_no_orders", "why_no_fills",
 )
-"""What of a summary is the run's own."""
+"""The fields of a summary that depend only on the run."""
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """A row that two runs differ in."""
+    """A row that differs between two runs."""
 
     table: str
     key: str
     columns: list[str]
-    """Those that differ; empty where only one of them has the row."""
+    """The columns that differ; empty if only one run has the row."""
     recorded: Row | None
     replayed: Row | None
 
@@ -51,18 +51,18 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 class Compared(NamedTuple):
-    """What was compared."""
+    """The result of a comparison."""
 
     counts: dict[str, int]
     """Rows by table."""
     refused: int
-    """Orders that did not end as filled."""
+    """Orders whose last state is not filled."""
     difference: Difference | None
-    """The first one."""
+    """The first difference."""
 
 
 def run_in(database: str | Path, run_id: str) -> int:
-    """The number of a run in a database. Raises `UsageError` where there is no such run, or no database."""
+    """The number of a run in a database. Raises `UsageError` if the run or the database does not exist."""
     with contextlib.closing(schema.open_to_read(database)) as db:
         run = db.execute("SELECT run FROM runs WHERE run_id = ?", (run_id,)).get
     if run is None:
@@ -72,32 +72,32 @@ def run_in(database: str | Path, run_id: str) -> int:
 
 def compare(recorded: str | Path, replayed: str | Path, run_id: str, summary: Summary | None, *, torn: bool,
             older: bool = False) -> Compared:
-    """Every table, causes first.
+    """Compares every table, causes first.
 
     Parameters
     ----------
     recorded, replayed : path
-        The databases; in both the run goes by its `run_id`.
+        The databases; both have the run under its `run_id`.
     summary : Summary, optional
-        Of the run that was done again.
+        Summary of the repeated run.
     torn : bool
-        The recording breaks off, or the run was killed: what only one of the two can have come to is left out.
+        The recording breaks off, or the run was killed: rows that only one of the two can have reached are left out.
     older : bool
-        An older version recorded it: state hashes, and figures that it did not keep, are left out.
+        Recorded by an older version: state hashes, and figures that it did not keep, are left out.
 
-    Raises what `run_in` raises.
+    Raises the errors of `run_in`.
     """
     run = run_in(recorded, run_id)
     with contextlib.closing(schema.open_to_read(recorded)) as a, contextlib.closing(schema.open_to_read(replayed)) as b:
         tables = {table: (_rows(a, table, run), _rows(b, table, run)) for table in KEYS}
-        told = a.execute("SELECT summary FROM runs WHERE run = ?", (run,)).get
+        stored = a.execute("SELECT summary FROM runs WHERE run = ?", (run,)).get
     if older:
         tables = _both_know(tables)
     if torn:
         tables = _both_came_to(tables)
     difference = next(filter(None, (_first(table, *sides) for table, sides in tables.items())), None)
-    if difference is None and told is not None and summary is not None and not torn:
-        difference = _summaries(msgspec.json.decode(told), summary)
+    if difference is None and stored is not None and summary is not None and not torn:
+        difference = _summaries(msgspec.json.decode(stored), summary)
     orders = tables["orders"][1].values()
     return Compared(
         {table: len(sides[1]) for table, sides in tables.items()}, sum(row["status"] != "filled" for row in orders), difference
@@ -105,7 +105,7 @@ def compare(recorded: str | Path, replayed: str | Path, run_id: str, summary: Su
 
 
 def _rows(db: Any, table: str, run: int) -> Table:
-    """The rows of a run by their keys, without what measures the machine."""
+    """The rows of a run by their keys, without figures of the machine."""
     found = {}
     cursor = db.execute(f"SELECT * FROM {table} WHERE run = ?", (run,))
     for values in cursor:
@@ -118,7 +118,7 @@ def _rows(db: Any, table: str, run: int) -> Table:
 
 
 def _both_know(tables: dict[str, tuple[Table, Table]]) -> dict[str, tuple[Table, Table]]:
-    """Without what the older version did not keep, or kept otherwise."""
+    """The tables without data that the older version did not keep, or kept in another way."""
     left, right = tables["performance_metrics"]
     figures = {key: row for key, row in right.items() if key[1] in {name for _, name in left}}
     states = tuple(
@@ -128,7 +128,7 @@ def _both_know(tables: dict[str, tuple[Table, Table]]) -> dict[str, tuple[Table,
 
 
 def _both_came_to(tables: dict[str, tuple[Table, Table]]) -> dict[str, tuple[Table, Table]]:
-    """Without the rows of records, and of moments, that one side never came to."""
+    """The tables without rows of records and moments that one side never reached."""
     found = {}
     by_record = [sides for table, sides in tables.items() if "ts_ns" not in KEYS[table]]
     last_seq = min(max((row["seq"] for sides in by_record for row in sides[n].values()), default=0) for n in (0, 1))

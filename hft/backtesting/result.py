@@ -1,4 +1,4 @@
-"""What a backtest came to: fills, orders and a series as structured NumPy arrays, and the summary."""
+"""The result of a backtest: fills, orders and a series as structured NumPy arrays, and the summary."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ JOURNAL = np.dtype([
     *((name, "u1") for name in ("type", "tif", "flags", "status", "maker", "book_status")),
     ("crc", "<u4"),
 ])
-"""A journal record as it lies in memory (`hft/_core/base/types.pxd`)."""
+"""The memory layout of a journal record (`hft/_core/base/types.pxd`)."""
 
 SAMPLES = 1 << 14
 
@@ -33,44 +33,44 @@ _FILL, _ORDER = (next(code for code, name in names.RECORD_KIND.items() if name =
 
 
 class BacktestSummary(Summary, frozen=True, kw_only=True):
-    """The summary of a backtest: that of a live run, and three figures more.
+    """The summary of a backtest: that of a live run with three more figures.
 
-    `duration_s` is the time that the data spans, and of the latencies the histograms are of this machine's work.
+    `duration_s` is the data's time span; latency histograms are of this machine's work.
     """
 
     events: int
-    """Messages that the engine was given."""
+    """Number of messages."""
     events_per_s: int
-    """The same a second of the wall clock, reading included."""
+    """Messages per second of the wall clock, including reading."""
     state_hash: dict[str, str]
-    """Of each symbol at the end: two runs that differ in one figure differ here."""
+    """Hash of each symbol's state at the end; runs that differ in any figure differ here."""
 
 
 class Result:
-    """What a backtest came to.
+    """The result of a backtest.
 
     Attributes
     ----------
     fills : structured array
-        A row a fill, in the order in which they were made: `order_id`, `exch_ts_ns` (when it happened, on the venue's clock, as
-        it reads here), `local_ts_ns` (when the strategy was told), `symbol`, `side` (+1 bought, −1 sold), `price`, `qty`, `fee`,
-        `maker`; beside them `fee_in_base`, `leaves`, `book_status` (what the book was worth when it was made), and the exact
+        A row a fill, in the order in which they were made: `order_id`, `exch_ts_ns` (when it happened, on the venue's clock as
+        seen here), `local_ts_ns` (when the strategy gets it), `symbol`, `side` (+1 bought, −1 sold), `price`, `qty`, `fee`,
+        `maker`; also `fee_in_base`, `leaves`, `book_status` (the book's status when it was made), and the exact
         integers `price_ticks`, `qty_quanta`, `fee_e8` (1e-8 of the fee's asset).
     orders : structured array
-        A row an order, as it was in the end: `order_id`, `symbol`, `side`, `type`, `time_in_force`, `reduce_only`, `price` (NaN:
+        A row an order, in its last state: `order_id`, `symbol`, `side`, `type`, `time_in_force`, `reduce_only`, `price` (NaN:
         none), `qty`, `leaves`, `status`, `reason`, `created_ns`, `updated_ns`, `sent_ns`, `due_ns`, `exch_ts_ns`, and
         `price_ticks`, `qty_quanta`, `leaves_quanta`.
     series : structured array
         A row a symbol and interval of `series_ms` in which anything was received, and a last one at the end: `ts_ns` (the
         interval's end, exclusive), `symbol`, `mid` (NaN before the first), `position`, `cash`, `realised`, `unrealised`, `fees`,
         `total`, `synced`, `state_hash` (at the first row of each snapshot interval of the settings and at the end, else 0: it
-        walks every level of the book).
+        covers every level of the book).
     summary : BacktestSummary
     torn : list of str
-        Where each file that breaks off does so.
+        For each file that breaks off, the place.
     notes : list of str
-        Where the clock of a recording was set while it ran (SEMANTICS 33), and whose depth updates were taken for whole books
-        (7c).
+        Where the clock of a recording was set while it ran (SEMANTICS 33), and the symbols whose depth updates were taken as
+        whole books (7c).
 
     Prices, quantities and money are the nearest float64 to the exact decimal, in quote units.
     """
@@ -90,13 +90,13 @@ class Result:
         return f"Result({', '.join(s.symbols)}: {counts}, {s.pnl.total} {s.quote})"
 
     def __str__(self) -> str:
-        """The summary, one figure a line."""
+        """The summary, one figure per line."""
         s = self.summary
         return f"{as_text(s)}\n{'speed':<14} {s.events_per_s:,} events/s"
 
 
 class Collector:
-    """Takes what an engine writes down, while it runs."""
+    """Collects an engine's records while it runs."""
 
     def __init__(self, engine: Engine, journal: Journal, hash_every_ns: int) -> None:
         self.engine = engine
@@ -111,10 +111,10 @@ class Collector:
             ("state_hash", "u8"),
         ])
         self._series: list[Array] = []
-        self._samples: list[tuple[Any, ...]] = []       # the newest rows; Python's are several times the size
+        self._samples: list[tuple[Any, ...]] = []       # newest rows; arrays hold the older ones, in less memory
 
     def drain(self) -> None:
-        """Empty the journal."""
+        """Empties the journal."""
         batch = self.journal.drain(self.journal.used)
         records = np.frombuffer(batch, JOURNAL)
         for kind, kept in ((_FILL, self._fills), (_ORDER, self._orders)):
@@ -123,7 +123,7 @@ class Collector:
         self.journal.commit(len(records))
 
     def sample(self, ts_ns: int, *, last: bool = False) -> None:
-        """A row of the series for each symbol. Looks, and changes nothing."""
+        """A row of the series for each symbol; does not change the engine."""
         engine = self.engine
         hashed = last or ts_ns >= self._hash_at
         if hashed:
@@ -144,7 +144,7 @@ class Collector:
         self._samples.clear()
 
     def result(self, summary: Summary, *, seconds: float, torn: Sequence[str], notes: Sequence[str] = ()) -> Result:
-        """All of it; the run is over."""
+        """The result, after the end of the run."""
         self.drain()
         self._settle()
         extended = BacktestSummary(
@@ -187,7 +187,7 @@ def _orders(records: Array, specs: list[Spec]) -> Array:
     """The last record of each order, in the order in which they were created."""
     ids, first, which = np.unique(records["order_id"], return_index=True, return_inverse=True)
     last = np.zeros(len(ids), np.int64)
-    last[which] = np.arange(len(records))           # of several for one place the last one stays
+    last[which] = np.arange(len(records))           # the last record of an order stays
     created, order = records["ts_ns"][first], np.argsort(first)
     records, created = records[last][order], created[order]
     symbol = records["symbol"]
@@ -225,7 +225,7 @@ def _rows(columns: dict[str, Array]) -> Array:
 
 
 def _words(codes: Array, table: dict[int, str]) -> Array:
-    """The word for each code."""
+    """The name of each code."""
     found, which = np.unique(codes, return_inverse=True)
     width = max(map(len, table.values()))
     return np.array([table[int(code)] for code in found], f"U{width}")[which]
@@ -244,7 +244,7 @@ def _quantum(spec: Spec) -> Any:
 
 
 def _decimal(units: Array, symbol: Array, specs: list[Spec], scale: Callable[[Spec], Any]) -> Array:
-    """Ticks or quanta as the float64 nearest to their decimal: both factors are exact, so one rounding is all there is."""
+    """Ticks or quanta as the float64 nearest to their decimal: both factors are exact, so there is only one rounding."""
     out = np.empty(len(units))
     for i, spec in enumerate(specs):
         numerator, denominator = scale(spec).as_integer_ratio()

@@ -1,7 +1,7 @@
-"""Runs the engine over recorded data, as fast as it goes: the same compiled code that trades live.
+"""Runs the engine over recorded data at full speed, with the same compiled code that trades live.
 
-Captures and recordings are run frame by frame, from the bytes that were received. Event files are run as they lie in memory.
-Everything else, and a mixture, becomes event records on the way. What comes of it is the same.
+Captures and recordings are run frame by frame, from the received bytes. Event files are run from memory as they are.
+Other data, and a mixture, is first turned into event records. The results are the same.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any, Protocol, TypeAlias
 from msgspec.structs import replace
 
 from hft._core.base.checks import whole
-from hft._core.engine.engine import Engine
-from hft._core.engine.events import LAST_TIME_NS, replay_events
+from hft._core.engine.engine import Engine, replay_events
+from hft._core.engine.events import LAST_TIME_NS
 from hft._core.record.journal import Journal
 from hft._core.trade.python_strategy import PythonStrategy
 from hft.backtesting.result import Collector, Result
@@ -55,32 +55,32 @@ def backtest(
     strategy : Strategy, optional
         What decides, before the data; else what the settings say.
     data : path or sequence of paths
-        Captures of the three kinds, our own recordings, event files, Tardis CSV, hftbacktest's events: several are one session,
-        merged in receive order. All of one venue; the protocol and the symbols are recognised where the files tell.
+        Captures of the three kinds, our own recordings, event files, Tardis CSV, hftbacktest's events. Several files are one
+        session, merged in receive order. All must be of one venue; protocol and symbols are recognised if the files show them.
     config : Config or path, optional
-        Settings, or a TOML file of them. Default: the defaults. What it says of venue, database, monitoring and symbols to trade
-        does not matter here; `feed.symbols` does, and `feed.trade_source`.
+        Settings, or a TOML file of them. Default: the defaults. Its venue, database, monitoring and symbols to trade are
+        not used here; `feed.symbols` and `feed.trade_source` are.
     symbols : str or sequence of str, optional
-        Only these. Default: all that the data holds.
+        Only these. Default: all in the data.
     series_ms : int
         Length of an interval of `Result.series`, in milliseconds of receive time.
     progress : callable, optional
         Called with a `Progress` a few times a second, and at the end.
     **settings
-        Settings that win over `config`, by their last name (``entry_latency_ms=35``) or, where that is not theirs alone, in full
+        Settings that override `config`, by their last name (``entry_latency_ms=35``) or, if that is ambiguous, in full
         (``**{"strategy.params.max_position_size": 2}``).
 
     Returns
     -------
     Result
-        At the end orders are cancelled and every report is told, as at the end of a live run.
+        At the end orders are cancelled and every report is delivered, as at the end of a live run.
 
     Raises
     ------
     UsageError
         Data or settings that can't be used as given.
     DamagedData
-        A file that is damaged. One that merely breaks off is run up to there; `Result.torn` says so.
+        A damaged file. One that only breaks off is run up to there; `Result.torn` says so.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -119,10 +119,10 @@ class _Part(Protocol):
 
     @property
     def next_ns(self) -> int | None:
-        """When what comes next was received; None at its end."""
+        """The stamp of the next input; None at the end."""
 
     def advance(self, engine: Engine, *, until_ns: int) -> None:
-        """Give the engine what comes next, up to a time, or until the journal is low on room."""
+        """Passes the next inputs to the engine, up to a time, or until the journal is low on room."""
 
 
 class _Records:
@@ -141,7 +141,7 @@ class _Records:
             return None
         at = int(self.records["recv_ns"][self._at])
         if at >= LAST_TIME_NS:
-            raise self._damaged(f"record {self._at}: its time, {at}, is none")
+            raise self._damaged(f"record {self._at}: its time, {at}, is invalid")
         return at
 
     def advance(self, engine: Engine, *, until_ns: int) -> None:
@@ -155,7 +155,7 @@ class _Records:
 
 
 class _Run:
-    """One backtest: the engine, what it is given, and what it writes down."""
+    """One backtest: the engine, its inputs and its records."""
 
     def __init__(self, data: Data, config: Config, series_ms: int, progress: Callable[[Progress], None] | None,
                  strategy: Strategy | None) -> None:
@@ -168,7 +168,7 @@ class _Run:
             traded = compatible(data.specs)
         except UsageError as error:
             raise UsageError(error.what, where=data.where, do="or choose some with --symbols") from None
-        # Drained before an input could lack room for whatever it may cause: new orders are never refused for want of it.
+        # Drained before an input could lack room for its records, so that new orders are never refused for that reason.
         decides = config.strategy.build() if strategy is None else PythonStrategy(strategy)
         self.journal = Journal(max(1 << 15, journal_most(config, len(traded), decides)), run=1)
         self.engine = file_engine(config, traded, data.protocol, data.trades, run=1, journal=self.journal, strategy=decides)
@@ -191,12 +191,12 @@ class _Run:
                 raise_error(self.engine.strategy)
                 if not self.engine.makes_room():
                     self.collector.drain()
-                meter.tell(self._events)
+                meter.report(self._events)
         end_ns = self.engine.stop(self.engine.now_ns)
         raise_error(self.engine.strategy)
         self.collector.sample(end_ns, last=True)
         seconds = meter.seconds
-        meter.tell(self._events, at_once=True)
+        meter.report(self._events, at_once=True)
         return self.collector.result(self._summary(), seconds=seconds, torn=self.data.torn, notes=self.data.notes)
 
     def _parts(self) -> Iterator[_Part]:
@@ -209,7 +209,7 @@ class _Run:
         return self._records(self.data.batches(), None)
 
     def _records(self, parts: Iterable[Events], index: Sequence[int] | None) -> Iterator[_Part]:
-        """Records, and before them the streams that they do not open themselves."""
+        """Runs records, after opening the streams that they do not open."""
         done = 0
         for records in parts:
             if done == 0 and len(records):
@@ -231,7 +231,7 @@ class _Run:
 
 
 def _with_rejects(summary: Summary, rejects: dict[str, int]) -> Summary:
-    """Frames that became no record were refused all the same."""
+    """Adds frames that became no record to the refused messages."""
     skipped = dict(Counter(summary.skipped) + Counter(rejects))
     refused = sum(count for name, count in rejects.items() if name in REJECTED_MESSAGES)
     return replace(summary, skipped=skipped, rejected_messages=summary.rejected_messages + refused)

@@ -1,4 +1,4 @@
-"""The settings of a backtest that is called from Python: a file, a `Config`, and keyword arguments that win over either."""
+"""The settings of a backtest called from Python: a file or a `Config`, and keyword arguments that override it."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _ARGUMENTS = "arguments"
 
 
 def settled(config: Config | str | os.PathLike[str] | None, settings: Mapping[str, Any]) -> Config:
-    """The settings that hold; keys of `settings` are dotted, or the last part alone where only one setting has it.
+    """The effective settings; keys of `settings` are dotted, or only the last part if it is unique.
 
-    Raises `ConfigError` for a key that is unknown or could be of several, and for a value that is not allowed.
+    Raises `ConfigError` for a key that is unknown or ambiguous, and for a value that is not allowed.
 
     >>> settled(None, {"entry_latency_ms": 35}).broker.entry_latency_ms
     Decimal('35')
     >>> settled(None, {"max_position_size": 2})
     Traceback (most recent call last):
-    hft.errors.ConfigError: max_position_size: stands in [strategy.params] and in [strategy.risk_limits]; name it in full
+    hft.errors.ConfigError: max_position_size: is in [strategy.params] and in [strategy.risk_limits]; name it in full
     """
     chosen = {_dotted(key): value for key, value in settings.items()}
     if isinstance(config, Config):
@@ -37,6 +37,6 @@ def _dotted(key: str) -> str:
         return key
     places = [(*path, key) for path, section in walk(Config) if key in shapes(section)]
     if len(places) > 1:
-        said = " and in ".join(f"[{'.'.join(place[:-1])}]" for place in places)
-        raise ConfigError(f"stands in {said}", where=key, do="name it in full")
+        tables = " and in ".join(f"[{'.'.join(place[:-1])}]" for place in places)
+        raise ConfigError(f"is in {tables}", where=key, do="name it in full")
     return ".".join(places[0]) if places else key

@@ -1,8 +1,8 @@
-"""`hft verify`: a recorded run again, from its run log, and everything that it wrote down compared.
+"""`hft verify`: repeats a recorded run from its run log and compares all its rows.
 
-The engine is built as the `run` line says and given every input in order. What it writes goes to a database of its own, by the
-same writer, and then the two are held against each other row by row. Where the recording has the state's hash, at every snapshot
-interval, it is compared at once: that says when two runs part that differ.
+The engine is built from the `run` line and gets every input in order. The same writer fills a separate database, and then the
+two are compared row by row. The state hash, which the recording has for every snapshot interval, is compared at once; it shows
+when two runs begin to differ.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from hft.config import Config
 from hft.config.secret import from_public, public
 from hft.config.strategies import PythonParams
 from hft.data.captures import Capture, files_of, first_line, is_capture
-from hft.data.identify import told
+from hft.data.identify import identify
 from hft.data.record import Kind, Record
 from hft.data.recording import OF_A_SYMBOL, is_recording, mark
 from hft.data.sources import kind_of
@@ -43,11 +43,11 @@ from hft.version import STATE
 
 PERIODIC = 1_000_000
 ASIDE = frozenset({"recording", "run", "link", "broken", "end", "decision"})
-"""Lines that the engine does not act upon."""
+"""Lines that are no inputs of the engine."""
 
 
 class RecordedRun(msgspec.Struct, frozen=True):
-    """The `run` line of a recording: all that it takes to build the same engine again."""
+    """The `run` line of a recording: everything needed to build the same engine."""
 
     run: int
     run_id: str
@@ -61,7 +61,7 @@ class RecordedRun(msgspec.Struct, frozen=True):
     settings: Config
     symbols: list[dict[str, Any]]
     state: int = 1
-    """What its hashes are taken of, see `hft.version.STATE`."""
+    """The version of its hashes, see `hft.version.STATE`."""
 
     @property
     def specs(self) -> list[Spec]:
@@ -69,54 +69,54 @@ class RecordedRun(msgspec.Struct, frozen=True):
 
 
 class StateDifference(msgspec.Struct, frozen=True):
-    """Where the states part first."""
+    """The first difference of two states."""
 
     symbol: str
     after_ns: int
-    """They were the same then."""
+    """Time of the last equal states."""
     at_ns: int
-    recorded: str
-    replayed: str
+    recorded: dict[str, str]
+    """The digests that differ, by the names of the parts, the first that data flows through first."""
+    replayed: dict[str, str]
 
     def __str__(self) -> str:
-        return (f"the states of {self.symbol} part between {self.after_ns} and {self.at_ns}: recorded {self.recorded}, "
-                f"replayed {self.replayed}")
+        return f"the states of {self.symbol} first differ between {self.after_ns} and {self.at_ns}, in {', '.join(self.recorded)}"
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What a verification came to."""
+    """The result of a verification."""
 
     identical: bool
     run_id: str
     database: str
     inputs: int
-    """Given to the engine."""
+    """Inputs of the engine."""
     states: int
-    """Hashes that agreed."""
+    """Equal state hashes."""
     orders: int
     fills: int
     refused: int
-    """Orders that were refused or ended without being filled whole."""
+    """Orders that were refused or not filled completely."""
     rows: int
-    """Compared, of all tables."""
+    """Rows compared, in all tables."""
     torn: str
-    """Where the recording breaks off; empty when it is whole."""
+    """Where the recording breaks off; empty if it is complete."""
     difference: Difference | None
-    """The first one."""
+    """The first difference."""
     state_difference: StateDifference | None
     same_state: bool
-    """False: its hashes are an older version's and were not compared, nor were figures that this version alone keeps."""
+    """False: hashes of an older version, and figures that only this version keeps, were not compared."""
 
     def to_text(self) -> str:
-        """For a person: one line where all is well, else the first difference in full."""
+        """The text for a reader: one line if all is equal, else the first difference in full."""
         lines = [self.torn] if self.torn else []
         if self.identical:
             lines.append(
-                f"identical: {self.orders} orders, {self.fills} fills, {self.refused} orders refused or not filled whole, "
+                f"identical: {self.orders} orders, {self.fills} fills, {self.refused} orders refused or not filled completely, "
                 f"{self.states} states, {self.rows} rows, from {self.inputs:,} inputs"
             )
             if not self.same_state:
-                lines.append("state hashes were not compared: an older version took them, which can compare them")
+                lines.append("state hashes were not compared: only the older version that made them can do that")
             return "\n".join(lines)
         lines.append(f"not identical: {self.run_id}")
         if self.state_difference is not None:
@@ -127,24 +127,24 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 def verify(path: str | Path, database: str | Path | None = None) -> Verdict:
-    """Re-run a recorded session, and compare all that it wrote down.
+    """Repeats a recorded session and compares all its rows.
 
     Parameters
     ----------
     path : path
-        What `hft live --record` wrote.
+        A recording of `hft live --record`.
     database : path, optional
-        The run's. Default: where the recording says it was.
+        The run's database. Default: its path in the recording.
 
-    A recording that breaks off is verified up to there. Raises `DamagedData` for one that is damaged, or broken: inputs that are
-    missing can't be given again. Raises `UsageError` for a recording of nobody's run, and where the database has no such run.
+    A recording that breaks off is verified up to there. Raises `DamagedData` for one that is damaged or lacks inputs. Raises
+    `UsageError` for a recording of `hft record`, and if the database does not have the run.
     """
     _require_recording(Path(path))
     capture = Capture(path)
     records = iter(capture)
     run = _run_of(records, str(path))
     where = str(database or run.database)
-    run_in(where, run.run_id)       # said before the run is done again, which may take as long as it pleases
+    run_in(where, run.run_id)       # fails before the run is repeated, which may take long
     with tempfile.TemporaryDirectory(prefix="hft-verify-") as folder:
         again = Path(folder) / "again.db"
         replay = _Replay(run, again, str(path))
@@ -162,11 +162,12 @@ def verify(path: str | Path, database: str | Path | None = None) -> Verdict:
     )
 
 
-TAKES = "hft verify takes what `hft live --record` wrote"
+COPY_AGAIN = "copy the recording again from its source"
+TAKES = "hft verify takes a recording of `hft live --record`"
 
 
 def _require_recording(path: Path) -> None:
-    """Refuse anything else, by what it is. What can't be read is left to the reader, which says why."""
+    """Refuses other kinds of files, and names the kind. The reader reports an unreadable file."""
     first = first_line(files_of(path)[0])
     if not first.strip() or is_recording(first):
         return
@@ -174,8 +175,8 @@ def _require_recording(path: Path) -> None:
     if kind != "captures":
         raise UsageError(_KINDS[kind], where=str(path), do=TAKES)
     if is_capture(first):
-        raise UsageError("is a capture of messages, without what an engine did with them", where=str(path), do=TAKES)
-    what, _ = told(first.strip(), path.name) or ("is no recording", "")
+        raise UsageError("is a capture of messages, without an engine's run", where=str(path), do=TAKES)
+    what, _ = identify(first.strip(), path.name) or ("is no recording", "")
     raise DamagedData(what, where=str(path), do=TAKES)
 
 
@@ -186,7 +187,7 @@ _KINDS = {
 
 
 def _run_of(records: Iterator[Record], where: str) -> RecordedRun:
-    """The `run` line, which stands before the first input."""
+    """The `run` line, which comes before the first input."""
     part = 1
     for record in records:
         if record.kind is Kind.LOG:
@@ -200,16 +201,16 @@ def _run_of(records: Iterator[Record], where: str) -> RecordedRun:
         elif record.kind is not Kind.EXCHANGE_INFO:
             break
     if part > 1:
-        raise DamagedData(f"begins with part {part}", where=where, do="put the first part beside it: it says what ran")
-    raise UsageError("is a recording of `hft record`: nobody traded while it was made", where=where, do=TAKES)
+        raise DamagedData(f"begins with part {part}", where=where, do="put the first part beside it, which has the `run` line")
+    raise UsageError("is a recording of `hft record`, without trading", where=where, do=TAKES)
 
 
 def _understood(line: Any, where: str) -> RecordedRun:
-    """What the `run` line says. Settings and codes are those of the version that wrote it."""
+    """Decodes the `run` line. Settings and codes are those of the version that wrote it."""
     try:
         run = from_public(_renamed(line), RecordedRun)
         if run.kill is not None and run.kill not in status.NAMES.values():
-            raise ValueError(f"a kill switch that is on for {run.kill!r}")
+            raise ValueError(f"an unknown reason of the kill switch: {run.kill!r}")
         _ = run.specs
     except (ValueError, TypeError, KeyError) as error:
         raise DamagedData(f"its `run` line: {error}", where=where, do="verify with the version of hft that recorded it") from None
@@ -217,8 +218,8 @@ def _understood(line: Any, where: str) -> RecordedRun:
 
 
 def _renamed(line: Any) -> Any:
-    """A `run` line of an older recording, whose `dialect` is now a protocol, and an instrument of its symbols. Its strategy was
-    the only one."""
+    """Converts the `run` line of an older recording, whose `dialect` became a protocol and an instrument of its symbols. It had
+    the only strategy of its time."""
     if "dialect" not in line:
         return line
     protocol = protocol_named(line["dialect"])
@@ -237,7 +238,7 @@ def _renamed(line: Any) -> Any:
 
 
 class _Replay:
-    """The engine of a run, built and driven again."""
+    """The repeated run of an engine."""
 
     def __init__(self, run: RecordedRun, database: Path, where: str) -> None:
         self.run_line, self.where = run, where
@@ -264,17 +265,17 @@ class _Replay:
         self.writer.start()
 
     def run(self, records: Iterator[Record]) -> None:
-        """Every input in order; what is compared or counted, in its place between them."""
+        """Runs every input in order, and compares states and counts at their places between them."""
         for tape in batches(self._decided(self._inputs(records))):
             self._advance(tape)
 
     def _inputs(self, records: Iterator[Record]) -> Iterator[Record]:
-        """The same, counted and looked at: what the engine acts upon, and what is said in between."""
+        """The same records, counted and checked."""
         for record in records:
             if record.kind is Kind.EXCHANGE_INFO:
                 continue
             name, value = mark(record) if record.kind is Kind.LOG and b'"timer"' not in record.data else ("", None)
-            self._known(name, value, record)
+            self._require_known(name, value, record)
             self.inputs += name != "state" and name not in ASIDE
             yield record
 
@@ -292,30 +293,31 @@ class _Replay:
         if held is not None:
             yield held
 
-    def _known(self, name: str, value: Any, record: Record) -> None:
-        """Nothing is said of a symbol that the run does not have."""
-        said = [value] if name in OF_A_SYMBOL else list(value) if name == "state" else [record.symbol] if record.symbol else []
+    def _require_known(self, name: str, value: Any, record: Record) -> None:
+        """Raises `DamagedData` for a symbol that the run does not have, and for a state without parts."""
+        symbols = [value] if name in OF_A_SYMBOL else list(value) if name == "state" else [record.symbol] if record.symbol else []
+        if name == "state" and self.run_line.state == STATE and not all(isinstance(parts, dict) for parts in value.values()):
+            raise DamagedData(f"its state at {record.ns} has no parts", where=self.where, do=COPY_AGAIN)
         if name == "rules":
-            said = [value.symbol]
-        for symbol in said:
+            symbols = [value.symbol]
+        for symbol in symbols:
             if symbol not in self._names:
                 raise DamagedData(
-                    f"{symbol} is spoken of at {record.ns}, which is no symbol of the run", where=self.where,
-                    do="copy the recording again from where it came from",
+                    f"{symbol} appears at {record.ns} and is no symbol of the run", where=self.where, do=COPY_AGAIN,
                 )
 
     def _advance(self, tape: Tape) -> None:
         while tape.next_ns is not None:
-            tape.advance(self.engine, commands=True, on_mark=self._look)
+            tape.advance(self.engine, commands=True, on_mark=self._on_mark)
             while tape.next_ns is not None and not self.engine.makes_room():
                 self._alive()
                 time.sleep(0.001)
 
     def _alive(self) -> None:
         if self.writer.failed is not None:
-            raise HftError(f"what the run does again can't be written: {self.writer.failed}", where=self.writer.path)
+            raise HftError(f"the repeated run can't be written: {self.writer.failed}", where=self.writer.path)
 
-    def _look(self, ns: int, name: str, value: Any) -> None:
+    def _on_mark(self, ns: int, name: str, value: Any) -> None:
         if name == "state":
             self._compare(ns, value)
             put_rows(self.writer, self.engine, ns)
@@ -330,25 +332,27 @@ class _Replay:
         elif name == "broken":
             raise DamagedData(
                 f"the recording is broken: {value['lost']} inputs are missing at {ns}", where=self.where,
-                do="nothing can be proved from it; record with a larger [recording] buffer_mb",
+                do="it can't be verified; record with a larger [recording] buffer_mb",
             )
 
-    def _compare(self, ns: int, recorded: dict[str, str]) -> None:
+    def _compare(self, ns: int, recorded: dict[str, dict[str, str]]) -> None:
         if self.parted is not None or self.run_line.state != STATE:
             return
         for symbol, state in recorded.items():
-            found = f"{self.engine.state_hash(symbol):016x}"
+            found = self.engine.digest_texts(symbol)
             if found != state:
-                self.parted = StateDifference(symbol, self._same_ns, ns, state, found)
+                parts = [name for name in {**found, **state} if found.get(name) != state.get(name)]
+                sides = ({name: side.get(name, "") for name in parts} for side in (state, found))
+                self.parted = StateDifference(symbol, self._same_ns, ns, *sides)
                 return
             self.states += 1
         self._same_ns = ns
 
     def finish(self) -> None:
-        """All of it in the database."""
+        """Waits until everything is in the database."""
         if not self.writer.stop(60.0):
             self._alive()
-            raise HftError("what the run does again was not written in time", where=self.writer.path)
+            raise HftError("the repeated run was not written in time", where=self.writer.path)
 
     def close(self) -> None:
         self.writer.stop(1.0)
@@ -362,14 +366,14 @@ def _strategy_again(settings: Config) -> StrategyPort:
 
 
 def _number_from(database: Path, run: int) -> None:
-    """Makes a database whose first run has this number: order ids begin with it."""
+    """Makes a database whose first run has this number, with which order ids begin."""
     db = schema.create_or_open(database)
     db.execute("INSERT INTO sqlite_sequence VALUES ('runs', ?)", (run - 1,))
     db.close()
 
 
 def report(path: Path, database: Path | None, *, json: bool) -> int:
-    """What `hft verify` prints; its exit code."""
+    """Prints the result of `hft verify`; returns the exit code."""
     verdict = verify(path, database)
     print(msgspec.json.encode(verdict).decode() if json else printable_lines(verdict.to_text()), flush=True)
     return int(ExitCode.OK if verdict.identical else ExitCode.DAMAGED)

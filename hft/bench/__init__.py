@@ -1,1 +1,1 @@
-"""Measuring the engine: closed loop, message after message, loops in C, best of several rounds."""
+"""Benchmarks of the engine: closed loop, one message after another, loops in C, best of several rounds."""

@@ -1,8 +1,8 @@
-"""One loop in C for each stage, over prepared input, so that no Python call is in its figure.
+"""One loop in C for each stage, over prepared input, so that its figure contains no Python call.
 
 Each returns an answer that the stage's Python class gives as well: a loop that went astray is found before it is timed. A few
-stages bring their loop along: `Decoder.decode_many`, `PaperBroker.drive_trades` and `drive_tickers`, `Journal`, `Ring`,
-`Histogram`.
+stages bring their loop along: `Decoder.decode_many`, `PaperBroker.drive_trades` and `drive_book_tickers`, `Journal`, `Ring`,
+`Histogram`, and the engine with `replay`.
 """
 
 from libc.stdint cimport int64_t
@@ -12,13 +12,11 @@ from hft._core.base.intent cimport OrderIntent
 from hft._core.base.status cimport OK
 from hft._core.base.symbols cimport Symbols
 from hft._core.base.types cimport (
-    BUY, FILLED, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, REPORT_ACCEPTED, REPORT_FILL, REPORT_REJECTED,
+    BUY, FILLED, MSG_DEPTH, MSG_SNAPSHOT, MSG_BOOK_TICKER, REPORT_ACCEPTED, REPORT_FILL, REPORT_REJECTED,
     SELL, Intent, Level, Message, Report,
     SymbolSpec,
 )
-from hft._core.engine.engine cimport Engine
-from hft._core.engine.page_view cimport page_view_show
-from hft._core.market.book cimport Book, OrderBook, book_apply, book_clear, book_imbalance, book_mid2, book_ticker
+from hft._core.market.book cimport Book, OrderBook, book_apply, book_clear, book_imbalance, book_mid2, book_overlay
 from hft._core.market.clock cimport VenueClock, clock_observe
 from hft._core.market.features cimport (
     FEATURES_BOOK, FEATURES_FLOW, FeatureBuffer, FeatureValues, features_eval, features_on_book, features_on_sync,
@@ -39,7 +37,7 @@ from hft.bench.stream cimport Stream
 # ---- the market ------------------------------------------------------------------------------------------------------
 
 def sync(Synchronizer synchronizer not None, Stream stream not None) -> int:
-    """Connect, then every snapshot and depth message; how many messages may be applied. All of a recorded stream may."""
+    """Synchronises over every snapshot and depth message; returns the number that may be applied: all in a recorded stream."""
     cdef const Level* levels = stream.levels
     cdef const Message* m
     cdef Py_ssize_t i, taken = 0
@@ -55,7 +53,7 @@ def sync(Synchronizer synchronizer not None, Stream stream not None) -> int:
 
 
 def clock(VenueClock clock not None, Stream stream not None) -> int:
-    """The venue's time at every message; the last one."""
+    """The venue's time at every message; returns the last."""
     cdef int64_t v = 0
     cdef Py_ssize_t i
     for i in range(stream.count):
@@ -64,9 +62,9 @@ def clock(VenueClock clock not None, Stream stream not None) -> int:
 
 
 cdef inline bint _apply(Book* book, const Message* m, const Level* levels) noexcept nogil:
-    """Whether the book took the message; trades are none of its business."""
-    if m.kind == MSG_TICKER:
-        return book_ticker(book, m) == OK
+    """Whether the book took the message; it ignores trades."""
+    if m.kind == MSG_BOOK_TICKER:
+        return book_overlay(book, m) == OK
     if m.kind == MSG_SNAPSHOT:
         book_clear(book)
     elif m.kind != MSG_DEPTH:
@@ -75,7 +73,7 @@ cdef inline bint _apply(Book* book, const Message* m, const Level* levels) noexc
 
 
 def book(OrderBook book not None, Stream stream not None) -> int:
-    """Snapshots, depth messages and bookTickers into a book; how many it took. The others are older than what it holds."""
+    """Applies snapshots, depth messages and bookTickers to a book; returns how many it took, as some are older than the book."""
     cdef const Level* levels = stream.levels
     cdef Py_ssize_t i, taken = 0
     for i in range(stream.count):
@@ -85,9 +83,9 @@ def book(OrderBook book not None, Stream stream not None) -> int:
 
 
 def features(OrderBook book not None, FeatureBuffer buffer not None, Stream stream not None) -> int:
-    """As `book`, and after every message all features; how often all had a value.
+    """As `book`, with all features after every message; returns how often all had a value.
 
-    The time of `book` over the same stream is to be subtracted.
+    Subtract the time of `book` over the same stream.
     """
     cdef const Level* levels = stream.levels
     cdef const Message* m
@@ -99,7 +97,7 @@ def features(OrderBook book not None, FeatureBuffer buffer not None, Stream stre
             if m.kind == MSG_SNAPSHOT:
                 features_on_sync(buffer.features, m.recv_ns)
             features_on_book(buffer.features, book.book, m.recv_ns)
-        elif m.kind != MSG_TICKER and m.kind != MSG_DEPTH:
+        elif m.kind != MSG_BOOK_TICKER and m.kind != MSG_DEPTH:
             features_on_trade(buffer.features, m, m.recv_ns)
         features_eval(buffer.features, book.book, m.recv_ns, &values)
         valid += values.valid == FEATURES_BOOK | FEATURES_FLOW
@@ -109,14 +107,14 @@ def features(OrderBook book not None, FeatureBuffer buffer not None, Stream stre
 
 def imbalances(OrderBook book not None, Stream stream not None, double[::1] out not None, int64_t[::1] now not None,
                int depth=5) -> int:
-    """As `book`, writing down the imbalance over `depth` levels, and the time, of each change; how many there were.
+    """As `book`, storing time and imbalance over `depth` levels of each change; returns the number of changes.
 
-    What `signal` is fed with. `out` and `now` have room for as many values as the stream has messages.
+    This is the input of `signal`. `out` and `now` need room for as many values as the stream has messages.
     """
     cdef const Level* levels = stream.levels
     cdef Py_ssize_t i, n = 0
     if out.shape[0] < stream.count or now.shape[0] < stream.count:
-        raise ValueError(f"{stream.count} values may come, there is room for {min(out.shape[0], now.shape[0])}")
+        raise ValueError(f"up to {stream.count} values need room; there is room for {min(out.shape[0], now.shape[0])}")
     for i in range(stream.count):
         if _apply(book.book, &stream.messages[i], levels) and book_mid2(book.book):
             out[n] = book_imbalance(book.book, depth)
@@ -126,10 +124,10 @@ def imbalances(OrderBook book not None, Stream stream not None, double[::1] out 
     return n
 
 
-# ---- what others see -------------------------------------------------------------------------------------------------
+# ---- snapshot and state page -------------------------------------------------------------------------------------------------
 
 def snapshot_writes(MarketSnapshot snapshot not None, OrderBook book not None, int64_t n) -> int:
-    """Show a book `n` times, at times 0, 1 …; how many writes the snapshot has seen, ever."""
+    """Publishes a book `n` times, at times 0, 1 …; returns the snapshot's total number of writes."""
     cdef Snapshot values
     cdef int64_t i
     for i in range(n):
@@ -139,7 +137,7 @@ def snapshot_writes(MarketSnapshot snapshot not None, OrderBook book not None, i
 
 
 def snapshot_reads(MarketSnapshot snapshot not None, int64_t n) -> int:
-    """Read a snapshot `n` times; the sum of the mids seen, in half ticks."""
+    """Reads a snapshot `n` times; returns the sum of the mids, in half ticks."""
     cdef Snapshot values
     cdef int64_t _i, total = 0
     for _i in range(n):
@@ -148,18 +146,10 @@ def snapshot_reads(MarketSnapshot snapshot not None, int64_t n) -> int:
     return total
 
 
-def views(Engine engine not None, int64_t n) -> int:
-    """What the timer shows on the state page, `n` times, at the newest time; the page's heartbeat."""
-    cdef int64_t _i
-    for _i in range(n):
-        page_view_show(engine.c, engine.c.now)
-    return engine.c.page.header.heartbeat_ns
-
-
 # ---- from signal to order --------------------------------------------------------------------------------------------
 
 def signal(ImbalanceSignal signal not None, const double[::1] imbalance not None, const int64_t[::1] now not None) -> int:
-    """From the start, refresh and evaluate at each imbalance; how often a signal stood."""
+    """Evaluates the signal at each imbalance from the start; returns how often there was a signal."""
     cdef SignalRecord out
     cdef Py_ssize_t i
     cdef int64_t standing = 0
@@ -174,7 +164,7 @@ def signal(ImbalanceSignal signal not None, const double[::1] imbalance not None
 
 cdef inline bint _order(RiskValidator validator, Orders* orders, Positions* positions, const SymbolSpec* spec, Intent* intent,
                         RiskInputs* at) noexcept:
-    """Risk check, order, and the order refused by the venue, so that its slot is free again."""
+    """One risk check and order; the venue refuses the order, so that its slot is free again."""
     cdef Order* order
     cdef Report refused
     at.open = at.added = intent.qty
@@ -197,7 +187,7 @@ cdef inline RiskInputs _inputs(int64_t now, int64_t mid2) noexcept nogil:
 
 
 def orders(RiskValidator validator not None, OrderIntent intent not None, int64_t mid2, int64_t n) -> int:
-    """Check, create and refuse an order `n` times, a second apart, the mid being `mid2` half ticks; how many passed."""
+    """Checks, creates and refuses an order `n` times, a second apart, at a mid of `mid2` half ticks; returns how many passed."""
     cdef OrderManager manager = validator.orders
     cdef PositionManager positions = validator.positions
     cdef Symbols symbols = validator.symbols
@@ -212,9 +202,9 @@ def orders(RiskValidator validator not None, OrderIntent intent not None, int64_
 
 def decisions(ImbalanceSignal signal not None, ImbalanceDecision decision not None, RiskValidator validator not None,
               const double[::1] imbalance not None, const int64_t[::1] now not None, int64_t bid, int64_t ask) -> int:
-    """Signal, decision, risk, order: from the start, at each imbalance, the touch (ticks) staying; how many orders came of it.
+    """Signal, decision, risk and order at each imbalance from the start, with a constant touch; returns the number of orders.
 
-    Each order is refused at once and none fills, so that the strategy always enters.
+    Each order is refused at once, so that the strategy always enters.
     """
     cdef OrderManager manager = validator.orders
     cdef PositionManager positions = validator.positions
@@ -246,10 +236,10 @@ cdef int _same_length(Py_ssize_t n, Py_ssize_t m) except -1:
     return 0
 
 
-# ---- what comes back -------------------------------------------------------------------------------------------------
+# ---- reports -------------------------------------------------------------------------------------------------
 
 def reports(OrderManager manager not None, OrderIntent intent not None, int64_t n) -> int:
-    """The lives of `n` orders one after the other: created, accepted, filled in two parts. How many ended as filled."""
+    """The life of `n` orders, one after another: created, accepted, filled in two parts. Returns how many were filled."""
     cdef Intent* wanted = intent.of(manager.symbols)
     cdef Report report
     cdef Order* order
@@ -274,7 +264,7 @@ def reports(OrderManager manager not None, OrderIntent intent not None, int64_t 
 
 
 def fills(PositionManager positions not None, const int64_t[::1] price not None, const int64_t[::1] qty not None) -> int:
-    """Fills of the first symbol, in ticks and signed quanta (negative sells), without a fee; how many were booked."""
+    """Fills of the first symbol, in ticks and signed quanta (negative: sells), without a fee; returns how many were booked."""
     cdef Report report
     cdef Py_ssize_t i
     cdef int64_t booked = 0
@@ -290,7 +280,7 @@ def fills(PositionManager positions not None, const int64_t[::1] price not None,
 
 
 def marks(PositionManager positions not None, const int64_t[::1] mid2 not None) -> int:
-    """The first symbol's position at each mid, in half ticks; how many it could be valued at."""
+    """Values the first symbol's position at each mid, in half ticks; returns how many were possible."""
     cdef Py_ssize_t i
     cdef int64_t valued = 0
     for i in range(mid2.shape[0]):

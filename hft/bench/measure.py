@@ -1,4 +1,4 @@
-"""`hft bench`: a stream, generated or captured, and an engine as the settings describe it, given to a benchmark."""
+"""`hft bench`: prepares a stream, generated or captured, and an engine of the settings for a benchmark."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hft.venues.registry import protocol_named
 
 
 def tick(config: Config, *, input: Path | None, messages: int, seed: int, json: bool) -> int:
-    """Time every message of a capture, or of a generated stream, through the engine; print what was measured."""
+    """Times every message of a capture, or of a generated stream, through the engine; prints the figures."""
     if input is not None:
         tape, symbols, trades, protocol = load([input], config)
         source = str(input)

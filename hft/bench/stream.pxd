@@ -1,4 +1,4 @@
-# Decoded messages of one symbol, in the order in which its book takes them: what a loop over one stage is fed with.
+# Decoded messages of one symbol, in the order in which its book takes them: the input of a loop over one stage.
 
 from hft._core.base.types cimport Level, Message, Spec
 

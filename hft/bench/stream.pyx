@@ -1,24 +1,26 @@
-"""A session's messages, decoded once, so that a loop over one stage costs what that stage costs."""
+"""A session's messages, decoded once, so that a loop over one stage measures only that stage."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy
 
 from hft._core.base.status cimport OK
-from hft._core.base.types cimport MSG_AGG_TRADE, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE, Level, Message, Spec
+from hft._core.base.types cimport MSG_AGG_TRADE, MSG_DEPTH, MSG_SNAPSHOT, MSG_BOOK_TICKER, MSG_TRADE, Level, Message, Spec
 from hft._core.market.sync cimport (
     SYNC_BRIDGING, Sync, Synchronizer, sync_connected, sync_next, sync_on_depth, sync_on_snapshot,
 )
 from hft._core.wire.decode cimport Decoder, decode_frame, decoder_levels, decoder_message
 
-KINDS = {"depth": MSG_DEPTH, "bookTicker": MSG_TICKER, "trade": MSG_TRADE, "aggTrade": MSG_AGG_TRADE, "snapshot": MSG_SNAPSHOT}
+KINDS = {
+    "depth": MSG_DEPTH, "bookTicker": MSG_BOOK_TICKER, "trade": MSG_TRADE, "aggTrade": MSG_AGG_TRADE, "snapshot": MSG_SNAPSHOT,
+}
 
 
 cdef class Stream:
     """Messages of one symbol as its book takes them: a snapshot, the updates that follow it, bookTickers and trades.
 
-    What comes before the first snapshot, and what the synchroniser turns away, is left out; so is a frame that the scanner does
-    not know.
+    Messages before the first snapshot, messages that the synchroniser rejects, and frames that the scanner does not know are left
+    out.
 
     Attributes
     ----------
@@ -45,7 +47,7 @@ cdef class Stream:
         free(self.levels)
 
     cdef int keep(self, const Message* m, const Level* levels) except -1:
-        """Copy a message to the end."""
+        """Copies a message to the end."""
         cdef Py_ssize_t n = <Py_ssize_t>m.n_bids + m.n_asks
         if self.count == self.room:
             self.room = 2 * self.room + 1024
@@ -60,7 +62,7 @@ cdef class Stream:
         return 0
 
     def only(self, *kinds) -> Stream:
-        """The messages of some kinds (`KINDS`), in a stream of their own."""
+        """A new stream with the messages of some kinds (`KINDS`)."""
         cdef Stream part = Stream(self.spec)
         cdef const Level* levels = self.levels
         cdef Py_ssize_t i
@@ -83,7 +85,7 @@ cdef void* _grown(void* memory, size_t size) except NULL:
 
 
 cdef int _take(Stream stream, Sync* sync, Message* m, Level* levels) except -1:
-    """Keep the decoded message, and those it makes due, if the book would have taken them."""
+    """Keeps the decoded message, and messages released by it, if the book would take them."""
     cdef Message* next_message
     cdef Level* next_levels
     if m.kind == MSG_DEPTH:
@@ -102,7 +104,7 @@ cdef int _take(Stream stream, Sync* sync, Message* m, Level* levels) except -1:
 def record(Spec spec not None, tape, rules) -> Stream:
     """The messages of one symbol on a `hft.data.tape.Tape`, synchronised by its venue's `SyncRules`.
 
-    Raises ValueError when none of the tape's REST books brings the symbol into sync.
+    Raises ValueError if none of the tape's REST books brings the symbol into sync.
     """
     cdef Stream stream = Stream(spec)
     cdef Decoder decoder = Decoder([spec])
@@ -119,5 +121,5 @@ def record(Spec spec not None, tape, rules) -> Stream:
         if decode_frame(decoder.d, PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame), stamp) == OK:
             _take(stream, sync.s, decoder_message(decoder.d), decoder_levels(decoder.d))
     if not sync.ready:
-        raise ValueError(f"{spec.name} never came into sync, or lost it in the end: a stream needs its REST book")
+        raise ValueError(f"{spec.name} was never in sync, or not at the end: a stream needs its REST book")
     return stream

@@ -1,4 +1,4 @@
-"""Every message through the engine, from its bytes to the end of its work."""
+"""Times every message through the engine, from its bytes to the end of processing."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from hft._core.base.histogram import Histogram
-from hft._core.engine.engine import Engine
-from hft._core.engine.replay import KINDS
+from hft._core.engine.engine import KINDS, Engine
 from hft.data.tape import Tape
 from hft.errors import UsageError
 from hft.venues.recorded import decode
@@ -29,11 +28,11 @@ class Figures(msgspec.Struct, frozen=True):
 
 
 class TickReport(msgspec.Struct, frozen=True):
-    """The best of several rounds: on a machine that does other work as well, the least disturbed one says most.
+    """The best of several rounds: on a busy machine the least disturbed round is the most accurate.
 
-    `messages_per_s` is of a round of its own, in which nothing is timed in between, by the thread's processor time: what other
-    processes take away does not count. `msgspec_messages_per_s` is the yardstick, the same frames decoded by msgspec and
-    nothing more, in the same run: compare ratios, not machines.
+    `messages_per_s` is from a separate round without timing in between, in the thread's processor time, so that other processes
+    do not count. `msgspec_messages_per_s` is the yardstick: the same frames only decoded by msgspec in the same run. Compare
+    ratios, not machines.
     """
 
     source: str
@@ -58,14 +57,14 @@ class _Round(NamedTuple):
 
 
 def measure(source: str, tape: Tape, new_engine: Callable[[], Engine], rounds: int = ROUNDS) -> TickReport:
-    """Run a tape through fresh engines, `rounds` times timed and `rounds` times not.
+    """Runs a tape through new engines, `rounds` times timed and `rounds` times not.
 
-    Raises `UsageError` when the book never comes into sync: what was timed would not be a tick.
+    Raises `UsageError` if the book never comes into sync, since that would not measure a tick.
     """
     timed = min((_round(tape, new_engine(), True) for _ in range(rounds)), key=lambda r: r.every.percentile(99))
     plain = min(_round(tape, new_engine(), False).seconds for _ in range(rounds))
     engine = timed.engine
-    if all(engine.pnl(spec.name).mark is None for spec in engine.symbols):      # at its end, a recording lets go of its books
+    if all(engine.pnl(spec.name).mark is None for spec in engine.symbols):      # a recording closes its books at its end
         raise UsageError("no book came into sync", where=source, do="take a capture that holds the REST snapshot")
     counters = engine.counters()
     every = _figures(timed.every)
@@ -107,7 +106,7 @@ def _figures(h: Histogram) -> Figures:
 
 
 def as_text(report: TickReport) -> str:
-    """A table for a person."""
+    """A table for reading."""
     every = Figures(report.messages, report.p50_ns, report.p99_ns, report.p999_ns, report.max_ns)
     rows = [("all", every), *report.by_kind.items()]
     head = f"{'':<12}{'messages':>10}{'p50':>10}{'p99':>10}{'p99.9':>10}{'max':>12}   ns"

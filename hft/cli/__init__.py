@@ -1,7 +1,7 @@
-"""The command line: one file per command, and no logic of its own.
+"""The command line: one file per command, without logic.
 
-A command turns its options into settings and calls one function. Everything that fails leaves as one line on stderr with the
-exit code of `hft.errors`; the modules that do the work are imported by the command that needs them, so that help is instant.
+A command turns its options into settings and calls one function. Every failure becomes one line on stderr and an exit code of
+`hft.errors`. Commands import the modules that do the work when they run, so that help is fast.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from hft.cli.options import common
 from hft.errors import ExitCode, HftError, StrategyError, Terminated, bug, printable
 from hft.system.signals import stopping
 
-# Plain help, no panels: it pipes, it greps, and it does not load rich.
+# Plain help without panels works in pipes and does not load rich.
 app = typer.Typer(name="hft", rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
 app.callback(help="Paper trading on exchange books, in compiled Python.")(common)
 app.command("live")(live.live)
@@ -39,20 +39,20 @@ app.add_typer(strategy.app, name="strategy")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run one command and exit with its code."""
+    """Runs one command and exits with its code."""
     for number, code in stopping().items():
         if code is ExitCode.SIGTERM:
-            signal.signal(number, _terminate)       # until a command has handlers of its own
+            signal.signal(number, _terminate)       # until a command sets its own handlers
     sys.exit(run(sys.argv[1:] if argv is None else argv))
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:
-    """SIGTERM and SIGHUP unwind like Ctrl-C: a file half written is removed, a child is stopped."""
+    """Makes SIGTERM and SIGHUP unwind like Ctrl-C: a half-written file is removed, a child is stopped."""
     raise Terminated(f"stopped by {signal.Signals(number).name}")
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run one command; its exit code, with an error already told on stderr as one line.
+    """Runs one command; prints an error as one line on stderr; returns the exit code.
 
     >>> run(["config", "show", "--set", "strategy.params.min_confidence=2"])  # the line goes to stderr
     2
@@ -60,12 +60,12 @@ def run(argv: Sequence[str]) -> int:
     try:
         return _run(argv)
     except Exception as error:
-        return _tell(bug(error), ExitCode.INTERNAL)
+        return _print_error(bug(error), ExitCode.INTERNAL)
 
 
 @functools.cache
 def commands() -> Any:
-    """The commands as typer reads them from their functions: once, since that takes longer than many a command."""
+    """The commands that typer makes from their functions; made once, since that takes longer than some commands."""
     return typer.main.get_command(app)
 
 
@@ -75,29 +75,29 @@ def _run(argv: Sequence[str]) -> int:
     except HftError as error:
         if isinstance(error, StrategyError):    # in full, as Python tells it
             traceback.print_exception(error.__cause__)
-        return _tell(str(error), error.exit_code)
+        return _print_error(str(error), error.exit_code)
     except typer.TyperException as error:
         command = getattr(getattr(error, "ctx", None), "command_path", "hft")
-        return _tell(f"{command}: {error.format_message().rstrip('.')}; see `{command} --help`", ExitCode.USAGE, "")
-    except (KeyboardInterrupt, typer.Abort):     # before a command has handlers of its own
+        return _print_error(f"{command}: {error.format_message().rstrip('.')}; see `{command} --help`", ExitCode.USAGE, "")
+    except (KeyboardInterrupt, typer.Abort):     # before a command has set its own handlers
         return int(ExitCode.SIGINT)
     except ImportError as error:
-        if error.name == "hft._core":       # it says what to do
-            return _tell(str(error), ExitCode.USAGE)
+        if error.name == "hft._core":       # the error has advice
+            return _print_error(str(error), ExitCode.USAGE)
         if not isinstance(error, ModuleNotFoundError) or (error.name or "hft").partition(".")[0] == "hft":
             raise
-        return _tell(f"the package {error.name} is not installed; install hft anew with `pip install hft`", ExitCode.USAGE)
+        return _print_error(f"the package {error.name} is not installed; reinstall hft with `pip install hft`", ExitCode.USAGE)
     except OSError as error:
         if error.filename is None and error.errno not in (errno.ENOSPC, errno.EPIPE):
             raise
-        return _tell(f"{error.filename or 'standard output'}: {error.strerror}", ExitCode.USAGE)
+        return _print_error(f"{error.filename or 'standard output'}: {error.strerror}", ExitCode.USAGE)
 
 
 LONGEST = 300
-"""Characters of a word in a line about a mistake: what was given may have any length."""
+"""Most characters of a word in an error line, since the input may have any length."""
 
 
-def _tell(line: str, code: int, prefix: str = "hft: ") -> int:
+def _print_error(line: str, code: int, prefix: str = "hft: ") -> int:
     words = (word if len(word) <= LONGEST else word[: LONGEST - 3] + "..." for word in line.split())
     print(printable(prefix + " ".join(words)), file=sys.stderr)
     return int(code)

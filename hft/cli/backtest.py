@@ -12,7 +12,7 @@ from hft.cli.options import Assignments, ConfigFile, Json, Kind, Symbols, settin
 
 def backtest(
     data: Annotated[
-        list[Path], typer.Argument(metavar="DATA…", help="Files of any kind that is read, and of several: one session.")
+        list[Path], typer.Argument(metavar="DATA…", help="Files of any supported kind; several are one session.")
     ],
     config: ConfigFile = None,
     strategy: Kind = None,
@@ -20,11 +20,11 @@ def backtest(
     json: Json = False,
     assignments: Assignments = None,
 ) -> int:
-    """Run the engine over recorded data, as fast as it goes.
+    """Run the engine over recorded data at full speed.
 
-    Captures, recordings, event files, Tardis CSV, hftbacktest's events. The protocol and the symbols are recognised; `--symbols`
-    trades only those named. Several files are merged in receive order.
-    At the end open orders are cancelled, every report is told, and a summary is printed.
+    Reads captures, recordings, event files, Tardis CSV and hftbacktest's events. Protocol and symbols are recognised;
+    `--symbols` limits trading to some. Several files are merged in receive order.
+    At the end open orders are cancelled, every report is delivered, and a summary is printed.
 
     \b
     hft backtest btcusdt_20240808.gz

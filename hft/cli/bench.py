@@ -21,16 +21,16 @@ def bench() -> None:
 def tick(
     config: ConfigFile = None,
     input: Annotated[
-        Path | None, typer.Option(metavar="CAPTURE", help="A captured session; without it, a generated stream.")
+        Path | None, typer.Option(metavar="CAPTURE", help="A captured session; default: a generated stream.")
     ] = None,
     messages: Annotated[int, typer.Option(metavar="N", min=1, help="Messages of the generated stream.")] = 200_000,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of the generated stream.")] = 1,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the generated stream.")] = 1,
     json: Json = False,
     assignments: Assignments = None,
 ) -> int:
     """Time every message through the engine.
 
-    From its bytes to the end of its work: p50, p99, p99.9, messages/s, by kind.
+    The time from its bytes to the end of processing: p50, p99, p99.9, messages/s, by kind.
 
     \b
     hft bench tick

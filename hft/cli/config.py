@@ -16,9 +16,9 @@ app = typer.Typer(rich_markup_mode=None, help="Write, validate and print setting
 @app.command()
 def init(
     file: Annotated[Path, typer.Argument(metavar="FILE")] = Path("hft.toml"),
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> int:
-    """Write a settings file, every key explained."""
+    """Write a settings file that explains every key."""
     write_template(file, force=force)
     print(f"{file} written")
     return 0
@@ -28,7 +28,7 @@ def init(
 def check(file: Annotated[Path, typer.Argument(metavar="FILE")]) -> int:
     """Validate a settings file.
 
-    The first mistake is told with its key and what is allowed.
+    Reports the first error, with its key and the allowed values.
     """
     load(file)
     print(f"{file} is valid")
@@ -37,9 +37,9 @@ def check(file: Annotated[Path, typer.Argument(metavar="FILE")]) -> int:
 
 @app.command()
 def show(config: ConfigFile = None, assignments: Assignments = None) -> int:
-    """Print the settings as they hold.
+    """Print the effective settings.
 
-    As TOML, with defaults filled in. What is not set, such as the venue's own fees, stands as a comment with its value.
+    As TOML, with defaults filled in. A setting that is not set, such as the venue's own fees, is a comment with its value.
     """
     print(to_toml(settings(config, assignments)), end="")
     return 0

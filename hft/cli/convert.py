@@ -11,17 +11,17 @@ from hft.cli.options import Assignments, ConfigFile, Json, Symbols, settings, sy
 
 
 def convert(
-    inputs: Annotated[list[Path], typer.Argument(metavar="IN...", help="Files of any kind that is read, and of several.")],
-    output: Annotated[Path, typer.Argument(metavar="OUT", help="A name that ends in .events or .npz.")],
+    inputs: Annotated[list[Path], typer.Argument(metavar="IN...", help="Files of any supported kinds.")],
+    output: Annotated[Path, typer.Argument(metavar="OUT", help="Output file, .events or .npz.")],
     config: ConfigFile = None,
     symbols: Symbols = None,
-    tickers: Annotated[
-        bool, typer.Option("--tickers", help="Into .npz: bookTickers too, as rows of kind 103 and 104.")
+    book_tickers: Annotated[
+        bool, typer.Option("--book-tickers", help="For .npz: write bookTickers too, as rows of kind 103 and 104.")
     ] = False,
     base_latency_ns: Annotated[
-        int, typer.Option(metavar="NS", min=0, help="Into .npz: added to local stamps that are put forward.")
+        int, typer.Option(metavar="NS", min=0, help="For .npz: added to local stamps that are put forward.")
     ] = 0,
-    force: Annotated[bool, typer.Option("--force", help="Replace OUT where it is there already.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing OUT.")] = False,
     json: Json = False,
     assignments: Assignments = None,
 ) -> int:
@@ -40,6 +40,7 @@ def convert(
     from hft.data.convert import convert as run
 
     return run(
-        chosen, inputs, output, symbols=symbol_list(symbols), tickers=tickers, base_latency_ns=base_latency_ns, force=force,
+        chosen, inputs, output, symbols=symbol_list(symbols), book_tickers=book_tickers, base_latency_ns=base_latency_ns,
+        force=force,
         json=json,
     )

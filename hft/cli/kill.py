@@ -16,8 +16,8 @@ def kill(
 ) -> int:
     """Trip or release the kill switch.
 
-    Open orders are cancelled and no new one is sent. The switch latches, on the state page and in the database: it survives a
-    restart and `hft live --fresh`, until `hft kill --release`. An engine that runs and does not answer is exit code 3.
+    Open orders are cancelled and no new one is sent. The switch stays on, in the state page and the database, through a restart
+    and `hft live --fresh`, until `hft kill --release`. If an engine runs and does not answer, the exit code is 3.
 
     \b
     hft kill

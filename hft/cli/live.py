@@ -7,20 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hft.cli.options import (
-    Assignments,
-    ConfigFile,
-    Duration,
-    Json,
-    Kind,
-    RestUrl,
-    Seed,
-    Symbols,
-    Venue,
-    WsUrl,
-    settings,
-    symbol_list,
-)
+from hft.cli.options import Assignments, ConfigFile, Duration, Json, Kind, RestUrl, Seed, Symbols, Venue, WsUrl, place, settings
 from hft.config import LiveOptions
 
 
@@ -36,22 +23,22 @@ def live(
         bool,
         typer.Option(
             "--fresh",
-            help="Start flat, whatever earlier runs held (as yet, every run does). The kill switch stays as it is.",
+            help="Start flat, whatever earlier runs held (at present every run does). The kill switch is kept.",
         ),
     ] = False,
     rest_url: RestUrl = None,
     ws_url: WsUrl = None,
     seed: Seed = None,
-    monitor_port: Annotated[int | None, typer.Option(metavar="PORT", help="Of /metrics and /health; 0: any free one.")] = None,
+    monitor_port: Annotated[int | None, typer.Option(metavar="PORT", help="Port of /metrics and /health; 0: any.")] = None,
     no_monitor: Annotated[bool, typer.Option("--no-monitor", help="Serve neither.")] = False,
     record: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Record all that the engine is given, for `hft verify`; .gz or .zst.")
+        Path | None, typer.Option(metavar="FILE", help="Record all inputs of the engine for `hft verify`; .gz or .zst.")
     ] = None,
     assignments: Assignments = None,
 ) -> int:
     """Trade on paper.
 
-    On the embedded exchange, or on a venue's live data. There is a live view on a terminal; Ctrl-C stops cleanly: open paper
+    Trades on the embedded exchange, or on a venue's live data. A terminal shows a live view. Ctrl-C stops cleanly: open paper
     orders are cancelled, everything is written, a summary is printed.
 
     \b
@@ -59,13 +46,8 @@ def live(
     hft live --strategy quoter.py:Quoter --set strategy.params.size=0.05
     hft live --config hft.toml --venue binance-usdm --symbols BTCUSDT,ETHUSDT
     """
-    options = {
+    options = place(venue, symbols, rest_url, ws_url, seed) | {
         "strategy.kind": strategy,
-        "feed.venue": venue,
-        "strategy.symbols": symbol_list(symbols),
-        "feed.rest_url": rest_url,
-        "feed.ws_url": ws_url,
-        "exchange.seed": seed,
         "monitoring.port": monitor_port,
         "monitoring.enabled": False if no_monitor else None,
     }

@@ -13,11 +13,11 @@ from hft.config import Config, load, parse_assignment
 from hft.venues.catalogue import DEFAULT
 
 ConfigFile = Annotated[
-    Path | None, typer.Option("--config", "-c", metavar="FILE", help="Settings (TOML); without it, the defaults.")
+    Path | None, typer.Option("--config", "-c", metavar="FILE", help="Settings (TOML); default: built-in defaults.")
 ]
 Assignments = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="One setting, e.g. broker.taker_fee=0.0004; wins over the file."),
+    typer.Option("--set", metavar="KEY=VALUE", help="One setting, e.g. broker.taker_fee=0.0004; overrides the file."),
 ]
 Kind = Annotated[
     str | None,
@@ -30,8 +30,8 @@ Symbols = Annotated[
 Venue = Annotated[
     str | None, typer.Option(metavar="NAME", help=f"embedded, {DEFAULT} …; `hft config init` lists them.")
 ]
-RestUrl = Annotated[str | None, typer.Option(metavar="URL", help="Instead of the venue's, e.g. of a running `hft sim`.")]
-WsUrl = Annotated[str | None, typer.Option(metavar="URL", help="Instead of the venue's.")]
+RestUrl = Annotated[str | None, typer.Option(metavar="URL", help="REST address instead of the venue's, e.g. of `hft sim`.")]
+WsUrl = Annotated[str | None, typer.Option(metavar="URL", help="Websocket address instead of the venue's.")]
 
 
 def duration(text: str) -> float:
@@ -43,7 +43,7 @@ def duration(text: str) -> float:
     match = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{0,12})?|\.[0-9]{1,12}) ?(s|m|h|)", text.strip())
     seconds = float(match[1]) * {"h": 3600, "m": 60}.get(match[2], 1) if match else 0.0
     if not LEAST_S <= seconds <= MOST_S:
-        raise typer.BadParameter(f"{text[:40]!r} is no duration from {LEAST_S:g} s to ten years: give 90, 90s, 1m or 2h")
+        raise typer.BadParameter(f"{text[:40]!r} is not a duration from {LEAST_S:g} s to ten years: give 90, 90s, 1m or 2h")
     return seconds
 
 
@@ -51,7 +51,7 @@ LEAST_S, MOST_S = 0.1, 315_360_000.0
 Duration = Annotated[
     float | None, typer.Option(metavar="TIME", parser=duration, help="Stop after this time: 90 or 90s, 1m, 2h.")
 ]
-Seed = Annotated[int | None, typer.Option(metavar="N", help="Of the embedded exchange's order flow.")]
+Seed = Annotated[int | None, typer.Option(metavar="N", help="Seed of the embedded exchange's order flow.")]
 
 
 def settings(file: Path | None, assignments: Sequence[str] | None, options: dict[str, Any] | None = None) -> Config:
@@ -62,8 +62,19 @@ def settings(file: Path | None, assignments: Sequence[str] | None, options: dict
 
 
 def symbol_list(text: str | None) -> list[str] | None:
-    """The symbols of a comma-separated option, as the venue writes them."""
+    """The symbols of a comma-separated option, in the venue's spelling."""
     return None if text is None else [name.strip().upper() for name in text.split(",") if name.strip()]
+
+
+def place(venue: str | None, symbols: str | None, rest_url: str | None, ws_url: str | None, seed: int | None) -> dict[str, Any]:
+    """The settings of the options that say where market data comes from."""
+    return {
+        "feed.venue": venue,
+        "strategy.symbols": symbol_list(symbols),
+        "feed.rest_url": rest_url,
+        "feed.ws_url": ws_url,
+        "exchange.seed": seed,
+    }
 
 
 def _show_version(wanted: bool) -> None:
@@ -79,4 +90,4 @@ def common(
         bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """What `hft` itself takes, before any command."""
+    """Options of `hft` itself, before any command."""

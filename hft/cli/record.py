@@ -7,31 +7,19 @@ from typing import Annotated
 
 import typer
 
-from hft.cli.options import (
-    Assignments,
-    ConfigFile,
-    Duration,
-    Json,
-    RestUrl,
-    Seed,
-    Symbols,
-    Venue,
-    WsUrl,
-    settings,
-    symbol_list,
-)
+from hft.cli.options import Assignments, ConfigFile, Duration, Json, RestUrl, Seed, Symbols, Venue, WsUrl, place, settings
 
 
 def record(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="To make; .gz and .zst pack it.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Output file; .gz and .zst pack it.")],
     config: ConfigFile = None,
     venue: Venue = None,
     symbols: Symbols = None,
     duration: Duration = None,
     rotate_mb: Annotated[
-        int | None, typer.Option(metavar="N", help="A new part once a file has so many MB; see [recording].")
+        int | None, typer.Option(metavar="N", help="Size in MB at which a new part begins; see [recording].")
     ] = None,
-    rotate_daily: Annotated[bool, typer.Option("--rotate-daily", help="A new part at midnight UTC.")] = False,
+    rotate_daily: Annotated[bool, typer.Option("--rotate-daily", help="Begin a new part at midnight UTC.")] = False,
     json: Json = False,
     rest_url: RestUrl = None,
     ws_url: WsUrl = None,
@@ -40,19 +28,14 @@ def record(
 ) -> int:
     """Record a venue's messages.
 
-    Every message as received, with its local stamp, and the REST answers between them: a file that `hft backtest` runs in sync.
-    Nobody trades. Ctrl-C ends the file cleanly; a kill costs at most its last second.
+    Records every message as received, with its local stamp, and the REST answers, so that `hft backtest` runs the file in sync.
+    It does not trade. Ctrl-C ends the file cleanly; a kill loses at most its last second.
 
     \b
     hft record btc.zst --venue binance-usdm --symbols BTCUSDT --duration 3600
     hft record week.gz --venue binance-spot --symbols BTCUSDT,ETHUSDT --rotate-daily
     """
-    options = {
-        "feed.venue": venue,
-        "strategy.symbols": symbol_list(symbols),
-        "feed.rest_url": rest_url,
-        "feed.ws_url": ws_url,
-        "exchange.seed": seed,
+    options = place(venue, symbols, rest_url, ws_url, seed) | {
         "recording.rotate_mb": rotate_mb,
         "recording.rotate_daily": True if rotate_daily else None,
     }

@@ -15,12 +15,12 @@ def sim(
     config: ConfigFile = None,
     protocol: Annotated[str | None, typer.Option(metavar="NAME", help=f"{' or '.join(SERVED)}.")] = None,
     symbols: Symbols = None,
-    host: Annotated[str | None, typer.Option(metavar="ADDRESS", help="To listen on; loopback unless given.")] = None,
+    host: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Address to listen on; default: loopback.")] = None,
     port: Annotated[int | None, typer.Option(metavar="PORT", help="0: any free one.")] = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="The same seed gives the same market.")] = None,
     capture: Annotated[Path | None, typer.Option(metavar="FILE", help="Serve a recorded session instead.")] = None,
     speed: Annotated[
-        float, typer.Option(metavar="N", min=0.0, help="Times the recorded pace; 0, with a capture: as fast as it is taken.")
+        float, typer.Option(metavar="N", min=0.0, help="Multiple of real time; 0, with a capture: as fast as possible.")
     ] = 1.0,
     faults: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Inject the faults of this file (TOML), see docs/faults.md.")
@@ -29,8 +29,8 @@ def sim(
 ) -> int:
     """Run the embedded exchange alone.
 
-    Real sockets, Binance's REST and websocket protocol, a seeded market behind it. Its first line on stdout is a JSON object
-    with the addresses that `hft live --rest-url … --ws-url …` takes.
+    It serves a seeded market over Binance's REST and websocket protocol on real sockets. Its first line on stdout is a JSON
+    object with the addresses for `hft live --rest-url … --ws-url …`.
 
     \b
     hft sim --port 8080 --seed 7

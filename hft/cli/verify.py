@@ -11,16 +11,16 @@ from hft.cli.options import Json
 
 
 def verify(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="What `hft live --record` wrote.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A recording of `hft live --record`.")],
     database: Annotated[
-        Path | None, typer.Option(metavar="DB", help="The run's database; default: where the recording says it was.")
+        Path | None, typer.Option(metavar="DB", help="The run's database; default: its path in the recording.")
     ] = None,
     json: Json = False,
 ) -> int:
     """Re-run a recorded session and compare everything.
 
-    Every order, fill, reject and P&L figure, and the state of each symbol at every snapshot interval. The first difference is
-    shown in full, and the exit code is 4. A recording that breaks off is verified up to there.
+    Compares every order, fill, reject and P&L figure, and the state of each symbol at every snapshot interval. Prints the first
+    difference in full, with exit code 4. A recording that breaks off is verified up to there.
 
     \b
     hft live --record run.zst --duration 60

@@ -11,19 +11,19 @@ from hft.cli.options import Assignments, ConfigFile, duration, settings
 
 def watch(
     config: ConfigFile = None,
-    once: Annotated[bool, typer.Option("--once", help="Print one picture and exit.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Print one view and exit.")] = False,
     every: Annotated[
         float | None,
-        typer.Option(metavar="TIME", parser=duration, help="Where stdout is no terminal: between two lines; 1s unless given."),
+        typer.Option(metavar="TIME", parser=duration, help="Interval of lines if stdout is no terminal; default 1s."),
     ] = None,
     assignments: Assignments = None,
 ) -> int:
-    """Look at a running engine.
+    """Watch a running engine.
 
-    From another terminal: book, features, signal, position, P&L, latency, orders and rejects. It finds the engine by the
-    database path in the settings, only reads, and never delays the engine. It fits the terminal: what there is no room for is
-    on another page, and the foot says which. Keys: q quits, ←→ pages, ↑↓ orders, 1-9 and tab symbols. Into a pipe or a file it
-    writes a line of plain text now and then.
+    Shows book, features, signal, position, P&L, latency, orders and rejects in another terminal. It finds the engine by the
+    database path in the settings, only reads, and never delays the engine. Sections that do not fit the terminal are on other
+    pages, which the foot names. Keys: q quits, ←→ pages, ↑↓ orders, 1-9 and tab symbols. Into a pipe or a file it writes a line
+    of plain text at intervals.
 
     \b
     hft watch

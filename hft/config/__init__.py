@@ -1,6 +1,6 @@
 """Settings: one TOML file, read exactly, every error one line that names file, key, value and what is allowed.
 
-What holds, first to last: the built-in defaults, the file, `--set key=value`, the command's own options.
+Sources, each overriding the one before: the built-in defaults, the file, `--set key=value`, the command's own options.
 """
 
 from hft.config.check import misnamed, unlimited
@@ -27,32 +27,8 @@ from hft.config.toml import template, to_toml, write_template
 from hft.config.values import Section
 
 __all__ = [
-    "Broker",
-    "Config",
-    "EngineSettings",
-    "Exchange",
-    "FeatureParams",
-    "FeedSettings",
-    "ImbalanceParams",
-    "LiveOptions",
-    "Logging",
-    "Monitoring",
-    "Performance",
-    "Persistence",
-    "QuoterParams",
-    "Recording",
-    "RiskLimits",
-    "Secret",
-    "Section",
-    "Strategy",
-    "SymbolRules",
-    "load",
-    "misnamed",
-    "parse_assignment",
-    "read_section",
-    "read_toml",
-    "template",
-    "to_toml",
-    "unlimited",
-    "write_template",
+    "Broker", "Config", "EngineSettings", "Exchange", "FeatureParams", "FeedSettings", "ImbalanceParams", "LiveOptions",
+    "Logging", "Monitoring", "Performance", "Persistence", "QuoterParams", "Recording", "RiskLimits", "Secret", "Section",
+    "Strategy", "SymbolRules", "load", "misnamed", "parse_assignment", "read_section", "read_toml", "template", "to_toml",
+    "unlimited", "write_template",
 ]

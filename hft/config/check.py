@@ -1,4 +1,4 @@
-"""What settings must agree on with each other, and what this version does not have."""
+"""Checks across settings, and refuses what this version does not have."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hft.errors import ConfigError, NotBuiltError, UsageError
 
 
 def check(config: Config, where: Callable[..., str]) -> None:
-    """Raise for the first setting that can't be honoured; `where` names its place for the message."""
+    """Raises for the first setting that can't be used; `where` gives its place for the message."""
     _check_built(config, where)
     _check_symbols(config, where)
     _check_feed(config, where)
@@ -27,22 +27,22 @@ def check(config: Config, where: Callable[..., str]) -> None:
 
 
 def misnamed(config: Config) -> str | None:
-    """A line about a strategy that is named like another kind than the one that trades; None where there is nothing to say.
+    """A warning if the strategy's name suggests another kind than the one that trades; else None.
 
     >>> misnamed(Config())
     >>> from msgspec.structs import replace
     >>> misnamed(replace(Config(), strategy=replace(Config().strategy, strategy_id="Momentum_2")))
-    '[strategy] strategy_id = "Momentum_2" is a name and chooses nothing: what trades is imbalance, see kind'
+    '[strategy] strategy_id = "Momentum_2" is only a name; the strategy that trades is imbalance, see kind'
     """
     name, kind = config.strategy.strategy_id, config.strategy.kind
     words = set(re.findall("[a-z]+", name.lower()))
     if kind in words or not words & OTHER_KINDS:
         return None
-    return f'[strategy] strategy_id = "{name}" is a name and chooses nothing: what trades is {kind}, see kind'
+    return f'[strategy] strategy_id = "{name}" is only a name; the strategy that trades is {kind}, see kind'
 
 
 def unlimited(config: Config) -> list[str]:
-    """A line about each risk limit that is so large that no order will ever reach it.
+    """A warning about each risk limit that is too large to ever be reached.
 
     >>> from msgspec.structs import replace
     >>> strategy = Config().strategy
@@ -69,13 +69,13 @@ def _power(value: Decimal) -> str:
 
 
 NO_LIMIT = 10**12
-"""Base or quote units from which on a limit is a way to say that there is none."""
+"""Base or quote units from which a limit has no effect."""
 
 
 OTHER_KINDS = frozenset({
     "arbitrage", "breakout", "grid", "maker", "making", "mean", "momentum", "onnx", "pairs", "reversion", "trend", "twap", "vwap",
 })
-"""Words of other kinds of strategies than there are here."""
+"""Words for kinds of strategies that do not exist here."""
 
 
 def _check_built(config: Config, where: Callable[..., str]) -> None:
@@ -95,7 +95,7 @@ def _check_symbols(config: Config, where: Callable[..., str]) -> None:
         raise ConfigError(what, where=where("strategy", "symbols"), do="name other symbols")
     twice = next((name for name in symbols if symbols.count(name) > 1), None)
     if twice is not None:
-        raise ConfigError(f"{twice} stands there twice", where=where("strategy", "symbols"), do="name each symbol once")
+        raise ConfigError(f"{twice} is listed twice", where=where("strategy", "symbols"), do="name each symbol once")
 
 
 def _check_feed(config: Config, where: Callable[..., str]) -> None:
@@ -103,7 +103,7 @@ def _check_feed(config: Config, where: Callable[..., str]) -> None:
     if feed.venue == "embedded" and bool(feed.rest_url) != bool(feed.ws_url):
         missing = "ws_url" if feed.rest_url else "rest_url"
         raise ConfigError(
-            "is missing", where=where("feed", missing), do="a running `hft sim` needs both URLs; it prints them at start"
+            "is missing", where=where("feed", missing), do="give both URLs; `hft sim` prints them at start"
         )
 
 
@@ -125,15 +125,15 @@ def _check_memory(config: Config, where: Callable[..., str]) -> None:
     database = persistence.database_path
     if database.endswith(("/", ".journal", ".state", ".log")):
         raise ConfigError(
-            f"{database} can't be the database: a folder, or a name that a file beside it has",
+            f"{database} can't be the database: it is a folder, or the name of another file of the run",
             where=where("strategy", "persistence", "database_path"),
             do="give a file such as ./data/strategy.db",
         )
 
 
 def _check_capacity(config: Config, where: Callable[..., str]) -> None:
-    """The journal must hold what one input may cause, else no order could ever be sent."""
-    from hft._core.execution.capacity import worst_cases  # compiled: help and other commands do without
+    """The journal must hold all records of one input, else no order could ever be sent."""
+    from hft._core.execution.capacity import worst_cases  # compiled; not needed for help and other commands
 
     symbols, performance = len(config.strategy.symbols), config.strategy.performance
     least = worst_cases(
@@ -143,7 +143,7 @@ def _check_capacity(config: Config, where: Callable[..., str]) -> None:
     )["journal_least"]
     if performance.persist_channel_size < least:
         raise ConfigError(
-            f"{performance.persist_channel_size} records can't hold what one input may cause with {_counted(symbols, 'symbol')}",
+            f"{performance.persist_channel_size} records can't hold those of one input with {_counted(symbols, 'symbol')}",
             where=where("strategy", "performance", "persist_channel_size"),
             do=f"give at least {least}",
         )
@@ -154,7 +154,7 @@ def _counted(n: int, what: str) -> str:
 
 
 def _check_addresses(config: Config, where: Callable[..., str]) -> None:
-    """What a pattern does not see in an address: a bad IPv6 host, a port that is none, a character that no address holds."""
+    """Errors in an address that a pattern does not find: a bad IPv6 host, an invalid port or character."""
     for section, key, value in (("feed", "rest_url", config.feed.rest_url), ("feed", "ws_url", config.feed.ws_url)):
         try:
             parts = urlsplit(value)
@@ -162,17 +162,17 @@ def _check_addresses(config: Config, where: Callable[..., str]) -> None:
         except ValueError:
             usable = False
         if not usable or not value.isprintable():
-            raise ConfigError(f"{value!r} is no address", where=where(section, key), do="give one such as https://127.0.0.1:9443")
+            raise ConfigError(f"{value!r} is not an address", where=where(section, key), do="give one such as https://127.0.0.1:9443")
     for section, host in (("exchange", config.exchange.host), ("monitoring", config.monitoring.host)):
         if not _is_host(host):
-            raise ConfigError(f"{host[:60]!r} is no host", where=where(section, "host"), do="give one such as 127.0.0.1 or ::1")
+            raise ConfigError(f"{host[:60]!r} is not a host", where=where(section, "host"), do="give one like 127.0.0.1 or ::1")
 
 
 def _is_host(name: str) -> bool:
-    """Whether a name or address can be looked up at all."""
+    """Whether a name or address can be resolved in principle."""
     try:
         return name.isprintable() and " " not in name and bool(name.encode("idna")) and len(name) <= 253
-    except UnicodeError:        # a label of more than 63 characters, or an empty one
+    except UnicodeError:        # a label longer than 63 characters, or empty
         return False
 
 
@@ -192,7 +192,7 @@ _KINDS = {
 
 
 def check_places(config: Config, *others: str | Path) -> None:
-    """Raise for a place where a run keeps a file and something else stands: opening a pipe would wait for ever."""
+    """Raises if something else than a file has the name of a run's file, since opening a pipe would wait forever."""
     database = Path(config.strategy.persistence.database_path)
     beside = [Path(f"{database}{suffix}") for suffix in ("", "-wal", "-shm", "-journal")]
     beside += [config.strategy.persistence.beside(suffix) for suffix in (".state", ".log")]
@@ -206,6 +206,6 @@ def check_places(config: Config, *others: str | Path) -> None:
         kind = next((kind for test, kind in _KINDS.items() if test(mode)), None)
         if kind is not None:
             raise UsageError(
-                f"is {kind}, where a file belongs", where=str(path),
+                f"is {kind} in place of a file", where=str(path),
                 do="move it away, or change [strategy.persistence] database_path",
             )

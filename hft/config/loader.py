@@ -26,7 +26,7 @@ Path_ = tuple[str, ...]
 
 COMMAND_LINE = "command line"
 DEEPEST = 8
-"""Tables in tables; settings lie four deep at most."""
+"""Most levels of nested tables; settings use at most four."""
 
 
 def load(
@@ -37,18 +37,18 @@ def load(
     Parameters
     ----------
     path : str or Path, optional
-        A TOML file; None: the defaults alone.
+        A TOML file; None: only the defaults.
     overrides : mapping, optional
-        Dotted key to value, e.g. ``{"feed.venue": "binance-spot"}``; they win over the file.
+        Dotted key to value, e.g. ``{"feed.venue": "binance-spot"}``; they override the file.
     origin_of_overrides : str, optional
-        Where they come from, for an error about one of them.
+        Their source, for errors.
 
     Raises
     ------
     ConfigError
         One line: file, key, value, what is allowed.
     NotBuiltError
-        A valid setting that asks for what this version does not have.
+        A valid setting that this version does not support.
 
     >>> load(overrides={"strategy.params.imbalance_threshold": Decimal("0.4")}).strategy.params.imbalance_threshold
     0.4
@@ -69,7 +69,7 @@ def load(
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:
-    """``key=value`` of `--set`: the value is TOML, or plain text where it is none.
+    """``key=value`` of `--set`: the value is TOML, or else plain text.
 
     >>> parse_assignment("broker.taker_fee=0.0004")
     ('broker.taker_fee', Decimal('0.0004'))
@@ -92,7 +92,7 @@ def parse_assignment(text: str) -> tuple[str, Any]:
 
 
 def split_key(dotted: str) -> tuple[str, ...]:
-    """The parts of a dotted key, of which any may be quoted as in TOML.
+    """The parts of a dotted key; each may be quoted as in TOML.
 
     >>> split_key('feed.symbols."BTC.PERP".tick')
     ('feed', 'symbols', 'BTC.PERP', 'tick')
@@ -102,7 +102,7 @@ def split_key(dotted: str) -> tuple[str, ...]:
     try:
         found: Any = tomllib.loads(f"{dotted} = 0")
     except (tomllib.TOMLDecodeError, *_UNREADABLE):
-        raise ConfigError(f"{_short(dotted)} is no key", where="--set", do="e.g. strategy.params.min_confidence") from None
+        raise ConfigError(f"{_short(dotted)} is not a key", where="--set", do="e.g. strategy.params.min_confidence") from None
     place: list[str] = []
     while isinstance(found, dict) and len(found) == 1:
         (key, found), = found.items()
@@ -111,8 +111,8 @@ def split_key(dotted: str) -> tuple[str, ...]:
 
 
 def read_toml(path: Path, *, missing: str = "`hft config init` writes one") -> dict[str, Any]:
-    """A TOML file as tables, its decimals exact; ConfigError where it can't be read. `missing` is the way out where there is no
-    such file. A byte order mark, which some editors put first, is no part of the text.
+    """A TOML file as tables with exact decimals; ConfigError if it can't be read. `missing` is the advice if there is no such
+    file. A byte order mark, which some editors write, is ignored.
     """
     body = read_limited(path, missing=missing)
     try:
@@ -126,17 +126,17 @@ def read_toml(path: Path, *, missing: str = "`hft config init` writes one") -> d
 
 
 def read_section(kind: type[S], table: Mapping[str, Any], source: str, *path: str) -> S:
-    """One table of another file than the settings, checked as they are; `source` and `path` say in an error where it stands."""
+    """One table of another file, checked like settings; `source` and `path` give its place in an error."""
     return _Reader({}, source, root=kind).section(kind, table, path)
 
 
-# What tomllib raises besides its own error: for an integer of more than 4,300 digits, a decimal whose exponent is beyond what
-# decimals hold, and arrays that nest without end.
+# Other errors of tomllib: for an integer of more than 4,300 digits, a decimal with too large an exponent, and arrays nested
+# too deep.
 _UNREADABLE = (ValueError, ArithmeticError, RecursionError)
 
 
 def _unreadable(error: BaseException) -> str:
-    return "is nested too deep" if isinstance(error, RecursionError) else "holds a number of too many digits"
+    return "is nested too deep" if isinstance(error, RecursionError) else "has a number with too many digits"
 
 
 def _short(text: str) -> str:
@@ -144,7 +144,7 @@ def _short(text: str) -> str:
 
 
 def _leaves(table: Mapping[str, Any], path: Path_ = ()) -> list[Path_]:
-    """Every key, with its place; deeper than any setting lies, a table counts as a key."""
+    """Every key with its place; below the depth of settings a table counts as a key."""
     found = []
     for key, value in table.items():
         deeper = isinstance(value, dict) and len(path) < DEEPEST
@@ -165,7 +165,7 @@ def _put(table: dict[str, Any], place: Path_, value: Any, origin: str) -> None:
 
 
 def _whole(value: Any) -> Any:
-    """A whole number that was written as 1e3 or 1000.0, as an integer; anything else as it is."""
+    """A whole number written as 1e3 or 1000.0, as an integer; anything else unchanged."""
     if type(value) not in (float, Decimal):
         return value
     number = Decimal(value)
@@ -175,7 +175,7 @@ def _whole(value: Any) -> Any:
 
 
 class _Reader:
-    """Turns tables into sections; knows where each key was read, so that an error can say so."""
+    """Turns tables into sections; remembers the place of each key for errors."""
 
     def __init__(self, origin: Mapping[Path_, str], fallback: str, root: type[Section] = Config) -> None:
         self._origin = origin
@@ -213,7 +213,7 @@ class _Reader:
 
         value = plain(value)
         if isinstance(value, str) and not _is_text(value):
-            raise ConfigError(f"{ascii(value)[:60]} is no UTF-8", where=self.where(*path), do="write it as UTF-8")
+            raise ConfigError(f"{ascii(value)[:60]} is not UTF-8", where=self.where(*path), do="write it as UTF-8")
         if shape.section is not None:
             return self.section(shape.section, self._table(shape, value, path), path)
         if shape.named_section is not None:
@@ -248,7 +248,7 @@ class _Reader:
     def _secret(self, shape: Shape, value: Any, path: Path_) -> Secret:
         if self._source(path) == COMMAND_LINE:
             do = "give it in a settings file"
-            raise ConfigError("is a secret, which others would see there", where=self.where(*path), do=do)
+            raise ConfigError("is a secret, which others could see there", where=self.where(*path), do=do)
         if isinstance(value, Secret):
             return value
         if not isinstance(value, str):
@@ -268,7 +268,7 @@ class _Reader:
         where = f"{source}: [{'.'.join(path)}]" if path else source
         elsewhere = {name: ".".join(place) for place, kind in walk(self._root) if place != path for name in shapes(kind)}
         if new := RENAMED.get(".".join((*path, key))):
-            do = f"it is {new} now"
+            do = f"its name is {new} now"
         elif near := difflib.get_close_matches(key, known, 1):
             do = f"did you mean {near[0]}?"
         elif near := difflib.get_close_matches(key, elsewhere, 1):
@@ -279,7 +279,7 @@ class _Reader:
 
 
 def _is_text(value: str) -> bool:
-    """Whether it can be written: what the shell gave may hold bytes that are not UTF-8."""
+    """Whether it can be encoded, since the shell may pass bytes that are not UTF-8."""
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -288,14 +288,14 @@ def _is_text(value: str) -> bool:
 
 
 def _shown(value: Any) -> str:
-    """A value as it would stand in the file, in a few characters."""
+    """A value as in the file, shortened."""
     if isinstance(value, dict):
         return "a table"
     if isinstance(value, Decimal) and value.is_finite() and abs(value.adjusted()) > 60:
         return str(value)
     try:
         return _short(literal(value))
-    except (ValueError, RecursionError, TypeError):     # an integer of more than 4,300 digits, a list in itself
+    except (ValueError, RecursionError, TypeError):     # an integer of more than 4,300 digits, or a list that contains itself
         from hft._core.base.checks import shown
 
         return shown(value)

@@ -1,4 +1,4 @@
-"""Checks a `Config` that was built in Python: its structs take any value, so it is validated like a settings file."""
+"""Checks a `Config` built in Python: its structs accept any value, so it is validated like a settings file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hft.config.values import Section
 
 
 def validated(config: Config) -> Config:
-    """The same settings, every value checked; raises what `load` raises.
+    """The same settings with every value checked; raises the errors of `load`.
 
     >>> from msgspec.structs import replace
     >>> from hft.config import ImbalanceParams, Strategy
@@ -24,7 +24,7 @@ def validated(config: Config) -> Config:
 
 
 def flat(section: Section, path: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Every setting by its dotted key; what is not set is left out."""
+    """Every setting by its dotted key, without those that are not set."""
     found: dict[str, Any] = {}
     for name, value in asdict(section).items():
         place = (*path, name)

@@ -1,4 +1,4 @@
-"""What is asked for on the command line of one run and is no setting."""
+"""Options of one run's command line that are no settings."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from hft.config.values import Section
 
 
 class LiveOptions(Section, frozen=True):
-    """How one `hft live` is run: what is asked for on the command line and is no setting."""
+    """Options of one `hft live` that are no settings."""
 
     duration_s: float | None = None
-    """Stop after so many seconds; None: until stopped."""
+    """Stop after this many seconds; None: run until stopped."""
     headless: bool = False
     """No terminal view."""
     json: bool = False
     """Print the summary as one JSON object on stdout."""
     fresh: bool = False
-    """Forget positions and open orders of earlier runs; the kill switch stays as it is."""
+    """Ignore positions and open orders of earlier runs; the kill switch is kept."""
     record: str | None = None
-    """The file that the run log goes to."""
+    """The file for the run log."""

@@ -1,8 +1,8 @@
-"""Secret settings: how they are held, and the few places where they are written out or left out.
+"""Secret settings: their type, and the functions that write settings with or without them.
 
-A `Secret` is not a `str`. Code that dumps settings without knowing of secrets (`repr`, f-strings, logs, JSON, pickle) shows
-that one is set, or fails; it never shows the text. A dump that is wanted goes through `public`; a process of this run that
-needs the secrets gets them through `to_child`.
+A `Secret` is not a `str`. Code that dumps settings without regard to secrets (`repr`, f-strings, logs, JSON, pickle) shows
+only that one is set, or fails. An intended dump uses `public`; a process of this run that needs the secrets gets them through
+`to_child`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import msgspec
 T = TypeVar("T")
 
 HIDDEN = "***"
-"""What stands for a secret that is set; an empty one is empty."""
+"""Shown for a secret that is set; an empty secret is shown as empty."""
 
 
 class Secret:
-    """A text that no dump shows.
+    """A text that is hidden from dumps.
 
     >>> key = Secret("correct horse")
     >>> key, f"{key}", bool(key), key.reveal()
@@ -59,11 +59,11 @@ class Secret:
         return self
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a secret is not pickled")
+        raise TypeError("a secret can't be pickled")
 
 
 def public(value: Any) -> Any:
-    """Settings as plain data with their secrets hidden: for the database, recordings, and whatever else is kept or shown.
+    """Settings as plain data with their secrets hidden: for the database, recordings, and other stored or shown data.
 
     >>> public({"key": Secret("correct horse"), "unset": Secret()})
     {'key': '***', 'unset': ''}
@@ -72,17 +72,17 @@ def public(value: Any) -> Any:
 
 
 def from_public(value: Any, kind: type[T]) -> T:
-    """Read what `public` wrote; its secrets come back empty. Raises as `msgspec.convert` does."""
+    """Reads the output of `public`; secrets are empty. Raises as `msgspec.convert`."""
     return msgspec.convert(value, kind, dec_hook=_forget)
 
 
 def to_child(value: Any) -> bytes:
-    """One line of JSON with all secrets in it: for the pipe to a process of this run, and for nothing else."""
+    """One line of JSON with all secrets, only for the pipe to a process of this run."""
     return msgspec.json.encode(value, enc_hook=_reveal) + b"\n"
 
 
 def from_parent(line: bytes, kind: type[T]) -> T:
-    """Read what `to_child` wrote."""
+    """Reads the output of `to_child`."""
     return msgspec.json.decode(line, type=kind, dec_hook=_restore)
 
 

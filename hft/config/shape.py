@@ -1,4 +1,4 @@
-"""What a setting may be, read from its type: to check a value, and to say in words what is allowed."""
+"""The shape of a setting, read from its type: to check values, and to describe what is allowed."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ class Shape(NamedTuple):
 
     key: str
     type: Any
-    """As annotated: what msgspec converts to."""
+    """The annotated type, for msgspec."""
     kind: inspect.Type
     """The type without its wrappers; for an optional setting, that of its value."""
     bounds: dict[str, Any]
     text: str
     title: str
-    """What may be given, where the type would not say it well."""
+    """Description of the allowed values, if the type is not clear enough."""
     default: Any
     required: bool
 
     @property
     def section(self) -> type[Section] | None:
-        """The section that the key opens, if it opens one: where others are possible, the default one."""
+        """The section that the key opens, if any; the default one if several are possible."""
         if not isinstance(self.kind, inspect.StructType):
             return None
         return type(self.default) if isinstance(self.default, Section) else self.kind.cls
@@ -47,12 +47,12 @@ class Shape(NamedTuple):
 
     @property
     def secret(self) -> bool:
-        """Whether it is a text that is never shown."""
+        """Whether it is a secret, which is never shown."""
         return isinstance(self.kind, inspect.CustomType) and self.kind.cls is Secret
 
     @property
     def allowed(self) -> str:
-        """What the value may be, in words.
+        """A description of the allowed values.
 
         >>> from hft.config.strategies import ImbalanceParams
         >>> shapes(ImbalanceParams)["imbalance_threshold"].allowed
@@ -72,18 +72,18 @@ class Shape(NamedTuple):
             case inspect.CustomType():
                 return "text, which is not shown again"
             case inspect.VarTupleType(item_type=item, max_length=most):
-                return f"a list of 1 to {most} {_unwrap(item, self.key).title}"
+                return f"a list of {'1 or more' if most is None else f'1 to {most}'} {_unwrap(item, self.key).title}"
             case _:
                 return "a table"
 
     def _choices(self) -> tuple[Any, ...]:
-        # As they are declared; msgspec sorts them.
+        # In the declared order, as msgspec sorts them.
         literal, *_ = typing.get_args(self.type)
         return typing.get_args(literal)
 
     def _range(self) -> str:
-        said = [f" {word} {self.bounds[name]}" for name, word in _BOUNDS.items() if self.bounds.get(name) is not None]
-        return "".join(said)
+        words = [f" {word} {self.bounds[name]}" for name, word in _BOUNDS.items() if self.bounds.get(name) is not None]
+        return "".join(words)
 
     def within(self, number: Decimal | float) -> bool:
         """Whether a number is finite and in bounds."""
@@ -98,23 +98,23 @@ class Shape(NamedTuple):
 
 
 def _unwrap(kind: inspect.Type, key: str) -> Shape:
-    said: dict[str, str] = {}
+    texts: dict[str, str] = {}
     bounds: dict[str, Any] = {}
     while isinstance(kind, (inspect.Metadata, inspect.UnionType)):
         if isinstance(kind, inspect.Metadata):
-            said = {**(kind.extra_json_schema or {}), **said}
+            texts = {**(kind.extra_json_schema or {}), **texts}
             bounds.update(kind.extra or {})
             kind = kind.type
         else:
             kind = next(option for option in kind.types if not isinstance(option, inspect.NoneType))
     if isinstance(kind, (inspect.IntType, inspect.FloatType)):
         bounds.update({name: getattr(kind, name) for name in _BOUNDS})
-    return Shape(key, None, kind, bounds, said.get("description", ""), said.get("title", ""), msgspec.NODEFAULT, False)
+    return Shape(key, None, kind, bounds, texts.get("description", ""), texts.get("title", ""), msgspec.NODEFAULT, False)
 
 
 @functools.cache
 def shapes(section: type[Section]) -> Mapping[str, Shape]:
-    """The keys of a section, in the order they are written."""
+    """The keys of a section, in the order of declaration."""
     kind = inspect.type_info(section)
     assert isinstance(kind, inspect.StructType)
     found = {}

@@ -1,4 +1,4 @@
-"""Each kind of strategy: what `[strategy.params]` may hold for it, and how the engine gets it."""
+"""Each kind of strategy: its `[strategy.params]`, and how the engine gets it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeAlias
 from msgspec.structs import asdict, replace
 
 from hft.config.limits import RiskLimits
-from hft.config.values import Limit, Quantity, Section, bounds, says
+from hft.config.values import Limit, Quantity, Section, bounds, meaning
 from hft.strategy import checked_params, load_strategy
 
 if TYPE_CHECKING:
@@ -16,39 +16,39 @@ if TYPE_CHECKING:
 
 
 class FeatureParams(Section, frozen=True):
-    """What a strategy sees of a market."""
+    """Parameters of the features that a strategy uses."""
 
     feature_window_ms: Annotated[
-        int, says("window of every feature, in milliseconds of receive time", ge=1, le=3_600_000)
+        int, meaning("window of every feature, in milliseconds of receive time", ge=1, le=3_600_000)
     ] = 1000
-    imbalance_levels: Annotated[int, says("occupied levels per side in the imbalance", ge=1, le=100)] = 5
-    depth_levels: Annotated[int, says("occupied levels per side in depth_ratio", ge=1, le=1000)] = 20
+    imbalance_levels: Annotated[int, meaning("occupied levels per side in the imbalance", ge=1, le=100)] = 5
+    depth_levels: Annotated[int, meaning("occupied levels per side in depth_ratio", ge=1, le=1000)] = 20
 
     def resolved(self) -> Self:
-        """The same, with every "as another key" replaced by what it comes to."""
+        """The same, with every default that depends on another key replaced by its value."""
         return self
 
     def build(self, kind: str, limits: RiskLimits) -> StrategyPort:
-        """The strategy of that kind with these parameters, as the engine takes it. Compiled: help and other commands do without."""
+        """The strategy object of that kind with these parameters, for the engine. Compiled, so imported only here."""
         raise NotImplementedError
 
 
 class ImbalanceParams(FeatureParams, frozen=True, tag_field="kind", tag="imbalance"):
-    """The imbalance strategy (rules 19 to 21): trade in the direction in which the book has leant for most of a window."""
+    """The imbalance strategy (rules 19 to 21): trades in the direction of the book's imbalance during most of a window."""
 
-    imbalance_threshold: Annotated[float, says("a signal needs |imbalance| at or above this", gt=0, le=1)] = 0.3
+    imbalance_threshold: Annotated[float, meaning("a signal needs |imbalance| at or above this", gt=0, le=1)] = 0.3
     min_confidence: Annotated[
-        float, says("and this share of the feature window spent there, on the same side", ge=0, le=1)
+        float, meaning("a signal also needs this share of the feature window above the threshold on one side", ge=0, le=1)
     ] = 0.7
     signal_decay_ms: Annotated[
-        int, says("time constant of the decay of a signal that is not refreshed", ge=1, le=3_600_000)
+        int, meaning("time constant of the decay of a signal that is not refreshed", ge=1, le=3_600_000)
     ] = 500
-    max_position_size: Annotated[Quantity, says("largest position the strategy aims for, in base units")] = Decimal("1.0")
+    max_position_size: Annotated[Quantity, meaning("largest position of the strategy, in base units")] = Decimal("1.0")
     order_size_fraction: Annotated[
-        Decimal, bounds(gt=0, le=1), says("an entry's share of the smaller max_position_size")
+        Decimal, bounds(gt=0, le=1), meaning("size of an entry as a share of the smaller max_position_size")
     ] = Decimal("0.5")
     holding_period_ms: Annotated[
-        int, says("time from the last entry fill to the exit; 0: feature_window_ms", ge=0, le=86_400_000)
+        int, meaning("time from the last entry fill to the exit; 0: feature_window_ms", ge=0, le=86_400_000)
     ] = 0
 
     @property
@@ -70,17 +70,17 @@ class ImbalanceParams(FeatureParams, frozen=True, tag_field="kind", tag="imbalan
 
 
 class QuoterParams(FeatureParams, frozen=True, tag_field="kind", tag="quoter"):
-    """The quoter: a post-only order on each side, kept at a distance from the touch."""
+    """The quoter: keeps a post-only order on each side at a distance from the touch."""
 
-    order_size: Annotated[Quantity, says("one order, in base units")] = Decimal("0.01")
-    distance_ticks: Annotated[int, says("steps of the price from the touch outwards", ge=0, le=100_000)] = 1
+    order_size: Annotated[Quantity, meaning("one order, in base units")] = Decimal("0.01")
+    distance_ticks: Annotated[int, meaning("distance from the touch, in price steps", ge=0, le=100_000)] = 1
     tolerance_ticks: Annotated[
-        int, says("an order that is off by no more steps stays where it is", ge=0, le=100_000)
+        int, meaning("an order at most this many steps off is not moved", ge=0, le=100_000)
     ] = 0
     max_position_size: Annotated[
-        Limit, says("largest position that its orders may lead to, in base units; 0: that of the risk limits")
+        Limit, meaning("largest position that its orders may cause, in base units; 0: as in the risk limits")
     ] = Decimal(0)
-    retry_ms: Annotated[int, says("time without an order after a refusal", ge=0, le=60_000)] = 100
+    retry_ms: Annotated[int, meaning("time without an order after a refusal", ge=0, le=60_000)] = 100
 
     def build(self, kind: str, limits: RiskLimits) -> StrategyPort:
         from hft._core.trade.quoter_strategy import QuoterStrategy
@@ -97,9 +97,9 @@ class PythonParams(FeatureParams, frozen=True, tag_field="kind", tag="python"):
 
     rest: ClassVar = "own"
 
-    seed: Annotated[int, says("of the random numbers that the strategy may draw", ge=0, le=2**63 - 1)] = 1
+    seed: Annotated[int, meaning("of the random numbers that the strategy may draw", ge=0, le=2**63 - 1)] = 1
     max_intents: Annotated[
-        int, says("orders, amends and cancels that it may ask for at one time; more are refused (intents_full)", ge=1, le=4096)
+        int, meaning("orders, amends and cancels that it may ask for at one time; more are refused (intents_full)", ge=1, le=4096)
     ] = 32
     own: dict[str, Any] = {}
 
@@ -112,10 +112,10 @@ class PythonParams(FeatureParams, frozen=True, tag_field="kind", tag="python"):
 
 
 StrategyParams: TypeAlias = ImbalanceParams | QuoterParams | PythonParams
-"""Of any of them. The tag tells them apart where settings travel to another process."""
+"""Parameters of any kind; the tag identifies the kind when settings are sent to another process."""
 
 STRATEGIES: dict[str, type[StrategyParams]] = {"imbalance": ImbalanceParams, "quoter": QuoterParams}
-"""The compiled strategies there are, and the parameters that each takes."""
+"""The kinds of compiled strategies, and the parameters of each."""
 
 
 def params_of(kind: str) -> type[StrategyParams]:

@@ -1,4 +1,4 @@
-"""From settings back to TOML: the effective ones for `hft config show`, a commented file for `hft config init`."""
+"""Writes settings as TOML: the effective ones for `hft config show`, a commented file for `hft config init`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WIDTH = 110
 
 
 def to_toml(config: Config) -> str:
-    """All settings as they hold; reads back as the same settings. What is not set is a comment, with what it comes to.
+    """All effective settings; reads back as the same settings. A setting that is not set is a comment with its value.
 
     >>> print(to_toml(Config()).splitlines()[1])
     strategy_id = "imbalance_v1"
@@ -36,13 +36,13 @@ def to_toml(config: Config) -> str:
 
 
 def template() -> str:
-    """A settings file that says of every key what it means and may be. What is commented out stands at its default."""
+    """A settings file that explains every key and its allowed values. Commented keys have their default."""
     blocks = [
-        "# Settings of hft. `hft config check FILE` validates this file, `hft config show --config FILE` prints what holds."
+        "# Settings of hft. `hft config check FILE` validates this file; `hft config show --config FILE` prints all settings."
     ]
     resolved = dict(_tables(Config().resolved(), ()))
     for path, section in walk(Config):
-        # The strategy's tables are what nearly everybody edits; the rest is there to be found.
+        # The strategy's tables, which most users edit, are active; the other keys are commented out.
         hidden = "" if path[0] == "strategy" else "# "
         lines = [f"# {line}" for line in textwrap.wrap(_summary(section), _WIDTH)]
         lines.append(f"[{'.'.join(path)}]")
@@ -57,7 +57,7 @@ def template() -> str:
 
 
 def toml_key(name: str) -> str:
-    """A name as a part of a dotted key: quoted where TOML wants that.
+    """A name as a part of a dotted key, quoted if TOML requires it.
 
     >>> toml_key("BTCUSD_PERP"), toml_key("币安人生USDT")
     ('BTCUSD_PERP', '"币安人生USDT"')
@@ -66,7 +66,7 @@ def toml_key(name: str) -> str:
 
 
 def write_template(path: Path, *, force: bool = False) -> None:
-    """Write the commented file; one that is there stays as it is unless forced."""
+    """Writes the commented file; an existing file is replaced only if forced."""
     try:
         with path.open("w" if force else "x", encoding="utf-8") as file:
             file.write(template())
@@ -114,13 +114,13 @@ def _line(key: str, value: Any) -> str:
 
 
 def literal(value: Any) -> str:
-    """A value as it stands in a TOML file."""
+    """A value as TOML text."""
     match value:
         case Decimal():
-            # Never an exponent: `1E+5` is no TOML number.
+            # Never with an exponent, since `1E+5` is no TOML number.
             return format(value, "f")
         case tuple() | list():
             return "[" + ", ".join(map(literal, value)) + "]"
         case _:
-            # A JSON string, integer, float or boolean is a TOML one, but for DEL, which TOML wants escaped.
+            # JSON strings, integers, floats and booleans are valid TOML, except for DEL, which TOML requires escaped.
             return json.dumps(value, ensure_ascii=False, default=str).replace("\x7f", "\\u007f")

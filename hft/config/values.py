@@ -1,4 +1,4 @@
-"""The kinds of value that a setting may have, and how its meaning and bounds are written beside it."""
+"""The types of settings' values, and helpers for their descriptions and bounds."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Section(Struct, frozen=True, forbid_unknown_fields=True):
     """A table of the settings file; immutable once loaded."""
 
     variants: ClassVar[Mapping[str, tuple[str, Callable[[str], type[Section]]]]] = {}
-    """Tables below it that are of one section or another: key -> (the key that chooses, the section that each value chooses)."""
+    """Tables below it with several possible sections: key -> (the choosing key, the section for each of its values)."""
     rest: ClassVar[str] = ""
-    """The field that has all keys of the table which are no fields; empty: there may be none."""
+    """The field that holds all other keys of the table; empty: other keys are errors."""
 
 
 def bounds(**allowed: int) -> Meta:
@@ -25,8 +25,8 @@ def bounds(**allowed: int) -> Meta:
     return Meta(extra=allowed)
 
 
-def says(text: str, **allowed: Any) -> Meta:
-    """What the setting means; with `title`, what may be given, where a pattern would not say it well."""
+def meaning(text: str, **allowed: Any) -> Meta:
+    """The meaning of a setting; `title` describes the allowed values if a pattern is not clear enough."""
     return Meta(description=text, **allowed)
 
 
@@ -37,7 +37,7 @@ FeeRate = Annotated[Decimal, bounds(gt=-1, lt=1)]
 Port = Annotated[int, Meta(ge=0, le=65_535)]
 Level = Literal["debug", "info", "warning", "error"]
 MAX_NAME = 63
-"""Bytes of a symbol's name in UTF-8."""
+"""Most bytes of a symbol's name in UTF-8."""
 SymbolName = Annotated[
     str,
     Meta(
@@ -46,7 +46,7 @@ SymbolName = Annotated[
     ),
 ]
 
-if TYPE_CHECKING:               # what `hft.venues` knows
+if TYPE_CHECKING:               # the names in `hft.venues`
     Venue: TypeAlias = str
     AnyProtocol: TypeAlias = str
     ServedProtocol: TypeAlias = str

@@ -1,15 +1,15 @@
-"""Reads recorded sessions: what a venue sent, with the local stamp of each message.
+"""Reads recorded sessions: a venue's messages, each with its local stamp.
 
-Four kinds of file are known, plain or packed with gzip or zstandard, told apart by their first line:
+Four kinds of file are known, plain or packed with gzip or zstandard. The first line shows the kind:
 
 ========== ==========================================================================================================
-recording  our own, see `hft.data.recording`: ``<ns> <body>``, frames as received and all else that the engine was given
-stamped    ``<stamp> <json>``: frames as received, REST answers bare between them
+recording  our own, see `hft.data.recording`: ``<ns> <body>``, frames as received and all other inputs of the engine
+stamped    ``<stamp> <json>``: frames as received, and bare REST answers between them
 wrapped    ``{"ts_local": <stamp>, "symbol": …, "type": …, "data": <json>}``
 paired     two files: ``X.http.*`` with ``<url> -> <stamp>: <json>`` and ``X.ws.*`` with ``<stamp>: <json>``
 ========== ==========================================================================================================
 
-Stamps are nanoseconds, microseconds or milliseconds, known by their size, or seconds with a decimal point.
+Stamps are nanoseconds, microseconds or milliseconds, recognised by their size, or seconds with a decimal point.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import msgspec
 
 from hft._core.engine.events import LAST_TIME_NS
 from hft.data import files, hot_lines
-from hft.data.identify import told
+from hft.data.identify import identify
 from hft.data.record import Kind, Record
 from hft.data.recording import RecordingReader, is_recording
 from hft.data.steps import Steps
@@ -36,12 +36,12 @@ from hft.venues.recorded import protocol_at
 
 Parse = Callable[[bytes], "Record | None"]
 
-_FIRST_NS = 946_684_800 * 10**9     # 2000: what is below is no stamp of a capture
+_FIRST_NS = 946_684_800 * 10**9     # the year 2000: a smaller number is no stamp of a capture
 _UNITS = (1, 10**3, 10**6, 10**9)   # ns, us, ms, s: no stamp of this century fits two of them
 
 
 def stamp_ns(text: bytes | str) -> int:
-    """A printed stamp as nanoseconds since the epoch, exactly; ValueError when it is none.
+    """A printed stamp as nanoseconds since the epoch, exactly; ValueError if it is not one.
 
     >>> stamp_ns("1723161253937085768"), stamp_ns("1721749182850494"), stamp_ns("1633998512.0633569")
     (1723161253937085768, 1721749182850494000, 1633998512063356900)
@@ -59,7 +59,7 @@ def stamp_ns(text: bytes | str) -> int:
 
 
 def first_line(path: Path) -> bytes:
-    """Unpacked; empty where it can't be read: whoever reads the file says why. Raises `UsageError` for a pipe."""
+    """Unpacked; empty if it can't be read, which the reader of the file will report. Raises `UsageError` for a pipe."""
     files.require_no_pipe(path)
     try:
         with path.open("rb") as file:
@@ -71,7 +71,7 @@ def first_line(path: Path) -> bytes:
 def files_of(path: Path) -> list[Path]:
     """The files that a path names: itself, or all parts of a recording of our own, named by any of them or as a whole.
 
-    What others cut into files of such names is read as it is named: only a recording's first line says that it is one.
+    Files of other programs with such names are read one by one: only a first line of our own makes a file a recording.
     Raises `UsageError` for a pipe.
     """
     files.require_no_pipe(path)
@@ -88,7 +88,7 @@ def is_capture(line: bytes) -> bool:
 
 
 def is_paired(path: Path) -> bool:
-    """Whether it is a file of a pair, REST answers or frames."""
+    """Whether it is one file of a pair, with REST answers or frames."""
     return _parser(first_line(path).strip()) is _parse_paired
 
 
@@ -96,7 +96,7 @@ def is_paired(path: Path) -> bool:
 
 
 class _Probe(msgspec.Struct):
-    """Enough of a message to tell what it is."""
+    """The fields of a message that show its kind."""
 
     lastUpdateId: int | None = None     # the venue's name
     symbols: msgspec.Raw = msgspec.Raw()
@@ -120,7 +120,7 @@ _RECEIVED = re.compile(rb"([\d.]+): ?(.*)", re.DOTALL)
 _OPENED = re.compile(rb"wss?://\S+ <?-> [\d.]+")
 _SYMBOL = re.compile(rb"[?&]symbol=([^&\s]+)")
 def _kind(data: bytes) -> Kind:
-    """What a bare message is; ValueError when it is no JSON object. Hot streams are known by how they begin."""
+    """The kind of a bare message; ValueError if it is no JSON object. Hot streams are recognised by their first bytes."""
     if data.startswith((b'{"stream"', b'{"e"')):
         _valid.decode(data)
         return Kind.FRAME
@@ -152,7 +152,7 @@ def _parse_paired(line: bytes) -> Record | None:
     if match := _RECEIVED.fullmatch(line):
         return Record(stamp_ns(match[1]), _kind(match[2]), match[2])
     if _OPENED.match(line):
-        return None             # a connection opened, or what was sent on it
+        return None             # an opened connection, or a message sent on it
     raise ValueError("not `<url> -> <stamp>: <json>` or `<stamp>: <json>`")
 
 
@@ -166,19 +166,19 @@ def _parser(line: bytes) -> Parse | None:
 
 
 def _never(line: bytes) -> None:
-    """No line is hot."""
+    """For files without hot lines."""
 
 
 _HOT: dict[Parse, Parse] = {_parse_stamped: hot_lines.stamped, _parse_paired: hot_lines.received}
-"""What reads the hot lines of a file, by the parser of all its lines."""
+"""The reader of a file's hot lines, for each parser of whole lines."""
 
-_BLANK = b" \t\r\n\v\f\0"       # zeros are what a system that lost power leaves of lines
+_BLANK = b" \t\r\n\v\f\0"       # a system that lost power leaves zeros in place of lines
 _ANEW = re.compile(rb'\d{9,19}(?:\.\d+)?:? ?\{|\{"ts_local"|https?://')
 
 
 def _after_tear(line: bytes, parse: Parse) -> Record | None:
-    """The record that begins in the middle of a line: one recorder was killed within it, and another went on at the end of its
-    file. None where no record begins there."""
+    """The record that begins in the middle of a line, where a killed recorder's file was continued by another recorder. None if
+    no record begins there."""
     for match in _ANEW.finditer(line, 1):
         try:
             return parse(line[match.start():])
@@ -196,24 +196,24 @@ class Capture:
     Parameters
     ----------
     path : str or Path
-        The file; gzip and zstandard are known by the first bytes, not by the name. Of a recording of our own in parts any of
-        them, or the name that was given to the recorder: it is read whole. Other files are read alone, whatever their name.
+        The file; gzip and zstandard are recognised by the first bytes, not by the name. A recording of our own in parts is read
+        whole, by the name of any part or the name given to the recorder. Other files are read alone, whatever their name.
 
     Attributes
     ----------
     torn : str
-        After iteration: empty, or where the file breaks off. A recorder that is killed leaves such a file; what comes before
-        the tear is sound.
+        After iteration: empty, or where the file breaks off. A killed recorder leaves such a file; the data before the tear
+        is sound.
     tears : list of str
-        After iteration: where it breaks off within and goes on, as a recorder leaves it that was killed and appended to it.
+        After iteration: where it breaks off and continues, as when a recorder was killed and later appended to the file.
     headless : str
-        After iteration: empty, or that the first parts of a recording are not there.
+        After iteration: empty, or a line saying that the first parts of a recording are missing.
     protocol : str
-        After iteration: what the addresses say that the lines of a pair begin with; empty where there are none.
+        After iteration: the protocol shown by the addresses in a pair's lines; empty if there are none.
     lost : int
         After iteration: inputs that are missing in a recording, because its recorder could not keep up.
     steps : list of str
-        After iteration: where the clock of a capture was set while it ran, and what was made of it, see `hft.data.steps`.
+        After iteration: where the clock of a capture was set while it ran, and the correction, see `hft.data.steps`.
 
     Raises `UsageError` where there is no such file, and `DamagedData`, with file and line, for anything in it that is neither
     a record nor a torn end.
@@ -240,7 +240,7 @@ class Capture:
 
     @property
     def position(self) -> int:
-        """Bytes of the file that were read, as they lie on the disk: for progress."""
+        """Bytes of the file on disk that were read; for progress."""
         return self._before if self._raw is None or self._raw.closed else self._before + self._raw.tell()
 
     def __iter__(self) -> Iterator[Record]:
@@ -280,8 +280,8 @@ class Capture:
                 if parse is None and (parse := _parser(body)) is not None:
                     hot = _HOT.get(parse, _never)
                 if parse is None:
-                    what, do = told(body, self.path.name) or ("not a capture of a known kind", _WAY_OUT)
-                    raise DamagedData(what, where=str(self._at), do=do)       # it is about the file, not its line
+                    what, do = identify(body, self.path.name) or ("not a capture of a known kind", _WAY_OUT)
+                    raise DamagedData(what, where=str(self._at), do=do)       # an error of the whole file, not of a line
                 record = parse(body)
             except NOT_JSON as error:
                 after = _after_tear(body, parse) if parse is not None else None
@@ -298,12 +298,12 @@ class Capture:
                 yield record
         if parse is None and not self.torn:
             what = "holds no record" if self.lines else "is empty"
-            raise DamagedData(what, where=str(self.path), do="name a file that holds something")
+            raise DamagedData(what, where=str(self.path), do="name a file that is not empty")
 
     def _steady(self, records: Iterable[Record]) -> Iterator[Record]:
-        """The same, as a clock that was never set would have stamped them. Our own recordings have such a one."""
+        """The records with stamps corrected for steps of the clock. Our own recordings never have such steps."""
         steps = Steps(lambda: f"{self._at}, line {self.lines}")
-        self.steps = steps.told
+        self.steps = steps.reported
         for record in records:
             if steps.passes(record):
                 yield record
@@ -352,16 +352,16 @@ class Capture:
         return DamagedData(what, where=f"{self._at}, line {self.lines}", do=_WAY_OUT)
 
 
-_WAY_OUT = "copy it again from where it came from, or cut it before that line"
+_WAY_OUT = "copy it again from its source, or cut it before that line"
 
 
 MOST_WAITING = 64
-"""Answers that wait for frames in a file of a pair: the file of answers has none, and may be of any length."""
+"""Most answers that wait for frames in a file of a pair; the file of answers has no frames, and any length."""
 
 
 def _in_stamp_order(records: Iterable[Record], most: int = 0) -> Iterator[Record]:
-    """Puts REST answers where their stamps belong. Some recorders write them first, stamped later than the frames that
-    follow; frames stay in the order of their lines. At `most` so many answers wait; 0: any number."""
+    """Moves REST answers to the place of their stamps. Some recorders write an answer first, though it is stamped later than the
+    frames that follow. Frames keep the order of their lines. At most `most` answers wait; 0: any number."""
     answers: list[tuple[int, int, Record]] = []
     for n, record in enumerate(records):
         if record.kind is not Kind.FRAME and record.kind in (Kind.SNAPSHOT, Kind.EXCHANGE_INFO):

@@ -26,7 +26,7 @@ _NAMES = {value: name for name, value in words.KINDS.items()}
 
 
 class Symbol(msgspec.Struct):
-    """Of a report: a symbol's scales, and what they are from."""
+    """A symbol's scales and their source, for the report."""
 
     tick: str
     quantum: str
@@ -34,7 +34,7 @@ class Symbol(msgspec.Struct):
 
 
 class Report(msgspec.Struct):
-    """What was converted."""
+    """The report of a conversion."""
 
     output: str
     inputs: list[str]
@@ -46,15 +46,15 @@ class Report(msgspec.Struct):
     messages: dict[str, int]
     """Read, by kind."""
     rejects: dict[str, int]
-    """Frames of captures that were no message, by reason."""
+    """Frames of captures that are no message, by reason."""
     left_out: dict[str, int]
-    """Messages that were read and that an `.npz` has no row for, by kind."""
+    """Messages read for which an `.npz` has no row, by kind."""
     torn: list[str]
     notes: list[str]
-    """Where the clock of a recording was set while it ran, and whose depth updates were taken for whole books."""
+    """Where the clock of a recording was set while it ran, and the symbols whose depth updates were taken as whole books."""
     seconds: float
     in_sync: dict[str, InSync] = {}
-    """By symbol, for what share of the data's time its book is in sync, and why not."""
+    """By symbol, the share of time in which its book is in sync, and the causes of the rest."""
 
 
 def convert(
@@ -63,15 +63,15 @@ def convert(
     output: Path,
     *,
     symbols: Sequence[str] | None = None,
-    tickers: bool = False,
+    book_tickers: bool = False,
     base_latency_ns: int = 0,
     force: bool = False,
     json: bool = False,
 ) -> int:
-    """Convert `inputs` into `output`, whose name says into what; print what came of it. The exit code.
+    """Converts `inputs` into `output`, whose name gives the format; prints the report; returns the exit code.
 
-    Raises `UsageError` for an output that is there already or of no known kind, and what `Data` raises; no output is left
-    behind then.
+    Raises `UsageError` for an output that exists or is of no known kind, and every error of `Data`; leaves no output behind
+    then.
     """
     _check(inputs, output, force)
     began = time.monotonic()
@@ -89,7 +89,7 @@ def convert(
                 do="choose one with --symbols",
             )
         writer = NpzWriter(
-            output, data.specs[0], trades=data.trades, tickers=tickers, base_latency_ns=base_latency_ns
+            output, data.specs[0], trades=data.trades, book_tickers=book_tickers, base_latency_ns=base_latency_ns
         )
     messages: Counter[str] = Counter()
     follower = Follower(config, data)
@@ -99,8 +99,8 @@ def convert(
             writer.append(part)
             messages.update(_count(part))
             follower.follow(part)
-            meter.tell(messages.total)
-        meter.tell(messages.total, at_once=True)
+            meter.report(messages.total)
+        meter.report(messages.total, at_once=True)
     found = in_sync(follower.engine)
     for line in [*data.torn, *data.notes, *(f"hft: {warning}" for warning in warnings(found))]:
         print(printable(line), file=sys.stderr)
@@ -117,7 +117,7 @@ def convert(
 def _check(inputs: Sequence[Path], output: Path, force: bool) -> None:
     if output.suffix not in (events.SUFFIX, npz_writer.SUFFIX):
         raise UsageError(
-            "is of no kind that can be written", where=str(output), do=f"name it {events.SUFFIX} or {npz_writer.SUFFIX}"
+            "is of a kind that can't be written", where=str(output), do=f"name it {events.SUFFIX} or {npz_writer.SUFFIX}"
         )
     if any(output.exists() and path.exists() and output.samefile(path) for path in inputs):
         raise UsageError("is read from", where=str(output), do="name another output")
@@ -133,13 +133,13 @@ def _count(part: Events) -> dict[str, int]:
 
 
 def _left_out(writer: EventWriter | NpzWriter, messages: Mapping[str, int]) -> dict[str, int]:
-    """What was read and not written, by kind."""
+    """Messages read and not written, by kind."""
     kept = writer.kinds if isinstance(writer, NpzWriter) else messages
     return {kind: count for kind, count in messages.items() if kind not in kept and words.KINDS[kind] <= words.KINDS["book"]}
 
 
 def as_text(report: Report) -> str:
-    """One line, and another about each book that is not in sync all the time.
+    """One line, and one more for each book that is not always in sync.
 
     >>> one = {"BTCUSDT": Symbol("0.1", "0.001", "settings")}
     >>> print(as_text(Report("b.events", ["b"], "binance-usdm", "trade", one, 7, {"depth": 2, "trade": 1}, {}, {}, [], [], 0.1)))
@@ -149,7 +149,7 @@ def as_text(report: Report) -> str:
     kinds = ", ".join(f"{report.messages[kind]:,} {kind}" for kind in written) or "no message"
     symbols = ", ".join(f"{name} (tick {of.tick}, quantum {of.quantum}, from {of.source})" for name, of in report.symbols.items())
     refused = ", ".join(f"{count:,} {reason}" for reason, count in (report.rejects | report.left_out).items())
-    refused += " (--tickers writes bookTickers)" if "bookTicker" in report.left_out else ""
+    refused += " (--book-tickers writes bookTickers)" if "bookTicker" in report.left_out else ""
     parts = [f"{report.records:,} records from {kinds}", f"{report.protocol} {symbols}"]
     parts += [f"left out: {refused}"] if refused else []
     first = f"{report.output}: {'; '.join(parts)}; {report.seconds:.1f} s"

@@ -7,9 +7,8 @@
     | HFTEVNT1 | version | header bytes | records | JSON, padded with 0 | record 0 | record 1 | …
     +----------+---------+--------------+---------+---------------------+----------+----------+--
 
-All numbers are little endian. The JSON is a `Header`; a record is an `EVENT` of 64 bytes. Which records a message takes stands
-in `hft/_core/engine/events.pxd`: one a level for a depth update or a REST book, bids first; two for a bookTicker; one for a
-trade.
+All numbers are little endian. The JSON is a `Header`; a record is an `EVENT` of 64 bytes. `hft/_core/engine/events.pxd` defines
+the records of a message: one a level for a depth update or a REST book, bids first; two for a bookTicker; one for a trade.
 """
 
 from __future__ import annotations
@@ -61,7 +60,7 @@ _LARGEST_HEADER = 1 << 24
 
 
 class Scales(msgspec.Struct, frozen=True):
-    """One symbol of an event file: what its ticks and quanta are, exactly, as decimal text, and the venue's rules for orders."""
+    """One symbol of an event file: its tick and quantum as exact decimal text, and the venue's rules for orders."""
 
     name: str
     tick: str
@@ -73,11 +72,11 @@ class Scales(msgspec.Struct, frozen=True):
     min_notional: str = "0"
     contract: int = 1
     price_unit: str | None = None
-    """What a record's prices count, where that is finer than the tick at the file's beginning."""
+    """The unit of a record's prices, if finer than the tick at the file's beginning."""
 
     @staticmethod
     def of(spec: Spec) -> Scales:
-        """Those of a specification."""
+        """The scales of a specification."""
         decimals = (spec.tick, spec.step, spec.quantum, spec.min_qty, spec.max_qty, spec.min_notional)
         tick, step, quantum, min_qty, max_qty, min_notional = (format(each, "f") for each in decimals)
         unit = format(spec.price_unit, "f") if spec.price_unit != spec.tick else None
@@ -85,20 +84,20 @@ class Scales(msgspec.Struct, frozen=True):
 
 
 class Header(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What an event file says of itself."""
+    """The header of an event file."""
 
     trades: str
-    """The stream that traded volume is told by: `trade` or `aggTrade`."""
+    """The stream of traded volume: `trade` or `aggTrade`."""
     symbols: tuple[Scales, ...]
     """A record's `symbol` is an index into these."""
     protocol: str = ""
-    """That of its venue, by name."""
+    """Name of the venue's protocol."""
     sources: tuple[str, ...] = ()
-    """Names of the files that it was made from."""
+    """Names of its source files."""
     exchange: str = ""
-    """Whose data it is, as Tardis names exchanges; empty where that is not known."""
+    """The exchange, by Tardis' name for it; empty if unknown."""
     formerly: str = msgspec.field(name="dialect", default="")
-    """What older files have instead of `protocol`."""
+    """The protocol's place in older files."""
 
 
 class EventWriter(OutputFile):
@@ -108,15 +107,15 @@ class EventWriter(OutputFile):
     ----------
     path : str or Path
     symbols : sequence of Spec
-        Of one venue; a record's `symbol` is an index into them.
+        Symbols of one venue; a record's `symbol` is an index into them.
     protocol : str
-        That of the venue, by name.
+        Name of the venue's protocol.
     trades : ``"trade"`` or ``"aggTrade"``
-        The one source of traded volume (SEMANTICS 10).
+        The only stream of traded volume (SEMANTICS 10).
     sources : sequence of str
-        Names of the files that it is made from.
+        Names of its source files.
     exchange : str
-        Whose data it is.
+        The exchange, by Tardis' name for it.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp(), "one.events")
@@ -144,7 +143,7 @@ class EventWriter(OutputFile):
             self._file.write(self._header)
 
     def append(self, records: Events) -> None:
-        """Append whole messages. ValueError for records that are no `EVENT`, go back in time, or name no symbol of the file."""
+        """Appends whole messages. ValueError for records that are no `EVENT`, go back in time, or name no symbol of the file."""
         if records.dtype != EVENT or records.ndim != 1:
             raise ValueError(f"records are a flat array of EVENT, not of {records.dtype}")
         if not len(records):
@@ -173,17 +172,17 @@ def _packed(header: Header) -> bytes:
 
 
 class EventFile:
-    """An event file, mapped into memory: what is read of it is the page cache's, not ours.
+    """An event file, mapped into memory; its pages belong to the page cache, not to this process.
 
     Attributes
     ----------
     header : Header
     symbols : tuple of Scales
     records : array of EVENT
-        All of it, read-only.
+        All records, read-only.
 
-    Raises `UsageError` where there is no such file, and `DamagedData` where it is not one of ours, or not whole. Records are
-    looked at as they are run (`batches`, `hft._core.engine.events.replay_events`).
+    Raises `UsageError` if the file does not exist, and `DamagedData` if it is not an event file, or incomplete. Records are
+    checked when they are run (`batches`, `hft._core.engine.engine.replay_events`).
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -206,7 +205,7 @@ class EventFile:
     def specs(self, *, fees: tuple[str | Decimal, str | Decimal], fee_asset: str = "quote") -> list[Spec]:
         """The symbols as an engine takes them, in the file's order; `fees` are the maker's and the taker's rate.
 
-        Raises `DamagedData` where the header's scales make no sense.
+        Raises `DamagedData` if the header's scales are invalid.
         """
         instrument = protocol_named(self.header.protocol).instrument
         try:
@@ -215,7 +214,7 @@ class EventFile:
                 for scales in self.symbols
             ]
         except ValueError as error:
-            raise self._damaged(f"has a header that makes no sense: {error}") from None
+            raise self._damaged(f"has an invalid header: {error}") from None
 
     def _read_header(self, fixed: bytes, rest: bytes, size: int) -> tuple[Header, int, int]:
         """The header, where the records begin, and how many there are."""
@@ -225,7 +224,7 @@ class EventFile:
             raise self._damaged("breaks off within its header")
         _, version, length, count = _FIXED.unpack(fixed)
         if version != VERSION:
-            raise self._damaged(f"is of version {version}, this hft reads {VERSION}")
+            raise self._damaged(f"is of version {version}; this hft reads {VERSION}")
         if length % _PAGE or not _FIXED.size < length <= min(size, _LARGEST_HEADER):
             raise self._damaged("breaks off within its header")
         if size != length + count * EVENT.itemsize:
@@ -247,7 +246,7 @@ class EventFile:
         return DamagedData(what, where=str(self.path), do=do)
 
     def batches(self, size: int = BATCH) -> Iterator[Events]:
-        """The records in parts of about `size`, each of whole messages; a part's memory may go once the next one is asked for.
+        """The records in parts of about `size`, each of whole messages; a part may be freed when the next one is requested.
 
         Raises `DamagedData` where the records go back in time.
         """

@@ -1,8 +1,8 @@
-"""How recordings lie on a disk: plain or packed, in one file or in parts.
+"""Files of recordings: plain or packed, in one file or in parts.
 
-The name says how a file is packed: ``.gz`` gzip, ``.zst`` zstandard, else plain. A reader goes by the first bytes instead. Parts
-of one recording lie side by side, numbered before the ending, ``btc.part0001.zst``, ``btc.part0002.zst`` and so on; ``btc.zst``
-names them all.
+The name decides how a file is packed: ``.gz`` gzip, ``.zst`` zstandard, else plain. A reader goes by the first bytes instead.
+Parts of one recording have a number before the ending, ``btc.part0001.zst``, ``btc.part0002.zst`` and so on; ``btc.zst`` names
+them all.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from hft.errors import UsageError
 __all__ = ["GUNZIP_ERRORS", "READ", "Packer", "Torn", "gunzipped", "lines", "part_path", "parts", "unmarked"]
 
 MAX_LINE = 65 << 20
-"""Bytes of the longest line that is read: REST bodies, of which there is one a line, have 64 MiB at most."""
+"""Bytes of the longest line that is read; a line holds at most one REST body of 64 MiB."""
 GUNZIP_ERRORS = (EOFError, zlib.error, gzip.BadGzipFile)
-"""What reading from `gunzipped` raises where the file breaks off, or is damaged."""
+"""Errors of reading from `gunzipped` if the file breaks off or is damaged."""
 _TOO_LONG = f"a line of more than {MAX_LINE >> 20} MiB: not a capture"
 _GZIP, _ZSTANDARD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _ENDING = re.compile(r"(.*?)((?:\.[A-Za-z]\w*){0,2})", re.DOTALL)        # a name may hold a newline
@@ -36,14 +36,14 @@ _PART = re.compile(r"(.+)\.part(\d{4,})((?:\.\w+)*)", re.DOTALL)
 
 
 class Packer:
-    """Packs one file. What `flush` returned can be read back whatever happens later.
+    """Packs one file. Bytes that `flush` returned can be read back whatever happens later.
 
     Parameters
     ----------
     path : Path
         Its ending decides.
     level : int
-        Of compression; 0 for the format's own, gzip 6, zstandard 3.
+        Compression level; 0 for the format's default, gzip 6, zstandard 3.
 
     Raises `UsageError` for a level that the format does not have.
     """
@@ -57,7 +57,7 @@ class Packer:
             self.flush: Callable[[], bytes] = lambda: deflate.flush(zlib.Z_SYNC_FLUSH)
             self.finish: Callable[[], bytes] = deflate.flush
         elif path.suffix == ".zst":
-            import zstandard  # here: a session that does not record is spared it
+            import zstandard  # imported here, since only recording needs it
 
             zstd = zstandard.ZstdCompressor(level or 3, write_checksum=True).compressobj()
             self.pack = zstd.compress
@@ -71,10 +71,9 @@ class Packer:
 def lines(file: BinaryIO, on_tear: Callable[[], None] | None = None) -> Iterator[bytes]:
     """The lines of a file, unpacked, each with its newline; the last one may be without.
 
-    Where a packed file breaks off in the middle and goes on with another member, `on_tear` is called, what there is of the line
-    at the tear is left out, and the next line is the first of that member. Raises `Torn` after the last whole line of a packed
-    file that breaks off at its end, `ValueError` for one that can't be unpacked, and for a line of more
-    than `MAX_LINE` bytes.
+    If a packed file breaks off and continues with another member, `on_tear` is called, the part of a line at the tear is left
+    out, and the next line is the first of that member. Raises `Torn` after the last whole line of a packed file that breaks off
+    at its end, `ValueError` for a file that can't be unpacked, and for a line of more than `MAX_LINE` bytes.
     """
     if _begins(file, _GZIP):
         return _split(unpacked(file, GZIP), on_tear)
@@ -96,12 +95,12 @@ def unmarked(head: bytes) -> bytes:
 
 
 def gunzipped(file: BinaryIO) -> BinaryIO:
-    """The same file, or what gzip packed in it. Reading raises `GUNZIP_ERRORS`."""
+    """The same file, or its gunzipped contents. Reading raises `GUNZIP_ERRORS`."""
     return cast(BinaryIO, gzip.GzipFile(fileobj=file)) if _begins(file, _GZIP) else file
 
 
 def _begins(file: BinaryIO, magic: bytes) -> bool:
-    """Whether a file that was not read yet begins with these bytes."""
+    """Whether an unread file begins with these bytes."""
     found = file.read(len(magic))
     file.seek(0)
     return found == magic
@@ -135,7 +134,7 @@ def _split(chunks: Iterator[bytes | None], on_tear: Callable[[], None] | None) -
 
 
 def part_path(path: Path, part: int) -> Path:
-    """The file of a part of a recording; they sort by name.
+    """The file of a part of a recording; parts sort by name.
 
     >>> part_path(Path("data/btc.jsonl.zst"), 12).name
     'btc.part0012.jsonl.zst'
@@ -160,7 +159,7 @@ def parts(path: Path) -> list[Path]:
 
 
 def require_no_pipe(path: Path) -> None:
-    """Raise `UsageError` for what can be read only once: a pipe, a socket, a device. Other errors show when it is opened."""
+    """Raises `UsageError` for a pipe, socket or device, which can be read only once. Other errors appear when it is opened."""
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError):
@@ -174,5 +173,5 @@ def require_no_pipe(path: Path) -> None:
 def _cut(path: Path) -> tuple[str, str]:
     """A name and its ending, up to two of the kind of ``.jsonl.gz``."""
     match = _ENDING.fullmatch(path.name)
-    assert match is not None        # it matches anything
+    assert match is not None        # the pattern matches any text
     return match[1], match[2]

@@ -1,4 +1,4 @@
-"""Runs recorded data through an engine that does not trade, to find for what share of the time its books are in sync."""
+"""Runs recorded data through an engine that does not trade, to measure the share of time in which its books are in sync."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 from hft._core.base.symbols import Symbols
 from hft._core.base.types import Spec
-from hft._core.engine.engine import Engine
-from hft._core.engine.events import KINDS, replay_events
+from hft._core.engine.engine import Engine, replay_events
+from hft._core.engine.events import KINDS
 from hft.config import Config
 from hft.data.events import Events
 from hft.data.sources import Data
@@ -17,7 +17,7 @@ from hft.venues.registry import protocol_named
 
 
 def file_engine(config: Config, specs: Sequence[Spec] | Symbols, protocol: str, trade_source: str, **wiring: Any) -> Engine:
-    """An engine for recorded data: what it is given is timed by its stamps, and no snapshot comes when it asks for one (rule 7b).
+    """An engine for recorded data: time is that of the stamps, and no snapshot comes on request (rule 7b).
 
     `wiring` is as for `build_engine`.
     """
@@ -27,7 +27,7 @@ def file_engine(config: Config, specs: Sequence[Spec] | Symbols, protocol: str, 
 
 
 class Follower:
-    """An engine beside a conversion; `follow` gives it each part of the data's records, in order."""
+    """An engine that runs during a conversion; `follow` passes it each part of the data's records, in order."""
 
     def __init__(self, config: Config, data: Data) -> None:
         specs = [untraded(spec) for spec in data.specs]
@@ -35,7 +35,7 @@ class Follower:
         self._begun = False
 
     def follow(self, part: Events) -> None:
-        """Run the next part of the data's records."""
+        """Runs the next part of the data's records."""
         if not self._begun and len(part):
             self._begun = True
             connect(self.engine, part)
@@ -45,7 +45,7 @@ class Follower:
 
 
 def connect(engine: Engine, records: Events, index: Sequence[int] | None = None) -> None:
-    """Open the streams that the first records of a session do not open themselves; `index` is as for `replay_events`."""
+    """Opens the streams that the first records of a session do not open; `index` is as for `replay_events`."""
     opened = set()
     for record in records:
         if record["kind"] != KINDS["connect"]:

@@ -1,7 +1,7 @@
-"""Stamp and frame of a recorded line, in compiled code, for the lines that a session is made of.
+"""Stamp and frame of a recorded line, in compiled code, for the most frequent lines of a session.
 
-Only what a venue prints is recognised: a frame without white space, without escapes or other letters than ASCII, which is JSON
-to its last character. Every other line, sound or damaged, is left to the parser of its file: None.
+It recognises only frames as venues print them: JSON without white space, escapes or non-ASCII letters. For every other line,
+sound or damaged, the result is None, and the file's parser reads it.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -20,7 +20,7 @@ cdef uint64_t _first_ns = 946_684_800 * 1_000_000_000       # 2000
 cdef uint64_t _last_ns = LAST_TIME_NS
 
 
-# -- JSON: each verb returns what follows a value, or NULL. Bytes objects end with a zero, which no state takes, so none reads on.
+# -- JSON: each verb returns the place after a value, or NULL. A bytes object ends with a zero, where every verb stops.
 
 cdef inline const char* _string(const char* p) noexcept nogil:
     p += 1
@@ -70,7 +70,7 @@ cdef const char* _list(const char* p, int depth) noexcept nogil:
 
 
 cdef const char* _object(const char* p, int depth, bint short_keys) noexcept nogil:
-    """`short_keys`: with none of more than two characters."""
+    """`short_keys`: no key has more than two characters."""
     cdef const char* key
     p += 1
     if p[0] == c'}':
@@ -117,7 +117,7 @@ cdef inline bint _is_frame(const char* p, const char* end) noexcept nogil:
 # -- lines -----------------------------------------------------------------------------------------------------------------
 
 cdef inline const char* _stamp(const char* p, int64_t* ns) noexcept nogil:
-    """Digits, and a fraction if there is one, as nanoseconds, exactly; NULL where they are no stamp of this century."""
+    """Digits and an optional fraction as exact nanoseconds; NULL if they are no stamp of this century."""
     cdef uint64_t whole = 0, fraction = 0, unit = 1
     cdef int digits = 0
     while _digit(p[0]) and digits < 19:
@@ -152,7 +152,7 @@ cdef object _record(int64_t ns, const char* p, const char* end):
 
 
 cdef inline const char* _end(bytes line) noexcept:
-    """Of a line without its newline."""
+    """For a line without its newline."""
     cdef const char* end = PyBytes_AS_STRING(line) + PyBytes_GET_SIZE(line)
     return end - 1 if PyBytes_GET_SIZE(line) and end[-1] == c'\n' else end
 
@@ -183,7 +183,7 @@ def received(bytes line not None):
 
 
 def recorded(bytes line not None):
-    """The record of `<ns> <body>`, a whole line of a recording of our own; its frames are not judged."""
+    """The record of `<ns> <body>`, a whole line of a recording of our own; its frames are not checked."""
     cdef const char* p = PyBytes_AS_STRING(line)
     cdef const char* end = _end(line)
     cdef int64_t ns = 0

@@ -1,4 +1,4 @@
-"""Says what an unreadable file is, by its first bytes, first row or first message, for the error that refuses it.
+"""Identifies an unreadable file by its first bytes, first row or first message, for the error that refuses it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class _Binary(NamedTuple):
 
 _BINARIES = (
     _Binary(b"SQLite format 3", "is a SQLite database, as `hft live` writes one of each run",
-            "name the recording that was made beside it"),
+            "name the recording made by the same run"),
     _Binary(b"PAR1", "is a Parquet file", "write its rows as one of the formats in docs/formats.md"),
     _Binary(b"ARROW1", "is an Arrow (Feather) file", "write its rows as one of the formats in docs/formats.md"),
     _Binary(b"\x89HDF\r\n", "is an HDF5 file", "write its rows as one of the formats in docs/formats.md"),
@@ -39,20 +39,20 @@ _BINARIES = (
 )  # fmt: skip
 
 _NO_STAMPS = (
-    "holds messages without the time at which each was received, which a backtest goes by",
+    "holds messages without receive times, which a backtest needs",
     "record lines of `<nanoseconds> <message>`, as `hft record` does",
 )
 
 
-def told(line: bytes, name: str = "") -> tuple[str, str] | None:
-    """What a file is that begins with this line, and what to do with it; None where that is not known.
+def identify(line: bytes, name: str = "") -> tuple[str, str] | None:
+    """The kind of a file that begins with this line, and what to do with it; None if unknown.
 
-    >>> told(b"SQLite format 3\\0...")[0]
+    >>> identify(b"SQLite format 3\\0...")[0]
     'is a SQLite database, as `hft live` writes one of each run'
-    >>> told(b'{"stream":"btcusdt@trade","data":{"e":"trade"}}')[0]
-    'holds messages without the time at which each was received, which a backtest goes by'
-    >>> told(b"price,qty,when")[0]
-    'is CSV of columns that are not known: price,qty,when'
+    >>> identify(b'{"stream":"btcusdt@trade","data":{"e":"trade"}}')[0]
+    'holds messages without receive times, which a backtest needs'
+    >>> identify(b"price,qty,when")[0]
+    'is CSV of unknown columns: price,qty,when'
     """
     for binary in _BINARIES:
         if line.startswith(binary.begins):
@@ -64,14 +64,15 @@ def told(line: bytes, name: str = "") -> tuple[str, str] | None:
     try:
         text = line.decode().strip()
     except UnicodeDecodeError:
-        return "holds bytes of no format that is known", RECORD
+        return "holds bytes of no known format", RECORD
     if not text.isprintable():
-        return "holds bytes of no format that is known", RECORD
+        return "holds bytes of no known format", RECORD
     shown = text if len(text) <= 60 else text[:57] + "..."
     if text.count(",") >= 2 and ", " not in text and "{" not in text:
-        return f"is CSV of columns that are not known: {shown}", RECORD
+        return f"is CSV of unknown columns: {shown}", RECORD
     if "{" in text:
-        return f"begins with no stamp, or within a line: {shown}", "cut files at the end of a line, each line `<stamp> <message>`"
+        return f"begins without a stamp, or in the middle of a line: {shown}", (
+            "cut files at the end of a line, each line `<stamp> <message>`")
     return f"is text: {shown}", RECORD
 
 
@@ -82,9 +83,9 @@ def _json(line: bytes) -> tuple[str, str]:
     if other := foreign(line):
         return other
     if b'"event":' in line and b'"level":' in line:
-        return "is a log of hft's", "name the recording that was made beside it"
+        return "is a log of hft's", "name the recording made by the same run"
     try:
         msgspec.json.decode(line, type=msgspec.Raw)
     except NOT_JSON:
-        return "begins like JSON, and not with one message a line", RECORD
+        return "begins like JSON, but not with one message a line", RECORD
     return _NO_STAMPS

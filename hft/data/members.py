@@ -1,7 +1,7 @@
 """Unpacks gzip and zstandard files member by member: a file may hold several, one after the other, and any may be torn.
 
-A recorder that is killed leaves a member without an end; where its next run appends to the same file, another member follows
-in the middle of it. What comes before such a tear is sound, and so is what comes after it.
+A killed recorder leaves a member without an end; if its next run appends to the same file, another member follows inside
+it. The data before and after such a tear is sound.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import BinaryIO, NamedTuple, Protocol
 READ = 1 << 16
 """Bytes of a packed file that are read at a time."""
 UNPACKED = 1 << 20
-"""Most bytes that are unpacked at a time: a run of zeros unpacks to a thousand times what is read."""
+"""Most bytes that are unpacked at a time: a run of zeros unpacks to a thousand times its size."""
 _ZSTANDARD_READ = 1 << 10
-"""Fed less at a time, since zstandard unpacks its whole input at once, at most 128 KiB for every 4 bytes."""
+"""Input bytes at a time for zstandard, which unpacks its whole input at once, at most 128 KiB for every 4 bytes."""
 _HEADER = 10
 """Bytes needed to recognise the beginning of a member."""
 _PADDING = 16
-"""This many zero bytes are not part of a member: a system that lost power had written the length of a file, not its contents."""
+"""This many zero bytes are not part of a member: a system that lost power had written the file's length without its contents."""
 _TRAILER_ZEROS = 12
 """The last bytes of a member, such as its length, may be zero: at most this many."""
 _MOST_ZEROS = 1 << 20
@@ -28,18 +28,18 @@ _GZIP_SYSTEMS = frozenset((*range(14), 255))
 
 
 class Torn(Exception):
-    """A packed file breaks off; everything before the tear was given out."""
+    """A packed file breaks off; everything before the tear was returned."""
 
 
 class _Member(Protocol):
-    """One member, unpacked as its bytes come."""
+    """One member, unpacked as its bytes arrive."""
 
     eof: bool
     unused: int
-    """Of the bytes that were fed last, how many stand behind its end."""
+    """How many of the bytes fed last lie behind its end."""
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """What these bytes unpack to, in pieces of at most `UNPACKED`."""
+        """The unpacked contents of these bytes, in pieces of at most `UNPACKED`."""
 
 
 class _GzipMember:
@@ -55,7 +55,7 @@ class _GzipMember:
                 self.eof, self.unused = True, len(unpacker.unused_data)
                 return
             data = unpacker.unconsumed_tail
-        while rest := unpacker.decompress(b"", UNPACKED):      # what did not fit the last time
+        while rest := unpacker.decompress(b"", UNPACKED):      # the rest that did not fit before
             yield rest
         self.eof = unpacker.eof
 
@@ -83,7 +83,7 @@ class Packing(NamedTuple):
 
     magic: bytes
     begins: Callable[[bytes, int], bool]
-    """Whether a member may begin at this place, where `magic` stands."""
+    """Whether a member may begin at this place, where `magic` was found."""
     new: Callable[[], _Member]
     failure: type[Exception]
 
@@ -93,8 +93,8 @@ def _gzip_begins(data: bytes, at: int) -> bool:
 
 
 def _stored(data: bytes, at: int) -> bool:
-    """Whether deflate's header of a block that is stored as it is stands before this place: what follows is contents, such as
-    those of a file that was packed twice."""
+    """Whether the header of a stored deflate block lies before this place. Then the bytes are contents, for example of a twice
+    packed file."""
     if at < 5:
         return False
     length, inverted = int.from_bytes(data[at - 4:at - 2], "little"), int.from_bytes(data[at - 2:at], "little")
@@ -112,10 +112,10 @@ def zstandard_packing() -> Packing:
 
 
 def unpacked(file: BinaryIO, packing: Packing) -> Iterator[bytes | None]:
-    """What is packed in a file, in pieces; None where a member breaks off and another one follows.
+    """The unpacked contents of a file, in pieces; None where a member breaks off and another one follows.
 
-    Zero bytes behind the last member are passed over. Raises `Torn` at the end of a file whose last member breaks off, and
-    `ValueError` for one that can't be unpacked.
+    Zero bytes after the last member are skipped. Raises `Torn` at the end of a file whose last member breaks off, and
+    `ValueError` for a file that can't be unpacked.
     """
     members = _Members(packing)
     zeros = 0
@@ -134,16 +134,16 @@ def unpacked(file: BinaryIO, packing: Packing) -> Iterator[bytes | None]:
 
 
 class _Members:
-    """Unpacks bytes as they come, and detects a member that begins before the previous one has ended."""
+    """Unpacks bytes as they arrive, and detects a member that begins before the previous one has ended."""
 
     def __init__(self, packing: Packing) -> None:
         self.packing = packing
         self.member = packing.new()
         self._fed = False           # the member has begun
-        self._held = b""            # read, and not unpacked: more is needed to tell what it is
+        self._held = b""            # read, and not unpacked: more bytes must show what it is
 
     def take(self, data: bytes, last: bool = False) -> Iterator[bytes | None]:
-        """The next bytes of the file."""
+        """Takes the next bytes of the file."""
         data, self._held = self._held + data, b""
         at = 0
         while at < len(data):
@@ -177,7 +177,7 @@ class _Members:
         self._held = data[at:]
 
     def finish(self, zeros: int) -> Iterator[bytes | None]:
-        """No more bytes but zeros follow."""
+        """Ends the file: no more bytes follow."""
         if zeros < _PADDING:
             yield from self.take(bytes(zeros), last=True)
             return
@@ -191,7 +191,7 @@ class _Members:
         yield from self.member.feed(data)
 
     def _up_to(self, data: bytes) -> Iterator[bytes]:
-        """What comes before a place where a member may begin: the end of this one, or of what there is of it."""
+        """Unpacks the bytes before a place where a member may begin: the end of this member, or of its part."""
         if not data:
             return
         body = data.rstrip(b"\0")
@@ -204,7 +204,7 @@ class _Members:
                 yield from self._feed(data[len(body):len(body) + _TRAILER_ZEROS])
 
     def _following(self, data: bytes, start: int) -> int:
-        """Where a member may begin, with its header whole; -1 for nowhere."""
+        """Where a member with a whole header may begin; -1 if nowhere."""
         at = data.find(self.packing.magic, start)
         while at >= 0 and len(data) - at >= _HEADER:
             if self.packing.begins(data, at):
@@ -213,7 +213,7 @@ class _Members:
         return -1
 
     def _is_member(self, data: bytes, at: int) -> bool:
-        """Whether bytes that begin like a member unpack as one, up to the next that begin so: other bytes almost never do."""
+        """Whether bytes that begin like a member unpack as one, up to the next such place; other bytes almost never do."""
         following = self._following(data, at + 1)
         body = data[at:following if following > 0 else at + READ]
         try:

@@ -13,9 +13,9 @@ from hft.data.records import Numbering
 
 
 def merged(streams: Sequence[Iterator[Events]]) -> Iterator[Events]:
-    """Streams of records as one, by (`recv_ns`, stream, place in it).
+    """Merges streams of records by (`recv_ns`, stream, place in it).
 
-    All records of a message have its stamp, so a sort that keeps the order of equal ones never takes a message apart.
+    All records of a message have its stamp, so a stable sort never splits a message.
     """
     if len(streams) == 1:
         yield from streams[0]
@@ -25,21 +25,21 @@ def merged(streams: Sequence[Iterator[Events]]) -> Iterator[Events]:
         for head in heads:
             while head.open and not len(head.part):
                 head.more()
-        # What is still to come is at or after the stamp that an open stream's part ends with.
+        # Later records of an open stream are at or after the stamp at the end of its part.
         horizon = min((int(head.part["recv_ns"][-1]) for head in heads if head.open), default=None)
         ready = np.concatenate([head.before(horizon) for head in heads])
         if len(ready):
             yield ready[np.argsort(ready["recv_ns"], kind="stable")]
         elif horizon is None:
             return
-        else:                   # the next part of one may go on with the very stamp that this one ends with
+        else:                   # the next part may begin with the same stamp
             for head in heads:
                 if head.open and int(head.part["recv_ns"][-1]) == horizon:
                     head.more()
 
 
 class _Head:
-    """What of a stream was read and not yet given away."""
+    """The records of a stream that were read and not yet merged."""
 
     def __init__(self, stream: Iterator[Events]) -> None:
         self.stream = stream
@@ -60,9 +60,9 @@ class _Head:
 
 
 def timed(parts: Iterable[Events]) -> Iterator[Events]:
-    """The same; what has no time (`recv_ns` 0) and so stands before all that has is received with the first that has one.
+    """The same stream; records without a time (`recv_ns` 0), which come first, are received with the first record that has one.
 
-    Where nothing has, there is no session, and nothing comes of it.
+    If no record has a time, there is no session, and the result is empty.
     """
     held: list[Events] = []
     for part in parts:
@@ -78,8 +78,8 @@ def timed(parts: Iterable[Events]) -> Iterator[Events]:
 
 
 def begun(parts: Iterable[Events], symbols: Iterable[int]) -> Iterator[Events]:
-    """The same, with a connection and an empty book before the first depth message of each of `symbols`: those that no source
-    opens. What there is of such a symbol is updates alone, and its book fills up from them."""
+    """The same stream, with a connection and an empty book before the first depth message of each of `symbols`. No source opens
+    these symbols; they have only updates, from which their book fills up."""
     waiting = set(symbols)
     for part in parts:
         for symbol in sorted(waiting):
@@ -99,7 +99,7 @@ def _opening(record: np.void) -> Events:
 
 
 def numbered(parts: Iterable[Events], specs: Sequence[Spec], chained: bool) -> Iterator[Events]:
-    """The same, with ids where there were none, `chained` as the venue's are: see `Numbering`."""
+    """The same stream, with ids where there were none, `chained` like the venue's: see `Numbering`."""
     numbering = Numbering([chained] * len(specs))
     for part in parts:
         records = np.array(part)

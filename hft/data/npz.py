@@ -1,6 +1,6 @@
 """Reads hftbacktest's events, ``.npz`` and ``.npy``: rows of flags, two stamps, price and quantity as floats, of one symbol.
 
-The format: https://hftbacktest.readthedocs.io/en/latest/data.html. What becomes of which row is told in docs/formats.md.
+The format: https://hftbacktest.readthedocs.io/en/latest/data.html. docs/formats.md defines how rows become messages.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from hft._core.base.types import Spec
 from hft.data.events import Events
-from hft.data.identify import RECORD, told
+from hft.data.identify import RECORD, identify
 from hft.data.npz_rows import BBO, BEST_ASK, BEST_BID, CLEAR, DEPTH, KIND, ROW, SNAPSHOT, TRADE, Messages, Rows
 from hft.data.probe import Probe
 from hft.data.source import Source
@@ -32,7 +32,7 @@ _NUMBERED = (DEPTH, TRADE, SNAPSHOT, BBO, BEST_BID, BEST_ASK)
 
 
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape and type of an array's elements, by the header that stands before it. Raises `ValueError`."""
+    """Shape and type of an array's elements, from its header. Raises `ValueError`."""
     layout: Any = np.lib.format         # not typed
     bounded = _Bounded(file)
     old = layout.read_magic(bounded) == (1, 0)
@@ -40,13 +40,13 @@ def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
         shape, _, dtype = (layout.read_array_header_1_0 if old else layout.read_array_header_2_0)(bounded)
     except (OSError, zipfile.BadZipFile, zlib.error, EOFError):
         raise
-    except Exception as error:      # the header is Python text, and numpy lets out whatever comes of evaluating it
+    except Exception as error:      # the header is Python text, and numpy passes on any error of evaluating it
         raise ValueError(f"its header can't be read: {' '.join(str(error).split())[:80]}") from None
     return shape, dtype
 
 
 class _Bounded:
-    """Limits what numpy reads as a header: the file states its length, up to 4 GiB, and numpy reads all of that."""
+    """Limits the header that numpy reads: the file states its length, up to 4 GiB, and numpy would read all of it."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -64,11 +64,11 @@ class NpzFile(Source):
     ----------
     path : str or Path
 
-    Raises `UsageError` where there is no such file, or its symbol can't be told; `DamagedData`, with the row's index from 0,
-    for a file that is not of that format, a number off tick or quantum, and rows that go back in local time.
+    Raises `UsageError` if the file does not exist or its symbol is unknown; `DamagedData`, with the row's index from 0, for a
+    file of another format, a number off tick or quantum, and rows that go back in local time.
     """
 
-    tells_protocol = False
+    names_protocol = False
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -98,13 +98,13 @@ class NpzFile(Source):
         except OSError as error:
             raise UsageError(f"can't be read: {error.strerror}", where=self.where, do="name an existing file") from None
         except (ValueError, KeyError, zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise self._damaged(f"is no file of events, .npz or .npy: {error}") from None
+            raise self._damaged(f"is not a file of events, .npz or .npy: {error}") from None
         if dtype != ROW or len(shape) != 1:
-            raise self._damaged("holds other fields than hftbacktest's events (version 2): ev, exch_ts, local_ts, px, qty, …")
+            raise self._damaged("has other fields than hftbacktest's events (version 2): ev, exch_ts, local_ts, px, qty, …")
         return file, shape[0]
 
     def _refuse_others(self, archive: zipfile.ZipFile, names: list[str], name: str) -> None:
-        """Raise `DamagedData` for an archive that holds something else than arrays, and say what."""
+        """Raises `DamagedData` for an archive without arrays, and says what it holds."""
         if not names:
             raise self._damaged("is an empty ZIP archive", RECORD)
         if name in names and name.endswith(".npy"):
@@ -116,8 +116,8 @@ class NpzFile(Source):
         if not what and (venue := venue_of(head.strip())):
             what = f"is a ZIP archive of {inner}, messages of {venue}"
         if not what:
-            known = told(head.strip(), inner)
-            what = f"is a ZIP archive of {inner}, which {known[0]}" if known else f"is a ZIP archive of {inner}, and of no .npy"
+            known = identify(head.strip(), inner)
+            what = f"is a ZIP archive of {inner}, which {known[0]}" if known else f"is a ZIP archive of {inner}, without an .npy"
         raise self._damaged(what, RECORD)
 
     def _chunks(self) -> Iterator[tuple[int, Rows]]:
@@ -152,7 +152,7 @@ class NpzFile(Source):
         return {"level_dropped": dropped} if dropped else {}
 
     def probe(self, wanted: Sequence[str]) -> Probe:
-        """Its symbol, of the `wanted` ones: the only one, or the one that the file is named after; and its decimals."""
+        """Its decimals, and its symbol: the only one of `wanted`, or the one in the file's name."""
         name = self._symbol(wanted)
         seen, opened = Printed(), set[str]()
         updated, stamps = False, set[int]()
@@ -165,7 +165,7 @@ class NpzFile(Source):
             rows = rows[np.isin(rows["ev"] & KIND, _NUMBERED)]
             seen.price = self._decimals(rows["px"], seen.price, at)
             seen.qty = self._decimals(rows["qty"], seen.qty, at)
-        self._updated = updated or len(stamps) < 2      # one alone is where updates of another file begin
+        self._updated = updated or len(stamps) < 2      # a single one is the start for updates in another file
         return Probe("", [name], {name: seen}, [], {"trade"}, opened)
 
     def _symbol(self, wanted: Sequence[str]) -> str:
@@ -175,14 +175,14 @@ class NpzFile(Source):
             return longest[0]
         if len(wanted) == 1:
             return wanted[0]
-        told = f"none of {', '.join(wanted)}" if wanted else "none"
+        symbols = f"none of {', '.join(wanted)}" if wanted else "none"
         raise UsageError(
-            f"does not say whose events it holds: its name has {told}", where=self.where,
-            do="name the symbol with --symbols, and the file after it where there are several",
+            f"does not say which symbol it holds: its name has {symbols}", where=self.where,
+            do="name the symbol with --symbols; with several files, put each symbol's name into its file's name",
         )
 
     def _decimals(self, values: NDArray[np.float64], least: int, at: int) -> int:
-        """The decimals that these floats are the nearest ones of."""
+        """The number of decimals of the texts that these floats stand for."""
         values = values[np.isfinite(values)]
         for decimals in range(least, _MOST_DECIMALS + 1):
             if np.allclose(np.round(values, decimals), values, rtol=1e-14, atol=0):
@@ -194,7 +194,7 @@ class NpzFile(Source):
     # -- rows to records
 
     def batches(self, specs: Sequence[Spec]) -> Iterator[Events]:
-        """Records, in parts of whole messages; a record's `symbol` is an index into `specs`. There are no ids: 0."""
+        """Records, in parts of whole messages; a record's `symbol` is an index into `specs`. Ids are 0: the format has none."""
         name = self._symbol([spec.name for spec in specs])
         symbol = next(i for i, spec in enumerate(specs) if spec.name == name)
         messages = self._messages = Messages(symbol, specs[symbol], self.where, whole=not self._updated)

@@ -1,7 +1,7 @@
 """Rows of hftbacktest's events as event records.
 
-Rows are taken as the local side saw them (its flag), in the file's order; rows for the exchange side alone are copies of those,
-with another place in time.
+Rows with the local side's flag are used, in the file's order; rows for the exchange side alone are copies of these at another
+time.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ Rows = NDArray[np.void]
 EXCH, LOCAL, BUY, SELL = 1 << 31, 1 << 30, 1 << 29, 1 << 28
 KIND = SELL - 1
 DEPTH, TRADE, CLEAR, SNAPSHOT, BBO = 1, 2, 3, 4, 5
-BEST_BID, BEST_ASK = 103, 104       # of their converter's option `t`
-_OWN = 100                          # from here on kinds are a user's own
+BEST_BID, BEST_ASK = 103, 104       # from their converter's option `t`
+_OWN = 100                          # larger kinds are user-defined
 
 _TOLERANCE = 1e-4
-"""Of a tick or quantum: how far a float may lie from it."""
+"""How far a float may lie from its tick or quantum, as a share of one."""
 _EXACT = float(1 << 52)
-_MOST_A_SIDE = LARGEST_MESSAGE // 2     # levels a side that are kept of a whole book: two such sides fit one message
+_MOST_A_SIDE = LARGEST_MESSAGE // 2     # levels kept on each side of a whole book; both sides fit one message
 
-_CLASS = np.zeros(256, np.int8)     # what a row belongs to, by its kind; 0: passed over
-_DEPTH, _TRADE, _SNAPSHOT, _TICKER, _REFUSED = range(1, 6)
+_CLASS = np.zeros(256, np.int8)     # class of a row, by its kind; 0: skipped
+_DEPTH, _TRADE, _SNAPSHOT, _BOOK_TICKER, _REFUSED = range(1, 6)
 _CLASS[DEPTH], _CLASS[TRADE], _CLASS[CLEAR], _CLASS[SNAPSHOT] = _DEPTH, _TRADE, _SNAPSHOT, _SNAPSHOT
-_CLASS[[BBO, BEST_BID, BEST_ASK]] = _TICKER
+_CLASS[[BBO, BEST_BID, BEST_ASK]] = _BOOK_TICKER
 _CLASS[[kind for kind in range(_OWN) if not _CLASS[kind]]] = _REFUSED
 
 
@@ -55,7 +55,7 @@ def scale_of(unit: Decimal) -> tuple[int, int]:
 
 
 def to_floats(units: NDArray[np.int64], unit: Decimal) -> NDArray[np.float64]:
-    """Ticks or quanta as the floats nearest to their decimals: what `float` makes of the printed text.
+    """Ticks or quanta as floats: the same as `float` of the printed text.
 
     >>> to_floats(np.array([618002]), Decimal("0.10")).tolist()
     [61800.2]
@@ -67,7 +67,7 @@ def to_floats(units: NDArray[np.int64], unit: Decimal) -> NDArray[np.float64]:
 
 
 def to_units(values: NDArray[np.float64], unit: Decimal) -> tuple[NDArray[np.int64], int]:
-    """Floats as ticks or quanta, and the place of the first that is none, or -1.
+    """Floats as ticks or quanta, and the index of the first that is off the grid, or -1.
 
     >>> to_units(np.array([61800.2, 61800.25]), Decimal("0.1"))
     (array([618002, 618002]), 1)
@@ -79,7 +79,7 @@ def to_units(values: NDArray[np.float64], unit: Decimal) -> tuple[NDArray[np.int
         wrong = ~(np.abs(scaled - units) <= np.maximum(_TOLERANCE, np.abs(scaled) * 2.0**-51)) | (units < 0)
         large = np.flatnonzero(np.abs(units) >= _EXACT)
     out = np.where(np.abs(units) < _EXACT, units, 0).astype(np.int64)
-    for at in large:                # a float does not tell its last digits there: it means its shortest decimal
+    for at in large:                # a float this large has lost its last digits; its shortest decimal is used
         exact = Decimal(repr(float(values[at]))) / unit if np.isfinite(values[at]) else Decimal("0.5")
         wrong[at] = exact != exact.to_integral_value() or not 0 <= exact < 1 << 62
         out[at] = 0 if wrong[at] else int(exact)
@@ -88,22 +88,22 @@ def to_units(values: NDArray[np.float64], unit: Decimal) -> tuple[NDArray[np.int
 
 
 class Messages:
-    """Puts rows of equal stamps together to messages.
+    """Joins rows of equal stamps into messages.
 
     Parameters
     ----------
     symbol : int
-        Of the records.
+        The `symbol` of the records.
     spec : Spec
     where : str
-        The file, for what is said of it.
+        The file, for error messages.
     whole : bool
-        There are snapshots and no updates: each of them is the whole book.
+        There are snapshots and no updates, so each snapshot is the whole book.
 
     Attributes
     ----------
     dropped : int
-        Levels of whole books that were left out: the worst beyond 8,192 a side.
+        Levels of whole books that were left out: the worst ones beyond 8,192 a side.
     """
 
     def __init__(self, symbol: int, spec: Spec, where: str, whole: bool = False) -> None:
@@ -116,12 +116,12 @@ class Messages:
         self._last_ns = 0
 
     def take(self, rows: Rows, at: int) -> Events:
-        """The messages that are whole after these rows, of which `at` is the first one's index."""
+        """The messages completed by these rows; `at` is the index of the first row."""
         local = np.flatnonzero(rows["ev"] & LOCAL)
         rows, index = rows[local], local + at
         kinds = rows["ev"] & KIND
         classes = _CLASS[np.minimum(kinds, 255)]
-        self._refuse(classes == _REFUSED, index, "is of a kind that is not read: market by order, or none that is known")
+        self._refuse(classes == _REFUSED, index, "is of a kind that can't be read: market by order, or unknown")
         least = np.where(classes == _SNAPSHOT, 0, 1)        # their initial snapshots have no time
         late = np.maximum(rows["local_ts"], rows["exch_ts"]) >= words.LAST_TIME_NS
         self._refuse((rows["local_ts"] < least) | (rows["exch_ts"] < 0) | late, index, "has a stamp that is no time")
@@ -131,12 +131,12 @@ class Messages:
         known = classes > 0
         rows, index = np.concatenate((self._held, rows[known])), np.concatenate((self._held_at, index[known]))
         starts = self._starts(rows)
-        hold = int(starts[-1]) if len(starts) else 0        # the last message may go on
+        hold = int(starts[-1]) if len(starts) else 0        # the last message may continue
         self._held, self._held_at = rows[hold:], index[hold:]
         return self._records(rows[:hold], index[:hold])
 
     def finish(self) -> Events:
-        """No row follows: the last message is whole."""
+        """Ends the rows and with them the last message."""
         rows, index = self._held, self._held_at
         self._held, self._held_at = rows[:0], index[:0]
         return self._records(rows, index)
@@ -159,7 +159,7 @@ class Messages:
     # -- whole messages
 
     def _records(self, rows: Rows, index: NDArray[np.int64]) -> Events:
-        """Of each class its records, then all in order: message, part of it, side, row."""
+        """The records of each class, then all sorted by message, part, side and row."""
         if not len(rows):
             return np.empty(0, EVENT)
         kinds = rows["ev"] & KIND
@@ -169,11 +169,11 @@ class Messages:
         begins[starts[1:]] = 1
         group = np.cumsum(begins)
         price, qty = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
-        told = np.flatnonzero(kinds != CLEAR)
+        used = np.flatnonzero(kinds != CLEAR)
         for out, name, unit in ((price, "px", self.spec.price_unit), (qty, "qty", self.spec.quantum)):
-            out[told], bad = to_units(rows[name][told], unit)
+            out[used], bad = to_units(rows[name][used], unit)
             if bad >= 0:
-                self._refuse(told == told[bad], index[told], f"has a {name} off the {unit} that {self.spec.name} is kept in")
+                self._refuse(used == used[bad], index[used], f"has a {name} off the {unit} that {self.spec.name} is kept in")
         ask = (rows["ev"] & SELL > 0) | (kinds == BEST_ASK)
         bid = (rows["ev"] & BUY > 0) | (kinds == BEST_BID)
         self._refuse((ask == bid) & (classes != _TRADE), index, "has no side")
@@ -187,7 +187,7 @@ class Messages:
         parts = [
             self._levels(rows, level | cleared, group, ask, price, qty, row, books, one_side),
             self._trades(rows, classes == _TRADE, group, bid, ask, price, qty, row),
-            self._tickers(rows, classes == _TICKER, group, ask, price, qty),
+            self._book_tickers(rows, classes == _BOOK_TICKER, group, ask, price, qty),
             self._snapshots(rows, starts[classes[starts] == _SNAPSHOT], group, kinds, books, one_side),
         ]
         records = np.concatenate([part[0] for part in parts])
@@ -202,34 +202,34 @@ class Messages:
         return out
 
     def _one_sided(self, snapshot: Any, group: Any, ask: Any) -> NDArray[np.bool_]:
-        """Rows of a snapshot that restates one side of the book, and leaves the other one as it is."""
+        """Rows of a snapshot that restates one side of the book and keeps the other."""
         sides = [np.isin(group, group[snapshot & (ask == side)]) for side in (False, True)]
         found = np.asarray(snapshot & (sides[0] != sides[1]), bool)
         if not self.whole and not self._opened and np.any(snapshot):
-            found &= group != group[np.argmax(snapshot)]        # the first one begins the book
+            found &= group != group[np.argmax(snapshot)]        # the first snapshot begins the book
             self._opened = True
         return found
 
     @staticmethod
     def _clears_alone(one_side: Any, kinds: Any, group: Any) -> NDArray[np.bool_]:
-        """Rows that clear a side of which no level follows: a level of no quantity says that it is empty."""
+        """Rows that clear a side without a level after them; a level of quantity 0 stands for the empty side."""
         return np.asarray(one_side & (kinds == CLEAR) & ~np.isin(group, group[kinds == SNAPSHOT]), bool)
 
     def _clear_price(self, rows: Rows) -> NDArray[np.int64]:
-        """Up to which price they clear; any price will do, of a level that is not there."""
+        """The price up to which they clear; for an absent level any price will do."""
         with np.errstate(invalid="ignore", over="ignore"):
             ticks = np.rint(rows["px"] / float(self.spec.price_unit))
         return np.where(np.isfinite(ticks) & (ticks >= 1) & (ticks < _EXACT), ticks, 1).astype(np.int64)
 
     def _beyond(self, books: Any, group: Any, ask: Any, price: Any) -> NDArray[np.bool_]:
-        """Rows of whole books that there is no room for: the worst of a side, and all but the last of a price."""
+        """Rows of whole books that are left out: the worst of a full side, and all but the last of each price."""
         out = np.zeros(len(group), bool)
         for side in (False, True):
             at = np.flatnonzero(books & (ask == side))
             ids, counts = np.unique(group[at], return_counts=True)
             for large in ids[counts > _MOST_A_SIDE]:
                 rows = at[group[at] == large]
-                # Of a price's rows the last one comes first in the reversed order, which is the one that `unique` names.
+                # In reversed order the last row of a price comes first, and `unique` returns the first.
                 _, last = np.unique(price[rows[::-1]] if side else -price[rows[::-1]], return_index=True)
                 out[rows] = True
                 out[rows[::-1][last[:_MOST_A_SIDE]]] = False
@@ -239,8 +239,8 @@ class Messages:
     def _levels(
         self, rows: Rows, mask: Any, group: Any, ask: Any, price: Any, qty: Any, row: Any, books: Any, one_side: Any
     ) -> tuple[Events, list[Any]]:
-        """A record each. What is too much for one message, or for one snapshot, goes on in a depth message; a whole book can't go
-        on, so that its worst levels are left out."""
+        """A record each. Levels beyond one message, or one snapshot, continue in a depth message; a whole book can't continue,
+        so its worst levels are left out."""
         mask = mask & ~self._beyond(mask & books, group, ask, price)
         rows, group, ask, books, one_side = rows[mask], group[mask], ask[mask], books[mask], one_side[mask]
         first = np.searchsorted(group, group)
@@ -257,15 +257,15 @@ class Messages:
     def _trades(
         self, rows: Rows, mask: Any, group: Any, bid: Any, ask: Any, price: Any, qty: Any, row: Any
     ) -> tuple[Events, list[Any]]:
-        """One each; one without a side fills nobody."""
+        """One record each; a trade without a side fills no order."""
         out = self._made(rows[mask], words.KINDS["trade"])
         out["price"], out["qty"] = price[mask], qty[mask]
         nobody = (bid == ask)[mask] | (out["price"] == 0) | (out["qty"] == 0)
         out["flags"] = np.where(ask[mask], words.BUYER_MAKER, 0) | np.where(nobody, words.NOT_A_MARKET_TRADE, 0)
         return out, [group[mask], 0 * group[mask], ask[mask], row[mask]]
 
-    def _tickers(self, rows: Rows, mask: Any, group: Any, ask: Any, price: Any, qty: Any) -> tuple[Events, list[Any]]:
-        """Two each, whichever sides the rows tell: the other one is as it was told last."""
+    def _book_tickers(self, rows: Rows, mask: Any, group: Any, ask: Any, price: Any, qty: Any) -> tuple[Events, list[Any]]:
+        """Two records each; a side without a row keeps its last state."""
         at = np.flatnonzero(mask)
         touch = np.empty((2, 2, len(at)), np.int64)         # side, price or quantity, row
         for side in (0, 1):
@@ -288,8 +288,8 @@ class Messages:
     def _snapshots(
         self, rows: Rows, starts: Any, group: Any, kinds: Any, books: Any, one_side: Any
     ) -> tuple[Events, list[Any]]:
-        """What a snapshot needs besides its levels: a connection before it, and a record where it has no level. A whole book
-        follows from the one before, so that a stream of them is opened once."""
+        """The records of a snapshot besides its levels: a connection before it, and a record if it has no level. A stream of
+        whole books is opened only once, since each book follows the one before."""
         begins = starts[~books[starts]]
         if self.whole and not self._opened and len(starts):
             begins, self._opened = starts[:1], True
@@ -305,7 +305,7 @@ class Messages:
 
 
 def _closed(records: Events, group: NDArray[np.int64], part: NDArray[np.int64]) -> Events:
-    """Records in order, counted down within each message, the last one marked."""
+    """The records in order, with `rest` counted down within each message and the last one marked."""
     new = np.flatnonzero((np.diff(group) != 0) | (np.diff(part) != 0))
     ends = np.append(new, len(records) - 1)
     records["rest"] = np.repeat(ends, np.diff(ends, prepend=-1)) - np.arange(len(records))

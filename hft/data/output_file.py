@@ -1,4 +1,4 @@
-"""A file that is there whole, or not at all."""
+"""An output file that is either complete or absent."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from hft.errors import UsageError
 
 
 class OutputFile(ABC):
-    """What writes one file: it is there, whole, once `close` returns, and until then under the name with ``.part`` behind it.
+    """The writer of one file. The file is complete once `close` returns; until then its name ends in ``.part``.
 
     Parameters
     ----------
     path : str or Path
 
-    As a context manager it closes at the end, and leaves nothing behind where an exception ended it. Raises `UsageError` where
-    the file can't be made or the disk takes no more.
+    As a context manager it closes at the end, and leaves nothing behind after an exception. Raises `UsageError` if the file
+    can't be made or the disk is full.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._part = self.path.with_name(self.path.name + ".part")
         with self._on_disk():
-            self._part.unlink(missing_ok=True)      # of a writer that was killed; where it is a link, the link
+            self._part.unlink(missing_ok=True)      # left by a killed writer; removes a link, not its target
             self._file = self._part.open("xb")
 
     @contextlib.contextmanager
     def _on_disk(self) -> Iterator[None]:
-        """Around everything that the disk may refuse."""
+        """Wraps every operation that the disk may refuse."""
         try:
             yield
         except OSError as error:
@@ -42,10 +42,10 @@ class OutputFile(ABC):
 
     @abstractmethod
     def _finish(self) -> None:
-        """Write what is still to be written."""
+        """Writes the rest."""
 
     def close(self) -> None:
-        """Write what is still to be written, and give the file its name."""
+        """Writes the rest and gives the file its name."""
         if self._file.closed:
             return
         with self._on_disk():
@@ -54,8 +54,8 @@ class OutputFile(ABC):
             os.replace(self._part, self.path)
 
     def discard(self) -> None:
-        """Leave nothing behind."""
-        with contextlib.suppress(OSError):      # what is still in its buffer may find no room
+        """Removes the unfinished file."""
+        with contextlib.suppress(OSError):      # the rest of the buffer may find no room
             self._file.close()
         self._part.unlink(missing_ok=True)
 

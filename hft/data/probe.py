@@ -1,4 +1,4 @@
-"""Looks at the messages of a recorded session and says what it is: protocol, symbols, and how numbers are printed."""
+"""Reads the messages of a recorded session to find its protocol, its symbols, and how numbers are printed."""
 
 from __future__ import annotations
 
@@ -13,71 +13,71 @@ from hft.errors import NOT_JSON, DamagedData, UsageError
 from hft.run.specs import Printed
 from hft.venues.catalogue import DEFAULT
 from hft.venues.foreign import foreign
-from hft.venues.recorded import CALLED, certain, scan, told_by, whole_books
+from hft.venues.recorded import CALLED, certain, protocol_by_hints, scan, whole_books
 from hft.venues.registry import PROTOCOLS
 
 
 class Probe(msgspec.Struct):
-    """What a session holds."""
+    """The properties of a session."""
 
     protocol: str = ""
-    """By name; empty where no message told."""
+    """The protocol's name; empty if no message shows it."""
     symbols: list[str] = []
     """In the order of their first message."""
     printed: dict[str, Printed] = {}
     exchange_info: list[bytes] = []
-    """Bodies, oldest first; those that list what the one before lists are left out."""
+    """Bodies of exchangeInfo, oldest first, without repetitions."""
     traded: set[str] = set()
-    """Of `trade` and `aggTrade`, those that were seen."""
+    """Streams of trades seen: `trade`, `aggTrade`."""
     opened: set[str] = set()
-    """Symbols whose stream the files themselves open: a line of a run log, a snapshot of a format that has no such lines."""
+    """Symbols whose stream the files open, by a run log's line or, in formats without such lines, by a snapshot."""
     exchange: str = ""
-    """Whose data it is, as Tardis names exchanges; empty where that is not known."""
+    """The exchange, by Tardis' name for it; empty if unknown."""
     hints: dict[str, int] = {}
-    """Bits of `hft.venues.binance.scan` by symbol, those of no symbol under an empty name: what tells their protocol."""
+    """Bits of `hft.venues.binance.scan` by symbol, from which the protocol follows; bits of no symbol are under ""."""
     spoken: dict[str, str] = {}
-    """Protocols of symbols, by name, where their frames are of a form that one venue alone has (`VenueProtocol.facts`)."""
+    """Protocols of symbols, by name, whose frames have a shape that only one venue uses (`VenueProtocol.facts`)."""
     sample: bytes = b""
-    """The first message that tells nothing of a protocol, for what is said of a file where none does."""
+    """The first message that does not show a protocol, for the error about a file where none does."""
     info_leads: bool = False
-    """The first exchangeInfo stands before all messages of a market."""
+    """The first exchangeInfo comes before all market data."""
     updated: set[str] = set()
-    """Symbols of which there is a stream of updates."""
+    """Symbols with a stream of updates."""
     whole: set[str] = set()
-    """Symbols of which there is a stream of whole books."""
+    """Symbols with a stream of whole books."""
     unnamed: dict[str, int] = {}
-    """Symbols whose stream of whole books (`<symbol>@depth20`) does not say that it is one, and its levels."""
+    """Symbols with an unmarked stream of whole books (`<symbol>@depth20`), and its levels."""
     snapshots: dict[str, int] = {}
     """REST books, by symbol."""
 
     @property
     def trades(self) -> str:
-        """The stream that volume is told by (SEMANTICS 10): `trade` where there is one."""
+        """The stream of traded volume (SEMANTICS 10): `trade` if there is one."""
         return "aggTrade" if self.traded == {"aggTrade"} else "trade"
 
     def of(self, wanted: Sequence[str]) -> Probe:
-        """The same, its protocol told by the messages of the `wanted` symbols alone, where some are named and it holds them."""
+        """The same, with the protocol of the `wanted` symbols' messages, if it holds any."""
         bits = [bits for name, bits in self.hints.items() if name in wanted]
         return replace(self, protocol=_protocol(self, wanted)) if bits else self
 
     def require(self, where: str, protocol: str = "") -> Probe:
-        """Itself, of this `protocol` where no message tells one. DamagedData when protocol or symbols can't be told."""
+        """Itself, with this `protocol` if no message shows one. DamagedData if protocol or symbols are unknown."""
         if not (self.symbols and self.protocol) and self.sample and (other := foreign(self.sample)):
             raise DamagedData(other[0], where=where, do=other[1])
         self.protocol = self.protocol or protocol
         if not self.protocol:
-            raise DamagedData("no message tells the protocol", where=where, do=f"name it, --set feed.protocol={DEFAULT} say")
+            raise DamagedData("no message shows the protocol", where=where, do=f"set it: --set feed.protocol={DEFAULT}")
         if not self.symbols:
-            raise DamagedData("no message tells the symbol", where=where, do="name data that has messages of a market")
+            raise DamagedData("no message names a symbol", where=where, do="name files with market data")
         return self
 
 
 def combined(parts: Iterable[tuple[str, Probe]], protocol: str = "", wanted: Sequence[str] = ()) -> Probe:
-    """What several files or sources hold as one session, each with what to call it in a message; of this `protocol`, whatever
-    their messages tell.
+    """Combines several files or sources, each with its name for error messages, into one session. A given `protocol` is used
+    whatever their messages show.
 
-    Raises `UsageError` where the messages of the `wanted` symbols (none: of all) tell different protocols and none is given, and
-    for data of different exchanges: two of them are never one book.
+    Raises `UsageError` if the messages of the `wanted` symbols (default: all) show different protocols and none is given, and
+    for data of different exchanges, which never make one book.
     """
     whole = Probe(protocol)
     first_protocol = first_exchange = ""
@@ -113,22 +113,22 @@ def combined(parts: Iterable[tuple[str, Probe]], protocol: str = "", wanted: Seq
 # -- which protocol -----------------------------------------------------------------------------------------------------
 
 def _one_protocol(where: str, part: Probe, wanted: Sequence[str]) -> None:
-    """Raise `UsageError` for a file that holds messages of two venues: their symbols have the same names."""
+    """Raises `UsageError` for a file that holds messages of two venues, since their symbols have the same names."""
     names = [name for name in part.hints if not wanted or name in wanted or not name]
     spoken = {part.spoken[name] for name in names if name in part.spoken}
     found = sorted(spoken.union(*(certain(name, part.hints[name]) for name in names)))
     if len(found) > 1:
         raise UsageError(
             f"holds messages of the {' and of the '.join(found)} protocol", where=where,
-            do="choose symbols of one with --symbols, say which it is with --set feed.protocol, or cut the file by venue",
+            do="choose symbols of one protocol with --symbols, set it with --set feed.protocol, or split the file by venue",
         )
 
 
-# -- looking -----------------------------------------------------------------------------------------------------------
+# -- probing -----------------------------------------------------------------------------------------------------------
 
 
 class _Data(msgspec.Struct):
-    """The fields that tell, of any message."""
+    """The fields of any message that show its protocol."""
 
     s: str = ""
     symbol: str = ""
@@ -162,13 +162,13 @@ class _Opening(msgspec.Struct):
 
 
 class _Line(msgspec.Struct):
-    """A line of a run log, as far as it matters here."""
+    """The fields of a run log's line that matter here."""
 
     hft: _Opening
 
 
 class _List(msgspec.Struct):
-    """exchangeInfo's list of symbols, unread."""
+    """exchangeInfo's list of symbols, not decoded."""
 
     symbols: msgspec.Raw = msgspec.Raw()
 
@@ -183,30 +183,30 @@ _TRADED_ON = ("depthUpdate", "bookTicker", "trade", "aggTrade", "")
 
 
 def _bits(data: _Data) -> int:
-    """What a message tells: see `hft.venues.binance.scan`, which does the same for the shapes that a venue prints."""
+    """The bits of a message, like those of `hft.venues.binance.scan` for the shapes that a venue prints."""
     bits = CALLED.get(data.venue, 0) | CALLED.get(data.futuresType, 0) | _TRADES.get(data.e, 0)
     if data.e == "depthUpdate":
         if data.pu is None:
             return bits | scan.SPOT_DEPTH
         return bits | (scan.FUTURES_DEPTH if data.pu + 1 == data.U else scan.CHAINED_DEPTH)
     if data.e == "bookTicker":
-        return bits | (scan.FUTURES_TICKER if data.E is not None else 0)
+        return bits | (scan.FUTURES_BOOK_TICKER if data.E is not None else 0)
     if data.e in _TRADES:
         return bits | (scan.SPOT_TRADE if data.M is not None else 0)
     if not data.e and data.s and data.B and data.u is not None:
-        return bits | scan.SPOT_TICKER
+        return bits | scan.SPOT_BOOK_TICKER
     return bits | (scan.FUTURES_BOOK if data.lastUpdateId is not None and data.E is not None else 0)
 
 
 def _whole_bits(data: _Data) -> int:
-    """What a message of a stream of whole books tells: only spot's has no `e`."""
-    return scan.WHOLE_BOOKS | (scan.FUTURES_BOOK if data.e else scan.SPOT_TICKER)
+    """The bits of a message of a stream of whole books; only spot's has no `e`."""
+    return scan.WHOLE_BOOKS | (scan.FUTURES_BOOK if data.e else scan.SPOT_BOOK_TICKER)
 
 
 def probe(records: Iterable[Record]) -> Probe:
-    """Looks at all records: a symbol may speak late, and a finer price may come last.
+    """Reads all records, since a symbol may begin late and a finer price may come last.
 
-    Messages that are no JSON of a venue's are passed over.
+    Messages that are not a venue's JSON are skipped.
 
     >>> frame = b'{"e":"trade","E":1,"T":1,"s":"BTCUSDT","t":1,"p":"61800.30","q":"0.006","X":"MARKET","m":false}'
     >>> book = b'{"lastUpdateId":1,"E":1,"T":1,"bids":[["61800.20","1.5"]],"asks":[]}'
@@ -233,7 +233,7 @@ def probe(records: Iterable[Record]) -> Probe:
         if name:
             found.symbols.append(name)
             found.printed[name] = Printed(symbol.price, symbol.qty)
-    if len(found.printed) == 1:     # then a book that does not say whose it is is of this one
+    if len(found.printed) == 1:     # then a book without a name is of this symbol
         bare = seen.symbol("")
         found.printed[found.symbols[0]].add(Printed(bare.price, bare.qty))
     found.traded = {name for name, bit in _TRADES.items() if every & bit}
@@ -241,29 +241,29 @@ def probe(records: Iterable[Record]) -> Probe:
     found.unnamed = {name: each.levels for name, each in seen.symbols.items() if _always_whole(each)}
     found.whole = {name for name, bits in found.hints.items() if bits & scan.WHOLE_BOOKS} | set(found.unnamed)
     found.updated -= set(found.unnamed)
-    if found.opened:        # a recording: whatever else was heard, nobody had asked for it
+    if found.opened:        # in a recording, data of other symbols was not requested
         found.symbols = [name for name in found.symbols if name in found.opened]
     found.protocol = _protocol(found, found.hints)
     return found
 
 
 def _protocol(found: Probe, names: Iterable[str]) -> str:
-    """What the messages of these symbols tell; empty where none does."""
-    return next((found.spoken[name] for name in names if name in found.spoken), "") or told_by(names, found.hints)
+    """The protocol that the messages of these symbols show; empty if none does."""
+    return next((found.spoken[name] for name in names if name in found.spoken), "") or protocol_by_hints(names, found.hints)
 
 
 def _always_whole(symbol: scan.Seen) -> bool:
-    """Whether each depth update is the top of the book: as many levels a side as a stream of whole books has, none of which goes.
-    No stream of changes has 20 such in a row."""
+    """Whether each depth update is the top of the book: it has as many levels a side as a stream of whole books, and deletes
+    none. No stream of changes has 20 such updates in a row."""
     return symbol.levels in (5, 10, 20) and symbol.unnamed >= 20
 
 
 def _spoken(found: Probe, seen: scan.Scan, frame: bytes) -> bool:
-    """A frame of a form that one venue alone has."""
+    """A frame of a shape that only one venue uses."""
     for protocol in PROTOCOLS.values():
         try:
             facts = list(protocol.facts(frame)) if protocol.facts is not None else []
-        except NOT_JSON:        # not one of this protocol: another may know it
+        except NOT_JSON:        # not of this protocol; another may know it
             facts = []
         for symbol, kind, prices, quantities in facts:
             found.spoken[symbol] = protocol.name
@@ -286,7 +286,7 @@ def _see_line(found: Probe, seen: scan.Scan, line: bytes) -> None:
 
 
 def _see(found: Probe, seen: scan.Scan, record: Record) -> None:
-    """A message that the scan left alone: REST answers, and frames that are printed otherwise."""
+    """A message that the scan does not know: REST answers, and frames printed in another way."""
     if record.kind == Kind.EXCHANGE_INFO:
         found.info_leads |= not found.exchange_info and not seen.symbols
         if not found.exchange_info or _listed(found.exchange_info[-1]) != _listed(record.data):
@@ -308,11 +308,11 @@ def _see(found: Probe, seen: scan.Scan, record: Record) -> None:
 
 
 def _listed(info: bytes) -> bytes:
-    """The list of symbols in an exchangeInfo, as it is printed; the whole body where it has none. The rest differs each time."""
+    """The list of symbols in an exchangeInfo, as printed, since the rest differs each time; the whole body if it has no list."""
     try:
         return bytes(_list(info).symbols) or info
     except NOT_JSON:
-        return info             # the reader of the rules says so
+        return info             # the reader of the rules reports it
 
 
 def _numbers(symbol: scan.Seen, data: _Data) -> None:

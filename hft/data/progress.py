@@ -1,4 +1,4 @@
-"""How far something that runs over recorded data has come, told a few times a second."""
+"""Progress of a run over recorded data, reported a few times a second."""
 
 from __future__ import annotations
 
@@ -14,42 +14,41 @@ REFRESH_S = 0.2
 
 
 class Progress(NamedTuple):
-    """How far it has come."""
+    """Progress so far."""
 
     done: int
     """Bytes of the data's files."""
     total: int
     events: int
-    """Messages that were read."""
+    """Messages read."""
     seconds: float
 
 
 class Meter:
-    """Tells how far the reading of `data` has come, to whom it may concern."""
+    """Calls `callback` with the progress of reading `data`."""
 
-    def __init__(self, data: Data, tell: Callable[[Progress], None] | None) -> None:
+    def __init__(self, data: Data, callback: Callable[[Progress], None] | None) -> None:
         self.data = data
-        self._tell = tell
+        self._callback = callback
         self._began = time.perf_counter()
-        self._told_s = 0.0
+        self._reported_s = 0.0
 
     @property
     def seconds(self) -> float:
-        """Since it began."""
+        """Seconds since the start."""
         return time.perf_counter() - self._began
 
-    def tell(self, events: Callable[[], int], *, at_once: bool = False) -> None:
-        """Tell it, unless it was told just now; `events` counts the messages."""
+    def report(self, events: Callable[[], int], *, at_once: bool = False) -> None:
+        """Reports, at most a few times a second unless `at_once`; `events` counts the messages."""
         seconds = self.seconds
-        if self._tell is not None and (at_once or seconds - self._told_s >= REFRESH_S):
-            self._told_s = seconds
-            self._tell(Progress(self.data.done, self.data.size, events(), seconds))
+        if self._callback is not None and (at_once or seconds - self._reported_s >= REFRESH_S):
+            self._reported_s = seconds
+            self._callback(Progress(self.data.done, self.data.size, events(), seconds))
 
 
 @contextlib.contextmanager
 def on_terminal(wanted: bool) -> Iterator[Callable[[Progress], None] | None]:
-    """What shows it as one line on stderr, written over and over and gone at the end; None where that is not `wanted`, or no
-    terminal."""
+    """A callback that shows progress in one line on stderr, removed at the end; None if not `wanted` or without a terminal."""
     if not wanted or not sys.stderr.isatty():
         yield None
         return

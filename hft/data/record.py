@@ -1,4 +1,4 @@
-"""One line of recorded data: when it was received, and what it is."""
+"""One line of recorded data: its stamp and kind."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import NamedTuple
 
 
 class Kind(enum.IntEnum):
-    """What one line of a capture holds."""
+    """Kind of a capture's line."""
 
     FRAME = 0
     """A websocket message, with or without its combined-stream envelope."""
     SNAPSHOT = 1
-    """The REST answer to a request for the book."""
+    """A REST snapshot of the book."""
     EXCHANGE_INFO = 2
-    """The REST answer that gives the symbols' rules, the venue's own or another recorder's short form."""
+    """The REST answer with the symbols' rules, in the venue's form or another recorder's short form."""
     LOG = 3
     """A line of our run log, ``{"hft": …}``: a connection, a timer, a command."""
     BOOK = 4
-    """The same body as SNAPSHOT's, of a session that has no stream of updates: each one is the whole book."""
+    """A body like SNAPSHOT's in a session without updates: each one is the whole book."""
 
 
 class Record(NamedTuple):
@@ -30,4 +30,4 @@ class Record(NamedTuple):
     data: bytes
     """JSON, as received."""
     symbol: str = ""
-    """Upper case, where the line says so outside of `data`: a snapshot does not name its symbol itself."""
+    """Upper case, if the line names it outside `data`, since a snapshot does not name its symbol."""

@@ -1,7 +1,7 @@
-"""Writes a run log to disk, on a thread of its own, while the run goes on.
+"""Writes a run log to disk during the run, on its own thread.
 
-Off the hot path: the engine's thread only copies each input into the `RunLog`. What the disk can't take, or takes too slowly, is
-missing from the recording and said there; trading goes on.
+Off the hot path: the engine's thread only copies each input into the `RunLog`. Inputs that the disk can't take in time are
+missing from the recording, and the recording says so; trading goes on.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from hft.version import VERSION
 
 PAUSE_S = 0.1
 FLUSH_S = 0.4
-"""What was flushed survives the process. With the pause and the writing itself, a kill costs less than the last second."""
+"""Flushed data survives the process. Including the pause and the writing itself, a kill loses less than the last second."""
 CHUNK = 1 << 18
-"""Bytes of the run log at a time."""
+"""Bytes of the run log written at a time."""
 DAY_NS = 86_400 * 10**9
 NEVER_NS = 2**63 - 1
 END_ROOM = 4096
@@ -42,24 +42,24 @@ log = get_logger("hft.recorder")
 
 
 class Recorder:
-    """A run log and the thread that writes it down.
+    """A run log and the thread that writes it to a file.
 
     Parameters
     ----------
     path : str or Path
-        The file to make; its name says how it is packed, see `hft.data.files`. With rotation each part has its number in the
+        The new file; its name decides how it is packed, see `hft.data.files`. With rotation each part has its number in the
         name. Mode 0600.
     settings : Recording
-        Buffer, rotation, level of compression.
+        Buffer, rotation, compression level.
     now_ns : int
-        The run's clock.
+        Time on the run's clock.
 
     Attributes
     ----------
     log : RunLog
-        What the engine pushes into, and `mark` and the others here, from the same thread.
+        The engine pushes into it, and so do `mark` and the other methods here, all from one thread.
 
-    Raises `UsageError` where the file can't be made or there is one already: a recording is never written over.
+    Raises `UsageError` if the file can't be made or exists already: a recording is never overwritten.
     """
 
     def __init__(self, path: str | Path, settings: Recording, now_ns: int) -> None:
@@ -70,8 +70,8 @@ class Recorder:
         self._rotates = settings.rotate_daily or settings.rotate_mb > 0
         self._session = secrets.token_hex(8)
         self._parts: list[Path] = []
-        self._bytes = 0             # of the parts before the open one
-        self._told = 0              # losses that were warned about
+        self._bytes = 0             # in the parts before the open one
+        self._reported = 0          # losses already warned about
         self._stopping = threading.Event()
         try:
             self._check()
@@ -86,29 +86,29 @@ class Recorder:
     def _check(self) -> None:
         there = [each for each in parts(self._name) if each.exists()]
         if there:
-            raise UsageError("there is such a file already", where=str(there[0]), do="name another, or move it away")
+            raise UsageError("the file exists already", where=str(there[0]), do="name another, or move it away")
 
-    # -- what the engine's thread says besides the engine's inputs ---------------------------------------------------------
+    # -- lines from the engine's thread besides the engine's inputs ---------------------------------------------------------
 
     def mark(self, name: str, value: Any, now_ns: int) -> None:
         """A line ``{"hft":{name:value}}``."""
         self.log.mark(name, msgspec.json.encode(value), now_ns)
 
     def exchange_info(self, body: bytes, now_ns: int) -> None:
-        """The REST body that the symbols' rules were read from."""
+        """The REST body with the symbols' rules."""
         self.log.push("exchange_info", now_ns, body)
 
     def event(self, event: FeedEvent) -> None:
-        """What the feed tells of its connections."""
+        """An event of the feed's connections."""
         value = {"kind": event.kind, "text": event.text, "connection": event.connection, "symbols": event.symbols}
         self.mark("link", value, event.now_ns)
 
     def state(self, engine: Engine, now_ns: int) -> None:
-        """The engine's state as it is now, so that a run that differs is found near its cause."""
-        self.mark("state", {spec.name: f"{engine.state_hash(spec.name):016x}" for spec in engine.symbols}, now_ns)
+        """The digests of the engine's present state, so that a difference is found near its cause."""
+        self.mark("state", {spec.name: engine.digest_texts(spec.name) for spec in engine.symbols}, now_ns)
 
     def close(self, now_ns: int, timeout_s: float = 10.0) -> None:
-        """Say that this is the end, write all there is, close the file. Safe to call again."""
+        """Marks the end, writes everything, closes the file. Safe to call again."""
         give_up = time.monotonic() + timeout_s
         if self._stopping.is_set():
             return
@@ -121,7 +121,7 @@ class Recorder:
             self.failed = "the disk did not take it in time"
 
     def discard(self) -> None:
-        """What was to be recorded never began: leave no file behind."""
+        """Removes the file, as nothing was recorded."""
         self._stopping.set()
         self._thread.join()
         for part in self._parts:
@@ -129,12 +129,12 @@ class Recorder:
 
     @property
     def broken(self) -> bool:
-        """The recording is not whole, and will not be."""
+        """Whether inputs are missing in the recording."""
         return self.log.lost > 0 or self.failed is not None
 
     @property
     def result(self) -> Recorded:
-        """How it stands."""
+        """Counters of the recording."""
         size = self._bytes + self._written
         return Recorded(str(self._parts[0]), len(self._parts), size, self.log.entries, self.log.lost, self.failed)
 
@@ -144,7 +144,7 @@ class Recorder:
         try:
             stopping = False
             while not stopping:
-                stopping = self._stopping.wait(PAUSE_S)     # looked at before the rest is taken, so that it is all
+                stopping = self._stopping.wait(PAUSE_S)     # read before the rest is taken, so that nothing is left
                 while self._move():
                     pass
             self._finish()
@@ -162,15 +162,15 @@ class Recorder:
 
     def _move(self) -> bool:
         """Some entries from memory to the file; False when there were none."""
-        next_ns = self.log.next_ns      # looked at before any is taken: the engine's thread may push at any time
+        next_ns = self.log.next_ns      # read before any is taken, since the engine's thread may push at any time
         if next_ns is not None and (self._full or next_ns >= self._day_ends):
             self._rotate(next_ns)
         self._write(self._packer.pack(self.log.take(CHUNK, self._day_ends)))
         if time.monotonic() >= self._flush_at:
             self._flush()
-        if self.log.lost != self._told:
-            self._told = self.log.lost
-            log.warning("the recorder can't keep up: the recording is broken", lost=self._told, path=str(self._parts[-1]))
+        if self.log.lost != self._reported:
+            self._reported = self.log.lost
+            log.warning("the recorder can't keep up: the recording is broken", lost=self._reported, path=str(self._parts[-1]))
         return next_ns is not None
 
     @property
@@ -178,7 +178,7 @@ class Recorder:
         return 0 < self.settings.rotate_mb * 1_000_000 <= self._written
 
     def _rotate(self, now_ns: int) -> None:
-        """The next part begins with the entry of this stamp; there is none before there is an entry for it."""
+        """Opens the next part, which begins with the entry of this stamp; no part is made without an entry."""
         self._finish()
         self._close()
         self._bytes += self._written
@@ -202,15 +202,15 @@ class Recorder:
 
     def _flush(self) -> None:
         self._write(self._packer.flush())
-        self._look_after_file()
+        self._check_file()
         self._flush_at = time.monotonic() + FLUSH_S
 
     def _finish(self) -> None:
         self._write(self._packer.finish())
-        self._look_after_file()
+        self._check_file()
 
-    def _look_after_file(self) -> None:
-        """Without this, what is written to a deleted file is lost without an error."""
+    def _check_file(self) -> None:
+        """Without this check, data written to a deleted file would be lost without an error."""
         if not is_open_at(self._parts[-1], self._file):
             raise OSError(errno.ENOENT, GONE)
 

@@ -1,4 +1,4 @@
-"""What a recording holds, line by line: the format is in docs/recordings.md."""
+"""The lines of a recording, whose format is in docs/recordings.md."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hft.data import hot_lines
 from hft.data.record import Kind, Record
 
 FORMAT = 1
-"""What this version writes, and reads."""
+"""The format that this version writes and reads."""
 
 
 class Opening(msgspec.Struct, frozen=True):
@@ -20,10 +20,10 @@ class Opening(msgspec.Struct, frozen=True):
 
     format: int
     version: str = ""
-    """Of hft."""
+    """hft's version."""
     part: int = 1
     session: str = ""
-    """The same in every part, and in no other recording."""
+    """Equal in every part, and different in every other recording."""
 
 
 class _Line(msgspec.Struct):
@@ -40,7 +40,7 @@ class _Broken(msgspec.Struct):
 
 
 class LinkLine(TypedDict):
-    """What the feed told of a connection."""
+    """An event of one of the feed's connections."""
 
     kind: str
     text: str
@@ -67,7 +67,7 @@ _REST_KINDS = {"depth": Kind.SNAPSHOT, "exchangeInfo": Kind.EXCHANGE_INFO}
 
 
 def is_recording(line: bytes) -> bool:
-    """Whether a file that begins with this line is one."""
+    """Whether a file that begins with this line is a recording."""
     return _FIRST.match(line) is not None
 
 
@@ -80,13 +80,13 @@ _VALUES: dict[str, Any] = {
     "connect": str, "disconnect": str, "resync": str, "timer": bool, "journal_full": bool, "stop": bool,
     "kill": bool | Literal["kill_files_gone"],
     "decision": tuple[int, int, int, int, int, int, int, int, int, int],
-    "end": bool, "state": dict[str, str], "link": LinkLine, "rules": RulesLine,
+    "end": bool, "state": dict[str, dict[str, str] | str], "link": LinkLine, "rules": RulesLine,
 }  # fmt: skip
 OF_A_SYMBOL = ("connect", "disconnect", "resync")
 
 
 def mark(record: Record) -> tuple[str, Any]:
-    """Name and value of a line that is ours. Raises one of `hft.errors.NOT_JSON` where it has none, or one of the wrong kind.
+    """Name and value of a line of our own. Raises one of `hft.errors.NOT_JSON` if it has none, or one of a wrong type.
 
     >>> mark(Record(1, Kind.LOG, b'{"hft":{"connect":"BTCUSDT"}}'))
     ('connect', 'BTCUSDT')
@@ -103,18 +103,18 @@ def _ours(body: bytes) -> dict[str, msgspec.Raw]:
 
 
 class RecordingReader:
-    """Turns the lines of a recording into records, one after the other, over all its parts.
+    """Turns the lines of all parts of a recording into records.
 
-    Frames are not judged: what the engine could not use live, it is given again.
+    Frames are not checked: the engine also gets again the frames that it could not use live.
 
     Attributes
     ----------
     lost : int
         Inputs that are missing.
     ended : bool
-        The recorder closed it.
+        Whether the recorder closed it.
     first_part : int
-        Number of the part that it begins with; 0 before that is known.
+        Number of its first part; 0 before that is known.
     """
 
     def __init__(self) -> None:
@@ -125,7 +125,7 @@ class RecordingReader:
         self._rest: _Rest | None = None
 
     def read(self, line: bytes) -> Record | None:
-        """The record of a whole line; None for one that announces the next. Raises one of `hft.errors.NOT_JSON`."""
+        """The record of a whole line; None for a line that announces the next. Raises one of `hft.errors.NOT_JSON`."""
         if self._rest is None and (frame := hot_lines.recorded(line)) is not None:
             return frame
         stamp, space, body = line[:-1].partition(b" ")
@@ -165,6 +165,6 @@ class RecordingReader:
         if self._opening is not None and new.session != self._opening.session:
             raise ValueError("a part of another recording")
         if self._opening is not None and new.part != self._opening.part + 1:
-            raise ValueError(f"part {new.part} stands where part {self._opening.part + 1} should")
+            raise ValueError(f"part {new.part} found in place of part {self._opening.part + 1}")
         self.first_part = self.first_part or new.part
         self._opening = new

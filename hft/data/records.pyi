@@ -3,7 +3,6 @@ from collections.abc import Sequence
 from typing_extensions import Buffer
 
 LARGEST_MESSAGE: int
-MOST_SYMBOLS: int
 
 class Numbering:
     def __new__(cls, chained: Sequence[bool]) -> Numbering: ...

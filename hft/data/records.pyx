@@ -1,47 +1,49 @@
-"""Loops over event records that NumPy has no word for: ids where a format has none, and hftbacktest's order of rows."""
+"""Loops over event records that NumPy can't express: ids for formats without ids, and hftbacktest's order of rows."""
 
 from libc.stdint cimport int64_t, uint8_t
+from libc.stdlib cimport calloc, free
 
 from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 
-from hft._core.base.types cimport MAX_LEVELS, MAX_SYMBOLS, MSG_AGG_TRADE, MSG_BOOK, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE
+from hft._core.base.types cimport MAX_LEVELS, MSG_AGG_TRADE, MSG_BOOK, MSG_DEPTH, MSG_SNAPSHOT, MSG_BOOK_TICKER, MSG_TRADE
 from hft._core.engine.events cimport EventRecord
 
 LARGEST_MESSAGE = MAX_LEVELS
 """Levels of one message."""
-MOST_SYMBOLS = MAX_SYMBOLS
-"""Of one run."""
 
 cdef struct Counters:           # the newest ids of a symbol
-    int64_t book                # of anything that is about the book
+    int64_t book                # of any message about the book
     int64_t depth               # of a depth message or a snapshot
     int64_t trade
     int64_t chained
 
 
 cdef class Numbering:
-    """Gives ids to messages that came without (`last_id` 0), in the order in which they are received.
+    """Gives ids to messages without one (`last_id` 0), in receive order.
 
-    Depth messages and snapshots are chained without a hole, so that the engine's synchronisation accepts them; a ticker's id lies
-    between those of the depth messages around it, so that it holds until the next one; trades are counted. The first id of a
-    symbol is its first message's time in microseconds, above every id given to an earlier day. Ids that are there are kept, and
-    counted on from.
+    Depth messages and snapshots get consecutive ids, which the engine's synchronisation accepts; a bookTicker's id lies between
+    those of the depth messages around it, so that it is valid until the next one; trades are counted. The first id of a symbol
+    is its first message's time in microseconds, above every id given to an earlier day. Existing ids are kept, and counting
+    goes on from them.
 
     Parameters
     ----------
     chained : sequence of bool
-        For each symbol, whether its venue's updates name the one before (`pu`).
+        For each symbol, whether its venue's updates name the previous update (`pu`).
     """
-    cdef Counters counters[64]
+    cdef Counters* counters     # owned: one per symbol
     cdef int n_symbols
 
     def __cinit__(self, chained):
-        if len(chained) > MAX_SYMBOLS:
-            raise ValueError(f"{len(chained)} symbols; {MAX_SYMBOLS} is the most")
         self.n_symbols = len(chained)
+        self.counters = <Counters*>calloc(max(1, self.n_symbols), sizeof(Counters))
+        if self.counters == NULL:
+            raise MemoryError
         for i, each in enumerate(chained):
-            self.counters[i].book = self.counters[i].depth = self.counters[i].trade = 0
             self.counters[i].chained = bool(each)
+
+    def __dealloc__(self):
+        free(self.counters)
 
     def number(self, records not None) -> None:
         """Whole messages, in a writable buffer of 64-byte records."""
@@ -58,7 +60,7 @@ cdef class Numbering:
             raise ValueError(f"record {-1 - at} begins no message of {self.n_symbols} symbols")
 
     cdef int64_t _message(self, EventRecord* records, int64_t at, int64_t n) noexcept nogil:
-        """Where the next message begins; below 0 where none begins here."""
+        """Where the next message begins; below 0 if none begins here."""
         cdef EventRecord* r = &records[at]
         cdef int64_t i, beyond = at + 1 + r.rest
         cdef Counters* c = &self.counters[r.symbol]
@@ -70,7 +72,7 @@ cdef class Numbering:
             if made:
                 first = last = c.trade + 1 if c.trade else r.recv_ns // 1000
             c.trade = max(c.trade, last)
-        elif r.kind == MSG_DEPTH or r.kind == MSG_SNAPSHOT or r.kind == MSG_BOOK or r.kind == MSG_TICKER:
+        elif r.kind == MSG_DEPTH or r.kind == MSG_SNAPSHOT or r.kind == MSG_BOOK or r.kind == MSG_BOOK_TICKER:
             if made:
                 if c.book == 0:
                     c.book = c.depth = r.recv_ns // 1000
@@ -79,7 +81,7 @@ cdef class Numbering:
                     first = c.depth + 1
                     prev = c.depth if c.chained else -1
             c.book = max(c.book, last)
-            if r.kind != MSG_TICKER:
+            if r.kind != MSG_BOOK_TICKER:
                 c.depth = last
         if made:
             for i in range(at, beyond):
@@ -89,28 +91,28 @@ cdef class Numbering:
 
 def joined_order(const int64_t[::1] exch_ts, const int64_t[::1] local_ts, const int64_t[::1] by_exch,
                  const int64_t[::1] by_local, int64_t[::1] index, uint8_t[::1] which) -> int:
-    """Rows in an order that serves both clocks, as hftbacktest wants them: a row stands once where both clocks agree on its
-    place, else twice, once for each.
+    """Orders rows for both clocks, as hftbacktest needs them: a row appears once if both clocks agree on its place, else twice,
+    once for each.
 
-    Both orders are walked at once. The smaller (exch_ts, local_ts) goes next, equal ones as one row.
+    Both orders are merged: the smaller (exch_ts, local_ts) comes next, equal ones as one row.
 
     Parameters
     ----------
     exch_ts, local_ts : int64
-        Of each row.
+        Stamps of each row.
     by_exch, by_local : int64
-        Numbers of the rows, sorted by the one and by the other, stable.
+        Numbers of the rows in the stable order of each clock.
     index, which : writable, twice as long
-        Get the number of each row that goes out, and for whom: 1 exchange, 2 local, 3 both.
+        Receive the number of each output row, and its side: 1 exchange, 2 local, 3 both.
 
-    Returns how many go out.
+    Returns the number of output rows.
     """
     cdef int64_t n = by_exch.shape[0], e = 0, k = 0, out = 0, i = 0, j = 0
     cdef int64_t side
     if exch_ts.shape[0] != n or local_ts.shape[0] != n or by_local.shape[0] != n:
-        raise ValueError("orders and stamps are not of one length")
+        raise ValueError("orders and stamps differ in length")
     if index.shape[0] < 2 * n or which.shape[0] < 2 * n:
-        raise ValueError(f"room for {index.shape[0]} rows, {2 * n} may go out")
+        raise ValueError(f"room for {index.shape[0]} rows; the output may have {2 * n}")
     with nogil:
         while e < n or k < n:
             if e < n:

@@ -1,4 +1,4 @@
-"""What a Tardis CSV file holds, from a look at all of its rows, in compiled code."""
+"""Finds the contents of a Tardis CSV file from all its rows, in compiled code."""
 
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memchr
@@ -20,20 +20,20 @@ class RowError(ValueError):
 
 
 class OffGridError(RowError):
-    """One whose price or amount is no number, or none on the tick or quantum in use."""
+    """A row whose price or amount is no number, or is off the tick or quantum in use."""
 
 
 cdef class _Symbol:
     cdef bytes name             # as printed
     cdef readonly int price, amount
     cdef readonly bint snapshot, update
-    cdef readonly bint again            # a snapshot states what an earlier one stated: it is a book of its own
+    cdef readonly bint again            # a snapshot repeats an earlier one's level: it is a separate book
     cdef readonly bint both             # a snapshot has both sides
-    cdef bint sides[2]                  # of the snapshot that the newest rows belong to: it has bids, asks
-    cdef bint before[2]                 # of the one before
+    cdef bint sides[2]                  # of the newest rows' snapshot: whether it has bids, asks
+    cdef bint before[2]                 # of the snapshot before
     cdef double best[2]                 # best price of a side, of the newest
     cdef double best_before[2]
-    cdef set earlier                    # prices of the snapshots before it; asks below 0
+    cdef set earlier                    # prices of earlier snapshots; asks are negative
     cdef set newest
     cdef int64_t snapshot_ns, snapshot_venue_ns
     cdef readonly int64_t first_ns, last_ns
@@ -43,19 +43,19 @@ cdef class _Symbol:
         self.earlier, self.newest = set(), set()
 
     cdef int update_row(self) except -1:
-        """There are updates: no snapshot is a book of its own."""
+        """Whether there are updates; then no snapshot is a separate book."""
         self.update = True
         self.earlier, self.newest = set(), set()
         return 0
 
     cdef bint _is_better(self) noexcept:
-        """Whether the newest snapshot has a better touch than the one before, both having both sides. Then it is a new book's:
-        the parts of one go away from its touch."""
+        """Whether the newest snapshot has a better touch than the one before, both having both sides. Then it is a new book,
+        since later parts of one book lie farther from its touch."""
         return (self.before[0] and self.before[1] and self.sides[0] and self.sides[1]
                 and (self.best[0] > self.best_before[0] or self.best[1] < self.best_before[1]))
 
     cdef int _next_snapshot(self) except -1:
-        """Rows of other stamps begin."""
+        """Starts rows of another stamp."""
         cdef int side
         self.again = self.again or self._is_better()
         for side in range(2):
@@ -87,14 +87,14 @@ cdef class _Symbol:
 
 
 cdef class RowProbe:
-    """Looks at all rows of a file: its exchange, its symbols, and the decimals their numbers are printed with.
+    """Reads all rows of a file for its exchange, its symbols, and the decimals of their numbers.
 
     Parameters
     ----------
     layout : str
         A key of `LAYOUTS`.
     fields : int
-        Fields of a row, as the header has them.
+        Number of fields of a row, from the header.
 
     >>> probe = RowProbe("trades", 8)
     >>> probe.feed(b"bitmex,XBTUSD,1583020803145000,1583020803307160,ccc3c1fa,sell,8531.5,2152\\n")
@@ -120,17 +120,17 @@ cdef class RowProbe:
 
     @property
     def exchange(self) -> str:
-        """As the first row prints it; empty before one was seen."""
+        """As printed in the first row; empty before that."""
         return self._exchange.decode("ascii", "replace") if self._exchange else ""
 
     @property
     def symbols(self) -> dict:
-        """By name as printed: the most decimals of a price and of an amount, trailing zeros aside."""
+        """By name as printed: the most decimals of a price and of an amount, without trailing zeros."""
         return {each.text(): (each.price, each.amount) for each in self._by_name.values()}
 
     @property
     def opened(self) -> set:
-        """Names of the symbols that there is a snapshot of."""
+        """Names of the symbols with a snapshot."""
         return {each.text() for each in self._by_name.values() if each.snapshot}
 
     @property
@@ -140,16 +140,16 @@ cdef class RowProbe:
 
     @property
     def whole(self) -> set:
-        """Names of the symbols whose rows are snapshots, every one, and several: each of them is the whole book.
+        """Names of the symbols whose rows are several snapshots and nothing else, each of which is the whole book.
 
-        One that is spread over several stamps is still one: there are several where a level is stated again, or where a later one
-        has the better touch.
+        A snapshot may be spread over several stamps. A repeated level or a later, better touch shows that there are several
+        snapshots.
         """
         return self._of_books(False)
 
     @property
     def apart(self) -> set:
-        """Those of `whole` whose snapshots have one side each, all of them: bids and asks of a book have stamps of their own."""
+        """The symbols of `whole` whose snapshots all have one side only: bids and asks of a book have separate stamps."""
         return self._of_books(True)
 
     cdef set _of_books(self, bint apart):
@@ -161,7 +161,7 @@ cdef class RowProbe:
         return found
 
     cdef _Symbol _symbol(self, const Field* f):
-        """The symbol of a row; all of them are kept, since a file of a group of symbols holds more than one run has room for."""
+        """The symbol of a row. All are kept, since a file of a group of symbols may hold more than fit into one run."""
         cdef Py_ssize_t n = f.end - f.p
         cdef bytes name
         if self._last is not None and field_is(f, PyBytes_AS_STRING(self._last.name), PyBytes_GET_SIZE(self._last.name)):
@@ -177,7 +177,7 @@ cdef class RowProbe:
         return self._last
 
     cdef int _see(self, int* most, const Field* f) noexcept nogil:
-        """A number that is none is passed over: reading for good says what is wrong with it."""
+        """An invalid number is skipped here; the actual reading reports it."""
         cdef uint64_t digits
         cdef int decimals
         if f.p == f.end or not field_number(f, &digits, &decimals):

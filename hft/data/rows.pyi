@@ -1,12 +1,11 @@
 from collections.abc import Mapping, Set
+from typing import Final
 
 from hft._core.base.types import Spec
 
 class RowReader:
-    @property
-    def line(self) -> int: ...
-    @property
-    def dropped(self) -> int: ...
+    line: Final[int]
+    dropped: Final[int]
     def __new__(
         cls, layout: str, fields: int, symbols: Mapping[str, tuple[int, Spec]], integer_ids: bool, whole: Set[str] = ...,
         apart: Set[str] = ...,

@@ -9,7 +9,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from hft._core.base.memory cimport hft_alloc, hft_free
 from hft._core.base.text cimport SCALES, Scale, scale_init
 from hft._core.base.types cimport (
-    ASK, BID, MAX_LEVELS, MAX_SYMBOLS, MSG_BOOK, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE, Spec, likely, unlikely)
+    ASK, BID, MAX_LEVELS, MSG_BOOK, MSG_DEPTH, MSG_SNAPSHOT, MSG_BOOK_TICKER, MSG_TRADE, Spec, likely, unlikely)
 from hft._core.engine.events cimport (
     EVENT_ASK, EVENT_BID, EVENT_BOOK_STREAM, EVENT_BUYER_MAKER, EVENT_CONNECT, EVENT_EMPTY, EVENT_LAST, EVENT_NOT_MARKET,
     EVENT_ONE_SIDE, EventArray, EventRecord, events_reserve)
@@ -20,23 +20,23 @@ from hft.data.fields cimport (
 from hft.data.row_probe import LAYOUTS, OffGridError, RowError
 
 cdef enum:
-    MOST_A_SIDE = MAX_LEVELS // 2       # levels a side that are kept of a whole book: two such sides fit one message
-    GROUP_ROOM = 4 * MAX_LEVELS         # rows of a whole book that are held before its worst levels are dropped
+    MOST_A_SIDE = MAX_LEVELS // 2       # levels kept on each side of a whole book; both sides fit one message
+    GROUP_ROOM = 4 * MAX_LEVELS         # rows of a whole book held before its worst levels are dropped
 
 cdef struct Instrument:         # a symbol of the file
     char name[64]               # as the file prints it
     int64_t length
-    int32_t index               # of the record; -1: rows of this symbol are left out
-    int32_t snapshot            # 1: the newest rows were a snapshot's
-    int32_t whole               # 1: every snapshot of it is the whole book, and there is nothing else
-    int32_t opened              # 1: its stream was opened
-    int32_t apart               # 1: each of these snapshots has one side alone, and leaves the other one as it is
+    int32_t index               # `symbol` of its records; -1: its rows are left out
+    int32_t snapshot            # 1: the newest rows belong to a snapshot
+    int32_t whole               # 1: it has only snapshots, each the whole book
+    int32_t opened              # 1: its stream is open
+    int32_t apart               # 1: each snapshot has one side only and keeps the other
     Scale price[19]
     Scale qty[19]
 
 
 cdef int _by_price(const void* a, const void* b) noexcept nogil:
-    """Bids before asks, the best of a side first; of equal prices in the file's order, which `rest` holds."""
+    """Order: bids before asks, the best of a side first, equal prices in the file's order, which `rest` holds."""
     cdef const EventRecord* x = <const EventRecord*>a
     cdef const EventRecord* y = <const EventRecord*>b
     cdef int side = (x.flags & EVENT_ASK) - (y.flags & EVENT_ASK)
@@ -47,7 +47,7 @@ cdef int _by_price(const void* a, const void* b) noexcept nogil:
 
 
 cdef class RowReader:
-    """Turns rows into records; what it says of a message's id is 0, see `hft.data.records.Numbering`.
+    """Turns rows into records whose ids are 0, see `hft.data.records.Numbering`.
 
     Parameters
     ----------
@@ -56,20 +56,20 @@ cdef class RowReader:
     fields : int
         Fields of a row, as the header has them.
     symbols : mapping of str to (int, Spec)
-        By name as the file prints it: the `symbol` of its records, and its scales. Rows of other symbols are left out.
+        By name as printed in the file: the `symbol` of its records, and its scales. Rows of other symbols are left out.
     integer_ids : bool
-        Trade ids are the venue's own integers, and kept.
+        Trade ids are the venue's own integers; they are kept.
     whole : set of str, optional
-        Names of the symbols whose rows are snapshots, every one.
+        Names of the symbols that have only snapshots.
     apart : set of str, optional
-        Those of them whose snapshots have one side each; the other side stays.
+        Those of them whose snapshots have one side each; the other side is kept.
 
     Attributes
     ----------
     line : int
-        Of the newest row, from 1.
+        Number of the newest row, from 1.
     dropped : int
-        Levels of whole books that were left out: the worst beyond 8,192 a side.
+        Levels of whole books that were left out: the worst ones beyond 8,192 a side.
 
     >>> from hft._core.base.types import Spec
     >>> reader = RowReader("trades", 8, {"XBTUSD": (0, Spec("XBTUSD", tick="0.5", step="1"))}, False)
@@ -85,8 +85,8 @@ cdef class RowReader:
     cdef Instrument* instruments
     cdef Field fields[405]
     cdef EventArray records
-    cdef EventRecord* spare     # as many asks as a message can hold
-    cdef int64_t group          # INCREMENTAL: first record of the message that may go on; -1: none
+    cdef EventRecord* spare     # room for as many asks as a message can hold
+    cdef int64_t group          # INCREMENTAL: first record of the message that may continue; -1: none
 
     def __cinit__(self, layout, int fields, symbols, bint integer_ids, whole=frozenset(), apart=frozenset()):
         cdef Instrument* s
@@ -95,14 +95,12 @@ cdef class RowReader:
         cdef int decimals
         self.layout, self.n_fields, self.integer_ids = LAYOUTS[layout], fields, integer_ids
         self.group, self.line = -1, 1
-        if len(symbols) > MAX_SYMBOLS or any(len(name.encode()) > 63 for name in symbols):
-            raise ValueError(f"{len(symbols)} symbols; {MAX_SYMBOLS} of 63 bytes are the most")
+        if any(len(name.encode()) > 63 for name in symbols):
+            raise ValueError("a symbol's name has more than 63 bytes")
         if not 8 <= fields <= MAX_FIELDS or fields % 4 or (fields != 8 and self.layout != SHALLOW):
             raise ValueError(f"no row of {layout} has {fields} fields")
-        self.instruments = <Instrument*>hft_alloc(MAX_SYMBOLS * sizeof(Instrument))
+        self.instruments = <Instrument*>hft_alloc(len(symbols) * sizeof(Instrument))
         self.spare = <EventRecord*>hft_alloc(MAX_LEVELS * sizeof(EventRecord))
-        if self.instruments == NULL or self.spare == NULL:
-            raise MemoryError
         for name, (index, spec) in symbols.items():
             s = &self.instruments[self.n_symbols]
             raw = name.encode()
@@ -122,16 +120,16 @@ cdef class RowReader:
     # -- memory
 
     cdef EventRecord* _add(self, const Instrument* s, int kind, int64_t venue_ns, int flags) noexcept nogil:
-        """The next record, room for it reserved."""
+        """The next record; reserves room for it."""
         cdef EventRecord* r = &self.records.at[self.records.n]
         memset(r, 0, sizeof(EventRecord))
         r.recv_ns, r.venue_ns, r.prev_id = self.now, venue_ns, -1
         r.symbol, r.kind, r.flags = <uint16_t>s.index, <uint8_t>kind, <uint8_t>flags
-        self.records.n = self.records.n + 1     # in place, a debug build would want the GIL for it
+        self.records.n = self.records.n + 1     # in place, a debug build would need the GIL
         return r
 
     def take(self) -> bytes:
-        """The records of the messages that are whole, 64 bytes each; they are forgotten here."""
+        """Takes the records of complete messages, 64 bytes each."""
         cdef int64_t whole = self.records.n if self.group < 0 else self.group
         cdef bytes out = PyBytes_FromStringAndSize(<const char*>self.records.at, whole * sizeof(EventRecord))
         self.records.n -= whole
@@ -143,7 +141,7 @@ cdef class RowReader:
     # -- messages
 
     cdef void _close(self, int64_t first) noexcept nogil:
-        """The records from `first` on are a message: bids first, counted down, the last one marked."""
+        """Makes the records from `first` on a message: bids first, `rest` counted down, the last one marked."""
         cdef EventRecord* r = &self.records.at[first]
         cdef int64_t n = self.records.n - first, i, b = 0, a = 0
         for i in range(n):
@@ -159,7 +157,7 @@ cdef class RowReader:
         r[n - 1].flags |= EVENT_LAST
 
     cdef void _keep_best(self, int64_t first) noexcept nogil:
-        """Of the whole book from record `first` on the best levels; of a price stated twice the last holds."""
+        """Keeps the best levels of the whole book from record `first` on; for a repeated price the last row counts."""
         cdef EventRecord* r = &self.records.at[first]
         cdef int64_t n = self.records.n - first, i, kept = 0
         cdef int64_t[2] count
@@ -173,7 +171,7 @@ cdef class RowReader:
             if i + 1 < n and r[i + 1].price == r[i].price and (r[i + 1].flags ^ r[i].flags) & EVENT_ASK == 0:
                 continue
             if count[side] == MOST_A_SIDE:
-                self.dropped = self.dropped + 1     # in place, a debug build would want the GIL for it
+                self.dropped = self.dropped + 1     # in place, a debug build would need the GIL
                 continue
             count[side] += 1
             r[kept] = r[i]
@@ -188,23 +186,23 @@ cdef class RowReader:
         self.group = -1
 
     def finish(self) -> None:
-        """No row follows: the last message is whole."""
+        """Ends the rows and with them the last message."""
         self._end_group()
 
     cdef void _open(self, Instrument* s) noexcept nogil:
-        """A stream of whole books begins once; each book then follows from the one before."""
+        """Opens a stream of whole books once; each book then follows the one before."""
         if not s.opened:
             self._add(s, EVENT_CONNECT, 0, EVENT_EMPTY | EVENT_LAST)
         s.opened = 1
 
     cdef EventRecord* _book(self, const Instrument* s, int64_t venue_ns, int flags) noexcept nogil:
-        """A record of a whole book; book_snapshot says how many levels that is at the most."""
+        """A record of a whole book; book_snapshot gives the most levels it has."""
         cdef EventRecord* r = self._add(s, MSG_BOOK, venue_ns, flags | EVENT_BOOK_STREAM)
         r.first_id = (self.n_fields - 4) // 4 if self.layout == SHALLOW else 0
         return r
 
     cdef const char* _incremental(self, Instrument* s, int64_t venue_ns) noexcept nogil:
-        """Rows of equal stamps are one message; NULL, or what is wrong."""
+        """Rows of equal stamps are one message; NULL, or the error."""
         cdef Field* f = self.fields
         cdef EventRecord* r
         cdef int64_t price, qty
@@ -235,8 +233,8 @@ cdef class RowReader:
                 self._keep_best(self.group)
             r = self._book(s, venue_ns, flags | EVENT_ONE_SIDE if s.apart else flags)
         elif self.group < 0:
-            # A snapshot's rows are one snapshot as long as no update comes between, whatever their stamps; what does not fit
-            # one message, or comes later, is an update on top of it.
+            # Rows are one snapshot, whatever their stamps, until an update comes. Levels that do not fit one message, or come
+            # later, become an update on top of it.
             if snapshot and not s.snapshot:
                 self._add(s, EVENT_CONNECT, 0, EVENT_EMPTY | EVENT_LAST)
             self.group = self.records.n
@@ -264,16 +262,16 @@ cdef class RowReader:
             return self._off(b"amount is no number on the quantum")
         if price == 0 or qty == 0:
             flags |= EVENT_NOT_MARKET
-        if self.integer_ids and f[4].p != f[4].end:     # an older file may have none: then it is counted
+        if self.integer_ids and f[4].p != f[4].end:     # an older file may have none; the id is counted then
             id = field_integer(&f[4])
             if unlikely(id <= 0):
-                return b"id is no integer above 0"
+                return b"id is not an integer above 0"
         r = self._add(s, MSG_TRADE, venue_ns, flags)
         r.price, r.qty, r.first_id, r.last_id = price, qty, id, id
         return NULL
 
     cdef const char* _quote(self, Instrument* s, int64_t venue_ns) noexcept nogil:
-        """A side that is empty has price and quantity 0."""
+        """An empty side has price and quantity 0."""
         cdef Field* f = self.fields
         cdef EventRecord* r
         cdef int64_t bid = 0, bid_qty = 0, ask = 0, ask_qty = 0
@@ -283,14 +281,14 @@ cdef class RowReader:
         if f[6].p != f[6].end or f[7].p != f[7].end:
             if not field_units(&f[6], s.price, &bid) or not field_units(&f[7], s.qty, &bid_qty):
                 return b"bid_price or bid_amount is no number on tick and quantum"
-        r = self._add(s, MSG_TICKER, venue_ns, EVENT_BID)
+        r = self._add(s, MSG_BOOK_TICKER, venue_ns, EVENT_BID)
         r.price, r.qty, r.rest = bid, bid_qty, 1
-        r = self._add(s, MSG_TICKER, venue_ns, EVENT_ASK | EVENT_LAST)
+        r = self._add(s, MSG_BOOK_TICKER, venue_ns, EVENT_ASK | EVENT_LAST)
         r.price, r.qty = ask, ask_qty
         return NULL
 
     cdef const char* _shallow(self, Instrument* s, int64_t venue_ns) noexcept nogil:
-        """Every row is the whole book."""
+        """Each row is the whole book."""
         cdef int64_t first
         cdef const char* wrong
         self._open(s)
@@ -336,12 +334,12 @@ cdef class RowReader:
         return NULL
 
     cdef const char* _off(self, const char* what) noexcept nogil:
-        """A number that the tick or quantum in use can't express, and that is all that is wrong."""
+        """The error of a number that is only off the tick or quantum in use."""
         self.off_grid = True
         return what
 
     cdef const char* _row(self, const char* p, const char* end) noexcept nogil:
-        """One row; NULL, or what is wrong with it."""
+        """One row; NULL, or its error."""
         cdef Field* f = self.fields
         cdef Instrument* s
         cdef int64_t venue_ns, now

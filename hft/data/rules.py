@@ -1,4 +1,4 @@
-"""Changes of symbols' rules within a session (SEMANTICS 28): what an exchangeInfo says, and what is new in it."""
+"""Changes of symbols' rules within a session (SEMANTICS 28), read from exchangeInfo."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Ruling(TypedDict):
 
 
 def statuses(body: bytes) -> dict[str, str]:
-    """What an exchangeInfo says of each symbol: TRADING, BREAK, HALT, SETTLING …; empty where it says nothing.
+    """The status of each symbol in an exchangeInfo: TRADING, BREAK, HALT, SETTLING …; empty if it has none.
 
     >>> statuses(b'{"symbols":[{"symbol":"A","status":"BREAK"},{"symbol":"B","contractStatus":"TRADING"},{"symbol":"C"}]}')
     {'A': 'BREAK', 'B': 'TRADING', 'C': ''}
@@ -42,7 +42,7 @@ def statuses(body: bytes) -> dict[str, str]:
 
 
 def is_trading(status: str) -> bool:
-    """Whether the venue takes orders. Where a source gives no status, the symbol counts as traded."""
+    """Whether the venue takes orders. Without a status the symbol counts as traded."""
     return status in ("", TRADING)
 
 
@@ -75,14 +75,14 @@ _statuses = msgspec.json.Decoder(_Statuses).decode
 
 
 class Changes:
-    """Remembers the rules of some symbols, and says what an exchangeInfo changes.
+    """Remembers the rules of some symbols, and finds what an exchangeInfo changes.
 
     Parameters
     ----------
     known : iterable of Spec
-        As they are now.
+        The present specifications.
     fixed : collection of str
-        Symbols whose tick and lot come from the settings: the venue's are not used for those.
+        Symbols whose tick and lot come from the settings, not from the venue.
     """
 
     def __init__(self, known: Iterable[Spec], fixed: Collection[str] = ()) -> None:
@@ -92,15 +92,15 @@ class Changes:
         self.wrong: ValueError | None = None
 
     def of(self, body: bytes) -> list[Ruling]:
-        """`new`, and all of it taken."""
+        """The changes of `new`, all of them applied."""
         changed = self.new(body)
         for each in changed:
             self.take(each)
         return changed
 
     def new(self, body: bytes, *, whole: bool = False) -> list[Ruling]:
-        """The rules that changed, until they are taken; of a symbol whose new rules make no sense (`wrong` says why) the old ones
-        stand, with its new status. In a `whole` answer, one that would list every symbol, one that is not listed is not traded.
+        """The rules that changed and were not taken yet. A symbol with invalid new rules (`wrong` says why) keeps its old rules,
+        with the new status. In a `whole` answer, which would list every symbol, an absent symbol is not traded.
 
         Raises one of `hft.errors.NOT_JSON` for a body that is not an exchangeInfo.
         """
@@ -124,7 +124,7 @@ class Changes:
         return changed
 
     def take(self, new: Ruling) -> None:
-        """These rules hold from now on."""
+        """Marks these rules as valid from now on."""
         self._now[new["symbol"]] = new
 
     def _quantum(self, name: str, quantum: str) -> str:
@@ -139,7 +139,7 @@ def ruled(spec: Spec, rules: Mapping[str, object]) -> Spec:
 
 
 def changed(info: Record, changes: Changes) -> Iterator[Record]:
-    """An exchangeInfo as the lines of a run log that it makes: from its place on other rules apply."""
+    """The run log's lines for the changes in an exchangeInfo, which apply from its place on."""
     try:
         found = changes.of(info.data)
         if changes.wrong is not None:

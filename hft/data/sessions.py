@@ -1,4 +1,4 @@
-"""Several captures as one session: merged in receive order, probed file by file, ready to be given to an engine."""
+"""Several captures as one session: merged in receive order, probed file by file, as inputs of an engine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hft.data.recording import OF_A_SYMBOL, mark
 from hft.data.rules import Changes, changed
 from hft.errors import NOT_JSON, DamagedData, UsageError
 from hft.run import specs
-from hft.venues.recorded import NAMED, told_by
+from hft.venues.recorded import NAMED, protocol_by_hints
 from hft.venues.registry import protocol_named
 
 _SYMBOL = re.compile(rb'"s":"([^"]+)"')
@@ -29,21 +29,21 @@ _WHOLE = re.compile(rb'\{"stream": ?"([^"@]+)@depth\d+[@"]')
 class RecordedSession:
     """Several captures as one session, merged by (stamp, file, line) (SEMANTICS 1).
 
-    Of a paired capture either file may be named; the others of the pair are found beside it. A REST book that does not say
-    whose it is belongs to the only symbol of its own file.
+    A paired capture may be named by either file; the other files are found beside it. A REST book without a symbol belongs to
+    the only symbol of its file.
 
     Parameters
     ----------
     paths : iterable of path
     protocol : str
-        Instead of the one that the messages tell.
+        Replaces the protocol that the messages show.
 
     Attributes
     ----------
     captures : list of Capture
         In the order of the merge.
     passed_over : int
-        After iteration: whole books beside a stream of updates, which is the book (SEMANTICS 7c).
+        After iteration: whole books that were skipped, since a stream of updates makes the book (SEMANTICS 7c).
     """
 
     def __init__(self, paths: Iterable[str | Path], protocol: str = "") -> None:
@@ -55,36 +55,36 @@ class RecordedSession:
 
     @property
     def where(self) -> str:
-        """What to call it in a message: its first file."""
+        """Its name in error messages: the first file."""
         return str(self.captures[0].path)
 
     @property
     def torn(self) -> list[str]:
-        """After iteration: what is missing at the beginning of each file, and where it breaks off."""
+        """After iteration: where the beginning of a file is missing, and where it breaks off."""
         return [line for capture in self.captures for line in (capture.headless, *capture.tears, capture.torn) if line]
 
     @property
     def notes(self) -> list[str]:
-        """After iteration: where the clock that stamped a file was set (SEMANTICS 33), and which updates are whole books (7c)."""
+        """After iteration: where a file's clock was set (SEMANTICS 33), and which updates are whole books (7c)."""
         steps = [line for capture in self.captures for line in capture.steps]
         return steps + [
-            f"{capture.path}: each depth update of {name} has {levels} levels a side, and none goes; they are taken for the "
+            f"{capture.path}: each depth update of {name} has {levels} levels a side and deletes none; they are taken as the "
             f"whole books of its stream depth{levels}"
             for capture, seen in zip(self.captures, self.probes, strict=True) for name, levels in seen.unnamed.items()
         ]  # fmt: skip
 
     @cached_property
     def probes(self) -> list[Probe]:
-        """What each file holds, all of it: a first reading, which takes less than the run that follows."""
+        """The probe of each whole file: a first reading, faster than the run that follows."""
         return [_probed(capture) for capture in self.captures]
 
     @cached_property
     def probe(self) -> Probe:
-        """What all of it holds. Raises `UsageError` for files that tell different protocols, where none is set."""
+        """The probe of all files together. Raises `UsageError` for files of different protocols, unless one is set."""
         return self.of(())
 
     def of(self, symbols: Sequence[str]) -> Probe:
-        """The same, its protocol told by the messages of these symbols alone, where some are named."""
+        """The same, with the protocol shown by the messages of these symbols only."""
         files = zip(self.captures, self.probes, strict=True)
         whole = combined(((str(capture.path), seen) for capture, seen in files), self._protocol, symbols)
         whole.exchange = next(iter(protocol_named(whole.protocol).exchanges), "") if whole.protocol else ""
@@ -93,7 +93,7 @@ class RecordedSession:
     def specs(self, config: Config, symbols: Sequence[str] | None = None) -> list[specs.ResolvedSpec]:
         """The specification of each symbol, or of those named (SEMANTICS 28), with the fees of the session's venue.
 
-        Raises `DamagedData` where no message tells protocol or symbol, and what `hft.run.specs.resolve` raises.
+        Raises `DamagedData` if no message shows protocol or symbol, and the errors of `hft.run.specs.resolve`.
         """
         seen = self.of(symbols or ()).require(self.where, config.protocol if config.feed.venue != "embedded" else "")
         return specs.resolve(
@@ -105,10 +105,10 @@ class RecordedSession:
         files = [self._of(n) for n in range(len(self.captures))]
         if len(files) == 1:
             return files[0]
-        return heapq.merge(*files, key=lambda record: record.ns)     # stable: file, then line
+        return heapq.merge(*files, key=lambda record: record.ns)     # stable: equal stamps in the order of file and line
 
     def _of(self, n: int) -> Iterator[Record]:
-        """The records of one file, its bare books named, and its streams of whole books."""
+        """The records of one file, with names for its bare books, and its streams of whole books marked."""
         unnamed = {name.encode(): levels for name, levels in self.probes[n].unnamed.items()}
         for record in self.captures[n]:
             if record.kind is Kind.SNAPSHOT and not record.symbol and len(self.probes[n].symbols) == 1:
@@ -121,11 +121,11 @@ class RecordedSession:
     def inputs(
         self, symbols: Sequence[str] | None = None, *, opening: bool = True, changes: Changes | None = None
     ) -> Iterator[Record]:
-        """What an engine of these symbols (default: all) is given: what is of others left out, and the streams opened.
+        """The inputs for an engine of these symbols (default: all), without those of other symbols.
 
-        A recording says when each stream was opened; where nothing does, it is open from the first record on: such lines are
-        made here, unless not `opening`. With `changes` an exchangeInfo becomes the rules that it changes, from its place on.
-        Raises `DamagedData` for a REST book that could be of several symbols.
+        A recording says when each stream was opened; without such lines a stream is open from the first record on: these lines
+        are made here if `opening`. With `changes` an exchangeInfo becomes lines of the rules that it changes.
+        Raises `DamagedData` for a REST book that could belong to several symbols.
         """
         every = list(dict.fromkeys(name for seen in self.probes for name in seen.symbols))
         wanted = list(symbols or every)
@@ -151,7 +151,7 @@ class RecordedSession:
                 elif record.kind is Kind.SNAPSHOT:
                     if not record.symbol:
                         raise DamagedData(
-                            f"the book received at {record.ns} does not say whose it is, and there are several symbols beside "
+                            f"the book received at {record.ns} has no symbol, and there are several symbols beside "
                             "it", where=self.where, do="capture each symbol in a file of its own",
                         )
                     if record.symbol not in wanted:
@@ -163,7 +163,7 @@ class RecordedSession:
                 yield record
 
     def _is_wanted(self, frame: bytes, beside: set[str], keep: frozenset[bytes] | None) -> bool:
-        """Whether a frame is of a symbol to `keep` (None: all), and no whole book of one of `beside`, which have updates too."""
+        """Whether a frame's symbol is in `keep` (None: all), and it is no whole book of a symbol in `beside`, with updates."""
         whole = _WHOLE.match(frame)
         if whole is not None and _unescaped(whole[1]).decode("utf-8", "replace").upper() in beside:
             self.passed_over += 1
@@ -172,10 +172,10 @@ class RecordedSession:
         if keep is None or named is None:
             return True
         spelled = _unescaped(named[1])
-        return (spelled.upper() if whole else spelled) in keep      # a stream's is in lower case
+        return (spelled.upper() if whole else spelled) in keep      # a stream's symbol is in lower case
 
     def _alone(self) -> set[str]:
-        """Symbols of which there are several REST books: where there is nothing else, each of them is the whole book."""
+        """Symbols with several REST books; if they have no other data, each of these is the whole book."""
         counts = Counter[str]()
         for n, seen in enumerate(self.probes):
             for name, count in seen.snapshots.items():
@@ -184,7 +184,7 @@ class RecordedSession:
 
 
 def _unnamed_levels(message: bytes, unnamed: dict[bytes, int]) -> tuple[bytes, int] | None:
-    """Symbol, in lower case, and levels of a whole book whose message is printed as an update's; None for other messages."""
+    """Symbol, in lower case, and levels of a whole book whose message looks like an update; None for other messages."""
     if message.startswith(b'{"stream"') or b'"e":"depthUpdate"' not in message:
         return None
     named = _SYMBOL.search(message)
@@ -193,7 +193,7 @@ def _unnamed_levels(message: bytes, unnamed: dict[bytes, int]) -> tuple[bytes, i
 
 
 def _unescaped(name: bytes) -> bytes:
-    """A name as UTF-8, however JSON prints it."""
+    """A name as UTF-8, also if JSON escapes it."""
     if b"\\" not in name:
         return name
     try:
@@ -206,16 +206,16 @@ def _probed(capture: Capture) -> Probe:
     found = probe(capture)
     if capture.protocol:
         found.hints[""] = found.hints.get("", 0) | NAMED[capture.protocol]
-        found.protocol = told_by(found.hints, found.hints)
+        found.protocol = protocol_by_hints(found.hints, found.hints)
     return found
 
 
 def _of_another(line: Record, wanted: Sequence[str]) -> bool:
-    """Whether a line of a run log is about a symbol that is not wanted."""
+    """Whether a run log's line is about a symbol that is not wanted."""
     try:
         name, value = mark(line)
     except NOT_JSON:
-        return False            # whoever reads it says so
+        return False            # its reader reports the error
     of = value.symbol if name == "rules" else value
     return name in (*OF_A_SYMBOL, "rules") and of not in wanted
 
@@ -225,5 +225,5 @@ def _with_pairs(paths: Iterable[Path]) -> list[Path]:
     for path in paths:
         match = re.fullmatch(r"(.+)\.(http|ws)\.[\d.]+", path.name) if is_paired(path) else None
         mates = [mate for kind in ("http", "ws") for mate in sorted(path.parent.glob(f"{match[1]}.{kind}.*"))] if match else []
-        found.update(dict.fromkeys(mates or files_of(path)[:1]))       # a recording in parts is one, whichever are named
+        found.update(dict.fromkeys(mates or files_of(path)[:1]))       # parts of one recording count once
     return list(found)

@@ -1,4 +1,4 @@
-"""What a reader of a kind of recorded data gives."""
+"""The interface of readers of recorded data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hft.run.specs import ResolvedSpec
 
 
 class Source(ABC):
-    """What a reader of a kind of file gives: one file, or several that belong together.
+    """A reader of recorded data: one file, or several that belong together.
 
     Parameters
     ----------
@@ -24,16 +24,16 @@ class Source(ABC):
     Attributes
     ----------
     where : str
-        What to call it in a message: its first file.
+        Its name in error messages: the first file.
     size : int
-        Bytes on the disk.
+        Bytes on disk.
     protocol : str
-        That of its venue, once `Data` has found it.
-    tells_protocol : bool
-        Whether files of this kind say of what protocol they are; where none does, the settings do.
+        Its venue's protocol, once `Data` has found it.
+    names_protocol : bool
+        Whether files of this kind show their protocol; else the settings decide.
     """
 
-    tells_protocol = True
+    names_protocol = True
     protocol = ""
 
     def __init__(self, paths: Sequence[Path]) -> None:
@@ -45,38 +45,37 @@ class Source(ABC):
 
     @property
     def progress(self) -> float:
-        """Share of it that was read, 0 to 1, while it is iterated over."""
+        """Share of it that was read, 0 to 1, during iteration."""
         return 0.0
 
     @property
     def torn(self) -> list[str]:
-        """After iteration: where each torn file of it breaks off, as a line."""
+        """After iteration: a line for each torn file, saying where it breaks off."""
         return []
 
     @property
     def notes(self) -> list[str]:
-        """After iteration, as lines: where the clock that stamped it was set (SEMANTICS 33), and which updates were taken for
-        whole books (7c)."""
+        """After iteration, as lines: where its clock was set (SEMANTICS 33), and which updates were taken as whole books (7c)."""
         return []
 
     @property
     def rejects(self) -> dict[str, int]:
-        """After iteration: how many frames of it were no message, by reason."""
+        """After iteration: the number of frames that are no message, by reason."""
         return {}
 
     @abstractmethod
     def probe(self, wanted: Sequence[str]) -> Probe:
-        """What it holds; `wanted` are the symbols asked for, none for all."""
+        """Its probe; `wanted` are the requested symbols, none for all."""
 
     def specs(self, config: Config) -> list[ResolvedSpec]:
-        """The specifications that it brings along, exact; none where they are found as for any other data (SEMANTICS 28)."""
+        """The exact specifications that it contains; none if they must be found as for other data (SEMANTICS 28)."""
         return []
 
     @abstractmethod
     def batches(self, specs: Sequence[Spec]) -> Iterator[Events]:
         """Its records in bounded parts of whole messages, in order of `recv_ns`.
 
-        A record's `symbol` is an index into `specs`; what is of other symbols is left out. A message whose format has no ids has
-        0 for `last_id`, and gets one where sources are merged. Streams that the data does not say to be opened are not opened:
-        the session's start is not always this source's.
+        A record's `symbol` is an index into `specs`; records of other symbols are left out. A message without an id in its
+        format has `last_id` 0, and gets an id when sources are merged. Streams that the data does not open stay closed, since
+        the session may start before this source.
         """

@@ -1,13 +1,13 @@
-"""Recorded data of any kind as event records: which kind a path is of, what it holds, and several as one session.
+"""Recorded data of any kind as event records: finds the kind of each file, its contents, and joins several into one session.
 
 =========== ================================================================================================
 captures    the three kinds of `hft.data.captures`, and our own recordings; all of them are one session
-event files what `hft convert` writes (`hft.data.events`)
+event files the output of `hft convert` (`hft.data.events`)
 Tardis CSV  `hft.data.tardis`
 hftbacktest its events, .npz and .npy (`hft.data.npz`)
 =========== ================================================================================================
 
-A kind is a row of `FORMATS`: how its files begin, and what opens all of that kind that were named.
+A kind is a row of `FORMATS`: how its files begin, and the function that opens all named files of that kind.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ from hft.data.files import GUNZIP_ERRORS, gunzipped, parts, unmarked
 from hft.data.merge import begun, merged, numbered, timed
 from hft.data.npz import NpzFile
 from hft.data.probe import Probe, combined
-from hft.data.records import MOST_SYMBOLS
 from hft.data.rules import Changes
 from hft.data.sessions import RecordedSession
 from hft.data.source import Source
@@ -43,7 +42,7 @@ from hft.venues.registry import protocol_named
 _HEAD = 1 << 16
 
 
-# -- the kinds of our own --------------------------------------------------------------------------------------------------
+# -- our own kinds of files --------------------------------------------------------------------------------------------------
 
 
 class Captures(Source):
@@ -75,12 +74,12 @@ class Captures(Source):
         return found
 
     def probe(self, wanted: Sequence[str]) -> Probe:
-        """Every book has its beginning: a REST answer, or it waits for one."""
+        """Each book begins with a REST answer, or waits for one."""
         seen = self.session.of(wanted)
         return replace(seen, opened=set(seen.symbols))
 
     def changes(self, specs: Sequence[Spec]) -> Changes:
-        """The changes of rules by the session's exchangeInfo answers, each from its place on."""
+        """The changes of rules in the session's exchangeInfo answers, each at its place."""
         return Changes(specs, self._fixed)
 
     def specs(self, config: Config) -> list[ResolvedSpec]:
@@ -123,7 +122,7 @@ class EventSource(Source):
         return [ResolvedSpec(spec, "event file") for spec in self.file.specs(fees=fees, fee_asset=fee_asset)]
 
     def index(self, specs: Sequence[Spec]) -> list[int]:
-        """For each symbol of the file its place in `specs`, or -1."""
+        """The index in `specs` of each symbol of the file, or -1."""
         names = [spec.name for spec in specs]
         return [names.index(scales.name) if scales.name in names else -1 for scales in self.file.symbols]
 
@@ -143,7 +142,7 @@ class EventSource(Source):
             yield kept
 
     def parts(self) -> Iterator[Events]:
-        """The records as they lie in the file, in bounded parts."""
+        """The records as stored in the file, in bounded parts."""
         self._done = 0
         for part in self.file.batches():
             yield part
@@ -156,25 +155,25 @@ class Format(NamedTuple):
     begins: Callable[[bytes], bool]
     """Whether a file that begins with these bytes, unpacked, is of this kind."""
     open: Callable[[list[Path], str], Sequence[Source]]
-    """All files of this kind that were named, in their order, of the protocol that the settings say, if they do."""
+    """Opens all named files of this kind, in their order; the protocol is that of the settings, if set."""
 
 
 FORMATS = {
     "events": Format(lambda head: head.startswith(MAGIC), lambda paths, _: list(map(EventSource, paths))),
     "hftbacktest": Format(lambda head: head.startswith((b"PK", b"\x93NUMPY")), lambda paths, _: list(map(NpzFile, paths))),
     "tardis": Format(lambda head: head.startswith(b"exchange,symbol,"), lambda paths, _: list(map(TardisFile, paths))),
-    "captures": Format(lambda head: True, lambda paths, protocol: [Captures(paths, protocol)]),   # says itself what it can't read
+    "captures": Format(lambda head: True, lambda paths, protocol: [Captures(paths, protocol)]),   # reports unreadable files
 }
 
 
 def kind_of(path: Path) -> str:
-    """Which row of `FORMATS` a file is of. Raises `UsageError` where there is no such file."""
+    """The key in `FORMATS` of a file. Raises `UsageError` if the file does not exist."""
     path = files_of(path)[0]    # a recording in parts may be named as a whole
     try:
         with path.open("rb") as file:
             head = unmarked(gunzipped(file).read(_HEAD))
     except GUNZIP_ERRORS:
-        head = b""              # torn or damaged: whoever reads it says how
+        head = b""              # torn or damaged; its reader reports the error
     except OSError as error:
         cut = [part.name for part in parts(path) if part != path]
         do = f"name its parts, {_listed(cut, 2)}" if cut else "name an existing file"
@@ -186,27 +185,26 @@ def kind_of(path: Path) -> str:
 
 
 class Data:
-    """Everything that one backtest runs on.
+    """All data of one backtest.
 
     Parameters
     ----------
     paths : iterable of path
-        In the order in which equal stamps are taken.
+        Their order decides between equal stamps.
     config : Config
-        Fees, and what it says of symbols.
+        For fees and the settings of symbols.
     symbols : sequence of str, optional
-        Only these. Default: all that are found.
+        Only these. Default: all in the data.
 
     Attributes
     ----------
     sources : list of Source
     protocol, exchange, trades : str
-        The venue's protocol, whose data it is (as Tardis names exchanges; empty where nothing tells), and the stream that traded
-        volume is told by.
+        The venue's protocol, the exchange (by Tardis' name for it; empty if unknown), and the stream of traded volume.
     resolved : list of ResolvedSpec
-        The symbols' specifications and where each came from.
+        The symbols' specifications and the source of each.
 
-    Raises `UsageError` for data of different protocols, of a symbol that is not there or whose scales differ from file to file.
+    Raises `UsageError` for data of different protocols, for a missing symbol, and for one whose scales differ between files.
     """
 
     def __init__(self, paths: Iterable[str | Path], config: Config, symbols: Sequence[str] | None = None) -> None:
@@ -215,19 +213,19 @@ class Data:
         self.sources = _open(named, config.feed.protocol)
         probes = ((source.where, source.probe(symbols or ())) for source in self.sources)
         whole = combined(probes, config.feed.protocol, symbols or ())
-        said = config.feed.venue != "embedded" or not any(source.tells_protocol for source in self.sources)
-        whole.require(self.where, config.protocol if said else "")
+        known = config.feed.venue != "embedded" or not any(source.names_protocol for source in self.sources)
+        whole.require(self.where, config.protocol if known else "")
         self.protocol, self.exchange = whole.protocol, whole.exchange
         for source in self.sources:
             source.protocol = self.protocol
         self.trades = config.feed.trade_source or whole.trades
         self.resolved = self._resolve(whole, config, list(symbols or whole.symbols))
-        self._doubled = _told_twice(self.sources)
+        self._doubled = _trades_twice(self.sources)
         self._unopened = [i for i, spec in enumerate(self.specs) if spec.name not in whole.opened]
 
     @property
     def where(self) -> str:
-        """What to call it in a message: its first file."""
+        """Its name in error messages: the first file."""
         return self.sources[0].where
 
     @property
@@ -236,12 +234,12 @@ class Data:
 
     @property
     def size(self) -> int:
-        """Bytes on the disk."""
+        """Bytes on disk."""
         return sum(source.size for source in self.sources)
 
     @property
     def done(self) -> int:
-        """How many of them were read, about."""
+        """Approximate number of bytes read."""
         return int(sum(source.size * min(source.progress, 1.0) for source in self.sources))
 
     @property
@@ -254,12 +252,10 @@ class Data:
 
     @property
     def rejects(self) -> dict[str, int]:
-        """After iteration: how many frames were no message, by reason."""
+        """After iteration: the number of frames that are no message, by reason."""
         return dict(sum((Counter(source.rejects) for source in self.sources), Counter()))
 
     def _resolve(self, seen: Probe, config: Config, wanted: list[str]) -> list[ResolvedSpec]:
-        if len(wanted) > MOST_SYMBOLS:
-            raise UsageError(f"{len(wanted)} symbols, {MOST_SYMBOLS} is the most", where=self.where, do="choose with --symbols")
         missing = [name for name in wanted if name not in seen.symbols]
         if missing:
             raise UsageError(f"{missing[0]} is not in the data", where=self.where, do=f"it holds {_listed(seen.symbols)}")
@@ -269,8 +265,8 @@ class Data:
                 known = own.setdefault(each.spec.name, each)
                 if (known.spec.price_unit, known.spec.quantum) != (each.spec.price_unit, each.spec.quantum):
                     raise UsageError(
-                        f"{each.spec.name} is of another tick or quantum than in the files before it", where=source.where,
-                        do="make the event files again, with the same settings",
+                        f"{each.spec.name} has another tick or quantum than in the files before it", where=source.where,
+                        do="make the event files again with the same settings",
                     )
         others = resolve(
             [name for name in wanted if name not in own], self.protocol, fees=config.fees_of(self.protocol),
@@ -281,33 +277,33 @@ class Data:
         return [own[name] for name in wanted]
 
     def batches(self) -> Iterator[Events]:
-        """All records, merged by (stamp, source, place in it), each message whole and with an id."""
+        """All records, merged by (stamp, source, place in it); each message is whole and has an id."""
         parts = merged([source.batches(self.specs) for source in self.sources])
         return numbered(begun(timed(parts), self._unopened), self.specs, protocol_named(self.protocol).sync.chained)
 
 
 def _listed(names: Sequence[str], most: int = 12) -> str:
-    """Names as text: all of them, or the first few and how many more there are."""
+    """Names as text: all of them, or the first few and the number of the others."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
 
 def _require_once(paths: Iterable[Path]) -> None:
-    """Refuse a file that is named twice, by whatever names: its messages are of one session, not of two."""
+    """Refuses a file that is named twice, even by different names."""
     seen: dict[Identity, Path] = {}
     for path in paths:
         for part in files_of(path):
             try:
                 file = identity(part)
             except (OSError, ValueError):
-                continue        # whoever reads it says why it can't be
+                continue        # its reader reports the error
             before = path if file is None else seen.setdefault(file, path)
             if before is not path:
                 what = "is named twice" if before == path else f"is read twice: it is in {before} too"
                 raise UsageError(what, where=str(path), do="name each file once")
 
 
-def _told_twice(sources: Iterable[Source]) -> list[str]:
+def _trades_twice(sources: Iterable[Source]) -> list[str]:
     """A line for each Tardis file of trades that overlaps another of the same symbol in time: its volume would count twice."""
     before: list[tuple[str, str, int, int]] = []
     found = []
@@ -324,7 +320,7 @@ def _told_twice(sources: Iterable[Source]) -> list[str]:
 
 
 def _open(paths: list[Path], protocol: str) -> list[Source]:
-    """The sources, each where the first of its files was named."""
+    """The sources, in the order of the first file of each."""
     if not paths:
         raise UsageError("no data named", do="name at least one file")
     by_kind: dict[str, list[Path]] = {}

@@ -1,4 +1,4 @@
-"""Recorded inputs in memory, a bounded batch of a session or all of it, ready to be run through an engine as fast as it goes."""
+"""Recorded inputs in memory, a bounded batch of a session or all of it, to be run through an engine at full speed."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from msgspec.structs import asdict
 
 from hft._core.base.histogram import Histogram
 from hft._core.base.types import Spec
-from hft._core.engine.engine import Engine
+from hft._core.engine.engine import Engine, replay
 from hft._core.engine.events import EventEncoder
-from hft._core.engine.replay import replay
 from hft.config import Config
 from hft.data import recording
 from hft.data.record import Kind, Record
@@ -27,34 +26,34 @@ BATCH_RECORDS = 20_000
 BATCH_BYTES = 8 << 20
 
 MARKET = frozenset({"connect", "disconnect", "resync", "timer", "rules"})
-"""Lines of a run log about the market's streams and rules."""
+"""A run log's lines about the market's streams and rules."""
 COMMANDS = frozenset({"kill", "journal_full", "stop"})
-"""Lines about what its user or the engine did. Any other line is no input: a state, or what became of a connection."""
+"""Lines about actions of the user or the engine. Any other line is no input: a state, or an event of a connection."""
 
 
 class Mark(NamedTuple):
-    """An input that is no frame."""
+    """An input other than a frame."""
 
     before: int
-    """Frames before it."""
+    """Number of frames before it."""
     ns: int
     kind: Kind
     """SNAPSHOT, BOOK or LOG."""
     name: str
-    """What the run log calls it: ``connect``, ``timer``, ``kill`` …; empty for a book."""
+    """Its name in the run log: ``connect``, ``timer``, ``kill`` …; empty for a book."""
     value: Any
-    """Of a book its symbol and itself, else what stands in the run log."""
+    """For a book its symbol and body, else the run log's value."""
 
 
 class Tape:
-    """Frames with their stamps, and what comes between them: REST books, and lines of a run log.
+    """Frames with their stamps, and the REST books and run log lines between them.
 
     Parameters
     ----------
     records : iterable of Record
-        As `hft.data.sessions` gives them; exchangeInfo is left out.
+        From `hft.data.sessions`; exchangeInfo is left out.
     symbol : str
-        Whose book a snapshot is that does not say so itself: the session's only symbol.
+        The session's only symbol, for snapshots that do not name one.
     """
 
     def __init__(self, records: Iterable[Record] = (), symbol: str = "") -> None:
@@ -66,7 +65,7 @@ class Tape:
             self.add(record, symbol)
 
     def add(self, record: Record, symbol: str = "") -> None:
-        """One input more. Raises `DamagedData` for a book that is none, and a line of a run log that says nothing."""
+        """Adds one input. Raises `DamagedData` for an invalid book or run log line."""
         if record.kind is Kind.FRAME:
             self.frames.append(record.data)
             self.stamps.append(record.ns)
@@ -82,7 +81,7 @@ class Tape:
     def _put(self, record: Record, name: str, value: Any) -> None:
         self.marks.append(Mark(len(self.frames), record.ns, record.kind, name, value))
 
-    # -- what is on it
+    # -- contents
 
     @property
     def books(self) -> list[tuple[int, str, int, DepthSnapshot]]:
@@ -96,7 +95,7 @@ class Tape:
 
     @property
     def next_ns(self) -> int | None:
-        """The stamp of the input that comes next; None at the end."""
+        """The stamp of the next input; None at the end."""
         if self._mark < len(self.marks) and self.marks[self._mark].before <= self._frame:
             return self.marks[self._mark].ns
         return self.stamps[self._frame] if self._frame < len(self.frames) else None
@@ -114,21 +113,21 @@ class Tape:
         histogram: Histogram | None = None,
         by_kind: dict[str, Histogram] | None = None,
     ) -> None:
-        """Give the engine what comes next: to the end, to a time, or until the journal is low on room.
+        """Passes the next inputs to the engine: to the end, to a time, or until the journal is low on room.
 
         Parameters
         ----------
         until_ns : int, optional
             Stop before the first input with this stamp or a later one.
         room : int
-            Stop while the journal has room for fewer records than this, or than an input may cause.
+            Stop while the journal has room for fewer records than this, or than one input may cause.
         commands : bool
-            Apply the run log's commands as well: kill switch, journal full, stop. To verify a run, not to trade anew on what it
-            saw.
+            Apply the run log's commands as well: kill switch, journal full, stop. This is for verifying a run, not for trading
+            anew on its data.
         on_mark : callable, optional
-            ``on_mark(ns, name, value)`` at each line of the run log that is no input, in its place between them.
+            ``on_mark(ns, name, value)`` is called for each run log line that is no input, in its place between them.
         histogram, by_kind
-            Get the time of each frame, from its bytes to the end of its work; see `hft._core.engine.replay.replay`.
+            Receive the processing time of each frame; see `hft._core.engine.engine.replay`.
         """
         while (next_ns := self.next_ns) is not None and (until_ns is None or next_ns < until_ns):
             if not engine.makes_room(room):
@@ -150,9 +149,9 @@ class Tape:
     def run(
         self, engine: Engine, *, histogram: Histogram | None = None, by_kind: dict[str, Histogram] | None = None
     ) -> int:
-        """All of it, from its start; how many frames the engine was given.
+        """Runs all of it from the start; returns the number of frames.
 
-        Symbols whose stream no line opens are connected first.
+        First connects symbols whose stream no line opens.
         """
         self.rewind()
         opened = {mark.value for mark in self.marks if mark.name == "connect"}
@@ -163,7 +162,7 @@ class Tape:
         return self._frame
 
     def encode(self, encoder: EventEncoder) -> None:
-        """The market's part of it as event records: frames, books and connections."""
+        """Its market data as event records: frames, books and connections."""
         done = 0
         for mark in self.marks:
             self._encode(encoder, done, mark.before)
@@ -183,7 +182,7 @@ class Tape:
             encoder.frames(self.frames[first:last], self.stamps[first:last])
 
     def rewind(self) -> None:
-        """Begin again."""
+        """Starts over."""
         self._frame = self._mark = 0
 
 
@@ -232,14 +231,14 @@ def _book(body: bytes) -> DepthSnapshot:
     try:
         book = decode(body)
     except Rejected as error:
-        raise DamagedData(f"a line that is no book stands where one should: {error}", where=str(body[:60])) from None
+        raise DamagedData(f"a line is not a book where a book is expected: {error}", where=str(body[:60])) from None
     if not isinstance(book, DepthSnapshot):
-        raise DamagedData("a line that is no book stands where one should", where=str(body[:60]))
+        raise DamagedData("a line is not a book where a book is expected", where=str(body[:60]))
     return book
 
 
 def batches(records: Iterable[Record], *, size: int = BATCH_RECORDS, limit: int = BATCH_BYTES) -> Iterator[Tape]:
-    """A session of any length as tapes of at most `size` records, of `limit` bytes or one record more."""
+    """A session of any length as tapes of at most `size` records and about `limit` bytes."""
     tape, count, held = Tape(), 0, 0
     for record in records:
         tape.add(record)
@@ -253,10 +252,10 @@ def batches(records: Iterable[Record], *, size: int = BATCH_RECORDS, limit: int 
 
 
 def load(paths: Iterable[str | Path], config: Config) -> tuple[Tape, list[Spec], str, str]:
-    """Captures as one session, all of it in memory: the tape, the symbols' specifications, the stream that traded volume is
-    told by, and the protocol's name.
+    """Captures as one session in memory: the tape, the symbols' specifications, the stream of traded volume, and the protocol's
+    name.
 
-    Raises what `hft.data.sessions` raises.
+    Raises the errors of `hft.data.sessions`.
     """
     session = RecordedSession(paths, config.feed.protocol)
     resolved = session.specs(config)

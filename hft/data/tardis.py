@@ -1,7 +1,7 @@
-"""Reads Tardis CSV files: incremental_book_L2, trades, quotes, book_snapshot_N, plain or gzipped, known by their first row.
+"""Reads Tardis CSV files: incremental_book_L2, trades, quotes, book_snapshot_N, plain or gzipped, recognised by their first row.
 
-What becomes of which column is told in docs/formats.md. Rows are read in compiled code, block by block; a file is read twice,
-since the decimals that its numbers are printed with, and its symbols, are known only at its end.
+docs/formats.md says how columns become messages. Rows are read in compiled code, block by block. A file is read twice, since
+its symbols and the decimals of its numbers are known only at its end.
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ _OTHERS = {
     _KEYS + "type,strike_price,expiration,": "options_chain",
 }
 _NOT_READ = {
-    "liquidations": ("forced orders, which the trades hold already", "leave it out, and name the trades file"),
-    "derivative_ticker": ("funding, open interest and mark prices, which nothing here trades on", "leave it out"),
+    "liquidations": ("forced orders, which the trades contain already", "leave it out, and name the trades file"),
+    "derivative_ticker": ("funding, open interest and mark prices, which are not traded on", "leave it out"),
     "options_chain": ("tickers of options and no book", "leave it out, and name incremental_book_L2 or quotes"),
 }
-"""Tardis' data types that are not read: what one holds, and what to do."""
+"""Tardis' data types that are not read: contents of each, and what to do."""
 _LEVEL = "asks[{0}].price,asks[{0}].amount,bids[{0}].price,bids[{0}].amount"
 _MOST_LEVELS = 100
 
-_WAY_OUT = "copy it again from where it came from, or cut it before that line"
-_OFF_GRID = "set [feed.symbols.<symbol>] tick and step where these are what is wrong"
+_WAY_OUT = "copy it again from its source, or cut it before that line"
+_OFF_GRID = "set [feed.symbols.<symbol>] tick and step if these are wrong"
 
 
 def layout_of(header: bytes) -> str | None:
-    """What the rows below a header are, or None where it is not Tardis'.
+    """The layout of the rows below a header; None if it is not Tardis'.
 
     >>> layout_of(b"exchange,symbol,timestamp,local_timestamp,id,side,price,amount\\n")
     'trades'
@@ -62,7 +62,7 @@ def layout_of(header: bytes) -> str | None:
 
 
 def type_of(path: Path, header: bytes) -> str | None:
-    """Tardis' name of a data type that is not read, by the header or by Tardis' own file name; None for others.
+    """Tardis' name of a data type that is not read, from the header or from Tardis' file name; None for others.
 
     Liquidations have the header of trades and are recognised by Tardis' file name,
     ``bitmex_liquidations_2020-04-01_XBTUSD.csv.gz``, or its folders, ``bitmex/liquidations/2020/04/01/XBTUSD.csv.gz``.
@@ -93,8 +93,8 @@ class TardisFile(Source):
     ----------
     path : str or Path
 
-    Raises `UsageError` where there is no such file; `DamagedData`, with the line, for a file that is not one of Tardis', a row
-    that can't be read, and a file that breaks off.
+    Raises `UsageError` if the file does not exist; `DamagedData`, with the line, for a file of another format, a row that can't
+    be read, and a file that breaks off.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -112,7 +112,7 @@ class TardisFile(Source):
         self.layout = layout_of(header) or ""
         if not self.layout:
             shown = header.decode("utf-8", "replace").strip()[:80]
-            what = f"is no header of those that are read: {shown}"
+            what = f"is a header of no known data type: {shown}"
             raise self._damaged(what, "name a file of incremental_book_L2, trades, quotes or book_snapshot")
         self._fields = header.count(b",") + 1
 
@@ -127,11 +127,11 @@ class TardisFile(Source):
 
     @property
     def trades(self) -> dict[str, tuple[int, int]]:
-        """Of a file of trades, after `probe`: by symbol when its first and its last row were received."""
+        """For a file of trades, after `probe`: receive times of the first and last row, by symbol."""
         return self._seen.times if self.layout == "trades" and self._seen is not None else {}
 
     def probe(self, wanted: Sequence[str]) -> Probe:
-        """BinanceProtocol, symbols and decimals, from a look at every row."""
+        """Protocol, symbols and decimals, from every row."""
         rows = self._seen = RowProbe(self.layout, self._fields)
         for block in self._blocks():
             self._take(rows, block)
@@ -146,7 +146,7 @@ class TardisFile(Source):
         )
 
     def batches(self, specs: Sequence[Spec]) -> Iterator[Events]:
-        """Records, in parts of whole messages; a record's `symbol` is an index into `specs`, an id that is not there is 0."""
+        """Records, in parts of whole messages; a record's `symbol` is an index into `specs`, a missing id is 0."""
         if self._seen is None:
             self.probe(())
         seen = cast(RowProbe, self._seen)
@@ -171,7 +171,7 @@ class TardisFile(Source):
     # -- the file
 
     def _blocks(self) -> Iterator[bytes]:
-        """The rows below the header, in blocks of whole ones."""
+        """The rows below the header, in blocks of whole rows."""
         size = max(self.path.stat().st_size, 1)
         with self._open() as raw, gunzipped(raw) as file:
             self._line = 1
@@ -186,7 +186,7 @@ class TardisFile(Source):
                 else:
                     tail += block
                 if len(tail) > _BLOCK:
-                    raise self._damaged("is a row without an end")
+                    raise self._damaged("is an incomplete row")
                 self._progress = raw.tell() / size
         if tail.strip():
             yield tail

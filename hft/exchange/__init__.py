@@ -1,2 +1,2 @@
-"""The embedded exchange: a matching engine, an order flow whose book looks like a real one, and Binance's own protocol
-over real sockets. Nothing here is imported before it is used, so that naming the package costs nothing."""
+"""The embedded exchange: a matching engine, an order flow with a realistic book, and Binance's own protocol over real
+sockets. Its modules are imported when first used, so that importing the package costs nothing."""

@@ -1,4 +1,4 @@
-"""`python -m hft.exchange`: the process that `hft live` starts and gives its settings; it ends with its parent."""
+"""`python -m hft.exchange`: the exchange process that `hft live` starts; it ends with its parent."""
 
 import sys
 
@@ -6,7 +6,7 @@ from hft.system.parent import Parent, child_main
 
 
 def main(parent: Parent) -> int:
-    """One exchange, by the settings from the parent."""
+    """Runs one exchange with the parent's settings."""
     from hft.config import Config
     from hft.exchange.server import run
 

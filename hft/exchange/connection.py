@@ -1,4 +1,4 @@
-"""One client's websocket on the exchange's HTTP server: messages, pings, and an end that no client can hold up."""
+"""One client's websocket on the exchange's HTTP server: messages, pings, and a close that no client can delay."""
 
 from __future__ import annotations
 
@@ -11,30 +11,31 @@ import time
 from collections.abc import AsyncIterator, Iterable
 
 from aiohttp import WSCloseCode, WSMsgType, web
+from websockets.frames import Frame, Opcode
 
 LIFETIME_S = 24 * 3600.0
 """A connection is closed by the venue after a day."""
 CLOSE_S = 3.0
-"""How long a client may take for what is queued and for the closing handshake; then it is cut off."""
+"""Seconds a client has to take the queued messages and to finish the closing handshake; then it is cut off."""
 MAX_MESSAGE = 1 << 16
 """Bytes of a client's message; a larger one ends the connection."""
 MAX_UNSENT = 1 << 16
-"""Bytes that wait to be sent before a writer waits too."""
+"""Bytes waiting to be sent above which a writer waits."""
 POLL_S = 0.005
 
 
 class StreamConnection:
     """A websocket whose handshake was answered.
 
-    aiohttp's own `close` does not wait for the client's answer while another task receives, and a client that is still sending
-    would lose what it has not read to a TCP reset. So the closing handshake is done here, by the task that receives.
+    aiohttp's own `close` does not wait for the client's answer while another task receives; then a TCP reset would destroy data
+    that a sending client has not read. So the receiving task does the closing handshake here.
 
     Attributes
     ----------
     transport : asyncio.Transport
-        For what concerns the TCP connection alone.
+        For operations on the TCP connection.
     gone : asyncio.Event
-        Nothing more will be received.
+        Set once nothing more will be received.
     """
 
     def __init__(self, response: web.WebSocketResponse, transport: asyncio.Transport) -> None:
@@ -46,7 +47,7 @@ class StreamConnection:
 
     @classmethod
     async def accept(cls, request: web.Request) -> StreamConnection:
-        """Answer the handshake; HTTPBadRequest where a request is none, ConnectionError where the client is gone."""
+        """Answers the handshake; HTTPBadRequest for an invalid request, ConnectionError if the client is gone."""
         response = web.WebSocketResponse(autoclose=False, autoping=False, compress=False, max_msg_size=MAX_MESSAGE)
         transport = request.transport
         if transport is None:
@@ -56,17 +57,17 @@ class StreamConnection:
 
     @property
     def response(self) -> web.WebSocketResponse:
-        """What the HTTP server gets back at the end."""
+        """The HTTP server's result at the end."""
         return self._response
 
     async def send(self, message: str | bytes, kind: WSMsgType = WSMsgType.TEXT) -> None:
-        """Send a message, once enough of the ones before is sent; ConnectionError where the connection ends."""
+        """Sends a message, once enough of the earlier ones are sent; ConnectionError if the connection ends."""
         if self._closing:
             raise ConnectionResetError("the connection is being closed")
         await self._response.send_frame(message.encode() if isinstance(message, str) else message, kind)
 
     async def send_frames(self, frames: Iterable[bytes]) -> None:
-        """Send frames, made by `frame`, in one write, once enough of the ones before is sent; ConnectionError as in `send`."""
+        """Sends frames, made by `frame`, in one write, once enough of the earlier ones are sent; ConnectionError as in `send`."""
         while self.transport.get_write_buffer_size() > MAX_UNSENT:
             await asyncio.sleep(POLL_S)
         if self._closing or self.transport.is_closing():
@@ -74,7 +75,7 @@ class StreamConnection:
         self.transport.write(b"".join(frames))
 
     async def requests(self) -> AsyncIterator[str | bytes]:
-        """The client's messages, to the end of the connection; its pings and its closing handshake are answered."""
+        """The client's messages until the connection ends; answers its pings and its closing handshake."""
         try:
             while True:
                 message = await self._response.receive()
@@ -96,7 +97,7 @@ class StreamConnection:
             self.gone.set()
 
     async def watch(self, interval_s: float, grace_s: float) -> None:
-        """Ping the client now and then; close where it does not answer in `grace_s` seconds, and after a day in any case."""
+        """Pings the client at intervals; closes if it does not answer in `grace_s` seconds, and after a day in any case."""
         until = time.monotonic() + LIFETIME_S
         try:
             while time.monotonic() < until:
@@ -111,7 +112,7 @@ class StreamConnection:
             await self.close(WSCloseCode.OK, "a connection lasts a day")
 
     async def close(self, code: int, reason: str) -> None:
-        """Close by handshake; a client that does not answer in time is cut off."""
+        """Closes by handshake; cuts off a client that does not answer in time."""
         self._say_close(code, reason)
         try:
             async with asyncio.timeout(CLOSE_S):
@@ -125,7 +126,7 @@ class StreamConnection:
         self._closing = True
 
     async def finish(self) -> None:
-        """Once it is `gone`: end the connection when all that was sent is out, or after `CLOSE_S` seconds."""
+        """Once it is `gone`: ends the connection when all sent data is out, or after `CLOSE_S` seconds."""
         self._closing = True
         self.transport.close()
         with contextlib.suppress(TimeoutError):
@@ -136,23 +137,16 @@ class StreamConnection:
 
 
 def frame(kind: WSMsgType, data: bytes, *, last: bool = True) -> bytes:
-    """A frame as a server sends it; `last` of its message.
+    """A server's frame; `last`: the final one of its message.
 
     >>> frame(WSMsgType.TEXT, b"hft"), frame(WSMsgType.CONTINUATION, b"x" * 200, last=False)[:4]
     (b'\\x81\\x03hft', b'\\x00~\\x00\\xc8')
     """
-    size = len(data)
-    if size < 126:
-        length = bytes([size])
-    elif size < 1 << 16:
-        length = b"\x7e" + size.to_bytes(2, "big")
-    else:
-        length = b"\x7f" + size.to_bytes(8, "big")
-    return bytes([last << 7 | kind]) + length + data
+    return Frame(Opcode(kind), data, last).serialize(mask=False)
 
 
 def reset(transport: asyncio.Transport) -> None:
-    """End a connection by a TCP reset: without a closing handshake, what is under way lost."""
+    """Ends a connection by a TCP reset, without a closing handshake; data under way is lost."""
     descriptor = transport.get_extra_info("socket").fileno()
     with contextlib.suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as same:
         same.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

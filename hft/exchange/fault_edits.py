@@ -1,4 +1,4 @@
-"""What faults do to the text of a message: pure functions, each None where a message does not offer what it needs."""
+"""Edits of a message's text for faults: pure functions, each None if it is not applicable to the message."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _binary(text: str, rng: Random) -> bytes:
 
 
 def _number(replacement: Callable[[str], str]) -> Edit:
-    """One of a message's prices or quantities, any of them: a bad one in the middle must not be preceded by effects."""
+    """One of a message's prices or quantities at random: a bad one in the middle must not follow partial effects."""
 
     def edit(text: str, rng: Random) -> str | None:
         found = list(_NUMBER.finditer(text))
@@ -63,7 +63,7 @@ MALFORMED: dict[str, Edit] = {
 
 
 def malformed(text: str, shape: str, rng: Random) -> str | bytes | None:
-    """A frame that can't be used, made of one that can; `shape` is a key of `MALFORMED`, or "any".
+    """An unusable frame made from a usable one; `shape` is a key of `MALFORMED`, or "any".
 
     >>> malformed('{"e":"trade","s":"BTCUSDT","p":"61800.20"}', "negative", Random(1))
     '{"e":"trade","s":"BTCUSDT","p":"-61800.20"}'
@@ -78,7 +78,7 @@ def malformed(text: str, shape: str, rng: Random) -> str | bytes | None:
 
 
 def crossed(text: str) -> str | None:
-    """A depth update with a bid besides, at one of its own asks; None where it has no ask that stays.
+    """A depth update with an added bid at one of its own asks; None if it sets no ask.
 
     >>> crossed('{"b":[["9","1"]],"a":[["10","0"],["11","2"]]}')
     '{"b":[["11","2"],["9","1"]],"a":[["10","0"],["11","2"]]}'
@@ -94,7 +94,7 @@ def crossed(text: str) -> str | None:
 
 
 def stepped(text: str, step_ns: int, unit: int, *, microseconds: bool = False) -> str:
-    """A message whose stamps are stepped; `unit`: nanoseconds that one of them counts. In microseconds whatever the unit, if so.
+    """A message with its stamps stepped; `unit`: nanoseconds per unit of a stamp. In microseconds if `microseconds` is set.
 
     >>> stepped('{"e":"trade","E":1700000000000,"p":"1"}', -3_600_000_000_000, 1_000_000)
     '{"e":"trade","E":1699996400000,"p":"1"}'
@@ -104,7 +104,7 @@ def stepped(text: str, step_ns: int, unit: int, *, microseconds: bool = False) -
 
 
 def put_back(body: bytes, behind: int) -> bytes:
-    """A REST book whose id is so many updates older.
+    """A REST book with an id that many updates older.
 
     >>> put_back(b'{"lastUpdateId":1000,"bids":[]}', 900)
     b'{"lastUpdateId":100,"bids":[]}'
@@ -113,12 +113,12 @@ def put_back(body: bytes, behind: int) -> bytes:
 
 
 def notice(form: str, stamp: int) -> str:
-    """serverShutdown, as a raw stream, a combined one, or the WebSocket API prints it."""
+    """serverShutdown as printed by a raw stream, a combined one, or the WebSocket API."""
     event = f'{{"e":"serverShutdown","E":{stamp}}}'
     return {"raw": event, "combined": f'{{"stream":"!serverShutdown","data":{event}}}', "event": f'{{"event":{event}}}'}[form]
 
 
 def padded(size: int) -> bytes:
-    """A frame of so many bytes: sound JSON, of no use."""
+    """A frame of that many bytes: valid JSON without a meaning."""
     head, tail = b'{"e":"oversize","pad":"', b'"}'
     return head + b"0" * (size - len(head) - len(tail)) + tail

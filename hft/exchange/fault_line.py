@@ -1,4 +1,4 @@
-"""The way to one client, with faults on it: what the hub published goes in, what is sent comes out."""
+"""The line to one client, with faults: published messages of the hub go in, sent data comes out."""
 
 from __future__ import annotations
 
@@ -9,33 +9,18 @@ from typing import Any, Protocol
 
 from aiohttp import WSCloseCode, WSMsgType
 
+from hft.exchange import fault_plan as kinds
 from hft.exchange.connection import StreamConnection, frame, reset
 from hft.exchange.fault_edits import crossed, malformed, notice, padded
-from hft.exchange.fault_plan import (
-    ClockStep,
-    Crossed,
-    Cut,
-    Drop,
-    Duplicate,
-    Fault,
-    Fragments,
-    Gap,
-    Malformed,
-    OneWrite,
-    Oversize,
-    Reorder,
-    Shutdown,
-    Stall,
-)
 from hft.exchange.faults import Faults, Scheduled
 from hft.exchange.wire import MILLISECOND
 
 Item = str | bytes | Callable[[StreamConnection], Awaitable[None]]
-"""What waits in a client's queue: a text, or something that is done with the socket when its turn comes."""
+"""An entry of a client's queue: a text, or an operation on the socket."""
 
 
 class LineClient(Protocol):
-    """Who is at the other end of a line: `hft.exchange.hub.Client`."""
+    """The client at the other end of a line: `hft.exchange.hub.Client`."""
 
     names: dict[str, None]
     unit: int
@@ -46,15 +31,15 @@ class LineClient(Protocol):
 
 
 class FaultyLine:
-    """One client's line. Answers to its requests do not come this way: only what was published does.
+    """One client's line, for published messages only; answers to its requests take another way.
 
     Parameters
     ----------
     faults : Faults
-        Knows the line until its `end`.
+        Keeps a reference to the line until its `end`.
     client : LineClient
     spawn : callable
-        Runs a coroutine beside all else, until the exchange stops.
+        Runs a coroutine in the background until the exchange stops.
     """
 
     def __init__(self, faults: Faults, client: LineClient, spawn: Callable[[Coroutine[Any, Any, None]], object]) -> None:
@@ -63,23 +48,23 @@ class FaultyLine:
         self._spawn = spawn
         faults.lines.add(self)
         self.held: list[Item] = []          # while it is stalled
-        self._late: list[tuple[list[int], str, list[Item]]] = []    # [messages still to overtake], channel, what was overtaken
+        self._late: list[tuple[list[int], str, list[Item]]] = []    # [messages still to overtake], channel, overtaken entries
         self._together: list[str] = []
         self._stalls = 0
 
     def carries(self, symbols: tuple[str, ...]) -> bool:
-        """Whether it has a stream of one of these symbols; of any, where none is named."""
+        """Whether it has a stream of one of these symbols; with none named, any stream."""
         return not symbols or any(name.partition("@")[0].upper() in symbols for name in self.client.names)
 
     def end(self) -> None:
-        """The connection is gone."""
+        """Ends the line after its connection is gone."""
         self.held.clear()
         self.faults.lines.discard(self)
 
     # -- messages --------------------------------------------------------------------------------------------------
 
     def carry(self, channel: str, text: str) -> None:
-        """One message, to whatever it meets on its way."""
+        """Passes one message through the faults that it meets."""
         now = self.faults.elapsed()
         out: list[Item] = [self.faults.stamped(text, self.client.unit)]
         joined = False
@@ -90,7 +75,7 @@ class FaultyLine:
                     self.strike(each)
             elif out and each.meets(now):
                 out = self._met(each, channel, out)
-                joined = joined or isinstance(each.fault, OneWrite)
+                joined = joined or isinstance(each.fault, kinds.OneWrite)
         if self._together and not joined:
             self._write_together()
         self._send(out)
@@ -98,37 +83,37 @@ class FaultyLine:
             self._release(channel, late_before)
 
     def _met(self, each: Scheduled, channel: str, out: list[Item]) -> list[Item]:
-        """What becomes of a message that meets a fault."""
+        """The entries that replace a message that meets a fault."""
         fault, text = each.fault, out[0]
-        if not isinstance(text, str):       # made into something else by a fault before this one
+        if not isinstance(text, str):       # already replaced by an earlier fault
             each.spared()
             return out
         made = out
         match fault:
-            case Drop() | Gap():
+            case kinds.Drop() | kinds.Gap():
                 made = []
-            case Duplicate(copies=copies):
+            case kinds.Duplicate(copies=copies):
                 made = out + [text] * copies
-            case Reorder(distance=distance):
+            case kinds.Reorder(distance=distance):
                 self._late.append(([distance], channel, out))
                 made = []
-            case Malformed(shape=shape, beside=beside):
+            case kinds.Malformed(shape=shape, beside=beside):
                 bad = malformed(text, shape, each.rng)
                 if bad is None:
                     each.spared()
                     return out
                 made = [_binary(bad) if isinstance(bad, bytes) else bad, *(out if beside else [])]
-            case Crossed():
+            case kinds.Crossed():
                 edited = crossed(text)
                 if edited is None:
                     each.spared()
                     return out
                 made = [edited, *out[1:]]
-            case Oversize(bytes=size):
+            case kinds.Oversize(bytes=size):
                 made = [padded(size), *out]
-            case Fragments(parts=parts):
+            case kinds.Fragments(parts=parts):
                 made = [_in_parts(text, parts), *out[1:]]
-            case OneWrite(count=count):
+            case kinds.OneWrite(count=count):
                 self._together.append(text)
                 if len(self._together) >= count:
                     self._write_together()
@@ -159,18 +144,18 @@ class FaultyLine:
     # -- the connection --------------------------------------------------------------------------------------------
 
     def strike(self, each: Scheduled) -> None:
-        """What happens to the connection, or to the clock, now."""
-        fault: Fault = each.fault
-        if isinstance(fault, ClockStep):
+        """Applies a fault to the connection or to the clock, now."""
+        fault: kinds.Fault = each.fault
+        if isinstance(fault, kinds.ClockStep):
             self.faults.step(each)
             return
         self.faults.note(each, ", ".join(self.client.names)[:80] or "no streams")
         match fault:
-            case Cut():
+            case kinds.Cut():
                 reset(self.client.socket.transport)
-            case Stall(for_s=for_s, deaf=deaf):
+            case kinds.Stall(for_s=for_s, deaf=deaf):
                 self._stall(for_s, deaf)
-            case Shutdown(form=form, lead_s=lead_s):
+            case kinds.Shutdown(form=form, lead_s=lead_s):
                 form = form if form != "auto" else "combined" if self.client.combined else "raw"
                 self.client.put(notice(form, (self.faults.now_ns() + self.faults.step_ns) // MILLISECOND))
                 self._spawn(self._close_after(lead_s))
@@ -190,7 +175,7 @@ class FaultyLine:
             self._send(held)
 
     async def _close_after(self, lead_s: float) -> None:
-        with contextlib.suppress(TimeoutError):     # a client that goes by itself is not waited for, at our own end above all
+        with contextlib.suppress(TimeoutError):     # no wait for a client that leaves by itself, above all at our own end
             async with asyncio.timeout(lead_s):
                 await self.client.socket.gone.wait()
         await self.client.socket.close(WSCloseCode.GOING_AWAY, "the server shuts down")

@@ -1,7 +1,7 @@
-"""What a fault file may say: kinds of faults, what each can be told, and when it happens.
+"""The format of a fault file: kinds of faults, the settings of each, and when it happens.
 
-A file holds a seed and any number of `[[fault]]` tables. Every table names its `kind` and, by exactly one of `at_s`, `every_s`
-and `probability`, when the fault happens; `FAULTS` has the section of each kind.
+A file holds a seed and any number of `[[fault]]` tables. Each table names its `kind` and, by exactly one of `at_s`, `every_s`
+and `probability`, its times; `FAULTS` has the section of each kind.
 """
 
 from __future__ import annotations
@@ -29,36 +29,43 @@ STREAMS = ("depth", "bookTicker", "trade", "aggTrade")
 
 
 class Fault(Section, frozen=True, kw_only=True):
-    """What every fault can be told. Times are seconds since the first websocket connection; 0 is from the start."""
+    """Settings of every fault. Times are seconds since the first websocket connection; 0 is from the start."""
 
     kind: ClassVar[str]
     acts_on: ClassVar[Literal["message", "connection", "request", "handshake", "clock"]]
 
     at_s: Annotated[Annotated[float, Meta(ge=0, le=604_800)] | None, Meta(description="once, at this time")] = None
     every_s: Annotated[
-        Annotated[float, Meta(ge=0.01, le=604_800)] | None, Meta(description="again and again, so far apart")
+        Annotated[float, Meta(ge=0.01, le=604_800)] | None, Meta(description="repeatedly, this many seconds apart")
     ] = None
-    jitter: Annotated[float, Meta(ge=0, le=1, description="share of every_s by which a distance varies either way")] = 0.2
+    jitter: Annotated[float, Meta(ge=0, le=1, description="share of every_s by which an interval varies either way")] = 0.2
     probability: Annotated[
-        Annotated[float, Meta(gt=0, le=1)] | None, Meta(description="for each message (request, handshake) that it could meet")
+        Annotated[float, Meta(gt=0, le=1)] | None, Meta(description="for each message, request or handshake that it could meet")
     ] = None
+
+    def meets(self, symbol: str) -> bool:
+        """Whether what is of a symbol can meet it."""
+        return True
 
 
 class SymbolFault(Fault, frozen=True, kw_only=True):
-    """What a fault that can be kept to some symbols can be told besides."""
+    """Settings of a fault that can be limited to some symbols."""
 
     symbols: Annotated[
-        tuple[Symbol, ...], Meta(min_length=1, max_length=64, description="whose messages, connections or books it meets")
+        tuple[Symbol, ...], Meta(min_length=1, description="symbols whose messages, connections or books it meets")
     ] = ()
+
+    def meets(self, symbol: str) -> bool:
+        return not self.symbols or symbol in self.symbols
 
 
 class MessageFault(SymbolFault, frozen=True, kw_only=True):
-    """What a fault that meets messages can be told besides."""
+    """Settings of a fault that meets messages."""
 
     acts_on = "message"
     streams: Annotated[Streams, Meta(description="kinds of stream that it meets")] = STREAMS
     count: Annotated[Count, Meta(description="messages in a row that it meets each time")] = 1
-    for_s: Annotated[Seconds, Meta(description="instead of a count: every message for so long")] = 0.0
+    for_s: Annotated[Seconds, Meta(description="instead of a count: every message for this long")] = 0.0
 
 
 class Drop(MessageFault, frozen=True, kw_only=True):
@@ -68,11 +75,11 @@ class Drop(MessageFault, frozen=True, kw_only=True):
 
 
 class Gap(MessageFault, frozen=True, kw_only=True):
-    """A run of depth messages is not sent."""
+    """Several depth messages in a row are not sent."""
 
     kind = "gap"
     streams: Annotated[Streams, Meta(description="kinds of stream that it meets")] = ("depth",)
-    count: Annotated[Count, Meta(description="messages in the run")] = 3
+    count: Annotated[Count, Meta(description="messages in a row")] = 3
 
 
 class Duplicate(MessageFault, frozen=True, kw_only=True):
@@ -90,7 +97,7 @@ class Reorder(MessageFault, frozen=True, kw_only=True):
 
 
 class Malformed(MessageFault, frozen=True, kw_only=True):
-    """Frames that can't be used."""
+    """Frames are unusable."""
 
     kind = "malformed"
     shape: Annotated[
@@ -100,7 +107,7 @@ class Malformed(MessageFault, frozen=True, kw_only=True):
         ],
         Meta(description="what is wrong with it; any: chosen by the seed"),
     ] = "any"
-    beside: Annotated[bool, Meta(description="the sound message follows; else the frame takes its place")] = False
+    beside: Annotated[bool, Meta(description="the valid message follows; else the frame replaces it")] = False
 
 
 class Crossed(MessageFault, frozen=True, kw_only=True):
@@ -125,21 +132,21 @@ class Fragments(MessageFault, frozen=True, kw_only=True):
 
 
 class OneWrite(MessageFault, frozen=True, kw_only=True):
-    """Messages wait for each other and are sent in one TCP write."""
+    """Messages are collected and sent in one TCP write."""
 
     kind = "one_write"
     count: Annotated[Count, Meta(description="messages in the write")] = 10
 
 
 class Cut(SymbolFault, frozen=True, kw_only=True):
-    """Every connection is reset, without a word."""
+    """Every connection is reset without notice."""
 
     kind = "cut"
     acts_on = "connection"
 
 
 class Stall(SymbolFault, frozen=True, kw_only=True):
-    """Connections stay open and fall silent; what was held back is sent afterwards."""
+    """Connections stay open and fall silent; held messages are sent afterwards."""
 
     kind = "stall"
     acts_on = "connection"
@@ -148,7 +155,7 @@ class Stall(SymbolFault, frozen=True, kw_only=True):
 
 
 class Shutdown(SymbolFault, frozen=True, kw_only=True):
-    """serverShutdown, and the end of the connection after a while."""
+    """serverShutdown is sent, and the connection closed after a while."""
 
     kind = "shutdown"
     acts_on = "connection"
@@ -159,12 +166,12 @@ class Shutdown(SymbolFault, frozen=True, kw_only=True):
 
 
 class RequestFault(SymbolFault, frozen=True, kw_only=True):
-    """What a fault that meets REST requests can be told besides."""
+    """Settings of a fault that meets REST requests."""
 
     acts_on = "request"
     count: Annotated[Count, Meta(description="requests in a row that it meets each time")] = 1
-    for_s: Annotated[Seconds, Meta(description="instead of a count: every request for so long")] = 0.0
-    paths: Annotated[tuple[Path_, ...], Meta(min_length=1, max_length=4, description="what is asked for")] = ("depth",)
+    for_s: Annotated[Seconds, Meta(description="instead of a count: every request for this long")] = 0.0
+    paths: Annotated[tuple[Path_, ...], Meta(min_length=1, max_length=4, description="requested paths")] = ("depth",)
 
 
 class RateLimit(RequestFault, frozen=True, kw_only=True):
@@ -172,7 +179,7 @@ class RateLimit(RequestFault, frozen=True, kw_only=True):
 
     kind = "rate_limit"
     status: ClassVar[int] = 429
-    retry_after_s: Annotated[int, Meta(ge=0, le=86_400, description="what Retry-After says")] = 2
+    retry_after_s: Annotated[int, Meta(ge=0, le=86_400, description="value of Retry-After")] = 2
 
 
 class Ban(RequestFault, frozen=True, kw_only=True):
@@ -180,50 +187,50 @@ class Ban(RequestFault, frozen=True, kw_only=True):
 
     kind = "ban"
     status: ClassVar[int] = 418
-    retry_after_s: Annotated[int, Meta(ge=0, le=300_000, description="what Retry-After says")] = 120
+    retry_after_s: Annotated[int, Meta(ge=0, le=300_000, description="value of Retry-After")] = 120
 
 
 class SnapshotError(RequestFault, frozen=True, kw_only=True):
-    """Requests are answered with a server's error."""
+    """Requests are answered with a server error."""
 
     kind = "snapshot_error"
     status: Annotated[int, Meta(ge=500, le=504, description="HTTP status")] = 503
 
 
 class StaleSnapshot(RequestFault, frozen=True, kw_only=True):
-    """The book's id is put back, before any event that a client can have buffered."""
+    """The book gets an older id, before any event that a client can have buffered."""
 
     kind = "stale_snapshot"
     behind: Annotated[int, Meta(ge=1, le=2**53, description="ids")] = 1_000_000
 
 
 class SlowSnapshot(RequestFault, frozen=True, kw_only=True):
-    """The answer, true when it was made, comes late."""
+    """The answer arrives late, though correct when it was made."""
 
     kind = "slow_snapshot"
     delay_s: Annotated[float, Meta(gt=0, le=3600, description="so late")] = 2.0
 
 
 class Refuse(Fault, frozen=True, kw_only=True):
-    """New websocket connections are not let in."""
+    """New websocket connections are refused."""
 
     kind = "refuse"
     acts_on = "handshake"
     count: Annotated[Count, Meta(description="connections in a row that it meets each time")] = 1
-    for_s: Annotated[Seconds, Meta(description="instead of a count: every connection for so long")] = 0.0
+    for_s: Annotated[Seconds, Meta(description="instead of a count: every connection for this long")] = 0.0
     how: Annotated[
-        Literal["reset", "429", "418", "503"], Meta(description="reset, or what the handshake is answered with")
+        Literal["reset", "429", "418", "503"], Meta(description="reset, or the status of the handshake's answer")
     ] = "reset"
-    retry_after_s: Annotated[int, Meta(ge=0, le=300_000, description="what Retry-After says with 429 and 418")] = 2
+    retry_after_s: Annotated[int, Meta(ge=0, le=300_000, description="value of Retry-After with 429 and 418")] = 2
 
 
 class ClockStep(Fault, frozen=True, kw_only=True):
-    """The exchange's own stamps jump; its market goes on as it was."""
+    """The exchange's stamps jump; its market continues unchanged."""
 
     kind = "clock_step"
     acts_on = "clock"
     step_s: Annotated[
-        float, Meta(ge=-1_000_000_000, le=1_000_000_000, description="by so much, on top of earlier steps")
+        float, Meta(ge=-1_000_000_000, le=1_000_000_000, description="size of the step, added to earlier steps")
     ] = -3600.0
     unit: Annotated[Literal["ms", "us"], Meta(description="us: stamps are printed in microseconds from then on")] = "ms"
 
@@ -259,7 +266,7 @@ def read_plan(path: Path, served: Collection[str] = ()) -> FaultPlan:
     ...     read_plan(Path(file.name)).faults[0].every_s
     20.0
     """
-    tables = read_toml(path, missing="docs/faults.md says what stands in such a file")
+    tables = read_toml(path, missing="docs/faults.md describes its format")
     faults = tables.pop("fault", [])
     seed = read_section(_File, tables, str(path)).seed
     if not isinstance(faults, list) or not all(isinstance(each, dict) for each in faults):
@@ -279,8 +286,8 @@ def _fault(table: dict[str, Any], source: str, place: str, served: Collection[st
     fault = read_section(FAULTS[kind], table, source, f"{place}: {kind}")
     given = [name for name in ("at_s", "every_s", "probability") if getattr(fault, name) is not None]
     if len(given) != 1:
-        said = f"has {' and '.join(given)}" if given else "says not when"
-        raise ConfigError(said, where=where, do="give exactly one of at_s, every_s, probability")
+        problem = f"has {' and '.join(given)}" if given else "has no time"
+        raise ConfigError(problem, where=where, do="give exactly one of at_s, every_s, probability")
     absent = [name for name in getattr(fault, "symbols", ()) if served and name not in served]
     if absent:
         raise ConfigError(f"{absent[0]} is not served", where=where, do=f"take of {', '.join(served)}")

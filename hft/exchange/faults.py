@@ -1,7 +1,7 @@
-"""Faults on a schedule: between hub and socket, and before REST answers. The market behind them knows nothing of it.
+"""Faults on a schedule, between hub and socket and before REST answers. The market behind them is not affected.
 
-A client whose URL says `faults=off` gets the true stream and true answers: that is how a test knows what was taken from the
-others. What was injected is told as it happens, counted by kind, and answered at `/faults`.
+A client whose URL has `faults=off` gets the true stream and answers, so a test can compare. Injected faults are logged,
+counted by kind, and shown at `/faults`.
 """
 
 from __future__ import annotations
@@ -16,36 +16,23 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
+from hft.exchange import fault_plan as kinds
 from hft.exchange.fault_edits import put_back, stepped
-from hft.exchange.fault_plan import (
-    Ban,
-    ClockStep,
-    Fault,
-    FaultPlan,
-    MessageFault,
-    RateLimit,
-    Refuse,
-    RequestFault,
-    SlowSnapshot,
-    SnapshotError,
-    StaleSnapshot,
-    SymbolFault,
-)
 from hft.exchange.rest import Rest, RestAnswer, RestRequest
 from hft.exchange.wire import MILLISECOND
 
 NEVER = float("inf")
 REPORT = "/faults"
-"""Where a client asks what was injected."""
+"""The path at which a client gets the injected faults."""
 
 
 class Scheduled:
-    """One fault of a plan: when it happens next, and what is left of its last time.
+    """One fault of a plan: its next time, and the rest of its last one.
 
-    Each has a generator of its own, so that a fault more in the file changes nothing about the others.
+    Each has its own generator, so that another fault in the file does not change it.
     """
 
-    def __init__(self, fault: Fault, seed: int, number: int) -> None:
+    def __init__(self, fault: kinds.Fault, seed: int, number: int) -> None:
         self.fault = fault
         self.rng = Random(f"{seed}/{number}/{fault.kind}")
         self.due = NEVER if fault.at_s is None else fault.at_s
@@ -53,14 +40,14 @@ class Scheduled:
             self.due = self._distance()
         self.left = 0
         self.until = -1.0
-        self.fresh = False      # it has happened and met nothing yet
+        self.fresh = False      # due, but has met nothing yet
 
     def _distance(self) -> float:
         assert self.fault.every_s is not None
         return self.fault.every_s * (1 + self.fault.jitter * (2 * self.rng.random() - 1))
 
     def happens(self, now: float) -> bool:
-        """Whether it is due; the next time is set. Times that were missed are one."""
+        """Whether it is due; sets the next time. Missed times count as one."""
         if self.due > now:
             return False
         at = self.due
@@ -82,7 +69,7 @@ class Scheduled:
         return self.fault.probability is not None and self.rng.random() < self.fault.probability
 
     def meets(self, now: float) -> bool:
-        """Whether it meets a message (request, handshake) that comes now."""
+        """Whether it meets a message, request or handshake that comes now."""
         if not self.happens(now) and self.drawn():
             self._begin(now)
         if self.left:
@@ -91,13 +78,13 @@ class Scheduled:
         return now < self.until
 
     def spared(self) -> None:
-        """What it met did not offer what it needs: the next one will do."""
+        """Not applicable here; retries on the next message."""
         if not self.until > 0:
             self.left += 1
 
 
 class ConnectedLine(Protocol):
-    """The way to one client: `hft.exchange.fault_line.FaultyLine`."""
+    """The line to one client: `hft.exchange.fault_line.FaultyLine`."""
 
     def carries(self, symbols: tuple[str, ...]) -> bool: ...
     def strike(self, each: Scheduled) -> None: ...
@@ -110,24 +97,24 @@ class Faults:
     ----------
     plan : FaultPlan
     now_ns : callable
-        The exchange's own time.
-    tell : callable
-        Gets a line for each fault that happens at a time; those that happen by chance are only counted.
+        Time of the exchange.
+    log : callable
+        Gets a line for each fault with a set time; random faults are only counted.
     """
 
-    def __init__(self, plan: FaultPlan, now_ns: Callable[[], int], tell: Callable[[str], None]) -> None:
+    def __init__(self, plan: kinds.FaultPlan, now_ns: Callable[[], int], log: Callable[[str], None]) -> None:
         self.plan = plan
         self.now_ns = now_ns
         self.counts: Counter[str] = Counter()
         """Messages, connections or requests met, by kind of fault."""
         self.lines: set[ConnectedLine] = set()
-        """To the clients that are connected."""
+        """Lines to the connected clients."""
         self.step_ns = 0
         self.microseconds = False
         self.early_requests = 0
-        """Requests during a Retry-After: what a client that obeys never sends."""
+        """Requests during a Retry-After, which an obedient client never sends."""
         self.handshakes = 0
-        self._tell = tell
+        self._log = log
         self._all = [Scheduled(fault, plan.seed, n) for n, fault in enumerate(plan.faults)]
         self._on_channel: dict[str, list[Scheduled]] = {}
         self._started: float | None = None
@@ -140,28 +127,28 @@ class Faults:
         return 0.0 if self._started is None else time.monotonic() - self._started
 
     async def run(self) -> None:
-        """Lets happen what happens to connections and to the clock, each at its time, until cancelled."""
+        """Applies the faults of connections and clock, each at its time, until cancelled."""
         mine = [each for each in self._all if each.fault.acts_on in ("connection", "clock")]
         while True:
             now = self.elapsed()
             for each in mine:
                 if self._started is not None and each.happens(now):
-                    if isinstance(each.fault, ClockStep):
+                    if isinstance(each.fault, kinds.ClockStep):
                         self.step(each)
                     for line in list(self.lines):
-                        if isinstance(each.fault, SymbolFault) and line.carries(each.fault.symbols):
+                        if isinstance(each.fault, kinds.SymbolFault) and line.carries(each.fault.symbols):
                             line.strike(each)
             await asyncio.sleep(max(0.002, min([0.02, *(each.due - now for each in mine)])))
 
     def note(self, each: Scheduled, met: str) -> None:
-        """Counts a fault, and tells it once for each time that it happens."""
+        """Counts a fault, and logs it once for each time that it happens."""
         self.counts[each.fault.kind] += 1
         if each.fresh and each.fault.probability is None:
-            self._tell(f"fault at {self.elapsed():.1f} s: {each.fault.kind}: {met}")
+            self._log(f"fault at {self.elapsed():.1f} s: {each.fault.kind}: {met}")
         each.fresh = False
 
     def report(self) -> dict[str, Any]:
-        """What was injected so far, and what clients did."""
+        """Counts of injected faults and of the clients' reactions."""
         return {
             "seed": self.plan.seed, "elapsed_s": round(self.elapsed(), 3), "injected": dict(sorted(self.counts.items())),
             "handshakes": self.handshakes, "early_requests": self.early_requests,
@@ -176,35 +163,34 @@ class Faults:
             stem, kind = channel.split("@")[:2]
             found = self._on_channel[channel] = [
                 each for each in self._all
-                if not (isinstance(each.fault, SymbolFault) and each.fault.symbols and stem.upper() not in each.fault.symbols)
-                and (
-                    kind in each.fault.streams if isinstance(each.fault, MessageFault)
+                if each.fault.meets(stem.upper()) and (
+                    kind in each.fault.streams if isinstance(each.fault, kinds.MessageFault)
                     else each.fault.acts_on in ("connection", "clock") and each.fault.probability is not None
                 )
             ]
         return found
 
     def step(self, each: Scheduled) -> None:
-        """The exchange's stamps jump."""
-        assert isinstance(each.fault, ClockStep)
+        """Makes the exchange's stamps jump."""
+        assert isinstance(each.fault, kinds.ClockStep)
         self.step_ns += int(each.fault.step_s * 1e9)
         self.microseconds = self.microseconds or each.fault.unit == "us"
         self.note(each, f"stamps are {self.step_ns / 1e9:g} s off" + (", in microseconds" if self.microseconds else ""))
 
     def stamped(self, text: str, unit: int) -> str:
-        """A message as the exchange's clock stamps it."""
+        """A message with stamps of the exchange's faulty clock."""
         if not self.step_ns and not self.microseconds:
             return text
         return stepped(text, self.step_ns, unit, microseconds=self.microseconds)
 
     def handshake(self, target: str) -> RestAnswer | Literal["reset"] | None:
-        """What a new connection is refused with: an answer, "reset", or None, which lets it in."""
+        """The refusal of a new connection: an answer, "reset", or None to accept it."""
         if switched_off(target):
             return None
         self.handshakes += 1
         for each in self._all:
             fault = each.fault
-            if isinstance(fault, Refuse) and each.meets(self.elapsed()):
+            if isinstance(fault, kinds.Refuse) and each.meets(self.elapsed()):
                 self.note(each, fault.how)
                 if fault.how == "reset":
                     return "reset"
@@ -216,7 +202,7 @@ class Faults:
     # -- REST ------------------------------------------------------------------------------------------------------
 
     async def answer(self, rest: Rest, request: RestRequest) -> RestAnswer:
-        """What a request is answered with."""
+        """The answer to a request."""
         target = request.target
         parts = urlsplit(target)
         if parts.path == REPORT:
@@ -226,37 +212,35 @@ class Faults:
         now = self.elapsed()
         self.early_requests += time.monotonic() < self._not_before
         met = []
-        for each in self._all:      # in the order of the file; what is refused meets no more
+        for each in self._all:      # in the order of the file; a refused request meets no further fault
             if not _asks(each.fault, parts.path, parts.query) or not each.meets(now):
                 continue
             self.note(each, target)
             met.append(each.fault)
             match each.fault:
-                case RateLimit(status=status, retry_after_s=retry_after_s) | Ban(status=status, retry_after_s=retry_after_s):
-                    self._not_before = max(self._not_before, time.monotonic() + retry_after_s)
-                    return refusal(status, retry_after_s)
-                case SnapshotError(status=status):
+                case kinds.RateLimit() | kinds.Ban() as limit:
+                    self._not_before = max(self._not_before, time.monotonic() + limit.retry_after_s)
+                    return refusal(limit.status, limit.retry_after_s)
+                case kinds.SnapshotError(status=status):
                     return refusal(status)
         answer = await rest.answer(request)
         if answer.status == 200 and (self.step_ns or self.microseconds):
             answer.body = self.stamped(answer.body.decode(), MILLISECOND).encode()
         for fault in met:
-            if isinstance(fault, StaleSnapshot):
+            if isinstance(fault, kinds.StaleSnapshot):
                 answer.body = put_back(answer.body, fault.behind)
-            elif isinstance(fault, SlowSnapshot):
+            elif isinstance(fault, kinds.SlowSnapshot):
                 await asyncio.sleep(fault.delay_s)
         return answer
 
 
-def _asks(fault: Fault, path: str, query: str) -> bool:
-    if not isinstance(fault, RequestFault) or path.rpartition("/")[2] not in fault.paths:
-        return False
+def _asks(fault: kinds.Fault, path: str, query: str) -> bool:
     symbol = parse_qs(query).get("symbol", [""])[0].upper()
-    return not fault.symbols or symbol in fault.symbols
+    return isinstance(fault, kinds.RequestFault) and path.rpartition("/")[2] in fault.paths and fault.meets(symbol)
 
 
 def switched_off(target: str) -> bool:
-    """Whether a client asks to be spared.
+    """Whether a client asks for no faults.
 
     >>> switched_off("/stream?streams=btcusdt@depth&faults=off"), switched_off("/fapi/v1/depth?symbol=BTCUSDT")
     (True, False)
@@ -271,7 +255,7 @@ _REFUSALS = {
 
 
 def refusal(status: int, retry_after_s: int = 0) -> RestAnswer:
-    """An answer in the venue's words; a server's error is no JSON, as on the venue."""
+    """An answer in the venue's words; as on the venue, a server error is not JSON."""
     body = _REFUSALS.get(status)
     if body is None:
         return RestAnswer(status, b"<html><body>Service unavailable</body></html>", {})

@@ -29,7 +29,7 @@ cdef inline int _opposite(int side) noexcept nogil:
 
 
 cdef inline int _taker_side(int book_side) noexcept nogil:
-    """Who takes from that side of the book."""
+    """The taker's side for a side of the book."""
     return SELL if book_side == BID else BUY
 
 
@@ -49,7 +49,7 @@ cdef inline void _rest(Flow* f, MatchingState* m, int side, int64_t price, int64
 
 
 cdef inline void _withdraw(Flow* f, MatchingState* m, int side, int64_t price, double share) noexcept nogil:
-    """Each order of a level goes with that probability."""
+    """Removes each order of a level with that probability."""
     cdef int32_t slot = ladder_levels(m)[ladder_find(m, side, price)].head
     cdef int32_t next
     while slot:
@@ -64,7 +64,7 @@ cdef inline double _touch_target(Flow* f, int side) noexcept nogil:
 
 
 cdef void _fill_touch(Flow* f, MatchingState* m, int side, double target) noexcept nogil:
-    """Orders join the touch until it holds `target`."""
+    """Adds orders at the touch until it holds `target`."""
     cdef int64_t price = _touch_price(f, side)
     cdef int64_t have = ladder_qty(m, side, price)
     cdef int64_t qty
@@ -75,7 +75,7 @@ cdef void _fill_touch(Flow* f, MatchingState* m, int side, double target) noexce
 
 
 cdef void _follow(Flow* f, MatchingState* m, int side) noexcept nogil:
-    """The touch of `side` is gone: the maker's place is next to what is left there, and the other side's old touch leaves."""
+    """The touch of `side` is gone: the maker moves next to the remaining levels, and the other side's old touch is withdrawn."""
     cdef int other = _opposite(side)
     cdef int64_t old = _touch_price(f, other)
     if m.best[side] == 0:
@@ -86,7 +86,7 @@ cdef void _follow(Flow* f, MatchingState* m, int side) noexcept nogil:
 
 
 cdef void _heal(Flow* f, MatchingState* m, Tape* t) noexcept nogil:
-    """The maker closes the spread: the side that has to come closer first, then the other is topped up."""
+    """The maker closes the spread: first the side that must move, then the other is refilled."""
     cdef int i, side
     cdef int first = ASK if m.best[1] > f.bid + 1 else BID
     f.heal_ns = NEVER
@@ -99,16 +99,16 @@ cdef void _heal(Flow* f, MatchingState* m, Tape* t) noexcept nogil:
 cdef void _execute(Flow* f, MatchingState* m, Tape* t, int side, int64_t limit, int64_t qty) noexcept nogil:
     """A taker takes from `side` of the book; its bookTicker comes before or after its prints."""
     cdef int64_t best = m.best[side]
-    cdef bint ticker_first = random_chance(&f.random, f.params.ticker_first)
+    cdef bint book_ticker_first = random_chance(&f.random, f.params.book_ticker_first)
     matching_submit(m, _taker_side(side), limit, qty, LIMIT, IOC)
     if m.best[side] != best and random_chance(&f.random, 0.75):
         _follow(f, m, side)
     elif m.best[side] != best:
         f.heal_ns = min(f.heal_ns, f.now + <int64_t>random_exponential(&f.random, MILLISECOND))
-    if ticker_first:
+    if book_ticker_first:
         publish_touch(f, m, t)
     publish_trades(f, m, t, side)
-    if not ticker_first:
+    if not book_ticker_first:
         publish_touch(f, m, t)
 
 
@@ -134,7 +134,7 @@ cdef void _touch(Flow* f, MatchingState* m, Tape* t) noexcept nogil:
     cdef PriceLevel* level = &ladder_levels(m)[ladder_find(m, side, price)]
     cdef double ratio
     if level.qty == 0:
-        return                  # the maker is about to heal it
+        return                  # the maker will heal it
     ratio = level.qty / _touch_target(f, side)
     if random_chance(&f.random, 1.0 / (1.0 + ratio * ratio)):
         _rest(f, m, side, price, _size(f, f.params.order_qty, 1.0))
@@ -144,7 +144,7 @@ cdef void _touch(Flow* f, MatchingState* m, Tape* t) noexcept nogil:
 
 
 cdef int64_t _deep_distance(Flow* f) noexcept nogil:
-    """How far from the touch: mostly lognormal, one in seven far out, log-uniform up to the ends of the book."""
+    """A random distance from the touch: mostly lognormal; one in seven far away, log-uniform up to the ends of the book."""
     cdef double u = random_unit(&f.random)
     cdef double near = 5.0 * f.params.deep_ticks
     cdef double far = 75.0 * f.params.deep_ticks
@@ -157,7 +157,7 @@ cdef int64_t _deep_distance(Flow* f) noexcept nogil:
 
 
 cdef int64_t _deep_price(Flow* f, int side, int64_t d) noexcept nogil:
-    """A price that far out; beyond the dense part people choose round ones. 0: below every price."""
+    """A price at that distance, rounded beyond the dense part, as people choose round prices there. 0: below every price."""
     cdef int64_t price = f.bid - d if side == BID else f.bid + 1 + d
     cdef int64_t grid
     if d > 5 * f.params.deep_ticks:
@@ -171,7 +171,7 @@ cdef int64_t _deep_price(Flow* f, int side, int64_t d) noexcept nogil:
 
 
 cdef int64_t _crowded(Flow* f, MatchingState* m, int side, int64_t price, double gap) noexcept nogil:
-    """`price`, or the next level behind it when that is closer than levels are to each other: so a sparse book stays so."""
+    """`price`, or the next level behind it if that is closer than the usual gap; this keeps a sparse book sparse."""
     cdef int64_t behind = ladder_next(m, side, price)
     if behind and labs(behind - price) < random_exponential(&f.random, gap):
         return behind
@@ -208,7 +208,7 @@ cdef void _deep(Flow* f, MatchingState* m, Tape* t) noexcept nogil:
 
 
 cdef void _move(Flow* f, MatchingState* m, Tape* t) noexcept nogil:
-    """Everything up to a new price is swept by a taker, or withdrawn."""
+    """A taker sweeps everything up to a new price, or it is withdrawn."""
     cdef double up = _logistic(2.0 * f.params.move_lean * f.x - f.params.move_revert * f.moved)
     cdef int side = ASK if random_chance(&f.random, up) else BID
     cdef double ticks = random_lognormal(&f.random, f.params.move_ticks, f.params.move_sigma) * power(1.0 + f.activity, 0.4)
@@ -216,7 +216,7 @@ cdef void _move(Flow* f, MatchingState* m, Tape* t) noexcept nogil:
     cdef int64_t limit, price
     cdef int64_t qty = 0
     if f.bid < f.params.start_price // 2:
-        side = ASK              # a book has to fit its venue's price limits, however long it runs
+        side = ASK              # keeps the book within the venue's price limits in a long run
     elif f.bid > f.params.start_price * 2:
         side = BID
     f.moved += 1.0 if side == ASK else -1.0
@@ -301,21 +301,21 @@ cdef void flow_init(Flow* f, const FlowParams* p, MatchingState* m, Tape* t) noe
             if price > 0 and d > 5 * p.deep_ticks and ladder_qty(m, side, price) == 0:
                 _rest(f, m, side, price, _size(f, p.level_qty, 1.5))
     publish_depth(f, m, t)
-    t.n_messages = t.n_levels = 0           # the first book is for the snapshot; streams start after it
+    t.n_messages = t.n_levels = 0           # the first book is only for the snapshot; streams start after it
     f.cut_ns = f.now + p.cut_ns
     publish_touch(f, m, t)
     _draw(f)
 
 
 cdef inline void _draw(Flow* f) noexcept nogil:
-    """When the next action comes. Exponential waits have no memory, so drawing anew after whatever happens changes nothing."""
+    """Draws the time of the next action. Exponential waits have no memory, so drawing again after any event changes nothing."""
     cdef double busy = 1.0 + f.activity
     f.rate = ((f.params.deeps + f.params.takers + f.params.moves) * busy + f.params.touches * sqrt(busy) + f.params.bursts)
     f.next_ns = f.now + <int64_t>random_exponential(&f.random, 1e9 / f.rate)
 
 
 cdef int flow_step(Flow* f, MatchingState* m, Tape* t, int64_t until, bint one_cut) noexcept nogil:
-    """Run what is due by `until`, or (one_cut) no further than through the next depth update."""
+    """Runs what is due by `until`, or with `one_cut` at most through the next depth update."""
     cdef int64_t due
     cdef bint cut
     while tape_has_room(t):

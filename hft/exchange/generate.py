@@ -1,4 +1,4 @@
-"""The simulated exchange without its sockets: the frames that a client would have received, at once."""
+"""The simulated exchange without sockets: makes at once the frames that a client would have received."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MILLISECOND = 1_000_000
 
 
 class _Collector:
-    """Stands where the hub stands, and keeps what is published on some channels."""
+    """Replaces the hub, and keeps messages published on some channels."""
 
     def __init__(self, protocol: BinanceProtocol, channels: set[str]) -> None:
         self.protocol = protocol
@@ -35,7 +35,7 @@ class _Collector:
 
 
 def generate(symbol: str, protocol: str, *, seed: int, messages: int, depth_ms: int = 100, trades: str = "trade") -> list[Record]:
-    """A session of one symbol: its REST book after a second, and so many frames of depth, bookTicker and trades.
+    """A session of one symbol: its REST book after a second, and a number of frames of depth, bookTicker and trades.
 
     The same arguments give the same bytes. UsageError for a symbol that the embedded exchange does not trade.
 
@@ -48,7 +48,7 @@ def generate(symbol: str, protocol: str, *, seed: int, messages: int, depth_ms: 
                          do=f"use {', '.join(SYMBOLS[protocol])}")
     stem = symbol.lower()
     collector = _Collector(PROTOCOLS[protocol], {f"{stem}@depth@{depth_ms}ms", f"{stem}@bookTicker", f"{stem}@{trades}"})
-    hub: Hub = collector  # type: ignore[assignment]  # `publish` and `protocol` are all that a simulated symbol asks for
+    hub: Hub = collector  # type: ignore[assignment]  # a simulated symbol only uses `publish` and `protocol`
     simulated = SimulatedSymbol(hub, SYMBOLS[protocol][symbol], seed, START_NS)
     now = START_NS
     book: Record | None = None

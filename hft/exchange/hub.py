@@ -1,8 +1,8 @@
-"""Clients on their websockets: who subscribed to what, and what waits to be sent to them.
+"""Websocket clients, their subscriptions and their queues.
 
 A publisher hands each message to the hub once; the hub queues it for every subscriber. Queues are bounded: a simulated
-exchange drops a client that does not keep up, as a venue does; a recorded one waits for it (`drained`), so that nothing of
-the recording is lost.
+exchange drops a client that does not keep up, as a venue does; a recorded one waits for it (`drained`), so that no message
+of the recording is lost.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Client:
         self.names: dict[str, None] = {}
         self.queue: collections.deque[Item] = collections.deque()
         self.waiting = asyncio.Event()  # something to send
-        self.room = asyncio.Event()  # the queue is short again, or the client gone
+        self.room = asyncio.Event()  # the queue is short again, or the client is gone
         self.dropped = False
         self.line = FaultyLine(hub.faults, self, hub.spawn) if hub.faults is not None and at.faults else None
         self._requests: collections.deque[float] = collections.deque(maxlen=hub.protocol.limits.messages_per_second)
@@ -57,7 +57,7 @@ class Client:
 
     @property
     def backlog(self) -> int:
-        """Messages that are not sent yet."""
+        """Number of messages not yet sent."""
         return len(self.queue) + (len(self.line.held) if self.line is not None else 0)
 
     def put(self, message: Item) -> None:
@@ -72,7 +72,7 @@ class Client:
     def drop(self, reason: str) -> None:
         self.dropped = True
         self.queue.clear()
-        self.hub.tell(f"a client is dropped: {reason}")
+        self.hub.log(f"a client is dropped: {reason}")
         self.hub.spawn(self.socket.close(WSCloseCode.POLICY_VIOLATION, reason))
 
     async def pump(self) -> None:
@@ -112,16 +112,16 @@ class Hub:
         The channel that a stream name stands for, None for a stream that is never published. A subscription to that is
         accepted and stays silent, as on the venue.
     limit : int
-        Messages that wait for one client.
+        Most messages that wait for one client.
     patient : bool
         Wait for slow clients rather than drop them.
 
     Attributes
     ----------
     faults : Faults, optional
-        What published messages meet on their way to the clients.
-    tell : callable
-        Gets a line about what whoever runs the exchange should know.
+        Applied to published messages on their way to the clients.
+    log : callable
+        Gets a line about events that the exchange's user should know.
     """
 
     def __init__(self, protocol: BinanceProtocol, channel_of: Callable[[str], str | None], *, limit: int, patient: bool) -> None:
@@ -134,7 +134,7 @@ class Hub:
         self.channels: dict[str, dict[Client, list[str]]] = {}
         self.subscribed_at = 0.0  # monotonic, of the newest subscription; 0: none yet
         self.subscribed = asyncio.Event()
-        self.tell: Callable[[str], None] = lambda line: None
+        self.log: Callable[[str], None] = lambda line: None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def attach(self, client: Client, name: str) -> None:
@@ -156,7 +156,7 @@ class Hub:
                 del clients[client]
 
     def publish(self, channel: str, render: Render) -> None:
-        """Queue a message for the subscribers of a channel; `render` prints it in a unit of time, and is called only then."""
+        """Queue a message for the subscribers of a channel; `render` prints it in a unit of time, only if needed."""
         clients = self.channels.get(channel)
         if not clients:
             return
@@ -173,14 +173,14 @@ class Hub:
                     client.line.carry(channel, text)
 
     async def drained(self) -> None:
-        """Until every client has room."""
+        """Waits until every client has room."""
         for client in list(self.clients):
             while client.backlog > self.limit and client in self.clients:
                 client.room.clear()
                 await client.room.wait()
 
     async def serve(self, socket: connection.StreamConnection, at: Endpoint) -> None:
-        """One connection, from its handshake to its end."""
+        """Serves one connection from its handshake to its end."""
         client = Client(self, socket, at)
         self.clients.add(client)
         beside = [asyncio.create_task(client.pump()), asyncio.create_task(socket.watch(*PINGS[self.protocol.name]))]
@@ -213,7 +213,7 @@ class Hub:
         await asyncio.gather(*(end(client) for client in list(self.clients)), *self._tasks, return_exceptions=True)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run a coroutine beside the rest, and keep it alive until it is done."""
+        """Runs a coroutine in the background, and keeps a reference until it is done."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

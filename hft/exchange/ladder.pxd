@@ -1,10 +1,10 @@
-# The memory of the matching engine: price levels, each a queue of resting orders, and the finding of them.
+# The memory of the matching engine: price levels, each a queue of resting orders, and their lookup.
 #
 #   | MatchingState | PriceSet bids | PriceSet asks | levels | orders | fills | dirty | map keys | map values |
 #
 # A level is found by its key (price and side) in an open-addressed map; its orders are a doubly linked queue of slots,
 # oldest first. Levels that changed since the last `matching_cut` are listed once in `dirty`, and live until that cut even
-# when empty, so that a depth update can say 0 for them. Slot 0 of orders and levels means "none".
+# when empty, so that a depth update can show 0 for them. Slot 0 of orders and levels means "none".
 
 from libc.stdint cimport int16_t, int32_t, int64_t, uint64_t
 from libc.string cimport memset
@@ -17,7 +17,7 @@ cdef struct MatchingParams:
     int64_t max_price           # ticks; orders at or above it are refused
     int32_t orders              # resting at once
     int32_t levels              # live or changed since the last cut
-    int32_t fills               # of one taker; what it wants beyond expires
+    int32_t fills               # of one taker; the rest of its order expires
     int32_t reserved
 
 cdef struct RestingOrder:
@@ -177,7 +177,7 @@ cdef inline int32_t ladder_level(MatchingState* m, int side, int64_t price) noex
 
 
 cdef inline void ladder_forget(MatchingState* m, int32_t slot) noexcept nogil:
-    """Out of the map by backward shift: no tombstones, so lookups stay short for ever."""
+    """Removes a level from the map by backward shift: no tombstones, so lookups always stay short."""
     cdef PriceLevel* level = &ladder_levels(m)[slot]
     cdef int64_t key = (level.price << 1) | level.side
     cdef int64_t i = _slot(m, key)

@@ -4,13 +4,13 @@ from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memset
 
 from hft._core.base.memory cimport hft_alloc, hft_free
-from hft._core.base.types cimport ASK, BID, BUYER_IS_MAKER, MSG_AGG_TRADE, MSG_DEPTH, MSG_TICKER, MSG_TRADE, Level, Message
+from hft._core.base.types cimport ASK, BID, BUYER_IS_MAKER, MSG_AGG_TRADE, MSG_DEPTH, MSG_BOOK_TICKER, MSG_TRADE, Level, Message
 from hft.exchange.flow cimport FLOW_TAPE_FULL, Flow, FlowParams, flow_init, flow_step
 from hft.exchange.ladder cimport MatchingParams, MatchingState, ladder_init, ladder_size
 from hft.exchange.matching cimport matching_top
 from hft.exchange.tape cimport Tape, tape_clear, tape_init, tape_levels, tape_messages, tape_size
 
-_KINDS = {MSG_DEPTH: "depth", MSG_TICKER: "bookTicker", MSG_TRADE: "trade", MSG_AGG_TRADE: "aggTrade"}
+_KINDS = {MSG_DEPTH: "depth", MSG_BOOK_TICKER: "bookTicker", MSG_TRADE: "trade", MSG_AGG_TRADE: "aggTrade"}
 
 
 cdef dict _fields():
@@ -23,7 +23,7 @@ _FIELDS = frozenset(_fields())
 
 
 cdef class MarketEvent:
-    """One thing the market said, in ticks and quanta; `time_ns` is the exchange's time.
+    """One message of the market, in ticks and quanta; `time_ns` is the exchange's time.
 
     ========== ================================================================================================
     kind       fields
@@ -50,14 +50,14 @@ cdef class ExchangeBook:
 
 
 cdef class Market:
-    """A seeded market of one symbol. The same parameters say the same, however the steps are cut.
+    """A seeded market of one symbol. The same parameters give the same market, whatever the steps.
 
     Parameters
     ----------
     max_price : int
         Ticks; at least ten times the start price, or the far asks are missing.
     **params
-        The fields of `FlowParams` in `flow.pxd`, all of them; `hft.exchange.symbols` has sets of them.
+        All fields of `FlowParams` in `flow.pxd`; `hft.exchange.symbols` has sets of them.
 
     >>> from hft.exchange.symbols import market
     >>> btc = market("BTCUSDT", seed=1, start_ns=0)
@@ -87,8 +87,6 @@ cdef class Market:
         self.f = <Flow*>hft_alloc(sizeof(Flow))
         self.t = <Tape*>hft_alloc(tape_size(2 * mp.fills + 8, mp.levels))
         self.out = <Level*>hft_alloc(mp.levels * sizeof(Level))
-        if self.m == NULL or self.f == NULL or self.t == NULL or self.out == NULL:
-            raise MemoryError("no memory for the market")
         ladder_init(self.m, &mp)
         tape_init(self.t, 2 * mp.fills + 8, mp.levels)
         flow_init(self.f, &fp, self.m, self.t)
@@ -100,11 +98,11 @@ cdef class Market:
         hft_free(self.out)
 
     def advance(self, int64_t until_ns) -> list:
-        """Everything said up to and including `until_ns`, in the order in which it is published."""
+        """All messages up to and including `until_ns`, in publishing order."""
         return self._run(until_ns, False)
 
     def advance_to_depth(self) -> list:
-        """Everything said through the next depth update; :meth:`snapshot` then is the book that it leaves."""
+        """All messages through the next depth update; :meth:`snapshot` then gives the book after it."""
         return self._run(<int64_t>1 << 62, True)
 
     cdef list _run(self, int64_t until, bint one_cut):
@@ -130,8 +128,8 @@ cdef class Market:
         tape_clear(self.t)
 
     def snapshot(self, int32_t limit=1000) -> ExchangeBook:
-        """The book now, `limit` levels a side. Its id lies where the venue's rules can bridge it: at the last depth update
-        when nothing has changed since, inside the next one otherwise."""
+        """The book now, `limit` levels a side. Its id fits the venue's sync rules: that of the last depth update
+        if nothing has changed since, else one inside the next update."""
         cdef ExchangeBook book = ExchangeBook.__new__(ExchangeBook)
         cdef int32_t n
         limit = max(0, min(limit, self.m.params.levels))
@@ -145,7 +143,7 @@ cdef class Market:
 
     @property
     def now_ns(self) -> int:
-        """The exchange's time that the market has been stepped to."""
+        """The exchange's time of the market's last step."""
         return self.f.now
 
     @property

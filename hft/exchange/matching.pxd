@@ -1,5 +1,5 @@
 # A matching engine with price-time priority, as a pure machine: no clock, no I/O, no randomness. Every verb leaves the book
-# whole; what it did is in the ladder's fills and in the returned Execution.
+# consistent; its results are the ladder's fills and the returned Execution.
 
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memset
@@ -11,8 +11,8 @@ from hft.exchange.ladder cimport Fill, MatchingState, PriceLevel, RestingOrder, 
 from hft.exchange.ladder cimport ladder_find, ladder_forget, ladder_level, ladder_levels, ladder_next, ladder_orders
 from hft.exchange.ladder cimport ladder_qty
 
-cdef struct Execution:          # what became of one order
-    int64_t order_id            # of what rests; 0: nothing does
+cdef struct Execution:          # result of one order
+    int64_t order_id            # of the part that rests; 0: nothing rests
     int64_t filled
     int64_t leaves              # resting, or expired with `status`
     int32_t status              # OK, or why the rest expired or the order was refused
@@ -39,7 +39,7 @@ cdef inline bint _fillable(const MatchingState* m, int side, int64_t limit, int6
 
 
 cdef inline void _unlink(MatchingState* m, int32_t slot) noexcept nogil:
-    """Out of its level's queue and back to the free list; the level's quantity is the caller's."""
+    """Removes an order from its level's queue to the free list; the caller changes the level's quantity."""
     cdef RestingOrder* order = &ladder_orders(m)[slot]
     cdef PriceLevel* level = &ladder_levels(m)[order.level]
     if order.prev:
@@ -58,7 +58,7 @@ cdef inline void _unlink(MatchingState* m, int32_t slot) noexcept nogil:
 
 
 cdef inline int64_t _rest(MatchingState* m, int side, int64_t price, int64_t qty) noexcept nogil:
-    """Joins the back of its level's queue; returns the order's id, 0 when there is no slot."""
+    """Adds an order at the back of its level's queue; returns its id, 0 if there is no slot."""
     cdef int32_t slot = m.free_order
     cdef int32_t at
     cdef RestingOrder* order
@@ -151,7 +151,7 @@ cdef inline Execution matching_submit(MatchingState* m, int side, int64_t price,
 
 
 cdef inline RestingOrder* matching_find(const MatchingState* m, int64_t order_id) noexcept nogil:
-    """A resting order by its id; NULL: it is final, or never was."""
+    """A resting order by its id; NULL: it is final or unknown."""
     cdef int64_t slot = order_id & <int64_t>0xFFFFFFFF
     if order_id <= 0 or slot < 1 or slot > m.params.orders:
         return NULL
@@ -161,7 +161,7 @@ cdef inline RestingOrder* matching_find(const MatchingState* m, int64_t order_id
 
 
 cdef inline int64_t matching_cancel(MatchingState* m, int64_t order_id) noexcept nogil:
-    """The quantity taken out; 0: no such order rests (VENUE_UNKNOWN_ORDER at the border)."""
+    """Cancels an order and returns its quantity; 0: no such order rests (VENUE_UNKNOWN_ORDER at the border)."""
     cdef RestingOrder* order = matching_find(m, order_id)
     cdef int64_t qty
     cdef int32_t level

@@ -1,4 +1,4 @@
-"""The matching engine as Python sees it; what it does is in `matching.pxd`."""
+"""Python access to the matching engine of `matching.pxd`."""
 
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memset
@@ -23,8 +23,8 @@ cdef class Match:
 
 
 cdef class Outcome:
-    """What became of an order: `order_id` of what rests (0: nothing does), quantity `filled`, what is left as `leaves`
-    (resting, or expired with `status`), `status` (a name of `hft._core.base.status`), and the `trades` it made, in order."""
+    """The result of an order: `order_id` if a part rests (else 0), quantity `filled`, remaining quantity `leaves` (resting, or
+    expired with `status`), `status` (a name of `hft._core.base.status`), and the `trades` it made, in order."""
     cdef readonly int64_t order_id, filled, leaves
     cdef readonly str status
     cdef readonly list trades
@@ -41,10 +41,10 @@ cdef class Matching:
     max_price : int
         Ticks; an order at or above it is refused (`bad_price`). A quarter of a byte of memory per tick.
     orders, levels : int
-        Capacity: resting orders; price levels that hold quantity or changed since the last :meth:`cut`. An order that finds
-        no room has its rest expire as `resting_full`.
+        Capacity: resting orders; price levels that hold quantity or changed since the last :meth:`cut`. Without
+        room for it, the rest of an order expires as `resting_full`.
     fills : int
-        The most trades that one order can make; what it wants beyond expires.
+        Most trades of one order; the rest of it expires.
 
     >>> book = Matching(max_price=1000)
     >>> first = book.submit("sell", 101, 5)
@@ -70,8 +70,6 @@ cdef class Matching:
         params.reserved = 0
         self.m = <MatchingState*>hft_alloc(ladder_size(&params))
         self.out = <Level*>hft_alloc(levels * sizeof(Level))
-        if self.m == NULL or self.out == NULL:
-            raise MemoryError("no memory for the matching engine")
         ladder_init(self.m, &params)
 
     def __dealloc__(self):
@@ -79,7 +77,7 @@ cdef class Matching:
         hft_free(self.out)
 
     def submit(self, str side not None, int64_t price, int64_t qty, *, str type not None="limit", str tif not None="gtc"):
-        """Send one order and get its :class:`Outcome`.
+        """Executes one order and returns its :class:`Outcome`.
 
         `side` is "buy" or "sell"; `type` "limit" or "market" (its price is a bound, 0 = none); `tif` "gtc", "ioc", "fok" or
         "post_only". ValueError for any other word; a bad price or quantity is an outcome, as on a venue.
@@ -101,7 +99,7 @@ cdef class Matching:
         return trade
 
     def cancel(self, int64_t order_id) -> int:
-        """Take a resting order out; the quantity it still had, 0 when no such order rests."""
+        """Cancels a resting order; returns its remaining quantity, 0 if no such order rests."""
         return matching_cancel(self.m, order_id)
 
     def top(self, str side not None, int32_t n=10) -> list:
@@ -127,7 +125,7 @@ cdef class Matching:
 
     @property
     def update_id(self) -> int:
-        """Raised by one with every change of a level."""
+        """Increases by one with every change of a level."""
         return self.m.update_id
 
     @property
@@ -136,7 +134,7 @@ cdef class Matching:
         return self.m.n_orders
 
     def check(self):
-        """Walk everything and compare with the running sums; AssertionError names the first thing that is wrong."""
+        """Compares all orders and levels with the running sums; AssertionError names the first error."""
         cdef int side
         cdef int64_t price, seen, total, bid, ask
         cdef int32_t slot, prev, orders = 0
@@ -169,10 +167,10 @@ cdef int _side(str side) except -1:
 
 
 def throughput(int64_t events=1_000_000, uint64_t seed=1) -> int:
-    """Drive `events` orders and cancels around a random walk, all inside one call, and return the trades made.
+    """Runs `events` orders and cancels around a random walk in one call, and returns the number of trades.
 
-    The loop for `hft bench` and for whoever wants the engine's own speed: the answer is checked by the caller (the same seed
-    makes the same trades), and Python's call overhead is not in it.
+    This is the loop of `hft bench`, without Python's call overhead. The caller can check the result: the same seed makes the same
+    trades.
     """
     cdef Matching book = Matching(max_price=1 << 16, orders=8192, levels=4096)
     cdef Random random
@@ -188,7 +186,7 @@ def throughput(int64_t events=1_000_000, uint64_t seed=1) -> int:
                 matching_cancel(book.m, ring[i & 4095])
                 ring[i & 4095] = 0
                 continue
-            side = BUY if random_bits(&random) & 1 else SELL       # one by one: C may evaluate arguments in any order
+            side = BUY if random_bits(&random) & 1 else SELL       # separate, as C may evaluate arguments in any order
             price = mid - 20 + random_below(&random, 41)
             e = matching_submit(book.m, side, price, 1 + random_below(&random, 50), LIMIT, GTC)
             matching_cancel(book.m, ring[(i * 7) & 4095])

@@ -1,9 +1,9 @@
-# What a market says, put on its tape: the touch when it changed, a taker's prints, the levels changed since the last update.
+# Writes a market's messages to its tape: the touch when it changed, a taker's prints, the levels changed since the last update.
 
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memset
 
-from hft._core.base.types cimport ASK, BID, BUYER_IS_MAKER, MSG_AGG_TRADE, MSG_DEPTH, MSG_TICKER, MSG_TRADE, Message
+from hft._core.base.types cimport ASK, BID, BUYER_IS_MAKER, MSG_AGG_TRADE, MSG_DEPTH, MSG_BOOK_TICKER, MSG_TRADE, Message
 from hft.exchange.flow cimport Flow
 from hft.exchange.ladder cimport Fill, MatchingState, ladder_fills, ladder_qty
 from hft.exchange.matching cimport matching_cut
@@ -15,10 +15,10 @@ cdef enum:
 
 
 cdef inline void publish_touch(Flow* f, MatchingState* m, Tape* t) noexcept nogil:
-    """A bookTicker, if the touch is not what the last one said."""
+    """Writes a bookTicker if the touch differs from the last one."""
     cdef Message q
     memset(&q, 0, sizeof(Message))
-    q.kind, q.venue_ns, q.last_id, q.prev_id = MSG_TICKER, f.now, m.update_id, -1
+    q.kind, q.venue_ns, q.last_id, q.prev_id = MSG_BOOK_TICKER, f.now, m.update_id, -1
     q.price, q.ask_price = m.best[0], m.best[1]
     q.qty, q.ask_qty = ladder_qty(m, BID, q.price), ladder_qty(m, ASK, q.ask_price)
     if (q.price == f.touch.price and q.qty == f.touch.qty and q.ask_price == f.touch.ask_price
@@ -33,7 +33,7 @@ cdef inline void publish_touch(Flow* f, MatchingState* m, Tape* t) noexcept nogi
 
 
 cdef inline void publish_trades(Flow* f, MatchingState* m, Tape* t, int book_side) noexcept nogil:
-    """The prints of the taker just executed, and one aggregate per price."""
+    """Writes the prints of the last taker, and one aggregate per price."""
     cdef Message p
     cdef Message agg
     cdef Fill* fill

@@ -1,5 +1,5 @@
 # A seeded generator as plain memory: xoshiro256++ (Blackman, Vigna 2019), seeded by splitmix64 as its authors advise.
-# It is a field of whatever uses it, so a copy of the state is a copy of the future.
+# It is a field of its user's state, so a copy of the state repeats the same random numbers.
 
 from libc.math cimport sqrt
 from libc.stdint cimport int64_t, uint64_t
@@ -40,7 +40,7 @@ cdef inline double random_unit(Random* r) noexcept nogil:
 
 
 cdef inline int64_t random_below(Random* r, int64_t n) noexcept nogil:
-    """Uniform in 0 … n-1; n far below 2**53, so that the scaling's bias is beneath notice."""
+    """Uniform in 0 … n-1; n far below 2**53, so that the scaling's bias is negligible."""
     return <int64_t>(random_unit(r) * n)
 
 
@@ -53,8 +53,8 @@ cdef inline double random_exponential(Random* r, double mean) noexcept nogil:
 
 
 cdef inline double random_normal(Random* r) noexcept nogil:
-    """Box and Muller's cosine half; the sine half is let go, so that the state stays the four words."""
-    cdef double size = sqrt(-2.0 * log(1.0 - random_unit(r)))   # by itself: in one expression C may draw either number first
+    """Box and Muller's cosine half; the sine half is discarded, so that the state stays four words."""
+    cdef double size = sqrt(-2.0 * log(1.0 - random_unit(r)))   # separate, as C may draw either number first
     return size * cos_turn(random_unit(r))
 
 

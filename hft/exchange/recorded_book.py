@@ -1,4 +1,4 @@
-"""The book of a recorded symbol as its stream has left it: what a client that lost its own is answered with."""
+"""The present book of a recorded symbol, for clients that lost theirs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from decimal import Decimal
 import msgspec
 
 RECENT = 1024
-"""Updates kept for a book that is recorded again: it is older than the stream by the time its answer took."""
+"""Updates kept for a book that is recorded again, since it is older than the stream by its request's latency."""
 
 Level = tuple[str, str]
 
@@ -34,7 +34,7 @@ _book = msgspec.json.Decoder(_Book).decode
 
 
 class RecordedBook:
-    """A recorded REST book, carried on by the updates served since.
+    """A recorded REST book with the updates served since then applied.
 
     >>> book = RecordedBook('{"lastUpdateId":7,"bids":[["1.0","2"]],"asks":[["1.5","3"]]}')
     >>> book.apply('{"e":"depthUpdate","u":9,"b":[["1.0","0"],["1.2","5"]],"a":[]}')
@@ -53,7 +53,7 @@ class RecordedBook:
         self._bids, self._asks = dict(book.bids), dict(book.asks)
 
     def renew(self, body: str) -> None:
-        """Go on from a book that was recorded later, and from those updates that came before it and are newer than it."""
+        """Restarts from a book recorded later, with the earlier updates that are newer than it."""
         self._begin(body)
         for update in self._recent:
             self._apply(update)
@@ -63,7 +63,7 @@ class RecordedBook:
         return _update(body).u > self._id
 
     def apply(self, body: str) -> None:
-        """One depth update; older ones change nothing."""
+        """Applies one depth update; older ones change nothing."""
         self._recent.append(body)
         self._apply(body)
 
@@ -81,7 +81,7 @@ class RecordedBook:
                     side.pop(price, None)
 
     def body(self, limit: int) -> str:
-        """As REST prints it: as it was recorded, whole, until an update has changed it; then so many levels a side."""
+        """The REST body: as recorded and whole until an update has changed it, then `limit` levels a side."""
         if self._recorded is not None:
             return self._recorded
         bids = sorted(self._bids.items(), key=lambda level: Decimal(level[0]), reverse=True)[:limit]

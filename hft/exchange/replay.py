@@ -1,9 +1,9 @@
-"""The recorded exchange: serves a captured session as it was, to whoever subscribes.
+"""The recorded exchange: serves a captured session to its subscribers.
 
-The session starts when a client has subscribed. A recorded REST snapshot is the answer to a request for that symbol's book:
-at once before the session has started, else as soon as the stream has reached it. Once a depth update is out as well, the
-stream holds until the snapshot was asked for. So a client that connects, buffers and asks bridges stream and snapshot without a
-gap, at any speed. One that asks later, having lost its book, gets the recorded one carried on to where the stream is.
+The session starts when a client has subscribed. A request for a symbol's book is answered with its recorded REST
+snapshot: at once before the session has started, else as soon as the stream has reached it. After that and a first depth update
+the stream waits until the snapshot was requested. So a client that connects, buffers and requests can join stream and snapshot
+without a gap, at any speed. A later request, by a client that lost its book, gets the recorded book with all updates served.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from hft.venues.binance.venues import PROTOCOLS
 from hft.venues.catalogue import SERVED
 
 SETTLE_S = 0.1
-"""The session starts when no client has subscribed for so long: one that opens several connections gets them all."""
+"""The session starts after this many seconds without a subscription, so that a client can open several connections."""
 HOLD_S = 2.0
-"""How long the stream waits for somebody to ask for a snapshot."""
+"""Longest wait of the stream for a snapshot request."""
 BATCH = 256
-"""Messages between two looks at the queues, at full speed."""
+"""Messages between two checks of the queues, at full speed."""
 
 
 class _Frame(msgspec.Struct):
-    """A message with or without its envelope, as far as it has to be known to be routed."""
+    """The fields of a message, with or without envelope, that decide its channel."""
 
     stream: str = ""
     data: msgspec.Raw = msgspec.Raw()
@@ -53,7 +53,7 @@ _KINDS = {"depthUpdate": "depth", "bookTicker": "bookTicker", "trade": "trade", 
 
 
 def route(data: bytes) -> tuple[str, str] | None:
-    """Channel and body of a recorded frame; None for one that is not served.
+    """Channel and body of a recorded frame; None if it is not served.
 
     >>> route(b'{"stream":"btcusdt@depth@0ms","data":{"e":"depthUpdate","s":"BTCUSDT"}}')
     ('btcusdt@depth', '{"e":"depthUpdate","s":"BTCUSDT"}')
@@ -74,22 +74,22 @@ def _as_recorded(body: str, _unit: int) -> str:
 
 
 def _require_frames(path: Path) -> None:
-    """Raise `UsageError` for recorded data that has no frames to serve: event files, hftbacktest's events."""
+    """Raises `UsageError` for recorded data without frames: event files, hftbacktest's events."""
     try:
         require_no_pipe(path)
         with path.open("rb") as file:
             head = file.read(8)
     except OSError:
-        return              # whoever reads it says why
+        return              # its reader reports the error
     if head == b"HFTEVNT1" or head.startswith(b"\x93NUMPY") or (head.startswith(b"PK") and path.suffix == ".npz"):
-        do = "run it with `hft backtest`, or serve the capture that it was made from"
-        raise UsageError("holds events, and only a venue's own messages can be served", where=str(path), do=do)
+        do = "run it with `hft backtest`, or serve the capture from which it was made"
+        raise UsageError("holds events; only a venue's own messages can be served", where=str(path), do=do)
 
 
 class Contents:
-    """What a capture holds, known before the first client comes.
+    """The contents of a capture, known before the first client comes.
 
-    The whole file is read once: damage is found before anything was served, not in the middle of a session.
+    The whole file is read once, so that damage is found before the session starts.
     """
 
     def __init__(self, path: Path, only: Sequence[str] = ()) -> None:
@@ -115,14 +115,14 @@ class Contents:
             self.snapshots.setdefault(self.symbol_of(book), book.data.decode())
 
     def _watch(self) -> None:
-        """Reads the session to its end, noting what has to be known before it is served."""
+        """Reads the whole session for the facts needed before it is served."""
         for record in self.session:
             self.first_ns = self.first_ns or record.ns
             if record.kind == Kind.SNAPSHOT:
                 self._books.setdefault(record.symbol, record)
 
     def _settings(self, found: Probe, names: list[str]) -> dict[str, SymbolSettings]:
-        """Tick and step of each symbol, from where every command takes them (SEMANTICS 28); nobody pays fees here."""
+        """Tick and step of each symbol, from the same sources as in every command (SEMANTICS 28); there are no fees here."""
         resolved = resolve(names, self.protocol.name, fees=("0", "0"), exchange_info=found.exchange_info, printed=found.printed)
         return {
             spec.name: SymbolSettings(
@@ -133,11 +133,11 @@ class Contents:
         }
 
     def symbol_of(self, record: Record) -> str:
-        """Whose snapshot it is: a bare one belongs to the only symbol there is."""
+        """The symbol of a snapshot; a bare one belongs to the only symbol."""
         if record.symbol:
             return record.symbol
         if len(self._held) > 1:
-            raise DamagedData("a REST snapshot does not say which of several symbols it is of", where=self.where,
+            raise DamagedData("a REST snapshot does not name which of several symbols it belongs to", where=self.where,
                               do="serve a capture of one symbol")
         return self._held[0]
 
@@ -146,33 +146,33 @@ class Contents:
 
 
 class _Symbol:
-    """What is served of one symbol's book.
+    """The served state of one symbol's book.
 
     Attributes
     ----------
-    reached, asked : Event
-        The stream has come to the first recorded book; a client has requested it.
+    reached, requested : Event
+        Set when the stream has reached the first recorded book, and when a client has requested it.
     book : RecordedBook
     depth : bool
-        A depth update is out.
+        Whether a depth update was sent.
     early : list of str, optional
-        Updates that were out before the book was requested and are not in it; None once the book follows the stream.
+        Updates sent before the book was requested that it does not contain; None once the book follows the stream.
     """
 
     def __init__(self, body: str) -> None:
-        self.reached, self.asked = asyncio.Event(), asyncio.Event()
+        self.reached, self.requested = asyncio.Event(), asyncio.Event()
         self.book = RecordedBook(body)
         self.depth = False
         self.early: list[str] | None = []
 
     def recorded(self, body: str) -> None:
-        """The stream has come to a recorded book: the first, or one that was recorded later, after a gap perhaps."""
+        """The stream has reached a recorded book: the first, or a later one, perhaps after a gap."""
         if self.reached.is_set():
             self.book.renew(body)
         self.reached.set()
 
     def updated(self, body: str) -> None:
-        """A depth update is out."""
+        """A depth update was sent."""
         self.depth = True
         if self.early is None:
             self.book.apply(body)
@@ -181,11 +181,11 @@ class _Symbol:
 
     @property
     def held(self) -> bool:
-        """Whether the stream waits for somebody to request the book."""
+        """Whether the stream waits for a request of the book."""
         return self.early is not None and self.depth and self.reached.is_set()
 
     def follow(self) -> None:
-        """From here on the book is carried on."""
+        """From here on updates are applied to the book."""
         for update in self.early or ():
             self.book.apply(update)
         self.early = None
@@ -194,8 +194,8 @@ class _Symbol:
 class Replay:
     """A recorded session as a venue.
 
-    `speed` is times the recorded pace; 0 is as fast as the clients take it. Slow clients are waited for, at any speed: nothing
-    of the recording is dropped.
+    `speed` multiplies the recorded pace; 0: as fast as clients take it. It waits for slow clients at any speed, so that no
+    message of the recording is dropped.
     """
 
     def __init__(self, path: Path, *, only: Sequence[str] = (), speed: float, queue: int) -> None:
@@ -209,21 +209,21 @@ class Replay:
         self._books = {symbol: _Symbol(body) for symbol, body in self.contents.snapshots.items()}
 
     def now_ns(self) -> int:
-        """The stamp of the newest message served: the exchange's time as the recording saw it."""
+        """The stamp of the newest message served, which is the exchange's time."""
         return self._now_ns
 
     async def depth(self, symbol: str, limit: int) -> str:
-        """The book: as recorded, whole, whatever the limit; once carried on, up to the limit."""
+        """The book: as recorded and whole, whatever the limit; after updates, up to the limit."""
         if symbol not in self._books:
             raise RequestRefused(503, -1008, "the capture holds no REST snapshot of this symbol")
         of = self._books[symbol]
         if self._started:
             await of.reached.wait()
-        of.asked.set()
+        of.requested.set()
         return of.book.body(limit)
 
     async def run(self) -> None:
-        """Wait for a subscriber, then serve the session to its end."""
+        """Waits for a subscriber, then serves the session to its end."""
         await self.hub.subscribed.wait()
         while time.monotonic() - self.hub.subscribed_at < SETTLE_S:
             await asyncio.sleep(SETTLE_S / 5)
@@ -243,7 +243,7 @@ class Replay:
                 start += await self._hold(of)
 
     def _serve(self, record: Record) -> _Symbol | None:
-        """Publish a record; whose book it is or belongs to, where one is recorded."""
+        """Publishes a record; returns its symbol's book, if one is recorded."""
         if record.kind == Kind.SNAPSHOT:
             of = self._books.get(self.contents.symbol_of(record))
             if of is not None:
@@ -259,12 +259,12 @@ class Replay:
         return of
 
     async def _hold(self, of: _Symbol) -> float:
-        """Wait until the book of a symbol was requested; how long that took, seconds."""
+        """Waits until the book of a symbol was requested; returns the seconds waited."""
         began = time.monotonic()
         try:
             async with asyncio.timeout(HOLD_S):
-                await of.asked.wait()
+                await of.requested.wait()
         except TimeoutError:
-            pass  # a client of trades or tickers alone has no use for the book
+            pass  # a client of trades or bookTickers alone does not need the book
         of.follow()
         return time.monotonic() - began

@@ -1,7 +1,7 @@
 """The REST side: ping, time, exchangeInfo and depth of both protocols, with their weights, limits and errors.
 
-Pure: a request goes in, status, headers and body come out; `web` puts it on the socket. There are no accounts: calls about
-orders are refused as the venue refuses those of a client that it does not know.
+Pure: a request goes in; status, headers and body come out; `web` sends them. There are no accounts, so calls about orders
+are refused as the venue refuses an unknown client.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from hft.exchange.wire import exchange_info
 from hft.venues.binance.venues import SPOT, USDM, BinanceProtocol
 
 FUTURES_LIMITS = (5, 10, 20, 50, 100, 500, 1000)
-"""Sizes of a book that USD-M answers; spot takes any number and cuts it to its largest."""
+"""Sizes of a book that USD-M accepts; spot accepts any number up to its largest."""
 
 MAX_FIELDS = 32
 """Parameters of a request."""
@@ -38,7 +38,7 @@ _KEY = re.compile("[A-Za-z0-9]{64}")
 
 
 class ServedVenue(Protocol):
-    """What REST asks of an exchange, simulated or recorded."""
+    """The interface of an exchange, simulated or recorded, for REST."""
 
     protocol: BinanceProtocol
     symbols: dict[str, SymbolSettings]
@@ -48,7 +48,7 @@ class ServedVenue(Protocol):
         ...
 
     async def depth(self, symbol: str, limit: int) -> str:
-        """The body of a depth answer; `Refused` when there is none."""
+        """The body of a depth answer; raises `RequestRefused` if there is none."""
         ...
 
 
@@ -62,7 +62,7 @@ class RequestRefused(Exception):
 
 
 class RestRequest(msgspec.Struct):
-    """What comes from a client: `target` is path and query, `key` the header X-MBX-APIKEY."""
+    """A client's request: `target` is path and query, `key` the header X-MBX-APIKEY."""
 
     method: str
     target: str
@@ -71,7 +71,7 @@ class RestRequest(msgspec.Struct):
 
 
 class RestAnswer(msgspec.Struct):
-    """What goes back to the client."""
+    """The answer to the client."""
 
     status: int
     body: bytes
@@ -79,7 +79,7 @@ class RestAnswer(msgspec.Struct):
 
 
 class _Call(msgspec.Struct):
-    """A request to a route that there is; `headers` are the answer's."""
+    """A request to an existing route; `headers` are the answer's."""
 
     parameters: dict[str, str]
     key: str
@@ -107,11 +107,11 @@ class Rest:
             self._routes[f"{protocol.api}/{name}"] = dict.fromkeys(methods, (self._unknown_client, 1))
 
     async def answer(self, request: RestRequest) -> RestAnswer:
-        """The answer to a request: parameters are taken from the body as well, where the method has one."""
+        """The answer to a request: parameters also come from the body, if the method has one."""
         method = "GET" if request.method == "HEAD" else request.method
         try:
             parts = urlsplit(request.target)
-            texts = [parts.query] if method == "GET" else [request.body.decode(), parts.query]      # the query is the stronger
+            texts = [parts.query] if method == "GET" else [request.body.decode(), parts.query]      # the query takes precedence
             parameters = {
                 name: values[0] for text in texts for name, values in parse_qs(text, max_num_fields=MAX_FIELDS).items()
             }
@@ -151,7 +151,7 @@ class Rest:
 
     async def _exchange_info(self, call: _Call) -> bytes:
         wanted = list(self.venue.symbols)
-        if self.venue.protocol.instrument == "spot" and "symbol" in call.parameters:  # USD-M knows no such parameter
+        if self.venue.protocol.instrument == "spot" and "symbol" in call.parameters:  # USD-M does not have this parameter
             wanted = [call.parameters["symbol"]]
         elif self.venue.protocol.instrument == "spot" and "symbols" in call.parameters:
             try:

@@ -1,4 +1,4 @@
-"""The embedded exchange as a process: one port for REST and websockets, one JSON line that says where, a clean end."""
+"""The embedded exchange as a process: one port for REST and websockets, announced by one JSON line, and a clean end."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ Announce = Callable[[dict[str, Any]], None]
 
 
 async def serve(settings: ExchangeSettings, announce: Announce, parent: Parent | None = None) -> ExitCode:
-    """Serve until a signal, the end of the process that started this one, a request of `parent`, or the end of the capture.
+    """Serves until a signal, the end of the starting process, a request of `parent`, or the end of the capture.
 
-    `announce` is called once, when clients may come, with `rest` and `ws` (base URLs), `protocol`, `symbols` and `pid`.
+    `announce` is called once the exchange accepts clients, with `rest` and `ws` (base URLs), `protocol`, `symbols` and `pid`.
 
     Returns OK at the end of a capture or of the parent, SIGINT or SIGTERM after that signal. Raises `UsageError` for settings
-    that can't be served, a port in use among them, and `DamagedData` for a capture.
+    that can't be served, such as a port in use, and `DamagedData` for a damaged capture.
     """
     from aiohttp import web
 
@@ -44,7 +44,7 @@ async def serve(settings: ExchangeSettings, announce: Announce, parent: Parent |
 
     venue = _venue(settings.checked())
     faults = venue.hub.faults = _faults(settings, venue)
-    venue.hub.tell = _tell
+    venue.hub.log = _print
     runner = app_runner(venue)
     await runner.setup()
     try:
@@ -63,12 +63,12 @@ async def serve(settings: ExchangeSettings, announce: Announce, parent: Parent |
                 "pid": os.getpid(),
             })
             if settings.speed != 1.0:
-                _tell(pace_warning(settings.speed))
+                _print(pace_warning(settings.speed))
             try:
                 return await _until_end(venue, ended)
             finally:
                 if faults is not None:
-                    _tell(f"faults: {msgspec.json.encode(faults.report()).decode()}")
+                    _print(f"faults: {msgspec.json.encode(faults.report()).decode()}")
     finally:
         await runner.cleanup()
 
@@ -89,10 +89,10 @@ def _faults(settings: ExchangeSettings, venue: Simulation | Replay) -> Faults | 
     from hft.exchange.fault_plan import read_plan
     from hft.exchange.faults import Faults
 
-    return Faults(read_plan(settings.faults, venue.symbols), venue.now_ns, _tell)
+    return Faults(read_plan(settings.faults, venue.symbols), venue.now_ns, _print)
 
 
-def _tell(line: str) -> None:
+def _print(line: str) -> None:
     sys.stderr.write(f"hft sim: {printable(line, LONGEST)}\n")
     sys.stderr.flush()
 
@@ -105,11 +105,11 @@ async def _until_end(venue: Simulation | Replay, ended: asyncio.Future[ExitCode]
     waited: set[asyncio.Future[Any]] = {session, ended, *([injecting] if injecting is not None else [])}
     await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
     if injecting is not None and injecting.done():
-        injecting.result()          # it ends only by raising: without this, faults would silently stop
+        injecting.result()          # ends only by an error, which must not pass silently
     if injecting is not None:
         injecting.cancel()
     if session.done():
-        session.result()  # raises what it raised
+        session.result()  # raises its error
         await venue.hub.close(*RECORDING_OVER)
         return ExitCode.OK
     session.cancel()
@@ -121,7 +121,7 @@ async def _until_end(venue: Simulation | Replay, ended: asyncio.Future[ExitCode]
 
 @contextlib.contextmanager
 def _ending(parent: Parent | None) -> Iterator[asyncio.Future[ExitCode]]:
-    """A future that says why to stop: a signal, the parent's death, or its request."""
+    """A future with the exit code, done on a signal, the parent's death, or its request."""
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[ExitCode] = loop.create_future()
     starter = os.getppid()
@@ -130,12 +130,12 @@ def _ending(parent: Parent | None) -> Iterator[asyncio.Future[ExitCode]]:
         if not ended.done():
             ended.set_result(code)
 
-    async def look() -> None:
+    async def poll() -> None:
         while os.getppid() == starter:
             await asyncio.sleep(PARENT_POLL_S)
         end(ExitCode.OK)
 
-    watch = loop.create_task(look())
+    watch = loop.create_task(poll())
     signals = stopping()
     for number, code in signals.items():
         loop.add_signal_handler(number, end, code)
@@ -152,30 +152,30 @@ def _ending(parent: Parent | None) -> Iterator[asyncio.Future[ExitCode]]:
 
 
 def run_settings(settings: ExchangeSettings, parent: Parent | None = None) -> int:
-    """Serve, and return the exit code; errors are one line on stderr.
+    """Serves and returns the exit code; errors are one line on stderr.
 
     The announcement is reported to the parent that started this process, else printed as one JSON line on stdout.
     """
     import uvloop
 
-    def announce(said: dict[str, Any]) -> None:
-        with contextlib.suppress(BrokenPipeError):      # who started us is gone: that ends us by itself
-            os.write(sys.stdout.fileno(), msgspec.json.encode(said) + b"\n")
+    def announce(fields: dict[str, Any]) -> None:
+        with contextlib.suppress(BrokenPipeError):      # the starting process is gone, which ends this one too
+            os.write(sys.stdout.fileno(), msgspec.json.encode(fields) + b"\n")
 
-    def report(said: dict[str, Any]) -> None:
+    def report(fields: dict[str, Any]) -> None:
         if parent is not None:
-            parent.report(**said)
+            parent.report(**fields)
 
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return int(runner.run(serve(settings, announce if parent is None else report, parent)))
     except HftError as error:
-        _tell(str(error))
+        _print(str(error))
         return int(error.exit_code)
 
 
 def run(
     config: Config, *, capture: Path | None = None, only: tuple[str, ...] = (), speed: float = 1.0, parent: Parent | None = None
 ) -> int:
-    """The exchange that a run's settings ask for; see :func:`run_settings`."""
+    """Runs the exchange of a run's settings; see :func:`run_settings`."""
     return run_settings(from_config(config, capture=capture, only=only, speed=speed), parent)

@@ -1,4 +1,4 @@
-"""What an embedded exchange is started with."""
+"""The settings of an embedded exchange."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ class ExchangeSettings(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     protocol: str = DEFAULT
-    """Whose protocol it speaks; a capture's own protocol is used instead."""
+    """Its protocol; a capture's own protocol is used instead."""
     symbols: tuple[str, ...] = ("BTCUSDT",)
-    """What it trades; a capture's own symbols are used instead."""
+    """Its symbols; a capture's own symbols are used instead."""
     seed: int = 1
     """The same seed gives the same market."""
     host: str = "127.0.0.1"
     port: int = 0
-    """REST and websocket alike; 0: any free one."""
+    """For REST and websocket; 0: any free port."""
     speed: float = 1.0
-    """Times the clock's pace, for a capture the recorded one. 0, for a capture only: as fast as clients take it."""
+    """Multiple of real time, for a capture of the recorded pace. 0, only for a capture: as fast as clients take it."""
     capture: Path | None = None
     """A recorded session to serve instead of a simulated one."""
     only: tuple[str, ...] = ()
-    """Of a capture, these symbols alone; empty: all it holds."""
+    """Symbols served from a capture; empty: all."""
     faults: Path | None = None
     """A file of faults to inject, see `hft.exchange.fault_plan`."""
     client_queue: int = 20_000
-    """Messages that wait for one slow client; beyond, a simulated exchange drops the client, a recorded one waits for it."""
+    """Most messages waiting for a slow client; above that, a simulated exchange drops the client, a recorded one waits."""
 
     def checked(self) -> ExchangeSettings:
-        """Itself; UsageError for values that can't be served."""
+        """Returns itself; UsageError for values that can't be served."""
         if self.speed < 0 or (self.speed == 0 and self.capture is None):
             do = "use a number above 0, or 0 with a capture"
             raise UsageError(f"speed {self.speed:g} is out of range", do=do)
@@ -56,7 +56,7 @@ class ExchangeSettings(msgspec.Struct, frozen=True, kw_only=True):
 def from_config(
     config: Config, *, capture: Path | None = None, only: tuple[str, ...] = (), speed: float = 1.0
 ) -> ExchangeSettings:
-    """The exchange that a run's settings ask for."""
+    """The exchange settings of a run."""
     return ExchangeSettings(
         protocol=config.exchange.protocol,
         symbols=tuple(config.strategy.symbols),

@@ -1,4 +1,4 @@
-"""The simulated exchange: steps its markets as the clock goes, and publishes what they say."""
+"""The simulated exchange: steps its markets with the clock and publishes their messages."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from hft.exchange.market import MarketEvent
 
 STEP_S = 0.003
-"""How long events wait to be published at most: within the feed delay measured on USD-M (median 3.4 ms)."""
+"""Longest delay of publishing an event: within the feed delay measured on USD-M (median 3.4 ms)."""
 SLICE_NS = 200_000_000
 CUT_MS = 50
-"""Between the market's own depth updates."""
+"""Interval of the market's own depth updates."""
 
 
 class DepthStream:
-    """One cadence of one symbol's depth: merges so many updates of the market into one, whose ids a client can follow."""
+    """One cadence of one symbol's depth: merges a number of the market's updates into one with consistent ids."""
 
     def __init__(self, hub: Hub, wire: Wire, channel: str, updates: int, last_id: int) -> None:
         self.hub, self.wire, self.channel, self.updates = hub, wire, channel, updates
@@ -65,20 +65,20 @@ class SimulatedSymbol:
         ]
 
     def publish(self, event: MarketEvent) -> None:
-        """Hand one event to whoever subscribed to it."""
+        """Publishes one event to its subscribers."""
         if event.kind == "depth":
             for stream in self.depths:
                 stream.add(event)
             return
-        render = {"bookTicker": self.wire.ticker, "trade": self.wire.trade, "aggTrade": self.wire.agg_trade}[event.kind]
+        render = {"bookTicker": self.wire.book_ticker, "trade": self.wire.trade, "aggTrade": self.wire.agg_trade}[event.kind]
         self.hub.publish(f"{self.stem}@{event.kind}", partial(render, event))
 
 
 class Simulation:
     """Markets of one protocol, paced by the clock.
 
-    What is said depends on seed and symbols alone; when it is said, on the clock. At a speed other than 1 the exchange's own
-    time runs at that pace, and so do the stamps.
+    The messages depend on seed and symbols alone, their times on the clock. At a speed other than 1 the exchange's time and
+    its stamps run at that pace.
     """
 
     def __init__(self, protocol: str, symbols: tuple[str, ...], *, seed: int, speed: float, queue: int) -> None:
@@ -115,8 +115,8 @@ class Simulation:
             await asyncio.sleep(STEP_S if reached + SLICE_NS > self.now_ns() else 0)
 
     def step(self, until_ns: int) -> None:
-        """Everything up to a moment, all symbols in the order of their stamps."""
+        """Publishes everything up to a moment, all symbols in the order of their stamps."""
         runs = [[(e.time_ns, i, e) for e in s.market.advance(until_ns)] for i, s in enumerate(self._traded.values())]
         symbols = list(self._traded.values())
-        for _, i, event in heapq.merge(*runs, key=lambda said: said[:2]):
+        for _, i, event in heapq.merge(*runs, key=lambda entry: entry[:2]):
             symbols[i].publish(event)

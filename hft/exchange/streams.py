@@ -14,11 +14,11 @@ from hft.exchange.wire import MILLISECOND, TIME_UNITS
 from hft.venues.binance.venues import BinanceProtocol
 
 _STREAM = re.compile(r"([a-z0-9_]+)@(depth|trade|aggTrade|bookTicker)(?:@(\d+)ms)?")
-_ROUTES = ("", "/public", "/market", "/private")  # USD-M splits its streams over endpoints since 2026; all are taken
+_ROUTES = ("", "/public", "/market", "/private")  # USD-M splits its streams over endpoints since 2026; all are accepted
 
 
 def channel_of(name: str, protocol: BinanceProtocol, *, any_cadence: bool = False) -> str | None:
-    """The channel that a stream name stands for, with its cadence spelled out; None for a stream that is not served.
+    """The channel of a stream name, with its cadence written out; None for a stream that is not served.
 
     >>> from hft.venues.binance.venues import SPOT, USDM
     >>> channel_of("btcusdt@depth", SPOT), channel_of("btcusdt@depth", USDM), channel_of("btcusdt@depth@0ms", USDM)
@@ -41,17 +41,17 @@ def channel_of(name: str, protocol: BinanceProtocol, *, any_cadence: bool = Fals
 
 
 class Endpoint(msgspec.Struct):
-    """What the path of a websocket URL asks for."""
+    """The streams requested by the path of a websocket URL."""
 
     combined: bool
     streams: list[str]
     unit: int = MILLISECOND
     faults: bool = True
-    """False: the client asks for the true stream, see `hft.exchange.faults`."""
+    """False: the client wants the true stream, see `hft.exchange.faults`."""
 
 
 def endpoint(target: str) -> Endpoint | None:
-    """`/ws`, `/ws/<stream>[/<stream>…]`, `/stream`, `/stream?streams=a/b`, behind a route or not; None: no such path.
+    """`/ws`, `/ws/<stream>[/<stream>…]`, `/stream`, `/stream?streams=a/b`, with or without a route; None for another path.
 
     >>> endpoint("/public/stream?streams=btcusdt@depth/btcusdt@trade").streams
     ['btcusdt@depth', 'btcusdt@trade']
@@ -76,7 +76,7 @@ def endpoint(target: str) -> Endpoint | None:
 
 
 class Subscriber(Protocol):
-    """What a request can change."""
+    """The state that a request can change."""
 
     combined: bool
     names: dict[str, None]
@@ -97,7 +97,7 @@ _METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "G
 
 
 def answer(client: Subscriber, frame: str | bytes, protocol: BinanceProtocol) -> bytes:
-    """Do what a control request asks, and the answer to it; errors in the venue's codes and words."""
+    """Executes a control request and returns the answer; errors have the venue's codes and words."""
     try:
         try:
             request = msgspec.json.decode(frame)

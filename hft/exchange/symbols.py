@@ -1,7 +1,8 @@
 """The symbols that the embedded exchange trades, and how each one's order flow behaves.
 
-Distances are in ticks and quantities in quanta of the symbol, so two symbols with the same habits in money have other numbers
-here. The BTCUSDT figures are fitted to the table "The embedded exchange looks like a real one" (`hft.exchange.facts`).
+Distances are in ticks and quantities in quanta of the symbol, so two symbols that behave alike in money have different
+numbers here. The BTCUSDT figures are fitted to the table "The embedded exchange looks like a real one"
+(`tests/exchange/facts.py`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from hft.venues.binance.venues import SPOT, USDM
 if TYPE_CHECKING:
     from hft.exchange.market import Market
 
-#: Behaviour of USD-M BTCUSDT, fitted by `hft.exchange.facts`; the other symbols change distances, sizes and rates.
+#: Behaviour of USD-M BTCUSDT, fitted by `tests/exchange/facts.py`; the other symbols change distances, sizes and rates.
 BTCUSDT_FLOW: dict[str, float] = {
     "max_levels": 3000,
     "max_qty": 20_000,
@@ -48,12 +49,12 @@ BTCUSDT_FLOW: dict[str, float] = {
     "taker_lean": 0.8,
     "taker_chase": 0.4,
     "taker_repeat": 0.08,
-    "ticker_first": 0.43,
+    "book_ticker_first": 0.43,
 }
 
 
 class SymbolSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """One symbol of one protocol: what its exchangeInfo says, and how its flow differs from USD-M BTCUSDT.
+    """One symbol of one protocol: the values of its exchangeInfo, and the differences of its flow from USD-M BTCUSDT.
 
     `tick`, `step`, `start_price` are decimals as text; the book's quantum is the step.
     """
@@ -88,19 +89,19 @@ _SPOT_SYMBOLS = (
         name="BTCUSDT", base="BTC", tick="0.01000000", step="0.00001000", start_price="61837.63000000", min_notional="5",
         flow={"max_qty": 2_000_000, "takers": 4.0, "touches": 50.0, "deeps": 320.0, "level_gap": 40.0, "taker_qty": 1500.0,
               "taker_sigma": 2.42, "touch_qty": 170_000.0, "order_qty": 6000.0, "level_qty": 8000.0, "move_ticks": 60.0,
-              "near_ticks": 1000.0, "deep_ticks": 4000.0, "ticker_first": 0.75},
+              "near_ticks": 1000.0, "deep_ticks": 4000.0, "book_ticker_first": 0.75},
     ),
     SymbolSettings(
         name="ETHUSDT", base="ETH", tick="0.01000000", step="0.00010000", start_price="2632.15000000", min_notional="5",
         flow={"max_qty": 4_000_000, "takers": 3.0, "touches": 40.0, "deeps": 200.0, "taker_qty": 3000.0,
               "touch_qty": 300_000.0, "order_qty": 12_000.0, "level_qty": 20_000.0, "move_ticks": 3.0, "near_ticks": 50.0,
-              "deep_ticks": 200.0, "ticker_first": 0.75},
+              "deep_ticks": 200.0, "book_ticker_first": 0.75},
     ),
     SymbolSettings(
         name="SOLUSDT", base="SOL", tick="0.01000000", step="0.00100000", start_price="153.24000000", min_notional="5",
         flow={"max_qty": 20_000_000, "takers": 2.0, "touches": 30.0, "deeps": 120.0, "moves": 0.5, "taker_qty": 20_000.0,
               "touch_qty": 3_000_000.0, "order_qty": 80_000.0, "level_qty": 120_000.0, "move_ticks": 0.6, "move_sigma": 0.7,
-              "near_ticks": 5.0, "deep_ticks": 60.0, "ticker_first": 0.75},
+              "near_ticks": 5.0, "deep_ticks": 60.0, "book_ticker_first": 0.75},
     ),
 )
 
@@ -114,7 +115,7 @@ SYMBOLS: dict[str, dict[str, SymbolSettings]] = {
 def market(name: str, *, protocol: str = USDM.name, seed: int = 1, start_ns: int = 0) -> Market:
     """The market of one symbol, ready to be stepped. KeyError when the protocol has no such symbol.
 
-    Every symbol has its own generator: its content does not depend on which others are traded beside it.
+    Each symbol has its own generator, so it does not depend on the other symbols.
 
     >>> market("ETHUSDT", seed=3).snapshot(1).bids[0][0]
     263140

@@ -1,5 +1,5 @@
-# What a market has said and nobody has read yet: messages as the engine knows them (`types.pxd`), depth levels beside them.
-# Whoever steps the market empties the tape before it steps on; there is always room for one more action.
+# A market's unread messages, in the engine's form (`types.pxd`), with depth levels in a separate array.
+# The tape is emptied before each step of the market, so there is always room for one more action.
 
 from libc.stdint cimport int32_t, int64_t
 

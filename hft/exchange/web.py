@@ -1,6 +1,6 @@
 """The exchange's HTTP server: one port, on which aiohttp serves REST calls and the streams' websockets.
 
-Connections are kept alive and may be pipelined; what a client sends is limited in size and in time.
+Connections are kept alive and may be pipelined; a client's requests are limited in size and time.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from hft.exchange.simulation import Simulation
 
 MAX_BODY = 1 << 16
-"""Bytes of a request's body. A line of its head may have 8,190, which is aiohttp's default."""
+"""Most bytes of a request's body. A line of its head may have 8,190, which is aiohttp's default."""
 IDLE_S = 20.0
-"""A connection on which no request has begun and ended its head for so long is closed."""
+"""A connection without a complete request head for this many seconds is closed."""
 REQUEST_S = 5.0
-"""A client may take so long to send a request's body, and to take an answer; then it is cut off."""
+"""Seconds a client has to send a request's body, and to take the answer; then it is cut off."""
 SHUTDOWN_S = 1.0
-"""Calls under way at the exchange's end get so long."""
+"""Seconds for calls under way when the exchange ends."""
 
 _log = logging.getLogger("hft.exchange.web")
 
 
 def app_runner(venue: Simulation | Replay) -> web.AppRunner:
-    """What serves a venue; ready to be set up and given a place to listen at."""
+    """The server of a venue, ready for setup and an address to listen at."""
     app = web.Application(client_max_size=MAX_BODY)
     app.router.add_route("*", "/{path:.*}", _Handler(venue).answered)
     _log.addFilter(_is_ours)
@@ -44,7 +44,7 @@ def app_runner(venue: Simulation | Replay) -> web.AppRunner:
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
-    """Whether what aiohttp logs is our failure: a client that sends a malformed request has already got its 400."""
+    """Whether an aiohttp log entry is our failure: a client with a malformed request has already got its 400."""
     return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError | OSError))
 
 
@@ -61,7 +61,7 @@ class _Handler:
             return await self._streamed(request, at)
         response = self._response(await self._called(request))
         try:
-            async with asyncio.timeout(REQUEST_S):      # a client that takes no answer must not keep it in memory
+            async with asyncio.timeout(REQUEST_S):      # an answer that a client does not take must not stay in memory
                 await response.prepare(request)
                 await response.write_eof()
         except TimeoutError:
@@ -85,7 +85,7 @@ class _Handler:
         if refused == "reset":
             if request.transport is not None:
                 reset(request.transport)
-            return web.Response(status=503)             # nobody is left to read it
+            return web.Response(status=503)             # no client is left to read it
         if refused is not None:
             return self._response(refused)
         connection = await StreamConnection.accept(request)

@@ -1,4 +1,4 @@
-"""How the two protocols print what a market says: exact field sets, exact decimals.
+"""Prints a market's messages in both protocols: exact field sets, exact decimals.
 
 Field sets: spot `binance-spot-api-docs` "Web Socket Streams"; USD-M "Websocket Market Streams". Numbers are printed with the
 decimals of the symbol's tick and step, trailing zeros kept, as the venue prints them.
@@ -20,7 +20,7 @@ Levels = Iterable[tuple[int, int]]
 
 MILLISECOND = 1_000_000
 MICROSECOND = 1_000
-#: What a stamp in nanoseconds is divided by, by the `timeUnit` of a URL.
+#: The divisor of a stamp in nanoseconds for each `timeUnit` of a URL.
 TIME_UNITS = {"MILLISECOND": MILLISECOND, "MICROSECOND": MICROSECOND}
 
 
@@ -43,7 +43,7 @@ def printer(unit: str) -> Callable[[int], str]:
 class Wire:
     """Prints the messages of one symbol in one protocol.
 
-    `unit` of its methods is that of stamps: how many nanoseconds one counts (`TIME_UNITS`).
+    In its methods `unit` is that of stamps, in nanoseconds (`TIME_UNITS`).
     """
 
     def __init__(self, symbol: SymbolSettings, protocol: str) -> None:
@@ -65,7 +65,7 @@ class Wire:
             return f'{{"e":"depthUpdate","E":{stamp},"T":{stamp},"s":"{self.name}","U":{first},"u":{last},"pu":{previous},{sides}'
         return f'{{"e":"depthUpdate","E":{stamp},"s":"{self.name}","U":{first},"u":{last},{sides}'
 
-    def ticker(self, e: MarketEvent, unit: int) -> str:
+    def book_ticker(self, e: MarketEvent, unit: int) -> str:
         """A bookTicker: on spot without event type and time."""
         body = (
             f'"u":{e.last_id},"s":"{self.name}","b":"{self.price(e.price)}","B":"{self.qty(e.qty)}",'
@@ -77,7 +77,7 @@ class Wire:
         return f"{{{body}}}"
 
     def trade(self, e: MarketEvent, unit: int) -> str:
-        """A single print."""
+        """A trade."""
         stamp = e.time_ns // unit
         maker = "true" if e.buyer_is_maker else "false"
         body = f'"t":{e.last_id},"p":"{self.price(e.price)}","q":"{self.qty(e.qty)}"'
@@ -86,7 +86,7 @@ class Wire:
         return f'{{"e":"trade","E":{stamp},"s":"{self.name}",{body},"T":{stamp},"m":{maker},"M":true}}'
 
     def agg_trade(self, e: MarketEvent, unit: int) -> str:
-        """The prints of one taker at one price."""
+        """An aggTrade: the trades of one taker at one price."""
         stamp = e.time_ns // unit
         maker = "true" if e.buyer_is_maker else "false"
         body = (

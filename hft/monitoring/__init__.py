@@ -1,1 +1,1 @@
-"""Looking at a running engine from other processes: metrics, health, the terminal view, the kill switch."""
+"""Tools for a running engine in other processes: metrics, health, the terminal view, the kill switch."""

@@ -6,7 +6,7 @@ from hft.system.parent import Parent, child_main
 
 
 def main(parent: Parent) -> int:
-    """One job from the parent."""
+    """Runs one job from the parent."""
     from hft.monitoring.server import run
     from hft.system.job import MonitorJob
 

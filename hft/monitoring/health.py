@@ -1,4 +1,4 @@
-"""Is the engine fit to trade? One pure judgement of a page's state."""
+"""The health of an engine: a pure function of its state page."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from hft.alerts import LIMITS
 from hft.monitoring.page import PageState
 
 WRITER_LAG_NS = 1_000_000_000
-"""The oldest record that waits for the database may be this old; the writer commits every 100 ms."""
+"""Largest age of a record that waits for the database; the writer commits every 100 ms."""
 
 JOURNAL_SHARE = 0.5
-"""The share of the journal that may be in use."""
+"""Largest share of the journal in use."""
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -22,14 +22,14 @@ class Health(msgspec.Struct, frozen=True):
     status: str
     """``ok`` or ``unhealthy``."""
     reasons: list[str]
-    """Each ``code: detail``; empty when all is well. Alerts stand here too, and don't make a healthy engine unhealthy: a limit
-    that refuses orders does what it is for."""
+    """Each ``code: detail``; empty if all is well. Alerts are listed too, but do not make an engine unhealthy, since a limit that
+    refuses orders works as intended."""
     run_id: str
     venue: str
     life: str
     heartbeat_age_ms: float
     symbols: dict[str, str]
-    """Sync state of each."""
+    """Sync state of each symbol."""
     kill_switch: bool
     journal_used: int
     writer_lag_ms: float
@@ -41,7 +41,7 @@ class Health(msgspec.Struct, frozen=True):
 
 def assess(state: PageState) -> Health:
     """Healthy only when the heartbeat is fresh, every book in sync on a live connection, the writer keeps up, and the kill
-    switch is off. A symbol without news is not unhealthy: quiet markets are silent for minutes."""
+    switch is off. A symbol without new data is not unhealthy, since quiet markets are silent for minutes."""
     reasons = list(_reasons(state))
     return Health(
         status="unhealthy" if reasons else "ok",
@@ -60,7 +60,7 @@ def assess(state: PageState) -> Health:
 def _alerts(state: PageState) -> Iterator[str]:
     for symbol in state.symbols:
         if not symbol.trading:
-            yield f"not_trading: the venue does not trade {symbol.name} now, orders are refused"
+            yield f"not_trading: the venue does not trade {symbol.name} now; orders are refused"
     if state.risk_alert:
         counts = ", ".join(f"{name} {state.rejects[name]}" for name in LIMITS if state.rejects.get(name))
         yield f"risk_alert: orders were refused by a limit within the last minute (in this run: {counts})"
@@ -68,7 +68,7 @@ def _alerts(state: PageState) -> Iterator[str]:
 
 def _reasons(state: PageState) -> Iterator[str]:
     if state.life == "silent":
-        yield f"heartbeat_stale: the engine (pid {state.pid}) gives no sign of life"
+        yield f"heartbeat_stale: the engine (pid {state.pid}) does not respond"
     elif state.life == "gone":
         yield f"engine_gone: no engine is running, pid {state.pid} was killed and left its run open"
     elif state.life != "running":
@@ -87,9 +87,9 @@ def _reasons(state: PageState) -> Iterator[str]:
     if state.input_held:
         yield "input_held: the journal has no room, so market data waits for the database"
     if state.recording_broken:
-        yield "recording_broken: something is missing in the recording"
+        yield "recording_broken: inputs are missing in the recording"
     if state.log_failed:
-        yield "log_failed: the log can't be written, so what is wrong is told here and in the database alone"
+        yield "log_failed: the log can't be written; errors appear only here and in the database"
     if state.files_gone:
         yield "files_gone: the database, its folder or the state page was deleted or replaced; trading halted"
     if state.halted:
@@ -97,4 +97,4 @@ def _reasons(state: PageState) -> Iterator[str]:
     if state.kill.on:
         yield f"kill_switch: on ({state.kill.reason or 'by request'})"
     elif state.kill.requested:
-        yield "kill_switch: requested, not acted upon yet"
+        yield "kill_switch: requested, not yet handled"

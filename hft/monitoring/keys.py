@@ -19,11 +19,11 @@ Keys = Callable[[float], list[str]]
 
 @contextlib.contextmanager
 def keys() -> Iterator[Keys]:
-    """A reader of the keys of standard input; not on a terminal in the foreground it only waits. Ctrl-C stays a signal."""
+    """Reads keys from standard input; without a terminal, or in the background, it only waits. Ctrl-C stays a signal."""
     try:
         fd = sys.stdin.fileno()
         before = termios.tcgetattr(fd)
-        if os.tcgetpgrp(fd) != os.getpgrp():        # in the background: a change would stop us
+        if os.tcgetpgrp(fd) != os.getpgrp():        # in the background changing the terminal would stop us
             raise OSError
     except (AttributeError, OSError, ValueError, termios.error):       # AttributeError: there is no standard input
         yield _only_wait
@@ -53,7 +53,7 @@ def _read(fd: int, seconds: float) -> list[str]:
 
 
 def split(text: str) -> Iterator[str]:
-    """Names of keys: a character stands for itself.
+    """Names of keys; a character is its own name.
 
     >>> list(split("q3\\x1b[A\\x1b[6~\\t"))
     ['q', '3', 'up', 'page down', 'tab']

@@ -1,4 +1,4 @@
-"""The kill switch from outside: one atomic write into the state page, and a row in the database where no engine runs."""
+"""The kill switch from another process: one atomic write into the state page, and a database row if no engine runs."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ PathLike = str | os.PathLike[str]
 
 
 def trip(path: PathLike, database: PathLike | None = None, *, release: bool = False, wait_s: float = 1.0) -> str:
-    """Trips (or releases) the kill switch of the engine on this page, and says in one line what came of it.
+    """Trips (or releases) the kill switch of the engine on this page; returns the result as one line.
 
-    A running engine answers within its 10 ms timer; for up to `wait_s` its answer is waited for. Where no engine runs the
-    request stays on the page, and in the database, and the next engine begins with it.
+    A running engine answers within its 10 ms timer; this waits up to `wait_s` for the answer. Without an engine the request
+    stays on the page and in the database, and the next engine starts with it.
 
-    Where the page was deleted the database alone is written: a switch that was latched there is released there.
+    If the page was deleted, only the database is written, so a switch latched there is released there.
 
-    Raises `Unanswered` where an engine runs and does not answer, `UsageError` where neither is there, where the page is not ours
-    or can't be written, and where the database can't be.
+    Raises `Unanswered` if an engine runs and does not answer, and `UsageError` if there is neither page nor database, if the page
+    is not ours, or if page or database can't be written.
     """
     now_ns = time.time_ns()
     word = "released" if release else "tripped"
@@ -67,7 +67,7 @@ def _answer(page: StatePage, path: PathLike, database: PathLike | None, word: st
 
 
 def _without_page(path: PathLike, database: PathLike, word: str, now_ns: int) -> str:
-    """The page was deleted, and with it the way to an engine; the database has the switch too."""
+    """Turns the switch in the database, as the deleted page was the only way to an engine."""
     _refuse_if_running(path, database)
     if not latch.turn(database, word == "tripped", now_ns):
         what = "holds no run" if Path(database).exists() else "there is no such database"

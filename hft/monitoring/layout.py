@@ -1,7 +1,7 @@
 """Fits sections into a terminal by importance; those without room go to another page.
 
-A section is drawn as lines. It gives the fewest it needs and the most it can use, and is drawn with what it gets. Nothing is
-cut off without a sign: what is not on a page is named at its foot.
+A section is drawn as lines. It gives the fewest lines it needs and the most it can use, and gets a number between. The foot of
+a page names everything that is not on it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from rich.text import Text
 
 Lines = list[Text]
 ENOUGH = 12
-"""Lines that every section gets, where it can use them, before optional ones are added."""
+"""Lines that every section gets, if it can use them, before optional sections are added."""
 GAP = 3
 """Columns between two sections side by side."""
 
@@ -23,15 +23,15 @@ class Block(NamedTuple):
 
     name: str
     least: int
-    """Fewest lines that are of any use."""
+    """Fewest useful lines."""
     most: int
     """Lines that it can use."""
     draw: Callable[[int], Lines]
-    """At most so many lines; when that is fewer than it could use, the last says what is missing."""
+    """Draws at most this many lines; if that is too few, the last says what is missing."""
     optional: bool = False
-    """Left out where the page has no room: what it shows can be seen elsewhere."""
+    """Left out if the page has no room, since its data is shown elsewhere too."""
     scrolls: bool = False
-    """Keys scroll to what there is no room for."""
+    """Keys scroll to the lines without room."""
 
 
 class Page(NamedTuple):
@@ -44,7 +44,7 @@ class Page(NamedTuple):
 def pages(sections: Sequence[Block], importance: Sequence[str], height: int) -> list[Page]:
     """Sections in their order on as few pages of `height` lines as hold them all, the most important first.
 
-    Whatever is on a page is there with its least; lines that are left go to the most important that can use them.
+    Each section on a page gets its fewest lines; the rest goes to the most important sections that can use them.
     """
     rank = {name: place for place, name in enumerate(importance)}
     left = sorted((each for each in sections if each.most), key=lambda each: rank[each.name])
@@ -75,7 +75,7 @@ def pages(sections: Sequence[Block], importance: Sequence[str], height: int) -> 
 
 
 def _whole(cut: Sequence[Block], height: int) -> list[list[Block]]:
-    """Pages for sections that were cut short, each whole."""
+    """Pages for shortened sections, each in full."""
     found: list[list[Block]] = []
     room = 0
     for each in (each for each in cut if not each.scrolls and not each.optional):
@@ -99,7 +99,7 @@ def _grown(page: Sequence[Block], height: int) -> list[tuple[Block, int]]:
 
 
 def beside(columns: Sequence[Lines]) -> Lines:
-    """Blocks side by side, their tops level."""
+    """Blocks side by side, aligned at the top."""
     columns = [column for column in columns if column]
     widths = [max(line.cell_len for line in column) for column in columns]
     rows = []
@@ -132,14 +132,14 @@ def table(rows: Sequence[Sequence[Text | str]], left: Sequence[int] = (0,), head
 
 
 def shortened(lines: Lines, room: int, what: str) -> Lines:
-    """The first lines that there is room for; where some are missing, the last says how many."""
+    """The first lines that fit; if some are missing, the last says how many."""
     if len(lines) <= room:
         return lines
     return [*lines[: room - 1], Text(f"… {len(lines) - room + 1} more {what}", style="dim")] if room > 1 else lines[:room]
 
 
 def fitted(lines: Lines, width: int) -> Lines:
-    """Each line in `width` columns; one that is longer ends in an ellipsis."""
+    """Each line in `width` columns; a longer one ends in an ellipsis."""
     for line in lines:
         if line.cell_len > width:
             line.truncate(max(width, 1), overflow="ellipsis")
@@ -147,7 +147,7 @@ def fitted(lines: Lines, width: int) -> Lines:
 
 
 def wrapped(words: Sequence[Text | str], width: int) -> Lines:
-    """Words, none broken, in lines of at most `width` columns."""
+    """Unbroken words in lines of at most `width` columns."""
     lines: Lines = []
     for word in words:
         cell = word if isinstance(word, Text) else Text(word)

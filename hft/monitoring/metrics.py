@@ -1,4 +1,4 @@
-"""The page as Prometheus metrics. Nothing is kept here: every scrape reads the page, the engine never knows."""
+"""The page as Prometheus metrics. Every scrape reads the page; the engine is not involved."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BUCKETS_S = (
 _COUNTERS = {
     "frames": "Frames received",
     "bytes": "Bytes received",
-    "intents": "Orders the strategy asked for, refused ones included",
+    "intents": "Orders the strategy requested, including refused ones",
     "cancels": "Cancels sent",
     "amends": "Amends sent",
     "suspect_fills": "Fills made while the book was out of sync",
@@ -28,12 +28,12 @@ _COUNTERS = {
     "reconnects": "Connections made anew",
     "resyncs": "Books built anew",
     "gaps": "Gaps in a stream's update ids",
-    "snapshots": "REST books asked for",
+    "snapshots": "REST books requested",
     "python_errors": "Exceptions that the strategy raised",
-    "journal_waits": "Times the input was held back because the journal was full",
+    "journal_waits": "Times input was held because the journal was full",
     "shortened": "Feature windows that outgrew their ring",
     "levels_dropped": "Levels far from the touch beyond the book's capacity",
-    "clock_outliers": "Stamps of the venue's that were passed over; their messages were applied",
+    "clock_outliers": "Stamps of the venue that were ignored; their messages were applied",
 }
 
 
@@ -44,7 +44,7 @@ class PageCollector(Collector):
         self._read = read
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing: registering must not need an engine."""
+        """Returns nothing, since registering must not need an engine."""
         return []
 
     def collect(self) -> Iterator[Metric]:
@@ -73,7 +73,7 @@ def _activity(state: PageState) -> Iterator[Metric]:
 def _latencies(state: PageState) -> Iterator[Metric]:
     for name, key, text in (
         ("tick_to_trade", "tick_to_trade", "Read of the frame to the order accepted by the broker's entry"),
-        ("tick", "tick", "Every message, from the read to the end of its work"),
+        ("tick", "tick", "Every message, from the read to the end of processing"),
         ("feature_calculation", "features", "One evaluation of the feature vector"),
     ):
         yield _histogram(f"strategy_{name}_duration_seconds", text, state.histograms[key])
@@ -82,7 +82,7 @@ def _latencies(state: PageState) -> Iterator[Metric]:
 def _money(state: PageState) -> Iterator[Metric]:
     yield GaugeMetricFamily("strategy_pnl_total", "Profit and loss after fees, quote asset", value=float(state.pnl.total))
     parts = {"realised": state.pnl.realised, "unrealised": state.pnl.unrealised, "fees": state.pnl.fees}
-    yield _gauge("strategy_pnl", "Parts of it: realised and unrealised before fees, and the fees", "part", parts)
+    yield _gauge("strategy_pnl", "Parts of profit and loss: realised and unrealised before fees, and fees", "part", parts)
     yield GaugeMetricFamily("strategy_exposure", "Worst-case notional of all symbols, quote asset", value=float(state.exposure))
 
 
@@ -90,13 +90,13 @@ _PER_SYMBOL: list[tuple[str, str, Callable[[SymbolState], float | Decimal | None
     ("position_size", "Position, base asset, signed", lambda s: s.position),
     ("position_pnl", "Profit and loss after fees, quote asset", lambda s: s.pnl.total),
     ("open_orders", "Open orders", lambda s: s.open_orders),
-    ("book_synced", "1: the book is the exchange's", lambda s: s.synced),
-    ("book_status_synced", "1: in sync with both sides quoted: signals may come of it", lambda s: s.book_status == "synced"),
+    ("book_synced", "1: the book is in sync with the exchange", lambda s: s.synced),
+    ("book_status_synced", "1: in sync with both sides quoted, so signals are possible", lambda s: s.book_status == "synced"),
     ("connected", "1: on a live connection", lambda s: s.connected),
     ("mid_price", "Middle of the touch", lambda s: s.mid),
     ("spread_bps", "Spread, basis points", lambda s: s.spread_bps),
     ("imbalance", "Order-book imbalance, -1 to 1", lambda s: s.features.get("imbalance")),
-    ("signal_strength", "Strength of the signal, 0 when none stands", lambda s: s.signal.strength if s.signal else 0),
+    ("signal_strength", "Strength of the signal, 0 without one", lambda s: s.signal.strength if s.signal else 0),
 ]
 
 
@@ -111,18 +111,18 @@ def _machinery(state: PageState) -> Iterator[Metric]:
     yield _gauge("strategy_channel_utilization_ratio", "Share of a channel's slots in use", "channel", used)
     yield _counter("strategy_channel_waits", "Times a channel was full", "channel", {c.name: c.waits for c in state.channels})
     for name, text, value in (
-        ("up", "1: the engine runs and beats", state.life == "running"),
-        ("heartbeat_age_seconds", "Since the engine's last sign of life", state.heartbeat_age_ns / 1e9),
+        ("up", "1: the engine runs and its heartbeat is fresh", state.life == "running"),
+        ("heartbeat_age_seconds", "Age of the engine's last heartbeat", state.heartbeat_age_ns / 1e9),
         ("kill_switch", "1: on", state.kill.on),
-        ("writer_lag_records", "Journal records that are not in the database yet", state.journal_used),
-        ("writer_lag_seconds", "Age of the oldest of them", state.writer_lag_ns / 1e9),
+        ("writer_lag_records", "Journal records not yet in the database", state.journal_used),
+        ("writer_lag_seconds", "Age of the oldest record not yet in the database", state.writer_lag_ns / 1e9),
         ("risk_alert", "1: orders were refused by a limit within the last minute", state.risk_alert),
         (
-            "longest_pause_seconds", "Of the engine's loop: how late its timer came, at worst",
+            "longest_pause_seconds", "Largest delay of the engine loop's timer",
             state.counters["longest_pause_ns"] / 1e9,
         ),
         ("connections", "Live connections", state.connections),
-        ("resident_memory_bytes", "Of the engine's process", state.rss_bytes),
+        ("resident_memory_bytes", "Resident memory of the engine's process", state.rss_bytes),
     ):
         yield GaugeMetricFamily(f"strategy_{name}", text, value=float(value))
 

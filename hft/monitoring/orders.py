@@ -14,19 +14,19 @@ class OrderRow(NamedTuple):
 
     order_id: int
     ts_ns: int
-    """Of its newest change."""
+    """Time of its newest change."""
     symbol: str
     side: str
     price: Decimal | None
-    """Its limit; None: a market order, or not seen."""
+    """Its limit price; None: a market order, or unknown."""
     market: bool
     qty: Decimal | None
     filled: Decimal
-    """The sum of the fills that were seen."""
+    """Sum of the fills seen."""
     paid: Decimal
-    """Quantity times price of the same."""
+    """Sum of quantity times price of these fills."""
     maker: bool
-    """Its newest fill added liquidity."""
+    """Whether its newest fill added liquidity."""
     status: str
     reason: str
 
@@ -40,10 +40,10 @@ _NONE = OrderRow(0, 0, "", "", None, False, None, Decimal(0), Decimal(0), False,
 
 
 class Orders:
-    """The newest orders, at most `keep`; `add` takes what a page shows, again and again.
+    """The newest orders, at most `keep`; `add` is called with each reading of a page.
 
-    A page holds the newest 32 changes and fills. Read often enough, nothing is missed; an order whose beginning was missed is
-    shown as far as it is known.
+    A page holds the newest 32 changes and fills. If it is read often enough, nothing is missed; of an order whose beginning was
+    missed only the known part is shown.
     """
 
     def __init__(self, keep: int = 500) -> None:
@@ -52,7 +52,7 @@ class Orders:
         self._seen: list[Event] = []
 
     def add(self, recent: Iterable[Event]) -> None:
-        """What a page shows, newest first."""
+        """Takes a page's changes and fills, newest first."""
         newest = list(recent)
         for event in reversed(newest[: _new(newest, self._seen)]):
             row = self._rows.pop(event.order_id, _NONE)
@@ -65,12 +65,12 @@ class Orders:
         return len(self._rows)
 
     def __iter__(self) -> Iterator[OrderRow]:
-        """The one that changed last comes first."""
+        """The orders, the last changed first."""
         return reversed(self._rows.values())
 
 
 def _new(newest: list[Event], seen: list[Event]) -> int:
-    """How many of the newest events were not seen: those before the first from which on both are the same."""
+    """How many of the newest events are new: those before the first from which on both lists agree."""
     for n in range(len(newest)):
         rest = newest[n:]
         if rest == seen[: len(rest)]:

@@ -1,4 +1,4 @@
-"""The state page as a person reads it: decimals for prices and money, names for codes, ages for times."""
+"""The state page in readable form: decimals for prices and money, names for codes, ages for times."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from hft.inode import Identity, identity
 from hft.run.summary import Pnl
 
 SILENT_AFTER_NS = 1_000_000_000
-"""The engine beats every 10 ms; a hundred beats missed, and it is taken for dead or stuck."""
+"""Heartbeat age above which the engine counts as dead or stuck: a hundred intervals of 10 ms."""
 
 SETUP_S = 2.0
-"""How long to wait for an engine to set up a page: it takes microseconds, on a busy machine longer."""
+"""Longest wait for an engine to set up a page, which takes microseconds, or longer on a busy machine."""
 
 SYNC_STATES = ("connecting", "buffering", "bridging", "synced")
-"""By number, as `hft/_core/market/sync.pxd` has them."""
+"""Names by number, see `hft/_core/market/sync.pxd`."""
 
 NAME_IT = "name the database_path of its run with --config FILE or --set strategy.persistence.database_path=FILE"
-"""What to do where the files of a run are looked for in the wrong place."""
+"""Advice if the files of a run are not found."""
 
 
 class Level(msgspec.Struct, frozen=True):
@@ -42,7 +42,7 @@ class Level(msgspec.Struct, frozen=True):
 
 
 class ShownSignal(msgspec.Struct, frozen=True):
-    """The signal that stood when the page was written."""
+    """The signal at the time of the page."""
 
     strength: float
     confidence: float
@@ -59,11 +59,11 @@ class SymbolState(msgspec.Struct, frozen=True):
     """One of `SYNC_STATES`."""
     connected: bool
     trading: bool
-    """False: the venue does not trade it now (BREAK, HALT, CANCEL_ONLY …), and orders are refused."""
+    """False: the venue does not trade it now (BREAK, HALT, CANCEL_ONLY …); orders are refused."""
     book_status: str
-    """``synced``: in sync, both sides quoted, no recent crossing; ``suspect``: was so, is not now; ``syncing``: never was."""
+    """``synced``: in sync, both sides quoted, no recent crossing; ``suspect``: no longer so; ``syncing``: never was."""
     update_age_ns: int | None
-    """Since the newest market data; None before the first."""
+    """Age of the newest market data; None before the first."""
     bids: list[Level]
     asks: list[Level]
     mid: Decimal | None
@@ -82,7 +82,7 @@ class SymbolState(msgspec.Struct, frozen=True):
 
 
 class Event(msgspec.Struct, frozen=True):
-    """An order's change or a fill, newest of the run."""
+    """A change of an order, or a fill."""
 
     kind: str
     ts_ns: int
@@ -90,13 +90,13 @@ class Event(msgspec.Struct, frozen=True):
     symbol: str
     side: str
     type: str
-    """Of the order, ``limit`` or ``market``; empty for a fill."""
+    """The order's type, ``limit`` or ``market``; empty for a fill."""
     price: Decimal
-    """Of a fill, what was paid; of an order its limit, of a market order the collar that bounds it."""
+    """A fill's price, an order's limit, or a market order's collar."""
     qty: Decimal
     leaves: Decimal
     status: str
-    """Of the order; empty for a fill."""
+    """The order's status; empty for a fill."""
     reason: str
     maker: bool
 
@@ -117,7 +117,7 @@ class Kill(msgspec.Struct, frozen=True):
     reason: str
     since_ns: int
     requested: bool | None
-    """A request that the engine has not acted upon yet: True trip, False release."""
+    """A request that the engine has not handled yet: True trip, False release."""
 
 
 class PageState(msgspec.Struct, frozen=True):
@@ -125,8 +125,7 @@ class PageState(msgspec.Struct, frozen=True):
 
     path: str | None
     life: str
-    """``running``, ``stopping``, ``stopped`` (it said so), ``silent`` (it should beat and does not) or ``gone`` (its process has
-    ended, and never said so: it was killed)."""
+    """``running``, ``stopping``, ``stopped`` (regularly), ``silent`` (no heartbeat) or ``gone`` (its process was killed)."""
     heartbeat_age_ns: int
     uptime_ns: int
     start_ns: int
@@ -164,17 +163,17 @@ class PageState(msgspec.Struct, frozen=True):
     recent: list[Event]
     """Newest first."""
     torn: bool
-    """The engine died or was suspended in the middle of a write: figures of one view may not belong together."""
+    """The engine died or was suspended during a write, so figures may be inconsistent."""
 
 
 class InSetup(UsageError):
-    """A page that is there in a moment."""
+    """A page that is still being set up."""
 
 
 class PageReader:
-    """Reads one engine's page again and again; follows a new engine that takes the file over, or puts another in its place.
+    """Reads one engine's page repeatedly; follows a new engine that takes over or replaces the file.
 
-    Raises `UsageError` where the file is missing, can't be read, or is not a state page of this version.
+    Raises `UsageError` if the file is missing, can't be read, or is not a state page of this version.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -182,46 +181,46 @@ class PageReader:
         self._open(SETUP_S)
 
     def read(self, wait_s: float = 0.05) -> PageState:
-        """The page now. UsageError while a new engine is setting it up, for longer than `wait_s`; the next read tries again.
+        """The page now. UsageError if a new engine is still setting it up after `wait_s`; the next read tries again.
 
-        Where the file is gone, what is shown is the page that was there.
+        If the file is gone, the old page is shown.
         """
         until = time.monotonic() + wait_s
         while True:
             if self._replaced():
                 self._open(max(0.0, until - time.monotonic()))
             raw = self._page.read()
-            if self._page.started == self._started:     # a page that was set up anew meanwhile is neither the old nor the new
+            if self._page.started == self._started:     # a page set up anew meanwhile is a mixture
                 return view(raw, time.monotonic_ns(), gone=self._is_left(raw["header"]["flags"]))
 
     def _is_left(self, flags: set[str]) -> bool:
-        """Whether the engine has ended without a word: nobody owns its page, which says that it runs."""
+        """Whether the engine was killed: its page says that it runs, but has no owner."""
         if not flags & _ALIVE:
             return False
         try:
             return not is_owned(self.path)
-        except OSError:     # deleted or unreadable: then its heartbeat is all there is to go by
+        except OSError:     # deleted or unreadable: only the heartbeat is left
             return False
 
     def _replaced(self) -> bool:
         return self._page.started != self._started or _identity(self.path) not in (None, self._file)
 
     def _open(self, wait_s: float) -> None:
-        """The page of one engine, whole: opened twice, since an engine may take it over after it was opened."""
+        """The page of one engine: opened twice, since an engine may take it over after it was opened."""
         until = time.monotonic() + wait_s
         while True:
             file = _identity(self.path)
             before = open_page(self.path, wait_s=max(0.0, until - time.monotonic())).started
             page = open_page(self.path, wait_s=max(0.0, until - time.monotonic()))
             if (started := page.started) == before != 0:
-                self._file, self._page, self._started = file, page, started     # only now: till then the next read tries again
+                self._file, self._page, self._started = file, page, started     # set last, so that a failed read tries again
                 return
             if time.monotonic() >= until:
                 raise InSetup(f"{self.path}: a state page that is being set up")
 
 
 def _identity(path: str) -> Identity | None:
-    """None where there is no page, or none that can be looked at: then the one that is open stays in view."""
+    """The identity of the page's file; None if it is missing or can't be checked: then the open page stays in use."""
     try:
         return identity(path)
     except OSError:
@@ -229,7 +228,7 @@ def _identity(path: str) -> Identity | None:
 
 
 def open_page(path: str | os.PathLike[str], *, writable: bool = False, wait_s: float = SETUP_S) -> StatePage:
-    """`StatePage.open`, its failures as a `UsageError` that says the way out; one in setup is waited for."""
+    """`StatePage.open` with advice in its errors; waits for a page in setup."""
     until = time.monotonic() + wait_s
     while True:
         try:
@@ -244,13 +243,13 @@ def open_page(path: str | os.PathLike[str], *, writable: bool = False, wait_s: f
             missing = isinstance(error, FileNotFoundError)
             where = os.path.abspath(path)
             if missing:
-                raise UsageError("there is no such state page", where=where, do=f"start `hft live`, or {NAME_IT}") from None
+                raise UsageError("no such state page", where=where, do=f"start `hft live`, or {NAME_IT}") from None
             raise UsageError(f"can't be read: {error.strerror}", where=where, do="check its permissions") from None
 
 
 def view(raw: dict[str, Any], monotonic_ns: int, *, gone: bool = False) -> PageState:
-    """What `StatePage.read` gave, for people; `monotonic_ns` is this moment on `time.monotonic_ns()`, `gone` that no process has
-    the page."""
+    """The result of `StatePage.read` in readable form; `monotonic_ns` is the present `time.monotonic_ns()`; `gone`: no process
+    has the page."""
     header, totals, counters = raw["header"], raw["totals"], dict(raw["counters"])
     now = monotonic_ns + header["clock_offset_ns"]  # on the engine's clock
     age = now - header["heartbeat_ns"]
@@ -304,13 +303,13 @@ def _life(flags: set[str], age: int, gone: bool) -> str:
         return "stopped"
     if gone:
         return "gone"
-    if not -SILENT_AFTER_NS < age < SILENT_AFTER_NS:  # a beat from the future is one from before a reboot
+    if not -SILENT_AFTER_NS < age < SILENT_AFTER_NS:  # a heartbeat in the future is from before a reboot
         return "silent"
     return "stopping" if "stopping" in flags else "running"
 
 
 def _resident(pid: int) -> int:
-    """Resident memory of a process in bytes; 0 where it is gone or the machine does not say."""
+    """Resident memory of a process in bytes; 0 if it has ended or the figure is unknown."""
     try:
         with open(f"/proc/{pid}/statm", encoding="ascii") as statm:
             return int(statm.read().split()[1]) * resource.getpagesize()

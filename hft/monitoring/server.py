@@ -1,4 +1,4 @@
-"""The monitor process: `/metrics` and `/health` over HTTP, from the state page alone."""
+"""The monitor process: `/metrics` and `/health` over HTTP, only from the state page."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from hft.system.parent import Parent
 from hft.system.signals import stopping
 
 REQUEST_S = 5.0
-"""A client that has not sent its request by then is cut off."""
+"""Seconds a client has to send its request before it is cut off."""
 
 READER = web.AppKey("reader", PageReader)
 REGISTRY = web.AppKey("registry", CollectorRegistry)
@@ -35,7 +35,7 @@ _log = logging.getLogger("hft.monitoring.server")
 
 
 def application(reader: PageReader, host: str = "127.0.0.1") -> web.Application:
-    """The routes over one page, for clients that ask for `host` or for this machine."""
+    """The routes over one page, for clients that address `host` or this machine."""
     app = web.Application(middlewares=[_only_for(names_of(host))])
     app[READER] = reader
     app[REGISTRY] = CollectorRegistry()
@@ -54,13 +54,13 @@ def names_of(host: str) -> frozenset[str]:
 
 
 def _only_for(names: frozenset[str]) -> Middleware:
-    """Answers 421 where a request means somebody else: a web page whose name was made to lead here (DNS rebinding)."""
+    """Answers 421 to a request for another host: a web page whose name was made to lead here (DNS rebinding)."""
 
     @web.middleware
     async def checked(request: web.Request, handler: Handler) -> web.StreamResponse:
         host = host_of(request.headers.get("Host", ""))
         if host not in names and not _is_address(host):
-            return web.Response(status=421, text="this monitor is not known by that name; set [monitoring] host to it\n")
+            return web.Response(status=421, text="this monitor does not have that name; set [monitoring] host to it\n")
         return await handler(request)
 
     return checked
@@ -88,7 +88,7 @@ async def _metrics(request: web.Request) -> web.Response:
 async def _health(request: web.Request) -> web.Response:
     try:
         health = assess(request.app[READER].read())
-    except HftError as error:  # the page is being set up anew, or was taken away
+    except HftError as error:  # the page is being set up, or was removed
         body, status = msgspec.json.encode({"status": "unhealthy", "reasons": [f"no_page: {error}"]}), 503
     else:
         body, status = msgspec.json.encode(health), 200 if health.ok else 503
@@ -96,10 +96,10 @@ async def _health(request: web.Request) -> web.Response:
 
 
 def run(page_path: str | os.PathLike[str], host: str, port: int | None, *, parent: Parent) -> int:
-    """Serves until it is stopped by a signal, or by the end of its parent; the exit code.
+    """Serves until a signal or the end of its parent; returns the exit code.
 
-    Once it listens, it reports where to its parent: ``{"host": …, "port": …}``; port 0 takes a free one, None 9464 or, where that
-    is in use, a free one. A page that can't be read or a port in use: one line on stderr, 2.
+    Once it listens, it reports its address to the parent: ``{"host": …, "port": …}``. Port 0 takes a free one, None 9464 or, if
+    that is in use, a free one. An unreadable page or a port in use: one line on stderr and exit code 2.
     """
     try:
         asyncio.run(_serve(PageReader(page_path), host, port, parent))
@@ -143,7 +143,7 @@ async def _serve(reader: PageReader, host: str, port: int | None, parent: Parent
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
-    """Whether what aiohttp logs is our failure: a client that sends a malformed request has already got its 400."""
+    """Whether an aiohttp log entry is our failure: a client with a malformed request has already got its 400."""
     return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError | OSError))
 
 

@@ -21,11 +21,11 @@ from hft.run.summary import in_cents
 BAR = 10
 """Characters of the longest bar in the ladder."""
 WIDE = 100
-"""Columns from which features stand beside the ladder."""
+"""Width from which features are drawn beside the ladder."""
 UNBOUNDED = 1000
-"""Lines of a picture that need not fit a terminal."""
+"""Lines of a printed view that need not fit a terminal."""
 SAMPLES = 4096
-"""Of P&L, one each time the view is drawn."""
+"""Most samples of P&L; one is taken each time the view is drawn."""
 
 IMPORTANCE = ("symbols", "book", "orders", "latency", "activity", "features", "other symbols", "P&L over time")
 
@@ -33,7 +33,7 @@ _UNSCALED = {"mid": ".2f", "microprice": ".3f", "signed_volume": "+.3f", "ofi": 
 
 
 class View:
-    """What is shown of the state: symbol, page and first order. Keys change it."""
+    """The part of the state that is shown: symbol, page and first order. Keys change it."""
 
     def __init__(self) -> None:
         self.symbol = 0
@@ -44,14 +44,14 @@ class View:
         self._pages = 1
 
     def _begin(self, run_id: str) -> None:
-        """Forget the orders and the P&L of a former run."""
+        """Discards the orders and the P&L of an earlier run."""
         self._run_id = run_id
         self.first_order = 0
         self.orders = Orders()
         self._totals: deque[float] = deque(maxlen=SAMPLES)
 
     def press(self, key: str) -> bool:
-        """Act upon a key; False where it ends the view."""
+        """Handles a key; False if it ends the view."""
         if key in ("q", "Q"):
             return False
         if key in ("tab", "n"):
@@ -71,18 +71,18 @@ class View:
         return True
 
     def lines(self, state: PageState, width: int, height: int | None = None) -> Lines:
-        """The whole view in `width` columns and at most `height` lines; None: as many as it takes."""
+        """The whole view in `width` columns and at most `height` lines; None: unlimited."""
         if state.run_id != self._run_id:
             self._begin(state.run_id)
             self.warned = Warned(Path(state.path).with_suffix(".log"), state.start_ns) if state.path else None
         if self.warned is not None:
-            self.warned.look()
+            self.warned.check()
         self.orders.add(state.recent)
         self._totals.append(float(state.pnl.total))
         self._symbols = len(state.symbols)
         self.symbol = min(self.symbol, self._symbols - 1)
         head = [*_head(state, width), *_warnings(self.warned)]
-        if height is not None and height < len(head) + 4:      # too small for more than this
+        if height is not None and height < len(head) + 4:      # too small for more
             return fitted(head, width)[:height]
         room = UNBOUNDED if height is None else height - len(head) - 1
         shown = pages(self._sections(state, width, bounded=height is not None), IMPORTANCE, room)
@@ -97,7 +97,7 @@ class View:
     def _foot(self, page: Page, width: int) -> Text:
         keys = ["q quits"]
         if self._pages > 1:
-            others = ", ".join(dict.fromkeys(page.elsewhere)) or "what is cut short here"
+            others = ", ".join(dict.fromkeys(page.elsewhere)) or "shortened sections"
             keys.insert(0, f"page {self.page + 1} of {self._pages}, ←→: {others}")
         if self._symbols > 1:
             keys.append(f"1–{min(self._symbols, 9)}, tab: symbol")
@@ -158,15 +158,15 @@ def _head(state: PageState, width: int) -> Lines:
     lines = wrapped(words, width)
     trouble = list(health.reasons)
     if state.life == "silent":
-        trouble.insert(0, f"no sign of life for {_duration(abs(state.heartbeat_age_ns))}; what follows is what it left")
+        trouble.insert(0, f"no heartbeat for {_duration(abs(state.heartbeat_age_ns))}; its last figures follow")
     if state.torn:
-        trouble.insert(0, "stopped in the middle of a write, figures may not belong together")
-    told = [Text(each, style="red") for each in trouble]
-    return [*lines, *shortened(told, 3, "reasons, see /health")]
+        trouble.insert(0, "stopped during a write; figures may be inconsistent")
+    reasons = [Text(each, style="red") for each in trouble]
+    return [*lines, *shortened(reasons, 3, "reasons, see /health")]
 
 
 def _warnings(warned: Warned | None) -> Lines:
-    """The count and the last of the log's warnings, which nobody sees while the view has the terminal."""
+    """The count and the last of the log's warnings, which are hidden while the view has the terminal."""
     if warned is None or not warned.count:
         return []
     times = "1 warning" if warned.count == 1 else f"{warned.count:,} warnings, the last"
@@ -187,7 +187,7 @@ def _symbols(symbols: Sequence[SymbolState], chosen: int) -> Lines:
 
 
 def _around(rows: Lines, room: int, chosen: int) -> Lines:
-    """The header and the rows about the chosen one."""
+    """The header and the rows around the chosen one."""
     if len(rows) <= room:
         return rows
     first = max(1, min(chosen + 1 - (room - 2) // 2, len(rows) - room + 2))
@@ -203,7 +203,7 @@ def _book_status(symbol: SymbolState) -> Text:
 
 
 def _book(name: str, symbol: SymbolState, width: int) -> Block:
-    """Ladder, features where there is room for them, signal and position."""
+    """Ladder, features if they fit, signal and position."""
     depth = max(len(symbol.bids), len(symbol.asks), 1)
     standing, features = _standing(symbol), _features(symbol)
     most = 1 + max(len(standing), min(depth, 10) + 1, len(features) if width >= WIDE else 0)
@@ -215,7 +215,7 @@ def _book(name: str, symbol: SymbolState, width: int) -> Block:
         blocks = [shortened(features, room - 1, "features")] if width >= WIDE else []
         blocks += [shortened(standing, room - 1, "lines")]
         ladder: Lines = []
-        for bar in range(BAR, -1, -1):              # the bars are what gives way
+        for bar in range(BAR, -1, -1):              # bars are shortened first
             ladder = _ladder(symbol.bids, symbol.asks, room - 2, bar)
             if max(line.cell_len for line in beside([ladder, *blocks])) <= width:
                 break
@@ -314,12 +314,12 @@ def _orders(orders: Sequence[OrderRow], *, many: bool) -> Lines:
 
 
 def _chart(totals: Sequence[float], width: int, room: int) -> Lines:
-    """The run's P&L since the view was opened, the newest at the right."""
+    """The run's P&L since the view was opened, newest at the right."""
     low, high = min(totals), max(totals)
     rows = max(room - 1, 1)
     shown = totals[-width:] if len(totals) <= width else [totals[i * len(totals) // width] for i in range(width)]
     eighths = [round((value - low) / ((high - low) or 1) * (rows * 8 - 1)) + 1 for value in shown]
-    title = Text(f"P&L while looked at, {low:+,.2f} to {high:+,.2f}", style="dim")
+    title = Text(f"P&L since the view was opened, {low:+,.2f} to {high:+,.2f}", style="dim")
     return [title, *(Text("".join(_BLOCKS[max(0, min(8, n - 8 * row))] for n in eighths), style="cyan")
                      for row in range(rows - 1, -1, -1))]
 
@@ -331,7 +331,7 @@ _BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
 def _time(ns: int) -> str:
-    """Of the day, UTC."""
+    """Time of day, UTC."""
     at = datetime.fromtimestamp(ns // 10**9, UTC).strftime("%H:%M:%S")
     return f"{at}.{ns // 10**6 % 1000:03d}"
 
@@ -363,7 +363,7 @@ def _duration(ns: int) -> str:
 
 
 def line(state: PageState) -> str:
-    """A state in one line of plain text: for a pipe or a file."""
+    """A state in one line of plain text, for a pipe or a file."""
     health = assess(state)
     symbols = ", ".join(
         f"{each.name} {each.book_status} mid {'·' if each.mid is None else format(each.mid, 'f')} position {each.position:f}"

@@ -1,4 +1,4 @@
-"""The warnings of a run's log, for the terminal view: how many there were, and the last one."""
+"""The number of warnings in a run's log, and the last one, for the terminal view."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import msgspec
 from hft.errors import NOT_JSON, printable
 
 MOST = 1 << 20
-"""Bytes of the log that are read at a time, its newest; what stands before them is not counted."""
+"""Newest bytes of the log that are read at a time; warnings before them are not counted."""
 _LEVELS = frozenset({"warning", "error", "critical"})
 _ASIDE = frozenset({"timestamp", "level", "event", "logger", "exc_info", "exception"})
 
@@ -24,14 +24,14 @@ class _Line(msgspec.Struct):
 
 
 class Warned:
-    """Follows the log that lies beside a state page, from the start of a run on.
+    """Follows the log beside a state page from the start of a run.
 
     Parameters
     ----------
     path : path
-        Of the log. Where there is none, or none that can be read, there are no warnings.
+        The log. If it is missing or unreadable, there are no warnings.
     start_ns : int
-        When the run began; what is older in the log is of a former one.
+        Start of the run; older lines belong to an earlier one.
     """
 
     def __init__(self, path: str | os.PathLike[str], start_ns: int) -> None:
@@ -43,13 +43,13 @@ class Warned:
         self._file = (0, 0)
         self._at = 0
 
-    def look(self) -> None:
-        """Read what was written since."""
+    def check(self) -> None:
+        """Reads the new lines of the log."""
         try:
             with self.path.open("rb") as file:
                 found = os.fstat(file.fileno())
                 if self._file != (found.st_dev, found.st_ino) or found.st_size < self._at:
-                    self._file, self._at = (found.st_dev, found.st_ino), 0         # another one, or rotated
+                    self._file, self._at = (found.st_dev, found.st_ino), 0         # another file, or rotated
                 self._at = max(self._at, found.st_size - MOST)
                 file.seek(self._at)
                 text = file.read(found.st_size - self._at)

@@ -1,4 +1,4 @@
-"""The terminal view's loop: reads the page, draws it, and acts upon keys. Into a pipe it writes a line now and then."""
+"""The terminal view's loop: reads the page, draws it, and handles keys. Into a pipe it writes a line at intervals."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from hft.monitoring.view import View, line
 
 REDRAW_S = 0.25
 EVERY_S = 1.0
-"""Between two lines into a pipe."""
+"""Interval of lines into a pipe."""
 TROUBLE_S = 1.0
-"""How long a page can't be read before the view says so."""
+"""Time after which the view shows that the page can't be read."""
 
 
 def watch(page_path: str | os.PathLike[str], *, once: bool = False, every_s: float = EVERY_S) -> int:
-    """Draws the page until q or Ctrl-C (or one time); the exit code. Also draws the page of an engine that has ended.
+    """Draws the page until q or Ctrl-C (or once); returns the exit code. Also draws the page of an engine that has ended.
 
-    Where stdout is no terminal, it is a line every `every_s` seconds instead, until Ctrl-C or nobody reads it.
+    If stdout is no terminal, it prints a line every `every_s` seconds, until Ctrl-C or the end of the reader.
     """
     reader = PageReader(page_path)
     console = Console()
@@ -44,18 +44,18 @@ def watch(page_path: str | os.PathLike[str], *, once: bool = False, every_s: flo
 
 
 def draw_while(page_path: str | os.PathLike[str], running: Callable[[], bool]) -> None:
-    """Draws the page on the whole terminal for as long as `running` says so, or until q: the view that `hft live` opens."""
+    """Draws the page on the whole terminal while `running` is true, or until q; used by `hft live`."""
     if not _draw(PageReader(page_path), Console(), running):
         print("hft: the view is closed; the run goes on, Ctrl-C stops it, `hft watch` shows it again", file=sys.stderr)
 
 
 def _draw(reader: PageReader, console: Console, running: Callable[[], bool]) -> bool:
-    """False where a key ended it."""
+    """False if a key ended it."""
     view, state, trouble = View(), reader.read(), Trouble()
 
     def drawn() -> RenderableType:
-        if told := trouble.told:
-            head = Text(f"not up to date: {told}", style="bold red", no_wrap=True, overflow="ellipsis")
+        if text := trouble.text:
+            head = Text(f"not up to date: {text}", style="bold red", no_wrap=True, overflow="ellipsis")
             return Group(head, *view.lines(state, console.width, console.height - 1))
         return Group(*view.lines(state, console.width, console.height))
 
@@ -64,7 +64,7 @@ def _draw(reader: PageReader, console: Console, running: Callable[[], bool]) -> 
             for key in pressed(REDRAW_S):
                 if not view.press(key):
                     return False
-            with trouble:       # what is shown stays
+            with trouble:       # keeps the last view
                 state = reader.read()
             live.update(drawn(), refresh=True)
     return True
@@ -76,13 +76,13 @@ def _lines(reader: PageReader, every_s: float) -> None:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         with trouble:
             print(f"{now} {line(reader.read())}", flush=True)
-        if trouble.told:
-            print(f"{now} {trouble.told}", flush=True)
+        if trouble.text:
+            print(f"{now} {trouble.text}", flush=True)
         time.sleep(every_s)
 
 
 class Trouble:
-    """A page that can't be read, over a context in which it is read: told only once it has lasted, since an engine that starts
+    """A context for reading a page that catches its errors. An error is shown only after a while, since an engine that starts
     sets its page up within that time."""
 
     def __init__(self) -> None:
@@ -102,11 +102,11 @@ class Trouble:
         return True
 
     @property
-    def told(self) -> str:
-        """Why it can't be read; empty while it can be, and before `TROUBLE_S` have passed."""
+    def text(self) -> str:
+        """Why it can't be read; empty if it can, and before `TROUBLE_S` have passed."""
         return self._why if self._why and time.monotonic() - self._since >= TROUBLE_S else ""
 
 
 def render(state: PageState, width: int = 120) -> RenderableType:
-    """The whole view of one state in so many columns, as long as it is; prints, or is exported as SVG."""
+    """The whole view of one state in `width` columns, of any length; to print or to export as SVG."""
     return Group(*View().lines(state, width))

@@ -1,1 +1,1 @@
-"""What a venue sends, and how it is heard: transports, connections and their renewal, snapshots, the feed."""
+"""A venue's market data over the network: transports, connections and their renewal, snapshots, the feed."""

@@ -1,7 +1,7 @@
-"""A venue's market data, brought to the engine and kept there.
+"""The feed: brings a venue's market data to the engine.
 
 The feed opens as many connections as the symbols need, tells the engine which symbols are connected, fetches the snapshots
-that the engine's synchronisation wants, and opens again what is gone. What the messages mean is the engine's business.
+that the engine's synchronisation requests, and reopens lost connections. The engine interprets the messages.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from hft.venues.embedded import CloseFrame
 from hft.venues.live import RestClient, Trades, Venue
 from hft.venues.pacing import Backoff, SlidingWindow
 
-LOOK_S = 1.0
-"""How often the engine is asked for wanted snapshots besides when it draws attention."""
-ROOM_LOOK_S = 0.01
-"""How often the engine is asked, while it holds messages, whether there is room for them."""
-HELD_TOLD_S = 1.0
+POLL_S = 1.0
+"""Interval at which the engine is polled for requested snapshots, besides its own calls to check."""
+ROOM_POLL_S = 0.01
+"""Interval at which the engine is polled for room while it holds messages."""
+HELD_REPORT_S = 1.0
 """Least time between two log lines about messages that are held."""
 BEHIND_NS = 1_000_000_000
-"""What is handled so long after its time waited for us, in the sockets: the engine is too slow for its market."""
+"""A message handled this long after its stamp has waited in the sockets: the engine is too slow for its market."""
 
 
 class Feed:
@@ -45,28 +45,28 @@ class Feed:
     symbols : sequence of str
         Upper case, the venue's names.
     engine : Engine
-        Gets the messages, and is asked what it wants.
+        Gets the messages; is polled for the snapshots it needs.
     clock : RunClock
-        The run's.
+        The run's clock.
     transport : ``"picows"`` or ``"websockets"``
     depth_ms : int
         Cadence of the depth streams; see `hft.venues.binance.venues`.
     trades : ``"trade"`` or ``"aggTrade"``, optional
-        The source of volume; default: the venue's.
+        The stream of traded volume; default: the venue's.
     snapshot_limit : int
-        Levels a side of a snapshot; 0 for the most there is.
+        Levels a side of a snapshot; 0 for the largest number there is.
     timing : Timing
-        When a silent connection is asked, and how long it may take to answer.
+        When a silent connection is probed, and how long it may take to answer.
     streams_per_connection : int
-        At most; never above what the venue allows.
+        Upper bound; never above the venue's limit.
     held_bytes : int
-        What a handover between connections holds at most.
+        Most bytes that a handover between connections holds.
     on_event : callable, optional
         Gets each `FeedEvent`.
     rest : RestClient, optional
-        Shared with others; default: one of its own, closed at the end.
+        A shared client; default: its own, closed at the end.
     rules : RulesWatch, optional
-        Keeps the sink's rules those of the venue.
+        Keeps the engine's rules equal to the venue's.
     rng : random.Random, optional
         For the jitter of backoffs.
     """
@@ -99,16 +99,16 @@ class Feed:
         self._own_rest = rest is None
         self._rules = rules
         if rules is not None:
-            self.events.heard = rules.heard
+            self.events.watcher = rules.on_event
         rng = rng or Random()
-        # Half of what the venue allows: another client at the same address lives too.
+        # Half of the venue's limit, which other clients at the same address share.
         limits = venue.protocol.limits
         gate = SlidingWindow(max(1, limits.connections // 2), limits.connections_window_s)
         per_connection = min(streams_per_connection, limits.streams_per_connection)
         self.snapshots = Snapshots(
             engine, self._rest, clock, self.symbols, self.events, limit=snapshot_limit, rng=rng, spawn=self._spawn
         )
-        ends = LineEnds(self.snapshots.attention, self._held)
+        ends = LineEnds(self.snapshots.check, self._held)
         self.connections = [
             Connection(
                 name, venue, route, streams, names, engine, clock, self.events, ends, on_up=self._up, on_down=self._down,
@@ -119,7 +119,7 @@ class Feed:
         self._missing = {symbol: sum(symbol in each.symbols for each in self.connections) for symbol in self.symbols}
         self._behind: set[str] = set()
         self._resuming: asyncio.Task[None] | None = None
-        self._held_told = float("-inf")
+        self._held_reported = float("-inf")
         self._ended = asyncio.Event()
 
     @property
@@ -129,28 +129,28 @@ class Feed:
 
     @property
     def messages(self) -> int:
-        """Data messages received on the connections as they are now."""
+        """Data messages received on the present connections."""
         return sum(each.listener.frames for each in self.connections if each.listener is not None)
 
     async def run(self) -> None:
         """Runs until `stop`; an exception that sink or engine raised ends it and is raised here."""
         self.events.end = asyncio.get_running_loop().create_future()
-        async with contextlib.AsyncExitStack() as ending:       # from the last to the first, even where it is cancelled meanwhile
+        async with contextlib.AsyncExitStack() as ending:       # closes in reverse order, even if cancelled meanwhile
             ending.callback(self._ended.set)
             if self._own_rest:
                 ending.push_async_callback(self._rest.close)
-            # After the connections: their last frames may begin another one.
+            # After the connections, whose last frames may start another task.
             ending.push_async_callback(lambda: _cancelled(self.snapshots.tasks.values()))
             ending.push_async_callback(lambda: _cancelled([self._resuming] if self._resuming is not None else []))
-            works = [self._look(), *(each.run() for each in self.connections)]
+            works = [self._poll(), *(each.run() for each in self.connections)]
             if self._rules is not None:
-                self._rules.begin(self.events.tell)
+                self._rules.begin(self.events.report)
                 works.append(self._rules.run())
             ending.push_async_callback(_cancelled, [self._spawn(work) for work in works])
             await self.events.end
 
     async def stop(self) -> None:
-        """Makes `run` return; the connections are closed once this has."""
+        """Makes `run` return; the connections are closed once it has returned."""
         if self.events.end is not None:
             self.events.stop()
             await self._ended.wait()
@@ -158,7 +158,7 @@ class Feed:
     # -- called by the connections ---------------------------------------------------------------------------------
 
     def _up(self, connection: Connection) -> None:
-        """A symbol counts as connected once all its streams are: a book without its trades would fill nothing."""
+        """A symbol counts as connected once all its streams are, since a book without trades would fill nothing."""
         now_ns = self.clock.now()
         up = []
         for symbol in connection.symbols:
@@ -166,8 +166,8 @@ class Feed:
             if self._missing[symbol] == 0:
                 up.append(symbol)
                 self._engine.connect(symbol, now_ns)
-        self.events.tell("connected", connection.options.url, connection.name, up)
-        self.snapshots.attention()
+        self.events.report("connected", connection.options.url, connection.name, up)
+        self.snapshots.check()
 
     def _down(self, connection: Connection, why: str, closed: CloseFrame | None) -> None:
         now_ns = self.clock.now()
@@ -177,44 +177,44 @@ class Feed:
                 down.append(symbol)
                 self._engine.disconnect(symbol, now_ns)
             self._missing[symbol] += 1
-        self.events.tell("disconnected", why, connection.name, down, closed)
+        self.events.report("disconnected", why, connection.name, down, closed)
 
     def _held(self) -> None:
-        """The engine keeps what it was given until its journal has room: nothing more is read before that."""
+        """The engine holds messages until its journal has room; reading stops until then."""
         for each in self.connections:
             each.pause()
         if self._resuming is None:
             self._resuming = self._spawn(self._resume())
 
     async def _resume(self) -> None:
-        """Waits beside the loop's other work, its timer and signals, until all that is held was handled; then reads on."""
+        """Waits, without blocking the loop, until all held messages are handled; then resumes reading."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         while not self._engine.release(self.clock.now()):
-            if loop.time() - self._held_told >= HELD_TOLD_S:
-                self._held_told = loop.time()
-                self.events.tell("held", f"the journal has no room; nothing was read for {loop.time() - began:.1f} s")
-            await asyncio.sleep(ROOM_LOOK_S)
+            if loop.time() - self._held_reported >= HELD_REPORT_S:
+                self._held_reported = loop.time()
+                self.events.report("held", f"the journal has no room; nothing was read for {loop.time() - began:.1f} s")
+            await asyncio.sleep(ROOM_POLL_S)
         self._resuming = None
-        self.events.tell("resumed", f"nothing was read for {loop.time() - began:.1f} s")
+        self.events.report("resumed", f"nothing was read for {loop.time() - began:.1f} s")
         for each in self.connections:
             each.resume()
-        self.snapshots.attention()
+        self.snapshots.check()
 
     # -- aside ------------------------------------------------------------------------------------------------------
 
-    async def _look(self) -> None:
+    async def _poll(self) -> None:
         while True:
-            await asyncio.sleep(LOOK_S)
-            self.snapshots.attention()
-            self._look_behind()
+            await asyncio.sleep(POLL_S)
+            self.snapshots.check()
+            self._check_delay()
 
-    def _look_behind(self) -> None:
-        """Tells once when a symbol's messages begin to wait for us, and not again before they have caught up."""
+    def _check_delay(self) -> None:
+        """Reports once when a symbol's messages begin to lag, and not again before they have caught up."""
         behind = {symbol for symbol in self.symbols if self._engine.delay_ns(symbol) > BEHIND_NS}
         if new := sorted(behind - self._behind):
             worst = max(map(self._engine.delay_ns, new))
-            self.events.tell("behind", f"messages are handled {worst / 1e9:.1f} s after their time", symbols=new)
+            self.events.report("behind", f"messages are handled {worst / 1e9:.1f} s after their time", symbols=new)
         self._behind = behind
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -223,7 +223,7 @@ class Feed:
         return task
 
     def _over(self, task: asyncio.Task[None]) -> None:
-        """Ends the run with what a task raised."""
+        """Ends the run with a task's exception."""
         if not task.cancelled() and (error := task.exception()) is not None:
             self.events.failed(error)
 

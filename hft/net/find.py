@@ -1,4 +1,4 @@
-"""Which venue it is that the settings and the addresses name."""
+"""Finds the venue that the settings and addresses name."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from hft.venues.live import Refused, RestClient, Venue, venue_at, venue_named
 
 
 async def find_venue(feed: FeedSettings, *, rest_url: str = "", ws_url: str = "", protocol: str = "") -> Venue:
-    """Where market data comes from. An exchange that is only an address says by its REST paths which protocol it speaks, unless
-    the settings do.
+    """The venue of market data. For an exchange given only by address, and no protocol in the settings, its REST paths show the
+    protocol.
 
     Parameters
     ----------
@@ -19,14 +19,14 @@ async def find_venue(feed: FeedSettings, *, rest_url: str = "", ws_url: str = ""
     rest_url, ws_url : str
         Instead of the configured addresses.
     protocol : str
-        What is spoken there, where that is known.
+        The protocol spoken there, if known.
 
     Raises `VenueUnreachable` when nothing answers there.
     """
     rest, ws = rest_url or feed.rest_url, ws_url or feed.ws_url
     if feed.venue != "embedded":
         return venue_named(feed.venue, rest=rest, ws=ws)
-    name = "embedded" if rest_url else ""       # our own child's; else one that is only an address
+    name = "embedded" if rest_url else ""       # our child process; else an exchange given by address
     if known := protocol or feed.protocol:
         return venue_at(rest, ws, known, name=name)
     for spoken in SERVED:
@@ -37,4 +37,4 @@ async def find_venue(feed: FeedSettings, *, rest_url: str = "", ws_url: str = ""
             except Refused:
                 continue
             return venue
-    raise VenueUnreachable("speaks no protocol that is known", where=rest, do="give the addresses that `hft sim` prints")
+    raise VenueUnreachable("speaks no known protocol", where=rest, do="give the addresses that `hft sim` prints")

@@ -1,4 +1,4 @@
-"""What a new connection sends before it takes over from the old one."""
+"""The frames of a new connection, held until it takes over from the old one."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from hft._core.wire.sink import FrameSink, deliver
 from hft.venues.live import AggTrade, DepthUpdate, RawTrade, Rejected, decode
 
 HELD_BYTES = 16 << 20
-"""Held at most; a connection that carries more than this in the seconds of a handover takes over at once."""
+"""Most bytes held; a connection that exceeds this during a handover takes over at once."""
 FRAME_BYTES = 64
-"""What a held frame takes besides its own bytes, about."""
+"""Approximate memory of a held frame besides its own bytes."""
 
 
 class Handover(FrameSink):
-    """Holds a new connection's frames, as they came, while the old one still delivers.
+    """Holds a new connection's frames, in order, while the old connection still delivers.
 
     Parameters
     ----------
     engine : Engine
-        Says how far it has come.
+        Its last update and trade ids decide what is missing.
     on_full : callable
-        Called when `limit` bytes are held: the moment to `release`.
+        Called when `limit` bytes are held; `release` is due then.
     limit : int
-        Bytes, with those that each frame takes besides its own.
+        Bytes, including the overhead of each frame.
     """
 
     def __init__(self, engine: Engine, on_full: Callable[[], None], limit: int = HELD_BYTES) -> None:
@@ -33,7 +33,7 @@ class Handover(FrameSink):
         self._engine = engine
         self._on_full = on_full
         self._limit = limit
-        self._depths: dict[str, DepthUpdate] = {}           # the first held one of each symbol
+        self._depths: dict[str, DepthUpdate] = {}           # the first held update of each symbol
         self._trades: dict[str, RawTrade | AggTrade] = {}
 
     def on_other(self, frame: bytes, now_ns: int) -> int:
@@ -48,19 +48,19 @@ class Handover(FrameSink):
         try:
             message = decode(frame)
         except Rejected:
-            return                  # the engine will say so
+            return                  # the engine will reject it
         if isinstance(message, DepthUpdate):
             self._depths.setdefault(message.symbol, message)
         elif isinstance(message, RawTrade | AggTrade):
             self._trades.setdefault(message.symbol, message)
 
     def continues(self) -> bool:
-        """Nothing is missing between what the engine has and what is held: it may have some of it already."""
+        """Whether nothing is missing between the engine's state and the held frames, which may overlap."""
         return all(map(self._depth_continues, self._depths.values())) and all(map(self._trade_continues, self._trades.values()))
 
     def _depth_continues(self, first: DepthUpdate) -> bool:
         if not self._engine.synced(first.symbol):
-            return True             # there is no book to keep
+            return True             # no book to continue
         book_id = self._engine.update_id(first.symbol)
         return first.first_id <= book_id + 1 if first.prev_id is None else first.prev_id <= book_id
 
@@ -69,9 +69,9 @@ class Handover(FrameSink):
         return newest == 0 or first.trade_id <= newest + 1
 
     def release(self, sink: FrameSink, now_ns: int) -> int:
-        """Hands everything on, in order, as one read at `now_ns`; what the sink asked for besides (FrameResult bits)."""
-        asked = 0
+        """Delivers all frames, in order, as one read at `now_ns`; returns the sink's requests (FrameResult bits)."""
+        requested = 0
         for frame in self.held:
-            asked |= deliver(sink, frame, now_ns)
+            requested |= deliver(sink, frame, now_ns)
         self.held.clear()
-        return asked
+        return requested

@@ -14,19 +14,19 @@ cdef class Listener(WSListener):
     # of the read being handled
     cdef readonly int64_t now_ns        # its stamp; 0 between reads
     cdef uint64_t cycles                # at the same moment: latencies count from the read (SEMANTICS 31)
-    cdef int asked                      # FrameResult bits gathered
+    cdef int requested                  # FrameResult bits gathered
 
     # of the connection
-    cdef readonly bint stopped          # nothing is handed on any more; it is on its way down
-    cdef str why                        # of our giving it up
+    cdef readonly bint stopped          # delivers nothing any more; it is closing
+    cdef str why                        # reason of our giving it up
     cdef readonly size_t max_unread
-    cdef bint told_open                 # the owner was told that it is open, and not yet that it is closed
+    cdef bint reported_open             # the owner knows that it is open, and not yet that it is closed
 
     # totals of this connection
     cdef readonly int64_t frames        # data messages, whole
     cdef readonly int64_t reads
     cdef readonly int64_t handed_on     # messages that needed Python
-    cdef readonly int64_t last_ns       # stamp of the newest read, of whatever frames
+    cdef readonly int64_t last_ns       # stamp of the newest read, frames of any kind
 
     # a message in fragments
     cdef char* parts
@@ -42,7 +42,7 @@ cdef class Listener(WSListener):
     cpdef opened(self)
     cpdef closed(self, str why, frame)
     cpdef pong(self)
-    cpdef heard(self)
+    cpdef reset_silence(self)
     cpdef feed(self, bytes message)
 
     cdef bint message(self, const char* p, size_t n) except -1

@@ -1,7 +1,7 @@
-"""From the socket to the core: websocket frames as picows finds them in its read buffer, handed on without a copy.
+"""From the socket to the core: passes websocket frames on from picows' read buffer without a copy.
 
-One listener serves one connection. For a hot message nothing is allocated here, no Python is run and nothing is looked up:
-one stamp per read, one C call per message.
+One listener serves one connection. For a hot message it allocates nothing, runs no Python and looks nothing up: one stamp
+per read, one C call per message.
 """
 
 from libc.stdlib cimport free, realloc
@@ -9,7 +9,7 @@ from libc.string cimport memcpy
 
 from hft._core.base.cycles cimport cycles_now
 from hft._core.base.runclock cimport clock_now
-from hft._core.wire.sink cimport FRAME_ATTENTION, FRAME_HELD, FRAME_NEEDS_PYTHON, sink_frame
+from hft._core.wire.sink cimport FRAME_CHECK, FRAME_HELD, FRAME_NEEDS_PYTHON, sink_frame
 
 from picows import WSCloseCode, WSProtocolError
 
@@ -19,11 +19,11 @@ MAX_MESSAGE = 8 << 20
 """Bytes of the largest message taken. The largest seen on a stream has 27 KB; a 5,000-level book about 300 KB."""
 
 MAX_UNREAD = 64 << 10
-"""Bytes of ours that may wait for a venue to read them. It is pongs that pile up: a venue is told little else."""
-UNREAD = f"it does not read: more than {MAX_UNREAD >> 10} KiB of ours wait"
+"""Most bytes that may wait for a venue to read them. Nearly all of them are pongs."""
+UNREAD = f"the venue does not read: more than {MAX_UNREAD >> 10} KiB wait to be sent"
 
 _CONTROL = (b'{"result"', b'{"id"', b'{"error"', b'{"code"')
-"""How an answer to something that was sent begins; no market data does."""
+"""First bytes of an answer to a request; market data never begins like this."""
 
 
 cdef class Listener(WSListener):
@@ -36,15 +36,15 @@ cdef class Listener(WSListener):
     clock : RunClock
         Stamps each read of the socket, once: all frames of one read share one `now` (SEMANTICS 1).
     owner : object
-        Told of what is rare: ``on_open(listener)``, ``on_closed(why, frame)`` (the venue's `CloseFrame`, or None),
-        ``on_attention()`` (a read asked for it), ``on_held()`` (the sink keeps what it was given and has no room for more:
-        reading is to stop), ``on_control(frame)`` (a message that looks like one about the connection; the sink gets it too),
+        Gets the rare events: ``on_open(listener)``, ``on_closed(why, frame)`` (the venue's `CloseFrame`, or None),
+        ``on_check()`` (the sink requested it during a read), ``on_held()`` (the sink holds messages and has no room for more,
+        so reading must stop), ``on_control(frame)`` (a message that looks like one about the connection; the sink gets it too),
         ``on_pong()`` and ``on_error(exception)`` (the sink or the owner raised; the connection is being closed).
     max_message : int
         Bytes. A longer message, whole or in fragments, closes the connection with code 1009.
 
-    Pings are answered here and not by picows (connect with ``enable_auto_pong=False``): picows would swallow one that ends a
-    read, and with it the mark by which the next read is known to be a new one.
+    Pings are answered here and not by picows (connect with ``enable_auto_pong=False``): picows would hide a ping that ends a
+    read, and with it the mark that separates this read from the next.
     """
 
     def __init__(self, FrameSink sink not None, RunClock clock not None, owner, size_t max_message=MAX_MESSAGE):
@@ -64,18 +64,18 @@ cdef class Listener(WSListener):
     cpdef on_ws_disconnected(self, WSTransport transport):
         self.closed(_why(transport), _close_frame(transport))
 
-    cpdef pause_writing(self):      # picows warns of each; what may wait is bounded where pings are answered
+    cpdef pause_writing(self):      # picows warns of each; the bound is checked where pings are answered
         pass
 
     cpdef resume_writing(self):
         pass
 
     cpdef stop(self):
-        """Nothing reaches sink and owner from now on but, for a connection that was open, that it is closed."""
+        """Delivers nothing more to sink and owner, except `on_closed` for a connection that was open."""
         self.stopped = True
 
     cpdef give_up(self, str why):
-        """As `stop`; `why` is what the owner will be told."""
+        """As `stop`; the owner gets `why` as the reason."""
         self.stop()
         self.why = why
 
@@ -84,26 +84,26 @@ cdef class Listener(WSListener):
         self.last_ns = clock_now(self.clock)
         if self.stopped:
             return
-        self.told_open = True
+        self.reported_open = True
         try:
             self.owner.on_open(self)
-        except BaseException as error:      # picows would log it and go on
+        except BaseException as error:      # picows would only log it
             self.stopped = True
             self.owner.on_error(error)
 
     cpdef closed(self, str why, frame):
         """The connection is gone: called by the transport."""
         self.stopped = True
-        if not self.told_open:
+        if not self.reported_open:
             return
-        self.told_open = False
+        self.reported_open = False
         try:
             self.owner.on_closed(self.why or why, frame)
         except BaseException as error:
             self.owner.on_error(error)
 
     cpdef on_ws_frame(self, WSTransport transport, WSFrame frame):
-        if self.stopped:        # picows goes on to the end of the read; and a close that we began has to be answered
+        if self.stopped:        # picows goes on to the end of the read; a close frame must be answered
             if frame.msg_type == WSMsgType.CLOSE:
                 transport.disconnect()
             return
@@ -139,14 +139,14 @@ cdef class Listener(WSListener):
             transport.disconnect(False)
 
     cpdef pong(self):
-        """A pong, from a transport that keeps them to itself: a sign of life."""
+        """A pong from a transport that does not pass pongs on; it shows that the venue lives."""
         if self.stopped:
             return
         self.last_ns = clock_now(self.clock)
         self.owner.on_pong()
 
-    cpdef heard(self):
-        """Counts as a sign of life: it was silent because nobody read."""
+    cpdef reset_silence(self):
+        """Restarts the measurement of silence: nothing arrived because nothing was read."""
         self.last_ns = clock_now(self.clock)
 
     cpdef feed(self, bytes message):
@@ -165,17 +165,17 @@ cdef class Listener(WSListener):
     cdef begin(self):
         self.now_ns = self.last_ns = clock_now(self.clock)
         self.cycles = cycles_now()
-        self.asked = 0
+        self.requested = 0
         self.reads += 1
 
     cdef end(self):
-        cdef int asked = self.asked
+        cdef int requested = self.requested
         self.now_ns = 0
-        self.asked = 0
-        if asked & FRAME_HELD:
+        self.requested = 0
+        if requested & FRAME_HELD:
             self.owner.on_held()
-        if asked & FRAME_ATTENTION:
-            self.owner.on_attention()
+        if requested & FRAME_CHECK:
+            self.owner.on_check()
 
     cdef bint message(self, const char* p, size_t n) except -1:
         cdef int result = sink_frame(self.sink, p, n, self.now_ns, self.cycles)
@@ -187,11 +187,11 @@ cdef class Listener(WSListener):
             if frame.startswith(_CONTROL) or b'"serverShutdown"' in frame[:256]:
                 self.owner.on_control(frame)
             result |= self.sink.on_other(frame, self.now_ns)
-        self.asked |= result
+        self.requested |= result
         return True
 
     cdef fragment(self, WSFrame frame):
-        """Gathers fragments (RFC 6455, 5.4); picows leaves that to us. Their memory is kept for the next one."""
+        """Joins fragments (RFC 6455, 5.4), which picows does not do. The buffer is kept for the next message."""
         if (frame.msg_type == WSMsgType.CONTINUATION) != self.in_parts:
             raise WSProtocolError(WSCloseCode.PROTOCOL_ERROR, "a continuation without a start, or a start within one")
         cdef size_t size = self.parts_size + frame.payload_size
@@ -222,7 +222,7 @@ cdef str _why(WSTransport transport):
 
 
 cdef object _close_frame(WSTransport transport):
-    """What the venue closed with; None where it did not."""
+    """The venue's close frame; None if it sent none."""
     if transport.close_handshake is None or transport.close_handshake.recv is None:
         return None
     return CloseFrame(int(transport.close_handshake.recv.code), transport.close_handshake.recv.reason or "")

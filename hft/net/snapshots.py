@@ -1,4 +1,4 @@
-"""The books that the engine wants from the venue's REST side: fetched, again and again if need be, and handed in."""
+"""Fetches the REST snapshots that the engine requests, and retries failed ones."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import KW_ONLY, InitVar, dataclass
 from random import Random
 from typing import Any
 
@@ -19,27 +20,28 @@ from hft.venues.live import DepthSnapshot, RateLimited, Rejected, RestClient, de
 from hft.venues.pacing import Backoff
 
 CALM_S = 10.0
-"""A snapshot wanted again sooner than this waits for its backoff."""
+"""A snapshot requested again sooner than this waits for its backoff."""
 REACH_S = 5.0
-"""A fresh snapshot of a book in sync waits so long for the stream to reach it; then it is fetched again."""
-REACH_LOOK_S = 0.01
-TOLD_S = 5.0
+"""Longest wait for the stream to reach a fresh snapshot of a book in sync; then it is fetched again."""
+REACH_POLL_S = 0.01
+WAIT_REPORT_S = 5.0
 """A request that waits longer than this for the venue's weight is reported."""
 AGAIN = 3
-"""After this many unusable snapshots in a row the cause is not just a stream that is ahead of them."""
+"""After this many unusable snapshots in a row there must be another cause than a stream ahead of them."""
 ADVICE = {
     "bad_number": "a price or quantity is off the tick or quantum in use; exchangeInfo is read again",
     "crossed_book": "the venue's book crosses itself: an auction, or a damaged answer; check the symbol's status at the venue",
     "snapshot_too_old": "the venue's REST side lags its stream; if it stays so, set [feed] rest_url to another of its addresses",
 }
-"""What to do about each reason, or what is being done."""
+"""Advice for each reason."""
 USED = frozenset({"ok", "book_mismatch", "buffered"})
 
 
+@dataclass(eq=False)
 class Snapshots:
-    """Fetches what is wanted, one request a symbol at a time.
+    """Fetches requested snapshots, one request a symbol at a time.
 
-    Books in sync take turns, one request in all: the venue's weight per minute is first of all for those that are not.
+    Books in sync share one request at a time, since books out of sync come first in the venue's weight per minute.
 
     Parameters
     ----------
@@ -48,49 +50,43 @@ class Snapshots:
     clock : RunClock
     symbols : iterable of str
     events : FeedEvents
-        Hears of `snapshot`, `refresh` (of a book in sync), `book_mismatch`, `snapshot_failed`, `rate_limited`.
+        Gets `snapshot`, `refresh` (of a book in sync), `book_mismatch`, `snapshot_failed`, `rate_limited`.
     limit : int
-        Levels a side; 0 for the most there is.
+        Levels a side; 0 for the largest number there is.
     rng : random.Random
     spawn : callable
         Runs a coroutine as a task whose failure ends the feed.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        rest: RestClient,
-        clock: RunClock,
-        symbols: Iterable[str],
-        events: FeedEvents,
-        *,
-        limit: int,
-        rng: Random,
-        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
-    ) -> None:
-        self._engine = engine
-        self._rest = rest
-        self._clock = clock
-        self._limit = limit
-        self._spawn = spawn
-        self._tell = events.tell
+    engine: Engine
+    rest: RestClient
+    clock: RunClock
+    symbols: InitVar[Iterable[str]]
+    events: FeedEvents
+    _: KW_ONLY
+    limit: int
+    rng: InitVar[Random]
+    spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+
+    def __post_init__(self, symbols: Iterable[str], rng: Random) -> None:
+        self._report = self.events.report
         self.backoffs = {symbol: Backoff(0.2, 10.0, rng) for symbol in symbols}
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self._fetched: dict[str, float] = {}
         self._refused: Counter[str] = Counter()     # in a row, by symbol
-        self._turn = ""                     # of the books in sync, the one that is fetched, or was last
+        self._turn = ""                     # the book in sync that is fetched now, or was last
 
-    def attention(self) -> None:
-        """The engine wants a look: raises what a user's callback raised, begins to fetch what is wanted and not under way."""
-        self._engine.on_attention()
-        for symbol in sorted(self._engine.wants_snapshot(), key=self._last_fetched):
+    def check(self) -> None:
+        """Checks the engine: raises a user callback's exception, and starts to fetch the snapshots that it requests."""
+        self.engine.on_check()
+        for symbol in sorted(self.engine.wants_snapshot(), key=self._last_fetched):
             if symbol in self.tasks:
                 continue
-            if self._engine.refreshing(symbol):
+            if self.engine.refreshing(symbol):
                 if self._turn in self.tasks:
                     continue
                 self._turn = symbol
-            task = self._spawn(self._fetch(symbol))
+            task = self.spawn(self._fetch(symbol))
             self.tasks[symbol] = task
             task.add_done_callback(lambda _, symbol=symbol: self.tasks.pop(symbol, None))   # type: ignore[misc]
 
@@ -98,11 +94,11 @@ class Snapshots:
         return self._fetched.get(symbol, float("-inf"))
 
     async def _fetch(self, symbol: str) -> None:
-        """Fetches the book of a symbol until it is no longer wanted. What arrives meanwhile, the engine buffers."""
-        while symbol in self._engine.wants_snapshot():
+        """Fetches the book of a symbol until it is no longer needed. Meanwhile the engine buffers messages."""
+        while symbol in self.engine.wants_snapshot():
             await self._try(symbol)
-            if self._engine.refreshing(symbol):
-                return                      # another one's turn
+            if self.engine.refreshing(symbol):
+                return                      # another book's turn
 
     async def _try(self, symbol: str) -> None:
         backoff = self.backoffs[symbol]
@@ -111,54 +107,54 @@ class Snapshots:
         else:
             backoff.reset()
         self._fetched[symbol] = time.monotonic()
-        if (wait_s := self._rest.depth_wait_s(self._limit)) > TOLD_S:
-            self._tell("waiting", f"{wait_s:.0f} s for room in the venue's REST weight; fewer symbols, or a smaller "
+        if (wait_s := self.rest.depth_wait_s(self.limit)) > WAIT_REPORT_S:
+            self._report("waiting", f"{wait_s:.0f} s for the venue's REST weight limit; fewer symbols, or a smaller "
                        "[feed] snapshot_limit, need less", symbols=[symbol])
         try:
-            body = await self._rest.depth(symbol, self._limit)
+            body = await self.rest.depth(symbol, self.limit)
             book = decode(body)
             if not isinstance(book, DepthSnapshot):
                 raise VenueUnreachable("answers with something that is not a book", where=symbol)
         except RateLimited as error:
-            self._tell("rate_limited", str(error), symbols=[symbol])    # the client itself waits it out
+            self._report("rate_limited", str(error), symbols=[symbol])    # the client waits by itself
             return
         except (VenueUnreachable, Rejected) as error:
-            self._tell("snapshot_failed", str(error), symbols=[symbol])
+            self._report("snapshot_failed", str(error), symbols=[symbol])
             return
-        if await self._reached(symbol, book.last_update_id) and symbol in self._engine.wants_snapshot():
+        if await self._reached(symbol, book.last_update_id) and symbol in self.engine.wants_snapshot():
             await self._hand_in(symbol, book, body)
 
     async def _reached(self, symbol: str, last_update_id: int) -> bool:
-        """A book in sync takes a fresh snapshot once its own updates have come as far; one that is not takes it at once."""
+        """A book in sync takes a fresh snapshot once its own updates have reached it; a book out of sync takes it at once."""
         deadline = Deadline(REACH_S)
-        while self._engine.refreshing(symbol) and self._engine.update_id(symbol) < last_update_id:
+        while self.engine.refreshing(symbol) and self.engine.update_id(symbol) < last_update_id:
             if deadline.left_s() <= 0.0:
-                self._tell("snapshot_failed", f"the stream does not reach id {str(last_update_id)[:20]}", symbols=[symbol])
+                self._report("snapshot_failed", f"the stream does not reach id {str(last_update_id)[:20]}", symbols=[symbol])
                 return False
-            await asyncio.sleep(REACH_LOOK_S)
+            await asyncio.sleep(REACH_POLL_S)
         return True
 
     async def _hand_in(self, symbol: str, book: DepthSnapshot, body: bytes) -> None:
-        """At once; or, while the engine holds messages that came before it, after them."""
+        """Applies a snapshot, after any earlier messages that the engine holds."""
         while True:
             try:
                 return self._hand_in_now(symbol, book, body)
             except BufferError:
-                await asyncio.sleep(REACH_LOOK_S)
+                await asyncio.sleep(REACH_POLL_S)
 
     def _hand_in_now(self, symbol: str, book: DepthSnapshot, body: bytes) -> None:
-        kind = "refresh" if self._engine.refreshing(symbol) else "snapshot"
-        now_ns = self._clock.now()
-        code = self._engine.on_snapshot(symbol, book.last_update_id, book.bids, book.asks, now_ns, book.stamp, body)
+        kind = "refresh" if self.engine.refreshing(symbol) else "snapshot"
+        now_ns = self.clock.now()
+        code = self.engine.on_snapshot(symbol, book.last_update_id, book.bids, book.asks, now_ns, book.stamp, body)
         self._judge(symbol, kind, book.last_update_id, name_of(code))
 
     def _judge(self, symbol: str, kind: str, last_update_id: int, code: str) -> None:
-        """Reports the result of a snapshot; as a warning with advice where fetching another alone won't help."""
+        """Reports the result of a snapshot, with advice if fetching another will not help."""
         self._refused[symbol] = 0 if code in USED else self._refused[symbol] + 1
         text = f"id {str(last_update_id)[:20]}: {code}"
         if code == "bad_number" or self._refused[symbol] >= AGAIN:
-            self._tell("snapshot_refused", f"{text}; {ADVICE.get(code, 'see docs/status.md')}", symbols=[symbol])
+            self._report("snapshot_refused", f"{text}; {ADVICE.get(code, 'see docs/status.md')}", symbols=[symbol])
         else:
-            self._tell(kind, text, symbols=[symbol])
+            self._report(kind, text, symbols=[symbol])
         if code == "book_mismatch":
-            self._tell("book_mismatch", f"the book differed from the venue's at id {last_update_id}", symbols=[symbol])
+            self._report("book_mismatch", f"the book differed from the venue's at id {last_update_id}", symbols=[symbol])

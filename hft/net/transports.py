@@ -1,4 +1,4 @@
-"""Two ways to open a websocket, one behaviour: picows, whose frames reach the core without a copy, and `websockets`.
+"""Two websocket transports with one behaviour: picows, whose frames reach the core without a copy, and `websockets`.
 
 Either calls the listener's owner: `on_open` once open, `on_closed` once gone, `on_pong`. They differ in what a *read* is:
 picows shows which frames came in one read of the socket, and they share a stamp; `websockets` does not, and each message is
@@ -54,22 +54,22 @@ class Link(Protocol):
         """Stops reading from the socket; TCP holds the venue back."""
 
     def resume(self) -> None:
-        """Reads on."""
+        """Resumes reading."""
 
     def cut(self) -> None:
-        """Ends it at once, without a closing handshake. No frame reaches the listener's sink any more."""
+        """Ends it at once, without a closing handshake. No further frame reaches the listener's sink."""
 
     async def close(self) -> None:
-        """Closes, politely at first; no frame reaches the listener's sink from the call on.
+        """Closes with a handshake; no frame reaches the listener's sink after the call.
 
-        Returns once the connection is gone and `owner.on_closed` was called. Cancelled meanwhile, it is cut.
+        Returns once the connection is closed and `owner.on_closed` was called. If cancelled meanwhile, it is cut.
         """
 
 
 async def connect(transport: str, url: str, listener: Listener, *, timeout_s: float = 10.0) -> Link:
     """Opens a websocket whose messages go to `listener`.
 
-    It returns an open one, or leaves nothing behind, whatever ends it: no socket, no task, and no frame for the listener's sink.
+    If it does not return an open websocket, it leaves nothing behind: no socket, no task, no frame for the listener's sink.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ async def connect(transport: str, url: str, listener: Listener, *, timeout_s: fl
     listener : Listener
         A new one for each connection.
     timeout_s : float
-        For the handshake, and as much again for TCP; of the time in which this process runs.
+        For TCP and for the handshake, each; counts only time in which this process runs.
 
     Raises `ConnectFailed`; `UsageError` for another transport.
     """
@@ -117,7 +117,7 @@ class _PicowsLink:
 
     def pause(self) -> None:
         self._paused = True
-        with contextlib.suppress(RuntimeError):         # it is closing
+        with contextlib.suppress(RuntimeError):         # already closing
             self._transport.underlying_transport.pause_reading()
 
     def resume(self) -> None:
@@ -145,23 +145,23 @@ class _PicowsLink:
         await self._gone()
 
     async def _gone(self) -> None:
-        with contextlib.suppress(Exception):    # why it went was told to the owner
+        with contextlib.suppress(Exception):    # the owner has the reason already
             await self._transport.wait_disconnected()
 
 
 async def _connect_picows(url: str, listener: Listener, timeout_s: float) -> Link:
-    # The socket is ours from its first moment, and its end is that of the opening, which is a task of its own and never
-    # cancelled: picows would lose sight of a connection whose handshake is given up, and leave it open.
+# We own the socket and close it to end the opening, which is a separate task that is never cancelled: picows would
+    # forget a connection whose handshake is cancelled, and leave it open.
     async with timeout(timeout_s):
         sock = await connected(url)
 
     def take(_: object) -> socket.socket:
-        if listener.stopped:            # given up before picows began; it would connect the socket again
+        if listener.stopped:            # given up before picows began, which would connect the socket again
             sock.close()
             raise ConnectionAbortedError
         return sock
 
-    # Pings are the listener's: see there. Redirects could lead off the venue's address, so there are none.
+# The listener answers pings, see there. Redirects could lead away from the venue's address, so none are followed.
     opening = asyncio.ensure_future(picows.ws_connect(
         lambda: listener, url, enable_auto_pong=False, max_frame_size=listener.max_message, max_redirects=0,
         websocket_handshake_timeout=None, socket_factory=take,
@@ -176,7 +176,7 @@ async def _connect_picows(url: str, listener: Listener, timeout_s: float) -> Lin
         raise ConnectFailed(str(error) or "the handshake failed", where=url) from None
     except (picows.WSError, ValueError) as error:
         raise ConnectFailed(str(error) or type(error).__name__, where=url) from None
-    if listener.transport is None:      # picows says nothing of a server that closes instead of answering
+    if listener.transport is None:      # picows raises no error if the server closes instead of answering
         raise ConnectFailed("closed during the handshake", where=url)
     return _PicowsLink(transport, listener)
 
@@ -185,25 +185,25 @@ Opening = asyncio.Future[tuple[picows.WSTransport, picows.WSListener]]
 
 
 def _unless_open(sock: socket.socket, opening: Opening) -> None:
-    """Closes the socket of an opening that failed: picows may not have taken it, or not have come to close it."""
+    """Closes the socket of a failed opening: picows may not have taken it, or not have closed it."""
     if opening.cancelled() or opening.exception() is not None:
         asyncio.get_running_loop().call_soon(sock.close)
 
 
 async def _shielded(opening: Opening, sock: socket.socket, listener: Listener) -> tuple[picows.WSTransport, picows.WSListener]:
-    """The result of an opening; when it is given up, its connection is closed first."""
+    """The result of an opening; if cancelled, its connection is closed first."""
     try:
         return await asyncio.shield(opening)
     except asyncio.CancelledError:
         listener.stop()     # at once
-        # In the next turn: a transport that was made in this one has yet to register with the loop.
+        # In the loop's next turn, since a transport made in this turn has yet to register with the loop.
         asyncio.get_running_loop().call_soon(shut_down, sock)
         await _gone(opening)
         raise
 
 
 async def _gone(opening: Opening) -> None:
-    """Returns once the connection of an opening that was given up is closed."""
+    """Returns once the connection of a cancelled opening is closed."""
     await asyncio.wait([opening])
     if opening.exception() is None:
         transport, _ = opening.result()
@@ -232,7 +232,7 @@ class _WebsocketsLink:
         self._spawn(self._ping())
 
     def pause(self) -> None:
-        self._reading.clear()       # the library reads a few more messages, then stops
+        self._reading.clear()       # the library reads a few more messages first
 
     def resume(self) -> None:
         self._reading.set()
@@ -248,7 +248,7 @@ class _WebsocketsLink:
             self._connection.transport.abort()
             self._reading.set()
         try:
-            async with asyncio.timeout(CLOSE_S):        # the library waits without end for a peer that does not read
+            async with asyncio.timeout(CLOSE_S):        # the library waits forever for a peer that does not read
                 await self._connection.close()
         except TimeoutError:
             pass
@@ -285,7 +285,7 @@ class _WebsocketsLink:
                 self._listener.feed(message)
         except ConnectionClosed as closed:
             why, frame = _why(closed), CloseFrame(closed.rcvd.code, closed.rcvd.reason) if closed.rcvd is not None else None
-        except Exception as error:              # the owner was told by the listener
+        except Exception as error:              # the listener has informed the owner
             why = f"closed here ({type(error).__name__})"
             await self._connection.close(1011)
         finally:
@@ -293,7 +293,7 @@ class _WebsocketsLink:
 
 
 def _why(closed: ConnectionClosed) -> str:
-    """Why a connection ended, in the words of the other transport."""
+    """The reason of a connection's end, worded as by the other transport."""
     if closed.rcvd is not None and closed.rcvd_then_sent:
         return f"closed by the venue ({closed.rcvd.code}{' ' + closed.rcvd.reason if closed.rcvd.reason else ''})"
     if closed.sent is not None:
@@ -308,7 +308,7 @@ async def _connect_websockets(url: str, listener: Listener, timeout_s: float) ->
     from websockets.exceptions import InvalidStatus, WebSocketException
 
     class Bounded(ClientConnection):
-        """Answers pings, as the library does, as long as the answers are read."""
+        """Answers pings, as the library does, while the peer reads the answers."""
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)

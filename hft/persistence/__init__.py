@@ -1,1 +1,1 @@
-"""What a run did, kept in SQLite: schema, the writer thread, the reader."""
+"""The run database in SQLite: schema, writer thread, reader."""

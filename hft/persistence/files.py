@@ -1,4 +1,4 @@
-"""The files of a run: a database that one engine at a time writes, and files that must stay where they are while it does."""
+"""The files of a run: a database with one engine at a time, and files that must stay in place while it runs."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from hft.errors import TradingHalted, UsageError
 from hft.inode import identity, is_at
 
 LOCKED_BYTE = 1 << 62
-"""Far beyond the bytes that SQLite itself locks, so that the two never meet."""
+"""Far beyond the bytes that SQLite itself locks, so that the locks never conflict."""
 
 _FLOCK = "@hhqqi4x"
 """`struct flock`: type, whence, start, length, pid."""
 
 
 class DatabaseLock:
-    """Says that an engine writes this database, for as long as it is held and the process lives.
+    """Marks this database as written by an engine, while it is held and the process lives.
 
-    The lock is on the database itself, besides the one on the state page: deleting the page does not let a second engine in.
+    The lock is on the database itself, besides the state page's, so that deleting the page does not admit a second engine.
 
-    Raises `UsageError` where another engine has it.
+    Raises `UsageError` if another engine holds it.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -40,14 +40,14 @@ class DatabaseLock:
             ) from None
 
     def close(self) -> None:
-        """Release the lock, after the database was closed: closing any descriptor of a file drops SQLite's own locks on it."""
+        """Releases the lock. Close the database before, since closing any descriptor of a file drops SQLite's own locks on it."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
 
 
 def is_locked(path: str | os.PathLike[str]) -> bool:
-    """Whether an engine writes the database at `path`; False where there is none."""
+    """Whether an engine writes the database at `path`; False if there is no database."""
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         try:
             file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -60,7 +60,7 @@ def is_locked(path: str | os.PathLike[str]) -> bool:
     return False
 
 
-if hasattr(fcntl, "F_OFD_SETLK"):       # Linux: the lock is the descriptor's, whatever else of this process closes the file
+if hasattr(fcntl, "F_OFD_SETLK"):       # Linux: the lock belongs to the descriptor, whoever else closes the file
 
     def _lock(file: int) -> None:
         fcntl.fcntl(file, fcntl.F_OFD_SETLK, struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, LOCKED_BYTE, 1, 0))
@@ -86,62 +86,62 @@ else:
 
 
 class FilesInPlace:
-    """Files that a process has open, and that must be found at their paths for as long as it runs.
+    """Open files of a process that must stay at their paths while it runs.
 
-    A process can go on writing to a file that was deleted or replaced: what it writes is lost without an error.
+    A process can go on writing to a file that was deleted or replaced; the data is lost without an error.
 
     Parameters
     ----------
     paths : iterable of path
-        They are there now.
+        Existing files.
     """
 
     def __init__(self, paths: Iterable[str | os.PathLike[str]]) -> None:
         self._files = {os.fspath(path): identity(path) for path in paths}
 
     def missing(self) -> list[str]:
-        """The paths at which there is no longer the same file. One that can't be looked at now is not missing."""
+        """The paths that no longer have the same file. A file that can't be checked now is not missing."""
         return [path for path, file in self._files.items() if not is_at(path, file)]
 
 
 class RunFiles:
-    """A run's database and state page: this engine's alone, and watched.
+    """A run's database and state page: locked for this engine, and watched.
 
     Parameters
     ----------
     database : path
-        It is there already; the lock on it is held until `close`.
+        It must exist; the lock on it is held until `close`.
     """
 
     def __init__(self, database: str | os.PathLike[str]) -> None:
         self.database = os.fspath(database)
         self.gone: list[str] = []
-        """What `missing` found last."""
+        """The last result of `missing`."""
         self._of_database = (self.database, f"{self.database}-wal", f"{self.database}-shm")
         self._lock = DatabaseLock(database)
         self._in_place: FilesInPlace | None = None
 
     def watch(self, page: str | os.PathLike[str]) -> None:
-        """From now on: the database, what SQLite has beside it, and the page."""
+        """Watches the database, SQLite's files beside it, and the page from now on."""
         self._in_place = FilesInPlace(path for path in (*self._of_database, os.fspath(page)) if os.path.exists(path))
 
     def missing(self) -> list[str]:
-        """The paths at which there is no longer the file that the run writes."""
+        """The paths that no longer have the run's file."""
         self.gone = self._in_place.missing() if self._in_place is not None else []
         return self.gone
 
     @property
     def database_gone(self) -> bool:
-        """Whether `missing` found the database, or what belongs to it."""
+        """Whether the last `missing` found the database, or a file that belongs to it."""
         return any(path in self._of_database for path in self.gone)
 
     def close(self) -> None:
-        """Let the next engine have the database. After it was closed, see `DatabaseLock.close`."""
+        """Releases the database to the next engine. Close it before, see `DatabaseLock.close`."""
         self._lock.close()
 
 
 def deleted(path: str) -> TradingHalted:
-    """The failure of a run one of whose files was deleted or replaced."""
+    """The failure of a run with a deleted or replaced file."""
     return TradingHalted(
         "deleted or replaced while the engine ran, which halted", where=path,
         do="leave the files of a run where they are; `hft kill --release` turns off a kill switch that is left on",
@@ -149,7 +149,7 @@ def deleted(path: str) -> TradingHalted:
 
 
 def rescue_path(database: str | os.PathLike[str], run_id: str) -> Path:
-    """Where a run's records are copied when its database was deleted meanwhile: beside it, under a name of its own.
+    """The path of the copy of a run's records if its database was deleted: beside it, with another name.
 
     >>> rescue_path("data/strategy.db", "20260921T141320Z-7").name
     'strategy.rescued-20260921T141320Z-7.db'
@@ -159,6 +159,6 @@ def rescue_path(database: str | os.PathLike[str], run_id: str) -> Path:
 
 
 def private_file(path: Path) -> None:
-    """Make an empty file that only its owner can read, and its folder where that is gone too. Raises `OSError`."""
+    """Makes an empty file that only its owner can read, and its folder if missing. Raises `OSError`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))

@@ -1,7 +1,7 @@
-"""The kill switch as kept in the database, where it outlives the state page.
+"""The kill switch in the database, where it outlives the state page.
 
-A running engine writes each change as a record of its run. While none runs, `hft kill` adds a row to the newest run itself; its
-`seq` is negative, since it is no record of that run's.
+A running engine writes each change as a record of its run. Without an engine, `hft kill` adds a row to the newest run; its
+`seq` is negative, since it is not one of that run's records.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ FROM runs ORDER BY run DESC LIMIT 1
 
 
 def is_on(db: apsw.Connection) -> bool:
-    """The newest state of the switch; off where it was never turned."""
+    """The newest state of the switch; off if it never changed."""
     return bool(db.execute(_NEWEST).get)
 
 
 def turn(path: str | os.PathLike[str], on: bool, ts_ns: int) -> bool:
-    """Turn the switch in a database that no engine has. False where there is no database, or no run in it yet.
+    """Turns the switch in a database without an engine. False if there is no database, or no run in it yet.
 
-    Raises what `schema.create_or_open` raises, and `UsageError` where the database can't be written.
+    Raises the errors of `schema.create_or_open`, and `UsageError` if the database can't be written.
     """
     if not Path(path).exists():
         return False
@@ -41,6 +41,6 @@ def turn(path: str | os.PathLike[str], on: bool, ts_ns: int) -> bool:
                 if is_on(db) != on:
                     db.execute(_TURN, (ts_ns, on, "kill_requested" if on else "kill_released"))
         except (apsw.BusyError, apsw.ReadOnlyError, apsw.FullError, apsw.IOError) as error:
-            do = "free the database and try again; until then it has the switch as it was"
+            do = "free the database and try again; until then the switch in it is unchanged"
             raise UsageError(f"the kill switch can't be written ({error})", where=os.fspath(path), do=do) from None
         return bool(db.execute("SELECT count(*) FROM runs").get)

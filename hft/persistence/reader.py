@@ -1,4 +1,4 @@
-"""Reading a run database: what ran, what it traded, what it held; every price and quantity the exact decimal."""
+"""Reads a run database: runs, orders, fills and positions; every price and quantity is the exact decimal."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Run(msgspec.Struct, frozen=True):
     symbols: list[dict[str, Any]]
     started_ns: int
     ended_ns: int | None
-    """None while it runs, and when it was killed."""
+    """None while it runs, and if it was killed."""
     summary: dict[str, Any] | None
 
 
 class Order(msgspec.Struct, frozen=True):
-    """A row of `orders`: an order as it was last seen."""
+    """A row of `orders`: an order in its last state."""
 
     order_id: int
     run: int
@@ -73,7 +73,7 @@ class Trade(msgspec.Struct, frozen=True):
 
 
 class Position(msgspec.Struct, frozen=True):
-    """A row of `positions`: a symbol as it was after its last fill."""
+    """A row of `positions`: a symbol's position after its last fill."""
 
     run: int
     symbol: str
@@ -116,16 +116,16 @@ _JSON_COLUMNS = {Run: ("settings", "symbols", "summary"), Snapshot: ("features",
 
 
 class RunDatabase:
-    """A run database, opened for reading beside whoever writes it. A context manager.
+    """A run database, opened for reading, also while it is written. A context manager.
 
-    Methods that take `run` mean the newest run where it is left out, and accept its number or its `run_id`.
+    Methods with a `run` parameter accept a run's number or `run_id`; the default is the newest run.
 
     Parameters
     ----------
     path : path
         The `database_path` of a run.
 
-    Raises `UsageError` where there is no such database or it is not one of hft's, `DamagedData` where it is broken.
+    Raises `UsageError` if there is no such database or it is not hft's, `DamagedData` if it is damaged.
 
     >>> from hft.persistence.reader import RunDatabase
     >>> RunDatabase("no/such.db")
@@ -152,7 +152,7 @@ class RunDatabase:
         return list(self._select(Run, "runs ORDER BY run"))
 
     def run(self, run: int | str | None = None) -> Run:
-        """One run. UsageError where there is no such."""
+        """One run. UsageError if it does not exist."""
         return next(self._select(Run, "runs WHERE run = ?", self._number(run)))
 
     def orders(self, run: int | str | None = None) -> list[Order]:
@@ -164,12 +164,12 @@ class RunDatabase:
         return list(self._select(Trade, "trades WHERE run = ? ORDER BY seq", self._number(run)))
 
     def positions(self, run: int | str | None = None) -> dict[str, Position]:
-        """A run's last positions, by symbol; those that never traded have none."""
+        """A run's last positions, by symbol; symbols that never traded have none."""
         found = self._select(Position, "positions WHERE run = ? ORDER BY symbol", self._number(run))
         return {position.symbol: position for position in found}
 
     def kill_changes(self, run: int | str | None = None) -> list[KillChange]:
-        """Every time a run's kill switch changed, and was changed since: those have a negative `seq`."""
+        """Every change of a run's kill switch; changes after the run have a negative `seq`."""
         return list(self._select(KillChange, "kill_switch WHERE run = ? ORDER BY seq < 0, abs(seq)", self._number(run)))
 
     def snapshots(self, run: int | str | None = None) -> list[Snapshot]:
@@ -185,7 +185,7 @@ class RunDatabase:
         return out
 
     def traded(self, run: int | str | None = None) -> dict[str, Decimal]:
-        """What a run's fills add up to, by symbol: bought less sold."""
+        """The sum of a run's fills, by symbol: bought less sold."""
         sums: dict[str, Decimal] = {}
         for trade in self.trades(run):
             signed = trade.qty if trade.side == "buy" else -trade.qty
@@ -193,7 +193,7 @@ class RunDatabase:
         return sums
 
     def problems(self) -> list[str]:
-        """What is wrong: damaged pages, and runs whose position is not the sum of their fills. Empty: nothing."""
+        """The errors found: damaged pages, and runs whose position is not the sum of their fills. Empty if there are none."""
         found = [text for (text,) in self._db.execute("PRAGMA integrity_check") if text != "ok"]
         for run in self.runs():
             traded = self.traded(run.run)

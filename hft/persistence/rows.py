@@ -1,7 +1,7 @@
 """Journal records as database rows: integers become the exact decimals that were traded, codes become names.
 
-Each statement may be run again with the same record, and with older ones after it, and changes nothing: a batch that
-was committed but not yet acknowledged is simply written twice.
+Running a statement again with the same record, or then with older ones, changes nothing, so a batch that was committed but
+not yet acknowledged can be written twice.
 """
 
 from __future__ import annotations
@@ -86,12 +86,12 @@ def money(e8: int) -> str:
 
 
 def base_asset(spec: Spec) -> str:
-    """What a symbol trades, by its name: BTCUSDT quoted in USDT trades BTC."""
+    """The base asset of a symbol, from its name: BTCUSDT quoted in USDT trades BTC."""
     return spec.name.removesuffix(spec.quote) or spec.name
 
 
 def scales(specs: Sequence[Spec]) -> list[dict[str, Any]]:
-    """What the integers beside the decimals mean, for `runs.symbols`."""
+    """The units of the integers beside the decimals, for `runs.symbols`."""
     return [
         {
             "symbol": s.name, "quote": s.quote, "instrument": s.instrument, "tick": text(s.tick),
@@ -105,7 +105,7 @@ def scales(specs: Sequence[Spec]) -> list[dict[str, Any]]:
 
 
 class Rows:
-    """Makes rows for records that name their symbol by its place in `specs`.
+    """Makes rows for records whose symbol is an index into `specs`.
 
     >>> from hft._core.record.journal import Journal, records
     >>> journal = Journal(10, run=1)
@@ -127,7 +127,7 @@ class Rows:
         self._scales = scales(specs)
 
     def of(self, record: Row) -> tuple[str, Row]:
-        """The statement for one record and what it binds. KeyError or IndexError: not a record of these symbols."""
+        """The statement for one record and its bindings. KeyError or IndexError: not a record of these symbols."""
         sql, make = self._makers[names.RECORD_KIND[record["kind"]]]
         return sql, make(record)
 
@@ -179,7 +179,7 @@ class Rows:
         }
 
     def _rules(self, r: Row) -> Row:
-        """From this record on the symbol's integers are in other units: `runs.symbols` says so, and keeps what was before."""
+        """From this record on the symbol's integers are in other units; adds these to `runs.symbols`."""
         old = self._specs[r["symbol"]]
         unit, quantum = _scaled(r["price"], r["leaves"]), _scaled(r["qty"], r["fee"])
         new = Spec(
@@ -202,7 +202,7 @@ class Rows:
 
 
 def _common(r: Row, spec: Spec) -> Row:
-    """What the rows of orders and of fills share."""
+    """The columns that the rows of orders and fills share."""
     return {
         "run": r["run"],
         "seq": r["seq"],

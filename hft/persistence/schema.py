@@ -1,6 +1,6 @@
-"""The run database: how it is opened, recognised, laid out and brought up to date.
+"""The run database: opening, recognition, schema and migrations.
 
-Prices, quantities, fees and money are TEXT: the exact decimal, as traded. Beside them stand the integers they were made
+Prices, quantities, fees and money are TEXT: the exact decimal, as traded. Beside them are the integers they were made
 from (ticks, quanta, 1e-8 of an asset), for sums and comparisons inside SQL. Times are nanoseconds since 1970.
 """
 
@@ -15,15 +15,15 @@ import apsw
 from hft.errors import DamagedData, UsageError
 
 OLDEST_SQLITE = (3, 51, 3)
-"""Before it, a WAL reset could corrupt the database when two connections met in it."""
+"""In older versions a WAL reset with two connections could corrupt the database."""
 
 CACHE_KIB = 256
-"""Of the writer's page cache."""
+"""Size of the writer's page cache."""
 
 APPLICATION_ID = 0x68667431
-"""``hft1``: says in the file's header whose database this is."""
+"""``hft1``: marks a database as hft's in the file's header."""
 
-# Each entry takes a database from the version before to its own. An entry that was released is never edited again.
+# Each entry migrates a database from the version before to its own. A released entry is never edited again.
 MIGRATIONS: dict[int, str] = {
     1: """
     CREATE TABLE runs (
@@ -155,15 +155,15 @@ def require_sqlite(version: str | None = None) -> None:
 
 
 def create_or_open(path: str | os.PathLike[str]) -> apsw.Connection:
-    """The database at `path` for writing: made (mode 0600, directories too) where there is none, and brought up to date.
+    """The database at `path` for writing: created if missing (mode 0600, with its directories), and migrated.
 
-    Raises `UsageError` for a place that can't be written, a foreign or a newer database, `DamagedData` for a broken one.
+    Raises `UsageError` for a path that can't be written, a foreign or a newer database, `DamagedData` for a damaged one.
     """
     require_sqlite()
     where = Path(path)
     try:
         where.parent.mkdir(parents=True, exist_ok=True)
-        # SQLite gives its -wal and -shm files the mode of the database, so that decides for all three.
+        # SQLite gives its -wal and -shm files the mode of the database, so this sets all three.
         os.close(os.open(where, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:
         raise UsageError(f"can't be written: {error.strerror}", where=str(where), do="name another database_path") from None
@@ -171,7 +171,7 @@ def create_or_open(path: str | os.PathLike[str]) -> apsw.Connection:
 
 
 def open_to_read(path: str | os.PathLike[str]) -> apsw.Connection:
-    """The database at `path` for reading, beside whoever writes it. Raises as `create_or_open` does, and where it is missing."""
+    """The database at `path` for reading, also while it is written. Raises as `create_or_open`, also if it is missing."""
     require_sqlite()
     where = Path(path)
     if not where.is_file():
@@ -200,7 +200,7 @@ def _connect(where: Path, flags: int, then: Callable[[apsw.Connection, Path], ob
 
 
 def _recognise(db: apsw.Connection, where: Path) -> int:
-    """Version of a database of ours; 0 for an empty one; refuses all others."""
+    """Version of an hft database; 0 for an empty one; refuses all others."""
     version: int = db.pragma("user_version")
     owner = db.pragma("application_id")
     if owner == 0 and version == 0 and db.execute("SELECT count(*) FROM sqlite_schema").get == 0:
@@ -215,7 +215,7 @@ def _recognise(db: apsw.Connection, where: Path) -> int:
 def _require_current(db: apsw.Connection, where: Path) -> None:
     if _recognise(db, where) < VERSION:
         raise UsageError(
-            "the schema is older than this hft's", where=str(where), do="let `hft live` open it once: that updates it"
+            "the schema is older than this hft's", where=str(where), do="open it once with `hft live`, which updates it"
         )
 
 
@@ -226,16 +226,16 @@ def _prepare(db: apsw.Connection, where: Path) -> None:
     # A commit survives the death of the process at any setting; NORMAL may lose the newest on power loss, never corrupts.
     db.pragma("synchronous", "normal")
     db.pragma("foreign_keys", True)
-    # KiB (negative). Rows are appended and the newest changed, so little is read again; the default of 2 MB would only make the
-    # engine's process grow for as long as it takes to fill.
+    # KiB (negative). Rows are appended and the newest changed, so little is read again; the default of 2 MB would only waste
+    # memory of the engine's process.
     db.pragma("cache_size", -CACHE_KIB)
 
 
 def migrate(db: apsw.Connection, where: Path) -> None:
-    """Brings the schema to `VERSION`, wholly or not at all."""
+    """Migrates the schema to `VERSION`, wholly or not at all."""
     db.execute("BEGIN IMMEDIATE")
     try:
-        for version in range(_recognise(db, where) + 1, VERSION + 1):  # again, now that no one else can be at it
+        for version in range(_recognise(db, where) + 1, VERSION + 1):  # read again, now that this process has the lock
             db.execute(MIGRATIONS[version])
             db.pragma("user_version", version)
         db.pragma("application_id", APPLICATION_ID)

@@ -29,11 +29,11 @@ LAST_RETRY_S = 0.5
 OPEN_RUN_S = 10.0
 
 _RETRIED = (apsw.BusyError, apsw.LockedError, apsw.FullError, apsw.IOError)
-"""What may pass: another connection's lock, a full disk, a disk that is away. All else ends the writer."""
+"""Temporary errors: another connection's lock, a full disk, a disk that is away. All others end the writer."""
 
 
 class OpenedRun(msgspec.Struct, frozen=True):
-    """A row of `runs` that this session writes under."""
+    """The row of `runs` of this session."""
 
     run: int
     """Its number; the upper half of the run's order ids."""
@@ -49,29 +49,29 @@ class WriterError(HftError):
 class Writer:
     """Drains a journal into SQLite: transactions of at most `batch_size` rows, at least every `interval_ms`.
 
-    A record leaves the journal only after the commit that holds it, and writing one again changes nothing; so none is
-    lost and none counts twice, whenever the process dies. While the database is busy or its disk full, the writer
-    tries again, ever more slowly, and the journal fills: trading must refuse new orders by `room`, not drop records.
-    Periodic rows (`put_metrics`, `put_snapshot`) bypass the journal through a bounded queue of their own.
+    A record leaves the journal only after its commit, and writing it again changes nothing; so none is lost or counted
+    twice, whenever the process dies. While the database is busy or its disk full, the writer retries at growing intervals,
+    and the journal fills: trading must refuse new orders by `room`, not drop records. Periodic rows (`put_metrics`,
+    `put_snapshot`) bypass the journal through a separate bounded queue.
 
     Parameters
     ----------
     path : path
-        The database; made with its directory where there is none.
+        The database; created with its directory if missing.
     journal : Journal
-        Its consumer is this writer alone.
+        This writer is its only consumer.
     specs : sequence of Spec
-        The symbols, in the order that records number them.
+        The symbols, in the order of their numbers in records.
     batch_size : int
-        Rows of one transaction, 1 to 100,000. Small ones keep the engine's thread undisturbed.
+        Most rows of one transaction, 1 to 100,000. Small transactions do not delay the engine's thread.
     interval_ms : int
         The longest time between a record and the start of its transaction, 1 to 10,000.
     queue_size : int
-        Periodic rows that may wait.
+        Most periodic rows that may wait.
     on_failure : callable, optional
-        Called by the writer's thread when it ends before its time.
+        Called by the writer's thread when it ends early.
 
-    Raises what `schema.create_or_open` raises.
+    Raises the errors of `schema.create_or_open`.
     """
 
     def __init__(
@@ -94,18 +94,18 @@ class Writer:
         """Journal records committed."""
         self.transactions = 0
         self.retries = 0
-        """Transactions begun anew because the database was busy or its disk in trouble."""
+        """Transactions repeated because the database was busy or its disk had an error."""
         self.rows_refused = 0
-        """Periodic rows that found their queue full."""
+        """Periodic rows refused because their queue was full."""
         self.failed: BaseException | None = None
-        """What ended the thread before its time; trading must halt."""
+        """The error that ended the thread early; trading must halt."""
         self.trouble: str | None = None
-        """Why the newest attempt did not go through; None while all is well."""
+        """The error of the newest attempt; None if it succeeded."""
         self._journal = journal
         self._specs = list(specs)
         self._rows = rows.Rows(specs)
         self._batch_size = batch_size
-        # A record waits at most one pause and the drain before it: half the interval leaves the other half to the drain.
+        # A record waits at most for one pause and the drain before it, so the pause is half the interval.
         self._pause_s = interval_ms / 2000
         self._periodic: deque[tuple[str, rows.Row]] = deque()
         self._queue_size = queue_size
@@ -131,7 +131,7 @@ class Writer:
         return opened
 
     def _insert_run(self, strategy_id: str, version: str, venue: str, settings: Mapping[str, Any], started_ns: int) -> OpenedRun:
-        run = 1 + (self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'runs'").get or 0)  # never one used before
+        run = 1 + (self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'runs'").get or 0)  # never reuses a number
         run_id = f"{datetime.fromtimestamp(started_ns // 10**9, UTC):%Y%m%dT%H%M%SZ}-{run}"
         self._db.execute(
             "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
@@ -160,23 +160,23 @@ class Writer:
         self._thread.start()
 
     def stop(self, timeout: float = 10.0) -> bool:
-        """Stores all that is left and ends the thread. True when nothing remains; what does stays in the journal."""
+        """Stores the rest and ends the thread. True if nothing remains; else the rest stays in the journal."""
         self._give_up_at = time.monotonic() + timeout
         self._stopping.set()
         if self._thread is not None:
             self._thread.join(timeout + 2 * LAST_RETRY_S)
         done = self.failed is None and self.lag == 0 and not self._periodic
         if done:
-            with contextlib.suppress(*_RETRIED):  # a reader is at it: whoever closes the database last sees to the log
+            with contextlib.suppress(*_RETRIED):  # a reader has it open; the last to close it handles the log
                 self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         return done
 
     def copy_to(self, path: str | os.PathLike[str]) -> None:
-        """The whole database into a new file, also where its own was deleted meanwhile. After `stop`. Raises `apsw.Error`."""
+        """Copies the whole database into a new file, even if its own was deleted. After `stop`. Raises `apsw.Error`."""
         self._db.execute("VACUUM INTO ?", (os.fspath(path),))
 
     def close(self) -> None:
-        """Closes the database. After `stop`; safe to call again. A thread that hangs in a call to the disk keeps it open."""
+        """Closes the database. After `stop`; safe to call again. A thread that hangs in a disk call keeps it open."""
         if self._thread is None or not self._thread.is_alive():
             self._db.close()
 
@@ -194,7 +194,7 @@ class Writer:
         try:
             stopping = False
             while not stopping:
-                stopping = self._stopping.wait(self._pause_s)  # looked at before the drain, so that the last one is whole
+                stopping = self._stopping.wait(self._pause_s)  # read before the drain, so that the last drain is complete
                 while self._store_batch():
                     pass
         except BaseException as error:
@@ -204,7 +204,7 @@ class Writer:
                 self._on_failure()
 
     def _store_batch(self) -> int:
-        """One transaction with what there is, at most `batch_size` rows; how many it held."""
+        """Writes waiting rows in one transaction, at most `batch_size`; returns their number."""
         batch = self._journal.drain(self._batch_size)
         n = len(batch) // RECORD_BYTES
         if sound(batch) != n:
@@ -212,7 +212,7 @@ class Writer:
         periodic = min(len(self._periodic), self._batch_size - n)
         if n + periodic == 0:
             return 0
-        work: dict[str, list[rows.Row]] = {}  # by statement: rows of one kind keep their order, kinds have tables of their own
+        work: dict[str, list[rows.Row]] = {}  # by statement: rows of one kind keep their order, and kinds have separate tables
         for record in records(batch):
             sql, row = self._rows.of(record)
             work.setdefault(sql, []).append(row)
@@ -232,7 +232,7 @@ class Writer:
             self._db.executemany(sql, batch)
 
     def _transact(self, work: Callable[[], T], patience_s: float | None) -> T:
-        """Runs `work` in one transaction, again until it commits; WriterError once patience (or that of `stop`) is out."""
+        """Runs `work` in one transaction, repeated until it commits; WriterError after the timeout (or that of `stop`)."""
         give_up_at = math.inf if patience_s is None else time.monotonic() + patience_s
         pause_s = FIRST_RETRY_S
         while True:
@@ -306,7 +306,7 @@ def _json(value: Any) -> str:
 
 
 def _value(value: Any) -> int | float | str | None:
-    """A figure as SQLite keeps it: exact where it was exact."""
+    """A figure as an SQLite value; exact figures stay exact."""
     if isinstance(value, Decimal):
         return rows.text(value) if value.is_finite() else None
     if isinstance(value, float):

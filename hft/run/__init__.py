@@ -1,1 +1,1 @@
-"""What live runs and backtests share: settings to an engine, the summary, the rows of every snapshot interval."""
+"""Shared parts of live runs and backtests: engine from settings, summary, rows of every snapshot interval."""

@@ -1,4 +1,4 @@
-"""Diagnosis of a run (rule 32): how long each book was in sync and why not, and what kept the run from trading."""
+"""Diagnosis of a run (rule 32): how long each book was in sync, the causes of other times, and why the run did not trade."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hft._core.base import status
-from hft._core.engine.diagnosis import closed_times, signal_reach, sync_times
+from hft._core.engine.engine import closed_times, signal_reach, sync_times
 
 if TYPE_CHECKING:
     from hft._core.engine.engine import Engine
 
 ENOUGH = 0.95
-"""A book that was in sync for a smaller share of the time is warned about."""
+"""A smaller share of time in sync is warned about."""
 
 _WORDS = {
     "disconnected": "disconnected at {}",
@@ -27,33 +27,33 @@ _WORDS = {
     "given_up": "given up at {}",
     "not_trading": "not traded by the venue (BREAK, HALT …) from {}",
 }
-"""Each cause in words; `{}` is when it came first."""
+"""Each cause in words; `{}` is the time of its first occurrence."""
 
 
 class Cause(msgspec.Struct, frozen=True):
-    """Why a book was not in sync."""
+    """A cause of a book's time out of sync."""
 
     count: int
-    """How many times it came. 0: only from the start up to the first connection."""
+    """Number of occurrences. 0: only from the start up to the first connection."""
     seconds: float
     first_ns: int
-    """When it came first; 0 where it never came."""
+    """Time of the first occurrence; 0 if there is none."""
 
 
 class InSync(msgspec.Struct, frozen=True):
-    """Where the time of a symbol went, from the engine's first input to its last."""
+    """A symbol's time in and out of sync, from the engine's first input to its last."""
 
     share: float
     """Share of the time in which the book was in sync, 0 to 1."""
     seconds: float
     """The same time in seconds."""
     longest_s: float
-    """The longest time in sync without a break."""
+    """The longest uninterrupted time in sync."""
     causes: dict[str, Cause]
-    """Why not, by cause: `disconnected`, `no_rest_book`, `rest_book_unusable`, `gap`, `crossed`, `mismatch`, `given_up`,
+    """Time out of sync, by cause: `disconnected`, `no_rest_book`, `rest_book_unusable`, `gap`, `crossed`, `mismatch`, `given_up`,
     `not_trading`."""
     not_trading: Cause | None = None
-    """When the venue did not trade it, its book in sync or not; None: it always did."""
+    """Time in which the venue did not trade it, with the book in sync or not; None: it always did."""
 
     @property
     def why(self) -> str:
@@ -83,7 +83,7 @@ def _cause(name: str, cause: Cause) -> str:
 
 
 def _percent(share: float) -> str:
-    """To a tenth of a percent; 100 % only for all of it, and 0 only for nothing.
+    """A percentage with one decimal; 100 % only for the whole, and 0 % only for nothing.
 
     >>> _percent(1), _percent(0.9999), _percent(0.0001), _percent(0)
     ('100 %', '99.9 %', '0.1 %', '0 %')
@@ -94,7 +94,7 @@ def _percent(share: float) -> str:
 
 
 def in_sync(engine: Engine) -> dict[str, InSync]:
-    """Of each symbol of an engine."""
+    """The time in sync of each symbol of an engine."""
     return {spec.name: _in_sync(engine, spec.name) for spec in engine.symbols}
 
 
@@ -115,14 +115,14 @@ def never(found: Mapping[str, InSync]) -> bool:
 
 
 def warnings(found: Mapping[str, InSync]) -> list[str]:
-    """A line about each book that was in sync for less than it should, and about each symbol that the venue did not trade."""
+    """A warning about each book that was in sync too little, and about each symbol that the venue did not trade."""
     return [
         f"the book of {symbol} was {_for_how_long(each.share)}, and there are no orders without it: {each.why}"
         for symbol, each in found.items() if each.share < ENOUGH
     ] + [
         f"{symbol} was {_cause('not_trading', each.not_trading)}; orders are refused meanwhile"
         for symbol, each in found.items()
-        if each.not_trading is not None and (each.share >= ENOUGH or "not_trading" not in each.causes)      # said already
+        if each.not_trading is not None and (each.share >= ENOUGH or "not_trading" not in each.causes)      # else said above
     ]
 
 
@@ -131,28 +131,28 @@ def _for_how_long(share: float) -> str:
 
 
 def lines(found: Mapping[str, InSync]) -> list[str]:
-    """A line about each symbol, those that were in sync all the time in one."""
+    """A line about each symbol; symbols that were always in sync share one."""
     always = [symbol for symbol, each in found.items() if each.share >= 1 and each.not_trading is None]
     others = [f"{symbol} {each}" for symbol, each in found.items() if symbol not in always]
     return ([f"{', '.join(always)} 100 %"] if always else []) + others
 
 
 def missing(messages: Mapping[str, int]) -> str:
-    """What is missing in data whose books were never in sync; `messages` counts them by kind."""
+    """What is missing in data whose books were never in sync; `messages` has counts by kind."""
     if not sum(messages.values()):
-        return "it holds no message of these symbols"
+        return "it has no message of these symbols"
     snapshots = messages.get("snapshot", 0)
     if not messages.get("depth"):
         if snapshots:
-            return "it holds a snapshot of the book and no update after it; name the file that goes on from there too"
+            return "it has a snapshot of the book and no update after it; name the file that continues it too"
         held = " and ".join(kind for kind in ("bookTicker", "trade", "aggTrade") if messages.get(kind)) or "other messages"
-        return f"it holds {held} and no book; name the file with the book's updates too, or record them, as `hft record` does"
+        return f"it has {held} and no book; name the file with the book's updates too, or record them with `hft record`"
     if not snapshots:
         return (
-            "it holds depth updates and no snapshot of the book that they continue; `hft record` records one, and Tardis' files "
-            "have one at their beginning (is_snapshot true)"
+            "it has depth updates without a snapshot that they continue; `hft record` records one, and Tardis' files "
+            "begin with one (is_snapshot true)"
         )
-    return "no depth update continues a snapshot that it holds; `hft record` records those that do"
+    return "no depth update continues its snapshot; `hft record` records consistent ones"
 
 
 # -- why nothing was traded ------------------------------------------------------------------------------------------------
@@ -170,7 +170,7 @@ def why_no_orders(
         Messages by kind, refused orders by reason.
     signals : int
     found : mapping
-        What `in_sync` gave.
+        The result of `in_sync`.
     """
     reasons = [f"trading halted: {engine.fault}"] if engine.fault else []
     if engine.kill_reason:
@@ -182,7 +182,7 @@ def why_no_orders(
     if not sum(messages.values()):
         return [*reasons, "no message was received"]
     if never(found):
-        return [*reasons, "not in sync: no book ever was"]
+        return [*reasons, "no book was ever in sync"]
     names = [spec.name for spec in engine.symbols]
     if signals == 0 and all(signal_reach(engine, name) for name in names):
         reasons += _common(_no_signal(engine, name, found[name]) for name in names)
@@ -191,7 +191,7 @@ def why_no_orders(
     elif shorts := sum(reach[-1] for name in names if (reach := signal_reach(engine, name))):
         reasons.append(f"spot can't be sold short: {shorts:,} entries were for selling, and none for buying")
     elif not reasons:
-        reasons.append("the strategy asked for none")
+        reasons.append("the strategy requested none")
     return reasons + _no_trades(messages)
 
 
@@ -210,11 +210,11 @@ def _no_signal(engine: Engine, symbol: str, found: InSync) -> str:
         return f"{symbol}: threshold never reached: the largest imbalance was {largest:.3f}, imbalance_threshold is {threshold:g}"
     if surest < least:
         return f"{symbol}: min_confidence never reached: the largest confidence was {surest:.3f}, min_confidence is {least:g}"
-    return f"{symbol}: threshold and min_confidence were never reached at once"
+    return f"{symbol}: threshold and min_confidence were never reached together"
 
 
 def _common(reasons: Iterable[str]) -> Iterator[str]:
-    """The first few reasons: what is said of one symbol mostly holds for the others."""
+    """The first few reasons, as most apply to the other symbols too."""
     every = list(reasons)
     yield from every[:3]
     if len(every) > 3:
@@ -242,7 +242,7 @@ def _by_reason(rejects: Mapping[str, int]) -> str:
 
 
 def explained(name: str) -> str:
-    """A reason code and what it means.
+    """A reason code with its meaning.
 
     >>> explained("kill_files_gone")
     'kill_files_gone (a file of the run was deleted or replaced while it ran)'

@@ -1,4 +1,4 @@
-"""The rows of every snapshot interval: figures of the run, and how each symbol stands."""
+"""The rows of every snapshot interval: figures of the run, and the state of each symbol."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ FEATURES = (
 
 
 class Links:
-    """What of a connection's life is counted on the state page."""
+    """The events of connections that are counted on the state page."""
 
     def __init__(self) -> None:
         self._seen: set[str] = set()
 
     def counters(self, kind: str, connection: str) -> list[str]:
-        """The counters that an event of this kind adds to; a connection that was there before counts as one made again.
+        """The counters that an event of this kind raises; a connection seen before counts as a reconnect.
 
         >>> links = Links()
         >>> links.counters("connected", "public-1"), links.counters("connected", "public-1")
@@ -35,7 +35,7 @@ class Links:
 
 
 def put_rows(writer: Writer, engine: Engine, now_ns: int) -> None:
-    """Queue a row per figure, and one per symbol, of this moment."""
+    """Queues a row per figure, and one per symbol, for this moment."""
     state = engine.page.read()
     writer.put_metrics(now_ns, figures(engine, engine.counters()))
     for symbol in state["symbols"]:

@@ -1,7 +1,7 @@
-"""Symbol specifications: where tick, step and the rules for orders come from. One function for every command.
+"""Symbol specifications: the sources of tick, step and the rules for orders, in one function for all commands.
 
-The order of sources is SEMANTICS 28: the settings; exchangeInfo, recorded or fetched; the shipped, dated table; the decimals
-as printed. Never a greatest common divisor of the prices seen: a book that happened to move in twos would double its tick.
+The order of sources is SEMANTICS 28: the settings; exchangeInfo, recorded or fetched; the shipped, dated table; the printed
+decimals. It never uses a greatest common divisor of prices: a book that happened to move in steps of two would double its tick.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from hft.venues.registry import protocol_named
 
 
 class Rules(Protocol):
-    """What the settings say of a symbol: `hft.config.SymbolRules`."""
+    """A symbol's rules in the settings: `hft.config.SymbolRules`."""
 
     @property
     def tick(self) -> Text: ...
@@ -38,18 +38,18 @@ class Rules(Protocol):
 
 
 class Printed(msgspec.Struct):
-    """The most decimals that a symbol's numbers use: zeros at the end do not count, since spot prints eight of them."""
+    """The most decimals of a symbol's numbers, without trailing zeros, since spot prints eight decimals."""
 
     price: int = 0
     qty: int = 0
 
     def add(self, other: Printed) -> None:
-        """Take in what another one saw."""
+        """Adds the decimals of another one."""
         self.price, self.qty = max(self.price, other.price), max(self.qty, other.qty)
 
 
 class ResolvedSpec(msgspec.Struct, frozen=True):
-    """A specification and where it came from, e.g. ``"exchangeInfo"`` or ``"table of 2024-08-08"``."""
+    """A specification and its source, e.g. ``"exchangeInfo"`` or ``"table of 2024-08-08"``."""
 
     spec: Spec
     source: str
@@ -74,23 +74,23 @@ def resolve(
     symbols : sequence of str
         Upper case, the venue's names.
     protocol : str
-        That of their venue, by name.
+        Name of the venue's protocol.
     fees : pair
         Maker and taker rate, as fractions of the notional.
     fee_asset : ``"quote"`` or ``"received"``
     settings : mapping, optional
         ``[feed.symbols.*]``, by symbol.
     exchange_info : iterable of bytes
-        exchangeInfo bodies, recorded or fetched, oldest first. The first one holds from the beginning, unless it comes later and
-        the numbers seen don't fit it; what later ones change is `hft.data.rules`' business, units are fine enough for all.
+        exchangeInfo bodies, recorded or fetched, oldest first. The first one applies from the beginning, unless it comes later
+        and the numbers seen don't fit it. `hft.data.rules` handles changes by later ones; units are fine enough for all.
     leads : bool
-        The first exchangeInfo stands before all messages: it holds whatever numbers come later.
+        The first exchangeInfo comes before all messages, so it applies whatever numbers come later.
     printed : mapping, optional
         Decimals seen in a recording, see `hft.data.probe`; the last resort.
     exchange : str
-        Whose symbols they are, as Tardis names exchanges; empty for the protocol's own.
+        The symbols' exchange, by Tardis' name; empty for the protocol's own.
 
-    Raises `UsageError` for a symbol that no source knows, whose rules make no sense, or whose quote asset nothing tells.
+    Raises `UsageError` for a symbol that no source knows, with invalid rules, or with an unknown quote asset.
 
     >>> from hft.venues.catalogue import DEFAULT
     >>> resolve(["BTCUSDT"], DEFAULT, fees=("0.0002", "0.0005"))[0].source
@@ -106,7 +106,7 @@ def resolve(
         quote = infos[0]["quote"] if infos else quote_of(symbol, of.instrument, exchange)
         rules, source = _first(symbol, of, settings or {}, infos, seen, quote, leads=leads)
         if not rules["quote"]:
-            what = f"its quote asset can't be told by its name (list of {AS_OF})"
+            what = f"its quote asset does not follow from its name (list of {AS_OF})"
             raise UsageError(what, where=symbol, do=f"set {key} tick, step and quote, or record exchangeInfo beside it")
         try:
             _require_both(rules, source)
@@ -119,7 +119,7 @@ def resolve(
 
 
 def _require_both(rules: SpecRules, source: str) -> None:
-    """Raise `ValueError` where an exchangeInfo gives a symbol no tick or no step."""
+    """Raises `ValueError` if an exchangeInfo gives a symbol no tick or no step."""
     if source == "exchangeInfo":
         for what, number, name in (("tick", rules["tick"], "PRICE_FILTER"), ("step", rules["step"], "LOT_SIZE")):
             if not str(number).strip("0."):
@@ -127,7 +127,7 @@ def _require_both(rules: SpecRules, source: str) -> None:
 
 
 def _by_symbol(of: VenueProtocol, exchange_info: Iterable[bytes]) -> dict[str, list[SpecRules]]:
-    """What all bodies say of each symbol, oldest first."""
+    """The rules of each symbol in all bodies, oldest first."""
     known: dict[str, list[SpecRules]] = {}
     if of.listed is None:
         return known
@@ -142,7 +142,7 @@ def _by_symbol(of: VenueProtocol, exchange_info: Iterable[bytes]) -> dict[str, l
 
 
 def _fine_enough(spec: Spec, rules: SpecRules, later: Iterable[SpecRules], seen: Printed | None) -> Spec:
-    """The same, in units that hold what later rules need, and all the decimals that were seen."""
+    """The same specification, in units fine enough for later rules and all decimals seen."""
     unit, quantum = spec.price_unit, spec.quantum
     for each in later:
         other = spec.ruled(tick=each["tick"], step=each["step"])
@@ -158,12 +158,12 @@ def _fine_enough(spec: Spec, rules: SpecRules, later: Iterable[SpecRules], seen:
 
 
 def _decimals(number: Text) -> int:
-    """Those that a tick or quantum needs, zeros at the end aside."""
+    """The decimals of a tick or quantum, without trailing zeros."""
     return max(-int(Decimal(number).normalize().as_tuple().exponent), 0)
 
 
 def _check_name(symbol: str) -> None:
-    """Raise `UsageError` for a name that an engine can't hold."""
+    """Raises `UsageError` for a name that an engine can't hold."""
     try:
         Spec(symbol, tick="1", step="1")
     except ValueError as error:
@@ -180,7 +180,7 @@ def _first(
     *,
     leads: bool,
 ) -> tuple[SpecRules, str]:
-    """What the first source that knows a symbol says of it, and that source."""
+    """A symbol's rules from the first source that knows it, and that source."""
     if symbol in settings:
         given = settings[symbol]
         return {
@@ -204,11 +204,11 @@ def _first(
 
 
 def _holds(tick: Text, step: Text, of: VenueProtocol, seen: Printed | None) -> bool:
-    """Whether tick and step hold for the numbers seen: a recording of another year may be of another tick."""
+    """Whether tick and step fit the numbers seen, as a recording of another year may have another tick."""
     if seen is None:
         return True
     price, qty = _decimals(tick), _decimals(step)
     if of.instrument == "spot":
-        qty += 3                # a spot book holds quantities of a thousandth of the step (SEMANTICS 29)
+        qty += 3                # spot books have quantities of a thousandth of the step (SEMANTICS 29)
     return seen.price <= price and seen.qty <= qty
 

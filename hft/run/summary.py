@@ -1,4 +1,4 @@
-"""What one run came to: the object that `--json` prints, the row that `runs` keeps, the lines that a person reads."""
+"""The summary of a run: printed by `--json`, stored in `runs`, and as text."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from hft._core.base.histogram import Histogram
     from hft._core.engine.engine import Engine
 
-# Frames that were refused: not the kinds that are well formed and of no interest, nor what sync and risk decide.
+# Refused frames, without well-formed frames of no interest, and without rejects by sync and risk.
 REJECTED_MESSAGES = frozenset(
     {"decode_fallback", "bad_json", "bad_shape", "bad_number", "unknown_event", "unknown_symbol", "too_large"}
 )
 
 
 LOST = (REJECTED_MESSAGES - {"decode_fallback"}) | {"level_dropped", "crossed_levels"}
-"""Reasons for which something that was received is not in the book or the figures."""
+"""Reasons for which received data is not in the book or the figures."""
 
 
 class Pnl(msgspec.Struct, frozen=True):
@@ -38,7 +38,7 @@ class Pnl(msgspec.Struct, frozen=True):
 
 
 class Latency(msgspec.Struct, frozen=True):
-    """A histogram's figures in nanoseconds; 0 where nothing was measured."""
+    """A histogram's figures in nanoseconds; 0 if nothing was measured."""
 
     p50: int
     p99: int
@@ -48,18 +48,18 @@ class Latency(msgspec.Struct, frozen=True):
 
 
 class Recorded(msgspec.Struct, frozen=True):
-    """What became of a recording."""
+    """The result of a recording."""
 
     path: str
     """Its first file."""
     parts: int
     bytes: int
-    """On the disk."""
+    """Bytes on disk."""
     entries: int
     lost: int
-    """Entries that are missing, because the disk or the packing could not keep up."""
+    """Missing entries, because the disk or the compression could not keep up."""
     failed: str | None
-    """Why it ended before its time."""
+    """Why it ended early."""
 
     def __str__(self) -> str:
         size = f"{self.path}: {self.entries:,} entries, {self.bytes / 1e6:.1f} MB"
@@ -74,7 +74,7 @@ class Summary(msgspec.Struct, frozen=True):
     run: int
     venue: str
     strategy: str
-    """The name that `strategy_id` gives it."""
+    """The strategy's name, from `strategy_id`."""
     symbols: list[str]
     quote: str
     spec_sources: dict[str, str]
@@ -93,12 +93,12 @@ class Summary(msgspec.Struct, frozen=True):
     skipped: dict[str, int]
     position: dict[str, Decimal]
     mark: dict[str, Decimal | None]
-    """The mid that positions are valued at; null where no book was ever in sync."""
+    """The mid at which positions are valued; null if no book was ever in sync."""
     pnl: Pnl
     tick_to_trade_ns: Latency
     tick_ns: Latency
     longest_pause_ms: float
-    """How late a timer of a live run's event loop came, at worst; 0 for a backtest, which has none."""
+    """Largest delay of the event loop's timer in a live run; 0 for a backtest."""
     rss_mb: float
     engine_memory_mb: float
     stopped_by: str
@@ -106,15 +106,15 @@ class Summary(msgspec.Struct, frozen=True):
     fault: str | None
     funding: str = "not modelled"
     strategy_kind: str = "imbalance"
-    """What traded, as `[strategy] kind` chooses it."""
+    """The strategy, from `[strategy] kind`."""
     in_sync: dict[str, InSync] = {}
-    """By symbol, for what share of the time the book was in sync, and why not."""
+    """By symbol, the share of time in which the book was in sync, and the causes of the rest."""
     why_no_orders: list[str] = []
-    """For a run without an order: why there was none."""
+    """For a run without an order: the reasons."""
     why_no_fills: list[str] = []
-    """For a run with orders but no fill: why."""
+    """For a run with orders but no fill: the reasons."""
     recording: Recorded | None = None
-    """Null where nobody records."""
+    """Null without a recording."""
 
     def to_json(self) -> str:
         """One line of JSON; decimals are numbers with all their digits."""
@@ -122,7 +122,7 @@ class Summary(msgspec.Struct, frozen=True):
 
 
 class RecordSummary(msgspec.Struct, frozen=True):
-    """One `hft record`."""
+    """The summary of one `hft record`."""
 
     venue: str
     symbols: list[str]
@@ -156,7 +156,7 @@ def latency(histogram: Histogram) -> Latency:
 
 
 def in_cents(*parts: Decimal) -> list[Decimal]:
-    """Amounts rounded to cents, and after them their sum, so that the printed figures add up. Each is less than a cent from its
+    """Amounts rounded to cents, followed by their sum, so that the printed figures add up. Each is less than a cent from its
     exact value.
 
     >>> [str(amount) for amount in in_cents(Decimal("0.004"), Decimal("0.004"), Decimal("-1"))]
@@ -176,7 +176,7 @@ def rss_mb() -> float:
     try:
         with open("/proc/self/statm", encoding="ascii") as statm:
             return int(statm.read().split()[1]) * resource.getpagesize() / 1e6
-    except OSError:  # not Linux: the peak is what there is, in KiB or, on macOS, bytes
+    except OSError:  # not Linux: only the peak is known, in KiB or, on macOS, bytes
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
 
@@ -191,7 +191,7 @@ def totals(engine: Engine) -> Pnl:
 
 
 def counted(engine: Engine) -> dict[str, Any]:
-    """What a summary says of the market data, by name."""
+    """A summary's figures of the market data, by name."""
     counters = engine.counters()
     kinds: dict[str, int] = counters["messages"]
     return {
@@ -217,7 +217,7 @@ def summarise(
     stopped_by: str,
     strategy_kind: str = "imbalance",
 ) -> Summary:
-    """Everything that one engine counted."""
+    """The summary of one engine's counters."""
     counters = engine.counters()
     by_reason: dict[str, int] = counters["rejects"]
     rejects = {name: count for name, count in by_reason.items() if status.CODES[name] >= status.FIRST_ORDER_CODE}
@@ -260,7 +260,7 @@ def summarise(
 
 
 def way_out(fault: str | None, spec_sources: dict[str, str]) -> str:
-    """What to do about a fault, for the end of its line; empty where the settings are not the cause.
+    """Advice about a fault, for the end of its line; empty if the settings are not the cause.
 
     >>> way_out("overflow", {"BTCUSDT": "exchangeInfo", "SOLUSDT": "printed decimals"})
     "cash is counted in tick x quantum; set [feed.symbols.SOLUSDT] tick and step to the venue's"
@@ -278,7 +278,7 @@ def skipped(engine: Engine) -> dict[str, int]:
 
 
 def warn(s: Summary | RecordSummary) -> None:
-    """A line on stderr about each book that was in sync for less of the time than it should."""
+    """Prints a line on stderr about each book that was in sync too little."""
     for line in diagnosis.warnings(s.in_sync):
         print(f"hft: {line}", file=sys.stderr)
 
@@ -288,7 +288,7 @@ def _of_messages(by_reason: dict[str, int]) -> dict[str, int]:
 
 
 def as_text(s: Summary | RecordSummary) -> str:
-    """A summary for a person, one figure a line."""
+    """A summary as text, one figure per line."""
     lines = _traded(s) if isinstance(s, Summary) else _followed(s)
     return "\n".join(f"{name:<14} {text}" for name, text in lines)
 
@@ -317,7 +317,7 @@ def _market(s: Summary | RecordSummary) -> list[tuple[str, str]]:
 
 
 def _sources(of: dict[str, str]) -> str:
-    """Where the rules of each symbol are from (SEMANTICS 28).
+    """The source of each symbol's rules (SEMANTICS 28).
 
     >>> _sources({"BTCUSDT": "exchangeInfo", "ETHUSDT": "exchangeInfo", "SOLUSDT": "printed decimals"})
     'BTCUSDT, ETHUSDT from exchangeInfo; SOLUSDT from printed decimals'

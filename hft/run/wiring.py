@@ -1,4 +1,4 @@
-"""The settings of a run as an engine: the one place where a setting becomes an engine's parameter."""
+"""Builds an engine from a run's settings; the only place where a setting becomes an engine's parameter."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def engine_settings(config: Config) -> dict[str, Any]:
 
 
 def capacities(config: Config, n_symbols: int, strategy: StrategyPort | None = None) -> dict[str, int]:
-    """What fixed memory must hold with these settings and so many symbols; `strategy` where it is not that of the settings."""
+    """The capacities of fixed memory for these settings and this number of symbols; `strategy` replaces that of the settings."""
     return worst_cases(
         (strategy or config.strategy.build()).most_intents(n_symbols),
         max_open_orders=config.engine.max_open_orders,
@@ -57,25 +57,25 @@ def capacities(config: Config, n_symbols: int, strategy: StrategyPort | None = N
 
 
 def journal_live(config: Config, n_symbols: int) -> int:
-    """The size of a live run's journal, in records: what the settings say, and no less than lets every order be sent that they
-    allow to be open, as long as the writer keeps up."""
+    """The size of a live run's journal, in records: that of the settings, but large enough that all orders allowed by the
+    settings can be sent while the writer keeps up."""
     performance = config.strategy.performance
     return max(performance.persist_channel_size, capacities(config, n_symbols)["journal_orders"])
 
 
 def journal_most(config: Config, n_symbols: int, strategy: StrategyPort | None = None) -> int:
-    """The size of a journal, in records, in which every input finds room, whatever is under way; `strategy` as for `capacities`."""
+    """The size of a journal, in records, that has room for every input, whatever is under way; `strategy` as for `capacities`."""
     return capacities(config, n_symbols, strategy)["journal_most"]
 
 
 def tradable(protocol: str, where: str, do: str) -> None:
-    """Raise `NotBuiltError` for a protocol whose symbols can be followed and recorded, and not yet traded (SEMANTICS 24)."""
+    """Raises `NotBuiltError` for a protocol whose symbols can be followed and recorded, but not yet traded (SEMANTICS 24)."""
     if protocol_named(protocol).instrument == "inverse":
         raise NotBuiltError("trading inverse contracts (COIN-M)", where=where, do=do)
 
 
 def compatible(specs: Sequence[Spec]) -> Symbols:
-    """The symbols of one run. Raises `UsageError` where they can't be traded in one, of different currencies for instance."""
+    """The symbols of one run. Raises `UsageError` if they can't be traded together, for example in different currencies."""
     try:
         return Symbols(specs)
     except ValueError as error:
@@ -83,17 +83,16 @@ def compatible(specs: Sequence[Spec]) -> Symbols:
 
 
 def untraded(spec: Spec) -> Spec:
-    """The same symbol for an engine that does not trade: without a quote asset, since no profits are added."""
+    """The same symbol for an engine that does not trade: without a quote asset, since it adds no profits."""
     return Spec(spec.name, tick=spec.tick, step=spec.step, instrument=spec.instrument, quantum=spec.quantum,
                 contract=spec.contract, price_unit=spec.price_unit, min_qty=spec.min_qty, max_qty=spec.max_qty,
                 min_notional=spec.min_notional)
 
 
 def build_engine(config: Config, specs: Sequence[Spec] | Symbols, protocol: VenueProtocol, **wiring: Any) -> Engine:
-    """An engine as the settings describe it, of symbols of that protocol; `wiring` is its page, journal and run number, where
-    there are any.
+    """An engine with these settings, for symbols of that protocol; `wiring` is its page, journal and run number, if any.
 
-    Raises `UsageError` for symbols whose money can't be added exactly, and, naming the key, for a setting that does not fit them.
+    Raises `UsageError` for symbols whose money can't be added exactly, and for a setting that does not fit them.
     """
     if "strategy" not in wiring:
         wiring["strategy"] = config.strategy.build()

@@ -1,1 +1,1 @@
-"""What the operating system gives: child processes and the pipes to them, signals, times in which a process did not run."""
+"""Child processes and the pipes to them, signals, sockets, and detection of times in which a process did not run."""

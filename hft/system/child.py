@@ -22,31 +22,31 @@ from hft.errors import TradingHalted
 
 STARTUP_S = 30.0
 POLL_S = 0.1
-"""Between two checks that the child still runs: a process that the child started may hold its pipe open."""
+"""Interval of checks that the child still runs, since a process that the child started may hold its pipe open."""
 
 _FIRST_FREE = 3
-"""Descriptors below are standard input, output and error, also where this process was started without them."""
+"""Lower descriptors are standard input, output and error, even if this process was started without them."""
 
 
 class Child:
-    """A process of this run. It is in a session of its own: a terminal's Ctrl-C is for the parent to pass on.
+    """A process of this run, in its own session, so that a terminal's Ctrl-C reaches only the parent, which passes it on.
 
     Parameters
     ----------
     name : str
-        For messages.
+        Its name in messages.
     arguments : list of str
-        What Python runs; the descriptors of the two pipes come as one more.
+        Python's arguments; the descriptors of the two pipes are added as the last.
     job : object
         Sent as its first line of JSON, secrets included; they appear nowhere else.
     stdout : int, optional
-        Where its standard output goes; default: where ours goes.
+        Its standard output; default: ours.
     """
 
     def __init__(self, name: str, arguments: list[str], job: Any = None, *, stdout: int | None = None) -> None:
         self.name = name
         self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        """Reports that nobody has asked for yet; an empty one is the end."""
+        """Reports not yet taken; an empty one is the end."""
         requests, self._requests = _pipe()
         self._reports, reports = _pipe()
         self._reader: threading.Thread | None = None
@@ -65,35 +65,35 @@ class Child:
         self._reader.start()
         self._send(job)
 
-    def ask_to_stop(self, why: str) -> None:
-        """Ask it to end by itself. Heard whenever it comes to it, also by a child that is still starting."""
+    def request_stop(self, why: str) -> None:
+        """Requests that it ends by itself; also works for a child that is still starting."""
         self._send({"stop": why})
 
     def _send(self, message: Any) -> None:
         data = to_child(message)
-        with contextlib.suppress(BrokenPipeError):      # it is gone already, and has said why on stderr
+        with contextlib.suppress(BrokenPipeError):      # it has ended already, with the reason on stderr
             while data and self._requests >= 0:
                 data = data[os.write(self._requests, data) :]
 
     def report(self, timeout_s: float) -> dict[str, Any] | None:
-        """Its next report; an empty one when it has ended and reported all, None when none came within the time."""
+        """Its next report; an empty one after its end, None if none came within the time."""
         try:
             line = self._lines.get(timeout=timeout_s)
         except queue.Empty:
             return None
         if not line:
-            self._lines.put(b"")        # also for the next one who asks
+            self._lines.put(b"")        # also for later calls
             return {}
-        said: dict[str, Any] = msgspec.json.decode(line)
-        return said
+        report: dict[str, Any] = msgspec.json.decode(line)
+        return report
 
     def _read(self) -> None:
-        """Take what it reports as it comes, whether or not anybody asks: a child must never wait for room in its pipe."""
+        """Reads reports as they come, as a child must never wait for room in its pipe."""
         buffer = b""
         with selectors.DefaultSelector() as selector:
             selector.register(self._reports, selectors.EVENT_READ)
             while True:
-                ended = not self.running        # before the look at the pipe: what it reported last is there by then
+                ended = not self.running        # checked before reading the pipe, so that its last report is there
                 if selector.select(0.0 if ended else POLL_S):
                     data = os.read(self._reports, 1 << 16)
                     if not data:
@@ -106,16 +106,16 @@ class Child:
         self._lines.put(b"")
 
     def first_report(self, meanwhile: Callable[[], object] = lambda: None) -> dict[str, Any]:
-        """What it reports once it is up; an empty dict when it ended instead.
+        """Its first report once it is up; an empty dict if it ended instead.
 
-        `meanwhile` is called again and again, and may raise. Raises `TradingHalted` where the child does neither in time.
+        `meanwhile` is called repeatedly, and may raise. Raises `TradingHalted` if the child does neither in time.
         """
         until = time.monotonic() + STARTUP_S
         while time.monotonic() < until:
             meanwhile()
-            said = self.report(POLL_S)
-            if said is not None:
-                return said
+            report = self.report(POLL_S)
+            if report is not None:
+                return report
         raise TradingHalted(f"the {self.name} did not come up within {STARTUP_S:g} s", do="see what it logged")
 
     @property
@@ -123,12 +123,12 @@ class Child:
         return self.process.poll() is None
 
     def code(self) -> int:
-        """Its exit code, once it has ended; that of a shell where a signal ended it."""
+        """Its exit code, once it has ended; as in a shell if a signal ended it."""
         code = self.process.wait()
         return code if code >= 0 else 128 - code
 
     def stop(self, timeout_s: float = 3.0) -> None:
-        """SIGTERM, then SIGKILL where it has not ended within the time."""
+        """SIGTERM, then SIGKILL if it has not ended within the time."""
         if self.running:
             self.process.terminate()
         try:
@@ -139,7 +139,7 @@ class Child:
         self._close()
 
     def close_requests(self) -> None:
-        """Close the pipe of requests: the child takes that for the end of its parent."""
+        """Closes the pipe of requests, which the child takes as the end of its parent."""
         if self._requests >= 0:
             os.close(self._requests)
             self._requests = -1
@@ -148,7 +148,7 @@ class Child:
         self.close_requests()
         if self._reader is not None:
             self._reader.join(10 * POLL_S)
-            if self._reader.is_alive():     # what the child started goes on writing into its pipe
+            if self._reader.is_alive():     # a process started by the child still writes into its pipe
                 return
         if self._reports >= 0:
             os.close(self._reports)
@@ -156,7 +156,7 @@ class Child:
 
 
 def _pipe() -> tuple[int, int]:
-    """A pipe that is none of the standard descriptors, even where those are closed."""
+    """A pipe above the standard descriptors, even if those are closed."""
     ends = os.pipe()
     moved = tuple(fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE) for end in ends)
     for end in ends:
@@ -165,7 +165,7 @@ def _pipe() -> tuple[int, int]:
 
 
 def stdout_of_children(json: bool) -> int | None:
-    """Standard output of children: with `--json` it must hold that one JSON object and nothing that a library prints."""
+    """Standard output of children: with `--json` it must hold only the one JSON object, and no output of libraries."""
     if not json:
         return None
     try:

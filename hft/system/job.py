@@ -1,4 +1,4 @@
-"""What the parent of a run asks of the processes that it starts."""
+"""The jobs that the parent of a run gives to its child processes."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from hft.config import Config, LiveOptions
 
 
 class EngineJob(msgspec.Struct, frozen=True):
-    """The engine's: one run."""
+    """The engine's job: one run."""
 
     config: Config
     options: LiveOptions
     rest_url: str = ""
-    """Of a venue at these addresses instead of the configured one."""
+    """Protocol of a venue at these addresses, which replace the configured ones."""
     ws_url: str = ""
     protocol: str = ""
     console: bool = True
-    """Log to stderr as well; not beneath a terminal view."""
+    """Log to stderr as well; off under a terminal view."""
 
 
 class MonitorJob(msgspec.Struct, frozen=True):
-    """The monitor's: which page to serve, and where."""
+    """The monitor's job: the page to serve, and the address."""
 
     page: str
     host: str
     port: int | None
-    """None: 9464, or a free one where that is in use."""
+    """None: 9464, or a free port if that is in use."""

@@ -1,7 +1,7 @@
 """The child's side of the two pipes to the process that started it: the job and requests to stop come in, reports go out.
 
 The pipes' descriptors are on the command line, as ``requests,reports``. Standard input, output
-and error are not used, so that what user code or a library prints does no harm. The parent holds its end of the first
+and error are not used, so that output of user code or a library does no harm. The parent holds its end of the first
 pipe for as long as it lives: end of file on that pipe means that the parent has ended.
 """
 
@@ -23,13 +23,13 @@ T = TypeVar("T")
 
 
 class ParentEnded(EOFError):
-    """The parent ended before it gave a job."""
+    """The parent ended before it sent a job."""
 
 
 def child_main(work: Callable[[Parent], int]) -> int:
-    """What the main module of every child runs: the exit code of `work`.
+    """The main function of every child: returns the exit code of `work`.
 
-    Without a parent that gives a job there is nothing to do and nobody to tell; any other failure is one line on stderr.
+    Without a job from a parent it ends silently; any other failure is one line on stderr.
     """
     try:
         return work(Parent.of_command_line())
@@ -39,13 +39,13 @@ def child_main(work: Callable[[Parent], int]) -> int:
         code, line = error.exit_code, str(error)
     except Exception as error:
         code, line = ExitCode.INTERNAL, bug(error)
-    with contextlib.suppress(OSError):          # a closed stderr changes no exit code
+    with contextlib.suppress(OSError):          # a closed stderr must not change the exit code
         os.write(2, f"hft: {printable(line)}\n".encode())
     return int(code)
 
 
 class Parent:
-    """The two pipes, as the child holds them.
+    """The child's ends of the two pipes.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class Parent:
 
     @classmethod
     def of_command_line(cls) -> Parent:
-        """The parent that the last argument names."""
+        """The parent named by the last argument."""
         requests, reports = map(int, sys.argv[-1].split(","))
         return cls(requests, reports)
 
@@ -77,14 +77,14 @@ class Parent:
         return from_parent(line, kind)
 
     def report(self, **message: Any) -> None:
-        """One line of JSON to the parent, if it is still there."""
+        """Sends one line of JSON to the parent, if it still exists."""
         data = msgspec.json.encode(message) + b"\n"
         with contextlib.suppress(BrokenPipeError):
             while data:
                 data = data[os.write(self._reports, data) :]
 
     def watch(self, on_end: Callable[[], None], on_stop: Callable[[str], None] | None = None) -> None:
-        """From now on, in the running event loop, call `on_stop` for each request to stop, `on_end` when the parent has ended."""
+        """From now on the running event loop calls `on_stop` for each request to stop, and `on_end` when the parent has ended."""
         loop = asyncio.get_running_loop()
         stop = on_stop or (lambda _why: on_end())
 
@@ -102,8 +102,8 @@ class Parent:
                 on_end()
 
         loop.add_reader(self._requests, readable)
-        loop.call_soon(take, b"")       # what came together with the job
+        loop.call_soon(take, b"")       # requests that came together with the job
 
     def unwatch(self) -> None:
-        """Undo `watch`."""
+        """Undoes `watch`."""
         asyncio.get_running_loop().remove_reader(self._requests)

@@ -8,11 +8,11 @@ import gc
 import time
 from collections.abc import AsyncIterator, Callable
 
-WORTH_TELLING_S = 1.0
-"""A pause shorter than this may be the system's own scheduling."""
+MIN_PAUSE_S = 1.0
+"""A shorter pause may be the system's normal scheduling."""
 
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-"""Counts on while the machine is suspended, where there is such a clock."""
+"""A clock that also runs while the machine is suspended, if there is one."""
 
 
 class Pauses:
@@ -29,11 +29,11 @@ class Pauses:
         self._last_s = time.clock_gettime(_CLOCK)
 
     def lost_s(self) -> float:
-        """To be called once a round: the seconds lost since the last call; 0 where too few to report."""
+        """To be called once a round: the seconds lost since the last call; 0 if too few to report."""
         now_s = time.clock_gettime(_CLOCK)
         lost_s = now_s - self._last_s - self._every_s
         self._last_s = now_s
-        return lost_s if lost_s >= WORTH_TELLING_S else 0.0
+        return lost_s if lost_s >= MIN_PAUSE_S else 0.0
 
 
 STEP_S = 0.5
@@ -41,10 +41,10 @@ STEP_S = 0.5
 
 
 class Deadline:
-    """Seconds until something that is waited for is given up, of the time in which this process runs.
+    """A timeout that counts only the time in which this process runs.
 
-    After a pause the timers come before the sockets, in which the answer may have been for long. So a check that comes late
-    counts as one that came in time, and at least `WORTH_TELLING_S` is left for reading.
+    After a pause timers run before sockets are read, though the answer may have arrived long before. So a late check counts as
+    one in time, and at least `MIN_PAUSE_S` is left for reading.
 
     Parameters
     ----------
@@ -59,19 +59,19 @@ class Deadline:
         self._last_s = clock()
 
     def left_s(self) -> float:
-        """To be called every `STEP_S` at least: the seconds left; 0 or less once it is over."""
+        """The seconds left; 0 or less once it is over. To be called at least every `STEP_S`."""
         now_s = self._clock()
         passed_s, self._last_s = now_s - self._last_s, now_s
-        if passed_s < STEP_S + WORTH_TELLING_S:
+        if passed_s < STEP_S + MIN_PAUSE_S:
             self._left_s -= passed_s
         else:
-            self._left_s = max(self._left_s - STEP_S, WORTH_TELLING_S)
+            self._left_s = max(self._left_s - STEP_S, MIN_PAUSE_S)
         return self._left_s
 
 
 @contextlib.asynccontextmanager
 async def timeout(seconds: float) -> AsyncIterator[None]:
-    """As `asyncio.timeout`, but the time in which this process does not run does not count."""
+    """As `asyncio.timeout`, but counts only the time in which this process runs."""
     loop, deadline = asyncio.get_running_loop(), Deadline(seconds)
     timer: asyncio.TimerHandle | None = None
 
@@ -93,20 +93,20 @@ async def timeout(seconds: float) -> AsyncIterator[None]:
 
 
 GARBAGE = 100_000
-"""Container objects made and not freed since the last collection, above which the next is due; it takes some milliseconds."""
+"""Number of new container objects above which a collection is due; it takes some milliseconds."""
 
 
 class LoopPauses:
-    """Keeps a loop's pauses short, and measures the longest: how late a timer came.
+    """Keeps a loop's pauses short, and measures the longest, by the delay of a timer.
 
-    Python's garbage collector could scan every object of the program at any moment. So once a run has begun, the objects there
-    are frozen and the collector is off; the cycles that a run leaves, a few objects per lost connection, are collected between
+    Python's garbage collector could scan every object of the program at any moment. So once a run has begun, existing objects
+    are frozen and the collector is off; the reference cycles of a run, a few objects per lost connection, are collected between
     two timers once there are many.
 
     Parameters
     ----------
     every_s : float
-        How often the timer comes.
+        Interval of the timer.
     """
 
     def __init__(self, every_s: float) -> None:
@@ -125,12 +125,12 @@ class LoopPauses:
         gc.unfreeze()
 
     def tidy(self) -> None:
-        """To be called now and then: collects what has piled up."""
+        """Collects garbage if there is much of it; to be called now and then."""
         if not gc.isenabled() and gc.get_count()[0] > GARBAGE:
             gc.collect()
 
     def longer_ns(self) -> int:
-        """To be called at each timer: by how much the longest pause has grown."""
+        """The growth of the longest pause; to be called at each timer."""
         now_ns = time.monotonic_ns()
         late_ns = now_ns - self._last_ns - self._every_ns if self._last_ns else 0
         self._last_ns = now_ns

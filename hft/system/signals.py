@@ -1,4 +1,4 @@
-"""Which signals stop a process of hft, and with which exit code."""
+"""The signals that stop a process of hft, and their exit codes."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ STOPPING: dict[signal.Signals, ExitCode] = {
 """Signals that end a command once everything is written, and its exit code. The end of a terminal (SIGHUP) counts as SIGTERM."""
 
 WITHOUT_MEANING = (signal.SIGUSR1, signal.SIGUSR2)
-"""Signals without a meaning here that kill by default: a process with a run to close ignores and logs them."""
+"""Signals without a meaning here that kill by default; during a run they are ignored and logged."""
 
 
 def stopping() -> dict[signal.Signals, ExitCode]:
-    """`STOPPING` without a SIGHUP that this process was started to ignore: that is what `nohup` does."""
+    """`STOPPING`, without SIGHUP if this process was started with it ignored, as by `nohup`."""
     ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     return {number: code for number, code in STOPPING.items() if not (ignored and number is signal.SIGHUP)}
 
 
 def handle(stop: Callable[[str], object], warn: Callable[..., object]) -> None:
-    """On the running loop: `stop` is given the name of a stopping signal, `warn` tells one without a meaning."""
+    """Handles signals on the running loop: `stop` gets the name of a stopping signal, `warn` reports one without a meaning."""
     loop = asyncio.get_running_loop()
     for number in stopping():
         loop.add_signal_handler(number, stop, number.name)
     for number in WITHOUT_MEANING:
-        loop.add_signal_handler(number, partial(warn, "a signal that means nothing to hft is ignored", signal=number.name))
+        loop.add_signal_handler(number, partial(warn, "a signal without a meaning for hft is ignored", signal=number.name))
 
 
 def exit_code(why: str) -> ExitCode:
-    """Of a command that ended for this reason: the name of a signal, or anything else.
+    """The exit code of a command that ended for this reason: the name of a signal, or another one.
 
     >>> int(exit_code("SIGHUP")), int(exit_code("duration"))
     (143, 0)
@@ -48,7 +48,7 @@ def exit_code(why: str) -> ExitCode:
 
 
 class StopRequest:
-    """Signals as a request to stop, for as long as a command sets up what it is to run.
+    """Takes signals as a request to stop while a command starts its parts.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class StopRequest:
 
     @contextlib.contextmanager
     def on_signals(self) -> Iterator[None]:
-        """Within this context signals are requests to stop. In a thread other than the main one they are left to the program."""
+        """Within this context signals are requests to stop; outside the main thread they are left to the program."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -76,7 +76,7 @@ class StopRequest:
         self.why = self.why or signal.Signals(number).name
 
     def check(self) -> None:
-        """Raise for a request that came before there was anything to stop."""
+        """Raises for a request that came before there was anything to stop."""
         if self.why:
             kind = Interrupted if self.why == signal.SIGINT.name else Terminated
             raise kind("stopped before the run began")

@@ -1,4 +1,4 @@
-"""Sockets that are ours from their first moment, and whose end wakes up whoever waits on them."""
+"""Sockets that we own from the start, and whose shutdown wakes their readers."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 
 async def connected(url: str) -> socket.socket:
-    """A socket, non-blocking, that is connected to the first address of the URL's host that takes it.
+    """A non-blocking socket, connected to the first address of the URL's host that accepts it.
 
-    Raises `OSError`. Cancelled meanwhile, it leaves no socket behind.
+    Raises `OSError`. If cancelled, it leaves no socket behind.
     """
     loop = asyncio.get_running_loop()
     parts = urlsplit(url)
@@ -33,6 +33,6 @@ async def connected(url: str) -> socket.socket:
 
 
 def shut_down(sock: socket.socket) -> None:
-    """Ends both directions: whoever reads finds the end at once, in whatever thread. The socket stays to be closed."""
-    with contextlib.suppress(OSError):              # it is closed already
+    """Ends both directions: a reader in any thread gets the end at once. The socket must still be closed."""
+    with contextlib.suppress(OSError):              # already closed
         socket.socket.shutdown(sock, socket.SHUT_RDWR)      # not TLS's own, which would drop the state that a reader is using

@@ -1,1 +1,1 @@
-"""One run of `hft live` or `hft record`: its processes, and the session wired together."""
+"""One run of `hft live` or `hft record`: its processes and its session."""

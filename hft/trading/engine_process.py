@@ -1,7 +1,7 @@
 """The engine's process: ``python -m hft.trading.engine_process``, started by `hft.trading.launch`, runs one session.
 
-It has its job from its parent, reports to it that it is ready and what the run came to (`hft.system.parent`), and logs to
-stderr. When the parent dies, the run ends as on Ctrl-C.
+It gets its job from its parent, reports to it that it is ready and the result of the run (`hft.system.parent`), and logs
+to stderr. When the parent dies, the run ends as on Ctrl-C.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ log = get_logger("hft.engine_process")
 
 
 async def _open(session: LiveSession) -> None:
-    """Open, unless asked to stop meanwhile: a venue that does not answer must not hold up Ctrl-C."""
+    """Opens the session unless a stop is requested, as a venue that does not answer must not delay Ctrl-C."""
     opening, stopping = asyncio.ensure_future(session.open()), asyncio.ensure_future(session.stopping.wait())
     await asyncio.wait({opening, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
@@ -36,7 +36,7 @@ async def _open(session: LiveSession) -> None:
 
 
 async def run(job: EngineJob, parent: Parent) -> ExitCode:
-    """One session from start to end; what it came to is reported to the parent."""
+    """Runs one session from start to end and reports the result to the parent."""
     session = LiveSession(job)
     handle(session.stop, log.warning)
     parent.watch(partial(session.stop, "the end of its parent"), session.stop)
@@ -47,14 +47,14 @@ async def run(job: EngineJob, parent: Parent) -> ExitCode:
         summary = await session.finish()
         parent.report(summary=summary.to_json())
         if session.failure is not None:
-            parent.report(error=session.tell_failure())
+            parent.report(error=session.describe_failure())
         return session.exit_code
     finally:
         await session.close()
 
 
 def main(parent: Parent) -> int:
-    """``python -m hft.trading.engine_process``: one job from the parent, the exit code of the design."""
+    """``python -m hft.trading.engine_process``: runs one job from the parent; returns the exit code."""
     job = parent.job(EngineJob)
     path = job.config.strategy.persistence.beside(".log")
     try:
@@ -69,7 +69,7 @@ def main(parent: Parent) -> int:
         return int(ExitCode.INTERNAL)
     finally:
         for number in (*STOPPING, *WITHOUT_MEANING):
-            signal.signal(number, signal.SIG_IGN)       # the loop that heard them is gone; what the log still holds is written
+            signal.signal(number, signal.SIG_IGN)       # the loop that handled them is gone; the log is still being written
         close_log()
 
 

@@ -5,9 +5,9 @@
                        ──▶ monitor              /metrics and /health, from the state page
         and, on a terminal, draws the state page itself
 
-The engine's process does nothing but trade. Each child holds the other ends of two pipes of ours (`hft.system.child`): jobs and
-requests go down, reports come up, and none outlives a parent that was killed. Ctrl-C reaches this process alone; it passes it
-on to the engine as a request to stop, and the engine writes everything and reports what the run came to.
+The engine's process does nothing but trade. Each child has two pipes to its parent (`hft.system.child`): jobs and requests
+go down, reports come up, and no child outlives a killed parent. Ctrl-C reaches only this process, which passes it to the
+engine as a request to stop; the engine writes everything and reports the result of the run.
 """
 
 from __future__ import annotations
@@ -29,14 +29,7 @@ from hft.config import Config, LiveOptions
 from hft.config.check import check_places
 from hft.config.objects import validated
 from hft.config.sections import MONITOR_PORT
-from hft.errors import (
-    ExitCode,
-    HftError,
-    TradingHalted,
-    VenueUnreachable,
-    cannot_listen,
-    printable_lines,
-)
+from hft.errors import ExitCode, HftError, TradingHalted, VenueUnreachable, cannot_listen, printable_lines
 from hft.run.summary import Summary, as_text, read_json, warn
 from hft.run.wiring import tradable
 from hft.system.child import Child, embedded_exchange, stdout_of_children
@@ -45,23 +38,23 @@ from hft.system.signals import StopRequest
 from hft.venues.catalogue import DEFAULT
 
 STOP_S = 40.0
-"""How long the engine may take to write everything once it was asked to stop: longer than the patience of its writer and its
-recorder with a busy disk, one after the other."""
+"""Seconds the engine has to write everything after a request to stop: longer than the timeouts of its writer and its recorder
+for a busy disk together."""
 
 POLL_S = 0.1
 
 
 def live(config: Config | None = None, options: LiveOptions | None = None) -> int:
-    """Run a session to its end; the exit code of the design.
+    """Runs a session to its end; returns the exit code.
 
-    May be called from any thread, also one that runs an event loop (a notebook's), and returns when the run is over. In the
-    main thread SIGINT, SIGTERM and SIGHUP stop the run meanwhile; before it returns their handlers are what they were.
+    May be called from any thread, also one with an event loop (a notebook's), and returns when the run is over. In the main
+    thread SIGINT, SIGTERM and SIGHUP stop the run; their previous handlers are restored before it returns.
     """
     config, options = validated(config or Config()), options or LiveOptions()
     check_places(config, *([] if options.record is None else [options.record]))
     tradable(config.protocol, f"[feed] venue: {config.feed.venue}", f"use {DEFAULT}")
     if config.monitoring.enabled:
-        _free(config.monitoring.host, config.monitoring.port or 0)      # 0: the host alone can be wrong
+        _free(config.monitoring.host, config.monitoring.port or 0)      # 0: only the host can be wrong
     stop = _Stop()
     with contextlib.ExitStack() as stack:
         stack.enter_context(stop.on_signals())
@@ -75,10 +68,10 @@ def _run(config: Config, options: LiveOptions, stop: _Stop, stack: contextlib.Ex
     if config.feed.venue == "embedded" and not config.feed.ws_url:
         exchange = embedded_exchange(config, stdout=stdout)
         stack.callback(exchange.stop)
-        said = exchange.first_report(stop.check)
-        if "rest" not in said:
+        report = exchange.first_report(stop.check)
+        if "rest" not in report:
             return exchange.code() or int(ExitCode.UNREACHABLE)
-        job = msgspec.structs.replace(job, rest_url=said["rest"], ws_url=said["ws"], protocol=said["protocol"])
+        job = msgspec.structs.replace(job, rest_url=report["rest"], ws_url=report["ws"], protocol=report["protocol"])
     engine = Child("engine", ["-m", "hft.trading.engine_process"], job, stdout=stdout)
     stack.callback(engine.stop, STOP_S)
     stop.goes_to(engine)
@@ -90,11 +83,11 @@ def _run(config: Config, options: LiveOptions, stop: _Stop, stack: contextlib.Ex
         monitor = Child("monitor", ["-m", "hft.monitoring"], task, stdout=stdout)
         stack.callback(monitor.stop)
         at = monitor.first_report(stop.enforce)
-        if not at:          # it has said why on stderr: a run that was to be watched and is not, does not run
+        if not at:          # the reason is on stderr; without its monitor the run does not start
             return monitor.code()
         if config.monitoring.port is None and at["port"] != MONITOR_PORT:
             print(f"hft: port {MONITOR_PORT} is in use: /metrics and /health are on {_url(at)}", file=sys.stderr)
-        threading.Thread(target=_tell_end, args=(monitor, engine), daemon=True).start()
+        threading.Thread(target=_report_end, args=(monitor, engine), daemon=True).start()
     lost = threading.Event()
     if exchange is not None:
         threading.Thread(target=_stop_without, args=(exchange, engine, lost), daemon=True).start()
@@ -103,23 +96,23 @@ def _run(config: Config, options: LiveOptions, stop: _Stop, stack: contextlib.Ex
 
         try:
             draw_while(ready["page"], lambda: engine.running and stop.enforce())
-        except Exception as error:      # the run outlives its view
+        except Exception as error:      # the run continues without its view
             print(f"hft: the view ended ({error}); the run goes on, Ctrl-C stops it", file=sys.stderr)
     code = _end(engine, options, stop)
     if lost.is_set():
         raise VenueUnreachable(
-            "the embedded exchange ended while the engine traded on it", do="see what it said above, and start the run again"
+            "the embedded exchange ended while the engine traded on it", do="see its messages above, and start the run again"
         )
     return code
 
 
 class _Stop(StopRequest):
-    """Requests to stop that are passed on to the engine; one that does not end in time is killed."""
+    """Passes requests to stop to the engine; kills an engine that does not end in time."""
 
     def __init__(self) -> None:
         super().__init__()
         self.killed = False
-        """The engine did not end in time and was killed."""
+        """Whether the engine did not end in time and was killed."""
         self._engine: Child | None = None
         self._until = math.inf
 
@@ -129,20 +122,20 @@ class _Stop(StopRequest):
             self.why, self._until = name, time.monotonic() + STOP_S
         else:
             left_s = max(0.0, self._until - time.monotonic())
-            line = f"hft: still stopping: what the run did is being written; if that hangs it is killed in {left_s:.0f} s\n"
+            line = f"hft: still stopping: the run's data is being written; if that hangs the engine is killed in {left_s:.0f} s\n"
             with contextlib.suppress(OSError):
-                os.write(2, line.encode())      # not through sys.stderr: this may have interrupted a write to it
+                os.write(2, line.encode())      # not through sys.stderr, since this may have interrupted a write to it
         if self._engine is not None:
-            self._engine.ask_to_stop(name)
+            self._engine.request_stop(name)
 
     def goes_to(self, engine: Child) -> None:
-        """Pass requests on to this engine, one that was made meanwhile too."""
+        """Passes requests to this engine, also one made before."""
         self._engine = engine
         if self.why:
-            engine.ask_to_stop(self.why)
+            engine.request_stop(self.why)
 
     def enforce(self) -> bool:
-        """Kill an engine that was asked to stop and has not in time. True, so that it may stand in a condition."""
+        """Kills an engine that did not stop in time after a request. Returns True, for use in a condition."""
         if self._engine is not None and time.monotonic() > self._until:
             self.killed = True
             self._engine.process.kill()
@@ -150,7 +143,7 @@ class _Stop(StopRequest):
 
 
 def _free(host: str, port: int) -> None:
-    """UsageError for a monitor's port that is taken, or a host that is none: before anything is started."""
+    """Raises UsageError for a monitor's port in use or an invalid host, before anything is started."""
     try:
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -165,15 +158,15 @@ def _url(at: dict[str, Any]) -> str:
 
 
 def _stop_without(exchange: Child, engine: Child, lost: threading.Event) -> None:
-    """An engine whose exchange is gone for good would look for it for ever."""
+    """Stops the engine when its exchange has ended; it would try to reconnect forever."""
     exchange.process.wait()
     if engine.running:
         lost.set()
-        engine.ask_to_stop("the end of the exchange")
+        engine.request_stop("the end of the exchange")
 
 
-def _tell_end(monitor: Child, engine: Child) -> None:
-    """Trading goes on without its monitor; whoever watches must hear that nobody does."""
+def _report_end(monitor: Child, engine: Child) -> None:
+    """Reports that the monitor ended; trading goes on without it."""
     monitor.process.wait()
     if engine.running:
         print("hft: the monitor ended: no /metrics and /health for the rest of this run; the run goes on", file=sys.stderr)
@@ -183,10 +176,10 @@ def _draws(options: LiveOptions) -> bool:
     return not options.headless and not options.json and sys.stdout.isatty()
 
 
-def _refused(engine: Child, said: dict[str, Any]) -> int:
+def _refused(engine: Child, report: dict[str, Any]) -> int:
     code = engine.code()
-    if "error" in said:
-        raise _error(said["error"], code)
+    if "error" in report:
+        raise _error(report["error"], code)
     return code
 
 
@@ -198,16 +191,16 @@ def _error(line: str, code: int) -> HftError:
 
 
 def _end(engine: Child, options: LiveOptions, stop: _Stop) -> int:
-    """Wait for the engine and tell what it reports."""
+    """Waits for the engine and prints its reports."""
     summary: Summary | None = None
     problem = ""
-    while (said := engine.report(POLL_S)) != {}:
+    while (report := engine.report(POLL_S)) != {}:
         stop.enforce()
-        if said is None:
+        if report is None:
             continue
-        if "summary" in said:
-            summary = read_json(said["summary"])
-        problem = said.get("error", problem)
+        if "summary" in report:
+            summary = read_json(report["summary"])
+        problem = report.get("error", problem)
     code = engine.code()
     if summary is not None:
         print(summary.to_json() if options.json else printable_lines(as_text(summary)), flush=True)
@@ -216,9 +209,9 @@ def _end(engine: Child, options: LiveOptions, stop: _Stop) -> int:
         raise _error(problem, code)
     if stop.killed:
         raise TradingHalted(
-            f"the engine was asked to stop, did not end within {STOP_S:g} s and was killed",
-            do="what it had written is in the database; check the disk that it is on",
+            f"the engine did not end within {STOP_S:g} s of the request to stop and was killed",
+            do="its written data is in the database; check the disk",
         )
     if (number := -engine.process.returncode) > 0:
-        raise TradingHalted(f"the engine was killed by signal {number}", do="what it had written is in the database")
+        raise TradingHalted(f"the engine was killed by signal {number}", do="its written data is in the database")
     return code

@@ -1,4 +1,4 @@
-"""A venue's market data for an engine, as the settings ask for it, and what the log says of it."""
+"""Builds the feed of an engine from the settings, and logs its events."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hft.venues.live import RestClient, Trades, Venue
 
 
 def stream_of_trades(config: Config, venue: Venue) -> Trades:
-    """The stream that traded volume is told by: the configured one, else the venue's."""
+    """The stream of traded volume: the configured one, else the venue's."""
     return config.feed.trade_source or venue.trades
 
 
@@ -44,6 +44,6 @@ def build_feed(
 
 
 def log_event(log: Any, event: FeedEvent, *, ending: bool) -> None:
-    """One line about an event of the feed; nothing is worth a warning while a run is `ending`."""
+    """Logs one line about an event of the feed; never a warning while a run is `ending`."""
     say = log.warning if event.kind in ALERTS and not ending else log.info
     say(event.kind.replace("_", " "), text=event.text, **({"symbols": ",".join(event.symbols)} if event.symbols else {}))

@@ -1,6 +1,6 @@
-"""`hft record`: what a venue sends into a file.
+"""`hft record`: writes a venue's messages to a file.
 
-An engine that nobody trades on follows the messages as a trading one would: after every gap it wants a snapshot, and the feed
+An engine that does not trade follows the messages like a trading one: after every gap it requests a snapshot, and the feed
 fetches it. So the file replays in sync.
 """
 
@@ -35,15 +35,15 @@ from hft.system.signals import StopRequest, exit_code, handle
 from hft.trading.marketdata import build_feed, log_event, stream_of_trades
 from hft.venues.live import RestClient
 
-LOOK_S = 0.5
+POLL_S = 0.5
 PROGRESS_S = (1.0, 5.0, 10.0, 30.0, 60.0)
-"""When progress is logged, in seconds from the start; after the last, at intervals of that length."""
+"""Times of progress lines, in seconds from the start; after the last one, at intervals of that length."""
 
 log = get_logger("hft.record")
 
 
 class RecordJob:
-    """One recording: `run` is all of it."""
+    """One recording, done by `run`."""
 
     def __init__(self, config: Config, recorder: Recorder, clock: RunClock) -> None:
         self.config = config
@@ -51,21 +51,21 @@ class RecordJob:
         self.clock = clock
         self.started_ns = clock.now()
         self.exchange: Child | None = None
-        """The embedded one, where it is recorded."""
+        """The embedded exchange, if that is recorded."""
         self.stopped_by = "duration"
         self.request = StopRequest()
-        """Of signals that come before `run` handles them."""
+        """Requests to stop before `run` handles signals."""
         self.stopping = asyncio.Event()
         self.failure: BaseException | None = None
         self.recorded: Recorded | None = None
-        """The result of the recording when it was closed."""
+        """The result of the recording, once closed."""
         self._links = Links()
         self._counts: Counter[str] = Counter()
 
     async def run(self, duration_s: float | None, rest_url: str, ws_url: str, protocol: str) -> RecordSummary | None:
-        """Until the duration is over, a signal comes, or nothing can be recorded any more. None: stopped before it began.
+        """Records until the duration is over, a signal comes, or recording fails. None: stopped before it began.
 
-        What ended it before its time is raised by `check`, so that what was recorded is closed and told first.
+        `check` raises the reason of an early end, so that the recording is closed and reported first.
         """
         handle(self.stop, log.warning)
         if self.request.why:
@@ -75,9 +75,9 @@ class RecordJob:
         await asyncio.wait({work, stopping}, timeout=duration_s, return_when=asyncio.FIRST_COMPLETED)
         self.stopping.set()
         summary = None
-        if self.began:              # before the connections go: that we let them go is no news of the venue's
+        if self.began:              # before the connections close, since closing them is no event of the venue
             self.recorder.close(self.clock.now())
-            self.recorded = self.recorder.result        # what connections still bring is not recorded
+            self.recorded = self.recorder.result        # later messages are not recorded
             summary = self._summary()
         work.cancel()
         stopping.cancel()
@@ -88,19 +88,19 @@ class RecordJob:
 
     @property
     def began(self) -> bool:
-        """Something was recorded."""
+        """Whether something was recorded."""
         return hasattr(self, "feed")
 
     def stop(self, why: str) -> None:
-        """Ask it to end; the first reason is the one that is told. Asked again, it says what it is still doing."""
+        """Requests the end; the first reason is reported. A second request logs what is still being done."""
         if self.stopping.is_set():
-            log.warning("still stopping: the recording is being written", asked_by=why)
+            log.warning("still stopping: the recording is being written", requested_by=why)
             return
         self.stopped_by = why
         self.stopping.set()
 
     def check(self) -> None:
-        """Raise what ended it before its time: a failure of its own, or `DamagedData` for a recording that is not whole."""
+        """Raises the reason of an early end, or `DamagedData` for an incomplete recording."""
         found = self.recorded or self.recorder.result
         if self.failure is not None:
             raise self.failure
@@ -110,7 +110,7 @@ class RecordJob:
                 do=_way_out(found),
             )
         if not self.began and self.stopped_by == "duration":
-            raise VenueUnreachable("the duration was over before the venue had answered", do="give it longer, or try again")
+            raise VenueUnreachable("the duration was over before the venue answered", do="use a longer one, or try again")
 
     async def _record(self, rest_url: str, ws_url: str, protocol: str) -> None:
         self.venue = await find_venue(self.config.feed, rest_url=rest_url, ws_url=ws_url, protocol=protocol)
@@ -124,7 +124,7 @@ class RecordJob:
             await self._until_one_ends(self.feed.run(), self._watch())
 
     async def _until_one_ends(self, *works: Coroutine[Any, Any, None]) -> None:
-        """The others are over too when this returns or raises."""
+        """Runs until the first ends; then all have ended."""
         tasks = [asyncio.create_task(work) for work in works]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -136,7 +136,7 @@ class RecordJob:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     def _follow(self, body: bytes) -> Engine:
-        """The engine that follows the books and asks for snapshots; it does not trade."""
+        """The engine that follows the books and requests snapshots; it does not trade."""
         names = self.config.strategy.symbols
         self.recorder.exchange_info(body, self.clock.now())
         protocol = self.venue.protocol.name
@@ -150,19 +150,19 @@ class RecordJob:
         )
 
     async def _watch(self) -> None:
-        looks, pauses = list(PROGRESS_S), Pauses(LOOK_S)
+        due_s, pauses = list(PROGRESS_S), Pauses(POLL_S)
         while self.recorder.failed is None:
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(POLL_S)
             if lost_s := pauses.lost_s():
                 log.warning("the recorder did not run: stopped, suspended, or short of processor time", seconds=round(lost_s, 1))
-            if (elapsed_s := (self.clock.now() - self.started_ns) / 1e9) >= looks[0]:
-                self._tell_progress(elapsed_s)
-                looks = [at for at in looks if at > elapsed_s] or [elapsed_s + PROGRESS_S[-1]]
+            if (elapsed_s := (self.clock.now() - self.started_ns) / 1e9) >= due_s[0]:
+                self._print_progress(elapsed_s)
+                due_s = [at for at in due_s if at > elapsed_s] or [elapsed_s + PROGRESS_S[-1]]
             if self.exchange is not None and not self.exchange.running:
                 raise VenueUnreachable("the embedded exchange ended while it was recorded")
         self.stop("a failure")
 
-    def _tell_progress(self, elapsed_s: float) -> None:
+    def _print_progress(self, elapsed_s: float) -> None:
         found, kinds = self.recorder.result, self.engine.counters()["messages"]
         names = [spec.name for spec in self.engine.symbols]
         log.info(
@@ -191,9 +191,9 @@ def _way_out(broken: Recorded) -> str:
 
 
 def record(config: Config, path: Path, *, duration_s: float | None = None, json: bool = False) -> int:
-    """Record until stopped, say what it came to; the exit code of the design.
+    """Records until stopped and prints the result; returns the exit code.
 
-    Raises `DamagedData` for a recording that is not whole, `UsageError` and `VenueUnreachable`.
+    Raises `DamagedData` for an incomplete recording, `UsageError` and `VenueUnreachable`.
     """
     with contextlib.ExitStack() as stack:
         open_log(None, config.logging, sys.stderr)

@@ -1,4 +1,4 @@
-"""One run, wired together: the only file that knows everyone. `hft.trading.engine_process` runs it in a process of its own."""
+"""One live run: builds and connects all its parts. `hft.trading.engine_process` runs it in a separate process."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ from hft.version import STATE, VERSION
 TICK_S = 0.01
 """The engine's timer: internal events, kill switch, state page."""
 HOUSEKEEPING_S = 0.5
-NOTICE_S = 5.0
-"""Between a halt and the end of its run, so that whoever polls `/health` sees it."""
+FILES_GONE_S = 5.0
+"""Time between this halt and the end of the run, so that pollers of `/health` see it."""
 
-SILENT_TICKERS = 2000
+SILENT_BOOK_TICKERS = 2000
 """Warn if no trade arrived after this many bookTickers; usually there are three to a trade."""
 
 log = get_logger("hft.session")
@@ -70,10 +70,10 @@ class LiveSession:
         self._played: set[str] = set()
 
     async def open(self) -> None:
-        """Everything that can refuse to start does so here, before the first message."""
+        """Builds all parts; every refusal to start happens here, before the first message."""
         strategy = self.config.strategy
         persistence = strategy.persistence
-        if self.job.options.record is not None:                                         # 0. the recorder of all that follows
+        if self.job.options.record is not None:                                         # 0. the recorder, which records the rest
             self.recorder = Recorder(self.job.options.record, self.config.recording, self.started_ns)
         self.venue = await find_venue(                                                  # 1. the venue and its rules
             self.config.feed, rest_url=self.job.rest_url, ws_url=self.job.ws_url, protocol=self.job.protocol
@@ -108,7 +108,7 @@ class LiveSession:
         )
 
     def _record_run(self) -> None:
-        """Record all that is needed to build this engine again."""
+        """Records everything needed to build this engine again."""
         if self.recorder is not None:
             self.recorder.mark("run", {
                 "run": self.opened.run, "run_id": self.opened.run_id, "strategy": self.config.strategy.strategy_id,
@@ -157,7 +157,7 @@ class LiveSession:
     # --- running
 
     async def run(self) -> None:
-        """Until the duration is over, a signal comes, or trading can't go on."""
+        """Runs until the duration is over, a signal comes, or trading can't go on."""
         self.page.flag("running")
         symbols = ",".join(self.config.strategy.symbols)
         log.info(
@@ -182,26 +182,26 @@ class LiveSession:
         await self.stopping.wait()
         self.pauses_of_loop.end()
         self.page.flag("stopping")
-        self.engine.stop(self.clock.now())      # before the feed goes: a book that is let go is no resync
+        self.engine.stop(self.clock.now())      # before the feed ends, since a closed book is no resync
         self.ended_ns = self.clock.now()
         if self.engine.held:
             log.warning("messages were read and not handled: the journal had no room for them", messages=self.engine.held)
         for task in tasks:
             task.cancel()
         self._put_rows()
-        self._look_after_rejects(end=True)
+        self._check_rejects(end=True)
         self.summary = self._summarise()
         p99_ns = self.summary.tick_to_trade_ns.p99
-        if p99_ns > float(self.config.broker.entry_latency_ms) * 1e6:       # it is not added to what is modelled (rule 6)
-            log.warning("the engine is slower than the entry latency that was assumed", p99_ns=p99_ns)
+        if p99_ns > float(self.config.broker.entry_latency_ms) * 1e6:       # it is not added to the modelled latency (rule 6)
+            log.warning("the engine is slower than the assumed entry latency", p99_ns=p99_ns)
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _writer_failed(self) -> None:
-        """On the writer's thread: an engine that waits for room in the journal must hear of it, and our loop waits with it."""
+        """Runs on the writer's thread: it must stop an engine that waits for journal room, as our loop waits with it."""
         self.page.flag("writer_failed")
 
     def _feed_event(self, event: FeedEvent) -> None:
-        """A line in the log, and the counter of that name where the page has one."""
+        """Logs a line, and raises the page's counter of that name, if any."""
         if self.recorder is not None:
             self.recorder.event(event)
         for counter in self._links.counters(event.kind, event.connection):
@@ -222,12 +222,12 @@ class LiveSession:
             self.stop("a failure")
 
     def stop(self, why: str) -> None:
-        """Ask the run to end; the first reason is the one that is told. Asked again, it says what it is still doing."""
+        """Requests the end; the first reason is reported. A second request logs what is still being done."""
         if not self.stopping.is_set():
             self.stopped_by = why
             self.stopping.set()
         elif hasattr(self, "writer"):
-            log.warning("still stopping: the database is being written", asked_by=why, records_left=self.writer.lag)
+            log.warning("still stopping: the database is being written", requested_by=why, records_left=self.writer.lag)
 
     async def _duration(self) -> None:
         if self.job.options.duration_s is not None:
@@ -242,31 +242,31 @@ class LiveSession:
                 self.page.count("longest_pause_ns", longer_ns)
             await asyncio.sleep(TICK_S)
 
-    def _look_after_rejects(self, *, end: bool = False) -> None:
+    def _check_rejects(self, *, end: bool = False) -> None:
         counters = self.engine.counters()
-        self.alerts.look({**counters["rejects"], "clock_outliers": counters["clock_outliers"]}, end=end)
+        self.alerts.check({**counters["rejects"], "clock_outliers": counters["clock_outliers"]}, end=end)
         self.page.flag("risk_alert", self.alerts.risk)
 
     async def _housekeeping(self) -> None:
         """Checks twice a second: the writer's health, faults, files, channels, and changes of the kill switch."""
         was_killed = self.engine.killed
         trouble = None
-        heard = False
+        trades_seen = False
         capacity = self.config.strategy.performance
         pauses = Pauses(HOUSEKEEPING_S)
         while True:
             await asyncio.sleep(HOUSEKEEPING_S)
             if lost_s := pauses.lost_s():
                 log.warning("the engine did not run: stopped, suspended, or short of processor time", seconds=round(lost_s, 1))
-            self._look_after_rejects()
+            self._check_rejects()
             self.page.flag("log_failed", bool(log_trouble()))
             self.pauses_of_loop.tidy()
             if missing := self.files.missing():
                 await self._halt_without(missing)
-            heard = heard or self._heard_trades()
+            trades_seen = trades_seen or self._trades_seen()
             self.page.channel(0, "persist", self.journal.capacity, self.journal.used, self.engine.journal_waits)
             self.page.channel(1, "order", capacity.order_channel_size, self.engine.commands_under_way)
-            self.page.channel(2, "market", capacity.market_channel_size, 0)     # inline: nothing ever waits there
+            self.page.channel(2, "market", capacity.market_channel_size, 0)     # inline mode has no queue there
             if self.recorder is not None:
                 self.page.channel(3, "record", self.recorder.log.capacity, self.recorder.log.used, self.recorder.log.lost)
                 self.page.flag("recording_broken", self.recorder.broken)
@@ -274,7 +274,7 @@ class LiveSession:
                 raise TradingHalted(f"the writer failed: {self.writer.failed}", where=self.writer.path)
             if self.writer.trouble != trouble:
                 trouble = self.writer.trouble
-                log.warning("the database is in trouble" if trouble else "the database is well again", why=trouble or "")
+                log.warning("the database is in trouble" if trouble else "the database works again", why=trouble or "")
             if self.engine.halted:
                 do = way_out(self.engine.fault, self.sources)
                 raise TradingHalted(f"a fault in the core: {self.engine.fault}", do=do)
@@ -286,23 +286,23 @@ class LiveSession:
                     log.warning("kill switch released")
 
     async def _halt_without(self, missing: list[str]) -> None:
-        """What this engine writes is lost, and nobody can see or reach it: trading halts, and `/health` says so for a while."""
+        """Halts trading, since the run's data would be lost; `/health` shows the reason for a while."""
         self.page.flag("files_gone")
         self.engine.kill(True, self.clock.now(), "kill_files_gone")
-        self.engine.stop(self.clock.now())      # for good: a release of the kill switch brings no order back
+        self.engine.stop(self.clock.now())      # permanent: releasing the kill switch allows no new order
         log.error("a file of the run was deleted or replaced; trading halted", files=",".join(missing))
-        self.failure = self.failure or deleted(missing[0])      # though the run may end before the notice is over
-        await asyncio.sleep(NOTICE_S)
+        self.failure = self.failure or deleted(missing[0])      # set now, as the run may end during the wait
+        await asyncio.sleep(FILES_GONE_S)
         raise self.failure
 
-    def _heard_trades(self) -> bool:
-        """Whether trades arrived, or a warning was logged: a venue accepts a subscription to a stream that it never sends."""
+    def _trades_seen(self) -> bool:
+        """Whether trades arrived or a warning was logged, since a venue accepts subscriptions to streams that it never sends."""
         kinds = self.engine.counters()["messages"]
         if kinds["trade"] + kinds["aggTrade"]:
             return True
-        if kinds["bookTicker"] < SILENT_TICKERS:
+        if kinds["bookTicker"] < SILENT_BOOK_TICKERS:
             return False
-        log.warning("no trades are heard, so no resting order fills; set [feed] trade_source to the other", stream=self.trades)
+        log.warning("no trades arrive, so no resting order fills; set [feed] trade_source to the other", stream=self.trades)
         return True
 
     async def _rows(self) -> None:
@@ -312,7 +312,7 @@ class LiveSession:
             self._put_rows()
 
     def _put_rows(self) -> None:
-        """The rows of this moment, and the state that they were of."""
+        """Writes the rows of this moment, and records the state."""
         now_ns = self.clock.now()
         if self.recorder is not None:
             self.recorder.state(self.engine, now_ns)
@@ -321,9 +321,9 @@ class LiveSession:
     # --- the end
 
     async def finish(self) -> Summary:
-        """Write all there is, close the run. What can't be written is a failure of the run; its summary is told all the same.
+        """Writes everything and closes the run. A write error is a failure of the run, which is still summarised.
 
-        What waits for a disk does so in a thread, so that meanwhile the loop hears signals and shows that the engine lives.
+        Waits for the disk happen in a thread, so that the loop handles signals and keeps the heartbeat.
         """
         beating = asyncio.create_task(self._beat())
         try:
@@ -331,7 +331,7 @@ class LiveSession:
                 raise self.writer.failed or WriterError("records could not be stored in time", where=self.writer.path)
             summary = msgspec.to_builtins(self.summary)
             await asyncio.to_thread(self.writer.close_run, ended_ns=self.ended_ns, summary=summary)
-            await self._look_after_files()
+            await self._check_files()
         except Exception as error:
             log.error("not everything could be written", path=self.writer.path, left=self.writer.lag, why=str(error))
             self.failure = self.failure or error
@@ -343,8 +343,8 @@ class LiveSession:
         self.page.flag("running", False)
         return self.summary
 
-    async def _look_after_files(self) -> None:
-        """A database that was deleted under the run, be it in its last moments: its file goes with this process."""
+    async def _check_files(self) -> None:
+        """Copies a database that was deleted during the run, since its file vanishes with this process."""
         gone = self.files.missing()
         if not self.files.database_gone:
             return
@@ -354,12 +354,12 @@ class LiveSession:
             private_file(path)
             await asyncio.to_thread(self.writer.copy_to, path)
         except (OSError, apsw.Error) as error:
-            log.error("the database was deleted, and what the run wrote is lost with it", why=str(error))
+            log.error("the database was deleted, and the run's data is lost with it", why=str(error))
         else:
-            log.warning("the database was deleted or replaced; what it held is in a copy", copy=str(path))
+            log.warning("the database was deleted or replaced; its contents are in a copy", copy=str(path))
 
     async def _beat(self) -> None:
-        """The engine's own timer has ended."""
+        """Keeps the heartbeat after the engine's timer has ended."""
         while True:
             self.page.beat(self.clock.now())
             await asyncio.sleep(TICK_S)
@@ -372,17 +372,17 @@ class LiveSession:
         )
 
     async def close(self) -> None:
-        """Give back what `open` took; safe after a failed `open`."""
+        """Releases everything that `open` took; safe after a failed `open`."""
         if self.recorder is not None and not hasattr(self, "feed"):
             self.recorder.discard()
-        for name in ("writer", "files", "page"):        # the lock after the database, see `DatabaseLock.close`
+        for name in ("writer", "files", "page"):        # the lock last, see `DatabaseLock.close`
             if hasattr(self, name):
                 getattr(self, name).close()
         if hasattr(self, "rest"):
             await self.rest.close()
 
-    def tell_failure(self) -> str:
-        """What ended the run before its time, as one line; a bug's traceback goes to the log."""
+    def describe_failure(self) -> str:
+        """The cause of an early end in one line; a bug's traceback goes to the log."""
         path = self.config.strategy.persistence.beside(".log")
         if isinstance(self.failure, StrategyError):
             log.error("the strategy raised", exc_info=self.failure.__cause__)

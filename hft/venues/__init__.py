@@ -1,1 +1,1 @@
-"""Venues: one package each, with what a venue sends and asks of a client."""
+"""Venues: one package each, with a venue's messages, addresses and limits."""

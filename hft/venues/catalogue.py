@@ -1,7 +1,7 @@
-"""The names of all protocols and places, and what settings need to know of them: without importing what speaks them.
+"""The names of all protocols and places, as settings need them, without importing the venues' code.
 
-A package of `hft.venues` says in its `__init__` which it has (`PROTOCOLS`, `PLACES`); the protocols themselves are in its module
-`venues`, see `hft.venues.registry`.
+Each package of `hft.venues` lists its own in its `__init__` (`PROTOCOLS`, `PLACES`); the protocols themselves are in its
+module `venues`, see `hft.venues.registry`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from hft.errors import UsageError
 from hft.venues.entry import Entry
 
 DEFAULT = "binance-usdm"
-"""What the embedded exchange speaks unless told otherwise, and what data of an exchange that is not known is read as."""
+"""The default protocol of the embedded exchange, and of data from an unknown exchange."""
 
 PACKAGES = [package.name for package in pkgutil.iter_modules(hft.venues.__path__) if package.ispkg]
 ENTRIES: dict[str, Entry] = {}
 PLACES: dict[str, str] = {}
-"""The protocol that each place speaks."""
+"""The protocol of each place."""
 
 for _name in PACKAGES:
     _package = import_module(f"hft.venues.{_name}")
@@ -27,11 +27,11 @@ for _name in PACKAGES:
     PLACES |= _package.PLACES
 
 SERVED = tuple(sorted((entry.name for entry in ENTRIES.values() if entry.served), key=lambda name: name != DEFAULT))
-"""Those that the embedded exchange speaks, the default first."""
+"""The protocols of the embedded exchange, the default first."""
 
 
 def entry_named(name: str) -> Entry:
-    """A protocol by its name, be it the one of old files; UsageError names those there are.
+    """A protocol by its name, also that of older files; UsageError lists the known ones.
 
     >>> entry_named("binance-spot").instrument, entry_named("coinm").name
     ('spot', 'binance-coinm')

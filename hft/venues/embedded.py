@@ -1,4 +1,4 @@
-"""What the embedded exchange says of itself, beyond the protocol that it speaks: the end of a recording, and its pace."""
+"""What the embedded exchange adds to its protocol: the end of a recording, and its pace."""
 
 from __future__ import annotations
 
@@ -6,23 +6,22 @@ from typing import NamedTuple
 
 
 class CloseFrame(NamedTuple):
-    """What a venue closes a websocket with."""
+    """A venue's close frame of a websocket."""
 
     code: int
     reason: str = ""
 
 
 RECORDING_OVER = CloseFrame(1000, "end of the recording")
-"""What a served recording closes its connections with: there is nothing to come back for. Only an exchange of this program is
-believed."""
+"""The close frame of a served recording, after which no client should reconnect. It counts only from an embedded exchange."""
 
 PACE_HEADER = "X-HFT-Pace"
-"""Of the embedded exchange's REST answers: how many times as fast as the clock it runs; 0: as fast as clients take it. Other
+"""Header of the embedded exchange's REST answers: its pace as a multiple of real time; 0: as fast as clients take it. Other
 venues have no such header."""
 
 
 def pace_warning(pace: float) -> str:
-    """What both ends say of market data that does not run at the pace of the clock.
+    """The warning, at both ends, about market data at another pace than real time.
 
     >>> pace_warning(10)[:42]
     'market data runs at 10 times its own pace,'
@@ -35,7 +34,7 @@ def pace_warning(pace: float) -> str:
 
 
 def pace_of(header: str) -> float:
-    """The pace that a header gives; 1 for anything that is none."""
+    """The pace in a header; 1 if invalid."""
     try:
         pace = float(header[:32])
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a package of `hft.venues` says in its `__init__` of each protocol that it speaks."""
+"""A venue package's short description of each of its protocols, in its `__init__`."""
 
 from __future__ import annotations
 
@@ -18,4 +18,4 @@ class Entry(NamedTuple):
     formerly: str = ""
     """Its name in older files."""
     served: bool = False
-    """The embedded exchange speaks it."""
+    """Whether the embedded exchange speaks it."""

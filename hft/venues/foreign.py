@@ -1,4 +1,4 @@
-"""What messages and files of exchanges are that are not read, by how they look: for the error that refuses them.
+"""Identifies messages and files of exchanges that are not supported, for the error that refuses them.
 
 The kinds of Binance's public dumps are those of https://github.com/binance/binance-public-data, read 2026-07.
 """
@@ -28,16 +28,16 @@ _DUMPS = {
     "T_DEPTH": ("", "depth in Binance's own layout"),
     "S_DEPTH": ("", "depth in Binance's own layout"),
 }
-"""Kinds of data.binance.vision's files by the word in their name: how the header begins, and what is in them."""
+"""Kinds of data.binance.vision's files by the word in their name: beginning of the header, and contents."""
 _DUMP_NAME = re.compile(r"(?:^|[-_])(" + "|".join(_DUMPS) + r")(?:[-_.]|$)")
 _CANDLES = re.compile(r"(?:^|[-_])\d{1,2}(?:s|m|h|d|w|mo)[-_]\d{4}-\d{2}")         # BTCUSDT-1m-2024-01.csv
 
 
 def dump_of(name: str, header: str = "") -> str:
-    """What a file of Binance's public dumps is, by its name or its header; empty where it is none.
+    """The description of a file of Binance's public dumps, by its name or header; empty for other files.
 
     >>> dump_of("BTCUSDT-aggTrades-2023-05.zip")
-    "is a file of Binance's public dumps, aggTrades: trades and no book, and no time at which a message was received"
+    "is a file of Binance's public dumps, aggTrades: trades and no book, and no receive times"
     """
     kind = next((kind for kind, (begins, _) in _DUMPS.items() if begins and header.startswith(begins)), "")
     if not kind and re.search(r"\.(csv|zip)", name.lower()):
@@ -45,7 +45,7 @@ def dump_of(name: str, header: str = "") -> str:
         kind = named[1] if named else "klines" if _CANDLES.search(name) else ""
     if not kind:
         return ""
-    return f"is a file of Binance's public dumps, {kind}: {_DUMPS[kind][1]}, and no time at which a message was received"
+    return f"is a file of Binance's public dumps, {kind}: {_DUMPS[kind][1]}, and no receive times"
 
 
 class _Message(msgspec.Struct):
@@ -67,14 +67,14 @@ _message = msgspec.json.Decoder(_Message).decode
 
 
 def venue_of(message: bytes) -> str:
-    """Which other exchange a message comes from; empty where that is not known.
+    """The other exchange that a message comes from; empty if unknown.
 
     >>> venue_of(b'{"channel":"l2Book","data":{"coin":"BTC","levels":[[],[]],"time":1}}'), venue_of(b'{"topic":"orderbook.1.A"}')
     ('Hyperliquid', 'Bybit')
     """
     try:
         found = _message(message)
-    except NOT_JSON:            # the beginning of a long one, or one that is laid out over several lines
+    except NOT_JSON:            # the beginning of a long message, or one printed over several lines
         start = re.sub(rb"\s+", b"", message[:400])
         return next((venue for word, venue in _WORDS.items() if word in start), "")
     data, channel = bytes(found.data), bytes(found.channel)
@@ -98,8 +98,8 @@ def venue_of(message: bytes) -> str:
 
 
 def foreign(sample: bytes) -> tuple[str, str] | None:
-    """What a session is whose messages give neither protocol nor symbol, judged by one of them; None where that is not known."""
+    """Identifies, by one message, a session whose messages show neither protocol nor symbol; None if unknown."""
     if venue := venue_of(sample):
-        return (f"holds messages of {venue}, and only Binance's are read as they were received",
+        return (f"holds messages of {venue}, and only Binance's can be read as received",
                 "name Tardis' CSV or hftbacktest's .npz of that exchange")  # fmt: skip
     return None

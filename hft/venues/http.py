@@ -1,6 +1,6 @@
 """GET requests with the standard library: the loop connects, a thread waits for the answer.
 
-aiohttp, which could do the same, costs the engine's process more memory and time to import than all else that is not compiled.
+aiohttp could do the same, but costs the engine's process more memory and import time than all other Python code.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ from hft.version import VERSION
 T = TypeVar("T")
 
 IDLE_S = 15.0
-"""A connection that was not used for so long is not used again: venues close such."""
+"""Seconds of idle time after which a connection is not used again, since venues close idle connections."""
 READ = 1 << 16
 
 
 class HttpAnswer(NamedTuple):
     status: int
     headers: dict[str, str]
-    """By name in lower case; of several of one name the last."""
+    """By name in lower case; the last one of equal names."""
     body: bytes
 
 
 class HttpClient:
     """Sends GET requests over connections that are kept open between them.
 
-    Redirects are not followed, and no proxy is asked, whatever the environment names. A request that is cancelled ends its
-    connection at once, and with it the wait of its thread.
+    Redirects are not followed, and no proxy is used, whatever the environment says. A cancelled request ends its connection
+    at once, and with it the wait of its thread.
 
     Parameters
     ----------
     threads : int
-        Requests that can be under way at one time, each in a thread, which stays for those to come.
+        Most requests under way at a time; each runs in a thread, which is kept for later requests.
     """
 
     def __init__(self, threads: int) -> None:
@@ -53,7 +53,7 @@ class HttpClient:
         self._closed = False
 
     async def get(self, url: str, most: int) -> HttpAnswer:
-        """The answer, of whatever status; its body has at most so many bytes, unpacked. Raises `OSError`."""
+        """The answer, of any status; its body may have at most `most` bytes. Raises `OSError`."""
         parts = urlsplit(url)
         try:
             while (kept := self._kept(parts)) is not None:
@@ -106,7 +106,7 @@ class HttpClient:
         return answer
 
     async def _wait(self, opened: _Open, work: Callable[[], T]) -> T:
-        """Waits in a thread. Whatever ends it but a result ends the connection, which is closed once no thread uses it."""
+        """Waits in a thread. Without a result the connection is ended, and closed once no thread uses it."""
         if self._closed:
             opened.close()
             raise OSError("closed")
@@ -122,7 +122,7 @@ class HttpClient:
 
 
 class _Open(HTTPConnection):
-    """An open connection. It never opens itself: that is the loop's."""
+    """An open connection, which never opens itself, since the loop does that."""
 
     auto_open = 0
 
@@ -137,8 +137,8 @@ class _Open(HTTPConnection):
         self.socket.close()
 
     def over(self, waiting: asyncio.Future[Any]) -> None:
-        """No thread uses it any more, and nobody will."""
-        waiting.exception()         # looked at: a request that was given up may fail
+        """Closes it after its last use by a thread."""
+        waiting.exception()         # retrieved: a cancelled request may fail
         self.close()
 
 
@@ -150,7 +150,7 @@ def _tls() -> ssl.SSLContext:
 
 
 def _exchange(opened: _Open, parts: SplitResult, most: int) -> tuple[HttpAnswer, bool]:
-    """The answer to one request, and whether another may follow on its connection. In a thread."""
+    """The answer to one request, and whether its connection can be reused. Runs in a thread."""
     opened.request("GET", parts._replace(scheme="", netloc="", fragment="").geturl() or "/", headers={
         "Host": parts.netloc.rpartition("@")[2], "Accept": "*/*", "Accept-Encoding": "gzip", "User-Agent": f"hft/{VERSION}",
     })

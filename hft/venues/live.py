@@ -1,4 +1,4 @@
-"""What following a venue live needs: its place, its REST client, its messages of control.
+"""The parts needed to follow a venue live: its place, its REST client, its control messages.
 
 Only Binance's protocols can be followed so far; recorded data may be of any protocol of `hft.venues.registry`.
 """

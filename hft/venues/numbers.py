@@ -1,6 +1,6 @@
-"""Reads numbers from a venue's headers and rules, so that no text, however odd, can stop a run or leave it waiting.
+"""Reads numbers from a venue's headers and rules so that no invalid text can stop or delay a run.
 
-What is not a number, or is out of range, is None; the caller then uses its default.
+The result is None for text that is no number or out of range; the caller then uses its default.
 """
 
 from __future__ import annotations
@@ -8,16 +8,16 @@ from __future__ import annotations
 import re
 
 LONGEST_STAY_S = 3 * 86_400
-"""The longest ban that a venue documents. Above it a Retry-After is a mistake, and obeying it would end the run in silence."""
+"""The longest documented ban. A longer Retry-After is an error, and obeying it would stop the run silently."""
 STAY_S = {403: 60.0, 418: 120.0, 429: 10.0}
-"""Seconds without requests after an answer of this status that gives no usable Retry-After: a firewall's refusal, a ban (which
-lasts two minutes at least), a limit."""
+"""Seconds without requests after an answer of this status without a usable Retry-After: a firewall's refusal, a ban (at least
+two minutes), a limit."""
 
 _DIGITS = re.compile(r"[0-9]{1,18}")
 
 
 def whole(text: str, least: int, most: int) -> int | None:
-    """The whole number that `text` prints in plain digits, if it lies between `least` and `most`; else None.
+    """The whole number in plain digits in `text`, if between `least` and `most`; else None.
 
     >>> whole("2400", 0, 10_000), whole(" 7 ", 0, 10_000), whole("10001", 0, 10_000)
     (2400, 7, None)
@@ -32,7 +32,7 @@ def whole(text: str, least: int, most: int) -> int | None:
 
 
 def stay_away_s(status: int, retry_after: str) -> float:
-    """How many seconds an answer asks us to stay away: its `Retry-After`, else what its status means; 0 for none.
+    """Seconds that an answer requests us to wait: its `Retry-After`, else the default of its status; 0 for none.
 
     A date, which Binance does not send, and a number beyond the longest ban count as no Retry-After.
 
@@ -41,5 +41,5 @@ def stay_away_s(status: int, retry_after: str) -> float:
     """
     if status not in STAY_S and status < 500:
         return 0.0
-    asked = whole(retry_after, 0, LONGEST_STAY_S)
-    return STAY_S.get(status, 0.0) if asked is None else float(asked)
+    seconds = whole(retry_after, 0, LONGEST_STAY_S)
+    return STAY_S.get(status, 0.0) if seconds is None else float(seconds)

@@ -1,7 +1,7 @@
-"""How often we may knock: sliding windows and backoff, as plain arithmetic on a clock that is handed in.
+"""Rate limits for requests: sliding windows and backoff, as plain arithmetic on a given clock.
 
-A venue bans an address that asks too often, so the bound is a gate in front of every connection, message and request, and
-does not rest on the backoff being right: whatever fails, and however, no window holds more than the limit.
+A venue bans an address that sends too many requests, so a limit guards every connection, message and request. It does not
+depend on the backoff: whatever fails, no window holds more than the limit.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class SlidingWindow:
         return self._used
 
     def take(self, now: float, units: int = 1) -> float:
-        """Takes `units` if the window has room and returns 0; else takes nothing and returns the seconds to wait at least."""
+        """Takes `units` if the window has room and returns 0; else takes nothing and returns the shortest wait in seconds."""
         delay = self.delay(now, units)
         if not delay:
             self._taken.append((now, units))
@@ -51,7 +51,7 @@ class SlidingWindow:
         return delay
 
     def delay(self, now: float, units: int = 1) -> float:
-        """Seconds until the window has room for `units`; 0: it has.
+        """Seconds until the window has room for `units`; 0 if it has room now.
 
         A request larger than the whole window is let through when the window is empty.
         """
@@ -59,7 +59,7 @@ class SlidingWindow:
             return 0.0
         room = self.limit - self._used
         free_at = now
-        for at, taken in self._taken:       # oldest first: when enough of them have left
+        for at, taken in self._taken:       # oldest first, until enough units have left the window
             room += taken
             free_at = at + self.window_s
             if room >= units:
@@ -73,7 +73,7 @@ class SlidingWindow:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> float:
-        """Waits until `units` could be taken, takes them, and returns the seconds waited."""
+        """Waits until `units` can be taken, takes them, and returns the seconds waited."""
         began = now = clock()
         while delay := self.take(now, units):
             await sleep(delay)
@@ -84,8 +84,8 @@ class SlidingWindow:
 class Backoff:
     """Exponential backoff with jitter: the n-th failure in a row waits between half and all of ``min(cap_s, base_s * 2**n)``.
 
-    Half is kept fixed, so that the delay has a floor; the other half is random, so that clients cut off together do not
-    return together.
+    Half is fixed, as a minimum; the other half is random, so that clients that were disconnected together do not return
+    together.
 
     >>> backoff = Backoff(0.5, 30.0, Random(1))
     >>> [0.5 * ceiling <= backoff.next() <= ceiling for ceiling in (0.5, 1, 2, 4, 8, 16, 30, 30)]
@@ -110,5 +110,5 @@ class Backoff:
         return ceiling * (0.5 + 0.5 * self._rng.random())
 
     def reset(self) -> None:
-        """Success: the next failure is the first one again."""
+        """Resets after a success."""
         self.failures = 0

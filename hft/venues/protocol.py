@@ -1,13 +1,13 @@
-"""The port of a venue: what a package of `hft.venues` says of each protocol that its venue speaks.
+"""The venue port: how a package of `hft.venues` describes each protocol of its venue.
 
-A protocol is three things, and code outside `hft.venues` asks for none of them by a venue's name:
+A protocol has three parts, and code outside `hft.venues` uses none of them by a venue's name:
 
 wire
     How a frame becomes messages, one or several: `load`, behind the compiled scanner of `hft._core.wire.decode`.
 sync procedure
-    Where the snapshot comes from and how ids continue: `sync`, a row that the core goes by (`hft._core.market.sync`).
+    Where the snapshot comes from and how ids continue: `sync`, a row of rules for the core (`hft._core.market.sync`).
 instrument
-    What may be sold, and what a contract is worth: `instrument`, as of `hft._core.base.types.Spec`.
+    What may be sold, and the value of a contract: `instrument`, as in `hft._core.base.types.Spec`.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ from hft._core.wire.decode import Decoder
 Text = str | Decimal
 
 Load = Callable[[Decoder, bytes, int], int]
-"""``load(decoder, frame, recv_ns)``: puts the messages of a frame that the scanner left into the decoder, all or none of them,
-and returns a status code. A frame of one message leaves it there; of several each is loaded and kept (`Decoder.keep`)."""
+"""``load(decoder, frame, recv_ns)``: puts the messages of a frame that the scanner did not recognise into the decoder, all or
+none, and returns a status code. A single message is left there; each of several is loaded and kept (`Decoder.keep`)."""
 
 
 class FrameFacts(NamedTuple):
-    """What a recorded message tells before its symbol's scales are known."""
+    """The facts of a recorded message that are known before its symbol's scales."""
 
     symbol: str
     kind: str
-    """``depth`` for an update or the snapshot that such a stream sends, ``trade`` or ``aggTrade``."""
+    """``depth`` for an update, or for a snapshot in such a stream, ``trade`` or ``aggTrade``."""
     prices: list[str]
     quantities: list[str]
 
 
 Facts = Callable[[bytes], Iterable[FrameFacts]]
-"""``facts(frame)``: of each message of a frame of this protocol; nothing for any other frame, or one of `hft.errors.NOT_JSON`."""
+"""``facts(frame)``: one for each message of a frame of this protocol; none, or one of `hft.errors.NOT_JSON`, for other frames."""
 
 
 class SymbolRow(msgspec.Struct, frozen=True):
-    """What a venue said of a symbol on a day."""
+    """A symbol's rules at a venue on one day."""
 
     as_of: str
     """ISO date."""
@@ -57,7 +57,7 @@ class SymbolRow(msgspec.Struct, frozen=True):
 
 
 class SpecRules(TypedDict, total=False):
-    """Keyword arguments of `Spec`, as a source gives them."""
+    """Keyword arguments of `Spec`, from one source."""
 
     tick: Required[Text]
     step: Required[Text]
@@ -71,11 +71,11 @@ class SpecRules(TypedDict, total=False):
 
 
 Listed = Callable[[bytes], dict[str, SpecRules]]
-"""``listed(body)``: the rules of symbols in an answer of the venue; one of `hft.errors.NOT_JSON` where it has none."""
+"""``listed(body)``: the rules of symbols in an answer of the venue; one of `hft.errors.NOT_JSON` if it has none."""
 
 
 class VenuePlace(Protocol):
-    """A place that speaks a protocol; what else there is to know of it is its package's own."""
+    """A place that speaks a protocol; its package may know more about it."""
 
     @property
     def name(self) -> str: ...
@@ -95,14 +95,14 @@ class VenueProtocol(msgspec.Struct, frozen=True, kw_only=True):
     sync: SyncRules
     load: Load
     facts: Facts | None = None
-    """None where `hft.venues.recorded` recognises its frames."""
+    """None if `hft.venues.recorded` recognises its frames."""
     listed: Listed | None = None
-    """None where no recording holds the rules of its symbols."""
+    """None if recordings never hold the rules of its symbols."""
     fees: tuple[Decimal, Decimal]
     """Maker and taker rate of the ordinary tier (SEMANTICS 22)."""
     exchanges: tuple[str, ...] = ()
-    """What Tardis calls the exchange that speaks it; the first one is that of captures."""
+    """Tardis' names for the exchanges that speak it; the first is used for captures."""
     symbols: Mapping[str, SymbolRow] = {}
-    """Rules of a few symbols, for recordings that hold none (SEMANTICS 28)."""
+    """Rules of a few symbols, for recordings without any (SEMANTICS 28)."""
     served: bool = False
-    """The embedded exchange speaks it."""
+    """Whether the embedded exchange speaks it."""

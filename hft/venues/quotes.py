@@ -1,6 +1,6 @@
-"""Which currency a symbol is quoted in, by its name: the last resort, where neither settings nor exchangeInfo tell.
+"""The quote currency of a symbol, from its name: the last resort, if neither settings nor exchangeInfo give it.
 
-A name runs base and quote together, and new quote assets end like old ones: BTCXUSD is quoted in XUSD, AVAXUSD in USD,
+A name joins base and quote, and new quote assets end like old ones: BTCXUSD is quoted in XUSD, AVAXUSD in USD,
 ADAEUR in EUR and BTCAEUR in AEUR. So a name is split by lists, and an ambiguous one gives no answer: amounts of different
 currencies must never be added.
 """
@@ -13,13 +13,13 @@ AS_OF = "2026-07-01"
 """Date of the lists."""
 
 WIDE = frozenset("USDT USDC FDUSD TUSD BUSD USD1 EURI USDP BIDR IDRT BTC ETH BNB".split())
-"""Quote assets with many symbols: whatever stands before one is taken for the base."""
+"""Quote assets with many symbols: any text before one is taken as the base."""
 
 NARROW = frozenset(
     "U XUSD RLUSD BFUSD USD AEUR EUR GBP AUD TRY BRL JPY MXN ARS COP CZK PLN RON ZAR UAH RUB NGN BKRW BVND DAI VAI UST USDS PAX "
     "TRX XRP DOGE DOT SOL".split()
 )
-"""Quote assets that a name may end in by chance: before one of these must stand an asset of `BASES`. `USD` is Binance.US's."""
+"""Quote assets that a name may end in by chance: an asset of `BASES` must come before it. `USD` is Binance.US's."""
 
 BASES = frozenset((
     "1INCH AAVE ACA ACE ACH ACM ACT ADA ADX AERGO AEVO AGIX AGLD AI AIXBT AKRO ALCX ALGO ALICE ALPACA ALPHA ALPINE "
@@ -43,12 +43,12 @@ BASES = frozenset((
 ).split())
 
 _OTHERS = frozenset("USD USDT USDC EUR GBP JPY KRW BTC XBT ETH DAI USDE FDUSD TUSD".split())
-"""Quotes that stand by themselves in the names of other exchanges: BTC-USDT-SWAP, BTC_USDC, XBT/USD."""
+"""Quotes that are separate in the names of other exchanges: BTC-USDT-SWAP, BTC_USDC, XBT/USD."""
 _PARTS = re.compile(r"[-_/:]")
 
 
 def quote_of(symbol: str, instrument: str = "", exchange: str = "") -> str:
-    """The quote asset of a symbol; empty where its name does not tell for certain.
+    """The quote asset of a symbol; empty if its name is not certain.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def quote_of(symbol: str, instrument: str = "", exchange: str = "") -> str:
     instrument : str
         ``"inverse"``: everything is quoted in USD.
     exchange : str
-        As Tardis names it. Empty, or one of Binance's: the lists of Binance hold.
+        By Tardis' name. Empty, or one of Binance's: Binance's lists apply.
 
     >>> [quote_of(name) for name in ("BTCUSDT", "BTCUSD1", "BTCU", "BTCXUSD", "AVAXUSD", "ADAEUR", "BTCPYUSD")]
     ['USDT', 'USD1', 'U', 'XUSD', 'USD', 'EUR', '']
@@ -79,10 +79,10 @@ def quote_of(symbol: str, instrument: str = "", exchange: str = "") -> str:
 
 
 def _split(pair: str) -> str:
-    """The quote of base and quote run together."""
+    """The quote of a name that joins base and quote."""
     ends = [quote for quote in sorted(WIDE | NARROW, key=len, reverse=True) if pair.endswith(quote) and pair != quote]
     known = [quote for quote in ends if pair.removesuffix(quote) in BASES]
     if known:
         return known[0] if len(known) == 1 else ""
-    # Of a base that is not listed: one quote of many symbols, which no rarer one hides in.
+    # For an unlisted base: only a quote with many symbols, which is not the end of a rarer one.
     return ends[0] if ends and ends[0] in WIDE else ""

@@ -1,4 +1,4 @@
-"""Every protocol and every place of `hft.venues` as it is: what speaks and what is spoken to.
+"""Every protocol and every place of `hft.venues`.
 
 A package has a module `venues` with `PROTOCOLS`, `VenueProtocol` by name, and `VENUES`, places by name. A venue is added by
 adding its package; `register` adds a protocol that lives elsewhere.
@@ -17,7 +17,7 @@ VENUES: dict[str, VenuePlace] = {}
 
 
 def register(*protocols: VenueProtocol) -> None:
-    """Make these protocols known. ValueError for a name that is taken."""
+    """Adds these protocols. ValueError for a name that is taken."""
     for protocol in protocols:
         if PROTOCOLS.setdefault(protocol.name, protocol) is not protocol:
             raise ValueError(f"there is a protocol {protocol.name} already")
@@ -33,17 +33,17 @@ for _name in PACKAGES:
 
 
 def protocol_named(name: str) -> VenueProtocol:
-    """A protocol by its name, be it the one of old files; UsageError names those there are."""
+    """A protocol by its name, also that of older files; UsageError lists the known ones."""
     return PROTOCOLS[entry_named(name).name]
 
 
 def is_known(exchange: str) -> bool:
-    """Whether a protocol here is what an exchange speaks, by its name as Tardis has it."""
+    """Whether an exchange, by its Tardis name, speaks a protocol known here."""
     return any(exchange in each.exchanges for each in PROTOCOLS.values())
 
 
 def protocol_of(exchange: str) -> VenueProtocol:
-    """What an exchange speaks, by its name as Tardis has it; the default for one that is not known.
+    """The protocol of an exchange, by its Tardis name; the default for an unknown one.
 
     >>> protocol_of("binance-delivery").name, protocol_of("deribit").name == DEFAULT
     ('binance-coinm', True)

@@ -90,18 +90,18 @@ class BrokerPair:
         assert found == self.view.apply_newest(bids, asks, update_id)
         return before + self.book_changed(v, crossed=found[1] != 0)
 
-    def ticker(self, bid, bid_qty, ask, ask_qty, v, venue_ns=0, update_id=None):
+    def book_ticker(self, bid, bid_qty, ask, ask_qty, v, venue_ns=0, update_id=None):
         """A bookTicker; by default newer than everything before."""
         if update_id is None:
             update_id = max(self.view.base_id, self.view.overlay[0] if self.view.overlay else 0) + 1
         before = self.arrivals(v)
         (bid_px, bid_q), (ask_px, ask_q) = self._decimals([(bid, bid_qty), (ask, ask_qty)])
-        self.book.ticker(bid_px, bid_q, ask_px, ask_q, update_id)
-        self.view.ticker(bid, bid_qty, ask, ask_qty, update_id)
-        return before + self.book_changed(v, venue_ns, ticker=True)
+        self.book.book_ticker(bid_px, bid_q, ask_px, ask_q, update_id)
+        self.view.book_ticker(bid, bid_qty, ask, ask_qty, update_id)
+        return before + self.book_changed(v, venue_ns, book_ticker=True)
 
-    def book_changed(self, v, venue_ns=0, crossed=False, ticker=False):
-        fast = self.fast.book_changed(v, venue_ns=venue_ns, crossed=crossed, ticker=ticker)
+    def book_changed(self, v, venue_ns=0, crossed=False, book_ticker=False):
+        fast = self.fast.book_changed(v, venue_ns=venue_ns, crossed=crossed, book_ticker=book_ticker)
         return self._agree(fast, self.slow.book_changed(v, venue_ns, crossed))
 
     # ---- commands and events

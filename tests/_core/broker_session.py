@@ -29,7 +29,7 @@ AT_AN_ORDER = (
 ACTION = st.one_of(
     *AT_AN_ORDER * 3,
     st.tuples(st.just("depth"), STEP, MIDDLE, LEVELS, LEVELS, STAMP),
-    st.tuples(st.just("ticker"), STEP, PRICE, st.integers(1, 12), st.integers(1, 3), st.integers(1, 12), STAMP),
+    st.tuples(st.just("book_ticker"), STEP, PRICE, st.integers(1, 12), st.integers(1, 3), st.integers(1, 12), STAMP),
     *[st.tuples(st.just("limit"), SIDE, PRICE, st.integers(1, 9), st.just("gtc"), RARELY)] * 3,
     st.tuples(st.just("limit"), SIDE, PRICE, st.integers(1, 9), st.sampled_from(["ioc", "fok", "post_only"]), st.booleans()),
     st.tuples(st.just("market"), SIDE, st.one_of(st.none(), PRICE), st.integers(1, 30), st.booleans()),
@@ -98,9 +98,9 @@ class Session:
         change = {own: [(order.price, qty)], other: []}
         self.pair.depth(change["bid"], change["ask"], self.v, venue_ns=self.stamp(stamp))
 
-    def ticker(self, step, bid, bid_qty, spread, ask_qty, stamp):
+    def book_ticker(self, step, bid, bid_qty, spread, ask_qty, stamp):
         self.now += step
-        self.pair.ticker(bid, bid_qty, bid + spread, ask_qty, self.v, venue_ns=self.stamp(stamp))
+        self.pair.book_ticker(bid, bid_qty, bid + spread, ask_qty, self.v, venue_ns=self.stamp(stamp))
 
     def trade(self, step, which, through, qty, stamp, kind):
         """A print at a resting order's price, or `through` ticks beyond it; of some unusual kind now and then."""

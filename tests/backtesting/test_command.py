@@ -69,7 +69,7 @@ def test_a_mistake_is_one_line_and_its_exit_code(run, capture, tmp_path):
         assert (got, out, err.count("\n")) == (code, "", 1)
 
 
-def test_a_torn_end_is_told_on_stderr(run, capture, tmp_path):
+def test_a_torn_end_is_reported_on_stderr(run, capture, tmp_path):
     (tmp_path / "torn").write_bytes(capture.read_bytes()[:-30])
     code, out, err = run(tmp_path / "torn", "--json")
     assert code == ExitCode.OK

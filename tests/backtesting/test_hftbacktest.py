@@ -43,7 +43,7 @@ def test_their_record_is_ours():
 @pytest.mark.parametrize(("opt", "base_latency"), [("", 0), ("t", 0), ("", 1_000_000)])
 def test_the_usdm_capture_is_converted_as_by_themselves(tmp_path, capsys, opt, base_latency):
     path = data.find(data.USDM_BTC)
-    ours = written(tmp_path, [path], tickers="t" in opt, base_latency_ns=base_latency)
+    ours = written(tmp_path, [path], book_tickers="t" in opt, base_latency_ns=base_latency)
     expected = binancefutures.convert(str(path), opt=opt, base_latency=base_latency, buffer_size=1_000_000)
     assert len(expected) > 400_000
     assert ours.dtype == expected.dtype

@@ -94,7 +94,7 @@ def test_02_decimals_of_mark_price(tmp_path: Path) -> None:
     b'{"e":"trade","E":1,"s":"NEWUSDT","t":1,"p":"1.1234567","q":"1.12345","X":"INSURANCE_FUND","T":1723161255030,"m":false}',
     b'{"e":"somethingNew","s":"NEWUSDT","b":[["1.1234567","1.12345"]],"p":"1.1234567"}',
 ])  # fmt: skip
-def test_what_is_not_traded_on_tells_no_scale(tmp_path: Path, line: bytes) -> None:
+def test_what_is_not_traded_on_gives_no_scale(tmp_path: Path, line: bytes) -> None:
     case = data.find("cases/02_decimals_of_mark_price/without_mark_price.txt.gz")
     path = edited(case, tmp_path / "x", (b"BTCUSDT", b"NEWUSDT"))
     path.write_bytes(path.read_bytes() + b"1723161299030314667 " + line + b"\n")
@@ -161,7 +161,7 @@ def test_amounts_of_two_currencies_are_never_added(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("symbol", ["BTCPYUSD", "BTCUSDX", "ZZZAEUR", "NOPE", "BTCGYEN"])
-def test_a_quote_asset_that_nothing_tells_is_asked_for(tmp_path: Path, symbol: str) -> None:
+def test_a_quote_asset_that_no_data_gives_is_an_error_that_names_it(tmp_path: Path, symbol: str) -> None:
     case = named(data.find("cases/18_quote_assets/btcusd1.txt.gz"), tmp_path / "x", symbol.encode())
     done = command("backtest", case)
     assert done.returncode == 2
@@ -197,14 +197,14 @@ def test_what_is_wrong_with_other_symbols_is_none_of_ours(tmp_path: Path) -> Non
     assert converted(path, tmp_path / "x.events", "--symbols", "BTCUSDT")["messages"] == {"trade": 1}
 
 
-def test_a_capture_of_many_symbols_gives_those_asked_for(tmp_path: Path) -> None:
+def test_a_capture_of_many_symbols_gives_those_requested(tmp_path: Path) -> None:
     case = data.find("cases/01_ps_is_not_coinm/usdm_2026.txt.gz")
-    ticker = (
+    book_ticker = (
         b'1680652700423000 {"e":"bookTicker","u":1,"s":"A%dUSDT","b":"1.1","B":"1","a":"1.2","A":"1",'
         b'"T":1680652700430,"E":1}\n'
     )
     path = tmp_path / "many"
-    lines = [ticker % n for n in range(300)] + gzip.decompress(case.read_bytes()).splitlines(keepends=True)
+    lines = [book_ticker % n for n in range(300)] + gzip.decompress(case.read_bytes()).splitlines(keepends=True)
     path.write_bytes(b"".join(line for line in lines if b"lastUpdateId" not in line))     # a book does not say whose it is
     assert command("backtest", path).returncode == 2
     found = converted(path, tmp_path / "x.events", "--symbols", "BTCUSDT")
@@ -260,7 +260,7 @@ def test_14_liquidations_read_as_trades(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("header", "name"), [
     ("exchange,symbol,timestamp,local_timestamp,funding_timestamp,funding_rate,predicted_funding_rate,open_interest,last_price,"
-     "index_price,mark_price", "derivative_ticker"),
+     "index_price,mark_price", "derivative_book_ticker"),
     ("exchange,symbol,timestamp,local_timestamp,type,strike_price,expiration,open_interest,last_price,bid_price,bid_amount,bid_iv",
      "options_chain"),
 ])  # fmt: skip

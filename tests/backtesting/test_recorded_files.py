@@ -92,20 +92,20 @@ def test_tails_of_other_packings(tmp_path: Path, pack: Callable[[bytes], bytes])
 # -- refusals --------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "said"), [
+@pytest.mark.parametrize(("name", "text"), [
     ("BTCUSDT-aggTrades-2023-05.csv", "is a file of Binance's public dumps, aggTrades: trades and no book"),
     ("BTCUSDT-aggTrades-2023-05.zip", "is a file of Binance's public dumps, aggTrades: trades and no book"),
     ("BTCUSDT-bookTicker-2023-05.zip", "is a file of Binance's public dumps, bookTicker: the touch and no book"),
-    ("derivative_ticker.csv", "holds Tardis' derivative_ticker"),
+    ("derivative_book_ticker.csv", "holds Tardis' derivative_book_ticker"),
     ("hyperliquid.txt", "holds messages of Hyperliquid"),
-    ("no_stamps.jsonl", "holds messages without the time at which each was received"),
+    ("no_stamps.jsonl", "holds messages without receive times"),
 ])  # fmt: skip
-def test_17_what_is_no_capture(name: str, said: str) -> None:
+def test_17_what_is_no_capture(name: str, text: str) -> None:
     case = data.find(f"cases/17_what_is_no_capture/{name}")
     done = command("backtest", case)
     assert done.returncode == 4
     assert f"{case}" in done.stderr
-    assert said in done.stderr
+    assert text in done.stderr
     assert "copy it again" not in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
@@ -127,11 +127,11 @@ def archive(name: str, content: bytes) -> bytes:
     return made.getvalue()
 
 
-@pytest.mark.parametrize(("name", "content", "said"), [
+@pytest.mark.parametrize(("name", "content", "text"), [
     ("x", b"", "is empty"),
     ("x.db", b"SQLite format 3\0" + bytes(100), "is a SQLite database"),
     ("x.parquet", b"PAR1" + bytes(100), "is a Parquet file"),
-    ("x.csv", b"when,price,qty\n1,2,3\n", "is CSV of columns that are not known: when,price,qty"),
+    ("x.csv", b"when,price,qty\n1,2,3\n", "is CSV of unknown columns: when,price,qty"),
     ("notes.txt", b"Dear all\nnothing here\n", "is text: Dear all"),
     ("x.bz2", b"BZh91AY&SY" + bytes(100), "is packed with bzip2"),
     ("x.gz.gz", gzip.compress(gzip.compress(b"1723161255030314667 {}\n" * 9000, mtime=0), mtime=0), "is packed twice with gzip"),
@@ -143,12 +143,12 @@ def archive(name: str, content: bytes) -> bytes:
     ("x.txt", b'1737918843893903000 {"topic":"publicTrade.BTCUSDT","type":"snapshot","ts":1,"data":[]}\n', "messages of Bybit"),
     ("x.txt", b'1737918843893903000 {"arg":{"channel":"books","instId":"BTC-USDT"},"data":[]}\n', "messages of OKX"),
     ("x.jsonl", b'{"channel":"l2_data","timestamp":"2024","sequence_num":1,"events":[]}\n', "messages of Coinbase"),
-    ("x.json", b'{\n  "e": "trade"\n}\n', "begins like JSON, and not with one message a line"),
+    ("x.json", b'{\n  "e": "trade"\n}\n', "begins like JSON, but not with one message a line"),
 ])  # fmt: skip
-def test_a_refusal_says_what_the_file_is(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+def test_a_refusal_says_what_the_file_is(tmp_path: Path, name: str, content: bytes, text: str) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DamagedData) as refused:
         hft.backtest(tmp_path / name)
-    assert said in str(refused.value)
+    assert text in str(refused.value)
     assert "copy it again" not in str(refused.value)
     assert refused.value.exit_code == 4

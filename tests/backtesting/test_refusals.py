@@ -78,7 +78,7 @@ def test_a_symbol_of_two_scales_is_refused(capture, tmp_path):
     one = converted(tmp_path / "one.events", capture)
     rules = {"BTCUSDT": {"tick": Decimal("0.01"), "step": Decimal("0.001")}}
     other = converted(tmp_path / "other.events", capture, config=settled(None, {"feed.symbols": rules}))
-    with pytest.raises(UsageError, match="BTCUSDT is of another tick or quantum") as mistake:
+    with pytest.raises(UsageError, match="BTCUSDT has another tick or quantum") as mistake:
         hft.backtest([one, other])
     assert str(other) in str(mistake.value)
 

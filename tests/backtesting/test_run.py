@@ -80,7 +80,7 @@ def test_real_sessions_stay_in_sync_and_agree_as_event_files(name, tmp_path):
     same(hft.backtest(converted(tmp_path / "all.events", path, config=config), **EASY, **settings(name)), result)
 
 
-def tickers_by_id(name):
+def book_tickers_by_id(name):
     """Of each symbol the update ids of all bookTickers, sorted, and what each says of bid and ask."""
     seen = defaultdict(dict)
     for record in RecordedSession([data.find(name)]):
@@ -101,9 +101,9 @@ def tickers_by_id(name):
         (data.USDM_FOUR, data.figure(data.USDM_FOUR, 700, 200)),
     ],
 )
-def test_the_books_touch_is_that_of_the_newest_ticker(name, least):
+def test_the_books_touch_is_that_of_the_newest_book_ticker(name, least):
     """An oracle that nobody here wrote: the bookTicker with the greatest u at or below the event's, for each symbol."""
-    session, tickers = RecordedSession([data.find(name)]), tickers_by_id(name)
+    session, book_tickers = RecordedSession([data.find(name)]), book_tickers_by_id(name)
     specs = [each.spec for each in session.specs(settled(None, settings(name)))]
     engine = Engine(specs, fallback=messages.load, sync=data.SYNC[name], max_order=100, max_position=200)
     seen = 0
@@ -112,7 +112,7 @@ def test_the_books_touch_is_that_of_the_newest_ticker(name, least):
         if not tape.frames or b'"depthUpdate"' not in tape.frames[0]:
             continue
         event = messages.decode(tape.frames[0])
-        ids, touches = tickers.get(event.symbol, ([], {}))
+        ids, touches = book_tickers.get(event.symbol, ([], {}))
         at = bisect_right(ids, event.last_id)
         if at and engine.synced(event.symbol):
             assert engine.touch(event.symbol, base=True) == touches[ids[at - 1]]
@@ -211,7 +211,7 @@ def test_symbols_are_restricted(tmp_path):
         hft.backtest(files, symbols=["BTCUSDT", "XRPUSDT"])
 
 
-def test_a_symbol_that_is_heard_late_is_found(tmp_path):
+def test_a_symbol_whose_messages_begin_late_is_found(tmp_path):
     """A file is looked at to its end."""
     sessions = written(tmp_path / "b", messages=10_500), written(tmp_path / "e", symbol="ETHUSDT", seed=4)
     bitcoin, ether = ([each for each in RecordedSession([path]) if each.kind is Kind.FRAME] for path in sessions)
@@ -249,7 +249,7 @@ def test_a_recording_says_what_became_of_its_streams(tmp_path, event, reason):
     same(hft.backtest(converted(tmp_path / "r.events", tmp_path / "recording"), **EASY), result)
 
 
-def test_a_symbol_that_a_recording_never_asked_for_is_not_traded(tmp_path):
+def test_a_symbol_that_a_recording_never_requested_is_not_traded(tmp_path):
     """What is not wanted at all was refused then, and so it is now."""
     lines = written(tmp_path / "plain", messages=500).read_bytes().splitlines(keepends=True)
     first, stamp = lines[0].split(b" ")[0], lines[100].split(b" ")[0]
@@ -329,7 +329,7 @@ def test_a_long_series_is_one_array(capture, monkeypatch):
     assert len(whole) > 20
 
 
-def test_looking_more_often_changes_nothing(capture):
+def test_polling_more_often_changes_nothing(capture):
     often, seldom = (hft.backtest(capture, series_ms=ms, **EASY) for ms in (1, 60_000))
     assert exact(often.fills) == exact(seldom.fills)
     assert often.summary.state_hash == seldom.summary.state_hash
@@ -343,22 +343,22 @@ def test_a_row_of_the_series_is_the_sum_of_the_fills_until_then(capture):
     result = hft.backtest(capture, series_ms=200, **EASY)
     assert len(result.series) > 20
     for row in result.series:
-        told = result.fills[result.fills["local_ts_ns"] < row["ts_ns"]]
-        assert row["position"] == pytest.approx((told["side"] * told["qty"]).sum(), abs=1e-9)
-        assert row["cash"] == pytest.approx(-(told["side"] * told["qty"] * told["price"]).sum(), abs=1e-6)
-        assert row["fees"] == pytest.approx(told["fee"].sum(), abs=1e-9)
+        reported = result.fills[result.fills["local_ts_ns"] < row["ts_ns"]]
+        assert row["position"] == pytest.approx((reported["side"] * reported["qty"]).sum(), abs=1e-9)
+        assert row["cash"] == pytest.approx(-(reported["side"] * reported["qty"] * reported["price"]).sum(), abs=1e-6)
+        assert row["fees"] == pytest.approx(reported["fee"].sum(), abs=1e-9)
         assert row["total"] == pytest.approx(row["realised"] + row["unrealised"] - row["fees"], abs=1e-6)
 
 
-def test_progress_is_told_and_ends_with_all_of_it(capture, tmp_path):
+def test_progress_is_reported_and_ends_with_all_of_it(capture, tmp_path):
     events = converted(tmp_path / "p.events", capture)
     for path in (capture, events):
-        told = []
-        hft.backtest(path, progress=told.append)
-        assert told
-        assert all(isinstance(each, Progress) for each in told)
-        assert (told[-1].done, told[-1].events) == (told[-1].total, 3_001)
-        assert told[-1].total == path.stat().st_size
+        reported = []
+        hft.backtest(path, progress=reported.append)
+        assert reported
+        assert all(isinstance(each, Progress) for each in reported)
+        assert (reported[-1].done, reported[-1].events) == (reported[-1].total, 3_001)
+        assert reported[-1].total == path.stat().st_size
 
 
 # -- the end ---------------------------------------------------------------------------------------------------------------

@@ -97,7 +97,7 @@ def test_a_stream_of_whole_books_alone_trades(tmp_path: Path, name: str) -> None
     alike(run(converted(case, tmp_path)), result)
 
 
-def test_whole_books_whose_stream_was_not_recorded_are_told_by_their_levels(tmp_path: Path) -> None:
+def test_whole_books_whose_stream_was_not_recorded_are_recognised_by_their_levels(tmp_path: Path) -> None:
     """Without the combined stream's envelope USD-M's whole book is printed like a change; all of them have 20 levels a side."""
     case = data.find("cases/07_partial_depth_streams/usdm_depth20_alone.txt.gz")
     lines = gzip.decompress(case.read_bytes()).splitlines(keepends=True)
@@ -106,7 +106,7 @@ def test_whole_books_whose_stream_was_not_recorded_are_told_by_their_levels(tmp_
     found = run(tmp_path / "bare.txt")
     alike(found, run(case))
     assert found.notes == [
-        f"{tmp_path / 'bare.txt'}: each depth update of BTCUSDT has 20 levels a side, and none goes; they are taken for the "
+        f"{tmp_path / 'bare.txt'}: each depth update of BTCUSDT has 20 levels a side and deletes none; they are taken as the "
         "whole books of its stream depth20"
     ]
     # Nor does the order of the fields matter.
@@ -277,9 +277,9 @@ def test_convert_finds_a_book_in_sync_where_a_backtest_does(tmp_path: Path, caps
     rows += [row(DEPTH, SELL, 100, 101.0, 1), row(DEPTH, SELL, 110, 101.0, 2)]
     path = npz(tmp_path / "BTCUSDT.npz", rows)
     convert(Config(), [path], tmp_path / "x.events", symbols=["BTCUSDT"], json=True)
-    told = json.loads(capsys.readouterr().out)["in_sync"]["BTCUSDT"]
+    shown = json.loads(capsys.readouterr().out)["in_sync"]["BTCUSDT"]
     found = run(path, symbols=["BTCUSDT"]).summary.in_sync["BTCUSDT"]
-    assert (told["share"], told["longest_s"], set(told["causes"])) == (found.share, found.longest_s, set(found.causes))
+    assert (shown["share"], shown["longest_s"], set(shown["causes"])) == (found.share, found.longest_s, set(found.causes))
     assert "crossed" not in found.causes
 
 

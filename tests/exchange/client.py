@@ -32,14 +32,14 @@ async def exchange(**settings):
 
 
 @asynccontextmanager
-async def connected(said, path):
-    async with websockets.connect(said["ws"] + path, compression=None, max_queue=None, max_size=None) as socket:
+async def connected(served, path):
+    async with websockets.connect(served["ws"] + path, compression=None, max_queue=None, max_size=None) as socket:
         yield socket
 
 
-async def get(said, path):
+async def get(served, path):
     """(status, headers, decoded body) of a REST request."""
-    async with aiohttp.ClientSession() as session, session.get(said["rest"] + API[said["protocol"]] + path) as answer:
+    async with aiohttp.ClientSession() as session, session.get(served["rest"] + API[served["protocol"]] + path) as answer:
         return answer.status, answer.headers, json.loads(await answer.text())
 
 
@@ -92,38 +92,38 @@ class Follower:
         return bid, self.bids[bid], ask, self.asks[ask]
 
 
-async def follow(said, depth_stream, *, seconds=0.0, updates=0, symbol="BTCUSDT"):
+async def follow(served, depth_stream, *, seconds=0.0, updates=0, symbol="BTCUSDT"):
     """Connect, buffer, ask, bridge, follow: the book and the last REST snapshot taken beside it, at the same update."""
-    book = Follower(said["protocol"])
+    book = Follower(served["protocol"])
     name = symbol.lower()
     loop = asyncio.get_running_loop()
-    async with connected(said, f"/stream?streams={name}@{depth_stream}/{name}@bookTicker") as socket:
+    async with connected(served, f"/stream?streams={name}@{depth_stream}/{name}@bookTicker") as socket:
         buffered = [await socket.recv()]
-        asked = asyncio.create_task(get(said, f"/depth?symbol={symbol}&limit=1000"))
+        requests = asyncio.create_task(get(served, f"/depth?symbol={symbol}&limit=1000"))
         with contextlib.suppress(websockets.ConnectionClosed):      # a short recording may end before the snapshot is here
-            while not asked.done():
+            while not requests.done():
                 buffered.append(await socket.recv())
-        book.snapshot((await asked)[2])
+        book.snapshot((await requests)[2])
         until = loop.time() + seconds
-        tickers = []
+        book_tickers = []
         checked = 0
         for message in buffered:
-            checked += _take(book, tickers, message)
+            checked += _take(book, book_tickers, message)
         while loop.time() < until or book.applied < updates:
             try:
-                checked += _take(book, tickers, await socket.recv())
+                checked += _take(book, book_tickers, await socket.recv())
             except websockets.ConnectionClosed as closed:
                 return book, checked, closed.rcvd.code
     return book, checked, None
 
 
-def _take(book, tickers, message):
+def _take(book, book_tickers, message):
     """Apply one message; 1 when it was a depth update whose touch was compared with the bookTicker that must equal it."""
     data = json.loads(message)["data"]
     if "bids" in data or data.get("e", "bookTicker") not in ("bookTicker", "depthUpdate"):
         return 0
     if data.get("e") != "depthUpdate":
-        tickers.append((data["u"], tuple(Decimal(data[k]) for k in "bBaA")))
+        book_tickers.append((data["u"], tuple(Decimal(data[k]) for k in "bBaA")))
         return 0
     before = book.applied
     book.update(data)

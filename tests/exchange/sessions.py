@@ -35,9 +35,9 @@ def record(path, protocol, *, seconds=3, snapshot=True, symbol="BTCUSDT"):
     return [body for _, body in lines]
 
 
-async def everything(said, path):
+async def everything(served, path):
     """All messages of a connection, and the code it was closed with."""
-    async with connected(said, path) as socket:
+    async with connected(served, path) as socket:
         messages = []
         try:
             while True:

@@ -22,18 +22,18 @@ pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning"), pytest.m
 @pytest.fixture(autouse=True)
 def loopback_only(monkeypatch):
     """Every address but loopback is refused, and that anybody asked for one is a failure."""
-    asked = []
+    requests = []
     find, connect = socket.getaddrinfo, socket.socket.connect
 
     def look_up(host, *args, **kwargs):
         if host not in ("127.0.0.1", b"127.0.0.1", "localhost", None):
-            asked.append(host)
+            requests.append(host)
             raise socket.gaierror(f"the test asks for no name: {host}")
         return find(host, *args, **kwargs)
 
     def reach(self, address):
         if isinstance(address, tuple) and not str(address[0]).startswith(("127.", "::1")):
-            asked.append(address)
+            requests.append(address)
             raise OSError(f"the test reaches no other address: {address}")
         return connect(self, address)
 
@@ -43,7 +43,7 @@ def loopback_only(monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     monkeypatch.setattr(socket.socket, "connect", reach)
     yield
-    assert asked == []
+    assert requests == []
 
 
 async def until(condition, what):
@@ -201,7 +201,7 @@ async def test_ccxt_reads_every_trade(protocol, symbol, tmp_path):
 # -- orders: there are no accounts, and both clients understand that -----------------------------------------------------------
 
 
-def test_the_venue_s_client_is_told_that_its_key_is_unknown(spot):
+def test_the_venue_s_client_gets_an_error_that_its_key_is_unknown(spot):
     from binance_common.configuration import ConfigurationRestAPI
     from binance_common.errors import UnauthorizedError
     from binance_sdk_spot import Spot
@@ -212,7 +212,7 @@ def test_the_venue_s_client_is_told_that_its_key_is_unknown(spot):
 
 
 @pytest.mark.parametrize(("protocol", "symbol"), MARKETS)
-async def test_ccxt_is_told_that_its_key_is_unknown(protocol, symbol, tmp_path):
+async def test_ccxt_gets_an_error_that_its_key_is_unknown(protocol, symbol, tmp_path):
     import ccxt
 
     with exchange("--protocol", protocol, cwd=tmp_path) as at:

@@ -56,11 +56,11 @@ def test_stamps_step_and_change_their_unit():
 
 @pytest.mark.parametrize("form", ["raw", "combined", "event"])
 def test_a_notice_holds_the_event_in_each_form(form):
-    said = json.loads(notice(form, 5))
-    event = {"raw": said, "combined": said.get("data"), "event": said.get("event")}[form]
+    text = json.loads(notice(form, 5))
+    event = {"raw": text, "combined": text.get("data"), "event": text.get("event")}[form]
     assert event == {"e": "serverShutdown", "E": 5}
 
 
-def test_an_oversized_frame_is_as_long_as_asked_for_and_sound():
+def test_an_oversized_frame_is_as_long_as_requested_and_sound():
     assert len(padded(1000)) == 1000
     assert json.loads(padded(1000))["e"] == "oversize"

@@ -25,18 +25,18 @@ def test_a_plan_is_a_seed_and_faults(tmp_path):
 
 
 @pytest.mark.parametrize("kind", FAULTS)
-def test_every_kind_can_be_asked_for(kind, tmp_path):
+def test_every_kind_can_be_requested(kind, tmp_path):
     (fault,) = read(tmp_path, f'[[fault]]\nkind = "{kind}"\nat_s = 3\n').faults
     assert (fault.kind, fault.at_s) == (kind, 3.0)
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "states"),
     [
         ('[[fault]]\nkind = "stal"\nat_s = 1', "[fault 1]: unknown kind stal; did you mean stall?"),
         (DROP + "at_s = 1\n[[fault]]\nat_s = 3", "[fault 2]: kind is missing; give one of drop, gap"),
         (DROP + "evry_s = 3", "[fault 1: drop]: unknown key evry_s; did you mean every_s?"),
-        (DROP, "[fault 1]: says not when; give exactly one of at_s, every_s, probability"),
+        (DROP, "[fault 1]: has no time; give exactly one of at_s, every_s, probability"),
         (DROP + "at_s = 1\nevery_s = 2", "[fault 1]: has at_s and every_s; give exactly one"),
         (DROP + "probability = 1.5", "probability: 1.5 is not allowed; give a number above 0 up to 1"),
         (DROP + 'at_s = 1\nstreams = ["dept"]', "give a list of 1 to 4 of depth, bookTicker, trade and aggTrade"),
@@ -49,11 +49,11 @@ def test_every_kind_can_be_asked_for(kind, tmp_path):
         ("seed = ", "not valid TOML"),
     ],
 )
-def test_what_can_not_be_done_is_one_line(text, says, tmp_path):
+def test_what_can_not_be_done_is_one_line(text, states, tmp_path):
     with pytest.raises(ConfigError) as refused:
         read(tmp_path, text)
     line = str(refused.value)
-    assert says in line
+    assert states in line
     assert line.startswith(str(tmp_path / "rough.toml"))
     assert "\n" not in line
 

@@ -35,18 +35,18 @@ def plan(tmp_path):
     return write
 
 
-async def report(said):
-    async with aiohttp.ClientSession() as session, session.get(said["rest"] + "/faults") as answer:
+async def report(served):
+    async with aiohttp.ClientSession() as session, session.get(served["rest"] + "/faults") as answer:
         return await answer.json()
 
 
 @contextlib.asynccontextmanager
-async def heard(said, path):
+async def heard(served, path):
     """The messages of a connection as they come in; None marks its end."""
     messages = []
 
     async def listen():
-        async with websockets.connect(said["ws"] + path, compression=None, max_queue=None, max_size=None) as socket:
+        async with websockets.connect(served["ws"] + path, compression=None, max_queue=None, max_size=None) as socket:
             with contextlib.suppress(websockets.ConnectionClosed):
                 async for message in socket:
                     messages.append(message)
@@ -72,12 +72,12 @@ async def until(condition, polls=4000):
 async def both(plan_file, stream="btcusdt@depth@0ms", **settings):
     """What a client meets, and the true stream beside it."""
     async with (
-        exchange(faults=plan_file, **settings) as said,
-        heard(said, f"/ws/{stream}?faults=off") as true,
+        exchange(faults=plan_file, **settings) as served,
+        heard(served, f"/ws/{stream}?faults=off") as true,
     ):
         await until(lambda: len(true) > 3)
-        async with heard(said, f"/ws/{stream}") as met:
-            yield said, met, true
+        async with heard(served, f"/ws/{stream}") as met:
+            yield served, met, true
 
 
 # -- messages ------------------------------------------------------------------------------------------------------------
@@ -85,21 +85,21 @@ async def both(plan_file, stream="btcusdt@depth@0ms", **settings):
 
 async def test_dropped_messages_are_the_ones_missing_and_no_others(plan):
     file = plan(dict(kind="drop", at_s=0.3), dict(kind="gap", at_s=0.8, count=4))
-    async with both(file) as (said, met, true):
+    async with both(file) as (served, met, true):
         await until(lambda: len(met) > 30)
         await until(lambda: true[-1] >= met[-1])
-        told = await report(said)
+        reported = await report(served)
         shared = true[true.index(met[0]) : true.index(met[-1]) + 1]
         assert len(shared) - len(met) == 5
         assert [message for message in shared if message in set(met)] == met
-    assert told["injected"] == {"drop": 1, "gap": 4}
+    assert reported["injected"] == {"drop": 1, "gap": 4}
 
 
 async def test_a_message_comes_twice_and_one_is_overtaken(plan):
     file = plan(dict(kind="duplicate", at_s=0.3, copies=2), dict(kind="reorder", at_s=0.8, distance=3))
-    async with both(file) as (said, met, true):
+    async with both(file) as (served, met, true):
         await until(lambda: len(met) > 30)
-        assert (await report(said))["injected"] == {"duplicate": 1, "reorder": 1}
+        assert (await report(served))["injected"] == {"duplicate": 1, "reorder": 1}
         ids = [json.loads(message)["u"] for message in met]
     assert len(ids) - len(set(ids)) == 2
     back = [n for n, (earlier, later) in enumerate(pairwise(ids)) if later < earlier]
@@ -111,10 +111,10 @@ async def test_a_message_comes_twice_and_one_is_overtaken(plan):
 @pytest.mark.parametrize("shape", MALFORMED)
 async def test_a_frame_that_can_t_be_used_takes_the_place_of_one_or_comes_beside_it(shape, plan):
     file = plan(dict(kind="malformed", shape=shape, at_s=0.2), dict(kind="malformed", shape=shape, at_s=0.6, beside=True))
-    async with both(file) as (said, met, true):
+    async with both(file) as (served, met, true):
         await until(lambda: len(met) > 25)
         await until(lambda: true[-1] >= met[-1])
-        assert (await report(said))["injected"] == {"malformed": 2}
+        assert (await report(served))["injected"] == {"malformed": 2}
         bad = [message for message in met if message not in set(true)]
         sound = [message for message in met if message in set(true)]
     shared = true[true.index(met[0]) : true.index(met[-1]) + 1]
@@ -132,11 +132,11 @@ async def test_a_crossed_update_crosses(plan):
 
 @pytest.mark.parametrize("kind", ["fragments", "one_write"])
 async def test_how_messages_are_cut_into_frames_and_writes_changes_nothing(kind, plan):
-    async with both(plan(dict(kind=kind, probability=1.0, count=4)), "btcusdt@bookTicker") as (said, met, true):
+    async with both(plan(dict(kind=kind, probability=1.0, count=4)), "btcusdt@bookTicker") as (served, met, true):
         await until(lambda: len(met) > 200)
         await until(lambda: met[-1] in true)
         assert met == true[true.index(met[0]) : true.index(met[-1]) + 1]
-        assert (await report(said))["injected"][kind] >= 200
+        assert (await report(served))["injected"][kind] >= 200
 
 
 async def test_a_frame_of_many_megabytes(plan):
@@ -148,17 +148,17 @@ async def test_a_frame_of_many_megabytes(plan):
 
 
 async def test_a_cut_is_a_reset_and_the_spared_client_goes_on(plan):
-    async with both(plan(dict(kind="cut", at_s=0.4))) as (said, met, true):
+    async with both(plan(dict(kind="cut", at_s=0.4))) as (served, met, true):
         await until(lambda: met and met[-1] is None)
         n = len(true)
         await until(lambda: len(true) > n + 5)
-        assert (await report(said))["injected"] == {"cut": 1}
+        assert (await report(served))["injected"] == {"cut": 1}
 
 
 async def test_a_stall_holds_everything_back_and_loses_nothing(plan):
-    async with both(plan(dict(kind="stall", at_s=0.3, for_s=0.7))) as (said, met, true):
+    async with both(plan(dict(kind="stall", at_s=0.3, for_s=0.7))) as (served, met, true):
         await until(lambda: len(true) > 8 and len(true) - len(met) > 14)        # twenty a second
-        assert (await report(said))["injected"] == {"stall": 1}
+        assert (await report(served))["injected"] == {"stall": 1}
         await until(lambda: len(met) > 30)
         await until(lambda: true[-1] >= met[-1])
         assert met == true[true.index(met[0]) : true.index(met[-1]) + 1]
@@ -167,10 +167,10 @@ async def test_a_stall_holds_everything_back_and_loses_nothing(plan):
 @pytest.mark.parametrize("deaf", [False, True])
 async def test_while_it_stalls_requests_are_answered_unless_it_is_deaf(deaf, plan):
     async with (
-        exchange(faults=plan(dict(kind="stall", at_s=0.0, for_s=3.0, deaf=deaf))) as said,
-        websockets.connect(said["ws"] + "/ws", compression=None) as socket,
+        exchange(faults=plan(dict(kind="stall", at_s=0.0, for_s=3.0, deaf=deaf))) as served,
+        websockets.connect(served["ws"] + "/ws", compression=None) as socket,
     ):
-        while not (await report(said))["injected"]:
+        while not (await report(served))["injected"]:
             await asyncio.sleep(0.01)
         pong = await socket.ping()
         answered = (await asyncio.wait({asyncio.ensure_future(pong)}, timeout=0.5))[0]
@@ -181,8 +181,8 @@ async def test_while_it_stalls_requests_are_answered_unless_it_is_deaf(deaf, pla
 @pytest.mark.parametrize("path", ["/ws/btcusdt@trade", "/stream?streams=btcusdt@trade"])
 @pytest.mark.parametrize("form", ["auto", "raw", "combined", "event"])
 async def test_the_end_is_announced_and_comes(form, path, plan):
-    async with exchange(faults=plan(dict(kind="shutdown", at_s=0.1, form=form, lead_s=0.2))) as said:
-        messages, code = await everything(said, path)
+    async with exchange(faults=plan(dict(kind="shutdown", at_s=0.1, form=form, lead_s=0.2))) as served:
+        messages, code = await everything(served, path)
     assert code == 1001
     (notice,) = [json.loads(message) for message in messages if "serverShutdown" in message]
     wanted = form if form != "auto" else "combined" if "stream?" in path else "raw"
@@ -192,39 +192,39 @@ async def test_the_end_is_announced_and_comes(form, path, plan):
 def test_an_exchange_ends_although_it_has_announced_to_go_later(plan, tmp_path):
     rough = plan(dict(kind="shutdown", at_s=0.1, lead_s=3600))
     with started("sim", "--faults", str(rough), cwd=tmp_path) as process:
-        said = json.loads(process.stdout.readline())
+        served = json.loads(process.stdout.readline())
 
-        async def told():
-            async with heard(said, "/ws/btcusdt@trade") as messages:
+        async def reported():
+            async with heard(served, "/ws/btcusdt@trade") as messages:
                 await until(lambda: any("serverShutdown" in message for message in messages))
                 process.send_signal(signal.SIGTERM)
                 await until(lambda: messages[-1] is None)
 
-        asyncio.run(told())
+        asyncio.run(reported())
         process.communicate(timeout=20)
     assert process.returncode == 143
 
 
 @pytest.mark.parametrize("how", ["reset", "429", "418", "503"])
-async def test_connections_are_refused_as_often_as_asked_for(how, plan):
-    async with exchange(faults=plan(dict(kind="refuse", at_s=0.0, count=2, how=how, retry_after_s=3))) as said:
+async def test_connections_are_refused_as_often_as_requested(how, plan):
+    async with exchange(faults=plan(dict(kind="refuse", at_s=0.0, count=2, how=how, retry_after_s=3))) as served:
         for _ in range(2):
             with pytest.raises((websockets.InvalidHandshake, ConnectionError, EOFError)) as refused:
-                await websockets.connect(said["ws"] + "/ws")
+                await websockets.connect(served["ws"] + "/ws")
             if how != "reset":
                 assert refused.value.response.status_code == int(how)
                 assert refused.value.response.headers.get("Retry-After") == {"503": None}.get(how, "3")
-        async with websockets.connect(said["ws"] + "/ws"):
-            told = await report(said)
-    assert (told["injected"], told["handshakes"]) == ({"refuse": 2}, 3)
+        async with websockets.connect(served["ws"] + "/ws"):
+            reported = await report(served)
+    assert (reported["injected"], reported["handshakes"]) == ({"refuse": 2}, 3)
 
 
 async def test_stamps_step_and_the_market_does_not(plan):
     file = plan(dict(kind="clock_step", at_s=0.3, step_s=-3600), dict(kind="clock_step", at_s=0.8, step_s=0, unit="us"))
-    async with both(file) as (said, met, true):
+    async with both(file) as (served, met, true):
         await until(lambda: len(met) > 30)
         await until(lambda: true[-1] >= met[-1] or len(true) > len(met) + 8)
-        server_time = (await get(said, "/time"))[2]["serverTime"]
+        server_time = (await get(served, "/time"))[2]["serverTime"]
         truth = {(event := json.loads(message))["u"]: event for message in true}
         events = [json.loads(message) for message in met]
     off = [event["E"] - truth[event["u"]]["E"] for event in events if event["u"] in truth]
@@ -245,42 +245,42 @@ async def test_stamps_step_and_the_market_does_not(plan):
         (dict(kind="snapshot_error", status=502), 502, {}),
     ],
 )
-async def test_requests_are_refused_as_often_as_asked_for(fault, status, headers, plan):
-    async with exchange(faults=plan({**fault, "at_s": 0.0, "count": 2})) as said, aiohttp.ClientSession() as session:
-        url = said["rest"] + API["binance-usdm"]
+async def test_requests_are_refused_as_often_as_requested(fault, status, headers, plan):
+    async with exchange(faults=plan({**fault, "at_s": 0.0, "count": 2})) as served, aiohttp.ClientSession() as session:
+        url = served["rest"] + API["binance-usdm"]
         seen = []
         for path in ("/exchangeInfo", "/depth?symbol=BTCUSDT&faults=off", *["/depth?symbol=BTCUSDT"] * 3):
             async with session.get(url + path) as answer:
                 seen.append(answer.status)
                 if answer.status == status:
                     assert {name: answer.headers.get(name) for name in headers} == headers
-        told = await report(said)
+        reported = await report(served)
     assert seen == [200, 200, status, status, 200]
-    assert told["injected"] == {fault["kind"]: 2}
-    assert told["early_requests"] == (2 if headers else 0)      # what went on asking did not obey
+    assert reported["injected"] == {fault["kind"]: 2}
+    assert reported["early_requests"] == (2 if headers else 0)      # what went on asking did not obey
 
 
 async def test_an_old_book_has_an_old_id_and_a_slow_one_comes_late(plan):
     file = plan(dict(kind="stale_snapshot", at_s=0.0, count=2, behind=500), dict(kind="slow_snapshot", at_s=0.0, delay_s=0.3))
-    async with exchange(faults=file, speed=0.01) as said:
-        asked = [asyncio.create_task(get(said, "/depth?symbol=BTCUSDT&limit=5")) for _ in range(3)]
-        done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+    async with exchange(faults=file, speed=0.01) as served:
+        requests = [asyncio.create_task(get(served, "/depth?symbol=BTCUSDT&limit=5")) for _ in range(3)]
+        done, _ = await asyncio.wait(requests, return_when=asyncio.FIRST_COMPLETED)
         assert len(done) < 3
-        ids = sorted([(await each)[2]["lastUpdateId"] for each in asked])
-        true = (await get(said, "/depth?symbol=BTCUSDT&limit=5&faults=off"))[2]["lastUpdateId"]
+        ids = sorted([(await each)[2]["lastUpdateId"] for each in requests])
+        true = (await get(served, "/depth?symbol=BTCUSDT&limit=5&faults=off"))[2]["lastUpdateId"]
     assert ids[0] <= ids[1] <= max(1, true - 500)
     assert ids[2] > ids[1]
 
 
 async def test_a_fault_meets_only_the_symbols_that_it_names(plan):
     file = plan(dict(kind="drop", probability=1.0, symbols=["ETHUSDT"]), dict(kind="ban", probability=1.0, symbols=["ETHUSDT"]))
-    async with exchange(faults=file, symbols=("BTCUSDT", "ETHUSDT")) as said:
-        async with heard(said, "/stream?streams=btcusdt@trade/ethusdt@trade") as met:
+    async with exchange(faults=file, symbols=("BTCUSDT", "ETHUSDT")) as served:
+        async with heard(served, "/stream?streams=btcusdt@trade/ethusdt@trade") as met:
             await until(lambda: len(met) > 20)
-            assert (await report(said))["injected"]["drop"] > 3
+            assert (await report(served))["injected"]["drop"] > 3
             assert {json.loads(message)["stream"] for message in met} == {"btcusdt@trade"}
-        assert (await get(said, "/depth?symbol=BTCUSDT"))[0] == 200
-        assert (await get(said, "/depth?symbol=ETHUSDT"))[0] == 418
+        assert (await get(served, "/depth?symbol=BTCUSDT"))[0] == 200
+        assert (await get(served, "/depth?symbol=ETHUSDT"))[0] == 418
 
 
 # -- when ----------------------------------------------------------------------------------------------------------------
@@ -291,8 +291,8 @@ async def test_the_same_seed_and_file_do_the_same_to_the_same_session(plan, tmp_
     faults = [dict(kind=kind, probability=0.05) for kind in ("drop", "duplicate", "reorder", "malformed")]
     sessions = []
     for seed in (7, 7, 8):
-        async with exchange(capture=tmp_path / "session.gz", speed=0.0, faults=plan(*faults, seed=seed)) as said:
-            sessions.append((await everything(said, "/stream?streams=btcusdt@depth@0ms/btcusdt@bookTicker"))[0])
+        async with exchange(capture=tmp_path / "session.gz", speed=0.0, faults=plan(*faults, seed=seed)) as served:
+            sessions.append((await everything(served, "/stream?streams=btcusdt@depth@0ms/btcusdt@bookTicker"))[0])
     assert len(sessions[0]) > 100
     assert sessions[0] == sessions[1] != sessions[2]
 
@@ -324,7 +324,7 @@ def test_a_fault_more_in_the_file_changes_nothing_about_the_others():
 # -- as a process ----------------------------------------------------------------------------------------------------------
 
 
-def test_it_tells_what_it_injects_and_what_it_has(plan, tmp_path):
+def test_it_reports_what_it_injects_and_what_it_has(plan, tmp_path):
     file = plan(dict(kind="clock_step", at_s=0.0), dict(kind="rate_limit", at_s=0.0))
     with started("sim", "--faults", str(file), cwd=tmp_path) as process:
         at = json.loads(process.stdout.readline())
@@ -363,14 +363,14 @@ def test_an_exchange_whose_faults_can_t_go_on_ends(plan, tmp_path):
     )
     os.close(stderr)
     try:
-        said = json.loads(process.stdout.readline())
+        served = json.loads(process.stdout.readline())
         os.close(reading)
 
-        async def told():
-            async with heard(said, "/ws/btcusdt@trade") as messages:
+        async def reported():
+            async with heard(served, "/ws/btcusdt@trade") as messages:
                 await until(lambda: messages and messages[-1] is None)
 
-        asyncio.run(told())
+        asyncio.run(reported())
         assert process.wait(timeout=20) not in (0, None)
     finally:
         process.kill()

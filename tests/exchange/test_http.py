@@ -19,9 +19,9 @@ KEY = "k" * 64
 
 
 @contextlib.asynccontextmanager
-async def opened(said):
+async def opened(served):
     """A TCP connection to the exchange: (reader, writer)."""
-    host, port = said["rest"].removeprefix("http://").split(":")
+    host, port = served["rest"].removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     try:
         yield reader, writer
@@ -29,9 +29,9 @@ async def opened(said):
         writer.close()
 
 
-async def raw(said, request):
+async def raw(served, request):
     """What comes back for these bytes, to the end of the connection."""
-    async with opened(said) as (reader, writer), asyncio.timeout(20):
+    async with opened(served) as (reader, writer), asyncio.timeout(20):
         writer.write(request)
         return await reader.read()
 
@@ -44,9 +44,9 @@ async def answer(reader):
         return int(head[0].split()[1]), headers, await reader.readexactly(int(headers["content-length"]))
 
 
-async def call(said, method, path, **more):
+async def call(served, method, path, **more):
     """(status, headers, decoded body) of a request of any method."""
-    url = said["rest"] + API[said["protocol"]] + path
+    url = served["rest"] + API[served["protocol"]] + path
     async with aiohttp.ClientSession() as session, session.request(method, url, **more) as answered:
         return answered.status, answered.headers, json.loads(await answered.text() or "null")
 
@@ -55,7 +55,7 @@ async def call(said, method, path, **more):
 
 
 async def test_a_connection_serves_one_request_after_the_other_and_then_a_stream():
-    async with exchange(speed=20.0) as said, opened(said) as (reader, writer):
+    async with exchange(speed=20.0) as served, opened(served) as (reader, writer):
         for _ in range(3):
             writer.write(PING)
             assert (await answer(reader))[::2] == (200, b"{}")
@@ -73,18 +73,18 @@ async def test_a_connection_serves_one_request_after_the_other_and_then_a_stream
 
 
 async def test_a_client_that_wants_no_second_answer_gets_the_end_of_the_connection():
-    async with exchange() as said:
-        assert b"200 OK" in await raw(said, PING.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
-        assert b"200 OK" in await raw(said, b"GET /fapi/v1/ping HTTP/1.0\r\n\r\n")
+    async with exchange() as served:
+        assert b"200 OK" in await raw(served, PING.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        assert b"200 OK" in await raw(served, b"GET /fapi/v1/ping HTTP/1.0\r\n\r\n")
 
 
 async def test_a_connection_without_a_request_ends(monkeypatch):
     """One that dribbles its head line by line as well: time counts to the end of the head."""
     monkeypatch.setattr(web, "IDLE_S", 0.3)
-    async with exchange() as said:
-        assert await raw(said, b"") == b""
-        assert (await raw(said, PING)).startswith(b"HTTP/1.1 200")
-        async with opened(said) as (reader, writer), asyncio.timeout(20):
+    async with exchange() as served:
+        assert await raw(served, b"") == b""
+        assert (await raw(served, PING)).startswith(b"HTTP/1.1 200")
+        async with opened(served) as (reader, writer), asyncio.timeout(20):
             writer.write(b"GET /fapi/v1/ping HTTP/1.1\r\n")
             while not reader.at_eof():
                 with contextlib.suppress(ConnectionError):
@@ -99,8 +99,8 @@ async def test_who_takes_no_answer_is_cut_off(monkeypatch):
     """Five megabytes are requested, and Linux keeps four for a connection; the limit of weight allows no more."""
     monkeypatch.setattr(web, "REQUEST_S", 0.2)
     loop = asyncio.get_running_loop()
-    async with exchange() as said, asyncio.timeout(60):
-        host, port = said["rest"].removeprefix("http://").split(":")
+    async with exchange() as served, asyncio.timeout(60):
+        host, port = served["rest"].removeprefix("http://").split(":")
         with socket.socket() as client:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
             client.setblocking(False)
@@ -109,7 +109,7 @@ async def test_who_takes_no_answer_is_cut_off(monkeypatch):
             before, used = 0, 0
             while used != before + 1:       # until a second brings no weight but that of this very request
                 await asyncio.sleep(1)
-                before, used = used, int((await get(said, "/ping"))[1]["X-MBX-USED-WEIGHT-1M"])
+                before, used = used, int((await get(served, "/ping"))[1]["X-MBX-USED-WEIGHT-1M"])
             size = 0
             with contextlib.suppress(ConnectionError):
                 while data := await loop.sock_recv(client, 1 << 16):
@@ -122,16 +122,16 @@ async def test_who_takes_no_answer_is_cut_off(monkeypatch):
 
 @pytest.mark.parametrize("protocol", ["binance-usdm", "binance-spot"])
 async def test_methods_that_a_path_does_not_have(protocol):
-    async with exchange(protocol=protocol) as said:
+    async with exchange(protocol=protocol) as served:
         for method in ("POST", "PUT", "DELETE", "PATCH"):
-            status, headers, body = await call(said, method, "/depth?symbol=BTCUSDT", data={"limit": 5})
+            status, headers, body = await call(served, method, "/depth?symbol=BTCUSDT", data={"limit": 5})
             assert (status, headers["Allow"], body["code"]) == (405, "GET", -5000)
-            status, headers, body = await call(said, method, "/nowhere")
+            status, headers, body = await call(served, method, "/nowhere")
             assert (status, body["code"], "Allow" in headers) == (404, -5000, False)
             assert f"Method {method} is invalid" in body["msg"]
-        status, headers, _ = await call(said, "HEAD", "/depth?symbol=BTCUSDT&limit=5")
+        status, headers, _ = await call(served, "HEAD", "/depth?symbol=BTCUSDT&limit=5")
         assert (status, int(headers["Content-Length"]) > 100) == (200, True)
-        assert (await call(said, "GET", "/ping"))[2] == {}
+        assert (await call(served, "GET", "/ping"))[2] == {}
 
 
 ORDER = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "1"}
@@ -153,24 +153,24 @@ SIGNED = {**ORDER, "timestamp": "1700000000000", "signature": "0" * 64}
 )
 async def test_an_order_of_an_unknown_client_is_refused_in_the_venue_s_words(protocol, where, sent, key, status, code, words):
     """Whether its parameters are in the query or in the body."""
-    async with exchange(protocol=protocol) as said:
+    async with exchange(protocol=protocol) as served:
         for method, path in [("POST", "/order"), ("DELETE", "/order"), ("POST", "/order/test")]:
-            got, headers, body = await call(said, method, path, headers={"X-MBX-APIKEY": key} if key else {}, **{where: sent})
+            got, headers, body = await call(served, method, path, headers={"X-MBX-APIKEY": key} if key else {}, **{where: sent})
             assert (got, body["code"]) == (status, code)
             assert words in body["msg"]
             assert int(headers["X-MBX-USED-WEIGHT-1M"]) >= 1
 
 
 async def test_the_query_is_stronger_than_the_body_and_a_get_has_none():
-    async with exchange() as said:
+    async with exchange() as served:
         headers = {"X-MBX-APIKEY": KEY}
-        _, _, body = await call(said, "POST", "/order?signature=%20&timestamp=", data=SIGNED, headers=headers)
+        _, _, body = await call(served, "POST", "/order?signature=%20&timestamp=", data=SIGNED, headers=headers)
         assert body["code"] == -2015                            # an empty one was not sent
-        assert (await call(said, "GET", "/order", data=SIGNED, headers=headers))[2]["code"] == -1102
-        assert (await call(said, "POST", "/order", json=SIGNED, headers=headers))[2]["code"] == -1102
-        assert (await call(said, "POST", "/order", data=b"\xff\xfe"))[2]["code"] == -1100
+        assert (await call(served, "GET", "/order", data=SIGNED, headers=headers))[2]["code"] == -1102
+        assert (await call(served, "POST", "/order", json=SIGNED, headers=headers))[2]["code"] == -1102
+        assert (await call(served, "POST", "/order", data=b"\xff\xfe"))[2]["code"] == -1100
         many = "&".join(f"a{n}=1" for n in range(MAX_FIELDS + 1))
-        assert (await call(said, "POST", "/order", data=many))[2]["code"] == -1100
+        assert (await call(served, "POST", "/order", data=many))[2]["code"] == -1100
 
 
 async def test_bodies_come_in_chunks_and_after_a_word():
@@ -178,9 +178,9 @@ async def test_bodies_come_in_chunks_and_after_a_word():
         for each in json.dumps(SIGNED):
             yield each.encode()
 
-    async with exchange() as said:
-        assert (await call(said, "POST", "/order", data=parts()))[0] == 400
-        assert (await call(said, "POST", "/order", data=SIGNED, expect100=True, headers={"X-MBX-APIKEY": KEY}))[0] == 401
+    async with exchange() as served:
+        assert (await call(served, "POST", "/order", data=parts()))[0] == 400
+        assert (await call(served, "POST", "/order", data=SIGNED, expect100=True, headers={"X-MBX-APIKEY": KEY}))[0] == 401
 
 
 # -- limits ------------------------------------------------------------------------------------------------------------
@@ -188,20 +188,20 @@ async def test_bodies_come_in_chunks_and_after_a_word():
 
 async def test_a_body_that_is_too_large_is_refused_and_the_connection_ends():
     head = b"POST /fapi/v1/order HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
-    async with exchange() as said:
-        largest = await call(said, "POST", "/order", data=b"a=" + b"x" * (web.MAX_BODY - 2))
+    async with exchange() as served:
+        largest = await call(served, "POST", "/order", data=b"a=" + b"x" * (web.MAX_BODY - 2))
         assert largest[::2] == (400, {"code": -1102, "msg": largest[2]["msg"]})
-        async with opened(said) as (reader, writer):
+        async with opened(served) as (reader, writer):
             writer.write(head % 10**9 + b"x" * (web.MAX_BODY + 1))
             status, _, body = await answer(reader)
             assert (status, json.loads(body)["code"]) == (413, -1101)
             assert await asyncio.wait_for(reader.read(), 20) == b""
-        assert (await get(said, "/ping"))[0] == 200
+        assert (await get(served, "/ping"))[0] == 200
 
 
 async def test_a_body_that_does_not_come_is_a_timeout_and_the_connection_ends(monkeypatch):
     monkeypatch.setattr(web, "REQUEST_S", 0.2)
-    async with exchange() as said, opened(said) as (reader, writer):
+    async with exchange() as served, opened(served) as (reader, writer):
         writer.write(b"POST /fapi/v1/order HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nsymbol")
         assert (await answer(reader))[0] == 408
         assert await asyncio.wait_for(reader.read(), 20) == b""
@@ -220,15 +220,15 @@ async def test_a_body_that_does_not_come_is_a_timeout_and_the_connection_ends(mo
 async def test_what_is_no_request_is_no_traceback(request_, capfd, monkeypatch):
     """It is answered or cut off."""
     monkeypatch.setattr(web, "IDLE_S", 0.3)
-    async with exchange() as said:
+    async with exchange() as served:
         try:
-            answered = await raw(said, request_)
+            answered = await raw(served, request_)
         except ConnectionError:
             answered = b""
         assert not answered or int(answered.split()[1]) >= 400
         if b"\r\n\r\n{" in answered:
             assert json.loads(answered.partition(b"\r\n\r\n")[2])["code"] < 0
-        assert (await get(said, "/ping"))[0] == 200
+        assert (await get(served, "/ping"))[0] == 200
     assert "Traceback" not in capfd.readouterr().err
 
 
@@ -236,7 +236,7 @@ async def test_what_is_no_request_is_no_traceback(request_, capfd, monkeypatch):
 
 
 async def test_a_message_of_a_client_that_is_too_large_ends_its_connection():
-    async with exchange() as said, connected(said, "/ws") as at:
+    async with exchange() as served, connected(served, "/ws") as at:
         await at.send("x" * (connection.MAX_MESSAGE + 1))
         with pytest.raises(websockets.ConnectionClosed):
             await asyncio.wait_for(at.recv(), 20)
@@ -246,7 +246,7 @@ async def test_a_message_of_a_client_that_is_too_large_ends_its_connection():
 async def test_a_client_is_pinged_and_one_that_does_not_answer_is_closed(monkeypatch):
     monkeypatch.setitem(hub.PINGS, "binance-usdm", (0.05, 1.0))
     async with (
-        exchange() as said, aiohttp.ClientSession() as session, session.ws_connect(said["ws"] + "/ws", autoping=False) as at
+        exchange() as served, aiohttp.ClientSession() as session, session.ws_connect(served["ws"] + "/ws", autoping=False) as at
     ):
         for _ in range(3):
             ping = await asyncio.wait_for(at.receive(), 20)
@@ -262,14 +262,14 @@ async def test_a_client_is_pinged_and_one_that_does_not_answer_is_closed(monkeyp
 async def test_a_connection_lasts_a_day(monkeypatch):
     monkeypatch.setattr(connection, "LIFETIME_S", 0.3)
     monkeypatch.setitem(hub.PINGS, "binance-usdm", (0.05, 1.0))
-    async with exchange() as said, connected(said, "/ws") as at:
+    async with exchange() as served, connected(served, "/ws") as at:
         with pytest.raises(websockets.ConnectionClosed) as closed:
             await asyncio.wait_for(at.recv(), 20)
         assert (closed.value.rcvd.code, closed.value.rcvd_then_sent) == (CloseCode.NORMAL_CLOSURE, True)
 
 
 async def test_a_client_s_own_end_is_answered():
-    async with exchange() as said, websockets.connect(said["ws"] + "/ws/btcusdt@depth@0ms") as at:
+    async with exchange() as served, websockets.connect(served["ws"] + "/ws/btcusdt@depth@0ms") as at:
         await at.recv()
         await at.close(CloseCode.GOING_AWAY)
         assert (at.protocol.close_rcvd.code, at.protocol.close_rcvd_then_sent) == (CloseCode.GOING_AWAY, False)

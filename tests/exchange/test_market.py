@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hft.exchange.facts import FACTS, measure
 from hft.exchange.market import Market
-from hft.exchange.observe import read_capture, simulate
 from hft.exchange.symbols import SYMBOLS, market
 from tests import data
+from tests.exchange.facts import FACTS, measure
+from tests.exchange.observe import read_capture, simulate
 
 SECOND = 10**9
 ALL = [(protocol, name) for protocol, symbols in SYMBOLS.items() for name in symbols]
 
 
-def said(events):
+def text(events):
     names = (
         "kind", "time_ns", "first_id", "last_id", "prev_id", "price", "qty", "ask_price", "ask_qty", "buyer_is_maker",
         "bids", "asks",
@@ -34,15 +34,15 @@ def minute():
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.integers(0, 3 * SECOND), max_size=30))
 def test_steps_change_nothing(stops):
-    whole = said(market("BTCUSDT", seed=5).advance(3 * SECOND))
+    whole = text(market("BTCUSDT", seed=5).advance(3 * SECOND))
     source, parts = market("BTCUSDT", seed=5), []
     for stop in [*sorted(stops), 3 * SECOND]:
         parts += source.advance(stop)
-    assert said(parts) == whole
+    assert text(parts) == whole
 
 
 def test_another_seed_is_another_market():
-    assert said(market("BTCUSDT", seed=5).advance(SECOND)) != said(market("BTCUSDT", seed=6).advance(SECOND))
+    assert text(market("BTCUSDT", seed=5).advance(SECOND)) != text(market("BTCUSDT", seed=6).advance(SECOND))
 
 
 def test_depth_updates_follow_each_other_and_end_in_the_book():
@@ -63,10 +63,10 @@ def test_depth_updates_follow_each_other_and_end_in_the_book():
     assert {p: q for p, q in sides[1].items() if q} == dict(book.asks)
 
 
-def test_touch_after_each_depth_update_is_that_of_the_newest_ticker_up_to_it(minute):
+def test_touch_after_each_depth_update_is_that_of_the_newest_book_ticker_up_to_it(minute):
     """The oracle that real captures obey (`facts/real-data.md`): by update id, whenever the bookTicker arrived."""
     start, events = minute
-    tickers = sorted((e.last_id, (e.price, e.qty, e.ask_price, e.ask_qty)) for e in events if e.kind == "bookTicker")
+    book_tickers = sorted((e.last_id, (e.price, e.qty, e.ask_price, e.ask_qty)) for e in events if e.kind == "bookTicker")
     bids, asks = dict(start.bids), dict(start.asks)
     at = compared = 0
     for event in (e for e in events if e.kind == "depth"):
@@ -76,16 +76,16 @@ def test_touch_after_each_depth_update_is_that_of_the_newest_ticker_up_to_it(min
                     side[price] = qty
                 else:
                     side.pop(price, None)
-        while at < len(tickers) and tickers[at][0] <= event.last_id:
+        while at < len(book_tickers) and book_tickers[at][0] <= event.last_id:
             at += 1
         if at:
             bid, ask = max(bids), min(asks)
-            assert (bid, bids[bid], ask, asks[ask]) == tickers[at - 1][1]
+            assert (bid, bids[bid], ask, asks[ask]) == book_tickers[at - 1][1]
             compared += 1
     assert compared > 1000
 
 
-def test_some_tickers_are_overtaken_by_a_newer_depth_update(minute):
+def test_some_book_tickers_are_overtaken_by_a_newer_depth_update(minute):
     newest, overtaken = 0, 0
     for event in minute[1]:
         if event.kind == "depth":

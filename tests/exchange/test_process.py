@@ -21,9 +21,9 @@ def start(settings: str, **more):
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 143)])
 def test_it_announces_itself_and_stops_cleanly_on_a_signal(number, code):
     process = start("symbols=('BTCUSDT', 'SOLUSDT')")
-    said = json.loads(process.stdout.readline())
-    assert set(said) == {"rest", "ws", "protocol", "symbols", "pid"}
-    assert (said["protocol"], said["symbols"], said["pid"]) == ("binance-usdm", ["BTCUSDT", "SOLUSDT"], process.pid)
+    served = json.loads(process.stdout.readline())
+    assert set(served) == {"rest", "ws", "protocol", "symbols", "pid"}
+    assert (served["protocol"], served["symbols"], served["pid"]) == ("binance-usdm", ["BTCUSDT", "SOLUSDT"], process.pid)
     process.send_signal(number)
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out, err) == (code, "", "")
@@ -31,8 +31,8 @@ def test_it_announces_itself_and_stops_cleanly_on_a_signal(number, code):
 
 def test_the_embedded_one_ends_with_the_pipe_of_its_parent():
     child = embedded_exchange(Config())
-    said = child.first_report()
-    assert said["symbols"] == ["BTCUSDT"]
+    served = child.first_report()
+    assert served["symbols"] == ["BTCUSDT"]
     child.close_requests()
     assert child.report(20) == {}
     assert child.code() == 0
@@ -82,14 +82,14 @@ def test_a_wrong_address_is_not_blamed_on_the_port():
 
 def test_an_ipv6_address_is_announced_as_a_url():
     process = start("host='::1'")
-    said = json.loads(process.stdout.readline())
+    served = json.loads(process.stdout.readline())
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=20)
-    assert said["rest"].startswith("http://[::1]:")
-    assert said["ws"].startswith("ws://[::1]:")
+    assert served["rest"].startswith("http://[::1]:")
+    assert served["ws"].startswith("ws://[::1]:")
 
 
-def test_a_pace_that_is_not_the_clocks_is_told():
+def test_a_pace_that_is_not_the_clocks_is_reported():
     process = start("speed=10.0")
     process.stdout.readline()
     process.send_signal(signal.SIGTERM)
@@ -107,12 +107,12 @@ def test_a_damaged_capture_ends_with_four(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.events", "a.npy", "a.npz"])
-def test_events_are_not_served_and_where_they_run_is_told(name, tmp_path):
+def test_events_are_not_served_and_where_they_run_is_reported(name, tmp_path):
     (tmp_path / name).write_bytes({"a.events": b"HFTEVNT1", "a.npy": b"\x93NUMPY\x01\x00", "a.npz": b"PK\x03\x04...."}[name])
     process = start(f"capture=Path({str(tmp_path / name)!r})")
     _, err = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert "holds events, and only a venue's own messages can be served; run it with `hft backtest`" in err
+    assert "holds events; only a venue's own messages can be served; run it with `hft backtest`" in err
 
 
 @pytest.mark.parametrize("how", ["signal", "dropped"])

@@ -22,21 +22,21 @@ from tests.exchange.sessions import everything, record
 @pytest.mark.parametrize("speed", [0.0, 20.0])
 async def test_a_client_bridges_and_follows_to_the_end(tmp_path, protocol, stream, speed):
     lines = record(tmp_path / "session.gz", protocol)
-    async with exchange(capture=tmp_path / "session.gz", speed=speed) as said:
-        assert (said["protocol"], said["symbols"]) == (protocol, ["BTCUSDT"])
-        book, _, code = await follow(said, stream, updates=1 << 30)
+    async with exchange(capture=tmp_path / "session.gz", speed=speed) as printed:
+        assert (printed["protocol"], printed["symbols"]) == (protocol, ["BTCUSDT"])
+        book, _, code = await follow(printed, stream, updates=1 << 30)
     depths = [json.loads(line)["data"] for line in lines if "depthUpdate" in line]
     assert code == 1000
     assert book.id == depths[-1]["u"]
     assert book.applied > len(depths) / 2
 
 
-async def test_every_message_arrives_once_in_order_under_the_name_asked_for(tmp_path):
+async def test_every_message_arrives_once_in_order_under_the_requested_name(tmp_path):
     lines = [line for line in record(tmp_path / "session.gz", "binance-usdm") if line.startswith('{"stream"')]
     wanted = [json.loads(line) for line in lines]
-    async with exchange(capture=tmp_path / "session.gz", speed=0.0) as said:
+    async with exchange(capture=tmp_path / "session.gz", speed=0.0) as printed:
         names = "btcusdt@depth@100ms/btcusdt@bookTicker/btcusdt@trade/btcusdt@aggTrade"
-        messages, code = await everything(said, f"/stream?streams={names}")
+        messages, code = await everything(printed, f"/stream?streams={names}")
     assert code == 1000
     got = [json.loads(message) for message in messages]
     assert [m["data"] for m in got] == [m["data"] for m in wanted]
@@ -45,8 +45,8 @@ async def test_every_message_arrives_once_in_order_under_the_name_asked_for(tmp_
 
 async def test_a_client_that_reads_slowly_loses_nothing(tmp_path):
     lines = record(tmp_path / "session.gz", "binance-usdm")
-    async with exchange(capture=tmp_path / "session.gz", speed=0.0, client_queue=5) as said:
-        url = said["ws"] + "/ws/btcusdt@bookTicker"
+    async with exchange(capture=tmp_path / "session.gz", speed=0.0, client_queue=5) as printed:
+        url = printed["ws"] + "/ws/btcusdt@bookTicker"
         async with websockets.connect(url, compression=None, max_queue=1) as socket:
             count = 0
             async for _ in socket:  # ends at a normal close, raises at any other
@@ -59,22 +59,22 @@ async def test_a_client_that_reads_slowly_loses_nothing(tmp_path):
 async def test_the_snapshot_is_answered_before_the_session_starts_and_again_later(tmp_path):
     lines = record(tmp_path / "session.gz", "binance-usdm")
     snapshot = next(json.loads(line) for line in lines if "lastUpdateId" in line)
-    async with exchange(capture=tmp_path / "session.gz", speed=20.0) as said:
-        assert (await get(said, "/depth?symbol=BTCUSDT&limit=5"))[2] == snapshot
-        async with connected(said, "/ws/btcusdt@depth@0ms") as socket:
+    async with exchange(capture=tmp_path / "session.gz", speed=20.0) as printed:
+        assert (await get(printed, "/depth?symbol=BTCUSDT&limit=5"))[2] == snapshot
+        async with connected(printed, "/ws/btcusdt@depth@0ms") as socket:
             await socket.recv()
-            assert (await get(said, "/depth?symbol=BTCUSDT&limit=1000"))[2]["lastUpdateId"] >= snapshot["lastUpdateId"]
+            assert (await get(printed, "/depth?symbol=BTCUSDT&limit=1000"))[2]["lastUpdateId"] >= snapshot["lastUpdateId"]
 
 
 async def test_a_client_that_comes_later_gets_the_book_as_the_stream_has_left_it(tmp_path):
     record(tmp_path / "session.gz", "binance-usdm", seconds=6)
-    async with exchange(capture=tmp_path / "session.gz", speed=2.0) as said:
-        first, _, _ = await follow(said, "depth@0ms", updates=20)
-        later, _, code = await follow(said, "depth@0ms", updates=1 << 30)
+    async with exchange(capture=tmp_path / "session.gz", speed=2.0) as printed:
+        first, _, _ = await follow(printed, "depth@0ms", updates=20)
+        later, _, code = await follow(printed, "depth@0ms", updates=1 << 30)
         assert code == 1000
     assert later.id > first.id
-    async with exchange(capture=tmp_path / "session.gz", speed=0.0) as said:
-        whole, _, _ = await follow(said, "depth@0ms", updates=1 << 30)
+    async with exchange(capture=tmp_path / "session.gz", speed=0.0) as printed:
+        whole, _, _ = await follow(printed, "depth@0ms", updates=1 << 30)
     assert later.id == whole.id
     assert sorted(later.bids.items())[-500:] == sorted(whole.bids.items())[-500:]       # a book of later is cut at the limit
     assert sorted(later.asks.items())[:500] == sorted(whole.asks.items())[:500]
@@ -89,15 +89,15 @@ def test_of_several_symbols_those_named_are_served(tmp_path):
 
 async def test_a_capture_without_a_snapshot_says_so(tmp_path):
     record(tmp_path / "session.gz", "binance-usdm", seconds=1, snapshot=False)
-    async with exchange(capture=tmp_path / "session.gz") as said:
-        status, _, body = await get(said, "/depth?symbol=BTCUSDT")
+    async with exchange(capture=tmp_path / "session.gz") as printed:
+        status, _, body = await get(printed, "/depth?symbol=BTCUSDT")
         assert (status, body["msg"]) == (503, "the capture holds no REST snapshot of this symbol")
 
 
 async def test_exchange_info_of_a_capture_names_tick_and_step(tmp_path):
     record(tmp_path / "session.gz", "binance-spot", seconds=1)
-    async with exchange(capture=tmp_path / "session.gz") as said:
-        (symbol,) = (await get(said, "/exchangeInfo"))[2]["symbols"]
+    async with exchange(capture=tmp_path / "session.gz") as printed:
+        (symbol,) = (await get(printed, "/exchangeInfo"))[2]["symbols"]
     filters = {f["filterType"]: f for f in symbol["filters"]}
     assert Decimal(filters["PRICE_FILTER"]["tickSize"]) == Decimal("0.01")
     assert Decimal(filters["LOT_SIZE"]["stepSize"]) == Decimal("0.00001")
@@ -144,16 +144,16 @@ def test_a_capture_that_is_not_there_is_a_usage_error(tmp_path):
     ],
 )
 async def test_a_real_capture_is_followed_to_its_last_update(capture, stream, dropped, depths):
-    async with exchange(capture=data.find(capture), speed=0.0) as said:
-        book, _, code = await follow(said, stream, updates=1 << 30)
+    async with exchange(capture=data.find(capture), speed=0.0) as printed:
+        book, _, code = await follow(printed, stream, updates=1 << 30)
     assert code == 1000
     assert book.applied == depths - dropped
 
 
 async def test_a_quiet_real_capture_with_microsecond_stamps():
-    async with exchange(capture=data.find(data.SPOT_NEXO), speed=0.0) as said:
-        assert said["symbols"] == ["NEXOUSDT"]
-        book, _, code = await follow(said, "depth@100ms", updates=1 << 30, symbol="NEXOUSDT")
+    async with exchange(capture=data.find(data.SPOT_NEXO), speed=0.0) as printed:
+        assert printed["symbols"] == ["NEXOUSDT"]
+        book, _, code = await follow(printed, "depth@100ms", updates=1 << 30, symbol="NEXOUSDT")
     assert code == 1000
     assert book.applied > 100
 
@@ -209,12 +209,12 @@ def test_memory_does_not_grow_with_the_books_that_were_recorded(tmp_path):
 async def test_a_client_that_comes_after_a_book_older_than_the_stream_gets_a_whole_one(tmp_path):
     record(tmp_path / "once.gz", "binance-usdm", seconds=6)
     polled(tmp_path / "once.gz", tmp_path / "often.gz", 100)
-    async with exchange(capture=tmp_path / "often.gz", speed=1.0) as said:
-        await follow(said, "depth@0ms", updates=5)
-        later, _, code = await follow(said, "depth@0ms", updates=1 << 30)
+    async with exchange(capture=tmp_path / "often.gz", speed=1.0) as printed:
+        await follow(printed, "depth@0ms", updates=5)
+        later, _, code = await follow(printed, "depth@0ms", updates=1 << 30)
         assert code == 1000
-    async with exchange(capture=tmp_path / "once.gz", speed=0.0) as said:
-        whole, _, _ = await follow(said, "depth@0ms", updates=1 << 30)
+    async with exchange(capture=tmp_path / "once.gz", speed=0.0) as printed:
+        whole, _, _ = await follow(printed, "depth@0ms", updates=1 << 30)
     assert later.id == whole.id
     assert sorted(later.bids.items())[-500:] == sorted(whole.bids.items())[-500:]
     assert sorted(later.asks.items())[:500] == sorted(whole.asks.items())[:500]

@@ -9,6 +9,7 @@ from hft._core.base.types cimport Level, Message
 from hft._core.engine.events cimport EVENT_CONNECT, EventRecord, event_count, event_encode, event_message
 from hft._core.wire.decode cimport Decoder, DecoderState, decode_frame
 from hft._core.wire.number_format cimport number_format_init
+from hft._core.wire.scales cimport ScaledSymbol, symbols_at
 
 
 cdef class BoundedDecoder(Decoder):
@@ -17,11 +18,13 @@ cdef class BoundedDecoder(Decoder):
     def clear(self):
         """Hold no message, and forget how levels were printed: what an input does hangs on that input alone."""
         cdef DecoderState* d = self.d
+        cdef ScaledSymbol* s
         cdef int i
         Decoder.clear(self)
         for i in range(d.symbols.count):
-            number_format_init(&d.symbols.table[i].price_format, d.symbols.table[i].spec.price_exp)
-            number_format_init(&d.symbols.table[i].qty_format, d.symbols.table[i].spec.qty_exp)
+            s = symbols_at(&d.symbols, i)
+            number_format_init(&s.price_format, s.spec.price_exp)
+            number_format_init(&s.qty_format, s.spec.qty_exp)
 
     def decode_frame(self, bytes frame not None, int64_t recv_ns=0):
         cdef size_t n = PyBytes_GET_SIZE(frame)

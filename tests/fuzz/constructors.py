@@ -50,7 +50,8 @@ def build() -> None:
 
 
 def _modules() -> list[Path]:
-    return [path.relative_to(ROOT) for path in sorted((ROOT / "hft").rglob("*.pyx"))]
+    """The sources, and the module that Cython makes."""
+    return [*(path.relative_to(ROOT) for path in sorted((ROOT / "hft").rglob("*.pyx"))), Path("hft/_core/base/cython_shared.c")]
 
 
 def _files() -> list[Path]:
@@ -75,7 +76,7 @@ def _compile(source: Path, c: Path) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.constructors", description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--examples", type=int, default=2000, help="of each class (%(default)s)")
-    asked = parser.parse_args()
+    requests = parser.parse_args()
     if shutil.which("clang") is None or not runtime():
         print("can't fuzz: missing clang, with its sanitizers (apt-get install clang libclang-rt-dev)", file=sys.stderr)
         return 2
@@ -87,7 +88,7 @@ def main() -> int:
         "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1:max_allocation_size_mb=2048",
         "UBSAN_OPTIONS": "print_stacktrace=1",
         "PYTHONPATH": str(TREE),
-        "HFT_FUZZ_EXAMPLES": str(asked.examples),
+        "HFT_FUZZ_EXAMPLES": str(requests.examples),
     }
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", "tests/fuzz/test_constructors.py"],

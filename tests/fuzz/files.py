@@ -13,8 +13,7 @@ import numpy as np
 
 import hft
 from hft._core.engine import events
-from hft._core.engine.engine import Engine
-from hft._core.engine.events import replay_events
+from hft._core.engine.engine import Engine, replay_events
 from hft._core.wire import decode
 from hft.config import Config
 from hft.data.events import EVENT, as_events
@@ -61,7 +60,7 @@ class Sessions:
 
     def compare(self, source, session, found) -> None:
         """The market data among them, against plain JSON, frame by frame."""
-        said = [m for m in found if events.KINDS[m.kind] in decode.KINDS]
+        text = [m for m in found if events.KINDS[m.kind] in decode.KINDS]
         want = []
         for record in source.session.inputs(SYMBOLS, opening=False):
             if ambiguous(record.data):
@@ -75,10 +74,10 @@ class Sessions:
                     want.append(oracle.decode(record.data, session.specs, record.ns))
             except oracle.NotTaken:
                 continue
-        assert [(events.KINDS[m.kind], m.venue_ns) for m in said] == [(NUMBERS[m.kind], m.venue_ns) for m in want]
-        for one, other in zip(said, want, strict=True):
+        assert [(events.KINDS[m.kind], m.venue_ns) for m in text] == [(NUMBERS[m.kind], m.venue_ns) for m in want]
+        for one, other in zip(text, want, strict=True):
             bids, asks = other.bids, other.asks
-            if other.kind == "ticker":
+            if other.kind == "bookTicker":
                 bids, asks = ((other.price, other.qty),), ((other.ask_price, other.ask_qty),)
             assert (one.bids, one.asks) == (bids, asks)
             if "trade" in other.kind:
@@ -119,8 +118,8 @@ def recordings() -> Iterator[bytes]:
         b'{"hft":{"rest":{"path":"depth","symbol":"BTCUSDT"}}}', b'{"lastUpdateId":832000,"bids":[["61800.20","1"]],"asks":[]}',
         *[frame for frame in seeds.frames() if b'"BTCUSDT"' in frame and b"\n" not in frame][:4], b'{"hft":{"timer":true}}',
         b'{"hft":{"raw":"bm90IGpzb24="}}', b'{"hft":{"kill":true}}', b'{"hft":{"kill":false}}', b'{"hft":{"journal_full":true}}',
-        b'{"hft":{"resync":"BTCUSDT"}}', b'{"hft":{"state":{"BTCUSDT":"0123456789abcdef"}}}', b'{"hft":{"broken":{"lost":3}}}',
-        b'{"hft":{"disconnect":"BTCUSDT"}}', b'{"hft":{"stop":true}}', b'{"hft":{"end":true}}',
+        b'{"hft":{"resync":"BTCUSDT"}}', b'{"hft":{"state":{"BTCUSDT":{"book":"0123456789abcdef"}}}}',
+        b'{"hft":{"broken":{"lost":3}}}', b'{"hft":{"disconnect":"BTCUSDT"}}', b'{"hft":{"stop":true}}', b'{"hft":{"end":true}}',
     ]  # fmt: skip
     content = b"".join(b"%d %s\n" % (seeds.NS + n, body) for n, body in enumerate(ours))
     yield from (how + content for how in (b"p", b"g", b"t\xc0", b"z"))

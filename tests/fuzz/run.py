@@ -93,15 +93,15 @@ def process(name: str, target: Target, options: list[str]) -> Outcome:
              str(build.BUILD / "corpus" / name), str(build.BUILD / "seeds" / name)],
             stdout=out, stderr=subprocess.STDOUT, env=environment(), cwd=build.ROOT, check=False,
         ).returncode  # fmt: skip
-    said = log.read_text(errors="replace")
-    found = re.search(r"Test unit written to (\S+)", said)
-    inputs, edges = ([int(n) for n in re.findall(pattern, said)] for pattern in (r"(?m)^#(\d+)", r" cov: (\d+)"))
+    text = log.read_text(errors="replace")
+    found = re.search(r"Test unit written to (\S+)", text)
+    inputs, edges = ([int(n) for n in re.findall(pattern, text)] for pattern in (r"(?m)^#(\d+)", r" cov: (\d+)"))
     failed = found[1] if found else f"ended with {code}, see {log}" if code or not inputs else ""
     taken = int.from_bytes(counter.read_bytes(), sys.byteorder)
     return Outcome(max(inputs, default=0), taken, max(edges, default=0), time.monotonic() - began, failed)
 
 
-def said_last(name: str, lines: int = 20) -> str:
+def printed_last(name: str, lines: int = 20) -> str:
     """What the process of a target printed at its end, from the Python exception on where there is one."""
     log = (LOG / f"{name}.txt").read_text(errors="replace")
     _, exception, after = log.rpartition("=== Uncaught Python exception: ===")
@@ -126,25 +126,25 @@ def main() -> int:
     parser.add_argument("--target", action="append", choices=known, help="only this one; may be given again")
     parser.add_argument("--seed", type=int, default=0, help="of libFuzzer's choices; 0: another each time")
     parser.add_argument("--again", metavar="FILE", help="this one input, through the one --target")
-    asked = parser.parse_args()
+    requests = parser.parse_args()
     if lacking := build.missing():
         print(f"can't fuzz: missing {'; '.join(lacking)}", file=sys.stderr)
         return 2
     build.build()
-    if asked.again:
-        return again(asked.target[0] if asked.target else "scanner", asked.again)
-    chosen = {name: known[name] for name in asked.target or known}
+    if requests.again:
+        return again(requests.target[0] if requests.target else "scanner", requests.again)
+    chosen = {name: known[name] for name in requests.target or known}
     whole = sum(target.share for target in chosen.values())
     print(f"{'target':10} {'inputs':>11} {'taken':>10} {'edges':>6} {'inputs/s':>9}  failed")
     outcomes = []
     for name, target in chosen.items():
-        each = max(1, asked.seconds // len(chosen)) if asked.seconds else 0
-        done = fuzz(name, target, round(asked.inputs * target.share / whole), each, asked.seed)
+        each = max(1, requests.seconds // len(chosen)) if requests.seconds else 0
+        done = fuzz(name, target, round(requests.inputs * target.share / whole), each, requests.seed)
         outcomes.append(done)
         rate = done.inputs / done.seconds
         print(f"{name:10} {done.inputs:11,} {done.taken:10,} {done.edges:6} {rate:9,.0f}  {done.failed or '-'}", flush=True)
         if done.failed:
-            print(said_last(name), flush=True)
+            print(printed_last(name), flush=True)
     print(f"{'all':10} {sum(done.inputs for done in outcomes):11,} {sum(done.taken for done in outcomes):10,}")
     return 1 if any(done.failed for done in outcomes) else 0
 

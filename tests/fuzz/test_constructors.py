@@ -21,10 +21,9 @@ from hft._core.base.ring import Ring
 from hft._core.base.runclock import RunClock
 from hft._core.base.symbols import Symbols
 from hft._core.base.types import Spec
-from hft._core.engine.engine import Engine
-from hft._core.engine.events import EventEncoder, replay_events
+from hft._core.engine.engine import Engine, replay, replay_events
+from hft._core.engine.events import EventEncoder
 from hft._core.engine.params import DEFAULTS
-from hft._core.engine.replay import replay
 from hft._core.execution.broker import PaperBroker
 from hft._core.execution.capacity import worst_cases
 from hft._core.market.book import OrderBook
@@ -63,7 +62,7 @@ SPEC = Spec("BTCUSDT", tick="0.1", step="0.001")
 SPOT = Spec("ETHUSDT", tick="0.01", step="0.0001", instrument="spot")
 ALLOWED = (ValueError, TypeError, OverflowError, ArithmeticError, LookupError, AttributeError, BufferError, MemoryError,
            RuntimeError, OSError)  # fmt: skip
-UNBOUNDED = {"drive_trades", "drive_tickers"}           # they do a thing as often as they are told to
+UNBOUNDED = {"drive_trades", "drive_book_tickers"}           # they do a thing as often as they are told to
 FRAME = b'{"e":"depthUpdate","E":1,"T":1,"s":"BTCUSDT","U":2,"u":2,"pu":1,"b":[["1.0","1"]],"a":[["1.1","1"]]}'
 SPECS = st.sampled_from([SPEC, [SPEC], [SPEC, SPOT], Symbols(SPEC), [SPEC] * 2, [], [SPEC] * 70])
 
@@ -248,7 +247,7 @@ def test_numbers_of_numpy_are_numbers() -> None:
     assert FeatureBuffer(SPEC, window_ms=np.float64(10), capacity=np.int16(100)).shortened == 0
 
 
-@pytest.mark.parametrize(("setting", "value", "says"), [
+@pytest.mark.parametrize(("setting", "value", "states"), [
     ("fill_log", 0, "fill_log 0 must be a whole number from 1 to 16777216"),
     ("book_window_ticks", 1 << 20, "book_window_ticks 1048576 must be a whole number from 256 to 262144"),
     ("book_window_ticks", 1000, "book_window_ticks 1000 must be a power of two from 256 to 262144"),
@@ -262,10 +261,10 @@ def test_numbers_of_numpy_are_numbers() -> None:
     ("run", 0, "run 0 must be a whole number from 1 to 2147483647"),
     ("kill", "because", "kill 'because' must be one of"),
 ], ids=lambda each: "long" if isinstance(each, int) and each > 2**64 else None)  # fmt: skip
-def test_an_engine_names_the_argument_at_fault(setting: str, value: object, says: str) -> None:
+def test_an_engine_names_the_argument_at_fault(setting: str, value: object, states: str) -> None:
     with pytest.raises(ValueError) as caught:
         Engine(SPEC, **{setting: value})
-    assert says in str(caught.value)
+    assert states in str(caught.value)
 
 
 @pytest.mark.parametrize("limit", ["max_loss", "max_drawdown", "max_notional", "max_position", "max_order"])

@@ -71,8 +71,8 @@ class OffByOne(Decoder):
 
     @property
     def message(self):
-        said = Decoder.message.__get__(self)
-        return said and replace(said, price=said.price + 1)
+        printed = Decoder.message.__get__(self)
+        return printed and replace(printed, price=printed.price + 1)
 
 
 class Keeps(Decoder):

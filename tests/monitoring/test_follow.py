@@ -69,7 +69,7 @@ def test_the_orders_of_one_run_are_not_shown_as_those_of_the_next(engine, path):
     following.page.close()
 
 
-def test_a_page_that_an_engine_is_setting_up_is_said_and_tried_again(engine, path):
+def test_a_page_that_an_engine_is_setting_up_is_reported_and_tried_again(engine, path):
     reader = PageReader(path)
     whole = path.read_bytes()
     with open(path, "r+b") as file:
@@ -103,7 +103,7 @@ def test_a_page_that_is_taken_over_as_it_is_opened_is_shown_when_it_is_whole(eng
     timers[0].join()
 
 
-def test_a_page_that_cannot_be_read_in_another_s_place_is_said_at_every_read(engine, path):
+def test_a_page_that_cannot_be_read_in_another_s_place_is_reported_at_every_read(engine, path):
     """Until there is one that can be: the page of the engine before would be shown for ever."""
     reader = PageReader(path)
     path.unlink()
@@ -143,16 +143,16 @@ def test_lines_into_a_pipe_say_that_the_page_cannot_be_read(engine, path):
 
 
 def test_the_view_lives_on_while_a_page_is_set_up(engine, path):
-    looks = []
+    views = []
 
     def running():
-        looks.append(len(looks))
-        if len(looks) == 2:
+        views.append(len(views))
+        if len(views) == 2:
             with open(path, "r+b") as file:
                 file.write(SETTING_UP)
-        return len(looks) < 4
+        return len(views) < 4
 
     console = Console(file=io.StringIO(), force_terminal=True, width=100, height=30)
     _draw(PageReader(path), console, running)
-    assert len(looks) == 4
+    assert len(views) == 4
     assert "imbalance_v1" in console.file.getvalue()

@@ -63,7 +63,7 @@ def test_a_symbol_that_the_venue_does_not_trade_is_an_alert_and_in_the_view(engi
     state = PageReader(path).read()
     health = assess(state)
     assert health.ok
-    assert health.reasons == ["not_trading: the venue does not trade ETHUSDT now, orders are refused"]
+    assert health.reasons == ["not_trading: the venue does not trade ETHUSDT now; orders are refused"]
     shown = "\n".join(each.plain for each in View().lines(state, 80, 24))
     assert "not_trading: the venue does not trade ETHUSDT now" in shown
     assert "synced, not traded" in shown

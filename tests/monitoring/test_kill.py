@@ -36,8 +36,8 @@ def test_a_running_engine_answers(engine, path):
     timer = threading.Thread(target=run)
     timer.start()
     try:
-        assert "tripped; the engine" in (said := outside(path))
-        assert "has it on" in said
+        assert "tripped; the engine" in (message := outside(path))
+        assert "has it on" in message
         assert engine.page.read()["header"]["kill_on"] is True
         assert "has it off" in outside(path, "release")
         assert engine.page.read()["header"]["kill_on"] is False
@@ -65,7 +65,7 @@ def test_an_engine_that_does_not_answer_is_no_success(engine, path, ago_s):
 
 
 def test_no_page_says_what_to_do(tmp_path):
-    with pytest.raises(UsageError, match=r"none: there is no such state page; start `hft live`, or name .*--config"):
+    with pytest.raises(UsageError, match=r"none: no such state page; start `hft live`, or name .*--config"):
         trip(tmp_path / "none")
 
 

@@ -38,7 +38,7 @@ def test_recent_orders_and_fills_have_words(engine, path):
     assert (sent.kind, sent.status, sent.order_id) == ("order", "pending_new", (7 << 32) + 41)
 
 
-def test_ages_are_told_on_the_engines_clock(engine):
+def test_ages_are_reported_on_the_engines_clock(engine):
     """The reader's wall clock plays no part: only the monotonic one that both processes share."""
     raw = engine.page.read()
     start = raw["header"]["start_ns"]
@@ -92,7 +92,7 @@ def test_a_reader_follows_the_next_engine_on_the_file(engine, path):
 
 
 def test_failures_are_one_line_with_the_way_out(tmp_path):
-    with pytest.raises(UsageError, match="there is no such state page; start `hft live`, or name"):
+    with pytest.raises(UsageError, match="no such state page; start `hft live`, or name"):
         open_page(tmp_path / "none.state")
     (tmp_path / "notes").write_text("x" * 100_000)
     with pytest.raises(UsageError, match="not a state page"):

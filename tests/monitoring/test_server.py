@@ -73,24 +73,24 @@ def refused(capfd, page, host="127.0.0.1", port=0):
 def test_a_port_in_use_is_one_line_and_exit_code_2(engine, path, capfd):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        code, said = refused(capfd, path, port=port)
-    assert (code, said.count("\n")) == (2, 1)
-    assert f"127.0.0.1:{port}: can't listen: the port is in use; take another [monitoring] port" in said
+        code, message = refused(capfd, path, port=port)
+    assert (code, message.count("\n")) == (2, 1)
+    assert f"127.0.0.1:{port}: can't listen: the port is in use; take another [monitoring] port" in message
 
 
 @pytest.mark.parametrize(
     ("host", "why"),
-    [("203.0.113.1", "is no address of this machine"), ("no.such.host.invalid", "is no address, and no name that is known here")],
+    [("203.0.113.1", "is no address of this machine"), ("no.such.host.invalid", "is no address, and no known name")],
 )
 def test_a_wrong_address_is_not_blamed_on_the_port(engine, path, host, why, capfd):
-    code, said = refused(capfd, path, host)
+    code, message = refused(capfd, path, host)
     assert code == 2
-    assert f"can't listen: {host} {why}; take another [monitoring] host" in said
+    assert f"can't listen: {host} {why}; take another [monitoring] host" in message
 
 
 def test_no_page_is_one_line_and_exit_code_2(tmp_path, capfd):
-    code, said = refused(capfd, tmp_path / "none")
-    assert (code, said.count("\n")) == (2, 1)
+    code, message = refused(capfd, tmp_path / "none")
+    assert (code, message.count("\n")) == (2, 1)
 
 
 def test_it_goes_with_the_process_that_started_it(engine, path):

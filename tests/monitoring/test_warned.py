@@ -37,13 +37,13 @@ def test_the_number_and_the_last_of_the_run_s_warnings_are_shown(engine, path):
 def test_a_log_that_was_rotated_is_followed(tmp_path):
     path = tmp_path / "a.log"
     warned = Warned(path, 0)
-    warned.look()       # there is none yet
+    warned.check()       # there is none yet
     path.write_text(line("warning", "one"))
-    warned.look()
+    warned.check()
     path.rename(tmp_path / "a.log.1")
     path.write_text(line("warning", "two"))
-    warned.look()
-    warned.look()
+    warned.check()
+    warned.check()
     assert (warned.count, warned.last) == (2, "14:30:00 two")
 
 
@@ -52,6 +52,6 @@ def test_a_long_log_is_read_from_its_end(tmp_path):
     one = line("warning", "again")
     path.write_text(one * (2 * MOST // len(one)) + "no JSON\n" + line("error", "the end"))
     warned = Warned(path, 0)
-    warned.look()
+    warned.check()
     assert 0 < warned.count <= MOST // len(one) + 1
     assert warned.last == "14:30:00 the end"

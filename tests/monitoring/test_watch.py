@@ -41,15 +41,15 @@ def test_it_fits_the_terminal(engine, path, width):
     assert max(map(len, drawn(path, width).splitlines())) <= width
 
 
-def test_a_dead_engine_is_said_to_be_dead(engine, path):
+def test_a_dead_engine_is_shown_to_be_dead(engine, path):
     busy(engine)
     engine.beat(ago_s=90)
     text = drawn(path)
-    assert "no sign of life for 90 s" in text
+    assert "no heartbeat for 90 s" in text
     assert "heartbeat_stale" in text
 
 
-def test_a_half_written_page_is_said_to_be_one(engine, path):
+def test_a_half_written_page_is_shown_to_be_one(engine, path):
     engine.totals(timestamp_ns=0x1122334455667788)
     words = (2).to_bytes(8, "little"), (4).to_bytes(8, "little")
     raw, stamp = path.read_bytes(), (0x1122334455667788).to_bytes(8, "little")
@@ -59,7 +59,7 @@ def test_a_half_written_page_is_said_to_be_one(engine, path):
         file.seek(place)
         file.write(b"\x05")
     assert PageReader(path).read().torn
-    assert "figures may not belong together" in drawn(path)
+    assert "figures may be inconsistent" in drawn(path)
 
 
 def test_what_is_wrong_is_in_plain_sight(engine, path):
@@ -76,7 +76,7 @@ def test_once_prints_and_ends(engine, path, capsys):
 
 
 def test_no_page_says_what_to_do(tmp_path):
-    with pytest.raises(UsageError, match=r"none: there is no such state page; start `hft live`, or name .*--config"):
+    with pytest.raises(UsageError, match=r"none: no such state page; start `hft live`, or name .*--config"):
         watch(tmp_path / "none", once=True)
 
 

@@ -50,7 +50,7 @@ class Broadcast:
             await asyncio.sleep(max(0.0, since + self.lag(number) - asyncio.get_running_loop().time()))
             await peer.write(data)
 
-    def tell(self, number: int, payload: bytes) -> None:
+    def send(self, number: int, payload: bytes) -> None:
         self.queues[number].put_nowait(self._at(frame(payload)))
 
     async def run(self, on: bool = True) -> None:

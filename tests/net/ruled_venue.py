@@ -31,9 +31,9 @@ class Venue:
     """A book that moves, whose tick, status and exchangeInfo a test sets."""
 
     def __init__(self):
-        self.tick, self.said, self.status = 1, "0.1", "TRADING"
+        self.tick, self.printed_tick, self.status = 1, "0.1", "TRADING"
         self.id = 100
-        self.asked = 0
+        self.requests = 0
         self.peers = []
         self.still = False          # no market data
 
@@ -86,5 +86,5 @@ class Venue:
         return web.Response(body=msgspec.json.encode(body))
 
     def info(self, _):
-        self.asked += 1
-        return web.Response(body=info(self.said, status=self.status))
+        self.requests += 1
+        return web.Response(body=info(self.printed_tick, status=self.status))

@@ -17,7 +17,7 @@ class Market(FrameSink):
 
     def __init__(self, wants=0):
         self.frames = []
-        self.told = []
+        self.reported = []
         self.snapshots = []
         self.wanted = wants
         self.wanting = []
@@ -28,15 +28,15 @@ class Market(FrameSink):
             raise ZeroDivisionError("in the strategy")
         if frame == b'{"gap":1}':
             self.wanting = ["BTCUSDT"]
-            return FrameSink.ATTENTION
+            return FrameSink.CHECK
         return 0
 
     def connect(self, symbol, now_ns):
-        self.told.append(("connect", symbol))
+        self.reported.append(("connect", symbol))
         self.wanting = sorted({*self.wanting, symbol}) if self.wanted else []
 
     def disconnect(self, symbol, now_ns):
-        self.told.append(("disconnect", symbol))
+        self.reported.append(("disconnect", symbol))
         self.wanting = [each for each in self.wanting if each != symbol]
 
     def on_snapshot(self, symbol, last_update_id, bids, asks, now_ns, stamp, body):

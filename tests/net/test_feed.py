@@ -25,9 +25,9 @@ async def test_streams_are_subscribed_to_in_the_url(transport):
     async with WireServer(script) as server, Running(server.url, market, transport=transport) as running:
         await eventually(lambda: len(market.frames) == 2)
         assert server.peers[0].path == "/stream?streams=btcusdt@depth@100ms/btcusdt@bookTicker/btcusdt@trade"
-        assert market.told == [("connect", "BTCUSDT")]
+        assert market.reported == [("connect", "BTCUSDT")]
         assert running.feed.messages == 2
-    assert market.told == [("connect", "BTCUSDT"), ("disconnect", "BTCUSDT")]
+    assert market.reported == [("connect", "BTCUSDT"), ("disconnect", "BTCUSDT")]
     assert market.frames == [b"1", b"2"]
     assert running.kinds() == ["connected", "disconnected"]
 
@@ -50,7 +50,7 @@ async def test_too_many_for_a_url_are_subscribed_to_by_message(transport):
         assert streams == running.feed.connections[0].options.streams
         assert len(set(streams)) == 180
         assert len({request["id"] for request in requests}) == 2
-        await eventually(lambda: len(market.told) == 60)
+        await eventually(lambda: len(market.reported) == 60)
     assert [msgspec.json.decode(each)["id"] for each in market.frames] == [1, 2]    # inputs like any other
 
 
@@ -100,12 +100,12 @@ async def test_a_symbol_is_connected_once_all_its_streams_are():
         venue = msgspec.structs.replace(venue_at("http://127.0.0.1:1", server.url), routes=routes)
         market = Market()
         async with Running(server.url, market, venue=venue) as running:
-            await eventually(lambda: market.told == [("connect", "BTCUSDT")])
+            await eventually(lambda: market.reported == [("connect", "BTCUSDT")])
             assert sorted(peer.path.split("/")[1] for peer in server.peers) == ["market", "public"]
             assert [event.symbols for event in running.events] == [(), ("BTCUSDT",)]
             hold.set()
-            await eventually(lambda: len(market.told) >= 3)
-            assert market.told[1:3] == [("disconnect", "BTCUSDT"), ("connect", "BTCUSDT")]
+            await eventually(lambda: len(market.reported) >= 3)
+            assert market.reported[1:3] == [("disconnect", "BTCUSDT"), ("connect", "BTCUSDT")]
 
 
 async def test_a_subscribe_without_an_answer_is_given_up(monkeypatch):
@@ -156,8 +156,8 @@ async def test_a_cut_connection_comes_back_and_its_snapshot_is_fetched_anew(tran
         Running(server.url, market, rest=rest.url, transport=transport) as running,
     ):
         await eventually(lambda: len(server.peers) == 2)
-        await eventually(lambda: len(market.told) == 3)
-        assert market.told == [("connect", "BTCUSDT"), ("disconnect", "BTCUSDT"), ("connect", "BTCUSDT")]
+        await eventually(lambda: len(market.reported) == 3)
+        assert market.reported == [("connect", "BTCUSDT"), ("disconnect", "BTCUSDT"), ("connect", "BTCUSDT")]
         await eventually(lambda: running.feed.counts["snapshot"] >= 1)
 
 
@@ -166,7 +166,7 @@ async def test_a_cut_connection_comes_back_and_its_snapshot_is_fetched_anew(tran
     b'{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1723161256313}}',
     b'{"subscriptionId":0,"event":{"e":"serverShutdown","E":1723161256313}}',
 ])
-async def test_a_shutdown_notice_is_told_in_each_of_its_forms_and_once_a_connection(form):
+async def test_a_shutdown_notice_is_reported_in_each_of_its_forms_and_once_a_connection(form):
     """However often the venue repeats it: each goes to the engine as an input, and none but the first costs a line."""
     async def script(peer):
         if len(server.peers) > 1:       # the successor is not let in
@@ -284,7 +284,7 @@ async def test_an_exception_of_the_engine_ends_the_run_with_it(transport):
 
 async def test_an_exception_on_attention_ends_the_run_with_it():
     class Raising(Market):
-        def on_attention(self):
+        def on_check(self):
             raise ZeroDivisionError("in the strategy")
 
     async with WireServer(quiet) as server:

@@ -26,7 +26,7 @@ FORMS = {
 async def test_a_shutdown_notice_in_each_form_is_followed_by_a_switch_without_loss(form, transport):
     market = Broadcast()
     async with trading(market, transport=transport) as (engine, feed, events):
-        market.tell(0, FORMS[form])
+        market.send(0, FORMS[form])
         await eventually(lambda: feed.counts["handover"])
         await goes_on(engine)
         lost_nothing(engine, feed)
@@ -44,7 +44,7 @@ async def test_connections_at_different_paces_lose_nothing(protocol, lags, trans
     market = Broadcast(protocol)
     market.lag = lambda number: lags[number]
     async with trading(market, transport=transport) as (engine, feed, _):
-        market.tell(0, FORMS["raw"])
+        market.send(0, FORMS["raw"])
         await eventually(lambda: feed.counts["handover"])
         await goes_on(engine)
         lost_nothing(engine, feed)
@@ -65,7 +65,7 @@ async def test_streams_split_over_endpoints_hand_over_each_on_its_own():
     routes = (("depth", "/public"), ("bookTicker", "/public"), ("trade", "/market"))
     async with trading(market, routes=routes) as (engine, feed, _):
         for number in range(2):
-            market.tell(number, FORMS["combined"])
+            market.send(number, FORMS["combined"])
         await eventually(lambda: feed.counts["handover"] == 2)
         await goes_on(engine)
         assert sorted(peer.path.split("/")[1] for peer in market.peers) == ["market", "market", "public", "public"]
@@ -91,7 +91,7 @@ async def test_the_old_one_may_go_once_the_new_one_is_up(transport):
     market = Broadcast()
     market.deaf = lambda number: number == 0
     async with trading(market, transport=transport) as (engine, feed, events):
-        market.tell(0, FORMS["raw"])
+        market.send(0, FORMS["raw"])
         await eventually(lambda: len(market.peers) == 2)
         await eventually(lambda: feed.connections[0]._handover.held)
         market.peers[0].cut()
@@ -106,7 +106,7 @@ async def test_the_old_one_may_go_before_the_new_one_is_up(transport):
     market = Broadcast()
     market.refuse = lambda number: number == 1
     async with trading(market, transport=transport) as (engine, feed, _events):
-        market.tell(0, FORMS["raw"])
+        market.send(0, FORMS["raw"])
         await eventually(lambda: feed.counts["handover_failed"])
         market.peers[0].cut()
         await eventually(lambda: feed.counts["disconnected"] == 1)
@@ -118,7 +118,7 @@ async def test_the_old_one_goes_on_while_the_new_one_can_t_be_opened(transport):
     market = Broadcast()
     market.refuse = lambda number: 0 < number < 3
     async with trading(market, transport=transport) as (engine, feed, _events):
-        market.tell(0, FORMS["raw"])
+        market.send(0, FORMS["raw"])
         await eventually(lambda: feed.counts["handover"])
         await goes_on(engine)
         lost_nothing(engine, feed)
@@ -130,7 +130,7 @@ async def test_more_than_may_be_held_switches_at_once_and_says_so():
     market = Broadcast()
     market.deaf = lambda number: number == 0
     async with trading(market, held_bytes=5_000) as (engine, feed, events):
-        market.tell(0, FORMS["raw"])
+        market.send(0, FORMS["raw"])
         await eventually(lambda: feed.counts["handover"])
         assert feed.counts["handover_full"] == 1
         assert "at once" in next(event.text for event in events if event.kind == "handover")
@@ -142,7 +142,7 @@ async def test_a_new_one_that_does_not_continue_takes_over_at_the_time_limit_and
     market = Broadcast()
     market.lag = lambda number: 3600.0 if number == 0 and len(market.peers) > 1 else 0.0    # the old one stalls
     async with trading(market, timing=Timing(handover_s=0.3)) as (engine, feed, _events):
-        market.tell(0, FORMS["raw"])
+        market.send(0, FORMS["raw"])
         await eventually(lambda: len(market.peers) == 2)
         await eventually(lambda: feed.counts["handover"])
         assert feed.counts["handover_late"] == 1
@@ -151,7 +151,7 @@ async def test_a_new_one_that_does_not_continue_takes_over_at_the_time_limit_and
         assert feed.counts["disconnected"] == 0
 
 
-async def test_streams_asked_for_by_message_are_in_place_before_the_switch(transport):
+async def test_streams_requested_by_message_are_in_place_before_the_switch(transport):
     """The venue answers SUBSCRIBE on the new connection late."""
     hold, peers = asyncio.Event(), []
 
@@ -179,10 +179,10 @@ async def test_streams_asked_for_by_message_are_in_place_before_the_switch(trans
         hold.set()
         await eventually(lambda: running.feed.counts["handover"] == 1)
         assert b'{"held":1}' in market.frames
-        assert len(market.told) == 60           # connected once
+        assert len(market.reported) == 60           # connected once
 
 
-async def test_what_is_told_to_be_gone_is_not_taken_over_from(monkeypatch):
+async def test_a_connection_reported_gone_is_not_taken_over_from(monkeypatch):
     """The old one goes while it waits for its turn to SUBSCRIBE, before the new one could take over; then that one is full."""
     monkeypatch.setattr(line_module, "STREAMS_PER_MESSAGE", 1)
     peers = []
@@ -201,7 +201,7 @@ async def test_what_is_told_to_be_gone_is_not_taken_over_from(monkeypatch):
         await peers[1].write(frame('{"held":1}'))
         await eventually(lambda: running.feed.counts["connected"] == 2)
         assert [kind for kind in running.kinds() if kind.startswith("handover")] == []
-        assert market.told[-1] == ("connect", symbols[-1])
+        assert market.reported[-1] == ("connect", symbols[-1])
 
 
 @pytest.mark.parametrize("venue", ["closes every new one", "sends us from one to the next"])

@@ -18,7 +18,7 @@ class Owner:
     def __init__(self, sink):
         self.sink = sink
         self.closed = None
-        self.attentions = 0
+        self.checks = 0
         self.pongs = 0
         self.errors = []
         self.controls = []
@@ -29,8 +29,8 @@ class Owner:
     def on_closed(self, why, frame):
         self.closed, self.close_frame = why, frame
 
-    def on_attention(self):
-        self.attentions += 1
+    def on_check(self):
+        self.checks += 1
 
     def on_control(self, frame):
         self.controls.append(frame)
@@ -149,13 +149,13 @@ async def test_broken_fragments_close_the_connection(broken, transport):
     assert not owner.errors
 
 
-@pytest.mark.parametrize("said", [CloseFrame(1000, "end of the recording"), CloseFrame(1001), None])
-async def test_what_the_venue_closed_with_is_told(said, transport):
+@pytest.mark.parametrize("text", [CloseFrame(1000, "end of the recording"), CloseFrame(1001), None])
+async def test_what_the_venue_closed_with_is_reported(text, transport):
     async def script(peer):
-        if said is not None:
-            await peer.write(frame(said.code.to_bytes(2, "big") + said.reason.encode(), CLOSE))
+        if text is not None:
+            await peer.write(frame(text.code.to_bytes(2, "big") + text.reason.encode(), CLOSE))
 
-    assert (await listen(script, Recorder(), transport)).close_frame == said
+    assert (await listen(script, Recorder(), transport)).close_frame == text
 
 
 async def test_words_about_the_connection_go_to_its_owner_besides(transport):
@@ -200,10 +200,10 @@ async def test_attention_comes_once_a_read_and_after_it():
         await peer.write(*(frame(name) for name in ("a", "look", "b", "look", "c")))
         await peer.until_gone()
 
-    sink = Recorder(lambda message: FrameSink.ATTENTION if message == b"look" else 0)
-    owner = await listen(script, sink, until=lambda owner: owner.attentions)
+    sink = Recorder(lambda message: FrameSink.CHECK if message == b"look" else 0)
+    owner = await listen(script, sink, until=lambda owner: owner.checks)
     assert sink.frames == [b"a", b"look", b"b", b"look", b"c"]
-    assert owner.attentions == 1
+    assert owner.checks == 1
 
 
 async def test_a_compiled_sink_needs_no_python_per_message():
@@ -235,7 +235,7 @@ async def test_an_exception_of_the_sink_reaches_the_owner_and_nothing_comes_afte
     assert [str(error) for error in owner.errors] == ["in the strategy"]
 
 
-async def test_why_a_connection_went_is_told(transport):
+async def test_why_a_connection_went_is_reported(transport):
     async def closing(peer):
         await peer.write(frame(b"\x03\xe9server maintenance", CLOSE))
         await peer.until_gone()
@@ -251,7 +251,7 @@ async def test_why_a_connection_went_is_told(transport):
     assert owner.closed == "connection lost"
 
 
-async def test_pongs_are_told(transport):
+async def test_pongs_are_reported(transport):
     async def script(peer):
         opcode, payload = await peer.read()
         assert opcode == PING

@@ -74,8 +74,8 @@ class Nothing:
         await settled(lambda: sockets() == self.sockets, f"{sockets() - self.sockets} sockets are left")
         await settled(lambda: asyncio.all_tasks() == self.tasks, f"left: {asyncio.all_tasks() - self.tasks}")
         assert len(self.market.frames) == frames
-        up = sum(kind == "connect" for kind, _ in self.market.told)
-        assert up == sum(kind == "disconnect" for kind, _ in self.market.told)
+        up = sum(kind == "connect" for kind, _ in self.market.reported)
+        assert up == sum(kind == "disconnect" for kind, _ in self.market.reported)
 
 
 class Owner:

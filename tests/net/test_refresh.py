@@ -14,7 +14,7 @@ from tests.net.wire import eventually
 
 @pytest.fixture(autouse=True)
 def often(monkeypatch):
-    monkeypatch.setattr(feed_module, "LOOK_S", 0.02)
+    monkeypatch.setattr(feed_module, "POLL_S", 0.02)
 
 
 def rejects(engine):
@@ -35,7 +35,7 @@ async def test_a_comparison_waits_until_the_stream_is_as_far_as_the_snapshot(pro
         assert not {"snapshot_ahead", "book_mismatch"} & set(rejects(engine))
 
 
-async def test_a_book_that_differs_from_the_venues_is_told_and_replaced():
+async def test_a_book_that_differs_from_the_venues_is_reported_and_replaced():
     market = Broadcast()
     async with trading(market, engine_options={"compare_ms": 100}) as (engine, feed, events):
         sound = market.book
@@ -83,20 +83,20 @@ async def test_a_rest_side_that_fails_leaves_the_book_in_sync():
 
 async def test_case_1_an_old_snapshot_is_fetched_again_with_backoff_and_the_buffer_kept():
     market = Broadcast()
-    asked = []
+    requests = []
 
     async with trading(market) as (engine, feed, _):
         def book():
-            asked.append(market.id)
-            if len(asked) < 4:          # ends long before what is buffered
+            requests.append(market.id)
+            if len(requests) < 4:          # ends long before what is buffered
                 return msgspec.json.encode({"lastUpdateId": 5, "T": 1, "E": 1, "bids": [["99.0", "1"]], "asks": [["101.0", "1"]]})
             return Broadcast.book(market)
 
         market.book = book
         engine.resync(SYMBOL, engine.now_ns)
         await eventually(lambda: engine.wants_snapshot())
-        feed.snapshots.attention()
-        await eventually(lambda: len(asked) >= 4 and engine.synced(SYMBOL))
+        feed.snapshots.check()
+        await eventually(lambda: len(requests) >= 4 and engine.synced(SYMBOL))
         assert rejects(engine)["snapshot_too_old"] == 3
         assert feed.snapshots.backoffs[SYMBOL].failures >= 3
         assert engine.generation(SYMBOL) == 2           # one book: the buffer was kept all the while

@@ -12,12 +12,12 @@ HASTY = Timing(silent_after_s=0.1, answer_s=0.1)
 
 async def test_a_quiet_connection_that_answers_is_kept(transport):
     """Fault case 13: a quiet symbol is not a dead one."""
-    asked = []
+    requests = []
 
     async def script(peer):
         while True:
             request = await peer.request()
-            asked.append(request["method"])
+            requests.append(request["method"])
             streams = ["btcusdt@depth@100ms", "btcusdt@bookTicker", "btcusdt@trade"]
             await peer.write(frame(msgspec.json.encode({"result": streams, "id": request["id"]})))
 
@@ -25,8 +25,8 @@ async def test_a_quiet_connection_that_answers_is_kept(transport):
     async with WireServer(script) as server, Running(server.url, market, timing=SOON, transport=transport) as running:
         await eventually(lambda: running.kinds().count("quiet") >= 3)
         assert len(server.peers) == 1
-        assert market.told == [("connect", "BTCUSDT")]
-    assert set(asked) == {"LIST_SUBSCRIPTIONS"}
+        assert market.reported == [("connect", "BTCUSDT")]
+    assert set(requests) == {"LIST_SUBSCRIPTIONS"}
 
 
 async def test_a_pong_alone_is_answer_enough(transport):
@@ -55,7 +55,7 @@ async def test_a_connection_that_does_not_answer_is_opened_anew(transport):
     async with WireServer(deaf) as server, Running(server.url, market, timing=HASTY, transport=transport) as running:
         await eventually(lambda: len(server.peers) >= 2)
         assert questions[0] is server.peers[0]          # asked before it was given up
-        assert market.told[:2] == [("connect", "BTCUSDT"), ("disconnect", "BTCUSDT")]
+        assert market.reported[:2] == [("connect", "BTCUSDT"), ("disconnect", "BTCUSDT")]
         assert running.kinds()[:3] == ["connected", "silent", "disconnected"]
         assert "no answer" in running.events[2].text
 

@@ -83,8 +83,8 @@ async def test_what_waits_is_bounded_by_the_sockets_however_much_the_venue_has_t
     assert max(waiting) < HELD
 
 
-async def test_messages_that_wait_for_us_are_told_once(monkeypatch):
-    monkeypatch.setattr(feed_module, "LOOK_S", 0.02)
+async def test_messages_that_wait_for_us_are_reported_once(monkeypatch):
+    monkeypatch.setattr(feed_module, "POLL_S", 0.02)
 
     async def script(peer):
         for late_ms in (0, 10, 20, 30, 40, 3_000, 3_100, 15):     # against the venue's own clock, which five stamps tell
@@ -105,6 +105,6 @@ async def test_messages_that_wait_for_us_are_told_once(monkeypatch):
         await eventually(lambda: engine.delay_ns("BTCUSDT") < 1_000_000_000)
         await feed.stop()
         await asyncio.gather(task, return_exceptions=True)
-    told = [event for event in events if event.kind == "behind"]
-    assert [event.symbols for event in told] == [("BTCUSDT",)]
-    assert "after their time" in told[0].text
+    reported = [event for event in events if event.kind == "behind"]
+    assert [event.symbols for event in reported] == [("BTCUSDT",)]
+    assert "after their time" in reported[0].text

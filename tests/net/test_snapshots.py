@@ -19,7 +19,7 @@ async def test_a_wanted_snapshot_is_fetched_and_delivered():
         async with Running(server.url, market, rest=rest.url):
             await eventually(lambda: market.snapshots)
         assert market.snapshots == [("BTCUSDT", 7, [("1.0", "2.0")], [("1.5", "3.0")], 1_700_000_000_001)]
-        assert rest.asked == ["/fapi/v1/depth?symbol=BTCUSDT&limit=1000"]
+        assert rest.requests == ["/fapi/v1/depth?symbol=BTCUSDT&limit=1000"]
 
 
 async def test_a_snapshot_that_is_too_old_is_fetched_again_with_backoff():
@@ -29,7 +29,7 @@ async def test_a_snapshot_that_is_too_old_is_fetched_again_with_backoff():
             await eventually(lambda: len(market.snapshots) == 3)
             await eventually(lambda: running.kinds().count("snapshot") == 3)
             assert running.feed.snapshots.backoffs["BTCUSDT"].failures == 2
-        assert len(rest.asked) == 3
+        assert len(rest.requests) == 3
 
 
 async def test_attention_during_a_read_fetches_what_is_wanted():
@@ -64,7 +64,7 @@ async def test_a_snapshot_that_is_refused_for_a_while_comes_in_the_end():
 
 
 @pytest.mark.parametrize("body", [b"not json", b'{"code":-1121,"msg":"Invalid symbol."}', b'{"lastUpdateId":1,"bids":[]}'])
-async def test_a_body_that_is_no_book_is_told_and_asked_for_again(body):
+async def test_a_body_that_is_no_book_is_reported_and_requested_again(body):
     bodies = [body, BOOK]
     market, answers = Market(wants=1), {"/fapi/v1/depth": lambda _: bodies.pop(0)}
     async with (
@@ -105,7 +105,7 @@ async def test_what_the_engine_refuses_again_and_again_is_a_warning():
     assert "snapshot_refused" in ALERTS
 
 
-async def test_a_request_that_waits_for_weight_is_told():
+async def test_a_request_that_waits_for_weight_is_reported():
     """The venue counts all of its weight as used by others."""
     answers = {"/fapi/v1/depth": lambda _: web.Response(body=b"no book", headers={"X-MBX-USED-WEIGHT-1M": "2399"})}
     async with (
@@ -114,7 +114,7 @@ async def test_a_request_that_waits_for_weight_is_told():
         Running(server.url, Market(wants=2), rest=rest.url) as running,
     ):
         await eventually(lambda: running.feed.counts["waiting"])
-    assert len(rest.asked) == 1
+    assert len(rest.requests) == 1
 
 
 async def test_none_is_fetched_any_more_once_the_feed_has_stopped(transport):
@@ -141,7 +141,7 @@ async def test_none_is_fetched_any_more_once_the_feed_has_stopped(transport):
 
 async def test_books_in_sync_do_not_hold_up_one_that_is_not():
     """Ten are to be compared on a REST side that is slow with them; each gets its turn, and what has no book gets one at once."""
-    over, asked = asyncio.Event(), []
+    over, requests = asyncio.Event(), []
     names = [f"SYM{n}USDT" for n in range(10)]
 
     class Comparing(Market):
@@ -149,7 +149,7 @@ async def test_books_in_sync_do_not_hold_up_one_that_is_not():
             return symbol in names
 
     async def answer(request):
-        asked.append(symbol := request.query["symbol"])
+        requests.append(symbol := request.query["symbol"])
         if symbol in names:
             await over.wait()
         return web.Response(body=BOOK)
@@ -161,10 +161,10 @@ async def test_books_in_sync_do_not_hold_up_one_that_is_not():
         RestServer({"/fapi/v1/depth": answer}) as rest,
         Running(server.url, market, rest=rest.url, symbols=[*names, "BTCUSDT"]) as running,
     ):
-        await eventually(lambda: "BTCUSDT" in asked or len(asked) == AT_ONCE)
-        taken = [symbol in names for symbol in asked]
+        await eventually(lambda: "BTCUSDT" in requests or len(requests) == AT_ONCE)
+        taken = [symbol in names for symbol in requests]
         over.set()
         assert taken.count(True) <= 1
         await eventually(lambda: market.snapshots)
         market.wanted = 100             # none is taken: each turn ends with the next one's
-        await eventually(lambda: running.feed.snapshots.attention() or set(names) <= set(asked))
+        await eventually(lambda: running.feed.snapshots.check() or set(names) <= set(requests))

@@ -58,16 +58,16 @@ class Process:
 
     def __init__(self, process):
         self.pid = process.pid
-        self.said = []
+        self.events = []
         self._process = process
         self.reading = asyncio.create_task(self._read())
 
     async def _read(self):
         async for line in self._process.stdout:
-            self.said.append(tuple(json.loads(line)))
+            self.events.append(tuple(json.loads(line)))
 
     def kinds(self):
-        return [kind for kind, _ in self.said if kind != "frame"]
+        return [kind for kind, _ in self.events if kind != "frame"]
 
     async def stopped_during(self, answer):
         """Stop it; `answer` while it stands still; continue it after a time that is longer than its deadlines."""
@@ -79,7 +79,7 @@ class Process:
         os.kill(self.pid, signal.SIGCONT)
 
     async def until(self, kind, text=""):
-        await eventually(lambda: any(each == kind and text in words for each, words in self.said), f"{kind} {text}: {self.said}")
+        await eventually(lambda: any(k == kind and text in words for k, words in self.events), f"{kind} {text}: {self.events}")
 
 
 @asynccontextmanager
@@ -175,7 +175,7 @@ async def test_what_was_sent_meanwhile_is_no_silence(transport):
 
 
 @asynccontextmanager
-async def asked_whether_it_lives(transport):
+async def probed(transport):
     """The feed on a venue that was silent until it was asked whether it lives, and has not answered yet."""
     market = Market("LIST_SUBSCRIPTIONS")
     async with WireServer(market.script) as server, feed(
@@ -186,17 +186,17 @@ async def asked_whether_it_lives(transport):
 
 
 async def test_the_answer_of_a_silent_connection_counts(transport):
-    async with asked_whether_it_lives(transport) as (market, process):
+    async with probed(transport) as (market, process):
         await process.stopped_during(market.answer)
         await process.until("quiet")
         assert process.kinds() == ["connected", "silent", "quiet"]
 
 
 async def test_a_snapshot_that_was_answered_counts():
-    market, asked = Market("depth"), []
+    market, requests = Market("depth"), []
 
     async def depth(request):
-        asked.append(request)
+        requests.append(request)
         await market.hold("depth")
         return web.Response(body=BOOK, content_type="application/json")
 
@@ -207,7 +207,7 @@ async def test_a_snapshot_that_was_answered_counts():
         await process.stopped_during(market.answer)
         await process.until("snapshot")
         assert process.kinds() == ["connected", "snapshot"]
-    assert len(asked) == 1
+    assert len(requests) == 1
 
 
 async def test_a_handover_waits_for_what_lies_in_the_socket(transport):
@@ -224,6 +224,6 @@ async def test_a_handover_waits_for_what_lies_in_the_socket(transport):
 
 
 async def test_a_deadline_that_the_venue_lets_pass_is_one_although_the_process_was_stopped(transport):
-    async with asked_whether_it_lives(transport) as (_, process):
+    async with probed(transport) as (_, process):
         await process.stopped_during(lambda: asyncio.sleep(0))
         await process.until("disconnected", "no answer within 2 s")

@@ -84,8 +84,8 @@ async def test_no_websocket_server(transport, answer):
 
 
 async def test_an_answer_of_http(transport):
-    said = await answering(transport, b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
-    assert "the handshake was answered with 503" in said
+    message = await answering(transport, b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
+    assert "the handshake was answered with 503" in message
 
 
 async def test_no_answer_at_all(transport):
@@ -94,8 +94,8 @@ async def test_no_answer_at_all(transport):
 
 async def test_redirects_are_not_followed(transport):
     """A market-data address that leads elsewhere is not the venue's."""
-    said = await answering(transport, b"HTTP/1.1 302 Found\r\nLocation: ws://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n")
-    assert "302" in said
+    message = await answering(transport, b"HTTP/1.1 302 Found\r\nLocation: ws://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n")
+    assert "302" in message
 
 
 @pytest.mark.parametrize("url", ["{}/#part", "{}/ws#", "{}?a=é"], ids=["a fragment", "an empty one", "no ASCII"])
@@ -120,9 +120,9 @@ async def test_another_transport_is_a_usage_error():
 
 
 def test_the_feed_brings_in_nothing_that_only_other_processes_need():
-    said = subprocess.run(
+    message = subprocess.run(
         [sys.executable, "-c", "import hft.net.feed, sys; print(*sorted({name.partition('.')[0] for name in sys.modules}))"],
         check=True, capture_output=True, text=True,
     ).stdout.split()
-    assert "picows" in said
-    assert not {"aiohttp", "numpy", "rich", "prometheus_client", "typer", "websockets", "structlog", "onnxruntime"} & set(said)
+    assert "picows" in message
+    assert not {"aiohttp", "numpy", "rich", "prometheus_client", "typer", "websockets", "structlog", "onnxruntime"} & set(message)

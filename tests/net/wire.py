@@ -140,7 +140,7 @@ class RestServer:
 
     def __init__(self, answers: dict[str, object]) -> None:
         self.answers = answers
-        self.asked: list[str] = []
+        self.requests: list[str] = []
 
     async def __aenter__(self) -> "RestServer":
         app = web.Application()
@@ -156,7 +156,7 @@ class RestServer:
         await self._runner.cleanup()
 
     async def _answer(self, request: web.Request) -> web.Response:
-        self.asked.append(request.path_qs)
+        self.requests.append(request.path_qs)
         answer = self.answers.get(request.path)
         if callable(answer):
             answer = answer(request)

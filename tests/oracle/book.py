@@ -88,7 +88,7 @@ class NaiveBook:
         if self.overlay and self.base_id >= self.overlay[0]:
             self.overlay = None
 
-    def ticker(self, bid, bid_qty, ask, ask_qty, update_id):
+    def book_ticker(self, bid, bid_qty, ask, ask_qty, update_id):
         """'stale', 'crossed', or None when it was laid over the base."""
         if update_id <= self.base_id or (self.overlay and update_id <= self.overlay[0]):
             return "stale"

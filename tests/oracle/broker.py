@@ -70,7 +70,7 @@ class OracleBroker:
         self.used = {}              # (book side, price) -> [used, displayed]
         self.commands = []
         self.last_due = 0
-        self.last_told = 0
+        self.last_reported = 0
         self.clock = 0
         self.position = 0
         self.synced = True
@@ -110,8 +110,8 @@ class OracleBroker:
         """The reports so far, each with the time at which the trader hears of it: in their order, whatever their stamps say."""
         out, self.reports = self.reports, []
         for n, (*report, when) in enumerate(out):
-            self.last_told = max(self.last_told, now, when + self.response_ns)
-            out[n] = (*report, when, self.last_told)
+            self.last_reported = max(self.last_reported, now, when + self.response_ns)
+            out[n] = (*report, when, self.last_reported)
         return out
 
     def _report(self, kind, order_id, side, leaves, when, reason="", price=0, qty=0, fee=0, base=False, maker=False):

@@ -51,8 +51,8 @@ def parse(line: bytes, wrapped: bool) -> Line | None:
     symbol = ""
     if line.startswith((b"http://", b"https://")):
         url, _, line = line.partition(b" -> ")
-        asked = url.replace(b"?", b"&").split(b"&symbol=")
-        symbol = unquote_to_bytes(asked[1].split(b"&")[0]).decode(errors="replace") if asked[1:] else ""
+        requests = url.replace(b"?", b"&").split(b"&symbol=")
+        symbol = unquote_to_bytes(requests[1].split(b"&")[0]).decode(errors="replace") if requests[1:] else ""
     stamp, _, body = line.partition(b":" if b":" in line[: line.index(b"{")] else b" ")
     fields = value(body)
     return Line(nanoseconds(stamp.decode()), kind(fields), fields, symbol.upper())

@@ -134,9 +134,9 @@ def bare_book(f, specs, recv_ns, whole):
         raise NotTaken("a field is missing or of the wrong kind") from error
 
 
-def ticker(f, spec, common):
+def book_ticker(f, spec, common):
     return MarketMessage(
-        "ticker", last_id=integer(f["u"]), price=number(f["b"], spec.price_unit), qty=number(f["B"], spec.quantum),
+        "bookTicker", last_id=integer(f["u"]), price=number(f["b"], spec.price_unit), qty=number(f["B"], spec.quantum),
         ask_price=number(f["a"], spec.price_unit), ask_qty=number(f["A"], spec.quantum), **common,
     )  # fmt: skip
 
@@ -156,10 +156,10 @@ def trade(f, spec, common, kind="trade", id_key="t"):
 
 
 def agg_trade(f, spec, common):
-    return trade(f, spec, common, kind="agg_trade", id_key="a")
+    return trade(f, spec, common, kind="aggTrade", id_key="a")
 
 
-EVENTS = {"depthUpdate": depth, "bookTicker": ticker, "trade": trade, "aggTrade": agg_trade}
+EVENTS = {"depthUpdate": depth, "bookTicker": book_ticker, "trade": trade, "aggTrade": agg_trade}
 
 
 def snapshot(body: bytes, spec: Spec, recv_ns: int = 0) -> MarketMessage:

@@ -84,8 +84,8 @@ class NaiveRisk:
             return "below_min"
 
     def alone(self, wanted, account, symbol, mid):
-        limits, told = self.limits, account.qty[symbol]
-        if wanted.reduce_only and (told * wanted.side >= 0 or wanted.qty > abs(told)):
+        limits, reported = self.limits, account.qty[symbol]
+        if wanted.reduce_only and (reported * wanted.side >= 0 or wanted.qty > abs(reported)):
             return "reduce_only"
         if symbol in limits.max_order and wanted.qty > limits.max_order[symbol]:
             return "order_size"

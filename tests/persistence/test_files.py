@@ -74,7 +74,7 @@ def test_deleted_replaced_and_moved_files_are_missing(tmp_path):
     assert files.missing() == [str(a), str(b), str(c)]
 
 
-def test_a_file_that_cannot_be_looked_at_is_not_missing(tmp_path):
+def test_a_file_that_cannot_be_checked_is_not_missing(tmp_path):
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "a").write_text("x")

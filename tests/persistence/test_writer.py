@@ -36,7 +36,7 @@ def test_transactions_hold_at_most_batch_size_rows(path):
     assert (writer.written, writer.transactions) == (95, 10)
 
 
-def test_records_arrive_without_being_asked_for(path):
+def test_records_arrive_without_being_requested(path):
     journal = Journal(100)
     writer, _ = opened(path, journal)
     writer.start()
@@ -151,15 +151,15 @@ def test_a_full_disk_is_retried(path):
     assert len(RunDatabase(path).trades()) == 3000
 
 
-def test_the_end_of_the_writer_is_told_from_its_own_thread(path):
+def test_the_end_of_the_writer_is_reported_from_its_own_thread(path):
     """The engine's thread may be waiting for room in the journal, and would wait for ever."""
-    told = []
+    reported = []
     journal = Journal(100)
-    writer, _ = opened(path, journal, on_failure=lambda: told.append(threading.current_thread().name))
+    writer, _ = opened(path, journal, on_failure=lambda: reported.append(threading.current_thread().name))
     journal.append_fill(symbol=7, side=1, price=1, qty=1)
     writer.start()
-    until(lambda: told)
-    assert told == ["hft-writer"]
+    until(lambda: reported)
+    assert reported == ["hft-writer"]
     writer.stop()
     writer.close()
 

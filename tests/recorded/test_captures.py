@@ -231,7 +231,7 @@ def test_the_reader_agrees_with_a_naive_one():
         (b'{"e":"kline","s":"A"}', ""),
     ],
 )
-def test_a_message_tells_its_protocol(message, protocol):
+def test_a_message_gives_its_protocol(message, protocol):
     found = probe([record(message)])
     assert (found.protocol, len(found.symbols)) == (protocol, 1)
 
@@ -240,10 +240,10 @@ def record(message):
     return Record(NS, Kind.FRAME, message)
 
 
-def test_a_session_that_does_not_tell_says_what_to_set():
-    with pytest.raises(DamagedData, match=r"no message tells the protocol; name it, --set feed\.protocol"):
+def test_a_session_that_does_not_show_its_protocol_says_what_to_set():
+    with pytest.raises(DamagedData, match=r"no message shows the protocol; set it: --set feed\.protocol"):
         probe([record(b'{"e":"kline","s":"A"}')]).require("x")
-    with pytest.raises(DamagedData, match="no message tells the symbol"):
+    with pytest.raises(DamagedData, match="no message names a symbol"):
         probe([record(b'{"e":"kline"}')]).require("x", "binance-usdm")
     assert probe([record(b'{"e":"kline","s":"A"}')]).require("x", "binance-usdm").protocol == "binance-usdm"
 

@@ -38,7 +38,7 @@ def run(capsys):
 
 @pytest.fixture
 def capture(tmp_path):
-    """A small USD-M session: a book, updates, tickers, trades, and a frame that is none of these."""
+    """A small USD-M session: a book, updates, bookTickers, trades, and a frame that is none of these."""
     lines = [f'{STAMP}000003 {{"lastUpdateId":100,"E":{STAMP},"T":{STAMP},"bids":[["49000.0","9"]],"asks":[["50009.1","1"]]}}']
     for u in range(101, 131):
         t, bid, ask = STAMP + u, 50_000 - u % 7, 50_000 + u % 5
@@ -86,8 +86,8 @@ def test_what_npz_can_hold_comes_back_and_the_rest_is_lost(run, capture, tmp_pat
         assert first["data"].tobytes() == second["data"].tobytes()
 
 
-def test_tickers_cross_over_when_they_are_asked_for(run, capture, tmp_path):
-    run(capture, tmp_path / "btcusdt.npz", "--tickers")
+def test_book_tickers_cross_over_when_they_are_requested(run, capture, tmp_path):
+    run(capture, tmp_path / "btcusdt.npz", "--book-book_tickers")
     run(tmp_path / "btcusdt.npz", tmp_path / "b.events", "--symbols", "BTCUSDT")
     assert held(tmp_path / "b.events", ["bookTicker"]) == held(capture, ["bookTicker"])
 
@@ -163,7 +163,7 @@ def test_a_mistake_is_one_line_and_leaves_nothing_behind(run, capture, tmp_path)
     torn = tmp_path / "bad.csv"
     torn.write_text("exchange,symbol,timestamp,local_timestamp,id,side,price,amount\nbinance,BTCUSDT,1,2,3,buy,1,1\n")
     before = sorted(tmp_path.iterdir())
-    for argv, code, said in (
+    for argv, code, text in (
         ([capture, tmp_path / "x.csv"], ExitCode.USAGE, "name it .events or .npz"),
         ([capture, tmp_path / "there.events"], ExitCode.USAGE, "there.events: is there already"),
         ([capture, tmp_path / "none" / "x.events"], ExitCode.USAGE, "can't be written"),
@@ -175,12 +175,12 @@ def test_a_mistake_is_one_line_and_leaves_nothing_behind(run, capture, tmp_path)
         ([tmp_path / "x.events"], ExitCode.USAGE, "Missing argument"),
     ):
         got, out, err = run(*argv)
-        assert (got, out, err.count("\n")) == (code, "", 1) and said in err
+        assert (got, out, err.count("\n")) == (code, "", 1) and text in err
     assert sorted(tmp_path.iterdir()) == before
     assert (tmp_path / "there.events").read_bytes() == b"mine"
 
 
-def test_force_replaces_and_a_torn_capture_is_told(run, capture, tmp_path):
+def test_force_replaces_and_a_torn_capture_is_reported(run, capture, tmp_path):
     (tmp_path / "there.events").write_bytes(b"old")
     capture.write_bytes(capture.read_bytes()[:-40])
     code, _, err = run(capture, tmp_path / "there.events", "--force")
@@ -222,15 +222,15 @@ def test_progress_is_for_a_terminal(capture, tmp_path):
     assert done.stdout.startswith(str(tmp_path / "x.events").encode() + b": ")
 
 
-def test_tickers_that_npz_leaves_out_are_counted_and_the_option_is_named(run, capture, tmp_path):
+def test_book_tickers_that_npz_leaves_out_are_counted_and_the_option_is_named(run, capture, tmp_path):
     code, out, _ = run(capture, tmp_path / "btcusdt.npz")
     assert code == ExitCode.OK
     assert "records from 30 depth, 1 snapshot, 30 trade; " in out
     assert "; left out: " in out
-    assert "30 bookTicker (--tickers writes bookTickers)" in out
+    assert "30 bookTicker (--book-book_tickers writes bookTickers)" in out
     _, out, _ = run(capture, tmp_path / "btcusdt.npz", "--json", "--force")
     assert json.loads(out)["left_out"] == {"bookTicker": 30}
-    for arguments in (("btcusdt.npz", "--tickers"), ("a.events",)):
+    for arguments in (("btcusdt.npz", "--book-book_tickers"), ("a.events",)):
         _, out, _ = run(capture, tmp_path / arguments[0], *arguments[1:], "--force")
         assert "30 bookTicker, 30 depth" in out
-        assert "--tickers" not in out
+        assert "--book-book_tickers" not in out

@@ -126,18 +126,18 @@ def test_a_foreign_file_is_refused(tmp_path, content):
 
 
 @pytest.mark.parametrize(
-    ("at", "value", "says"),
+    ("at", "value", "states"),
     [
         (8, b"\x02", "version 2"), (12, b"\x01", "within its header"), (15, b"\xff", "within its header"),
         (16, b"\x00", "should hold"), (24, b"[", "header that can't be read"),
         (24, b'{"protocol":7,  ', "header that can't be read"),
     ],
 )
-def test_a_header_that_was_changed_is_refused(path, at, value, says):
+def test_a_header_that_was_changed_is_refused(path, at, value, states):
     content = bytearray(path.read_bytes())
     content[at : at + len(value)] = value
     path.write_bytes(content)
-    with pytest.raises(DamagedData, match=says):
+    with pytest.raises(DamagedData, match=states):
         EventFile(path)
 
 
@@ -165,7 +165,7 @@ def test_an_older_file_is_read_under_the_name_that_its_protocol_has_now(path, re
 
 def test_scales_that_make_no_sense_are_refused(path):
     path.write_bytes(path.read_bytes().replace(b'"tick":"0.01"', b'"tick":"-.01"'))
-    with pytest.raises(DamagedData, match="makes no sense: tick"):
+    with pytest.raises(DamagedData, match="has an invalid header: tick"):
         EventFile(path).specs(fees=("0", "0"))
 
 

@@ -188,9 +188,9 @@ def test_a_file_that_unpacks_to_anything_takes_no_more_memory_than_the_longest_l
     done = subprocess.run(
         [sys.executable, "-c", READS, str(bomb(kind, tmp_path / "x"))], capture_output=True, text=True, check=True, timeout=120
     )
-    said, megabytes = done.stdout.splitlines()
+    message, megabytes = done.stdout.splitlines()
     expected = "a line of more than 65 MiB: not a capture" if kind.endswith("zeros") else "holds no record"
-    assert expected in said
+    assert expected in message
     assert done.stderr == ""
     assert int(megabytes) < (300 if kind.endswith("zeros") else 150)
 

@@ -30,7 +30,7 @@ def depth(ns, bid, ask, **more):
     return message("depth", ns, (bid, 1, words.BID), (ask, 1, words.ASK), **more)
 
 
-def ticker(ns, bid, ask, **more):
+def book_ticker(ns, bid, ask, **more):
     return message("bookTicker", ns, (bid, 1, words.BID), (ask, 1, words.ASK), **more)
 
 
@@ -71,9 +71,10 @@ def test_what_has_no_time_is_received_with_the_first_that_has():
     assert list(timed(parts[:1])) == []
 
 
-def test_ids_are_chained_tickers_between_depth_and_trades_counted():
+def test_ids_are_chained_book_tickers_between_depth_and_trades_counted():
     parts = [
-        message("connect", 1), message("snapshot", 1, (9, 1, words.BID)), depth(2, 10, 11), ticker(3, 10, 11), ticker(4, 9, 11),
+        message("connect", 1), message("snapshot", 1, (9, 1, words.BID)), depth(2, 10, 11), book_ticker(3, 10, 11),
+        book_ticker(4, 9, 11),
         trade(5), depth(6, 10, 12), trade(7),
     ]  # fmt: skip
     first = (START + 1) // 1000
@@ -114,7 +115,7 @@ def test_the_engine_accepts_made_ids_without_a_gap(session, protocol):
         elif kind == "trade":
             parts.append(trade(ns, symbol=symbol))
         else:
-            parts.append((depth if kind == "depth" else ticker)(ns, 10, 11, symbol=symbol))
+            parts.append((depth if kind == "depth" else book_ticker)(ns, 10, 11, symbol=symbol))
     records = np.concatenate(list(numbered(parts, specs, PROTOCOLS[protocol].sync.chained)))
     engine = Engine(specs, sync=PROTOCOLS[protocol].sync)
     at = 0

@@ -72,13 +72,13 @@ def test_rows_of_equal_stamps_are_one_message(tmp_path):
     ]
 
 
-def test_best_bid_and_ask_are_tickers_a_side_alone_with_the_other_as_it_was(tmp_path):
+def test_best_bid_and_ask_are_book_tickers_a_side_alone_with_the_other_as_it_was(tmp_path):
     path = save(tmp_path, rows(
         (BOTH | BEST_BID, 5, 9, 1.0, 1), (BOTH | BEST_ASK, 5, 9, 2.0, 2), (BOTH | BBO | SELL, 6, 10, 1.5, 3),
         (BOTH | DEPTH | BUY, 6, 10, 1.0, 1), (BOTH | BBO | BUY, 7, 11, 1.2, 4),
     ))  # fmt: skip
-    tickers = [(m.bids, m.asks) for m in read(path) if m.kind == "bookTicker"]
-    assert tickers == [
+    book_tickers = [(m.bids, m.asks) for m in read(path) if m.kind == "bookTicker"]
+    assert book_tickers == [
         (((10, 1000),), ((20, 2000),)), (((10, 1000),), ((15, 3000),)), (((12, 4000),), ((15, 3000),)),
     ]  # fmt: skip
 
@@ -109,7 +109,7 @@ def test_where_the_parts_end_does_not_matter(tmp_path, monkeypatch, chunk):
 
 
 @pytest.mark.parametrize(
-    ("row", "said"),
+    ("row", "text"),
     [
         ((BOTH | DEPTH | BUY, 6, 10, 61800.05, 1), "row 1: has a px off the 0.1"),
         ((BOTH | DEPTH | BUY, 6, 10, 61800.0, 0.0005), "row 1: has a qty off the 0.001"),
@@ -125,12 +125,12 @@ def test_where_the_parts_end_does_not_matter(tmp_path, monkeypatch, chunk):
         ((BOTH | DEPTH | BUY, 6, 4_102_444_800 * 10**9, 1.0, 1), "row 1: has a stamp that is no time"),
         ((BOTH | DEPTH | BUY, 2**63 - 1, 10, 1.0, 1), "row 1: has a stamp that is no time"),
         ((BOTH | CLEAR | BUY, 6, 0, 1.0, 1), "row 1: goes back in local time"),
-        ((BOTH | 10 | BUY, 6, 10, 1.0, 1), "row 1: is of a kind that is not read"),
+        ((BOTH | 10 | BUY, 6, 10, 1.0, 1), "row 1: is of a kind that can't be read"),
     ],
 )
-def test_a_damaged_row_is_named_by_its_index(tmp_path, row, said):
+def test_a_damaged_row_is_named_by_its_index(tmp_path, row, text):
     path = save(tmp_path, rows((BOTH | DEPTH | BUY, 5, 9, 1.0, 1), row))
-    with pytest.raises(DamagedData, match=said):
+    with pytest.raises(DamagedData, match=text):
         read(path)
 
 
@@ -148,10 +148,10 @@ def test_what_is_no_file_of_events(tmp_path):
     content = (tmp_path / "header.npy").read_bytes()
     for bad in (b"'descr'((", b"'descr\n", b"descr()", b"'descr'\0"):
         (tmp_path / "header.npy").write_bytes(content.replace(b"'descr': ", bad.ljust(9)))
-        with pytest.raises(DamagedData, match="is no file of events"):
+        with pytest.raises(DamagedData, match="is not a file of events"):
             NpzFile(tmp_path / "header.npy")
     (tmp_path / "x.npz").write_bytes(b"PK\x03\x04 and no more")
-    with pytest.raises(DamagedData, match="is no file of events"):
+    with pytest.raises(DamagedData, match="is not a file of events"):
         NpzFile(tmp_path / "x.npz")
     with pytest.raises(UsageError, match="name an existing file"):
         NpzFile(tmp_path / "none.npz")
@@ -162,7 +162,7 @@ def test_what_is_no_file_of_events(tmp_path):
         read(torn)
 
 
-def test_the_symbol_is_the_only_one_asked_for_or_the_one_in_the_name(tmp_path):
+def test_the_symbol_is_the_only_one_requested_or_the_one_in_the_name(tmp_path):
     path = save(tmp_path, rows((BOTH | DEPTH | BUY, 5, 9, 1.25, 0.5), (BOTH | CLEAR | BUY, 6, 10, 1, 1)))
     file = NpzFile(path)
     assert file.probe(["ETHUSDT"]).symbols == ["ETHUSDT"]
@@ -170,7 +170,7 @@ def test_the_symbol_is_the_only_one_asked_for_or_the_one_in_the_name(tmp_path):
     assert (seen.symbols, seen.printed["BTCUSDT"].price, seen.printed["BTCUSDT"].qty) == (["BTCUSDT"], 2, 1)
     assert seen.opened == {"BTCUSDT"}
     for wanted in ([], ["ETHUSDT", "BNBUSDT"]):
-        with pytest.raises(UsageError, match="does not say whose"):
+        with pytest.raises(UsageError, match="does not say which symbol"):
             file.probe(wanted)
 
 
@@ -186,7 +186,7 @@ def test_units_and_the_floats_of_their_decimals_are_one_another(units, unit):
     assert to_units(floats, unit)[1] == -1
 
 
-def test_a_float_that_can_not_tell_its_last_digits_means_its_shortest_decimal():
+def test_a_float_that_can_not_hold_its_last_digits_means_its_shortest_decimal():
     unit = Decimal("0.00000001")
     units, bad = to_units(np.array([1234567890.1, 1234567890.12345678]), unit)
     assert (units.tolist(), bad) == ([123456789010000000, int(Decimal(repr(1234567890.12345678)) / unit)], -1)
@@ -312,13 +312,13 @@ def test_what_the_format_does_not_hold_has_no_row():
     trade = Message("trade", 0, 9, 5, price=1, qty=1)
     part = records([trade])
     part["flags"] |= words.NOT_A_MARKET_TRADE
-    ticker = records([Message("bookTicker", 0, 9, 5, ((1, 1),), ((2, 2),))])
-    assert len(rows_of(part, BTC)) == len(rows_of(ticker, BTC)) == len(rows_of(records([trade]), BTC, trades="aggTrade")) == 0
-    assert rows_of(ticker, BTC, tickers=True)["ev"].tolist() == [BEST_BID, BEST_ASK]
+    touch = records([Message("bookTicker", 0, 9, 5, ((1, 1),), ((2, 2),))])
+    assert len(rows_of(part, BTC)) == len(rows_of(touch, BTC)) == len(rows_of(records([trade]), BTC, trades="aggTrade")) == 0
+    assert rows_of(touch, BTC, book_tickers=True)["ev"].tolist() == [BEST_BID, BEST_ASK]
 
 
 def test_what_has_no_stamp_has_the_newest_one_or_comes_as_late_as_the_first_that_has(tmp_path):
-    """Spot's books and tickers."""
+    """Spot's books and bookTickers."""
     book = Message("snapshot", 0, 3, 0, ((1, 1),), ())
     parts = [
         [book, book._replace(recv_ns=6)], [book._replace(recv_ns=8), Message("depth", 0, 9, 5, ((1, 1),))],

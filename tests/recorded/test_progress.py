@@ -23,22 +23,22 @@ def data(tmp_path):
     return Data([converted(tmp_path / "one.events", written(tmp_path / "session", messages=300))], Config())
 
 
-def test_it_is_told_as_often_as_is_worth_while_and_at_the_end(data, monkeypatch):
-    told = []
-    meter = Meter(data, told.append)
+def test_it_is_reported_as_often_as_is_worth_while_and_at_the_end(data, monkeypatch):
+    reported = []
+    meter = Meter(data, reported.append)
     for n in range(1000):
-        meter.tell(lambda n=n: n)
-    assert len(told) < 1000
+        meter.report(lambda n=n: n)
+    assert len(reported) < 1000
     monkeypatch.setattr(module, "REFRESH_S", 0)
     for _ in data.batches():
-        meter.tell(lambda: 7)
-    assert told[-1].events == 7
-    meter.tell(lambda: 301, at_once=True)
-    assert told[-1]._replace(seconds=0) == Progress(data.size, data.size, 301, 0)
+        meter.report(lambda: 7)
+    assert reported[-1].events == 7
+    meter.report(lambda: 301, at_once=True)
+    assert reported[-1]._replace(seconds=0) == Progress(data.size, data.size, 301, 0)
 
 
-def test_nobody_is_told_where_nobody_asked(data):
-    Meter(data, None).tell(lambda: pytest.fail("counted for nobody"), at_once=True)
+def test_nothing_is_counted_without_a_callback(data):
+    Meter(data, None).report(lambda: pytest.fail("counted for nobody"), at_once=True)
 
 
 @pytest.mark.parametrize(("wanted", "stream"), [(False, Terminal()), (True, io.StringIO())])

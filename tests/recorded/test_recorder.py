@@ -86,7 +86,7 @@ def test_marks(tmp_path: Path) -> None:
     assert [mark(record) for record in records[2:]] == [
         ("run", {"run": 7}),
         ("link", {"kind": "connected", "text": "ws://x", "connection": "public-1", "symbols": ["BTCUSDT"]}),
-        ("state", {"BTCUSDT": f"{engine.state_hash('BTCUSDT'):016x}"}),
+        ("state", {"BTCUSDT": engine.digest_texts("BTCUSDT")}),
         ("end", True),
     ]
 
@@ -201,7 +201,7 @@ def test_a_recording_is_never_written_over(tmp_path: Path) -> None:
     Recorder(tmp_path / "r.gz", Recording(), NS).close(NS)
     before = (tmp_path / "r.gz").read_bytes()
     for how in (Recording(), Recording(rotate_mb=1)):
-        with pytest.raises(UsageError, match="there is such a file already"):
+        with pytest.raises(UsageError, match="the file exists already"):
             Recorder(tmp_path / "r.gz", how, NS)
     assert (tmp_path / "r.gz").read_bytes() == before
     Recorder(tmp_path / "p", Recording(rotate_mb=1), NS).close(NS)
@@ -223,24 +223,24 @@ def test_what_never_began_leaves_no_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("rotate_daily", [False, True])
-def test_what_comes_just_after_the_last_look_starts_no_new_part(
+def test_what_comes_just_after_the_last_poll_starts_no_new_part(
     rotate_daily: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class JustAfter(module.RunLog):
         """An entry comes between the look that found none and whatever is done about that."""
 
-        said = 0
+        message = 0
 
         def take(self, *limits: int) -> bytes:
             lines = super().take(*limits)
-            if not lines and self.said < 5:
-                self.said += 1
-                self.push("frame", NS + self.said, b'{"n":%d}' % self.said)
+            if not lines and self.message < 5:
+                self.message += 1
+                self.push("frame", NS + self.message, b'{"n":%d}' % self.message)
             return lines
 
     monkeypatch.setattr(module, "RunLog", JustAfter)
     recorder = Recorder(tmp_path / "r.zst", Recording(rotate_daily=rotate_daily), NS)
-    eventually(lambda: recorder.log.said == 5)
+    eventually(lambda: recorder.log.message == 5)
     recorder.close(NS + 6)
     assert (recorder.result.failed, recorder.result.parts) == (None, 1)
     assert frames(tmp_path / "r.zst") == [b'{"n":%d}' % n for n in range(1, 6)]

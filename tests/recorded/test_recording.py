@@ -112,14 +112,14 @@ def test_a_closed_one_is_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("bad", "says"),
+    ("bad", "states"),
     [
         (b"garbage\n", "not `<ns> <body>`"), (b"1.5 {}\n", "not `<ns> <body>`"),
         (line(b'{"hft":{"a":1,"b":2}}'), "2 names in one line"),
         (line(b'{"hft":broken'), "malformed|invalid"), (line(b'{"hft":{"raw":"%%%"}}'), "base64|padding"),
         (line(b'{"hft":{"rest":{"path":"account"}}}'), "a REST body of 'account'"),
         (opening(2, "other", "0", NS), "a part of another recording"),
-        (opening(7, "s", "0", NS), "part 7 stands where part 2 should"),
+        (opening(7, "s", "0", NS), "part 7 found in place of part 2"),
         (line(b'{"hft":{"connect":5}}'), "Expected `str`"), (line(b'{"hft":{"kill":"yes"}}'), "Invalid enum value 'yes'"),
         (line(b'{"hft":{"kill":5}}'), "Expected `bool | str`"),
         (line(b'{"hft":{"connect":"\xff"}}'), "utf-8"), (line(b'{"hft":{"x":' + b"[" * 100_000), "recursion"),
@@ -127,9 +127,9 @@ def test_a_closed_one_is_whole(tmp_path: Path) -> None:
         (line(b'{"hft":{"recording":{"format":2}}}'), "a recording of format 2; this version reads 1"),
     ],
 )
-def test_damage_names_file_and_line(tmp_path: Path, bad: bytes, says: str) -> None:
+def test_damage_names_file_and_line(tmp_path: Path, bad: bytes, states: str) -> None:
     path = recording(tmp_path, line(b"{}"), bad)
-    with pytest.raises(DamagedData, match=says) as damage:
+    with pytest.raises(DamagedData, match=states) as damage:
         list(Capture(path))
     assert f"{path}, line 3:" in str(damage.value)
 
@@ -146,7 +146,7 @@ def test_parts_are_one_recording_by_whatever_name(tmp_path: Path) -> None:
         assert capture.position == capture.size == sum(each.stat().st_size for each in made)
     assert len(list(RecordedSession(made))) == len(list(RecordedSession([made[1]]))) == 7
     made[1].unlink()
-    with pytest.raises(DamagedData, match="part 3 stands where part 2 should"):
+    with pytest.raises(DamagedData, match="part 3 found in place of part 2"):
         list(Capture(made[0]))
     made[0].unlink()
     assert len(list(Capture(made[2]))) == 3         # the oldest may be gone

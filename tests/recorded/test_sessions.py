@@ -38,7 +38,7 @@ def test_files_are_merged_by_stamp_then_file_then_line(tmp_path):
     assert [record.data for record in RecordedSession([b, a])] == [FRAMES[n] for n in (0, 10, 11, 1, 2, 12)]
 
 
-def test_a_torn_file_is_told_once_it_was_read(tmp_path):
+def test_a_torn_file_is_reported_once_it_was_read(tmp_path):
     path = tmp_path / "t.gz"
     path.write_bytes(gzip.compress(b"".join(b"%d %s\n" % (NS + n, frame) for n, frame in enumerate(FRAMES)))[:-50])
     session = RecordedSession([path])
@@ -81,12 +81,12 @@ def test_a_bare_book_is_of_its_own_files_only_symbol(tmp_path):
 
 def test_a_bare_book_that_could_be_of_several_is_refused(tmp_path):
     session = RecordedSession([capture(tmp_path / "a", trade("AUSDT"), trade("BUSDT"), BOOK)])
-    with pytest.raises(DamagedData, match="does not say whose it is") as damage:
+    with pytest.raises(DamagedData, match="has no symbol") as damage:
         list(session.inputs())
     assert str(tmp_path / "a") in str(damage.value)
 
 
-def test_the_survey_is_of_all_files(tmp_path):
+def test_the_probe_is_of_all_files(tmp_path):
     session = RecordedSession([
         capture(tmp_path / "a", trade("AUSDT", price="1.001"), trade("BUSDT")),
         capture(tmp_path / "b", trade("BUSDT", price="1.0001"), trade("CUSDT", price="1.0100"), USDM),
@@ -112,7 +112,7 @@ def test_files_of_different_protocols_are_refused_in_one_line(tmp_path):
     )
 
 
-def test_the_protocol_that_is_set_is_that_of_all_files_whatever_they_tell(tmp_path):
+def test_the_protocol_that_is_set_is_that_of_all_files(tmp_path):
     session = RecordedSession([capture(tmp_path / "one", USDM), capture(tmp_path / "two", SPOT)], "binance-coinm")
     assert {each.spec.instrument for each in session.specs(Config())} == {"inverse"}
 
@@ -126,7 +126,7 @@ def test_fees_are_those_of_the_sessions_venue(tmp_path):
 # -- what an engine is given ---------------------------------------------------------------------------------------------
 
 
-def told(session, symbols=None):
+def marked(session, symbols=None):
     return [msgspec.json.decode(record.data) for record in session.inputs(symbols)]
 
 
@@ -136,7 +136,7 @@ def connected(name):
 
 def test_streams_that_nothing_opens_are_open_from_the_start(tmp_path):
     session = RecordedSession([capture(tmp_path / "a", trade("AUSDT")), capture(tmp_path / "b", trade("BUSDT"))])
-    assert told(session)[:2] == [connected("AUSDT"), connected("BUSDT")]
+    assert marked(session)[:2] == [connected("AUSDT"), connected("BUSDT")]
     assert next(session.inputs()).ns == NS
 
 
@@ -146,7 +146,7 @@ def test_a_recording_opens_its_own(tmp_path):
         capture(tmp_path / "a", b'{"hft":{"recording":{"format":1}}}', line, trade("AUSDT")),
         capture(tmp_path / "b", trade("BUSDT"), every=1),
     ])
-    assert [line["hft"] for line in told(session) if "hft" in line] == [
+    assert [line["hft"] for line in marked(session) if "hft" in line] == [
         {"connect": "BUSDT"}, {"recording": {"format": 1}}, {"connect": "AUSDT"}
     ]
 
@@ -164,7 +164,7 @@ def test_what_is_of_other_symbols_is_left_out(tmp_path):
     session = RecordedSession([
         capture(tmp_path / "a", trade("AUSDT"), BOOK), capture(tmp_path / "b", BOOK, trade("BUSDT"), trade("BUSDT")),
     ])
-    assert [message.get("s", message.get("hft")) for message in told(session, ["AUSDT"])] == [{"connect": "AUSDT"}, "AUSDT", None]
+    assert [line.get("s", line.get("hft")) for line in marked(session, ["AUSDT"])] == [{"connect": "AUSDT"}, "AUSDT", None]
 
 
 @pytest.mark.parametrize("name", [data.SPOT_FOUR, data.USDM_FOUR])

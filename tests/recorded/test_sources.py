@@ -108,11 +108,11 @@ def test_merging_is_by_stamp_then_source_then_place(sources):
 
 def test_a_merge_holds_no_more_than_a_part_of_each(tmp_path, capture):
     """A source that is asked for its next part has had the last one used up, equal stamps at its end aside."""
-    asked = []
+    requests = []
 
     def parts(symbol):
         for n in range(50):
-            asked.append((symbol, n))
+            requests.append((symbol, n))
             part = np.zeros(10, EVENT)
             part["recv_ns"] = n * 100 + np.arange(10)
             part["symbol"] = symbol
@@ -121,8 +121,8 @@ def test_a_merge_holds_no_more_than_a_part_of_each(tmp_path, capture):
     ahead = 0
     for part in merged([parts(0), parts(1), parts(2)]):
         newest = int(part["recv_ns"][-1]) // 100
-        ahead = max(ahead, max(n for _, n in asked) - newest)
-    assert len(asked) == 150
+        ahead = max(ahead, max(n for _, n in requests) - newest)
+    assert len(requests) == 150
     assert ahead <= 2
 
 

@@ -51,7 +51,7 @@ def test_a_step_is_carried_and_time_goes_on_at_its_pace(off_s, x):
     assert stamps == list(range(0, 30_000, 100))
     way = "back" if off_s < 0 else "ahead"
     assert (steps.steps, steps.outliers) == (1, 0)
-    assert steps.told == [f"line 51: the clock was set {abs(off_s):.1f} s {way}; time goes on as before it"]
+    assert steps.reported == [f"line 51: the clock was set {abs(off_s):.1f} s {way}; time continues as before"]
 
 
 def test_a_step_back_is_carried_where_the_venue_stamps_nothing():
@@ -64,7 +64,7 @@ def test_a_step_back_is_carried_where_the_venue_stamps_nothing():
 def test_a_clock_that_is_set_twice():
     stamps, steps = steady(paced(0, 5000) + paced(5000, 9000, -600) + paced(9000, 15_000, 20))
     assert stamps == list(range(0, 15_000, 100))
-    assert [each.partition(": ")[2].partition(";")[0] for each in steps.told] == [
+    assert [each.partition(": ")[2].partition(";")[0] for each in steps.reported] == [
         "the clock was set 600.0 s back", "the clock was set 620.0 s ahead",
     ]  # fmt: skip
 
@@ -78,9 +78,9 @@ def test_up_to_four_outliers_count_as_the_line_before_them(off_s, n, x):
     expected = list(range(0, 9000, 100))
     if x or off_s < 0:                      # forward, and no venue's stamp: it may as well be a gap
         expected[50 : 50 + n] = [4900] * n
-        assert (steps.steps, steps.outliers, len(steps.told)) == (0, n, n)
+        assert (steps.steps, steps.outliers, len(steps.reported)) == (0, n, n)
         way = "back" if off_s < 0 else "ahead"
-        assert re.fullmatch(rf"line 51: a stamp (600.0|599.9|3600.0) s {way}; it counts as the one before it", steps.told[0])
+        assert re.fullmatch(rf"line 51: a stamp (600.0|599.9|3600.0) s {way}; replaced by the one before it", steps.reported[0])
         assert stamps == expected
 
 
@@ -90,13 +90,13 @@ def test_outliers_that_differ_are_no_step():
     stamps, steps = steady(lines + paced(6200, 9000))
     assert stamps == [*range(0, 5000, 100), *[4900] * 12, *range(6200, 9000, 100)]
     assert (steps.steps, steps.outliers) == (0, 12)
-    assert len(steps.told) == 5             # the others are counted
+    assert len(steps.reported) == 5             # the others are counted
 
 
 def test_a_gap_in_which_the_venue_moved_along_is_none_of_it():
     lines = paced(0, 5000) + paced(905_000, 910_000)
     assert steady(lines)[0] == [*range(0, 5000, 100), *range(905_000, 910_000, 100)]
-    assert steady(paced(905_000, 910_000) + paced(0, 5000))[1].told == []       # nor are two files in one
+    assert steady(paced(905_000, 910_000) + paced(0, 5000))[1].reported == []       # nor are two files in one
 
 
 @pytest.mark.parametrize("stall_s", [2, 40])
@@ -108,10 +108,10 @@ def test_a_stall_is_none_of_it(stall_s):
     lines += paced(end + 200, end + 9000)
     stamps, steps = steady(lines)
     assert stamps == [(each.ns - START) // MS for each in lines]
-    assert steps.told == []
+    assert steps.reported == []
 
 
-def test_rest_answers_tell_nothing_of_the_clock_and_are_moved_with_it():
+def test_rest_answers_give_no_evidence_of_the_clock_and_are_moved_with_it():
     lines = paced(0, 5000) + [line(7000, kind=Kind.SNAPSHOT)] + paced(5000, 7000, -600)
     lines += [line(7050, off_s=-600, kind=Kind.SNAPSHOT)] + paced(7100, 9000, -600)
     stamps, steps = steady(lines)
@@ -161,7 +161,7 @@ def test_a_recording_that_was_set_back_ten_minutes_trades_to_its_end():
     capture = Capture(path)
     stamps = [record.ns for record in capture]
     assert stamps == sorted(stamps)
-    assert capture.steps == [f"{path}, line 6001: the clock was set 600.0 s back; time goes on as before it"]
+    assert capture.steps == [f"{path}, line 6001: the clock was set 600.0 s back; time continues as before"]
     result = hft.backtest(path)
     assert result.notes == capture.steps
     seconds = (result.series["ts_ns"].max() - result.series["ts_ns"].min()) / 1e9

@@ -99,7 +99,7 @@ def test_a_backtest_takes_the_streams_lines_and_no_commands(logged):
     assert not ran.killed
 
 
-def test_commands_are_applied_when_asked_for(logged):
+def test_commands_are_applied_when_requested(logged):
     ran = engine()
     Tape(logged).advance(ran, commands=True)
     assert ran.killed
@@ -137,17 +137,17 @@ def test_frames_that_are_none_go_to_the_engine_which_counts_them(records):
 
 @pytest.mark.parametrize("body", [b"{", b'{"code":-1121,"msg":"Invalid symbol."}'])
 def test_a_book_that_is_none_is_damage(records, body):
-    with pytest.raises(DamagedData, match="no book stands where one should"):
+    with pytest.raises(DamagedData, match="is not a book where a book is expected"):
         Tape([Record(records[0].ns, Kind.SNAPSHOT, body, "BTCUSDT")])
 
 
 @pytest.mark.parametrize("name", ["book", "whole", "", "snapshot"])
 def test_a_line_of_a_name_that_is_not_known_is_no_input(records, name):
     lines = [*records[:500], line(records[500].ns, **{name: {"BTCUSDT": "0123"}}), *records[500:]]
-    ran, told = engine(), []
+    ran, reported = engine(), []
     tape = Tape(lines)
-    tape.advance(ran, on_mark=lambda ns, name, value: told.append(name))
-    assert told == [name]
+    tape.advance(ran, on_mark=lambda ns, name, value: reported.append(name))
+    assert reported == [name]
     encoder = EventEncoder([SPEC], messages.load)
     tape.encode(encoder)
     without = EventEncoder([SPEC], messages.load)

@@ -1,4 +1,4 @@
-"""Tardis CSV: every kind, row by row, into messages; numbers exactly; what is damaged is said with its line."""
+"""Tardis CSV: every kind, row by row, into messages; numbers exactly; what is damaged is problem with its line."""
 
 import contextlib
 import gzip
@@ -51,7 +51,7 @@ def at(t):
     return {"recv_ns": (T + t + 5) * 1000, "venue_ns": (T + t) * 1000}
 
 
-def test_the_kind_is_told_by_the_header():
+def test_the_kind_is_recognised_by_the_header():
     assert layout_of(L2.encode() + b"\r\n") == "incremental_book_L2"
     assert layout_of(QUOTES.encode()) == "quotes"
     assert layout_of(shallow(5).encode()) == layout_of(shallow(25).encode()) == "book_snapshot"
@@ -109,7 +109,7 @@ def test_symbols_of_one_file_are_kept_apart(tmp_path):
     [("binance", "binance-spot"), ("binance-futures", "binance-usdm"), ("binance-delivery", "binance-coinm"),
      ("bitmex", "binance-usdm"), ("deribit", "binance-usdm")],
 )
-def test_the_exchange_tells_the_protocol(tmp_path, exchange, protocol):
+def test_the_exchange_gives_the_protocol(tmp_path, exchange, protocol):
     path = write(tmp_path, TRADES, row(0, 7, "buy", 1, 1, exchange=exchange))
     assert TardisFile(path).probe(()).protocol == protocol
 
@@ -128,7 +128,7 @@ def test_a_trade_of_nothing_fills_nobody(tmp_path):
     assert messages(read(write(tmp_path, TRADES, row(0, 1, "buy", 100, 0))))[0].not_market
 
 
-def test_quotes_are_tickers_and_an_empty_side_is_empty(tmp_path):
+def test_quotes_are_book_tickers_and_an_empty_side_is_empty(tmp_path):
     path = write(tmp_path, QUOTES, row(0, 2, "100.2", "100.1", 3), row(1, "", "", "100.1", 3))
     assert messages(read(path)) == [
         Message("bookTicker", 0, **at(0), bids=((1001, 3000),), asks=((1002, 2000),)),
@@ -189,7 +189,7 @@ def test_decimals_are_counted_without_zeros_at_the_end_and_with_exponents(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("header", "bad", "said"),
+    ("header", "bad", "problem"),
     [
         (L2, row(1, "false", "bid", "100.15", 1), "price is no number above 0 on the tick"),
         (L2, row(1, "false", "bid", "100.1", "0.0001"), "amount is no number on the quantum"),
@@ -215,17 +215,17 @@ def test_decimals_are_counted_without_zeros_at_the_end_and_with_exponents(tmp_pa
         (shallow(2), row(1, "1", "1", "1", "1", "1", "1", "2", "1"), "order of price"),
     ],
 )
-def test_a_damaged_row_is_named_by_file_and_line(tmp_path, header, bad, said):
+def test_a_damaged_row_is_named_by_file_and_line(tmp_path, header, bad, problem):
     good = {L2: row(0, "true", "bid", 100, 1), TRADES: row(0, 6, "buy", 100, 1), QUOTES: row(0, 1, 100, 99, 1)}
     first = good.get(header) or row(0, *["", ""] * (2 * header.count("asks[") // 2))
     path = write(tmp_path, header, first, bad, first)
-    with pytest.raises(DamagedData, match=said) as error:
+    with pytest.raises(DamagedData, match=problem) as error:
         read(path)
     assert f"{path}, line 3: " in str(error.value)
 
 
 def test_what_is_no_file_of_tardis(tmp_path):
-    with pytest.raises(DamagedData, match="line 1: is no header"):
+    with pytest.raises(DamagedData, match="line 1: is a header of no known data type"):
         TardisFile(write(tmp_path, "exchange,symbol,timestamp,local_timestamp,funding_rate"))
     with pytest.raises(DamagedData, match="holds no row"):
         TardisFile(write(tmp_path, L2)).probe(())
@@ -233,7 +233,7 @@ def test_what_is_no_file_of_tardis(tmp_path):
         TardisFile(tmp_path / "nothing.csv")
 
 
-def test_gzip_is_read_and_a_torn_one_said(tmp_path):
+def test_gzip_is_read_and_a_torn_one_reported(tmp_path):
     rows = [row(t, "false", "bid", 100 + t, 1) for t in range(5000)]
     plain = write(tmp_path, L2, row(0, "true", "bid", 100, 1), *rows)
     packed = tmp_path / "file.csv.gz"

@@ -20,14 +20,14 @@ from tests._core.small_market import Market
 BTC = Spec("BTCUSDT", tick="0.1", step="0.001", min_notional="5")
 
 
-def told(engine: Engine) -> Summary:
+def reported(engine: Engine) -> Summary:
     return summarise(
         engine, run_id="x", run=1, venue="here", strategy="mine", spec_sources={}, duration_s=1, stopped_by="duration"
     )
 
 
 def no_order(engine: Engine) -> str:
-    found = told(engine)
+    found = reported(engine)
     assert found.orders == 0
     assert found.why_no_orders
     assert all(f"no order       {why}" in as_text(found) for why in found.why_no_orders)
@@ -46,7 +46,7 @@ def test_not_in_sync() -> None:
     for pu in (5, 6):
         market.engine = other
         market.depth([["100.0", "1"]], [["100.1", "1"]], pu=pu)
-    assert no_order(other) == "not in sync: no book ever was"
+    assert no_order(other) == "no book was ever in sync"
 
 
 def test_threshold_never_reached() -> None:
@@ -75,7 +75,7 @@ def test_window_longer_than_the_data() -> None:
     )
 
 
-def test_no_trades_is_told_beside_it() -> None:
+def test_no_trades_is_reported_beside_it() -> None:
     engine = Engine(BTC, window_ms=100)
     market = Market(engine)
     market.lean("6", "5", 200)
@@ -110,7 +110,7 @@ def test_spot_can_t_be_sold_short() -> None:
     assert "spot can't be sold short: " in no_order(engine)
 
 
-def test_a_kill_switch_that_is_on_is_told_first() -> None:
+def test_a_kill_switch_that_is_on_is_reported_first() -> None:
     engine = Engine(BTC, window_ms=100, strategy=ImbalanceStrategy(min_confidence=0.5))
     engine.kill(True, 1)
     Market(engine).lean("50", "5", 300)
@@ -120,7 +120,7 @@ def test_a_kill_switch_that_is_on_is_told_first() -> None:
     assert "kill_switch (the kill switch is on)" in no_order(engine)
 
 
-def test_time_in_which_the_venue_did_not_trade_is_told_with_the_book_in_sync_and_without() -> None:
+def test_time_in_which_the_venue_did_not_trade_is_reported_with_the_book_in_sync_and_without() -> None:
     at = 1_723_161_253_937_000_000
     closed = Cause(1, 2.0, at)
     found = {
@@ -128,11 +128,11 @@ def test_time_in_which_the_venue_did_not_trade_is_told_with_the_book_in_sync_and
         "B": InSync(0.8, 8.0, 8.0, {"not_trading": closed}, closed),
         "C": InSync(1.0, 10.0, 10.0, {}),
     }
-    said = "not traded by the venue (BREAK, HALT …) from 2024-08-08T23:54:13.937Z (once, 2.00 s)"
-    assert lines(found) == ["C 100 %", f"A 100 %, {said}", f"B 80.0 %: {said}"]
+    text = "not traded by the venue (BREAK, HALT …) from 2024-08-08T23:54:13.937Z (once, 2.00 s)"
+    assert lines(found) == ["C 100 %", f"A 100 %, {text}", f"B 80.0 %: {text}"]
     assert warnings(found) == [
-        f"the book of B was in sync for 80.0 % of the time, and there are no orders without it: {said}",
-        f"A was {said}; orders are refused meanwhile",
+        f"the book of B was in sync for 80.0 % of the time, and there are no orders without it: {text}",
+        f"A was {text}; orders are refused meanwhile",
     ]
 
 
@@ -144,7 +144,7 @@ def test_orders_that_never_filled() -> None:
     market.depth([], [["100.1", "0"], ["100.2", "0"], ["105.0", "5"]])      # all that it could take is gone before it arrives
     market.depth([], [], after_ms=200)
     engine.stop(market.now)
-    found = told(engine)
+    found = reported(engine)
     assert (found.orders, found.fills, found.why_no_orders) == (1, 0, [])
     assert found.why_no_fills[0].startswith("no order filled: 1 ")
     assert f"no fill        {found.why_no_fills[0]}" in as_text(found)
@@ -154,10 +154,10 @@ def test_a_book_that_crossed_is_counted_in_the_text() -> None:
     engine = Engine(BTC)
     market = Market(engine)
     market.depth([["99.0", "5"]], [])
-    assert "crossed" not in as_text(told(engine))
+    assert "crossed" not in as_text(reported(engine))
     market.depth([["200.0", "5"]], [])
     engine.stop(market.now)
-    found = told(engine)
+    found = reported(engine)
     assert found.skipped["crossed_book"] == 1
     assert "0 missing trades, books crossed: 1" in as_text(found)
 
@@ -167,7 +167,7 @@ def test_a_run_that_traded_gives_no_excuses() -> None:
     market = Market(engine)
     market.lean("50", "5", 400)
     engine.stop(market.now)
-    found = told(engine)
+    found = reported(engine)
     assert found.fills > 0
     assert (found.why_no_orders, found.why_no_fills) == ([], [])
 
@@ -207,29 +207,29 @@ def session(path: Path, *, rest_book: bool = True, depth: bool = True) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("lacks", "told_"),
+    ("lacks", "reported"),
     [
         ({"rest_book": False},
-         "it holds depth updates and no snapshot of the book that they continue; `hft record` records one, and "
-         "Tardis' files have one at their beginning (is_snapshot true)"),
+         "it has depth updates without a snapshot that they continue; `hft record` records one, and "
+         "Tardis' files begin with one (is_snapshot true)"),
         ({"depth": False},
-         "it holds a snapshot of the book and no update after it; name the file that goes on from there too"),
-        ({"depth": False, "rest_book": False}, "it holds bookTicker and trade and no book; name the file with the book's updates "
-         "too, or record them, as `hft record` does"),
+         "it has a snapshot of the book and no update after it; name the file that continues it too"),
+        ({"depth": False, "rest_book": False}, "it has bookTicker and trade and no book; name the file with the book's updates "
+         "too, or record them with `hft record`"),
     ],
 )
-def test_a_backtest_in_which_no_book_was_ever_in_sync_says_what_is_missing(tmp_path, capsys, lacks, told_) -> None:
+def test_a_backtest_in_which_no_book_was_ever_in_sync_says_what_is_missing(tmp_path, capsys, lacks, reported) -> None:
     path = session(tmp_path / "a.txt", **lacks)
     code = cli.run(["backtest", str(path), "--json"])
     out, err = capsys.readouterr()
     assert code == ExitCode.DAMAGED
-    assert f"hft: {path}: no book was ever in sync, so nothing was traded; {told_}\n" in err
+    assert f"hft: {path}: no book was ever in sync, so nothing was traded; {reported}\n" in err
     found = json.loads(out)
     assert found["in_sync"]["BTCUSDT"]["share"] == 0
-    assert found["why_no_orders"][0] == "not in sync: no book ever was"
+    assert found["why_no_orders"][0] == "no book was ever in sync"
 
 
-def test_backtest_and_convert_tell_the_same_share(tmp_path, capsys) -> None:
+def test_backtest_and_convert_report_the_same_share(tmp_path, capsys) -> None:
     path, events = session(tmp_path / "a.txt"), tmp_path / "a.events"
     assert cli.run(["convert", str(path), str(events), "--json"]) == ExitCode.OK
     converted = json.loads(capsys.readouterr().out)["in_sync"]["BTCUSDT"]

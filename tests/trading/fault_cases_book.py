@@ -17,10 +17,10 @@ BOOK = book(10, BIDS, ASKS)
 @case(1, "snapshot older than the first event", "`stale_snapshot`, twice")
 async def old_snapshot(folder: Path) -> str:
     async with sim(folder, dict(kind="stale_snapshot", at_s=0, count=2)) as (at, rig):
-        await rig.until(lambda: rig.synced and len(rig.told("snapshot")) == 3, "three books and in sync")
+        await rig.until(lambda: rig.synced and len(rig.reported("snapshot")) == 3, "three books and in sync")
         assert (await injected(at))["injected"] == {"stale_snapshot": 2}
         assert rig.count("sequence_gap") == rig.count("buffer_full") == 0
-        return f"{plural(len(rig.told('snapshot')), 'book')} asked for with growing pauses, buffer kept, in sync with the third"
+        return f"{plural(len(rig.reported('snapshot')), 'book')} requested with growing pauses, buffer kept, in sync at the last"
 
 
 @case(2, "first event straddles the snapshot", "book 10, first event 8 to 12")
@@ -35,7 +35,7 @@ async def straddling(folder: Path) -> str:
     async with Wire(script, [BOOK], "binance-spot") as (wire, rig):
         await rig.until(lambda: rig.synced, "in sync")
         assert rig.hash == hash_of(12, "100.0 3, 99.9 2", ASKS, "binance-spot")
-        return f"applied; {plural(wire.asked, 'book')} asked for, {plural(rig.count('resyncs'), 'resync')}"
+        return f"applied; {plural(wire.requests, 'book')} requested, {plural(rig.count('resyncs'), 'resync')}"
 
 
 @case(3, "first event exactly contiguous", "book 10, first event 11 to 12, spot and USD-M")
@@ -52,7 +52,7 @@ async def contiguous(folder: Path) -> str:
         async with Wire(script, [BOOK], protocol) as (wire, rig):
             await rig.until(lambda: rig.synced, "in sync")
             assert rig.hash == hash_of(12, "100.0 3, 99.9 2", ASKS, protocol)
-            seen.append(f"accepted; {plural(wire.asked, 'book')} asked for, {plural(rig.count('resyncs'), 'resync')}")
+            seen.append(f"accepted; {plural(wire.requests, 'book')} requested, {plural(rig.count('resyncs'), 'resync')}")
     assert len(set(seen)) == 1
     return seen[0]
 
@@ -61,10 +61,10 @@ async def contiguous(folder: Path) -> str:
 async def before_the_answer(folder: Path) -> str:
     async def script(wire: Wire, peer: Peer) -> None:
         wire.answering.clear()
-        asked = await peer.request()
+        requests = await peer.request()
         await wire.say(peer, depth(11, 12, 10, bids="100.0 3"), depth(13, 14, 12, asks="100.1 5"))
         await wire.rig.until(lambda: wire.rig.count("buffered") == 2, "buffered")
-        await wire.say(peer, json.dumps({"result": None, "id": asked["id"]}))
+        await wire.say(peer, json.dumps({"result": None, "id": requests["id"]}))
         wire.answering.set()
         await peer.until_gone()
 
@@ -79,20 +79,20 @@ async def _gap(protocol: str) -> str:
     not_ready = []
 
     async def script(wire: Wire, peer: Peer) -> None:
-        await wire.rig.until(lambda: wire.asked, "asked")
+        await wire.rig.until(lambda: wire.requests, "asked")
         await wire.say(peer, depth(11, 12, 10, bids="100.0 3", protocol=protocol))
         await wire.rig.until(lambda: wire.rig.synced, "in sync")
         wire.answering.clear()
         await wire.say(peer, depth(14, 15, 13, bids="100.0 7", protocol=protocol))
-        await wire.rig.until(lambda: wire.asked == 2, "asked again")
+        await wire.rig.until(lambda: wire.requests == 2, "asked again")
         not_ready.append(wire.rig.synced)
         wire.answering.set()
-        await wire.rig.until(lambda: len(wire.rig.told("snapshot")) == 2, "a second book")
+        await wire.rig.until(lambda: len(wire.rig.reported("snapshot")) == 2, "a second book")
         await wire.say(peer, depth(16, 17, 15, asks="100.1 4", protocol=protocol))
         await peer.until_gone()
 
     async with Wire(script, [BOOK, book(15, "100.0 7, 99.9 6", ASKS)], protocol) as (wire, rig):
-        await rig.until(lambda: rig.synced and wire.asked == 2 and rig.count("depth") == 3, "in sync again")
+        await rig.until(lambda: rig.synced and wire.requests == 2 and rig.count("depth") == 3, "in sync again")
         assert rig.hash == hash_of(17, "100.0 7, 99.9 6", "100.1 4, 100.2 2", protocol)
         assert not_ready == [False]
         return (f"{plural(rig.count('gaps'), 'gap')}, not in sync until the next book, {plural(rig.count('resyncs'), 'resync')}, "
@@ -115,7 +115,7 @@ async def duplicates(folder: Path) -> str:
     hashes = []
 
     async def script(wire: Wire, peer: Peer) -> None:
-        await wire.rig.until(lambda: wire.rig.told("snapshot"), "a book")
+        await wire.rig.until(lambda: wire.rig.reported("snapshot"), "a book")
         await wire.say(peer, first, last)
         await wire.rig.until(lambda: wire.rig.synced and wire.rig.count("depth") == 2, "in sync")
         hashes.append(wire.rig.hash)
@@ -132,7 +132,7 @@ async def duplicates(folder: Path) -> str:
 @case(8, "zero quantity", "`0` at a price that is not there; `0`, `0.0` and `0.00000000` at prices that are")
 async def zeros(folder: Path) -> str:
     async def script(wire: Wire, peer: Peer) -> None:
-        await wire.rig.until(lambda: wire.rig.told("snapshot"), "a book")
+        await wire.rig.until(lambda: wire.rig.reported("snapshot"), "a book")
         await wire.say(peer, depth(11, 12, 10, bids="97.0 0, 99.9 0, 99.8 0.0, 99.7 0.00000000"))
         await peer.until_gone()
 
@@ -145,7 +145,7 @@ async def zeros(folder: Path) -> str:
 @case(9, "a price twice in one message", "quantity 5, then 6, at one price")
 async def twice(folder: Path) -> str:
     async def script(wire: Wire, peer: Peer) -> None:
-        await wire.rig.until(lambda: wire.rig.told("snapshot"), "a book")
+        await wire.rig.until(lambda: wire.rig.reported("snapshot"), "a book")
         await wire.say(peer, depth(11, 12, 10, bids="100.0 5, 100.0 6"))
         await peer.until_gone()
 
@@ -168,7 +168,7 @@ async def crossing(folder: Path) -> str:
             await wire.say(peer, depth(last + 1, last + 2, last, bids=bids))
             last += 2
 
-        await rig.until(lambda: rig.told("snapshot"), "a book")
+        await rig.until(lambda: rig.reported("snapshot"), "a book")
         for n, price in enumerate(("100.1", "100.2"), 1):
             before = rig.count("signals")
             while rig.count("signals") == before:
@@ -185,12 +185,12 @@ async def crossing(folder: Path) -> str:
             signals.append(rig.count("signals") - before)
             wire.books.append(book(last, "100.0 50, 99.9 80", ASKS))
             wire.answering.set()
-            await rig.until(lambda n=n: len(rig.told("snapshot")) == n + 1, "another book")
+            await rig.until(lambda n=n: len(rig.reported("snapshot")) == n + 1, "another book")
         await update("100.0 51")
         await peer.until_gone()
 
     async with Wire(script, [book(10, "100.0 50, 99.9 50", ASKS)]) as (wire, rig):
-        await rig.until(lambda: rig.synced and wire.asked == 3, "in sync in the end")
+        await rig.until(lambda: rig.synced and wire.requests == 3, "in sync in the end")
         return (f"{rig.count('crossed_book')} `crossed_book`, {plural(sum(signals), 'signal')} until the next book, "
                 f"{plural(rig.count('resyncs'), 'resync')}")
 
@@ -201,12 +201,12 @@ async def drift(folder: Path) -> str:
 
     async def script(wire: Wire, peer: Peer) -> None:
         rig = wire.rig
-        await rig.until(lambda: rig.told("snapshot"), "a book")
+        await rig.until(lambda: rig.reported("snapshot"), "a book")
         await wire.say(peer, depth(11, 12, 10))
         await rig.until(lambda: rig.synced, "in sync")
         wire.answering.clear()
         await wire.say(peer, depth(13, 14, 12, "100.0 0, 99.9 0, 99.8 0, 99.7 0", "99.8 1, 99.9 1, 100.0 1"))
-        await rig.until(lambda: wire.asked == 2, "asked for a fresh one")
+        await rig.until(lambda: wire.requests == 2, "asked for a fresh one")
         await wire.say(peer, depth(15, 16, 14, "99.6 9"))
         await rig.until(lambda: rig.count("depth") == 3, "going on meanwhile")
         in_sync.append(rig.synced)
@@ -221,28 +221,28 @@ async def drift(folder: Path) -> str:
                          "99.8 1, 99.9 1, 100.0 1, 100.1 1, 100.2 1, 100.3 1, 100.4 1, 100.5 1")
         await rig.until(lambda: rig.hash == wanted, "refreshed")
         assert in_sync == [True]
-        return (f"{plural(wire.asked - 1, 'fresh book')} asked for while the stream goes on, the levels beyond the first one's "
+        return (f"{plural(wire.requests - 1, 'fresh book')} requested while the stream goes on, the levels beyond the first's "
                 f"edge are in the book, {plural(rig.count('resyncs'), 'resync')}")
 
 
 @case(12, "a second gap during a resync", "gap, a second gap while the book is fetched, a book of before the second gap")
 async def second_gap(folder: Path) -> str:
     async def script(wire: Wire, peer: Peer) -> None:
-        await wire.rig.until(lambda: wire.rig.told("snapshot"), "a book")
+        await wire.rig.until(lambda: wire.rig.reported("snapshot"), "a book")
         await wire.say(peer, depth(11, 12, 10))
         await wire.rig.until(lambda: wire.rig.synced, "in sync")
         wire.answering.clear()
         await wire.say(peer, depth(14, 15, 13, bids="99.0 9"))
-        await wire.rig.until(lambda: wire.asked == 2, "asked again")
+        await wire.rig.until(lambda: wire.requests == 2, "asked again")
         await wire.say(peer, depth(18, 19, 17, bids="98.0 9"))
         await wire.rig.until(lambda: wire.rig.count("depth") + wire.rig.count("buffered") >= 3, "both heard")
         wire.answering.set()
-        await wire.rig.until(lambda: len(wire.rig.told("snapshot")) == 3, "a third book")
+        await wire.rig.until(lambda: len(wire.rig.reported("snapshot")) == 3, "a third book")
         await wire.say(peer, depth(20, 21, 19, asks="100.1 4"))
         await peer.until_gone()
 
     books = [BOOK, book(15, "100.0 1, 99.0 9", ASKS), book(19, "100.0 1, 98.0 9", ASKS)]
     async with Wire(script, books) as (wire, rig):
         await rig.until(lambda: rig.synced and rig.hash == hash_of(21, "100.0 1, 98.0 9", "100.1 4, 100.2 2"), "the third book")
-        return (f"that book is refused, {plural(wire.asked, 'book')} asked for, {plural(rig.count('resyncs'), 'resync')}; "
+        return (f"that book is refused, {plural(wire.requests, 'book')} requested, {plural(rig.count('resyncs'), 'resync')}; "
                 "nothing of the first two is in the book")

@@ -22,17 +22,17 @@ BIDS, ASKS = "100.0 1, 99.9 2", "100.1 1, 100.2 2"
 @case(13, "open but silent", "`stall` for 2 s, once with requests answered, once deaf")
 async def silence(folder: Path) -> str:
     async with sim(folder, dict(kind="stall", at_s=1, for_s=2), timing=WATCHFUL) as (_, rig):
-        await rig.until(lambda: rig.told("silent") and rig.told("quiet"), "asked and answered")
+        await rig.until(lambda: rig.reported("silent") and rig.reported("quiet"), "asked and answered")
         heard = rig.feed.messages
         await rig.until(lambda: rig.feed.messages > heard + 100 and rig.synced, "going on")
         assert rig.count("disconnects") == rig.count("gaps") == 0
-        answered = f"asked, answers: kept, {plural(rig.count('resyncs'), 'resync')}"
+        answered = f"probed, answers: kept, {plural(rig.count('resyncs'), 'resync')}"
     async with sim(folder, dict(kind="stall", at_s=1, for_s=2, deaf=True), timing=WATCHFUL) as (_, rig):
-        await rig.until(lambda: rig.told("disconnected"), "given up")
-        assert rig.told("silent")
-        assert "no answer" in rig.told("disconnected")[0]
-        await rig.until(lambda: rig.synced and len(rig.told("connected")) == 2, "in sync again")
-        return f"{answered}. Deaf: asked, then opened anew, {plural(rig.count('resyncs'), 'resync')}, in sync again"
+        await rig.until(lambda: rig.reported("disconnected"), "given up")
+        assert rig.reported("silent")
+        assert "no answer" in rig.reported("disconnected")[0]
+        await rig.until(lambda: rig.synced and len(rig.reported("connected")) == 2, "in sync again")
+        return f"{answered}. Deaf: probed, then reopened, {plural(rig.count('resyncs'), 'resync')}, in sync again"
 
 
 def _trades(rig: Rig) -> int:
@@ -44,7 +44,7 @@ async def announced(folder: Path) -> str:
     seen = []
     for form in ("raw", "combined", "event"):
         async with sim(folder, dict(kind="shutdown", at_s=1.5, form=form, lead_s=2), options=("--speed", "4")) as (at, rig):
-            await rig.until(lambda: rig.told("server_shutdown"), "announced")
+            await rig.until(lambda: rig.reported("server_shutdown"), "announced")
             assert rig.synced
             before = rig.engine.trade_id("BTCUSDT") - _trades(rig)
             while (await injected(at))["elapsed_s"] < 4.5:
@@ -55,8 +55,8 @@ async def announced(folder: Path) -> str:
             assert (await injected(at))["handshakes"] == 2
             assert rig.engine.trade_id("BTCUSDT") - _trades(rig) == before      # none lost, none counted twice
             assert rig.count("disconnects") == rig.count("gaps") == 0
-            books = plural(len(rig.told("snapshot")), "book")
-            seen.append(f"{books} asked for in all, {plural(rig.count('resyncs'), 'resync')}, "
+            books = plural(len(rig.reported("snapshot")), "book")
+            seen.append(f"{books} requested in all, {plural(rig.count('resyncs'), 'resync')}, "
                         f"{plural(rig.engine.missing_trades, 'missing trade')}, none counted twice")
     assert len(set(seen)) == 1
     return f"the second connection is up before the first goes, in sync throughout: {seen[0]}"
@@ -67,7 +67,7 @@ async def lost_connections(folder: Path) -> str:
     async def script(wire: Wire, peer: Peer) -> None:
         n = len(wire.server.peers)
         last = 10 * n
-        await wire.rig.until(lambda: len(wire.rig.told("snapshot")) == n, "a book")
+        await wire.rig.until(lambda: len(wire.rig.reported("snapshot")) == n, "a book")
         await wire.say(peer, depth(last + 1, last + 2, last), *[trade(8 * (n - 1) + i) for i in range(1, 6)])
         await wire.rig.until(lambda: wire.rig.synced and wire.rig.count("trade") == 5 * n, "heard")
         if n == 1:
@@ -80,7 +80,7 @@ async def lost_connections(folder: Path) -> str:
         await rig.until(lambda: rig.synced and rig.count("trade") == 15, "in sync on the third connection")
         assert rig.hash == hash_of(32, BIDS, ASKS)
         assert rig.engine.missing_trades == 6
-        return (f"subscribed and in sync again after each, {plural(wire.asked, 'book')} in all; "
+        return (f"subscribed and in sync again after each, {plural(wire.requests, 'book')} in all; "
                 f"{plural(rig.engine.missing_trades, 'missing trade')} counted")
 
 
@@ -104,9 +104,9 @@ async def refused(folder: Path) -> str:
             return line
 
         connection.options.monotonic, connection.options.sleep, connection._open = lambda: now[0], sleep, counted
-        await rig.until(lambda: rig.told("connected"), "let in")
+        await rig.until(lambda: rig.reported("connected"), "let in")
         assert (await injected(at))["injected"] == {"refuse": 100}
-        assert (len(attempts), len(rig.told("connect_failed"))) == (101, 100)
+        assert (len(attempts), len(rig.reported("connect_failed"))) == (101, 100)
         waits = [later - earlier for earlier, later in pairwise(attempts)]
         ceilings = [min(30.0, 0.5 * 2**n) for n in range(100)]
         assert all(ceiling / 2 <= wait <= ceiling + 1e-6 for wait, ceiling in zip(waits, ceilings, strict=True))
@@ -114,7 +114,7 @@ async def refused(folder: Path) -> str:
         most = max(sum(start <= other < start + 300 for other in attempts) for start in attempts)
         assert most < 30
         await rig.until(lambda: rig.synced, "in sync")
-        return ("100 failures told; waits double up to 30 s, with jitter; fewer than 30 in any 5 minutes (300 are allowed); "
+        return ("100 failures reported; waits double up to 30 s, with jitter; fewer than 30 in any 5 minutes (300 are allowed); "
                 "in sync with the next")
 
 
@@ -122,17 +122,17 @@ async def refused(folder: Path) -> str:
 async def rate_limited(folder: Path) -> str:
     faults = dict(kind="rate_limit", at_s=0, retry_after_s=1), dict(kind="ban", at_s=0, retry_after_s=2)
     async with sim(folder, *faults) as (at, rig):
-        await rig.until(lambda: rig.told("rate_limited"), "told")
+        await rig.until(lambda: rig.reported("rate_limited"), "reported")
         assert not rig.synced
-        await rig.until(lambda: len(rig.told("rate_limited")) == 2, "told again")
+        await rig.until(lambda: len(rig.reported("rate_limited")) == 2, "reported again")
         assert not rig.synced
-        assert not rig.told("snapshot")
+        assert not rig.reported("snapshot")
         await rig.until(lambda: rig.synced, "in sync")
-        said = await injected(at)
-        assert said["injected"] == {"ban": 1, "rate_limit": 1}
-        early = plural(said["early_requests"], "request")
-        return (f"{plural(len(rig.told('rate_limited')), 'refusal')} told, {early} before either time was over, not in sync "
-                "meanwhile; then in sync")
+        text = await injected(at)
+        assert text["injected"] == {"ban": 1, "rate_limit": 1}
+        early = plural(text["early_requests"], "request")
+        return (f"{plural(len(rig.reported('rate_limited')), 'refusal')} reported, {early} before either time was over, "
+                "not in sync meanwhile; then in sync")
 
 
 @case(18, "the consumer is slow", "the engine's process stands still; the exchange, 40 times as fast, has room for 500 messages")
@@ -146,14 +146,14 @@ async def slow(folder: Path) -> str:
         async with Rig(at["rest"], at["ws"]) as rig:
             await rig.until(lambda: rig.synced, "in sync")
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            while not rig.told("disconnected"):
+            while not rig.reported("disconnected"):
                 time.sleep(1.0)             # nothing of the engine's process runs
                 await asyncio.sleep(0.05)
-            assert "1008 too slow" in rig.told("disconnected")[0] or "connection lost" in rig.told("disconnected")[0]
-            await rig.until(lambda: rig.synced and len(rig.told("connected")) >= 2, "in sync again")
+            assert "1008 too slow" in rig.reported("disconnected")[0] or "connection lost" in rig.reported("disconnected")[0]
+            await rig.until(lambda: rig.synced and len(rig.reported("connected")) >= 2, "in sync again")
             assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10
             assert rig.count("resyncs") >= 1
-            return "closed by the venue and told, opened anew, resync; the process grows by less than 64 MB"
+            return "closed by the venue and reported, reopened, resync; the process grows by less than 64 MB"
     finally:
         process.terminate()
         process.communicate()

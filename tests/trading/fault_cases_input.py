@@ -26,7 +26,7 @@ async def malformed_frames(folder: Path) -> str:
 
     async def script(wire: Wire, peer: Peer) -> None:
         rig, last = wire.rig, 10
-        await rig.until(lambda: rig.told("snapshot"), "a book")
+        await rig.until(lambda: rig.reported("snapshot"), "a book")
         for shape in MALFORMED:
             found = reasons.setdefault(shape, Counter())
             for n in range(20):
@@ -48,17 +48,17 @@ async def malformed_frames(folder: Path) -> str:
 
     async with Wire(script, [book(10, BIDS, ASKS)]) as (wire, rig):
         await asyncio.wait_for(wire.done.wait(), 60)
-        assert (rig.synced, rig.count("resyncs"), len(rig.told("connected"))) == (True, 0, 1)
-    said = []
+        assert (rig.synced, rig.count("resyncs"), len(rig.reported("connected"))) == (True, 0, 1)
+    results = []
     for shape, name in SHAPES.items():
         found = {reason: count for reason, count in reasons[shape].items() if count and reason != "decode_fallback"}
         assert sum(found.values()) == 20, (shape, found)
-        said.append(f"{name}: {', '.join(f'`{reason}`' for reason in sorted(found))}")
+        results.append(f"{name}: {', '.join(f'`{reason}`' for reason in sorted(found))}")
     async with sim(folder, dict(kind="oversize", at_s=0.5, bytes=64_000_000)) as (_, rig):
-        await rig.until(lambda: rig.told("disconnected") and rig.synced and len(rig.told("connected")) == 2, "back")
-        assert "1009" in rig.told("disconnected")[0]
-    return (f"{'; '.join(said)}. The book's hash is unchanged after each, and the sound one is applied, unknown fields and all: "
-            "0 resyncs. 64 MB: closed with 1009, opened anew, in sync")
+        await rig.until(lambda: rig.reported("disconnected") and rig.synced and len(rig.reported("connected")) == 2, "back")
+        assert "1009" in rig.reported("disconnected")[0]
+    return (f"{'; '.join(results)}. The book's hash is unchanged after each; the sound one is applied with its unknown fields: "
+            "0 resyncs. 64 MB: closed with 1009, reopened, in sync")
 
 
 @case(20, "clocks that are wrong", "`clock_step` back by an hour, ahead by two, then microseconds for milliseconds")

@@ -111,19 +111,19 @@ class Rig:
         counters = self.engine.counters()
         return counters[name] if name in counters else counters["rejects"].get(name, counters["messages"].get(name, 0))
 
-    def told(self, kind: str) -> list[str]:
+    def reported(self, kind: str) -> list[str]:
         return [event.text for event in self.events if event.kind == kind]
 
     async def until(self, condition: Callable[[], object], what: str) -> None:
         """As `eventually`; a feed that ended raises what ended it."""
 
-        def looked() -> object:
+        def checked() -> object:
             if self.tasks[0].done():
                 self.tasks[0].result()
             return condition()
 
         try:
-            await eventually(looked, what, polls=6000)
+            await eventually(checked, what, polls=6000)
         except AssertionError as error:
             raise AssertionError(f"{error}; the feed said {[(e.kind, e.text) for e in self.events][-6:]}") from None
 
@@ -177,7 +177,7 @@ class Wire:
         path: str = "", **rig: Any,
     ) -> None:
         self.books = books
-        self.asked = 0
+        self.requests = 0
         """Requests for the book so far."""
         self.answering = asyncio.Event()
         """Set: requests for the book are answered; a script clears it to keep them waiting."""
@@ -208,8 +208,8 @@ class Wire:
             raise
 
     async def _depth(self, _request: object) -> bytes:
-        self.asked += 1
-        number = min(self.asked, len(self.books)) - 1
+        self.requests += 1
+        number = min(self.requests, len(self.books)) - 1
         await self.answering.wait()
         return self.books[number]
 

@@ -68,7 +68,7 @@ def resident_mb(pid: int) -> float:
     return int(kib) * 1024 / 1e6
 
 
-def soak(hours: float, speed: float, folder: Path, *, seed: int = 1, extra: tuple[str, ...] = (), tell: bool = False) -> Soak:
+def soak(hours: float, speed: float, folder: Path, *, seed: int = 1, extra: tuple[str, ...] = (), send: bool = False) -> Soak:
     """Run so many hours of the market at so many times its pace."""
     duration_s = hours * 3600 / speed + WARM_S
     options = [f"--set={key}={value}" for key, value in SETTINGS.items()]
@@ -82,7 +82,7 @@ def soak(hours: float, speed: float, folder: Path, *, seed: int = 1, extra: tupl
             samples = []
             while live.poll() is None and (passed := time.monotonic() - began) < duration_s - 1:
                 samples.append(Sample(passed * speed, resident_mb(pid)))
-                if tell:
+                if send:
                     print(f"{samples[-1].session_s / 3600:8.2f} h of the market  {samples[-1].rss_mb:7.2f} MB", flush=True)
                 time.sleep(max(0.5, duration_s / 200))
             out, err = live.communicate(timeout=60)
@@ -97,9 +97,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        found = soak(options.hours, options.speed, Path(folder), seed=options.seed, tell=True)
-    told = ("messages", "orders", "fills", "gaps", "resyncs", "reconnects", "missing_trades")
-    counts = {key: found.summary[key] for key in told}
+        found = soak(options.hours, options.speed, Path(folder), seed=options.seed, send=True)
+    reported = ("messages", "orders", "fills", "gaps", "resyncs", "reconnects", "missing_trades")
+    counts = {key: found.summary[key] for key in reported}
     print(json.dumps({"baseline_mb": found.baseline_mb, "growth_mb": round(found.growth_mb, 2), **counts}))
     return int(found.growth_mb > ALLOWED_MB)
 

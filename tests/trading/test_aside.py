@@ -18,8 +18,7 @@ import apsw
 import pytest
 
 from hft._core.base.types import Spec
-from hft._core.engine.engine import Engine
-from hft._core.engine.replay import replay
+from hft._core.engine.engine import Engine, replay
 from hft._core.record.journal import Journal
 from hft._core.record.page import StatePage
 from hft.data.tape import Tape
@@ -35,15 +34,15 @@ PAUSE_S = 0.05
 
 
 @contextlib.contextmanager
-def onlookers(folder: Path) -> Iterator[dict[str, int]]:
+def viewers(folder: Path) -> Iterator[dict[str, int]]:
     """A scrape per 100 ms, `hft watch` on a terminal, and a reader of the database; how often each had a look."""
-    with monitor(folder / "strategy.state") as child, looking(folder, address(child)) as looks:
-        yield looks
+    with monitor(folder / "strategy.state") as child, viewing(folder, address(child)) as views:
+        yield views
 
 
 @contextlib.contextmanager
-def looking(folder: Path, monitor: str) -> Iterator[dict[str, int]]:
-    looks = {"scrapes": 0, "reads": 0, "drawn": 0}
+def viewing(folder: Path, monitor: str) -> Iterator[dict[str, int]]:
+    views = {"scrapes": 0, "reads": 0, "drawn": 0}
     done = threading.Event()
     terminal, end = pty.openpty()
     watch = subprocess.Popen(
@@ -55,25 +54,25 @@ def looking(folder: Path, monitor: str) -> Iterator[dict[str, int]]:
     def scrape() -> None:
         while not done.wait(0.1):
             with urllib.request.urlopen(f"{monitor}/metrics") as answer:
-                looks["scrapes"] += b"strategy_market_updates_total" in answer.read()
+                views["scrapes"] += b"strategy_market_updates_total" in answer.read()
 
     def read() -> None:
         connection = apsw.Connection(str(folder / "strategy.db"), flags=apsw.SQLITE_OPEN_READONLY)
         while not done.wait(0.01):
             connection.execute("SELECT count(*), sum(qty_quanta) FROM trades").fetchall()
-            looks["reads"] += 1
+            views["reads"] += 1
         connection.close()
 
     def draw() -> None:
         with contextlib.suppress(OSError):      # the terminal's other end is closed
             while data := os.read(terminal, 1 << 16):
-                looks["drawn"] += len(data)
+                views["drawn"] += len(data)
 
     threads = [threading.Thread(target=work) for work in (scrape, read, draw)]
     for thread in threads:
         thread.start()
     try:
-        yield looks
+        yield views
     finally:
         done.set()
         watch.terminate()
@@ -92,7 +91,7 @@ def run(tape: Tape, folder: Path, watched: bool) -> tuple[list[tuple[object, ...
     page = StatePage.create(folder / "strategy.state", [SPEC], run=opened.run, start_ns=tape.start_ns)
     engine = Engine(SPEC, run=opened.run, page=page, journal=journal, fallback=messages.load)
     writer.start()
-    with onlookers(folder) if watched else contextlib.nullcontext({}) as looks:
+    with viewers(folder) if watched else contextlib.nullcontext({}) as views:
         engine.connect(SPEC.name, tape.start_ns)
         ((before, _, ns, book),) = tape.books
         slices = sorted({0, before, *range(0, len(tape.frames), len(tape.frames) // CHUNKS), len(tape.frames)})
@@ -104,24 +103,24 @@ def run(tape: Tape, folder: Path, watched: bool) -> tuple[list[tuple[object, ...
                 at = replay(engine, frames, stamps, start=at)
             engine.advance(stamps[-1])
             time.sleep(PAUSE_S)
-        looks = dict(looks)
+        views = dict(views)
     engine.stop(engine.now_ns)
     fills = [(f.order_id, f.exch_ts_ns, f.local_ts_ns, f.side, f.price, f.qty, f.fee, f.maker) for f in engine.trades]
     state = engine.state_hash(SPEC.name)
     assert writer.stop()
     writer.close()
     page.close()
-    return fills, state, looks
+    return fills, state, views
 
 
 @pytest.mark.long
-def test_onlookers_change_nothing(tmp_path: Path) -> None:
+def test_viewers_change_nothing(tmp_path: Path) -> None:
     tape = Tape(generate(SPEC.name, "binance-usdm", seed=11, messages=30_000), SPEC.name)
     alone_fills, alone_state, _ = run(tape, tmp_path / "alone", watched=False)
-    fills, state, looks = run(tape, tmp_path / "watched", watched=True)
-    assert looks["scrapes"] >= 10
-    assert looks["reads"] >= 50
-    assert looks["drawn"] > 10_000
+    fills, state, views = run(tape, tmp_path / "watched", watched=True)
+    assert views["scrapes"] >= 10
+    assert views["reads"] >= 50
+    assert views["drawn"] > 10_000
     assert len(fills) > 10
     assert fills == alone_fills
     assert state == alone_state

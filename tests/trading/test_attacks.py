@@ -92,7 +92,7 @@ def test_a_writer_that_holds_the_database_is_waited_for(tmp_path: Path) -> None:
         until(lambda: "the database is in trouble" in log.read_text(), "that the database is held")
         other.execute("ROLLBACK")
         other.close()
-        until(lambda: "the database is well again" in log.read_text(), "that it is free")
+        until(lambda: "the database works again" in log.read_text(), "that it is free")
         out, problems = process.communicate(timeout=60)
     assert process.returncode == 0, problems
     assert sound(tmp_path)

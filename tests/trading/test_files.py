@@ -32,10 +32,10 @@ def test_a_file_that_vanishes_halts_trading(gone: str, tmp_path: Path) -> None:
         assert "deleted or replaced" in reasons[0]
         out, problems = process.communicate(timeout=60)
     assert process.returncode == 6
-    told = [line for line in problems.splitlines() if line.startswith("hft: ")]
-    assert len(told) == 1
-    assert "deleted or replaced while the engine ran" in told[0]
-    assert "strategy." in told[0]
+    reported = [line for line in problems.splitlines() if line.startswith("hft: ")]
+    assert len(reported) == 1
+    assert "deleted or replaced while the engine ran" in reported[0]
+    assert "strategy." in reported[0]
     assert json.loads(out)["kill_switch"] == "kill_files_gone"
     if gone != "data/strategy.state":           # what the run wrote is not lost with its file
         rescued, = (tmp_path / "data").glob("strategy.rescued-*.db")
@@ -120,7 +120,7 @@ def test_a_log_that_is_deleted_is_begun_anew_and_one_that_can_not_be_written_sta
         until(lambda: health(port) == (200, []), "a healthy engine")
         path.unlink()
         os.kill(engine, signal.SIGUSR1)         # a line for the log
-        until(lambda: path.exists() and "it goes on in a new file" in path.read_text(), "a new log")
+        until(lambda: path.exists() and "it continues in a new file" in path.read_text(), "a new log")
         path.unlink()
         path.symlink_to(tmp_path / "victim")
         os.kill(engine, signal.SIGUSR1)

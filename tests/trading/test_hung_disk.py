@@ -63,9 +63,9 @@ def test_the_loop_lives_on_and_ctrl_c_ends_it(tmp_path: Path) -> None:
     with running(tmp_path) as run:
         run.hang()
         status, reasons = health(run.port)
-        said = " ".join(reasons)
-        assert (status, "input_held" in said) == (503, True), said
-        assert "heartbeat_stale" not in said
+        text = " ".join(reasons)
+        assert (status, "input_held" in text) == (503, True), text
+        assert "heartbeat_stale" not in text
         beat = run.page.read()["header"]["heartbeat_ns"]
         until(lambda: run.page.read()["header"]["heartbeat_ns"] > beat + 300_000_000, "the timer goes on")
         run.page.request_kill(True, run.turns + 1)          # whichever way it was turned last
@@ -77,9 +77,9 @@ def test_the_loop_lives_on_and_ctrl_c_ends_it(tmp_path: Path) -> None:
     assert "could not be stored" in err
     assert "Traceback" not in err
     assert json.loads(out)["stopped_by"] == "SIGINT"
-    told = [line for line in (tmp_path / "data" / "strategy.log").read_text().splitlines() if '"event":"held"' in line]
-    assert told
-    times = [json.loads(line)["timestamp"] for line in told]
+    reported = [line for line in (tmp_path / "data" / "strategy.log").read_text().splitlines() if '"event":"held"' in line]
+    assert reported
+    times = [json.loads(line)["timestamp"] for line in reported]
     assert len(times) == len({stamp[:19] for stamp in times})           # at most one a second
 
 

@@ -109,15 +109,15 @@ def test_a_dead_engine_is_no_engine(tmp_path: Path) -> None:
         process.communicate(timeout=60)
     killed = f"pid {pid}"
     shown = command("watch", "--once", cwd=tmp_path).stdout
-    for said in (" ".join(shown.split()), command("kill", cwd=tmp_path).stdout):       # both the same, at once
-        assert "no engine is running" in said
-        assert killed in said
-        assert "was killed and left its run open" in said
+    for text in (" ".join(shown.split()), command("kill", cwd=tmp_path).stdout):       # both the same, at once
+        assert "no engine is running" in text
+        assert killed in text
+        assert "was killed and left its run open" in text
     assert run(tmp_path) is not None
 
 
 @pytest.mark.parametrize("option", [[], ["--release"]])
-def test_without_any_file_of_a_run_it_says_what_it_looked_for_and_how_to_name_another(option: list[str], tmp_path: Path) -> None:
+def test_without_any_file_of_a_run_it_says_what_it_searched_for_and_what_to_do(option: list[str], tmp_path: Path) -> None:
     done = command("kill", *option, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"hft: {tmp_path / DATABASE}: there is no such database")
@@ -140,7 +140,7 @@ def test_a_switch_is_released_in_a_database_that_was_moved(tmp_path: Path) -> No
     assert summary(hft("live", *QUICK, "--duration", "1", *there, cwd=tmp_path))["kill_switch"] is None
 
 
-def test_a_database_that_can_t_be_written_is_said(tmp_path: Path) -> None:
+def test_a_database_that_can_t_be_written_is_reported(tmp_path: Path) -> None:
     import apsw
 
     assert run(tmp_path) is None

@@ -50,7 +50,7 @@ requests, reports = map(int, sys.argv[-1].split(","))
 """
 
 
-def test_what_a_child_reports_at_once_is_heard_line_by_line() -> None:
+def test_what_a_child_reports_at_once_is_read_line_by_line() -> None:
     pieces = """os.write(reports, b'{"a": 1}\\n{"b": 2}\\n{"c"'); os.write(reports, b': 3}\\n')"""
     child = Child("talker", ["-c", TALKER + pieces])
     try:
@@ -126,7 +126,7 @@ print("{not JSON", sys.stdin.read(), sep="")
 """
     child = Child("talker", ["-c", TALKER + program], {"secret": "x" * 100_000})
     try:
-        child.ask_to_stop("because")        # at once: it may come together with the job
+        child.request_stop("because")        # at once: it may come together with the job
         assert child.first_report() == {"up": True}
         assert [child.report(10), child.report(10)] == [{"why": "because"}, {}]
         assert child.code() == 0
@@ -134,21 +134,21 @@ print("{not JSON", sys.stdin.read(), sep="")
     finally:
         child.stop()
     assert "xxx" not in command
-    said = capfd.readouterr().out.splitlines()
-    assert said[0].startswith("job xxx")
-    assert said[1:] == ["{not JSON"]
+    message = capfd.readouterr().out.splitlines()
+    assert message[0].startswith("job xxx")
+    assert message[1:] == ["{not JSON"]
 
 
 @LINUX
 def test_a_child_whose_own_child_holds_its_pipe_is_seen_to_end() -> None:
     program = "pid = os.fork() or os.execv('/bin/sleep', ['sleep', '30']); os.write(reports, b'{\"pid\": %d}\\n' % pid)"
     child = Child("parent of another", ["-c", TALKER + program])
-    said = child.first_report()
+    message = child.first_report()
     try:
         assert child.report(10) == {}
-        assert alive(said["pid"])
+        assert alive(message["pid"])
     finally:
-        os.kill(said["pid"], signal.SIGKILL)
+        os.kill(message["pid"], signal.SIGKILL)
         child.stop()
 
 
@@ -209,7 +209,7 @@ def test_the_end_of_the_exchange_ends_the_run(tmp_path: Path) -> None:
 
 
 @LINUX
-def test_an_engine_that_is_killed_is_told_in_one_line(tmp_path: Path) -> None:
+def test_an_engine_that_is_killed_is_reported_in_one_line(tmp_path: Path) -> None:
     with started("live", *QUICK, cwd=tmp_path) as process:
         trading(tmp_path, messages=200)
         os.kill(child(process.pid, ENGINE), signal.SIGKILL)
@@ -235,13 +235,13 @@ def test_a_second_run_takes_another_monitor_port_and_says_which(tmp_path: Path) 
     with in_use(MONITOR_PORT), started("live", "--headless", cwd=tmp_path) as process:
         assert process.stderr is not None
         line = next(line for line in process.stderr if "in use" in line)
-        told = re.fullmatch(r"hft: port 9464 is in use: /metrics and /health are on (http://127\.0\.0\.1:\d+)\n", line)
-        assert told is not None, line
-        with urllib.request.urlopen(f"{told[1]}/metrics") as answer:
+        reported = re.fullmatch(r"hft: port 9464 is in use: /metrics and /health are on (http://127\.0\.0\.1:\d+)\n", line)
+        assert reported is not None, line
+        with urllib.request.urlopen(f"{reported[1]}/metrics") as answer:
             assert b"strategy_market_updates_total" in answer.read()
 
 
-def test_a_monitor_port_that_was_asked_for_and_is_taken_is_an_error(tmp_path: Path) -> None:
+def test_a_monitor_port_that_was_requested_and_is_taken_is_an_error(tmp_path: Path) -> None:
     with in_use(MONITOR_PORT):
         done = hft("live", "--headless", "--monitor-port", str(MONITOR_PORT), cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
@@ -250,7 +250,7 @@ def test_a_monitor_port_that_was_asked_for_and_is_taken_is_an_error(tmp_path: Pa
     )
 
 
-def test_an_exchange_at_an_address_is_called_by_it_and_its_pace_is_told(tmp_path: Path) -> None:
+def test_an_exchange_at_an_address_is_called_by_it_and_its_pace_is_reported(tmp_path: Path) -> None:
     with exchange("--set", "exchange.port=0", cwd=tmp_path) as at:
         arguments = (*QUICK, "--duration", "1", "--set", "strategy.strategy_id=momentum")
         done = hft("live", *arguments, "--rest-url", at["rest"], "--ws-url", at["ws"], cwd=tmp_path)
@@ -261,34 +261,34 @@ def test_an_exchange_at_an_address_is_called_by_it_and_its_pace_is_told(tmp_path
     assert "times its own pace" not in done.stderr
 
 
-def test_a_recording_served_faster_is_told_of_at_both_ends(tmp_path: Path) -> None:
+def test_a_recording_served_faster_is_reported_at_both_ends(tmp_path: Path) -> None:
     record(tmp_path / "session.gz", "binance-usdm", seconds=3)
     with started("sim", "--capture", "session.gz", "--speed", "3", cwd=tmp_path) as venue:
         assert venue.stdout is not None
         at = json.loads(venue.stdout.readline())
         done = hft("live", *QUICK, "--rest-url", at["rest"], "--ws-url", at["ws"], cwd=tmp_path)
-        _, told = venue.communicate(timeout=20)
-    for text in (done.stderr, told):
+        _, reported = venue.communicate(timeout=20)
+    for text in (done.stderr, reported):
         assert "market data runs at 3 times its own pace, and windows, holding times and latencies do not" in text
 
 
 @LINUX
-def test_a_monitor_that_ends_is_told_and_the_run_goes_on(tmp_path: Path) -> None:
+def test_a_monitor_that_ends_is_reported_and_the_run_goes_on(tmp_path: Path) -> None:
     port = free_port()
     with started("live", "--headless", "--json", "--monitor-port", str(port), cwd=tmp_path) as process:
         until(lambda: health(port)[0], "a monitor that is up")
         os.kill(child(process.pid, MONITOR), signal.SIGKILL)
         assert process.stderr is not None
-        told = next(line for line in process.stderr if "the monitor ended" in line)
+        reported = next(line for line in process.stderr if "the monitor ended" in line)
         process.send_signal(signal.SIGTERM)
         out, _ = process.communicate(timeout=60)
-    assert "the run goes on" in told
+    assert "the run goes on" in reported
     assert process.returncode == 143
     assert json.loads(out)["stopped_by"] == "SIGTERM"
 
 
 @pytest.mark.parametrize("host", ["203.0.113.1", "no.such.host.invalid", "2001:db8::1"])
-def test_a_wrong_host_of_the_monitor_is_told_before_anything_is_started(host: str, tmp_path: Path) -> None:
+def test_a_wrong_host_of_the_monitor_is_reported_before_anything_is_started(host: str, tmp_path: Path) -> None:
     """With the port left to hft, too: 2 says that nothing was started."""
     done = hft("live", "--headless", "--json", "--set", f'monitoring.host="{host}"', "--duration", "1", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
@@ -297,7 +297,7 @@ def test_a_wrong_host_of_the_monitor_is_told_before_anything_is_started(host: st
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_engine_that_does_not_end_is_killed_and_that_is_what_is_told(tmp_path: Path) -> None:
+def test_an_engine_that_does_not_end_is_killed_and_that_is_reported(tmp_path: Path) -> None:
     shorter = "from hft.trading import launch; launch.STOP_S = 1.0"
     program = f"import sys; from hft import cli; {shorter}; sys.exit(cli.run(sys.argv[1:]))"
     with subprocess.Popen(
@@ -308,4 +308,4 @@ def test_an_engine_that_does_not_end_is_killed_and_that_is_what_is_told(tmp_path
         process.send_signal(signal.SIGTERM)
         _, problems = process.communicate(timeout=60)
     assert process.returncode == 6
-    assert "was asked to stop, did not end within 1 s and was killed; what it had written is in the database" in problems
+    assert "did not end within 1 s and was killed; its written data is in the database" in problems

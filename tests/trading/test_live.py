@@ -133,8 +133,8 @@ def test_an_engine_that_trades_is_small(tmp_path: Path) -> None:
         mapped = (engine / "maps").read_text()
         assert "/picows/" in mapped
         assert not [name for name in ("aiohttp", "numpy", "yarl", "websockets", "onnxruntime") if f"/{name}/" in mapped]
-        status = dict(line.split(":", 1) for line in (engine / "status").read_text().splitlines())
-        assert int(status["RssAnon"].split()[0]) <= 45 << 10, status["RssAnon"]     # its own; what is mapped of files is shared
+        memory = dict(line.split(":", 1) for line in (engine / "smaps_rollup").read_text().splitlines()[1:])
+        assert int(memory["Rss"].split()[0]) * 1024 <= 50_000_000, memory["Rss"]
 
 
 @LINUX
@@ -173,12 +173,12 @@ def test_viewers_see_the_run_and_stop_it(tmp_path: Path) -> None:
 # --- bad input: one line, the exit code of the design, nothing lost
 
 
-def refused(*arguments: str, cwd: Path, code: int, says: tuple[str, ...]) -> None:
+def refused(*arguments: str, cwd: Path, code: int, states: tuple[str, ...]) -> None:
     done = hft(*arguments, cwd=cwd)
     assert done.returncode == code, done.stderr
     lines = [line for line in done.stderr.splitlines() if line.startswith("hft")]
     assert len(lines) == 1, done.stderr
-    assert all(word in lines[0] for word in says), lines[0]
+    assert all(word in lines[0] for word in states), lines[0]
     assert "Traceback" not in done.stderr
 
 
@@ -186,13 +186,13 @@ def test_a_venue_that_is_not_there(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))        # bound, not listening: refused
         at = f"127.0.0.1:{taken.getsockname()[1]}"
-        refused("live", *QUICK, "--rest-url", f"http://{at}", "--ws-url", f"ws://{at}", cwd=tmp_path, code=3, says=(at,))
+        refused("live", *QUICK, "--rest-url", f"http://{at}", "--ws-url", f"ws://{at}", cwd=tmp_path, code=3, states=(at,))
 
 
 def test_a_symbol_that_the_venue_does_not_know(tmp_path: Path) -> None:
     with exchange("--seed", "1", cwd=tmp_path) as at:
         refused("live", *QUICK, "--symbols", "BTCUSTD", "--rest-url", at["rest"], "--ws-url", at["ws"], cwd=tmp_path, code=2,
-                says=("BTCUSTD", "BTCUSDT"))
+                states=("BTCUSTD", "BTCUSDT"))
 
 
 def test_symbols_of_different_currencies(tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_symbols_of_different_currencies(tmp_path: Path) -> None:
         f"--set=feed.symbols.{name}.{key}={value}"
         for name, each in rules.items() for key, value in zip(("tick", "step", "quote"), each, strict=True)
     ]
-    refused("live", *QUICK, "--symbols", "BTCUSDT,ETHUSDT", *given, cwd=tmp_path, code=2, says=("BTC and USDT", "symbols"))
+    refused("live", *QUICK, "--symbols", "BTCUSDT,ETHUSDT", *given, cwd=tmp_path, code=2, states=("BTC and USDT", "symbols"))
     assert not (tmp_path / "data" / "strategy.db").exists()
 
 
@@ -210,7 +210,7 @@ def test_a_port_that_is_in_use(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        refused("sim", "--port", port, cwd=tmp_path, code=2, says=(port,))
+        refused("sim", "--port", port, cwd=tmp_path, code=2, states=(port,))
 
 
 def test_a_monitor_s_port_that_is_in_use(tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_a_monitor_s_port_that_is_in_use(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        refused("live", "--headless", "--monitor-port", port, cwd=tmp_path, code=2, says=(port, "--monitor-port"))
+        refused("live", "--headless", "--monitor-port", port, cwd=tmp_path, code=2, states=(port, "--monitor-port"))
     assert not (tmp_path / "data").exists()     # nothing was started
 
 
@@ -228,7 +228,7 @@ def test_a_database_that_is_damaged(tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[4096:] = b"\xa5" * (len(content) - 4096)
     path.write_bytes(content)
-    refused("live", *QUICK, cwd=tmp_path, code=4, says=("strategy.db",))
+    refused("live", *QUICK, cwd=tmp_path, code=4, states=("strategy.db",))
 
 
 def test_a_database_that_is_not_ours(tmp_path: Path) -> None:
@@ -237,30 +237,30 @@ def test_a_database_that_is_not_ours(tmp_path: Path) -> None:
     connection = apsw.Connection(str(foreign))
     connection.execute("CREATE TABLE recipes (name TEXT); INSERT INTO recipes VALUES ('soup')")
     connection.close()
-    refused("live", *QUICK, cwd=tmp_path, code=2, says=("strategy.db",))
+    refused("live", *QUICK, cwd=tmp_path, code=2, states=("strategy.db",))
     assert apsw.Connection(str(foreign)).execute("SELECT name FROM recipes").get == "soup"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_can_t_be_written(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir(mode=0o500)
-    refused("live", *QUICK, cwd=tmp_path, code=2, says=("data",))
+    refused("live", *QUICK, cwd=tmp_path, code=2, states=("data",))
 
 
 def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("not a folder")
-    refused("live", *QUICK, cwd=tmp_path, code=2, says=("data",))
+    refused("live", *QUICK, cwd=tmp_path, code=2, states=("data",))
 
 
 def test_a_capture_that_is_damaged(tmp_path: Path) -> None:
     (tmp_path / "damaged.gz").write_bytes(b"\x1f\x8b\x08\x00" + bytes(40))
-    refused("sim", "--capture", "damaged.gz", cwd=tmp_path, code=4, says=("damaged.gz",))
+    refused("sim", "--capture", "damaged.gz", cwd=tmp_path, code=4, states=("damaged.gz",))
 
 
 def test_two_engines_on_one_database(tmp_path: Path) -> None:
     with started("live", *QUICK, cwd=tmp_path):
         trading(tmp_path, messages=1)
-        refused("live", *QUICK, cwd=tmp_path, code=2, says=("strategy",))
+        refused("live", *QUICK, cwd=tmp_path, code=2, states=("strategy",))
 
 
 async def test_a_venue_that_is_not_ours_ends_no_run_by_what_it_says(tmp_path: Path) -> None:

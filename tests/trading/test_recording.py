@@ -17,7 +17,7 @@ import apsw
 import pytest
 
 from hft._core.base.runclock import RunClock
-from hft._core.engine.engine import Engine
+from hft._core.engine.engine import PARTS, Engine
 from hft.config import Config, loader
 from hft.data.captures import Capture
 from hft.data.record import Kind
@@ -161,9 +161,9 @@ def test_a_recording_is_closed_although_its_exchange_is_gone(tmp_path: Path) -> 
         _, err = process.communicate(timeout=20)
     assert process.returncode == 3
     assert "the embedded exchange ended" in err
-    told = marks(tmp_path / "r.gz")
-    assert told[-1][1:] == ("end", True)
-    assert [value["kind"] for _, name, value in told if name == "link"][:3] == ["connected", "snapshot", "disconnected"]
+    reported = marks(tmp_path / "r.gz")
+    assert reported[-1][1:] == ("end", True)
+    assert [value["kind"] for _, name, value in reported if name == "link"][:3] == ["connected", "snapshot", "disconnected"]
 
 
 def test_parts(tmp_path: Path) -> None:
@@ -236,19 +236,20 @@ def test_a_run_is_recorded_with_its_states(tmp_path: Path) -> None:
         "path": "run.zst", "parts": 1, "bytes": (tmp_path / "run.zst").stat().st_size,
         "entries": found["recording"]["entries"], "lost": 0, "failed": None,
     }
-    told = marks(tmp_path / "run.zst")
-    names = [name for _, name, _ in told]
+    reported = marks(tmp_path / "run.zst")
+    names = [name for _, name, _ in reported]
     assert names[:2] == ["recording", "run"]
     assert names[-1] == "end"
-    run = told[1][2]
+    run = reported[1][2]
     assert (run["run"], run["run_id"], run["kill"], run["protocol"]) == (1, found["run_id"], None, "binance-usdm")
     assert Counter(names)["timer"] > 300
     connection = apsw.Connection(str(tmp_path / "data" / "strategy.db"), flags=apsw.SQLITE_OPEN_READONLY)
-    rows = connection.execute("SELECT ts_ns, symbol, state_hash FROM strategy_snapshots ORDER BY ts_ns").fetchall()
-    states = [(ns, symbol, state) for ns, name, value in told if name == "state" for symbol, state in value.items()]
-    assert states == rows
+    rows = connection.execute("SELECT ts_ns, symbol FROM strategy_snapshots ORDER BY ts_ns").fetchall()
+    states = [(ns, symbol, state) for ns, name, value in reported if name == "state" for symbol, state in value.items()]
+    assert [(ns, symbol) for ns, symbol, _ in states] == rows
+    assert {tuple(state) for _, _, state in states} == {PARTS}
     assert len(rows) >= 5
-    links = [value for _, name, value in told if name == "link"]
+    links = [value for _, name, value in reported if name == "link"]
     assert [link["kind"] for link in links] == ["connected", "snapshot", "disconnected"]
     assert sum(record.kind is Kind.FRAME for record in Capture(tmp_path / "run.zst")) + 1 >= found["messages"]
 
@@ -298,7 +299,7 @@ def test_a_recording_that_is_deleted_while_it_is_made_ends_it_with_the_way_out(t
     assert "deleted or replaced while it was written; leave the file where it is until the recording has ended" in problems
 
 
-def test_a_recording_that_is_deleted_under_a_run_is_told_and_trading_goes_on(tmp_path: Path) -> None:
+def test_a_recording_that_is_deleted_under_a_run_is_reported_and_trading_goes_on(tmp_path: Path) -> None:
     with started("live", *QUICK, "--record", "r.jsonl", cwd=tmp_path) as process:
         recorded(tmp_path / "r.jsonl")
         (tmp_path / "r.jsonl").unlink()
@@ -309,7 +310,7 @@ def test_a_recording_that_is_deleted_under_a_run_is_told_and_trading_goes_on(tmp
     assert "the recording failed; trading goes on without it" in problems
 
 
-def test_signals_without_a_meaning_do_not_end_a_recording_and_are_told(tmp_path: Path) -> None:
+def test_signals_without_a_meaning_do_not_end_a_recording_and_are_reported(tmp_path: Path) -> None:
     with started("record", "r.jsonl", "--json", cwd=tmp_path) as process:
         recorded(tmp_path / "r.jsonl")
         process.send_signal(signal.SIGUSR1)

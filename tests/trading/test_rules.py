@@ -29,17 +29,17 @@ async def live(venue: Venue, cwd: Path, *arguments: str, after: Callable[[], Non
     asyncio.get_running_loop().call_later(wait_s, after)
     out, errors = await asyncio.wait_for(process.communicate(), 90)
     assert process.returncode == 0, errors.decode()
-    return {**json.loads(out), "said": errors.decode()}
+    return {**json.loads(out), "printed": errors.decode()}
 
 
 async def test_a_tick_that_becomes_finer_is_followed_and_verifies(tmp_path: Path) -> None:
     async with Venue() as venue:
         def finer() -> None:
-            venue.tick, venue.said = 2, "0.01"
+            venue.tick, venue.printed_tick = 2, "0.01"
 
         found = await live(venue, tmp_path, "--duration", "18", "--record", "run.gz", after=finer, wait_s=6)
-    assert "rules changed" in found["said"]
-    assert "tick 0.1 -> 0.01" in found["said"]
+    assert "rules changed" in found["printed"]
+    assert "tick 0.1 -> 0.01" in found["printed"]
     assert found["skipped"]["bad_number"] > 0
     assert found["mark"]["BTCUSDT"] is not None
     [(symbols,)] = apsw.Connection(str(tmp_path / "data" / "strategy.db")).execute("SELECT symbols FROM runs").fetchall()
@@ -52,19 +52,19 @@ async def test_a_tick_that_becomes_finer_is_followed_and_verifies(tmp_path: Path
     assert json.loads(again.stdout)["rejected_messages"] == 0
 
 
-async def test_a_symbol_that_is_not_traded_is_told_at_the_start(tmp_path: Path) -> None:
+async def test_a_symbol_that_is_not_traded_is_reported_at_the_start(tmp_path: Path) -> None:
     async with Venue() as venue:
         venue.status, venue.still = "BREAK", True
         found = await live(venue, tmp_path, "--duration", "4")
-    assert "not trading" in found["said"]
-    assert "the venue says BREAK: orders are refused until it says TRADING" in found["said"]
+    assert "not trading" in found["printed"]
+    assert "the venue says BREAK: orders are refused until the status is TRADING" in found["printed"]
     assert found["orders"] == 0
     in_sync = found["in_sync"]["BTCUSDT"]
     assert in_sync["not_trading"]["count"] == 1
     assert in_sync["not_trading"]["seconds"] > 3
     assert "no_rest_book" not in in_sync["causes"]      # a symbol that is not traded sends no update that would continue one
     assert "BTCUSDT was not traded by the venue (BREAK, HALT …)" in found["why_no_orders"][0]
-    warned = [told for told in found["said"].splitlines() if told.startswith("hft: ") and "not traded by the venue" in told]
+    warned = [line for line in found["printed"].splitlines() if line.startswith("hft: ") and "not traded by the venue" in line]
     assert len(warned) == 1
 
 
@@ -86,14 +86,14 @@ def server(scenario: str) -> Iterator[str]:
 def followed(port: str, duration: str, cwd: Path) -> dict:
     at = ("--rest-url", f"http://127.0.0.1:{port}", "--ws-url", f"ws://127.0.0.1:{port}")
     done = hft("live", *at, "--duration", duration, *QUICK, cwd=cwd)
-    return {**summary(done), "said": done.stderr}
+    return {**summary(done), "printed": done.stderr}
 
 
 def test_case_09_tick_changes_live(tmp_path: Path) -> None:
     with server("tick") as port:
         found = followed(port, "32", tmp_path)
-    assert "tick 0.1 -> 0.01" in found["said"]
-    assert found["said"].count("bad_number") <= 3
+    assert "tick 0.1 -> 0.01" in found["printed"]
+    assert found["printed"].count("bad_number") <= 3
     assert found["messages"] > 1200         # most of them after the change
 
 
@@ -101,4 +101,4 @@ def test_case_09_tick_changes_live(tmp_path: Path) -> None:
 def test_case_15_symbol_not_trading(scenario: str, status: str, tmp_path: Path) -> None:
     with server(scenario) as port:
         found = followed(port, "5", tmp_path)
-    assert f"the venue says {status}: orders are refused" in found["said"]
+    assert f"the venue says {status}: orders are refused" in found["printed"]

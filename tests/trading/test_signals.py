@@ -40,7 +40,7 @@ def test_it_ends_the_run_which_is_closed(number: signal.Signals, code: int, rece
 
 
 @pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2])
-def test_a_signal_without_a_meaning_is_told_and_the_run_goes_on(number: signal.Signals, tmp_path: Path) -> None:
+def test_a_signal_without_a_meaning_is_reported_and_the_run_goes_on(number: signal.Signals, tmp_path: Path) -> None:
     with started("live", *QUICK, cwd=tmp_path) as process:
         os.kill(trading(tmp_path).pid, number)
         until(lambda: logged(tmp_path, "means nothing to hft"), "a line in the log")
@@ -79,8 +79,8 @@ def test_a_second_and_a_third_ctrl_c_do_not_kill_what_is_being_written(receiver:
         until(lambda: logged(tmp_path, "disconnected"), "a run that is stopping")
         for again in (1, 2):
             os.kill(pid, signal.SIGINT)
-            told = until(lambda n=again: logged(tmp_path, "still stopping")[n - 1:], "what is being done")
-            assert told[0]["level"] == "warning"
+            lines = until(lambda n=again: logged(tmp_path, "still stopping")[n - 1:], "what is being done")
+            assert lines[0]["level"] == "warning"
         assert process.poll() is None
         other.execute("ROLLBACK")
         other.close()
@@ -99,9 +99,9 @@ def test_a_process_that_was_stopped_says_for_how_long(tmp_path: Path) -> None:
         time.sleep(2)                   # what is measured is this
         os.kill(pid, signal.SIGCONT)
         stopped_s = time.monotonic() - began
-        told = until(lambda: [each for each in logged(tmp_path, "did not run") if each["seconds"] >= 1.5], "a line in the log")
-        assert told[0]["level"] == "warning"
-        assert told[0]["seconds"] < stopped_s + 5
+        lines = until(lambda: [each for each in logged(tmp_path, "did not run") if each["seconds"] >= 1.5], "a line in the log")
+        assert lines[0]["level"] == "warning"
+        assert lines[0]["seconds"] < stopped_s + 5
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
     assert closed(tmp_path)

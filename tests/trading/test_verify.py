@@ -169,9 +169,9 @@ def test_the_first_difference_is_shown_in_full(copy: Path, statement: str, table
         assert recorded[column] != replayed[column]
     if not columns:
         assert (recorded is None) != (replayed is None)
-    told = command(*arguments, cwd=copy).stdout.splitlines()
-    assert told[0].startswith("not identical")
-    assert [line.split()[0] for line in told[-2:]] == ["recorded", "replayed"]
+    reported = command(*arguments, cwd=copy).stdout.splitlines()
+    assert reported[0].startswith("not identical")
+    assert [line.split()[0] for line in reported[-2:]] == ["recorded", "replayed"]
 
 
 def test_what_the_machine_measures_is_no_difference(copy: Path) -> None:
@@ -193,6 +193,9 @@ def test_an_input_that_is_not_there_is_found_near_its_place(copy: Path) -> None:
     parted = json.loads(done.stdout)["state_difference"]
     assert parted["after_ns"] < gone.ns < parted["at_ns"]
     assert parted["at_ns"] - parted["after_ns"] < 2 * 10**9
+    assert list(parted["recorded"]) == list(parted["replayed"])
+    assert {"sync", "book"} <= set(parted["recorded"])
+    assert all(len(digest) == 16 for side in ("recorded", "replayed") for digest in parted[side].values())
 
 
 # --- what can't be verified
@@ -211,7 +214,7 @@ def test_a_broken_recording_is_refused(copy: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("was", "becomes", "told"),
+    ("was", "becomes", "reported"),
     [
         (b'"recording":{"buffer_mb"', b'"recordings":{"buffer_mb"', "unknown field `recordings`"),
         (b'"run_id":', b'"id":', "missing required field `run_id`"),
@@ -222,21 +225,21 @@ def test_a_broken_recording_is_refused(copy: Path) -> None:
         (b'{"link":{"kind"', b'{"link":{"kin"', "missing required field `kind`"),
     ],
 )
-def test_a_line_that_makes_no_sense_is_one_line_of_error(copy: Path, was: bytes, becomes: bytes, told: str) -> None:
+def test_a_line_that_makes_no_sense_is_one_line_of_error(copy: Path, was: bytes, becomes: bytes, reported: str) -> None:
     path = copy / "run.jsonl"
     content = path.read_bytes()
     assert was in content
     path.write_bytes(content.replace(was, becomes, 1))
     done = command("verify", "run.jsonl", cwd=copy)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (4, "", 1)
-    assert told in done.stderr
+    assert reported in done.stderr
 
 
 def test_a_recording_of_nobody_s_run(tmp_path: Path) -> None:
     summary(hft("record", "r.gz", "--duration", "2", "--json", cwd=tmp_path))
     done = command("verify", "r.gz", cwd=tmp_path)
     assert done.returncode == 2
-    assert "is a recording of `hft record`: nobody traded while it was made; hft verify takes what" in done.stderr
+    assert "is a recording of `hft record`: without trading; hft verify takes what" in done.stderr
 
 
 def test_a_file_that_is_none(tmp_path: Path) -> None:
@@ -246,20 +249,20 @@ def test_a_file_that_is_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "code", "says"),
+    ("name", "code", "states"),
     [
-        ("capture", 2, "is a capture of messages, without what an engine did with them"),
+        ("capture", 2, "is a capture of messages, without an engine's run"),
         ("a.events", 2, "is an event file, which holds messages and no run"), ("a.npz", 2, "is a NumPy file"),
         ("trades.csv", 2, "is Tardis CSV, which holds messages and no run"),
-        ("other.csv", 4, "is CSV of columns that are not known: a,b,c"), ("strategy.db", 4, "is a SQLite database"),
+        ("other.csv", 4, "is CSV of unknown columns: a,b,c"), ("strategy.db", 4, "is a SQLite database"),
         ("bybit", 4, "holds messages of Bybit"),
     ],
 )
-def test_a_foreign_file_is_named_for_what_it_is(name: str, code: int, says: str, foreign: Path) -> None:
+def test_a_foreign_file_is_named_for_what_it_is(name: str, code: int, states: str, foreign: Path) -> None:
     done = command("verify", name, cwd=foreign)
     assert (done.returncode, done.stdout) == (code, "")
-    assert done.stderr.startswith(f"hft: {name}: {says}")
-    assert done.stderr.endswith("; hft verify takes what `hft live --record` wrote\n")
+    assert done.stderr.startswith(f"hft: {name}: {states}")
+    assert done.stderr.endswith("; hft verify takes a recording of `hft live --record`\n")
     assert len(done.stderr.splitlines()) == 1
 
 

@@ -12,8 +12,8 @@ import pytest
 
 import hft
 from hft._core.base.types import Spec
-from hft._core.engine.engine import Engine
-from hft._core.engine.events import EventEncoder, replay_events
+from hft._core.engine.engine import Engine, replay_events
+from hft._core.engine.events import EventEncoder
 from hft._core.market.book import OrderBook
 from hft._core.record.journal import Journal
 from hft._core.trade.imbalance_strategy import ImbalanceStrategy

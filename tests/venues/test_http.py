@@ -32,7 +32,7 @@ class Server:
         self.accepted = 0
         self.tasks: set[asyncio.Task] = set()
         self.requests: list[bytes] = []
-        self.said = asyncio.Event()     # all that a script has to say
+        self.text = asyncio.Event()     # all that a script has to say
 
     async def __aenter__(self) -> "Server":
         self.server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self.tls)
@@ -86,7 +86,7 @@ def once(*parts: bytes) -> Script:
 async def silent(server, reader, writer):
     """Takes the request, and never answers."""
     await server.request(reader)
-    server.said.set()
+    server.text.set()
     await reader.read()
 
 
@@ -95,7 +95,7 @@ async def halting(server, reader, writer):
     await server.request(reader)
     writer.write(answer(b"x" * 50_000)[:9_000])
     await writer.drain()
-    server.said.set()
+    server.text.set()
     await reader.read()
 
 
@@ -154,7 +154,7 @@ async def test_a_connection_that_was_idle_for_long_is_not_used_again(monkeypatch
 
 
 @pytest.mark.parametrize(
-    "said",
+    "text",
     [
         answer(gzip.compress(b"x" * MOST, mtime=0), "Content-Encoding: gzip"),
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"3e8\r\n" + b"x" * 1000 + b"\r\n" + b"2328\r\n" + b"x" * 9000
@@ -164,8 +164,8 @@ async def test_a_connection_that_was_idle_for_long_is_not_used_again(monkeypatch
     ],
     ids=["packed", "in chunks", "up to the end of the connection", "after a word of patience"],
 )
-async def test_a_body_is_whole_however_it_is_sent(said):
-    async with Server(once(said)) as server:
+async def test_a_body_is_whole_however_it_is_sent(text):
+    async with Server(once(text)) as server:
         client = HttpClient(1)
         assert (await client.get(server.url, MOST)).body == b"x" * MOST
         with pytest.raises(OSError, match=f"more than {MOST - 1} bytes"):
@@ -174,7 +174,7 @@ async def test_a_body_is_whole_however_it_is_sent(said):
 
 
 @pytest.mark.parametrize(
-    "said",
+    "text",
     [
         b"", answer(b"x" * 100)[:-1], b"SSH-2.0-OpenSSH\r\n", b"\0" * 100_000,
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\nxx", b"HTTP/1.1 twohundred\r\n\r\n",
@@ -182,8 +182,8 @@ async def test_a_body_is_whole_however_it_is_sent(said):
         answer(gzip.compress(b"x" * 100, mtime=0)[:-9], "Content-Encoding: gzip"), answer(b"no gzip", "Content-Encoding: gzip"),
     ],
 )
-async def test_what_is_no_whole_answer_is_one_error(said):
-    async with Server(once(said)) as server:
+async def test_what_is_no_whole_answer_is_one_error(text):
+    async with Server(once(text)) as server:
         before = sockets()
         client = HttpClient(1)
         with pytest.raises(OSError) as error:
@@ -194,7 +194,7 @@ async def test_what_is_no_whole_answer_is_one_error(said):
 
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
-async def test_no_proxy_of_the_environment_is_asked(monkeypatch, name):
+async def test_no_proxy_of_the_environment_is_used(monkeypatch, name):
     monkeypatch.setenv(name, "http://127.0.0.1:9")
     async with Server(always(answer(b"{}"))) as server:
         client = HttpClient(1)
@@ -211,12 +211,12 @@ def test_wherever_a_request_is_cancelled_nothing_is_left_of_it(script, loop, lat
             before = sockets()
 
             async def attempt(cancelling: Cancelling) -> None:
-                server.said.clear()
+                server.text.clear()
                 client = HttpClient(1)
                 asking = asyncio.ensure_future(cancelling.watch(client.get(server.url, 100_000)))
-                said = asyncio.ensure_future(server.said.wait())
-                await asyncio.wait([asking, said], return_when=asyncio.FIRST_COMPLETED)
-                said.cancel()
+                text = asyncio.ensure_future(server.text.wait())
+                await asyncio.wait([asking, text], return_when=asyncio.FIRST_COMPLETED)
+                text.cancel()
                 await client.close()
                 await asking
                 await settled(lambda: sockets() == before, f"{sockets() - before} sockets are left")

@@ -20,9 +20,9 @@ RECV = 1_723_161_255_088_169_167
 
 
 def test_market_data():
-    ticker = decode(b'{"u":7,"s":"BTCUSDT","b":"1.0","B":"2","a":"1.1","A":"3"}')
-    assert ticker == messages.BookTicker(7, "BTCUSDT", "1.0", "2", "1.1", "3")
-    assert ticker.event_time is None
+    book_ticker = decode(b'{"u":7,"s":"BTCUSDT","b":"1.0","B":"2","a":"1.1","A":"3"}')
+    assert book_ticker == messages.BookTicker(7, "BTCUSDT", "1.0", "2", "1.1", "3")
+    assert book_ticker.event_time is None
     depth = decode(b'{"stream":"x","data":{"e":"depthUpdate","E":1,"T":2,"s":"X","U":3,"u":4,"pu":2,"b":[["1","2"]],"a":[]}}')
     assert (depth.first_id, depth.last_id, depth.prev_id, depth.bids, depth.asks) == (3, 4, 2, [("1", "2")], [])
     trade = decode(b'{"e":"trade","E":1,"T":2,"s":"X","t":5,"p":"1","q":"2","X":"INSURANCE_FUND","m":true}')
@@ -196,7 +196,7 @@ def test_zero_in_any_spelling_deletes():
         assert decoder.message.asks[-1] == (618002, 0)
 
 
-def test_an_empty_side_of_a_ticker_is_price_zero():
+def test_an_empty_side_of_a_book_ticker_is_price_zero():
     decoder = Decoder([USDM])
     assert load(decoder, but(TICKER, a="0.00", A="0.000")) == 0
     assert (decoder.message.ask_price, decoder.message.ask_qty) == (0, 0)
@@ -206,7 +206,7 @@ def test_outside_an_envelope_stream_is_a_field_like_any_other_unknown_one():
     decoder = Decoder([USDM])
     for value in (5, None, "btcusdt@depth5", {}):
         assert load(decoder, but(TICKER, stream=value)) == 0
-        assert decoder.message.kind == "ticker"
+        assert decoder.message.kind == "bookTicker"
 
 
 def test_the_stamp_is_T_else_E_else_none():
@@ -222,13 +222,13 @@ def test_the_stamp_is_T_else_E_else_none():
 
 
 def test_a_rejected_message_says_why():
-    for frame, says in (
+    for frame, states in (
         (b"{", "not valid JSON: Input data was truncated"),
         (b'{"e":"trade"}', "missing required field `s`"),
         (b'{"e":"newThing"}', "newThing"),
         (b" " * (LARGEST_FRAME + 1), str(LARGEST_FRAME)),
     ):
-        with pytest.raises(messages.Rejected, match=says):
+        with pytest.raises(messages.Rejected, match=states):
             decode(frame)
 
 

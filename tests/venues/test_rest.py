@@ -40,13 +40,13 @@ def refusal(status, code, text, **headers):
     return lambda request: web.Response(status=status, body=msgspec.json.encode({"code": code, "msg": text}), headers=headers)
 
 
-async def test_the_snapshot_is_asked_for_at_its_full_depth():
+async def test_the_snapshot_is_requested_at_its_full_depth():
     async with RestServer({"/fapi/v1/depth": BOOK, "/api/v3/depth": BOOK}) as server:
         async with client(server) as usdm, client(server, "binance-spot") as spot:
             assert await usdm.depth("btcusdt") == BOOK
             assert await spot.depth("BTCUSDT") == BOOK
             assert await spot.depth("BTCUSDT", 100) == BOOK
-        assert server.asked == [
+        assert server.requests == [
             "/fapi/v1/depth?symbol=BTCUSDT&limit=1000", "/api/v3/depth?symbol=BTCUSDT&limit=5000",
             "/api/v3/depth?symbol=BTCUSDT&limit=100",
         ]
@@ -64,7 +64,7 @@ async def test_exchange_info_names_the_symbols_on_spot_only():
     async with RestServer(answers) as server, client(server, "binance-spot") as spot, client(server) as usdm:
         assert await spot.exchange_info(["BTCUSDT"]) == SPOT_INFO
         assert await usdm.exchange_info(["BTCUSDT"]) == USDM_INFO
-        assert server.asked == ["/api/v3/exchangeInfo?symbols=%5B%22BTCUSDT%22%5D", "/fapi/v1/exchangeInfo"]
+        assert server.requests == ["/api/v3/exchangeInfo?symbols=%5B%22BTCUSDT%22%5D", "/fapi/v1/exchangeInfo"]
 
 
 async def test_an_unknown_symbol_is_named_with_the_nearest_there_is():
@@ -140,31 +140,31 @@ async def test_retry_after_is_obeyed(status, header, wait):
         before = time.now
         assert await rest.depth("BTCUSDT") == BOOK      # waited first
         assert time.now - before == pytest.approx(wait)
-        assert len(server.asked) == 2
+        assert len(server.requests) == 2
 
 
 async def test_no_request_gets_through_while_we_are_to_stay_away():
-    asked_at = []
+    requested_at = []
     time = Time()
 
     def answer(request):
-        asked_at.append(time.now)
-        return web.Response(status=429, headers={"Retry-After": "30"}) if len(asked_at) == 1 else web.Response(body=BOOK)
+        requested_at.append(time.now)
+        return web.Response(status=429, headers={"Retry-After": "30"}) if len(requested_at) == 1 else web.Response(body=BOOK)
 
     async with RestServer({"/fapi/v1/depth": answer}) as server, client(server, clock=time, sleep=time.sleep) as rest:
         with pytest.raises(RateLimited):
             await rest.depth("A")
         await asyncio.gather(*(rest.depth(symbol) for symbol in "BCDEFGH"))
-    assert all(at >= asked_at[0] + 30 for at in asked_at[1:])
+    assert all(at >= requested_at[0] + 30 for at in requested_at[1:])
 
 
 async def test_requests_wait_for_weight_and_for_retry_after_at_one_moment():
     """While one waits for weight, another request's answer closes the other gate: with real time, and the whole client."""
-    asked_at, loop = [], asyncio.get_running_loop()
+    requested_at, loop = [], asyncio.get_running_loop()
 
     def answer(request):
-        asked_at.append(loop.time())
-        if len(asked_at) == 3:
+        requested_at.append(loop.time())
+        if len(requested_at) == 3:
             return web.Response(status=429, headers={"Retry-After": "1"})
         return web.Response(body=BOOK)
 
@@ -176,8 +176,8 @@ async def test_requests_wait_for_weight_and_for_retry_after_at_one_moment():
         with pytest.raises(RateLimited):
             await rest.ping()                                                   # goes at once, and is told to stay away
         await waiting
-    assert len(asked_at) == 5
-    assert all(at - asked_at[2] >= 0.99 for at in asked_at[3:])
+    assert len(requested_at) == 5
+    assert all(at - requested_at[2] >= 0.99 for at in requested_at[3:])
 
 
 async def test_the_venues_own_count_is_obeyed():
@@ -206,7 +206,7 @@ async def test_a_used_weight_that_can_not_be_meant_is_passed_over(text):
 
 
 @pytest.mark.parametrize("limit", [-5, 0, 1, 19, 10**30])
-async def test_a_weight_limit_that_can_not_be_meant_is_told_and_the_shipped_one_stands(limit, caplog):
+async def test_a_weight_limit_that_can_not_be_meant_is_reported_and_the_shipped_one_stands(limit, caplog):
     info = USDM_INFO.replace(
         b'{"symbols":',
         b'{"rateLimits":[{"rateLimitType":"REQUEST_WEIGHT","interval":"MINUTE","intervalNum":1,"limit":%d}],"symbols":' % limit,
@@ -244,16 +244,16 @@ async def test_failures_of_the_venue_are_backed_off_from():
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_a_redirect_is_one_clear_error_and_nobody_is_asked_elsewhere(status):
+async def test_a_redirect_is_one_clear_error_and_no_request_goes_elsewhere(status):
     async with RestServer({"/fapi/v1/ping": b"{}", "/elsewhere": b"{}"}) as other:
         to = f"{other.url}/elsewhere"
         answers = {"/fapi/v1/ping": lambda _: web.Response(status=status, headers={"Location": to})}
         async with RestServer(answers) as server, client(server) as rest:
             with pytest.raises(VenueUnreachable) as error:
                 await rest.ping()
-        assert (other.asked, len(server.asked)) == ([], 1)
-    said = f"{server.url}/fapi/v1/ping: answers {status} and sends us to '{to}'; redirects are not followed"
-    assert str(error.value) == f"{said}; give the venue's own address"
+        assert (other.requests, len(server.requests)) == ([], 1)
+    message = f"{server.url}/fapi/v1/ping: answers {status} and sends us to '{to}'; redirects are not followed"
+    assert str(error.value) == f"{message}; give the venue's own address"
 
 
 async def test_a_refusal_keeps_the_venues_code_and_words():

@@ -55,7 +55,7 @@ def test_a_cadence_that_a_protocol_does_not_have_is_refused(protocol, ms):
 
 
 @pytest.mark.parametrize(
-    ("make", "says"),
+    ("make", "states"),
     [
         (lambda: venue_named("binance-sport"), "binance-sport: no such venue; take one of binance-spot"),
         (lambda: venue_at("127.0.0.1:1", "ws://x"), "127.0.0.1:1: not an address of this kind; start it with http://"),
@@ -63,10 +63,10 @@ def test_a_cadence_that_a_protocol_does_not_have_is_refused(protocol, ms):
         (lambda: venue_at("http://x", "ws://y", "swap"), "unknown protocol 'swap'; take one of binance-spot, binance-usdm"),
     ],
 )
-def test_mistakes_are_one_line_that_says_what_to_do(make, says):
+def test_mistakes_are_one_line_that_says_what_to_do(make, states):
     with pytest.raises(UsageError) as mistake:
         make()
-    assert says in str(mistake.value)
+    assert states in str(mistake.value)
     assert mistake.value.exit_code == 2
 
 

@@ -5,8 +5,9 @@
 # Setting one key's time costs log2(capacity) steps. Of keys that are due at the same time the least comes first, so that the
 # order does not depend on how the heap came about.
 
-from libc.stdint cimport INT64_MAX, int64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 
+from hft._core.base.hash cimport hash_word
 from hft._core.base.types cimport unlikely
 
 cdef struct DueEntry:
@@ -53,6 +54,11 @@ cdef inline int64_t heap_due(const DueHeap* h, int64_t key) noexcept nogil:
     """When a key is due; INT64_MAX: it is not."""
     cdef int64_t at = heap_place(h, key)[0]
     return INT64_MAX if at == h.capacity else heap_entry(h, at).due_ns
+
+
+cdef inline uint64_t heap_hash(const DueHeap* h, int64_t key) noexcept nogil:
+    """When a key is due: where its entry stands follows from that of all keys."""
+    return hash_word(0, heap_due(h, key))
 
 
 cdef inline bint _before(const DueEntry* a, const DueEntry* b) noexcept nogil:

@@ -81,8 +81,6 @@ cdef class Histogram:
 
     def __cinit__(self):
         self.c = <HistogramState*>hft_alloc(sizeof(HistogramState))
-        if self.c == NULL:
-            raise MemoryError
         self.owned = True
 
     def __dealloc__(self):

@@ -1,5 +1,5 @@
 from decimal import Decimal
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from hft._core.base.types import Spec
 
@@ -11,9 +11,16 @@ SIDES: dict[str | int, int]
 TIFS: dict[str, int]
 TYPES: dict[str, int]
 
-class OrderIntent:
-    @property
-    def spec(self) -> Spec: ...
+class OrderTerms:
+    spec: Final[Spec]
+    symbol: Final[str]
+    side: Final[Literal["buy", "sell"]]
+    qty: Final[Decimal]
+    type: Final[Literal["limit", "market"]]
+    tif: Final[_Tif]
+    reduce_only: Final[bool]
+
+class OrderIntent(OrderTerms):
     def __init__(
         self,
         spec: Spec,
@@ -25,17 +32,4 @@ class OrderIntent:
         tif: _Tif | None = None,
         reduce_only: bool = False,
     ) -> None: ...
-    @property
-    def symbol(self) -> str: ...
-    @property
-    def side(self) -> Literal["buy", "sell"]: ...
-    @property
-    def qty(self) -> Decimal: ...
-    @property
-    def price(self) -> Decimal | None: ...
-    @property
-    def type(self) -> Literal["limit", "market"]: ...
-    @property
-    def tif(self) -> _Tif: ...
-    @property
-    def reduce_only(self) -> bool: ...
+    price: Final[Decimal | None]

@@ -17,11 +17,21 @@ cdef int side_from(side) except 0:
     return found
 
 
-def _named(names, value):
+cdef str _named(dict names, int value):
     return next(name for name, code in names.items() if code == value)
 
 
-cdef class OrderIntent:
+cdef class OrderTerms:
+    """What an order asks for, but for its price."""
+
+    cdef int terms(self, Spec spec, int side, int64_t qty, int type, int tif, int flags) except -1:
+        self.spec, self.symbol, self.qty = spec, spec.name, spec.qty(qty)
+        self.side, self.type, self.tif = "buy" if side == BUY else "sell", _named(TYPES, type), _named(TIFS, tif)
+        self.reduce_only = flags & REDUCE_ONLY != 0
+        return 0
+
+
+cdef class OrderIntent(OrderTerms):
     """What a strategy wants to send.
 
     Parameters
@@ -63,46 +73,22 @@ cdef class OrderIntent:
             raise ValueError("a limit order needs a price")
         if type == "market" and tif != "IOC":
             raise ValueError(f"a market order can't be {tif}")
-        self.spec = spec
         self.c.side = side_from(side)
         self.c.qty = spec.quanta(qty)
         self.c.price = 0 if price is None else spec.ticks(price)
         self.c.type = TYPES[type]
         self.c.tif = TIFS[tif]
         self.c.flags = REDUCE_ONLY if reduce_only else 0
-
-    cdef Intent* of(self, Symbols symbols) except NULL:
-        self.c.symbol = symbols.index(self.spec)
-        return &self.c
-
-    @property
-    def symbol(self) -> str:
-        return self.spec.name
-
-    @property
-    def side(self) -> str:
-        return "buy" if self.c.side == BUY else "sell"
-
-    @property
-    def qty(self):
-        return self.spec.qty(self.c.qty)
+        self.terms(spec, self.c.side, self.c.qty, self.c.type, self.c.tif, self.c.flags)
 
     @property
     def price(self):
         """Decimal; None for a market order without a bound."""
         return self.spec.price(self.c.price) if self.c.price else None
 
-    @property
-    def type(self) -> str:
-        return _named(TYPES, self.c.type)
-
-    @property
-    def tif(self) -> str:
-        return _named(TIFS, self.c.tif)
-
-    @property
-    def reduce_only(self) -> bool:
-        return bool(self.c.flags & REDUCE_ONLY)
+    cdef Intent* of(self, Symbols symbols) except NULL:
+        self.c.symbol = symbols.index(self.spec)
+        return &self.c
 
     def __repr__(self):
         price = "" if self.c.price == 0 else f" @ {self.price}"
@@ -113,5 +99,5 @@ cdef class OrderIntent:
 cdef OrderIntent intent_from(const Intent* c, Spec spec):
     cdef OrderIntent intent = OrderIntent.__new__(OrderIntent)
     intent.c = c[0]
-    intent.spec = spec
+    intent.terms(spec, c.side, c.qty, c.type, c.tif, c.flags)
     return intent

@@ -1,22 +1,33 @@
 # Zeroed memory on a cache line. Whoever calls `hft_alloc` keeps the pointer in a cdef class and frees it in `__dealloc__`.
+#
+# It comes from `calloc`, so of a large block the system gives a page when it is first written: room for a worst case that never
+# happens takes no memory. The pointer to free stands before the block.
 
 cdef extern from *:
     """
     #include <stdlib.h>
-    #include <string.h>
-    static inline void *hft_alloc(size_t n) {
-        void *p = NULL;
-        n = (n + 63) & ~(size_t)63;
-        if (n == 0) n = 64;
-        if (posix_memalign(&p, 64, n) != 0) return NULL;
-        memset(p, 0, n);
-        return p;
+    #include <stdint.h>
+    static inline void *hft_zeroed(size_t n) {
+        char *start = (char *)calloc((n + 63) / 64 + 1, 64);
+        if (start == NULL) return NULL;
+        void **block = (void **)(((uintptr_t)start + 64) & ~(uintptr_t)63);
+        block[-1] = start;
+        return block;
+    }
+    static inline void hft_free(void *block) {
+        if (block != NULL) free(((void **)block)[-1]);
     }
     """
-    void* hft_alloc(size_t n) noexcept nogil
+    void* hft_zeroed(size_t n) noexcept nogil
+    void hft_free(void* block) noexcept nogil
 
-cdef extern from "<stdlib.h>" nogil:
-    void hft_free "free"(void* p) noexcept nogil
+
+cdef inline void* hft_alloc(size_t n) except NULL:
+    """n zeroed bytes; MemoryError where there are none."""
+    cdef void* p = hft_zeroed(n)
+    if p == NULL:
+        raise MemoryError
+    return p
 
 
 cdef inline size_t align64(size_t n) noexcept nogil:

@@ -87,16 +87,6 @@ cdef inline bint ring_push(RingState* r, const void* slot) noexcept nogil:
     return True
 
 
-cdef inline bint ring_pop(RingState* r, void* slot) noexcept nogil:
-    """Copies the oldest slot out; False when the ring is empty."""
-    cdef const void* oldest = ring_peek(r)
-    if oldest == NULL:
-        return False
-    memcpy(slot, oldest, r.slot_size)
-    ring_release(r)
-    return True
-
-
 cdef size_t ring_size(const RingParams* params) noexcept nogil
 cdef void ring_init(RingState* r, const RingParams* params) noexcept nogil
 

@@ -1,5 +1,7 @@
 """Lock-free queue of fixed-size slots between one producer and one consumer."""
 
+from typing import Final
+
 from typing_extensions import Buffer
 
 class Ring:
@@ -10,10 +12,8 @@ class Ring:
     def size(capacity: int, slot_size: int) -> int: ...
     def push(self, slot: Buffer) -> bool: ...
     def pop(self) -> bytes | None: ...
-    @property
-    def capacity(self) -> int: ...
-    @property
-    def slot_size(self) -> int: ...
+    capacity: Final[int]
+    slot_size: Final[int]
     def __len__(self) -> int: ...
 
 _TRACED: bool

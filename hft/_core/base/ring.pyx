@@ -73,8 +73,6 @@ cdef class Ring:
         cdef RingState* c
         if memory is None:
             c = <RingState*>hft_alloc(ring_size(&params))
-            if c == NULL:
-                raise MemoryError
         else:
             c = <RingState*>buffer_address(memory, ring_size(&params), True)
             if c.magic not in (0, RING_MAGIC):

@@ -1,13 +1,13 @@
 from collections.abc import Iterable, Iterator
-from typing import Self
+from typing import Final, Self
 
 from hft._core.base.types import Spec
 
+MOST_SYMBOLS: int
+
 class Symbols:
-    @property
-    def all(self) -> tuple[Spec, ...]: ...
-    @property
-    def count(self) -> int: ...
+    all: Final[tuple[Spec, ...]]
+    count: Final[int]
     def __new__(cls, specs: Symbols | Spec | Iterable[Spec]) -> Self: ...
     def index(self, symbol: str | Spec) -> int: ...
     def __getitem__(self, symbol: str | Spec, /) -> Spec: ...

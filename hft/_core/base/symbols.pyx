@@ -6,13 +6,17 @@ from hft._core.base.memory cimport hft_alloc, hft_free
 from hft._core.base.types cimport MAX_SYMBOLS
 
 
+MOST_SYMBOLS = MAX_SYMBOLS
+"""Of one run: what the formats of its files can number."""
+
+
 cdef class Symbols:
     """Specifications in the order the engine knows them by.
 
     Parameters
     ----------
     specs : Symbols, Spec or iterable of Spec
-        From 1 to 64, names unique, one quote asset: profits in different currencies are never added.
+        From 1 to `MOST_SYMBOLS`, names unique, one quote asset: profits in different currencies are never added.
 
     Raises ValueError where they don't fit together.
 
@@ -37,8 +41,6 @@ cdef class Symbols:
                              "trade them in separate runs")
         self.count = len(self.all)
         self.specs = <SymbolSpec*>hft_alloc(self.count * sizeof(SymbolSpec))
-        if self.specs == NULL:
-            raise MemoryError
         for i in range(self.count):
             memcpy(&self.specs[i], &(<Spec?>self.all[i]).c, sizeof(SymbolSpec))
 

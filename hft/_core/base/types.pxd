@@ -27,7 +27,7 @@ cdef enum:
     CACHE_LINE = 64
     NAME_BYTES = 64             # a symbol's name, UTF-8, zero padded: an option's has 25 letters, one in Chinese 3 bytes a letter
     QUOTE_BYTES = 32            # a quote asset's
-    MAX_SYMBOLS = 64            # per engine
+    MAX_SYMBOLS = 65536         # a symbol's index is 16 bits wide in records of event files and in run logs; else memory decides
     MAX_LEVELS = 16384          # levels in one message: two sides of a 5,000-level snapshot, with room
     NO_PRICE = 0                # "this side is empty"; a venue never quotes price 0
     FEE_SCALE = 100000000       # 1e-8: fee rates and money
@@ -48,7 +48,7 @@ cdef enum Instrument:           # what may be sold, and what a contract is worth
 cdef enum MessageKind:
     MSG_NONE = 0
     MSG_DEPTH = 1               # absolute quantities, by price
-    MSG_TICKER = 2              # bookTicker: the touch
+    MSG_BOOK_TICKER = 2         # bookTicker: the touch
     MSG_TRADE = 3
     MSG_AGG_TRADE = 4
     MSG_SNAPSHOT = 5            # the REST book
@@ -141,12 +141,12 @@ cdef struct Message:            # one decoded market-data message; `levels` foll
     int64_t recv_ns             # `now` of the read that held it
     int64_t venue_ns            # x: `T`, else `E`, else 0 (no stamp)
     int64_t first_id            # depth `U`; trade `t`; aggTrade `a`; of a whole book, the most levels a side; 0: not told
-    int64_t last_id             # depth, ticker, whole book `u`; snapshot `lastUpdateId`; trade `t`; aggTrade `a`
+    int64_t last_id             # depth, bookTicker, whole book `u`; snapshot `lastUpdateId`; trade `t`; aggTrade `a`
     int64_t prev_id             # depth `pu`; -1 where there is none
-    int64_t price               # trade price; ticker best bid
-    int64_t qty                 # trade quantity; ticker best bid quantity
-    int64_t ask_price           # ticker only
-    int64_t ask_qty             # ticker only
+    int64_t price               # trade price; bookTicker: best bid
+    int64_t qty                 # trade quantity; bookTicker: best bid quantity
+    int64_t ask_price           # bookTicker only
+    int64_t ask_qty             # bookTicker only
     int32_t kind                # MessageKind
     int32_t symbol              # index into the engine's symbols
     uint32_t n_bids             # levels: bids first, then asks, as printed
@@ -292,3 +292,7 @@ cdef inline bint multiply(int64_t* x, int64_t factor) noexcept nogil:
 cdef class Spec:
     """A symbol's exact scales; the memory behind it is what compiled stages copy."""
     cdef SymbolSpec c
+    cdef readonly str name, quote, instrument, fee_asset
+    cdef readonly int64_t contract
+    cdef readonly int64_t lot               # the order step in quanta
+    cdef readonly object tick, price_unit, step, quantum, min_qty, max_qty, min_notional, maker_fee, taker_fee     # Decimal

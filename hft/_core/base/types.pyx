@@ -148,67 +148,19 @@ cdef class Spec:
         self.c.min_notional = _money(min_notional, "min_notional")
         self.c.maker_fee = _money(maker_fee, "maker_fee")
         self.c.taker_fee = _money(taker_fee, "taker_fee")
+        self._show()
 
-    @property
-    def name(self) -> str:
-        return (<bytes>self.c.name).decode()
-
-    @property
-    def quote(self) -> str:
-        return (<bytes>self.c.quote).decode()
-
-    @property
-    def instrument(self) -> str:
-        return next(k for k, v in INSTRUMENTS.items() if v == self.c.instrument)
-
-    @property
-    def fee_asset(self) -> str:
-        return "received" if self.c.fee_received else "quote"
-
-    @property
-    def contract(self) -> int:
-        return self.c.contract
-
-    @property
-    def tick(self) -> Decimal:
-        return self.price(self.c.tick)
-
-    @property
-    def price_unit(self) -> Decimal:
-        return self.price(1)
-
-    @property
-    def step(self) -> Decimal:
-        return self.qty(self.c.lot)
-
-    @property
-    def quantum(self) -> Decimal:
-        return self.qty(1)
-
-    @property
-    def lot(self) -> int:
-        """The order step in quanta."""
-        return self.c.lot
-
-    @property
-    def min_notional(self) -> Decimal:
-        return Decimal(self.c.min_notional) / FEE_SCALE
-
-    @property
-    def min_qty(self) -> Decimal:
-        return self.qty(self.c.min_qty)
-
-    @property
-    def max_qty(self) -> Decimal:
-        return self.qty(self.c.max_qty)
-
-    @property
-    def maker_fee(self) -> Decimal:
-        return Decimal(self.c.maker_fee) / FEE_SCALE
-
-    @property
-    def taker_fee(self) -> Decimal:
-        return Decimal(self.c.taker_fee) / FEE_SCALE
+    def _show(self):
+        """Fill what Python sees from the memory."""
+        self.name, self.quote = (<bytes>self.c.name).decode(), (<bytes>self.c.quote).decode()
+        self.instrument = next(k for k, v in INSTRUMENTS.items() if v == self.c.instrument)
+        self.fee_asset = "received" if self.c.fee_received else "quote"
+        self.contract, self.lot = self.c.contract, self.c.lot
+        self.tick, self.price_unit = self.price(self.c.tick), self.price(1)
+        self.step, self.quantum = self.qty(self.c.lot), self.qty(1)
+        self.min_qty, self.max_qty = self.qty(self.c.min_qty), self.qty(self.c.max_qty)
+        self.min_notional = Decimal(self.c.min_notional) / FEE_SCALE
+        self.maker_fee, self.taker_fee = Decimal(self.c.maker_fee) / FEE_SCALE, Decimal(self.c.taker_fee) / FEE_SCALE
 
     def ticks(self, price) -> int:
         """Decimal text (or Decimal) as ticks; ValueError off the tick."""

@@ -95,8 +95,6 @@ cdef inline int assembly_memory(EngineState* e, Symbols symbols, dict settings, 
     arena.used = 0
     _cut(arena, e, &market, setups)
     arena.base = <char*>hft_alloc(arena.used)
-    if arena.base == NULL:
-        raise MemoryError
     arena.used = 0
     _cut(arena, e, &market, setups)
     for i in range(e.n_symbols):

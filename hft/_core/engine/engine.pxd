@@ -1,8 +1,22 @@
 # The engine as Python drives it; what it does at each input is in `tick`.
 
 from hft._core.base.arena cimport Arena
+from hft._core.base.symbols cimport Symbols
 from hft._core.base.types cimport int64_t, uint64_t
-from hft._core.engine.view cimport EngineView
+from hft._core.engine.account cimport Account
+from hft._core.engine.tick cimport EngineState
+from hft._core.market.market_state cimport Market
+from hft._core.record.page cimport StatePage
+from hft._core.wire.sink cimport FrameSink
+
+
+cdef class EngineView(FrameSink):
+    cdef EngineState* c
+    cdef readonly Symbols symbols
+    cdef readonly StatePage page
+
+    cdef Market* _market(self, symbol) except NULL
+    cdef Account* _account(self, int64_t account) except NULL
 
 
 cdef class Engine(EngineView):

@@ -7,9 +7,7 @@ from libc.string cimport memcmp
 from hft._core.base.cycles cimport cycles_now, cycles_per_ns
 from hft._core.base.memory cimport hft_alloc, hft_free
 from hft._core.base.status cimport DECODE_FALLBACK, KILL_LATCHED, KILL_REQUEST, OK
-from hft._core.base.symbols cimport Symbols
 from hft._core.base.types cimport Spec, SymbolSpec, unlikely
-from hft._core.engine.account cimport Account
 from hft._core.engine.assembly cimport assembly_begin, assembly_bind, assembly_memory
 from hft._core.engine.page_view cimport page_view_show
 from hft._core.engine.params cimport AccountSetup
@@ -30,7 +28,7 @@ from hft._core.record.runlog cimport (
 from hft._core.trade.position cimport PositionManager
 from hft._core.trade.trader cimport trader_fail, trader_stop
 from hft._core.wire.decode cimport Decoder, decoder_levels, decoder_message
-from hft._core.wire.sink cimport FRAME_ATTENTION, FRAME_HANDLED, FRAME_HELD, FRAME_NEEDS_PYTHON
+from hft._core.wire.sink cimport FRAME_CHECK, FRAME_HANDLED, FRAME_HELD, FRAME_NEEDS_PYTHON
 
 from collections import deque
 
@@ -46,6 +44,8 @@ KILL_REASONS = ("kill_requested", "kill_files_gone")
 HELD_BYTES = 64 << 20
 """What an engine holds at most while its journal has no room. Whoever feeds it stops at the first `FrameSink.HELD`; what one read
 of each connection still holds is far less."""
+
+include "view.pxi"
 
 cdef int _on_frame(void* ctx, const char* p, size_t n, int64_t now, uint64_t cycles) noexcept nogil:
     cdef EngineState* e = <EngineState*>ctx
@@ -94,7 +94,7 @@ cdef class Engine(EngineView):
     >>> engine.connect("BTCUSDT", now_ns=1)
     >>> engine.wants_snapshot()
     ['BTCUSDT']
-    >>> engine.memory_bytes < 10_000_000
+    >>> engine.memory_bytes < 11_000_000
     True
     """
 
@@ -107,8 +107,6 @@ cdef class Engine(EngineView):
         self.setups = account_setups(strategy, accounts, settings, traded)
         run = whole("run", run, 1, 2**31 - 1)
         self.c = <EngineState*>hft_alloc(sizeof(EngineState))
-        if self.c == NULL:
-            raise MemoryError
         if kill is not None:
             choice("kill", kill, status_table.CODES)
         self.page = page if page is not None else _StatePage.create(None, list(self.symbols))
@@ -196,7 +194,7 @@ cdef class Engine(EngineView):
         `FrameSink.HELD` where the journal has no room and the frame is kept until it has."""
         if not self.c.replayed and (self.c.held or not engine_has_room(self.c)):
             self._hold(("frame", frame), len(frame))
-            return FRAME_HELD if not self.release(now_ns) else (FRAME_ATTENTION if self.c.attention else FRAME_HANDLED)
+            return FRAME_HELD if not self.release(now_ns) else (FRAME_CHECK if self.c.needs_check else FRAME_HANDLED)
         cdef int result = self._other(frame, now_ns)
         if result == FRAME_HELD:
             self._hold(("frame", frame), len(frame))
@@ -216,11 +214,11 @@ cdef class Engine(EngineView):
         else:
             engine_log(self.c, LOG_FRAME, 0, now_ns, frame, len(frame))
             output_count(&self.c.page.counters.status[code])
-        return FRAME_ATTENTION if self.c.attention else FRAME_HANDLED
+        return FRAME_CHECK if self.c.needs_check else FRAME_HANDLED
 
-    cpdef on_attention(self):
+    cpdef on_check(self):
         """Something wants a look from outside the path; see `wants_snapshot` and `halted`."""
-        self.c.attention = 0
+        self.c.needs_check = 0
 
     cdef int _hold(self, item, Py_ssize_t size) except -1:
         if self.held_bytes + size > HELD_BYTES:
@@ -401,3 +399,6 @@ cdef class Engine(EngineView):
         end = engine_drain(self.c)
         page_view_show(self.c, end)
         return end
+
+include "replay.pxi"
+include "diagnosis.pxi"

@@ -5,7 +5,7 @@
 #     | recv_ns | venue_ns | first_id | last_id | prev_id | price | qty  | symbol | kind | flags | rest |
 #     +---------+----------+----------+---------+---------+-------+------+--------+------+-------+------+
 #
-# A depth message, a snapshot or a whole book is a record a level, bids first, as printed; a ticker is two, bid and ask; a
+# A depth message, a snapshot or a whole book is a record a level, bids first, as printed; a bookTicker is two, bid and ask; a
 # trade is one; a message without a level is one EMPTY record, and so is a connection that opens or goes. What belongs to the
 # message stands in each of its records. `rest` counts the records of the message that follow, so that a reader can step
 # over it.
@@ -20,7 +20,7 @@ from libc.stdlib cimport realloc
 from libc.string cimport memset
 
 from hft._core.base.types cimport (
-    BOOK_STREAM, BUYER_IS_MAKER, MAX_LEVELS, MSG_AGG_TRADE, MSG_BOOK, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE,
+    BOOK_STREAM, BUYER_IS_MAKER, MAX_LEVELS, MSG_AGG_TRADE, MSG_BOOK, MSG_DEPTH, MSG_SNAPSHOT, MSG_BOOK_TICKER, MSG_TRADE,
     NOT_MARKET, ONE_SIDE, Level, Message, int32_t, int64_t, likely, uint8_t, uint16_t, uint32_t, unlikely,
 )
 
@@ -85,7 +85,7 @@ cdef inline bint events_reserve(EventArray* a, int64_t n) noexcept nogil:
 cdef inline int64_t event_count(const Message* m) noexcept nogil:
     """Records that a message takes."""
     cdef int64_t levels = <int64_t>m.n_bids + m.n_asks
-    if m.kind == MSG_TICKER:
+    if m.kind == MSG_BOOK_TICKER:
         return 2
     return levels if levels > 0 else 1
 
@@ -125,7 +125,7 @@ cdef inline void event_encode(const Message* m, const Level* levels, EventRecord
         return
     out[0].price = m.price
     out[0].qty = m.qty
-    if m.kind == MSG_TICKER:
+    if m.kind == MSG_BOOK_TICKER:
         out[0].flags |= EVENT_BID
         out[1].flags |= EVENT_ASK
         out[1].price = m.ask_price
@@ -172,7 +172,7 @@ cdef inline bint _levels(const EventRecord* r, int64_t n, Message* m, Level* lev
     return True
 
 
-cdef inline bint _ticker(const EventRecord* r, int64_t n, Message* m) noexcept nogil:
+cdef inline bint _book_ticker(const EventRecord* r, int64_t n, Message* m) noexcept nogil:
     if n != 2 or not _same(r, &r[0], 1) or not _same(r, &r[1], 0):
         return False
     m.price = r[0].price
@@ -213,8 +213,8 @@ cdef inline int64_t event_message(const EventRecord* r, int64_t available, Messa
     m.prev_id = r.prev_id
     m.symbol = r.symbol
     m.kind = r.kind
-    if r.kind == MSG_TICKER:
-        good = _ticker(r, n, m)
+    if r.kind == MSG_BOOK_TICKER:
+        good = _book_ticker(r, n, m)
     elif r.kind == MSG_DEPTH:
         good = _levels(r, n, m, levels) and r.first_id <= r.last_id
     elif r.kind == MSG_TRADE or r.kind == MSG_AGG_TRADE:

@@ -1,13 +1,9 @@
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
-from typing import Any
-
-from numpy.typing import NDArray
-from typing_extensions import Buffer
+from typing import Final
 
 from hft._core.base.types import Spec
-from hft._core.engine.engine import Engine
 from hft._core.wire.decode import Decoder
 
 BID: int
@@ -24,10 +20,8 @@ KINDS: dict[str, int]
 class EventEncoder:
     def __init__(self, specs: Iterable[Spec], fallback: Callable[[Decoder, bytes, int], int] | None = None) -> None: ...
     def __len__(self) -> int: ...
-    @property
-    def decoder(self) -> Decoder: ...
-    @property
-    def fallback(self) -> Callable[[Decoder, bytes, int], int] | None: ...
+    decoder: Final[Decoder]
+    fallback: Final[Callable[[Decoder, bytes, int], int] | None]
     def frame(self, frame: bytes, now_ns: int) -> int: ...
     def frames(self, frames: list[bytes], stamps: array[int] | memoryview) -> None: ...
     def snapshot(
@@ -66,15 +60,4 @@ class EventEncoder:
         trading: bool = True,
     ) -> None: ...
     def take(self) -> bytes: ...
-    @property
-    def rejects(self) -> dict[str, int]: ...
-
-def replay_events(
-    engine: Engine,
-    records: Buffer | NDArray[Any],
-    *,
-    start: int = 0,
-    symbols: Sequence[int] | None = None,
-    until_ns: int | None = None,
-    room: int = 0,
-) -> int: ...
+    rejects: Final[dict[str, int]]

@@ -1,27 +1,17 @@
-"""Event records: messages encoded once, and run through an engine in C, without a Python object for any of them."""
+"""Event records: messages encoded once; `replay_events` of the engine runs them in C, without a Python object for any of them."""
 
-from decimal import Decimal
-
-from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.list cimport PyList_GET_ITEM
-from libc.stdint cimport INT64_MAX, uintptr_t
 from libc.stdlib cimport free
 from libc.string cimport memset
 
-from hft._core.base.cycles cimport cycles_now
 from hft._core.base.status cimport DECODE_FALLBACK, OK, STATUS_CODES
 from hft._core.base.types cimport MSG_NONE, Spec
-from hft._core.engine.engine cimport Engine
-from hft._core.engine.tick cimport EngineState, engine_connect, engine_makes_room, engine_message, engine_resync
-from hft._core.wire.decode cimport Decoder, decode_frame, decode_next, decoder_clear, decoder_levels, decoder_message
+from hft._core.wire.decode cimport Decoder, decode_frame, decode_next, decoder_levels, decoder_message
 
 from hft._core.base import status as status_table
 
 assert sizeof(EventRecord) == 64
-
-cdef enum:
-    MAX_FILE_SYMBOLS = 4096
 
 BID, ASK, LAST = EVENT_BID, EVENT_ASK, EVENT_LAST
 NOT_A_MARKET_TRADE, BUYER_MAKER, EMPTY = EVENT_NOT_MARKET, EVENT_BUYER_MAKER, EVENT_EMPTY
@@ -32,7 +22,7 @@ LAST_TIME_NS = LAST_NS
 """Times of records are below this, the year 2100."""
 
 KINDS = {
-    "depth": MSG_DEPTH, "bookTicker": MSG_TICKER, "trade": MSG_TRADE, "aggTrade": MSG_AGG_TRADE, "snapshot": MSG_SNAPSHOT,
+    "depth": MSG_DEPTH, "bookTicker": MSG_BOOK_TICKER, "trade": MSG_TRADE, "aggTrade": MSG_AGG_TRADE, "snapshot": MSG_SNAPSHOT,
     "book": MSG_BOOK,
     "connect": EVENT_CONNECT, "disconnect": EVENT_DISCONNECT, "resync": EVENT_RESYNC, "rules": EVENT_RULES,
 }
@@ -47,7 +37,7 @@ cdef class EventEncoder:
     Parameters
     ----------
     specs : iterable of Spec
-        The symbols, at most 64; a record's `symbol` is an index into them.
+        The symbols; a record's `symbol` is an index into them.
     fallback : callable, optional
         As of `Engine`: the venue's wire.
 
@@ -176,102 +166,3 @@ cdef class EventEncoder:
         """How many frames and books were no message of these symbols, by reason."""
         cdef int code
         return {status_table.name(code): self.refused[code] for code in range(<int>STATUS_CODES) if self.refused[code]}
-
-
-cdef int64_t _replay(EngineState* e, const EventRecord* records, int64_t n, int64_t at, int64_t until_ns, int64_t room,
-                     const int32_t* index, int64_t n_index) noexcept nogil:
-    """The loop: the next record to be handled, or -1 - its number where no message begins."""
-    cdef Message* m = decoder_message(e.decoder)
-    cdef Level* levels = decoder_levels(e.decoder)
-    cdef int64_t taken
-    while at < n and records[at].recv_ns < until_ns and not e.attention and engine_makes_room(e, room):
-        taken = event_message(&records[at], n - at, m, levels)
-        if unlikely(taken == 0) or unlikely(m.symbol >= n_index):
-            return -1 - at
-        at += taken
-        m.symbol = index[m.symbol]
-        if m.symbol < 0:
-            continue
-        if unlikely(m.kind == EVENT_RULES):
-            return at - taken           # Python's
-        if likely(m.kind < EVENT_CONNECT):
-            engine_message(e, m, levels, cycles_now())
-        elif m.kind == EVENT_RESYNC:
-            engine_resync(e, m.symbol, m.recv_ns)
-        else:
-            engine_connect(e, m.symbol, m.kind == EVENT_CONNECT, m.recv_ns)
-    return at
-
-
-cdef bint _is_rules(const EventRecord* r, EngineState* e, int64_t until_ns, int64_t room) noexcept:
-    """Whether the loop stopped for rules, which it leaves to Python, and for nothing else."""
-    return r.kind == EVENT_RULES and r.recv_ns < until_ns and not e.attention and engine_makes_room(e, room)
-
-
-cdef int _set_rules(Engine engine, const EventRecord* r, int32_t i) except -1:
-    cdef Spec spec = engine.symbols.all[i]
-    try:
-        engine.set_rules(
-            spec.name, r.recv_ns, tick=spec.price(r.price), step=spec.qty(r.qty), quantum=spec.quantum,
-            min_qty=spec.qty(r.first_id), max_qty=spec.qty(r.last_id), min_notional=Decimal(r.venue_ns).scaleb(-8),
-            trading=not r.flags & EVENT_NOT_MARKET,
-        )
-    except ValueError as error:
-        raise ValueError(f"rules of {spec.name} at {r.recv_ns} that can't be applied: {error}") from None
-    return 0
-
-
-def replay_events(Engine engine not None, records, *, int64_t start=0, symbols=None, until_ns=None, int64_t room=0) -> int:
-    """Feed records to an engine, without the GIL, until all are handled or something wants a look from Python.
-
-    Parameters
-    ----------
-    records : buffer
-        Whole records of 64 bytes: an array of `hft.data.events.EVENT`, or a part of one that ends with a message.
-    start : int
-        Number of the first one.
-    symbols : sequence of int, optional
-        For each symbol of the records its index in the engine, or -1 to leave it out. Default: the same.
-    until_ns : int, optional
-        Stop before the first message received at this time or later.
-    room : int
-        Stop while the journal has room for fewer records than this, or than an input may cause: whoever drains it does so, and
-        goes on.
-
-    Returns the number of the next record. That is short of the end, and of `until_ns`, after `on_attention` was called, and
-    where the journal is to be drained. ValueError, with its number, for a record where no message begins.
-    """
-    cdef int32_t index[4096]     # MAX_FILE_SYMBOLS
-    cdef int64_t at, n, n_index, stop = INT64_MAX if until_ns is None else until_ns
-    cdef Py_buffer view
-    chosen = range(engine.symbols.count) if symbols is None else symbols
-    n_index = len(chosen)
-    if n_index > MAX_FILE_SYMBOLS:
-        raise ValueError(f"{n_index} symbols, {MAX_FILE_SYMBOLS} is the most")
-    for i, place in enumerate(chosen):
-        if not -1 <= place < engine.symbols.count:
-            raise ValueError(f"symbol {place} is none of the engine's {engine.symbols.count}")
-        index[i] = place
-    PyObject_GetBuffer(records, &view, PyBUF_SIMPLE)
-    try:
-        n = view.len // <Py_ssize_t>sizeof(EventRecord)
-        if view.len % sizeof(EventRecord) or <uintptr_t>view.buf % 8:
-            raise ValueError(f"records are of {sizeof(EventRecord)} bytes, on a boundary of 8; not {view.len} bytes")
-        if not 0 <= start <= n:
-            raise ValueError(f"record {start} is none of {n}")
-        at = start
-        while True:
-            with nogil:
-                at = _replay(engine.c, <const EventRecord*>view.buf, n, at, stop, room, index, n_index)
-            if at < 0 or at >= n or not _is_rules(<const EventRecord*>view.buf + at, engine.c, stop, room):
-                break
-            _set_rules(engine, <const EventRecord*>view.buf + at, index[(<const EventRecord*>view.buf + at).symbol])
-            at += 1
-    finally:
-        PyBuffer_Release(&view)
-    decoder_clear(engine.c.decoder)
-    if at < 0:
-        raise ValueError(f"record {-1 - at} begins no message")
-    if engine.c.attention:
-        engine.on_attention()
-    return at

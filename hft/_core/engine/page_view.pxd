@@ -16,6 +16,7 @@ from hft._core.trade.position cimport (
 from hft._core.trade.risk cimport risk_exposure
 from hft._core.trade.signal cimport SignalRecord
 from hft._core.trade.trader cimport Trader
+from libc.stdint cimport INT64_MAX
 from libc.string cimport memcpy, memset
 
 
@@ -69,8 +70,9 @@ cdef inline void page_view_totals(EngineState* e, Account* a, int64_t now, PageT
         out.unrealised += position_unrealised(positions, position_at(positions, i))
         out.fees += position_fees(positions, position_at(positions, i))
         out.connections += market_sync(e.markets[i]).state != SYNC_CONNECTING
-    risk_exposure(a.trader.context.orders, positions, NULL, NULL, &exposure)
-    out.exposure = position_money(positions, exposure)
+    out.exposure = INT64_MAX                    # beyond any limit that could be set
+    if risk_exposure(a.trader.context.orders, positions, NULL, NULL, &exposure):
+        out.exposure = position_money(positions, exposure)
     out.pnl = out.realised + out.unrealised - out.fees
     out.peak_equity = position_money(positions, positions.peak)
     out.open_orders = a.trader.context.orders.open

@@ -25,7 +25,7 @@ from hft._core.record.page cimport page_symbol
 from hft._core.trade.orders cimport orders_rescale
 from hft._core.trade.position cimport position_rescale
 from hft._core.trade.trader cimport trader_fail
-from hft._core.wire.scales cimport symbols_scale
+from hft._core.wire.scales cimport symbols_at, symbols_scale
 
 cdef struct Rules:
     SymbolSpec spec             # as of now
@@ -59,7 +59,7 @@ cdef inline void rules_begin(EngineState* e, int32_t i, const Rules* to, int64_t
         fits = flow_rescale(features_flow(market_features(market)), to.qty_factor) and multiply(&market.mid2, to.price_factor)
         for k in range(e.n_accounts):
             trader_fail(&e.accounts[k].trader, _rescale(&e.accounts[k], i, to) if fits else FAULT_OVERFLOW)
-        symbols_scale(&e.decoder.symbols.table[i], &to.spec)
+        symbols_scale(symbols_at(&e.decoder.symbols, i), &to.spec)
     market.spec = to.spec
     times_close(&market.times, not to.trading, now)
 
@@ -79,4 +79,4 @@ cdef inline void rules_end(EngineState* e, int32_t i, const Rules* to, int64_t n
         account_collect(a, now)
         engine_settle(e, a, now)
     engine_act(e, market, NULL, i, now)
-    e.attention = 1
+    e.needs_check = 1

@@ -44,7 +44,7 @@ from hft._core.record.runlog cimport (
 from hft._core.trade.risk cimport HALT_JOURNAL, risk_halt
 from hft._core.trade.trader cimport trader_begin
 from hft._core.wire.decode cimport DecoderState, decode_frame, decode_next, decoder_levels, decoder_message
-from hft._core.wire.sink cimport FRAME_ATTENTION, FRAME_HANDLED, FRAME_NEEDS_PYTHON
+from hft._core.wire.sink cimport FRAME_CHECK, FRAME_HANDLED, FRAME_NEEDS_PYTHON
 from libc.stdlib cimport abort
 
 cdef enum:
@@ -59,7 +59,7 @@ cdef struct EngineState:
     int64_t now                 # of the newest input
     int64_t n_symbols
     int64_t n_accounts
-    int64_t attention           # 1: Python is to look: a snapshot is wanted, or trading halted
+    int64_t needs_check         # 1: Python is to call `on_check`: a snapshot is wanted, or trading halted
     double ns_per_cycle
     int64_t processed           # messages, of every kind and outcome
     int64_t orders_want         # records that the new orders of one input may cause (`capacity_orders`)
@@ -81,12 +81,12 @@ cdef inline void engine_kill(EngineState* e, bint on, int reason, int64_t now) n
     cdef int64_t k
     for k in range(e.n_accounts):
         if account_kill(&e.accounts[k], on, reason, now):
-            e.attention = 1
+            e.needs_check = 1
 
 
 cdef inline void engine_settle(EngineState* e, Account* a, int64_t now) noexcept nogil:
     if unlikely(account_settle(a, now)):
-        e.attention = 1
+        e.needs_check = 1
 
 
 cdef inline void engine_turn(EngineState* e, bint on, int reason, int64_t now) noexcept nogil:
@@ -291,7 +291,7 @@ cdef inline int engine_apply(EngineState* e, Message* msg, const Level* levels, 
         engine_act(e, market, msg if fx & FX_TRADE else NULL, i, now)
     output_count(&e.page.counters.messages[msg.kind])
     if unlikely(market_sync(market).wants_snapshot):
-        e.attention = 1
+        e.needs_check = 1
     histogram_add(page_histogram(e.page, HIST_TICK), engine_since(e, cycles))
     if submitted != e.accounts[0].trader.state.submitted:
         histogram_add(page_histogram(e.page, HIST_TICK_TO_TRADE), engine_since(e, cycles))
@@ -324,7 +324,7 @@ cdef inline int engine_frame(void* ctx, const char* p, size_t n, int64_t now, ui
     else:
         engine_log(e, LOG_FRAME, 0, now, p, n)
         output_count(&e.page.counters.status[code])
-    return FRAME_ATTENTION if unlikely(e.attention) else FRAME_HANDLED
+    return FRAME_CHECK if unlikely(e.needs_check) else FRAME_HANDLED
 
 
 cdef inline void engine_connect(EngineState* e, int32_t i, bint up, int64_t now) noexcept nogil:
@@ -335,7 +335,7 @@ cdef inline void engine_connect(EngineState* e, int32_t i, bint up, int64_t now)
     fx = market_connected(market, now) if up else market_disconnected(market, now)
     engine_match(e, market, NULL, i, fx, market.clock.v_max, now)
     engine_act(e, market, NULL, i, now)
-    e.attention = 1
+    e.needs_check = 1
 
 
 cdef inline void engine_resync(EngineState* e, int32_t i, int64_t now) noexcept nogil:
@@ -344,7 +344,7 @@ cdef inline void engine_resync(EngineState* e, int32_t i, int64_t now) noexcept 
     now = engine_input(e, LOG_RESYNC, i, now, NULL, 0)
     engine_match(e, market, NULL, i, market_resync(market, now), market.clock.v_max, now)
     engine_act(e, market, NULL, i, now)
-    e.attention = 1
+    e.needs_check = 1
 
 
 cdef inline void engine_stop(EngineState* e, int64_t now) noexcept nogil:

@@ -23,9 +23,9 @@ from hft._core.base.types cimport (
     SymbolSpec,
 )
 from hft._core.execution.broker_state cimport (
-    Broker, BrokerParams, BrokerSymbol, broker_add, broker_command, broker_drop, broker_fill, broker_fits,
-    broker_front, broker_init, broker_report, broker_reports, broker_resting, broker_room, broker_size, broker_sweep,
-    broker_symbol, broker_timers,
+    Broker, BrokerParams, BrokerSymbol, broker_add, broker_drop, broker_fill, broker_fits, broker_front, broker_init,
+    broker_oldest, broker_queue, broker_report, broker_reports, broker_resting, broker_room, broker_size, broker_sweep,
+    broker_symbol, broker_timers, broker_unqueue,
 )
 from hft._core.execution.latency cimport latency_due, latency_heard, latency_timer
 from hft._core.execution.matching cimport broker_on_book, broker_on_desync, broker_on_resync, broker_on_trade
@@ -46,7 +46,8 @@ cdef inline int64_t broker_heard(Broker* b, int32_t symbol, int64_t exch_ns, int
 
 cdef inline int64_t broker_symbol_due(Broker* b, BrokerSymbol* s) noexcept nogil:
     """When the symbol's next command takes effect by timer; INT64_MAX: none is under way."""
-    return latency_timer(&s.latency, broker_command(b, s, 0).due_ns) if s.n_commands else INT64_MAX
+    cdef const Command* oldest = broker_oldest(b, s)
+    return latency_timer(&s.latency, oldest.due_ns) if oldest != NULL else INT64_MAX
 
 
 cdef inline int64_t broker_next_due(const Broker* b) noexcept nogil:
@@ -60,9 +61,7 @@ cdef inline int broker_submit(Broker* b, Command* c) noexcept nogil:
     if b.n_commands == b.params.max_commands:
         return FAULT_CHANNEL_FULL
     c.due_ns = s.latency.last_due_ns = latency_due(&s.latency, c.sent_ns)
-    broker_command(b, s, s.n_commands)[0] = c[0]
-    s.n_commands += 1
-    b.n_commands += 1
+    broker_queue(b, s, c)
     if s.n_commands == 1:
         heap_set(broker_timers(b), s.index, broker_symbol_due(b, s))
     return OK
@@ -188,10 +187,7 @@ cdef inline void broker_cancel(Broker* b, BrokerSymbol* s, const Command* c) noe
 
 cdef inline void broker_effect(Broker* b, BrokerSymbol* s, const SymbolSpec* spec, const Book* book) noexcept nogil:
     """The oldest command takes effect."""
-    cdef Command c = broker_command(b, s, 0)[0]
-    s.command_head = (s.command_head + 1) % b.params.max_commands
-    s.n_commands -= 1
-    b.n_commands -= 1
+    cdef Command c = broker_unqueue(b, s)
     heap_set(broker_timers(b), s.index, broker_symbol_due(b, s))
     if c.kind == CMD_CANCEL:
         broker_cancel(b, s, &c)
@@ -210,7 +206,7 @@ cdef inline bint broker_has_room(const Broker* b) noexcept nogil:
 cdef inline int broker_arrivals(Broker* b, int32_t symbol, const SymbolSpec* spec, const Book* book, int64_t v) noexcept nogil:
     """Commands with a < v take effect, before the event at v (rule 4). 1: there are more, drain the reports and call again."""
     cdef BrokerSymbol* s = broker_symbol(b, symbol)
-    while s.n_commands and broker_command(b, s, 0).due_ns < v:
+    while s.n_commands and broker_oldest(b, s).due_ns < v:
         if not broker_has_room(b):
             return 1
         broker_effect(b, s, spec, book)

@@ -4,7 +4,7 @@ from libc.string cimport memset
 
 from hft._core.base.memory cimport hft_alloc, hft_free
 from hft._core.base.types cimport (
-    BUYER_IS_MAKER, CMD_NEW, FEE_SCALE, IOC, MSG_AGG_TRADE, MSG_DEPTH, MSG_TICKER, MSG_TRADE, NOT_MARKET, REPORT_FILL,
+    BUYER_IS_MAKER, CMD_NEW, FEE_SCALE, IOC, MSG_AGG_TRADE, MSG_DEPTH, MSG_BOOK_TICKER, MSG_TRADE, NOT_MARKET, REPORT_FILL,
     SELL, Message, Report,
 )
 from hft._core.execution.queue cimport (
@@ -13,7 +13,7 @@ from hft._core.execution.queue cimport (
 from hft._core.execution.rescale cimport broker_expire_misfits, broker_rescale
 from hft._core.execution.resting cimport OwnLevel, Resting, resting_rank
 from hft._core.execution.taking cimport USED_LEVELS, Used, UsedLevel, used_find
-from hft._core.market.book cimport book_ticker
+from hft._core.market.book cimport book_overlay
 
 from hft._core.base.checks import DAY_MS, above, choice, nanoseconds, whole
 from hft._core.base.order_report import OrderReport
@@ -28,7 +28,7 @@ TIMES_IN_FORCE = {"gtc": GTC, "ioc": IOC, "fok": FOK, "post_only": GTX}
 assert sizeof(RestingOrder) == 64 and sizeof(QueuePosition) == 16 and sizeof(LedgerEntry) == 24
 assert sizeof(UsedLevel) == 24 and sizeof(Used) == 32 + USED_LEVELS * sizeof(UsedLevel)
 assert sizeof(Ledger) == 16 + LEDGER_ENTRIES * sizeof(LedgerEntry) and sizeof(OwnLevel) == 64 + 2 * sizeof(Ledger)
-assert sizeof(Resting) == 64 and sizeof(BrokerParams) == 48 and sizeof(Broker) == 48 + 7 * 8 + 4 * 4
+assert sizeof(Resting) == 64 and sizeof(BrokerParams) == 48 and sizeof(Broker) == 48 + 8 * 8 + 6 * 4
 assert sizeof(BrokerSymbol) == 40 + 24 + 8 * 8 + 8 * 4 + sizeof(Used)
 
 
@@ -103,8 +103,6 @@ cdef class PaperBroker:
         params.max_orders = whole("max_orders", max_orders, 1, 65_536)
         params.max_commands = whole("max_commands", max_commands, 1, 65_536)
         self.broker = <Broker*>hft_alloc(broker_size(&params))
-        if self.broker == NULL:
-            raise MemoryError
         broker_init(self.broker, &params)
         broker_add(self.broker, 0, &spec.c)
         broker_on_resync(self.broker, 0, &spec.c, book.book, 0, False)
@@ -239,18 +237,18 @@ cdef class PaperBroker:
         broker_on_trade(self.broker, &self.spec.c, &m, v_ns)
         return out + self._drain(v_ns)
 
-    def book_changed(self, int64_t v_ns, *, int64_t venue_ns=0, bint crossed=False, bint ticker=False) -> list:
+    def book_changed(self, int64_t v_ns, *, int64_t venue_ns=0, bint crossed=False, bint book_ticker=False) -> list:
         """The book was changed by one whole message, stamped as in `trade`; `crossed`: the message crossed it (rule 7b);
-        `ticker`: it was a bookTicker.
+        `book_ticker`: it was a bookTicker.
 
         RuntimeError: a command was due before that; `arrivals` comes before the book is changed.
         """
         cdef Message m
         cdef BrokerSymbol* s = broker_symbol(self.broker, 0)
-        if s.n_commands and broker_command(self.broker, s, 0).due_ns < v_ns:
+        if s.n_commands and broker_oldest(self.broker, s).due_ns < v_ns:
             raise RuntimeError("a command is due before this event: call arrivals() before the book is changed")
         memset(&m, 0, sizeof(Message))
-        m.kind = MSG_TICKER if ticker else MSG_DEPTH
+        m.kind = MSG_BOOK_TICKER if book_ticker else MSG_DEPTH
         m.venue_ns = venue_ns
         broker_on_book(self.broker, &self.spec.c, self.book.book, &m, v_ns, crossed)
         return self._drain(v_ns)
@@ -302,14 +300,14 @@ cdef class PaperBroker:
             self.broker.n_reports = 0
         return reports
 
-    def drive_tickers(self, bid, ask, qty, int64_t n, *, int64_t v_ns, bint match=True) -> int:
+    def drive_book_tickers(self, bid, ask, qty, int64_t n, *, int64_t v_ns, bint match=True) -> int:
         """`n` bookTickers at one touch, their quantities `qty` and, every other time, a quantum less; as `drive_trades`.
         ``match`` False: the book alone, to subtract its share."""
         cdef Message m
         cdef int64_t i, reports = 0
         cdef int64_t most = self.spec.quanta(qty)
         memset(&m, 0, sizeof(Message))
-        m.kind = MSG_TICKER
+        m.kind = MSG_BOOK_TICKER
         m.price = self.spec.ticks(bid)
         m.ask_price = self.spec.ticks(ask)
         m.last_id = max(self.book.book.base_id, self.book.book.overlay_id)
@@ -317,7 +315,7 @@ cdef class PaperBroker:
             m.last_id += 1
             m.qty = most - (i & 1)
             m.ask_qty = m.qty
-            book_ticker(self.book.book, &m)
+            book_overlay(self.book.book, &m)
             if match:
                 broker_on_book(self.broker, &self.spec.c, self.book.book, &m, v_ns + i)
             reports += self.broker.n_reports

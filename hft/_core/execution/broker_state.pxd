@@ -1,10 +1,13 @@
 # What the simulated exchange remembers, and how it reports. The verbs that move it are in `broker`.
 #
-#     Broker | BrokerSymbol | Command[max_commands] | Resting | … the next symbol … | Report[report_capacity] | DueHeap
+#     Broker | BrokerSymbol | Resting | … the next symbol … | QueuedCommand[max_commands] | Report[report_capacity] | DueHeap
+#
+# Commands under way are counted over all symbols, so their slots are shared: each symbol's are a list, the oldest first.
 
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 
-from hft._core.base.heap cimport DueHeap, heap_init, heap_size
+from hft._core.base.hash cimport hash_span, hash_word, hash_words
+from hft._core.base.heap cimport DueHeap, heap_hash, heap_init, heap_size
 from hft._core.base.memory cimport align64
 from hft._core.base.status cimport FAULT_REPORTS_FULL, VENUE_REDUCE_ONLY
 from hft._core.base.types cimport (
@@ -18,7 +21,7 @@ from hft._core.execution.resting cimport (
     resting_size,
 )
 from hft._core.execution.taking cimport Used, fill_fee
-from hft._core.market.book cimport Book, book_best, book_known, book_next, book_qty, book_tells_all
+from hft._core.market.book cimport Book, book_best, book_known, book_next, book_qty, book_complete
 
 cdef struct BrokerParams:
     int64_t entry_latency_ns
@@ -30,6 +33,11 @@ cdef struct BrokerParams:
     int32_t max_orders          # resting, per symbol
     int32_t max_commands        # under way, over all symbols
 
+cdef struct QueuedCommand:
+    Command command
+    int32_t next                # the same symbol's next one; or the next free slot
+    int32_t reserved
+
 cdef struct BrokerSymbol:
     Latency latency
     QueueModel model
@@ -39,22 +47,24 @@ cdef struct BrokerSymbol:
     int64_t last_agg_id
     int64_t agg_until_ns        # stamp up to which aggTrades gave the volume
     int64_t suspect_until       # the book crossed; fills made before this time say so
-    int64_t commands_at         # byte offsets from this header
-    int64_t resting_at
-    int32_t command_head
-    int32_t n_commands
     int32_t trade_source        # MSG_TRADE, MSG_AGG_TRADE, or 0: none seen
     int32_t n_reduce_only       # resting
     int32_t synced
     int32_t quoted              # both sides of its book, as last seen
     int32_t index               # of the symbol
     int32_t closed              # 1: the venue does not trade it now
+    int64_t resting_at          # byte offset from this header
+    int32_t first_command       # slot of the oldest under way, of `n_commands`
+    int32_t last_command
+    int32_t n_commands
+    int32_t reserved
     Used used
 
 cdef struct Broker:
     BrokerParams params
     int64_t symbols_at          # byte offsets from this header
     int64_t symbol_stride
+    int64_t commands_at
     int64_t reports_at
     int64_t due_at               # by symbol: when its next command takes effect by timer
     int64_t duplicate_trades     # id seen before
@@ -63,13 +73,15 @@ cdef struct Broker:
     int32_t n_reports           # waiting in `broker_reports`; whoever drains them sets it to 0
     int32_t report_capacity
     int32_t n_commands          # under way
+    int32_t free_command        # slot
     int32_t fault               # latched
+    int32_t reserved
 
 
 # -- memory ----------------------------------------------------------------------------------------------------------
 
 cdef inline size_t broker_symbol_stride(const BrokerParams* p) noexcept nogil:
-    return align64(sizeof(BrokerSymbol)) + align64(p.max_commands * sizeof(Command)) + align64(resting_size(p.max_orders))
+    return align64(sizeof(BrokerSymbol)) + align64(resting_size(p.max_orders))
 
 
 cdef inline int32_t broker_report_capacity(const BrokerParams* p) noexcept nogil:
@@ -77,7 +89,7 @@ cdef inline int32_t broker_report_capacity(const BrokerParams* p) noexcept nogil
 
 
 cdef inline size_t broker_size(const BrokerParams* p) noexcept nogil:
-    return (align64(sizeof(Broker)) + p.symbols * broker_symbol_stride(p)
+    return (align64(sizeof(Broker)) + p.symbols * broker_symbol_stride(p) + align64(p.max_commands * sizeof(QueuedCommand))
             + align64(broker_report_capacity(p) * sizeof(Report)) + heap_size(p.symbols))
 
 
@@ -98,9 +110,22 @@ cdef inline Resting* broker_resting(BrokerSymbol* s) noexcept nogil:
     return <Resting*>(<char*>s + s.resting_at)
 
 
-cdef inline Command* broker_command(Broker* b, BrokerSymbol* s, int32_t i) noexcept nogil:
-    """The i-th oldest command under way."""
-    return <Command*>(<char*>s + s.commands_at) + (s.command_head + i) % b.params.max_commands
+cdef inline QueuedCommand* broker_command(const Broker* b, int32_t slot) noexcept nogil:
+    return <QueuedCommand*>(<char*>b + b.commands_at) + slot
+
+
+cdef inline uint64_t broker_hash(Broker* b, int32_t symbol) noexcept nogil:
+    """A symbol's side of the exchange, with the commands on their way there. What was taken from its book (`used_hash`) and the
+    own orders (`resting_hash`) have digests of their own."""
+    cdef BrokerSymbol* s = broker_symbol(b, symbol)
+    cdef uint64_t h = hash_word(hash_span(heap_hash(broker_timers(b), symbol), s, &s.resting_at), b.fault)
+    cdef int32_t slot = s.first_command
+    cdef int32_t i
+    h = hash_word(h, s.n_commands)
+    for i in range(s.n_commands):
+        h = hash_words(h, &broker_command(b, slot).command, sizeof(Command) // 8)
+        slot = broker_command(b, slot).next
+    return h
 
 
 cdef inline void broker_init(Broker* b, const BrokerParams* p) noexcept nogil:
@@ -110,10 +135,13 @@ cdef inline void broker_init(Broker* b, const BrokerParams* p) noexcept nogil:
     b.params = p[0]
     b.symbols_at = align64(sizeof(Broker))
     b.symbol_stride = broker_symbol_stride(p)
-    b.reports_at = b.symbols_at + p.symbols * b.symbol_stride
+    b.commands_at = b.symbols_at + p.symbols * b.symbol_stride
+    b.reports_at = b.commands_at + align64(p.max_commands * sizeof(QueuedCommand))
     b.report_capacity = broker_report_capacity(p)
     b.due_at = b.reports_at + align64(b.report_capacity * sizeof(Report))
     heap_init(broker_timers(b), p.symbols)
+    for i in range(p.max_commands):
+        broker_command(b, i).next = i + 1
     for i in range(p.symbols):
         s = broker_symbol(b, i)
         s.index = i
@@ -124,13 +152,45 @@ cdef inline void broker_init(Broker* b, const BrokerParams* p) noexcept nogil:
         s.model.exponent = p.queue_exponent
         s.last_trade_id = -1
         s.last_agg_id = -1
-        s.commands_at = align64(sizeof(BrokerSymbol))
-        s.resting_at = s.commands_at + align64(p.max_commands * sizeof(Command))
+        s.resting_at = align64(sizeof(BrokerSymbol))
         resting_init(broker_resting(s), p.max_orders)
 
 
 cdef inline void broker_add(Broker* b, int32_t symbol, const SymbolSpec* spec) noexcept nogil:
     broker_symbol(b, symbol).model.unit = <double>spec.qty_mant / <double>pow10(spec.qty_exp)
+
+
+# -- commands under way ------------------------------------------------------------------------------------------------
+
+cdef inline const Command* broker_oldest(const Broker* b, const BrokerSymbol* s) noexcept nogil:
+    """The symbol's oldest command under way; NULL: it has none."""
+    return &broker_command(b, s.first_command).command if s.n_commands else NULL
+
+
+cdef inline void broker_queue(Broker* b, BrokerSymbol* s, const Command* c) noexcept nogil:
+    """One command more of a symbol is under way. There is a free slot."""
+    cdef int32_t slot = b.free_command
+    b.free_command = broker_command(b, slot).next
+    broker_command(b, slot).command = c[0]
+    if s.n_commands:
+        broker_command(b, s.last_command).next = slot
+    else:
+        s.first_command = slot
+    s.last_command = slot
+    s.n_commands += 1
+    b.n_commands += 1
+
+
+cdef inline Command broker_unqueue(Broker* b, BrokerSymbol* s) noexcept nogil:
+    """The symbol's oldest command, which there is; it is under way no longer."""
+    cdef int32_t slot = s.first_command
+    cdef QueuedCommand* oldest = broker_command(b, slot)
+    s.first_command = oldest.next
+    s.n_commands -= 1
+    b.n_commands -= 1
+    oldest.next = b.free_command
+    b.free_command = slot
+    return oldest.command
 
 
 # -- reports ---------------------------------------------------------------------------------------------------------
@@ -250,7 +310,7 @@ cdef inline int64_t broker_front(const Book* book, int own, int64_t price) noexc
     cdef int64_t best = book_best(book, own)
     if ahead == 0 and not book_known(book, own, price):
         return FRONT_UNKNOWN
-    if ahead > 0 or book_tells_all(book, own) or best == NO_PRICE or better(own, price, best):
+    if ahead > 0 or book_complete(book, own) or best == NO_PRICE or better(own, price, best):
         return ahead
     if book_next(book, own, price) != NO_PRICE:
         return ahead

@@ -3,9 +3,10 @@
 # Due times are almost always non-decreasing, so a report is inserted by walking back from the newest: constant work in
 # practice, and never an allocation.
 
+from hft._core.base.hash cimport hash_word, hash_words
 from hft._core.base.memory cimport align64
 from hft._core.base.status cimport FAULT_REPORTS_FULL, OK
-from hft._core.base.types cimport Report, int32_t, int64_t, multiply
+from hft._core.base.types cimport Report, int32_t, int64_t, multiply, uint64_t
 
 cdef extern from "<stdint.h>" nogil:
     int64_t INT64_MAX
@@ -38,6 +39,18 @@ cdef inline void delivery_init(Delivery* d, int64_t capacity) noexcept nogil:
 
 cdef inline Report* delivery_slot(Delivery* d, int64_t i) noexcept nogil:
     return <Report*>(<char*>d + sizeof(Delivery)) + (i & (d.capacity - 1))
+
+
+cdef inline uint64_t delivery_hash(const Delivery* d, int32_t symbol) noexcept nogil:
+    """A symbol's reports under way."""
+    cdef uint64_t h = hash_word(0, d.next_seq)
+    cdef const Report* report
+    cdef int64_t i
+    for i in range(d.head, d.tail):
+        report = delivery_slot(<Delivery*>d, i)
+        if report.symbol == symbol:
+            h = hash_words(h, report, sizeof(Report) // 8)
+    return h
 
 
 cdef inline int delivery_push(Delivery* d, const Report* report, int64_t due_ns) noexcept nogil:

@@ -4,7 +4,8 @@ from libc.stdint cimport int32_t, int64_t
 
 from hft._core.base.status cimport DUPLICATE_TRADE, OK, OTHER_TRADE_SOURCE
 from hft._core.base.types cimport (
-    ASK, BID, BUYER_IS_MAKER, MSG_AGG_TRADE, MSG_TICKER, MSG_TRADE, NO_PRICE, NOT_MARKET, Level, Message, SymbolSpec, unlikely,
+    ASK, BID, BUYER_IS_MAKER, MSG_AGG_TRADE, MSG_BOOK_TICKER, MSG_TRADE, NO_PRICE, NOT_MARKET, Level, Message, SymbolSpec,
+    unlikely,
 )
 from hft._core.execution.broker_state cimport (
     Broker, BrokerSymbol, broker_fill_resting, broker_front, broker_resting, broker_room, broker_sweep, broker_symbol,
@@ -16,7 +17,7 @@ from hft._core.execution.resting cimport (
     NO_SLOT, OwnLevel, Resting, RestingOrder, better, resting_level, resting_level_at, resting_order, resting_rank,
 )
 from hft._core.execution.taking cimport TAKE_LEVELS, floor_lot, take_commit, take_plan, take_reaches, used_on_book, used_untouched
-from hft._core.market.book cimport Book, book_best, book_known, book_mid2, book_qty, book_tells_all
+from hft._core.market.book cimport Book, book_best, book_known, book_mid2, book_qty, book_complete
 
 
 cdef inline int broker_source(Broker* b, BrokerSymbol* s, const Message* m) noexcept nogil:
@@ -165,7 +166,7 @@ cdef inline void broker_reveal(BrokerSymbol* s, OwnLevel* level, const Book* boo
     cdef int32_t slot = level.first
     if shown == 0 and not book_known(book, level.side, level.price):
         return
-    if shown == 0 and not book_tells_all(book, level.side) and (
+    if shown == 0 and not book_complete(book, level.side) and (
             best == NO_PRICE or not better(level.side, level.price, best)):
         return
     level.unknown = 0
@@ -228,8 +229,8 @@ cdef inline int broker_on_book(Broker* b, const SymbolSpec* spec, const Book* bo
     if not s.synced:
         return OK
     s.quoted = book_mid2(book) != 0
-    if s.used.count and not (m.kind == MSG_TICKER and used_untouched(&s.used, book)):
-        used_on_book(&s.used, book, m.kind == MSG_TICKER)
+    if s.used.count and not (m.kind == MSG_BOOK_TICKER and used_untouched(&s.used, book)):
+        used_on_book(&s.used, book, m.kind == MSG_BOOK_TICKER)
     if r.count == 0:
         return OK
     for own in range(0 if crossed else 2):

@@ -10,9 +10,10 @@
 # when the trade behind that decrease prints, only what exceeds g moves the queue once more.
 
 from libc.math cimport rint
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from hft._core.base.elementary cimport log1p, power
+from hft._core.base.hash cimport hash_word, hash_words
 
 cdef enum:
     LEDGER_ENTRIES = 64                 # distinct stamps a ledger keeps apart; a power of two
@@ -59,6 +60,15 @@ cdef inline void ledger_clear(Ledger* l) noexcept nogil:
 cdef inline LedgerEntry* ledger_entry(Ledger* l, int32_t i) noexcept nogil:
     """The i-th oldest."""
     return &l.entry[(l.head + i) & (LEDGER_ENTRIES - 1)]
+
+
+cdef inline uint64_t ledger_hash(Ledger* l, uint64_t h) noexcept nogil:
+    """What it holds, the oldest first; `total` is the sum of that."""
+    cdef int32_t i
+    h = hash_word(hash_word(h, l.count), l.total)
+    for i in range(l.count):
+        h = hash_words(h, ledger_entry(l, i), sizeof(LedgerEntry) // 8)
+    return h
 
 
 cdef inline void ledger_pop(Ledger* l) noexcept nogil:

@@ -4,7 +4,7 @@
 from hft._core.base.status cimport VENUE_RULES
 from hft._core.base.types cimport LIMIT, SymbolSpec, int32_t, int64_t, multiply
 from hft._core.execution.broker_state cimport (
-    Broker, BrokerSymbol, broker_add, broker_command, broker_expire, broker_fits, broker_resting, broker_symbol,
+    Broker, BrokerSymbol, QueuedCommand, broker_add, broker_command, broker_expire, broker_fits, broker_resting, broker_symbol,
 )
 from hft._core.execution.queue cimport FRONT_UNKNOWN, Ledger, ledger_entry
 from hft._core.execution.resting cimport NO_SLOT, OwnLevel, Resting, RestingOrder, resting_level, resting_order, resting_rank
@@ -41,12 +41,14 @@ cdef inline bint broker_rescale(Broker* b, int32_t symbol, const SymbolSpec* spe
     cdef BrokerSymbol* s = broker_symbol(b, symbol)
     cdef Resting* r = broker_resting(s)
     cdef bint fits = multiply(&s.position, qty_factor)
-    cdef int32_t i
+    cdef QueuedCommand* queued
+    cdef int32_t i, slot = s.first_command
     cdef int own
     broker_add(b, symbol, spec)         # the queue models' unit
-    for i in range(s.n_commands):
-        fits = (multiply(&broker_command(b, s, i).price, price_factor)
-                and multiply(&broker_command(b, s, i).qty, qty_factor) and fits)
+    for _ in range(s.n_commands):
+        queued = broker_command(b, slot)
+        fits = multiply(&queued.command.price, price_factor) and multiply(&queued.command.qty, qty_factor) and fits
+        slot = queued.next
     for i in range(s.used.count):
         fits = multiply(&s.used.level[i].price, price_factor) and multiply(&s.used.level[i].used, qty_factor) and fits
     for own in range(2):

@@ -3,13 +3,14 @@
 #     Resting | order[capacity] | level[capacity] | rank[BID][capacity] | rank[ASK][capacity]
 #
 # One block of plain memory, the arrays at byte offsets behind the header. A level lives while an order rests there, so there are
-# never more levels than orders. Free slots are chained through `next`.
+# never more levels than orders. Slots that became free are chained through `next`; those not used yet are not touched.
 
-from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint64_t
 
+from hft._core.base.hash cimport hash_span, hash_word
 from hft._core.base.memory cimport align64
 from hft._core.base.types cimport BID
-from hft._core.execution.queue cimport Ledger, QueuePosition, ledger_clear
+from hft._core.execution.queue cimport Ledger, QueuePosition, ledger_clear, ledger_hash
 
 cdef enum:
     NO_SLOT = -1
@@ -29,13 +30,13 @@ cdef struct RestingOrder:       # one cache line
 cdef struct OwnLevel:
     int64_t price
     int64_t displayed           # N as last seen: `prev` of rule 17
+    int32_t unknown             # 1: an order here has no known front
+    int32_t waits               # 1: the quantity here is unknown, F waits for it (rule 7c)
     int32_t side                # BookSide
     int32_t count               # orders
     int32_t first
     int32_t last
     int32_t next                # next free slot
-    int32_t unknown             # 1: an order here has no known front
-    int32_t waits               # 1: the quantity here is unknown, F waits for it (rule 7c)
     int32_t reserved[5]         # to the cache line: an update reads no further unless the level changed
     Ledger traded               # C
     Ledger shown                # S
@@ -43,10 +44,11 @@ cdef struct OwnLevel:
 cdef struct Resting:
     int32_t capacity
     int32_t count               # orders
-    int32_t free_order
+    int32_t free_order          # slots that became free; NO_SLOT: none
     int32_t free_level
+    int32_t new_order           # from here on no slot was ever used
+    int32_t new_level
     int32_t levels[2]           # by BookSide
-    int32_t reserved[2]
     int64_t orders_at           # byte offsets from this header
     int64_t levels_at
     int64_t ranks_at
@@ -73,16 +75,33 @@ cdef inline int32_t* resting_rank(Resting* r, int side) noexcept nogil:
 
 cdef inline void resting_init(Resting* r, int32_t capacity) noexcept nogil:
     """`r`: `resting_size(capacity)` bytes of zeroes."""
-    cdef int32_t i
     r.capacity = capacity
     r.orders_at = align64(sizeof(Resting))
     r.levels_at = r.orders_at + align64(capacity * sizeof(RestingOrder))
     r.ranks_at = r.levels_at + align64(capacity * sizeof(OwnLevel))
-    for i in range(capacity):
-        resting_order(r, i).next = i + 1 if i + 1 < capacity else NO_SLOT
-        resting_level(r, i).next = i + 1 if i + 1 < capacity else NO_SLOT
-    r.free_order = 0
-    r.free_level = 0
+    r.free_order = NO_SLOT
+    r.free_level = NO_SLOT
+
+
+cdef inline uint64_t resting_hash(Resting* r) noexcept nogil:
+    """Levels best first, each with its ledgers and its orders in their queue; which slots they lie in does not matter."""
+    cdef OwnLevel* level
+    cdef RestingOrder* order
+    cdef uint64_t h = 0
+    cdef int32_t at, slot
+    cdef int side
+    for side in range(2):
+        h = hash_word(h, r.levels[side])
+        for at in range(r.levels[side]):
+            level = resting_level(r, resting_rank(r, side)[at])
+            h = hash_span(h, level, &level.side)
+            h = ledger_hash(&level.shown, ledger_hash(&level.traded, h))
+            slot = level.first
+            while slot != NO_SLOT:
+                order = resting_order(r, slot)
+                h = hash_word(hash_span(h, order, &order.next), <uint64_t>(<uint8_t>order.side) << 8 | order.flags)
+                slot = order.next
+    return h
 
 
 cdef inline bint better(int side, int64_t price, int64_t other) noexcept nogil:
@@ -91,14 +110,14 @@ cdef inline bint better(int side, int64_t price, int64_t other) noexcept nogil:
 
 
 cdef inline bint resting_has_room(const Resting* r) noexcept nogil:
-    return r.free_order != NO_SLOT
+    return r.count < r.capacity
 
 
 cdef inline int32_t resting_find(Resting* r, int64_t order_id) noexcept nogil:
     """The slot of an order, or NO_SLOT."""
     cdef int32_t i
     if r.count:
-        for i in range(r.capacity):
+        for i in range(r.new_order):
             if resting_order(r, i).order_id == order_id:
                 return i
     return NO_SLOT
@@ -116,11 +135,14 @@ cdef inline int32_t resting_level_at(Resting* r, int side, int64_t price) noexce
 
 cdef inline int32_t resting_open_level(Resting* r, int side, int64_t price, int64_t displayed) noexcept nogil:
     """A new level at its place in the ranking. There is always a slot: a level never outlives its orders."""
-    cdef int32_t slot = r.free_level
+    cdef int32_t slot = r.free_level if r.free_level != NO_SLOT else r.new_level
     cdef OwnLevel* level = resting_level(r, slot)
     cdef int32_t* rank = resting_rank(r, side)
     cdef int32_t i = r.levels[side]
-    r.free_level = level.next
+    if slot == r.new_level:
+        r.new_level += 1
+    else:
+        r.free_level = level.next
     level.price = price
     level.displayed = displayed
     level.side = side
@@ -141,17 +163,20 @@ cdef inline int32_t resting_open_level(Resting* r, int side, int64_t price, int6
 
 cdef inline RestingOrder* resting_add(Resting* r, int side, int64_t price, int64_t displayed) noexcept nogil:
     """A new order, last at its price; NULL without a free slot. `displayed`: N at the price. The caller fills in the rest."""
-    cdef int32_t slot = r.free_order
+    cdef int32_t slot = r.free_order if r.free_order != NO_SLOT else r.new_order
     cdef int32_t at
     cdef OwnLevel* level
     cdef RestingOrder* order
-    if slot == NO_SLOT:
+    if not resting_has_room(r):
         return NULL
     at = resting_level_at(r, side, price)
     if at == NO_SLOT:
         at = resting_open_level(r, side, price, displayed)
     order = resting_order(r, slot)
-    r.free_order = order.next
+    if slot == r.new_order:
+        r.new_order += 1
+    else:
+        r.free_order = order.next
     order.price = price
     order.level = <uint16_t>at
     order.next = NO_SLOT

@@ -10,8 +10,9 @@
 # Capacity: USED_LEVELS levels over both sides. When it is used up, the entry with the least used is forgotten (that much could
 # be taken twice) and counted in `evicted`.
 
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 
+from hft._core.base.hash cimport hash_span, hash_words
 from hft._core.base.types cimport ASK, BID, BUY, NO_PRICE, Level, SymbolSpec, i128, pow10, round_half_even
 from hft._core.market.book cimport Book, book_known, book_next, book_qty, book_side
 from hft._core.market.far cimport KEY_NONE
@@ -29,11 +30,15 @@ cdef struct UsedLevel:
     int32_t exposed             # 1: the overlay stood at it, or N was unknown, or it is new: the next message may change N
 
 cdef struct Used:
-    int64_t evicted
     int32_t count
     int32_t reserved
     int64_t nearest[2]          # by side: the best key, KEY_FIRST: one is exposed
+    int64_t evicted             # a statistic
     UsedLevel level[USED_LEVELS]
+
+
+cdef inline uint64_t used_hash(const Used* u) noexcept nogil:
+    return hash_words(hash_span(0, u, &u.evicted), u.level, u.count * (sizeof(UsedLevel) // 8))
 
 
 cdef inline UsedLevel* used_find(Used* u, int side, int64_t price) noexcept nogil:
@@ -70,8 +75,8 @@ cdef inline void used_add(Used* u, int side, int64_t price, int64_t qty) noexcep
     u.nearest[side] = KEY_FIRST
 
 
-cdef inline void used_on_book(Used* u, const Book* book, bint ticker) noexcept nogil:
-    """Rule 9, after any change of the view and after a resync; `ticker`: it was a bookTicker.
+cdef inline void used_on_book(Used* u, const Book* book, bint book_ticker) noexcept nogil:
+    """Rule 9, after any change of the view and after a resync; `book_ticker`: it was a bookTicker.
 
     What was used is at most what was shown, so that a rise or the same quantity restated leaves it, and a fall bounds it by
     what is left.
@@ -86,7 +91,7 @@ cdef inline void used_on_book(Used* u, const Book* book, bint ticker) noexcept n
         e = &u.level[i]
         l = book_side(book, e.side)
         key = e.price ^ l.flip
-        if ticker and not e.exposed and key > l.veil:
+        if book_ticker and not e.exposed and key > l.veil:
             u.nearest[e.side] = min(u.nearest[e.side], key)
             i += 1
             continue

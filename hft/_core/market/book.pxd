@@ -15,14 +15,14 @@ from libc.math cimport NAN
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport abort
 
+from hft._core.base.hash cimport hash_word
 from hft._core.base.memory cimport align64
 from hft._core.base.status cimport CROSSED_BOOK, OK, STALE_UPDATE
 from hft._core.base.types cimport ASK, BID, NO_PRICE, Level, Message, Spec
 from hft._core.market.far cimport KEY_NONE
 from hft._core.market.ladder cimport (
-    KEY_FIRST, Ladder, ladder_after, ladder_best, ladder_clear, ladder_init, ladder_qty, ladder_set,
-    ladder_settle, ladder_size, ladder_veil, ladder_view_after, ladder_view_best,
-    ladder_view_qty,
+    KEY_FIRST, Ladder, ladder_after, ladder_best, ladder_clear, ladder_hash, ladder_init, ladder_qty, ladder_set,
+    ladder_settle, ladder_size, ladder_veil, ladder_view_after, ladder_view_best, ladder_view_qty,
 )
 from hft._core.market.ladder_check cimport DEBUGGING, ladder_check
 
@@ -130,7 +130,7 @@ cdef inline int book_apply(Book* b, const Message* m, const Level* levels) noexc
     return CROSSED_BOOK if book_crossed(b) else OK
 
 
-cdef inline int book_ticker(Book* b, const Message* m) noexcept nogil:
+cdef inline int book_overlay(Book* b, const Message* m) noexcept nogil:
     """A bookTicker becomes the overlay.
 
     STALE_UPDATE: not newer than the base or the overlay; CROSSED_BOOK: it contradicts itself. Nothing changes then. A side
@@ -157,7 +157,7 @@ cdef inline bint book_known(const Book* b, int side, int64_t price) noexcept nog
     return b.hole[side] < key <= b.edge[side] or key <= l.veil or ladder_qty(l, key) != 0
 
 
-cdef inline bint book_tells_all(const Book* b, int side) noexcept nogil:
+cdef inline bint book_complete(const Book* b, int side) noexcept nogil:
     """A whole book says of every price whether it knows it; else a price beyond the last level is taken as unknown."""
     return b.edge[side] != EDGE_NONE
 
@@ -259,45 +259,28 @@ cdef inline int64_t book_base_best_qty(const Book* b, int side) noexcept nogil:
     return l.top_qty[0] if l.top_n else 0
 
 
-cdef inline int64_t book_base_qty(const Book* b, int side, int64_t price) noexcept nogil:
-    cdef const Ladder* l = book_side(b, side)
-    return ladder_qty(l, price ^ l.flip)
+# ---- digests ---------------------------------------------------------------------------------------------------------
 
-
-# ---- content hash ----------------------------------------------------------------------------------------------------
-
-cdef inline uint64_t _mix(uint64_t h, uint64_t x) noexcept nogil:
-    """MurmurHash3's 64-bit finaliser over the running value."""
-    h = (h ^ x) * <uint64_t>0x9E3779B97F4A7C15
-    h = (h ^ (h >> 33)) * <uint64_t>0xFF51AFD7ED558CCD
-    h = (h ^ (h >> 33)) * <uint64_t>0xC4CEB9FE1A85EC53
-    return h ^ (h >> 33)
+cdef inline uint64_t book_content_hash(const Book* b) noexcept nogil:
+    """Of every level, the overlay and the update ids: what the book says, wherever its windows lie."""
+    cdef uint64_t h = hash_word(hash_word(0, b.base_id), b.overlay_id)
+    cdef int side
+    for side in range(2):
+        h = hash_word(hash_word(hash_word(h, b.edge[side]), b.hole[side]), ladder_hash(book_side(b, side)))
+    return h
 
 
 cdef inline uint64_t book_hash(const Book* b) noexcept nogil:
-    """A hash of every level, the overlay and the update ids; where the windows lie does not enter. Walks the whole book."""
-    cdef uint64_t h = _mix(_mix(0, b.base_id), b.overlay_id)
-    cdef const Ladder* l
-    cdef int64_t key
+    """The same, and what decides which levels are dropped for want of room, and how far the book is known to be whole."""
+    cdef uint64_t h = book_content_hash(b)
     cdef int side
     for side in range(2):
-        l = book_side(b, side)
-        h = _mix(_mix(h, l.veil), l.veil_qty)
-        h = _mix(_mix(h, b.edge[side]), b.hole[side])
-        key = ladder_after(l, KEY_FIRST)
-        while key != KEY_NONE:
-            h = _mix(_mix(h, key), ladder_qty(l, key))
-            key = ladder_after(l, key)
-        h = _mix(h, KEY_NONE)           # where one side ends
+        h = hash_word(hash_word(h, book_side(b, side).base), book_side(b, side).far.horizon)
     return h
 
 
 cdef class OrderBook:
-    """A `Book` for Python: owns one, or shows one that `owner` keeps alive."""
+    """A `Book` for Python."""
     cdef Book* book
-    cdef object owner
     cdef readonly Spec spec
     cdef int64_t longest        # levels a side of the longest whole book
-
-    @staticmethod
-    cdef OrderBook wrap(Book* book, Spec spec, object owner)

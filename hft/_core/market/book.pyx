@@ -7,10 +7,10 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.string cimport memset
 
 from hft._core.base.memory cimport hft_alloc, hft_free
-from hft._core.base.types cimport MSG_BOOK, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER
+from hft._core.base.types cimport MSG_BOOK, MSG_DEPTH, MSG_SNAPSHOT, MSG_BOOK_TICKER
 from hft._core.market.ladder cimport MAX_WINDOW, MIN_WINDOW
 from hft._core.market.ladder_check cimport (
-    LADDER_FAR_ORDER, LADDER_FAR_ROOM, LADDER_HIDDEN, LADDER_LIST, LADDER_LIST_SHORT, LADDER_SLOT, LADDER_SUMMARY,
+    LADDER_DIGEST, LADDER_FAR_ORDER, LADDER_FAR_ROOM, LADDER_HIDDEN, LADDER_LIST, LADDER_LIST_SHORT, LADDER_SLOT, LADDER_SUMMARY,
     LADDER_UNSETTLED, LADDER_WINDOW,
 )
 from hft._core.market.whole cimport whole_read, whole_take, whole_uncross
@@ -25,6 +25,7 @@ FAULTS = {
     LADDER_LIST: "the list of best levels is wrong",
     LADDER_LIST_SHORT: "the list of best levels is short",
     LADDER_HIDDEN: "the list's hidden levels are miscounted",
+    LADDER_DIGEST: "the digest is not that of the levels",
 }
 
 LIMIT = 10**18
@@ -42,10 +43,10 @@ class PriceLevel(NamedTuple):
     qty: object
 
 
-cdef int64_t _number(value, int64_t least, what, told) except -1:
+cdef int64_t _number(value, int64_t least, what, text) except -1:
     """Ticks or quanta that the book can hold: 18 digits, so that no difference of two of them leaves 64 bits."""
     if not least <= value < LIMIT:
-        raise ValueError(f"{what} {told} is {value} units; it must be from {least} to {LIMIT - 1}")
+        raise ValueError(f"{what} {text} is {value} units; it must be from {least} to {LIMIT - 1}")
     return value
 
 
@@ -152,11 +153,11 @@ cdef class OrderBook:
     0
     >>> str(book.best_bid), str(book.spread), round(book.imbalance(5), 4)
     ('61800.1', '0.2', -0.931)
-    >>> book.ticker("61800.20", "1.250", "61800.30", "2.750", 105)
+    >>> book.book_ticker("61800.20", "1.250", "61800.30", "2.750", 105)
     0
     >>> [(str(level.price), str(level.qty)) for level in book.bids(5)]
     [('61800.2', '1.250'), ('61800.1', '0.250')]
-    >>> book.ticker("61800.10", "9", "61800.30", "9", 104)      # older: STALE_UPDATE
+    >>> book.book_ticker("61800.10", "9", "61800.30", "9", 104)      # older: STALE_UPDATE
     16
     >>> round(book.microprice, 5)
     61800.23125
@@ -172,23 +173,11 @@ cdef class OrderBook:
         params.window_ticks = power_of_two("window_ticks", window_ticks, MIN_WINDOW, MAX_WINDOW)
         params.far_levels = whole("far_levels", far_levels, 2, 1 << 24)
         self.book = <Book*>hft_alloc(book_size(&params))
-        if self.book == NULL:
-            raise MemoryError
         book_init(self.book, &params)
         self.spec = spec
 
     def __dealloc__(self):
-        if self.owner is None:
-            hft_free(self.book)
-
-    @staticmethod
-    cdef OrderBook wrap(Book* book, Spec spec, object owner):
-        """A view of a book that `owner` keeps alive."""
-        cdef OrderBook self = OrderBook.__new__(OrderBook)
-        self.book = book
-        self.owner = owner
-        self.spec = spec
-        return self
+        hft_free(self.book)
 
     # -- writes
 
@@ -236,7 +225,7 @@ cdef class OrderBook:
         finally:
             PyBuffer_Release(&view)
 
-    def ticker(self, bid, bid_qty, ask, ask_qty, int64_t update_id) -> int:
+    def book_ticker(self, bid, bid_qty, ask, ask_qty, int64_t update_id) -> int:
         """Lay a bookTicker over the base; decimal text (or Decimal), price 0 for an empty side.
 
         Returns 0, or the code of STALE_UPDATE (not newer than the base or the last one), or of CROSSED_BOOK (its
@@ -244,13 +233,13 @@ cdef class OrderBook:
         """
         cdef Message m
         memset(&m, 0, sizeof(Message))
-        m.kind = MSG_TICKER
+        m.kind = MSG_BOOK_TICKER
         m.last_id = update_id
         m.price = _number(self.spec.ticks(bid), 0, "price", bid)
         m.qty = _number(self.spec.quanta(bid_qty), 0, "quantity", bid_qty)
         m.ask_price = _number(self.spec.ticks(ask), 0, "price", ask)
         m.ask_qty = _number(self.spec.quanta(ask_qty), 0, "quantity", ask_qty)
-        return book_ticker(self.book, &m)
+        return book_overlay(self.book, &m)
 
     def clear(self) -> None:
         """Drop every level and the bookTicker."""
@@ -333,7 +322,7 @@ cdef class OrderBook:
         return self.book.base_id
 
     @property
-    def ticker_id(self) -> int:
+    def book_ticker_id(self) -> int:
         """Update id of the bookTicker that lies over the base, 0 where none does."""
         return self.book.overlay_id
 
@@ -355,7 +344,7 @@ cdef class OrderBook:
     @property
     def hash(self) -> int:
         """A 64-bit hash of all levels, the bookTicker over them and the update ids."""
-        return book_hash(self.book)
+        return book_content_hash(self.book)
 
     def check(self) -> None:
         """Recompute the book's internal invariants; AssertionError names the one that is broken."""

@@ -10,8 +10,9 @@
 #     θ-50ms |-------------·---------------          down to here: θ follows at once
 #            |                     · · · · ·         below: an outlier, until five agree within 50 ms that came in two reads
 
-from libc.stdint cimport INT64_MAX, int64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 from libc.stdlib cimport llabs
+from hft._core.base.hash cimport hash_span, hash_words
 from hft._core.base.types cimport likely, unlikely
 
 cdef enum:
@@ -39,11 +40,11 @@ cdef struct ClockState:
     int64_t far_ns              # the same, more than 1 s above it
     int64_t far_low             # the least d since then
     int64_t known               # 1: five stamps agreed; before that there is no θ
-    int64_t outliers            # stamps that were passed over
     int64_t odd                 # stamps since the last that was believed; the newest are in `odd_…`, by number modulo 16
+    int64_t minima[60]          # by slot modulo 60; INT64_MAX: none (CLOCK_SLOTS)
     int64_t odd_recv[16]        # (CLOCK_ODD)
     int64_t odd_d[16]
-    int64_t minima[60]          # by slot modulo 60; INT64_MAX: none (CLOCK_SLOTS)
+    int64_t outliers            # stamps that were passed over: a statistic
 
 
 cdef class VenueClock:
@@ -53,6 +54,12 @@ cdef class VenueClock:
 
 cdef inline size_t clock_size() noexcept nogil:
     return sizeof(ClockState)
+
+
+cdef inline uint64_t clock_hash(const ClockState* c) noexcept nogil:
+    cdef int64_t odd = min(c.odd, CLOCK_ODD)        # what is beyond is over
+    cdef uint64_t h = hash_span(0, c, &c.odd_recv)
+    return hash_words(hash_words(h, c.odd_recv, odd), c.odd_d, odd)
 
 
 cdef inline void _turn(ClockState* c, int64_t slot) noexcept nogil:

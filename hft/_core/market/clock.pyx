@@ -31,8 +31,6 @@ cdef class VenueClock:
 
     def __cinit__(self):
         self.c = <ClockState*>hft_alloc(clock_size())
-        if self.c == NULL:
-            raise MemoryError
 
     def __dealloc__(self):
         hft_free(self.c)

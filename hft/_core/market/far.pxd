@@ -6,9 +6,10 @@
 # When it is full, the worst level is dropped and counted, and `horizon` remembers the nearest key ever dropped: before it
 # nothing is missing.
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memmove
 
+from hft._core.base.hash cimport hash_pair
 from hft._core.base.memory cimport align64
 
 cdef extern from *:
@@ -28,6 +29,12 @@ cdef struct FarStore:
     int64_t at                  # byte offset of the room from this struct
     int64_t horizon             # KEY_NONE: nothing was dropped
     int64_t dropped
+    uint64_t digest             # the sum of `level_hash` over its levels
+
+
+cdef inline uint64_t level_hash(int64_t key, int64_t qty) noexcept nogil:
+    """What a level adds to the digest of a side; 0 without a quantity."""
+    return hash_pair(key, qty) - hash_pair(key, 0)
 
 
 cdef inline size_t far_size(int64_t capacity) noexcept nogil:
@@ -42,6 +49,7 @@ cdef inline void far_init(FarStore* f, int64_t capacity, char* room) noexcept no
     f.capacity = capacity
     f.at = room - <char*>f
     f.horizon = KEY_NONE
+    f.digest = 0
 
 
 cdef inline Rung* _room(const FarStore* f) noexcept nogil:
@@ -87,8 +95,10 @@ cdef inline void far_drop(FarStore* f, int64_t key) noexcept nogil:
 
 
 cdef inline void _drop_worst(FarStore* f) noexcept nogil:
+    cdef const Rung* worst = far_first(f) + f.n - 1
     f.n -= 1
-    far_drop(f, far_first(f)[f.n].key)
+    f.digest -= level_hash(worst.key, worst.qty)
+    far_drop(f, worst.key)
 
 
 cdef inline void _slide(FarStore* f, int64_t head) noexcept nogil:
@@ -117,6 +127,7 @@ cdef inline void _insert(FarStore* f, int64_t i, int64_t key, int64_t qty) noexc
     else:
         memmove(first + i + 1, first + i, (f.n - i) * sizeof(Rung))
     f.n += 1
+    f.digest += level_hash(key, qty)
     first[i].key = key
     first[i].qty = qty
 
@@ -128,6 +139,7 @@ cdef inline bint far_set(FarStore* f, int64_t key, int64_t qty) noexcept nogil:
     if i < f.n and first[i].key == key:
         if first[i].qty == qty:
             return False
+        f.digest += level_hash(key, qty) - level_hash(key, first[i].qty)
         if qty:
             first[i].qty = qty
         else:
@@ -144,11 +156,13 @@ cdef inline Rung far_take(FarStore* f) noexcept nogil:
     cdef Rung nearest = far_first(f)[0]
     f.head += 1
     f.n -= 1
+    f.digest -= level_hash(nearest.key, nearest.qty)
     return nearest
 
 
 cdef inline int64_t far_open(FarStore* f, int64_t count) noexcept nogil:
-    """Room for `count` levels before the nearest, for the caller to fill; how many there is room for once the worst have gone."""
+    """Room for `count` levels before the nearest, for the caller to fill by `far_fill`; how many there is room for once the worst
+    have gone."""
     cdef int64_t kept = min(count, f.capacity)
     while f.n > f.capacity - kept:
         _drop_worst(f)
@@ -157,3 +171,10 @@ cdef inline int64_t far_open(FarStore* f, int64_t count) noexcept nogil:
     f.head -= kept
     f.n += kept
     return kept
+
+
+cdef inline void far_fill(FarStore* f, int64_t i, int64_t key, int64_t qty) noexcept nogil:
+    """The i-th level of those that `far_open` made room for."""
+    far_first(f)[i].key = key
+    far_first(f)[i].qty = qty
+    f.digest += level_hash(key, qty)

@@ -11,6 +11,7 @@
 from libc.math cimport NAN, llrint, sqrt
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
+from hft._core.base.hash cimport hash_pair, hash_span, hash_word, hash_words
 from hft._core.base.memory cimport align64
 from hft._core.base.types cimport ASK, BID, NO_PRICE, Message, Spec, i128, unlikely
 from hft._core.market.book cimport Book, OrderBook, book_best, book_best_qty, book_imbalance, book_sum
@@ -45,31 +46,32 @@ cdef struct FeatureValues:      # NaN where there is no value
 cdef struct TouchEntry:
     i128 squares                # sum of (change of mid2)^2 since the sync
     i128 ofi                    # sum of e_n since the sync
-    int64_t ts_ns
     int64_t mid2
+    int64_t ts_ns
+    uint64_t digest             # sum of `touch_hash` since the sync, this entry's included
+    int64_t reserved
 
 cdef struct Features:
     TouchEntry newest           # the sums and the mid now
     TouchEntry before           # and at now - W; mid2 = 0: nothing that old is known
     int64_t window_ns
     uint64_t capacity
-    uint64_t mask               # of the ring, which has a power of two of entries
-    uint64_t head               # entries ever pushed
-    uint64_t tail               # entries ever evicted
+    int32_t imbalance_levels
+    int32_t depth_levels
+    int32_t synced
+    int32_t two_sided           # the view has both a bid and an ask
+    double imbalance            # of the view now, NaN when a side is empty or the book is not in sync
+    int64_t imbalance_e9        # `imbalance` x 1e9, 0 where it has no value
     int64_t bid                 # the touch that was pushed last; NO_PRICE: none since the sync
     int64_t ask
     int64_t bid_qty
     int64_t ask_qty
     int64_t since_ns            # when the book came into sync
-    int64_t imbalance_e9        # `imbalance` x 1e9, 0 where it has no value
-    double imbalance            # of the view now, NaN when a side is empty or the book is not in sync
-    int64_t shortened           # entries evicted before their time, for want of room: of book and trades
-    int32_t synced
-    int32_t two_sided           # the view has both a bid and an ask
-    int32_t imbalance_levels
-    int32_t depth_levels
+    uint64_t mask               # of the ring, which has a power of two of entries
+    uint64_t head               # entries ever pushed
+    uint64_t tail               # entries ever evicted
+    int64_t shortened           # entries evicted before their time, for want of room, of book and trades: a statistic
     int64_t flow_at             # byte offset of the Flow from this struct
-    int64_t reserved[2]
 
 
 cdef inline Flow* features_flow(const Features* f) noexcept nogil:
@@ -100,6 +102,26 @@ cdef inline void features_init(Features* f, const FeatureParams* p) noexcept nog
     flow_init(features_flow(f), p.window_ns, p.capacity)
 
 
+cdef inline uint64_t touch_hash(const TouchEntry* e) noexcept nogil:
+    cdef uint64_t squares = <uint64_t>e.squares ^ <uint64_t>(e.squares >> 64)
+    cdef uint64_t ofi = <uint64_t>e.ofi ^ <uint64_t>(e.ofi >> 64)
+    cdef uint64_t when = <uint64_t>e.ts_ns + <uint64_t>e.mid2 * 0x9FB21C651E98DF25ULL
+    return hash_pair(when, squares + ofi * 0xD6E8FEB86659FD93ULL)
+
+
+cdef inline uint64_t features_hash(const Features* f) noexcept nogil:
+    """Out of sync nothing is left that the next sync does not begin anew. The trade flow has a digest of its own."""
+    cdef uint64_t h = hash_span(0, &f.window_ns, &f.imbalance)
+    if not f.synced:
+        return h
+    h = hash_word(hash_span(h, &f.imbalance, &f.mask), f.head - f.tail)
+    h = hash_span(h, &f.before, &f.before.ts_ns)
+    if f.head == 0:
+        return h
+    h = hash_span(h, &f.newest, &f.newest.digest)
+    return hash_word(h, f.newest.digest - f.before.digest)      # of the entries in the window
+
+
 # ---- what happens ----------------------------------------------------------------------------------------------------
 
 cdef inline void features_on_desync(Features* f) noexcept nogil:
@@ -120,9 +142,11 @@ cdef inline void features_on_sync(Features* f, int64_t now) noexcept nogil:
     f.tail = 0
     f.newest.squares = 0
     f.newest.ofi = 0
+    f.newest.digest = 0
     f.before.squares = 0
     f.before.ofi = 0
     f.before.mid2 = 0
+    f.before.digest = 0
 
 
 cdef inline void _evict_to(Features* f, uint64_t tail) noexcept nogil:
@@ -164,6 +188,7 @@ cdef inline void _push_touch(Features* f, int64_t bid, int64_t bid_qty, int64_t 
         f.newest.ofi += order_flow(bid, bid_qty, f.bid, f.bid_qty) - order_flow(-ask, ask_qty, -f.ask, f.ask_qty)
     f.newest.ts_ns = now
     f.newest.mid2 = mid2
+    f.newest.digest += touch_hash(&f.newest)
     f.bid = bid
     f.ask = ask
     f.bid_qty = bid_qty
@@ -253,18 +278,16 @@ cdef FeatureUnits feature_units(Spec spec)
 
 cdef class FeatureVector:
     """Features at one moment, in quote and base units."""
-    cdef FeatureValues c
+    cdef readonly int64_t timestamp_ns
+    cdef readonly double mid, microprice, spread_bps, volatility, momentum, imbalance, depth_ratio, ofi, signed_volume, intensity
+    cdef readonly bint book_valid, flow_valid
 
     @staticmethod
     cdef FeatureVector of(const FeatureValues* values, const FeatureUnits* units)
 
 
 cdef class FeatureBuffer:
-    """A `Features` for Python: owns one, or shows one that `owner` keeps alive."""
+    """A `Features` for Python."""
     cdef Features* features
     cdef FeatureUnits units
-    cdef object owner
     cdef readonly Spec spec
-
-    @staticmethod
-    cdef FeatureBuffer wrap(Features* features, Spec spec, object owner)

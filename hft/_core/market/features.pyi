@@ -1,5 +1,5 @@
 from decimal import Decimal
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from hft._core.base.types import Spec
 from hft._core.market.book import OrderBook
@@ -8,37 +8,23 @@ MAX_CAPACITY: int
 
 class FeatureVector:
     FIELDS: ClassVar[tuple[str, ...]]
-    @property
-    def timestamp_ns(self) -> int: ...
-    @property
-    def mid(self) -> float: ...
-    @property
-    def microprice(self) -> float: ...
-    @property
-    def spread_bps(self) -> float: ...
-    @property
-    def volatility(self) -> float: ...
-    @property
-    def momentum(self) -> float: ...
-    @property
-    def imbalance(self) -> float: ...
-    @property
-    def depth_ratio(self) -> float: ...
-    @property
-    def ofi(self) -> float: ...
-    @property
-    def signed_volume(self) -> float: ...
-    @property
-    def intensity(self) -> float: ...
-    @property
-    def book_valid(self) -> bool: ...
-    @property
-    def flow_valid(self) -> bool: ...
+    timestamp_ns: Final[int]
+    mid: Final[float]
+    microprice: Final[float]
+    spread_bps: Final[float]
+    volatility: Final[float]
+    momentum: Final[float]
+    imbalance: Final[float]
+    depth_ratio: Final[float]
+    ofi: Final[float]
+    signed_volume: Final[float]
+    intensity: Final[float]
+    book_valid: Final[bool]
+    flow_valid: Final[bool]
     def as_dict(self) -> dict[str, float]: ...
 
 class FeatureBuffer:
-    @property
-    def spec(self) -> Spec: ...
+    spec: Final[Spec]
     def __init__(
         self,
         spec: Spec,
@@ -64,11 +50,7 @@ class FeatureBuffer:
     ) -> int: ...
     def vector(self, book: OrderBook, now_ns: int) -> FeatureVector: ...
     def __len__(self) -> int: ...
-    @property
-    def window_ns(self) -> int: ...
-    @property
-    def capacity(self) -> int: ...
-    @property
-    def shortened(self) -> int: ...
-    @property
-    def trade_gaps(self) -> int: ...
+    window_ns: Final[int]
+    capacity: Final[int]
+    shortened: Final[int]
+    trade_gaps: Final[int]

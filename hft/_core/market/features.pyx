@@ -7,7 +7,7 @@ from hft._core.base.types cimport BUYER_IS_MAKER, MAX_LEVELS, MSG_AGG_TRADE, MSG
 
 from hft._core.base.checks import DAY_MS, nanoseconds, time_ns, whole
 
-assert sizeof(TouchEntry) == 48 and sizeof(Features) == 240 and sizeof(Flow) == 128 and sizeof(FeatureValues) == 96
+assert sizeof(TouchEntry) == 64 and sizeof(Features) == 256 and sizeof(Flow) == 128 and sizeof(FeatureValues) == 96
 
 MAX_CAPACITY = 1 << 24
 
@@ -54,64 +54,14 @@ cdef class FeatureVector:
     @staticmethod
     cdef FeatureVector of(const FeatureValues* values, const FeatureUnits* units):
         cdef FeatureVector self = FeatureVector.__new__(FeatureVector)
-        self.c = values[0]
-        self.c.mid *= units.tick
-        self.c.microprice *= units.tick
-        self.c.ofi *= units.quantum
-        self.c.signed_volume *= units.quantum
+        self.timestamp_ns = values.timestamp_ns
+        self.mid, self.microprice = values.mid * units.tick, values.microprice * units.tick
+        self.spread_bps, self.volatility, self.momentum = values.spread_bps, values.volatility, values.momentum
+        self.imbalance, self.depth_ratio = values.imbalance, values.depth_ratio
+        self.ofi, self.signed_volume = values.ofi * units.quantum, values.signed_volume * units.quantum
+        self.intensity = values.intensity
+        self.book_valid, self.flow_valid = values.valid & FEATURES_BOOK != 0, values.valid & FEATURES_FLOW != 0
         return self
-
-    @property
-    def timestamp_ns(self) -> int:
-        return self.c.timestamp_ns
-
-    @property
-    def mid(self) -> float:
-        return self.c.mid
-
-    @property
-    def microprice(self) -> float:
-        return self.c.microprice
-
-    @property
-    def spread_bps(self) -> float:
-        return self.c.spread_bps
-
-    @property
-    def volatility(self) -> float:
-        return self.c.volatility
-
-    @property
-    def momentum(self) -> float:
-        return self.c.momentum
-
-    @property
-    def imbalance(self) -> float:
-        return self.c.imbalance
-
-    @property
-    def depth_ratio(self) -> float:
-        return self.c.depth_ratio
-
-    @property
-    def ofi(self) -> float:
-        return self.c.ofi
-
-    @property
-    def signed_volume(self) -> float:
-        return self.c.signed_volume
-
-    @property
-    def intensity(self) -> float:
-        return self.c.intensity
-
-    @property
-    def book_valid(self) -> bool:
-        return self.c.valid & FEATURES_BOOK != 0
-
-    @property
-    def flow_valid(self) -> bool:
-        return self.c.valid & FEATURES_FLOW != 0
 
     def as_dict(self) -> dict:
         """The features by name, in the order of `FIELDS`."""
@@ -147,7 +97,7 @@ cdef class FeatureBuffer:
     >>> book.snapshot([("61800.20", "3.000")], [("61800.30", "1.000")], 1)
     0
     >>> features.on_sync(book, 0)
-    >>> book.ticker("61800.20", "5.000", "61800.30", "1.000", 2)
+    >>> book.book_ticker("61800.20", "5.000", "61800.30", "1.000", 2)
     0
     >>> features.on_book(book, 400_000_000)
     >>> features.on_trade("0.250", buyer_is_maker=False, trade_id=7, venue_ns=350_000_000, now_ns=500_000_000)
@@ -174,25 +124,12 @@ cdef class FeatureBuffer:
         params.imbalance_levels = whole("imbalance_levels", imbalance_levels, 1, MAX_LEVELS)
         params.depth_levels = whole("depth_levels", depth_levels, 1, MAX_LEVELS)
         self.features = <Features*>hft_alloc(features_size(&params))
-        if self.features == NULL:
-            raise MemoryError
         features_init(self.features, &params)
         self.spec = spec
         self.units = feature_units(spec)
 
     def __dealloc__(self):
-        if self.owner is None:
-            hft_free(self.features)
-
-    @staticmethod
-    cdef FeatureBuffer wrap(Features* features, Spec spec, object owner):
-        """A view of features that `owner` keeps alive."""
-        cdef FeatureBuffer self = FeatureBuffer.__new__(FeatureBuffer)
-        self.features = features
-        self.owner = owner
-        self.spec = spec
-        self.units = feature_units(spec)
-        return self
+        hft_free(self.features)
 
     def on_sync(self, OrderBook book not None, int64_t now_ns) -> None:
         """The book is the exchange's from now on: the window begins anew."""

@@ -5,6 +5,7 @@
 
 from libc.stdint cimport int64_t, uint64_t
 
+from hft._core.base.hash cimport hash_pair, hash_span, hash_word
 from hft._core.base.memory cimport align64
 from hft._core.base.status cimport DUPLICATE_TRADE, OK, OTHER_TRADE_SOURCE
 from hft._core.base.types cimport BUYER_IS_MAKER, MSG_TRADE, NOT_MARKET, Message, i128, multiply, unlikely
@@ -20,16 +21,16 @@ cdef struct Flow:
     int64_t orders              # taker orders with a trade in the window
     int64_t window_ns
     uint64_t capacity
+    int64_t last_id             # trade id; 0: none yet
+    int64_t kind                # MSG_TRADE or MSG_AGG_TRADE, whichever is the source of volume; 0: none yet
+    int64_t void_until          # trades are missing from every window that ends before
+    uint64_t digest             # the sum of `flow_entry_hash` over the window
     uint64_t mask               # of the ring: it has a power of two of entries, at least `capacity`
     uint64_t head               # entries ever pushed
     uint64_t tail               # entries ever evicted
     uint64_t last[2]            # by side (0 buy, 1 sell): 1 + number of its newest entry; 0: none
-    int64_t last_id             # trade id; 0: none yet
-    int64_t kind                # MSG_TRADE or MSG_AGG_TRADE, whichever is the source of volume; 0: none yet
-    int64_t void_until          # trades are missing from every window that ends before
-    int64_t gaps                # times that trade ids jumped
-    int64_t shortened           # entries evicted before their time, for want of room
-    int64_t reserved
+    int64_t gaps                # times that trade ids jumped: a statistic
+    int64_t shortened           # entries evicted before their time, for want of room: a statistic
 
 
 cdef inline uint64_t ring_slots(uint64_t capacity) noexcept nogil:
@@ -55,9 +56,23 @@ cdef inline FlowEntry* _entry(const Flow* f, uint64_t number) noexcept nogil:
     return <FlowEntry*>(<char*>f + align64(sizeof(Flow))) + (number & f.mask)
 
 
+cdef inline uint64_t flow_entry_hash(const FlowEntry* e) noexcept nogil:
+    return hash_pair(hash_pair(e.ts_ns, e.venue_ns), hash_pair(e.qty, e.continued))
+
+
+cdef inline uint64_t flow_hash(const Flow* f) noexcept nogil:
+    """Entries are told apart by how far they are from the oldest: how many there ever were does not matter."""
+    cdef uint64_t h = hash_word(hash_span(0, f, &f.mask), f.head - f.tail)
+    cdef int side
+    for side in range(2):
+        h = hash_word(h, f.last[side] - f.tail if f.last[side] > f.tail else 0)
+    return h
+
+
 cdef inline void _evict_oldest(Flow* f) noexcept nogil:
     cdef const FlowEntry* e = _entry(f, f.tail)
     f.volume -= e.qty
+    f.digest -= flow_entry_hash(e)
     f.orders -= not e.continued
     f.tail += 1
 
@@ -69,6 +84,7 @@ cdef inline void flow_evict(Flow* f, int64_t now) noexcept nogil:
         f.tail = f.head
         f.volume = 0
         f.orders = 0
+        f.digest = 0
     while f.tail != f.head and _entry(f, f.tail).ts_ns <= limit:
         _evict_oldest(f)
 
@@ -78,8 +94,10 @@ cdef inline bint flow_rescale(Flow* f, int64_t factor) noexcept nogil:
     cdef uint64_t n
     cdef bint fits = True
     f.volume *= factor
+    f.digest = 0
     for n in range(f.tail, f.head):
         fits = multiply(&_entry(f, n).qty, factor) and fits
+        f.digest += flow_entry_hash(_entry(f, n))
     return fits
 
 
@@ -92,7 +110,9 @@ cdef inline void _push_trade(Flow* f, const Message* m, int64_t now) noexcept no
         e = _entry(f, f.last[sold] - 1)
         same = m.venue_ns != 0 and e.venue_ns == m.venue_ns
         if same and e.ts_ns == now and -(<int64_t>1 << 62) < e.qty < <int64_t>1 << 62:
+            f.digest -= flow_entry_hash(e)
             e.qty += qty
+            f.digest += flow_entry_hash(e)
             f.volume += qty
             return
     if unlikely(f.head - f.tail == f.capacity):
@@ -100,12 +120,15 @@ cdef inline void _push_trade(Flow* f, const Message* m, int64_t now) noexcept no
         f.shortened += 1
         same = same and f.last[sold] > f.tail       # else its order went with it, and this trade begins one anew
     if same:
+        f.digest -= flow_entry_hash(e)
         e.continued = 1
+        f.digest += flow_entry_hash(e)
     e = _entry(f, f.head)
     e.ts_ns = now
     e.venue_ns = m.venue_ns
     e.qty = qty
     e.continued = 0
+    f.digest += flow_entry_hash(e)
     f.volume += qty
     f.orders += not same
     f.head += 1

@@ -13,14 +13,18 @@
 # The best levels are also kept as a list with running sums (`top_*`), so that sums over the first N cost a subtraction.
 # `ladder_set` only notes the best key it changed; `ladder_settle`, once per message, rebuilds the list from there on.
 # Between the two only `ladder_qty` and `ladder_after` answer.
+#
+# The digest of the levels is kept up as each changes: a sum of `hash_pair(key, qty) - hash_pair(key, 0)`, in which the second
+# term cancels out while a level changes. The window and the far store have a sum each.
 
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memset
 
+from hft._core.base.hash cimport hash_pair, hash_word
 from hft._core.base.memory cimport align64
 from hft._core.base.types cimport unlikely
 from hft._core.market.far cimport (
-    KEY_NONE, FarStore, Rung, far_drop, far_first, far_from, far_init, far_open, far_qty, far_set, far_size, far_take,
+    KEY_NONE, FarStore, Rung, far_drop, far_fill, far_first, far_from, far_init, far_open, far_qty, far_set, far_size, far_take,
 )
 
 cdef extern from *:
@@ -49,6 +53,7 @@ cdef struct Ladder:
     int64_t veil_qty            # at it stands this quantity (SEMANTICS 7); KEY_FIRST and 0: no overlay
     int64_t hidden              # levels of the list that the veil hides
     int64_t top_n
+    uint64_t digest             # of the levels in the window
     FarStore far
     int64_t qty_at              # byte offsets from this struct
     int64_t words_at            # bit i of word w: slot 64 w + i is occupied
@@ -91,6 +96,11 @@ cdef inline void ladder_init(Ladder* l, int64_t flip, int64_t window, int64_t fa
     l.veil = KEY_FIRST
 
 
+cdef inline uint64_t ladder_hash(const Ladder* l) noexcept nogil:
+    """Its levels and the veil. Where the window lies, and the list of best levels, only tell where to look."""
+    return hash_word(hash_word(hash_word(0, l.digest + l.far.digest), l.veil), l.veil_qty)
+
+
 cdef inline void ladder_clear(Ladder* l) noexcept nogil:
     """No level, no veil; `far.dropped` goes on counting."""
     cdef int64_t dropped = l.far.dropped, flip = l.flip, window = l.mask + 1, far_levels = l.far.capacity
@@ -116,6 +126,7 @@ cdef inline void _put(Ladder* l, int64_t key, int64_t qty) noexcept nogil:
     cdef uint64_t new = (old & ~(<uint64_t>1 << (slot & 63))) | (<uint64_t>(qty != 0) << (slot & 63))
     cdef int64_t touched = key if at[0] != qty else KEY_NONE
     l.dirty = min(l.dirty, touched)
+    l.digest += hash_pair(key, qty) - hash_pair(key, at[0])
     at[0] = qty
     word[0] = new
     if (old == 0) != (new == 0):
@@ -173,8 +184,7 @@ cdef inline void _spill(Ladder* l, int64_t first, int64_t end) noexcept nogil:
     key = _window_from(l, first)
     while key < end:
         if count < kept:
-            far_first(&l.far)[count].key = key
-            far_first(&l.far)[count].qty = ladder_slots(l)[<uint64_t>key & l.mask]
+            far_fill(&l.far, count, key, ladder_slots(l)[<uint64_t>key & l.mask])
             count += 1
         else:
             far_drop(&l.far, key)

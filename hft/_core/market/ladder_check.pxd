@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int64_t, uint64_t
 
-from hft._core.market.far cimport KEY_NONE, Rung, far_first
+from hft._core.market.far cimport KEY_NONE, Rung, far_first, level_hash
 from hft._core.market.ladder cimport (
     KEY_FIRST, TOP_LEVELS, TOP_READY, Ladder, ladder_after, ladder_middle, ladder_qty, ladder_slots, ladder_words,
 )
@@ -28,6 +28,7 @@ cdef enum LadderFault:          # texts: `book.FAULTS`
     LADDER_LIST = 7
     LADDER_LIST_SHORT = 8
     LADDER_HIDDEN = 9
+    LADDER_DIGEST = 10
 
 
 cdef inline int _check_window(const Ladder* l) noexcept nogil:
@@ -76,6 +77,17 @@ cdef inline int _check_list(const Ladder* l) noexcept nogil:
     return LADDER_SOUND
 
 
+cdef inline int _check_digest(const Ladder* l) noexcept nogil:
+    cdef uint64_t window = 0, far = 0
+    cdef int64_t key = ladder_after(l, KEY_FIRST), i
+    while key <= l.base + <int64_t>l.mask:
+        window += level_hash(key, ladder_qty(l, key))
+        key = ladder_after(l, key)
+    for i in range(l.far.n):
+        far += level_hash(far_first(&l.far)[i].key, far_first(&l.far)[i].qty)
+    return LADDER_DIGEST if window != l.digest or far != l.far.digest else LADDER_SOUND
+
+
 cdef inline int ladder_check(const Ladder* l) noexcept nogil:
     """LADDER_SOUND, or which invariant does not hold of a settled ladder."""
     cdef int fault
@@ -88,4 +100,6 @@ cdef inline int ladder_check(const Ladder* l) noexcept nogil:
         fault = _check_far(l)
     if fault == 0:
         fault = _check_list(l)
+    if fault == 0:
+        fault = _check_digest(l)
     return fault

@@ -8,10 +8,10 @@ from hft._core.base.status cimport (
     OTHER_TRADE_SOURCE, SEQUENCE_GAP, SNAPSHOT_TOO_OLD,
 )
 from hft._core.base.types cimport (
-    BOOK_STREAM, MSG_AGG_TRADE, MSG_BOOK, MSG_DEPTH, MSG_SNAPSHOT, MSG_TICKER, MSG_TRADE, Level, Message, int64_t, likely,
+    BOOK_STREAM, MSG_AGG_TRADE, MSG_BOOK, MSG_DEPTH, MSG_SNAPSHOT, MSG_BOOK_TICKER, MSG_TRADE, Level, Message, int64_t, likely,
     uint32_t, unlikely,
 )
-from hft._core.market.book cimport Book, book_apply, book_clear, book_crossed, book_mid2, book_ticker
+from hft._core.market.book cimport Book, book_apply, book_clear, book_crossed, book_mid2, book_overlay
 from hft._core.market.clock cimport clock_observe
 from hft._core.market.far cimport KEY_NONE
 from hft._core.market.features cimport (
@@ -228,12 +228,12 @@ cdef inline int _trade(Market* m, const Message* msg, int* fx) noexcept nogil:
     return OK
 
 
-cdef inline int _ticker(Market* m, const Message* msg, int* fx) noexcept nogil:
+cdef inline int _book_ticker(Market* m, const Message* msg, int* fx) noexcept nogil:
     cdef Sync* sync = market_sync(m)
     cdef int code
     if sync.state != SYNC_SYNCED and sync.state != SYNC_BRIDGING:
         return NOT_CONNECTED if sync.state == SYNC_CONNECTING else BUFFERED
-    code = book_ticker(market_book(m), msg)
+    code = book_overlay(market_book(m), msg)
     if code == OK:
         fx[0] |= FX_VIEW
     return code
@@ -269,8 +269,8 @@ cdef inline int market_apply(Market* m, Book* spare, const Message* msg, const L
     fx[0] = 0
     if unlikely(m.suspect_until != 0) and msg.recv_ns >= m.suspect_until:
         _crossing_over(m)
-    if msg.kind == MSG_TICKER:
-        code = _ticker(m, msg, fx)
+    if msg.kind == MSG_BOOK_TICKER:
+        code = _book_ticker(m, msg, fx)
     elif msg.kind == MSG_DEPTH:
         code = _depth(m, msg, levels, fx)
     elif msg.kind == MSG_SNAPSHOT:

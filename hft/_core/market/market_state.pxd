@@ -1,7 +1,8 @@
 # What is kept of one symbol's market, and how the parts of it are found; the verbs that move it are in `market`.
 
+from hft._core.base.hash cimport hash_span, hash_word
 from hft._core.base.memory cimport align64
-from hft._core.base.types cimport BOOK_SUSPECT, BOOK_SYNCED, BOOK_SYNCING, SymbolSpec, int32_t, int64_t, likely
+from hft._core.base.types cimport BOOK_SUSPECT, BOOK_SYNCED, BOOK_SYNCING, SymbolSpec, int32_t, int64_t, likely, uint64_t
 from hft._core.market.book cimport Book, BookParams, book_init, book_mid2, book_size
 from hft._core.market.clock cimport ClockState
 from hft._core.market.features cimport FeatureParams, Features, FeatureValues, features_init, features_size
@@ -28,25 +29,25 @@ cdef struct MarketParams:
     int32_t answers             # 1: who sends the messages sends a REST book when asked; files don't (rule 7b)
 
 cdef struct Market:
-    SymbolSpec spec
     ClockState clock
+    SymbolSpec spec
     Refresh refresh
     FeatureValues features
     int64_t update_ns           # `now` of the newest message applied
-    int64_t delay_ns            # by how much the newest stamped one came later than the least delay lets it: now - v
     int64_t trade_id            # newest trade; 0 before the first
-    int64_t missing_trades      # ids never seen
-    int64_t crossed             # messages that crossed the book
-    int64_t crossed_levels      # levels taken out since a newer one crossed them
     int64_t suspect_until       # of the last such crossing: the book is in sync, and its status suspect; 0: it is
     int64_t longest             # levels a side of the longest whole book
     int64_t window_ns           # of the features
     int64_t answers
     int64_t trade_kind
     int64_t mid2                # of the newest synced view; kept when it goes (mark, SEMANTICS 24)
-    SyncTimes times             # in sync or not and why, and whether the venue trades it
     int64_t has_book            # 1: the book holds a snapshot, in sync or not yet
     int64_t ready               # 1: in sync, with both sides quoted, as of the newest view
+    SyncTimes times             # in sync or not and why: statistics, but for whether the venue trades it
+    int64_t delay_ns            # by how much the newest stamped one came later than the least delay lets it: now - v
+    int64_t missing_trades      # ids never seen; this and what follows are statistics
+    int64_t crossed             # messages that crossed the book
+    int64_t crossed_levels      # levels taken out since a newer one crossed them
     int64_t book_at             # byte offsets from this struct
     int64_t features_at
     int64_t series_at
@@ -98,6 +99,11 @@ cdef inline void market_init(Market* m, const SymbolSpec* spec, const MarketPara
     features_init(market_features(m), &p.features)
     series_init(market_series(m), &series)
     sync_init(market_sync(m), &p.sync)
+
+
+cdef inline uint64_t market_hash(const Market* m) noexcept nogil:
+    """What is not of a part that has a digest of its own: the rules of the symbol, the refresh, what the last messages left."""
+    return hash_word(hash_span(0, &m.spec, &m.times), m.times.closed)
 
 
 cdef inline bint market_ready(Market* m) noexcept nogil:

@@ -9,6 +9,7 @@
 from libc.math cimport fabs
 from libc.stdint cimport int64_t, uint64_t
 
+from hft._core.base.hash cimport hash_pair, hash_span, hash_words
 from hft._core.base.memory cimport align64
 from hft._core.base.types cimport unlikely
 from hft._core.market.flow cimport ring_slots
@@ -24,13 +25,14 @@ cdef struct SeriesEntry:
 cdef struct Series:             # the entries follow
     int64_t window_ns
     uint64_t capacity
-    uint64_t mask
     uint64_t head               # number of the next entry
     uint64_t tail               # the oldest that is kept
     uint64_t first              # the first since the book was found; `head`: there is none
     int64_t since_ns            # when that one began
     int64_t refreshed_ns        # when the newest value was last confirmed
-    int64_t shortened           # entries dropped inside the window, for want of room
+    uint64_t digest             # the sum of `series_entry_hash` over the entries but the newest, which may still change
+    uint64_t mask
+    int64_t shortened           # entries dropped inside the window, for want of room: a statistic
     double largest              # of all |imbalance| so far: what a run without a signal says (SEMANTICS 32)
 
 
@@ -50,6 +52,10 @@ cdef inline SeriesEntry* series_entry(const Series* s, uint64_t number) noexcept
     return <SeriesEntry*>(<char*>s + align64(sizeof(Series))) + (number & s.mask)
 
 
+cdef inline uint64_t series_entry_hash(const SeriesEntry* e) noexcept nogil:
+    return hash_pair(e.start_ns, (<const uint64_t*>&e.value)[0])
+
+
 cdef inline bint series_empty(const Series* s) noexcept nogil:
     return s.head == s.first
 
@@ -59,9 +65,15 @@ cdef inline double series_value(const Series* s) noexcept nogil:
     return series_entry(s, s.head - 1).value
 
 
+cdef inline uint64_t series_hash(const Series* s) noexcept nogil:
+    cdef uint64_t h = hash_span(0, s, &s.mask)
+    return h if series_empty(s) else hash_words(h, series_entry(s, s.head - 1), sizeof(SeriesEntry) // 8)
+
+
 cdef inline void series_reset(Series* s) noexcept nogil:
     """Forget everything: the book is not in sync."""
     s.first = s.tail = s.head
+    s.digest = 0
 
 
 cdef inline void series_push(Series* s, double imbalance, int64_t now) noexcept nogil:
@@ -77,9 +89,11 @@ cdef inline void series_push(Series* s, double imbalance, int64_t now) noexcept 
         if newest.start_ns == now:
             newest.value = imbalance
             return
+        s.digest += series_entry_hash(newest)
     else:
         s.since_ns = now
     if unlikely(s.head - s.tail == s.capacity):
+        s.digest -= series_entry_hash(series_entry(s, s.tail))
         s.tail += 1
         s.shortened += series_entry(s, s.tail).start_ns > now - s.window_ns
     newest = series_entry(s, s.head)

@@ -56,8 +56,6 @@ cdef class MarketSnapshot:
             raise RuntimeError("a MarketSnapshot is initialised once")
         if buffer is None:
             self.own = <Snapshot*>hft_alloc(sizeof(Snapshot))
-            if self.own == NULL:
-                raise MemoryError
             self.snapshot = self.own
             return
         PyObject_GetBuffer(buffer, &self.view, PyBUF_WRITABLE)

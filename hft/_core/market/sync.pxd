@@ -24,6 +24,7 @@
 
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memmove
+from hft._core.base.hash cimport hash_span, hash_word, hash_words
 from hft._core.base.memory cimport align64
 from hft._core.base.status cimport (
     BAD_SHAPE, BUFFERED, BUFFER_FULL, NOT_CONNECTED, NO_SNAPSHOT, OK, OTHER_BOOK_SOURCE, SEQUENCE_GAP, SNAPSHOT_AHEAD,
@@ -62,9 +63,10 @@ cdef struct Sync:
     int64_t refresh_id          # of the book when the refresh began: all that came after it is in the buffer
     int64_t buffered_id         # `u` of the newest buffered update
     int64_t buffered            # updates in the buffer
-    int64_t head                # of the buffer, in units of a Level
-    int64_t tail
+    uint64_t digest             # of all that was put into the buffer since it was empty
     int64_t capacity
+    int64_t head                # of the buffer, in units of a Level
+    int64_t tail                # from here on statistics; the generation is also read by who fetches snapshots
     uint64_t generation         # books begun: raised by each connection, gap, loss or full buffer
     uint64_t resyncs            # books begun after one that was in sync
     int64_t lost                # 1: the connection of a synced book went, and no new one has come
@@ -92,9 +94,9 @@ cdef inline void sync_init(Sync* s, const SyncParams* params) noexcept nogil:
     s.capacity = params.capacity_levels
 
 
-cdef inline bint sync_is_ready(const Sync* s) noexcept nogil:
-    """The book may be traded on."""
-    return s.state == SYNC_SYNCED
+cdef inline uint64_t sync_hash(const Sync* s) noexcept nogil:
+    """What is taken from the buffer is taken in order, so what was put and how much is left tell what it holds."""
+    return hash_word(hash_span(0, s, &s.head), s.tail - s.head)
 
 
 # -- buffer ------------------------------------------------------------------------------------------------------------
@@ -104,7 +106,7 @@ cdef inline Level* _buffer(Sync* s) noexcept nogil:
 
 
 cdef inline void _empty(Sync* s) noexcept nogil:
-    s.head = s.tail = s.buffered = 0
+    s.head = s.tail = s.buffered = s.digest = 0
 
 
 cdef inline bint _push(Sync* s, const Message* m, const Level* levels) noexcept nogil:
@@ -121,6 +123,7 @@ cdef inline bint _push(Sync* s, const Message* m, const Level* levels) noexcept 
     memcpy(b + s.tail, m, sizeof(Message))
     memcpy(b + s.tail + MESSAGE_UNITS, levels, n * sizeof(Level))
     s.tail += units
+    s.digest = hash_words(hash_words(s.digest, m, sizeof(Message) // 8), levels, 2 * n)
     s.buffered += 1
     s.buffered_id = m.last_id
     return True
@@ -135,8 +138,8 @@ cdef inline void _pop(Sync* s) noexcept nogil:
     cdef Message* m = _front(s)
     s.head += MESSAGE_UNITS + <int64_t>m.n_bids + m.n_asks
     s.buffered -= 1
-    if s.head == s.tail:
-        s.head = s.tail = 0
+    if s.buffered == 0:
+        _empty(s)
 
 
 # -- rules -------------------------------------------------------------------------------------------------------------

@@ -78,8 +78,6 @@ cdef class Synchronizer:
         sync_rule(rules, &params.rule)
         params.capacity_levels = whole("capacity_levels", capacity_levels, MAX_LEVELS + MESSAGE_UNITS, 1 << 24)
         self.s = <Sync*>hft_alloc(sync_size(&params))
-        if self.s == NULL:
-            raise MemoryError
         sync_init(self.s, &params)
 
     def __dealloc__(self):
@@ -110,7 +108,7 @@ cdef class Synchronizer:
         """A REST snapshot arrived. 0: load it into a cleared book, then apply what `take` gives.
 
         SNAPSHOT_TOO_OLD: fetch another one. STALE_UPDATE: nobody asked for it. NOT_CONNECTED. While `refreshing`: 0, load it
-        into a book aside and apply what `take_since` gives; SNAPSHOT_AHEAD, hand it in again later.
+        into a book aside and apply the later updates; SNAPSHOT_AHEAD, hand it in again later.
         """
         return sync_on_snapshot(self.s, last_update_id)
 
@@ -128,16 +126,6 @@ cdef class Synchronizer:
         """A fresh snapshot of a book in sync is wanted; updates are kept for it besides."""
         sync_refresh(self.s)
 
-    def take_since(self, int64_t last_update_id, Decoder decoder not None) -> bool:
-        """Put the next update that a fresh snapshot with that id does not hold into `decoder`; False when there is none."""
-        cdef Message* m = NULL
-        cdef Level* levels = NULL
-        if not sync_next_since(self.s, last_update_id, &m, &levels):
-            return False
-        decoder.d.message = m[0]
-        memcpy(decoder.d.levels, levels, (<size_t>m.n_bids + m.n_asks) * sizeof(Level))
-        return True
-
     @property
     def state(self) -> str:
         """``connecting``, ``buffering``, ``bridging`` or ``synced``."""
@@ -146,7 +134,7 @@ cdef class Synchronizer:
     @property
     def ready(self) -> bool:
         """The book may be traded on."""
-        return sync_is_ready(self.s)
+        return self.s.state == SYNC_SYNCED
 
     @property
     def wants_snapshot(self) -> bool:

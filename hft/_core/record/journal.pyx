@@ -102,8 +102,6 @@ cdef class Journal:
         cdef JournalState* c
         if memory is None:
             c = <JournalState*>hft_alloc(journal_size(&params))
-            if c == NULL:
-                raise MemoryError
         else:
             c = <JournalState*>buffer_address(memory, journal_size(&params), True)
             if c.magic not in (0, JOURNAL_MAGIC):

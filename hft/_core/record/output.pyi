@@ -1,25 +1,15 @@
 from decimal import Decimal
+from typing import Final
 
 class Fill:
-    @property
-    def order_id(self) -> int: ...
-    @property
-    def exch_ts_ns(self) -> int: ...
-    @property
-    def local_ts_ns(self) -> int: ...
-    @property
-    def symbol(self) -> str: ...
-    @property
-    def side(self) -> int: ...
-    @property
-    def price(self) -> Decimal: ...
-    @property
-    def qty(self) -> Decimal: ...
-    @property
-    def fee(self) -> Decimal: ...
-    @property
-    def maker(self) -> bool: ...
-    @property
-    def suspect(self) -> bool: ...
-    @property
-    def fee_in_base(self) -> bool: ...
+    order_id: Final[int]
+    exch_ts_ns: Final[int]
+    local_ts_ns: Final[int]
+    symbol: Final[str]
+    side: Final[int]
+    price: Final[Decimal]
+    qty: Final[Decimal]
+    fee: Final[Decimal]
+    maker: Final[bool]
+    suspect: Final[bool]
+    fee_in_base: Final[bool]

@@ -219,10 +219,6 @@ cdef inline Snapshot* page_market(Page* p, int i) noexcept nogil:
     return &page_symbol(p, i).market
 
 
-cdef inline PageChannel* page_channel(Page* p, int i) noexcept nogil:
-    return &p.channels[i]
-
-
 cdef inline void page_init(Page* p, const SymbolSpec* specs, int n_symbols, int64_t start_ns,
                            int64_t clock_offset_ns) noexcept nogil:
     """Memory as it comes from the file: all but the kill switch's words is zeroed, then the header is filled."""

@@ -8,6 +8,7 @@ from posix.unistd cimport close as close_descriptor, usleep
 from hft._core.base import status
 from hft._core.base.buffer cimport buffer_address
 from hft._core.base.histogram cimport Histogram
+from hft._core.base.symbols cimport Symbols
 from hft._core.base.types cimport Spec
 from hft._core.market.snapshot cimport Snapshot, snapshot_write
 from hft._core.record import names
@@ -71,8 +72,8 @@ cdef class StatePage:
         ----------
         path : path or None
             The file, mode 0600; one that a dead engine left is used again and keeps its kill switch. None: no file.
-        specs : sequence of Spec
-            The symbols, at most 64.
+        specs : Symbols or iterable of Spec
+            The symbols.
         run, run_id, strategy, venue, build
             What runs.
         start_ns, monotonic_ns : int
@@ -80,14 +81,8 @@ cdef class StatePage:
 
         Raises `PageError` where the file is something else or another engine owns it, `OSError` where it can't be written.
         """
-        cdef list symbols = list(specs)
-        cdef int n = len(symbols)
-        cdef SymbolSpec buffer[64]
-        if not 1 <= n <= 64:
-            raise ValueError(f"{n} symbols: a page takes 1 to 64")
-        cdef int i
-        for i in range(n):
-            buffer[i] = (<Spec?>symbols[i]).c
+        cdef Symbols symbols = Symbols(specs)
+        cdef int n = symbols.count
         cdef StatePage self = StatePage.__new__(StatePage)
         self.path = None if path is None else os.fspath(path)
         self.writable = True
@@ -96,7 +91,7 @@ cdef class StatePage:
         else:
             self.lock, self.memory = own_file(self.path, page_size(n))
         self.c = <Page*>buffer_address(self.memory, page_size(n), True)
-        page_init(self.c, buffer, n, start_ns, start_ns - monotonic_ns)
+        page_init(self.c, symbols.specs, n, start_ns, start_ns - monotonic_ns)
         self.c.header.pid = os.getpid()
         self.c.header.run = run
         _text(self.c.header.run_id, run_id)
@@ -379,6 +374,7 @@ cdef dict _symbol(PageSymbol* s):
     cdef Snapshot market
     cdef PageView view
     spec.c = s.spec
+    spec._show()
     # A MarketSnapshot is its sequence and seven words under the same protocol; here its reader may wait.
     market.sequence = load_relaxed(&s.market.sequence)
     market_torn = _settled(&s.market.sequence, &market.timestamp_ns, &s.market.timestamp_ns, sizeof(market) // 8 - 1)

@@ -1,12 +1,12 @@
 # The run log: everything that the engine was given, in the order in which it was given it, on its way to a file. A ring of
 # bytes between the engine's thread, which pushes, and the recorder's, which takes whole lines of text out. No locks.
 #
-#     0            64                  128               192            1728                       1728 + capacity
-#     +------------+-------------------+-----------------+--------------+---------+---------+--   --+
-#     | capacity   | head              | tail            | symbols      | entry   | entry   |  ...  |
-#     | (constant) | tail as last seen |                 | 64 x 24      |         |         |       |
-#     |            | lost, counts      |                 | (constant)   |         |         |       |
-#     +------------+-------------------+-----------------+--------------+---------+---------+--   --+
+#     0            64                  128               192                       192 + capacity
+#     +------------+-------------------+-----------------+---------+---------+--   --+
+#     | capacity   | head              | tail            | entry   | entry   |  ...  |
+#     | names      | tail as last seen |                 |         |         |       |
+#     | (constant) | lost, counts      |                 |         |         |       |
+#     +------------+-------------------+-----------------+---------+---------+--   --+
 #
 # `head` and `tail` count bytes ever pushed and ever taken; byte n lies at n & (capacity - 1). An entry is a header and its
 # payload in one piece, a multiple of 16 bytes; what is left before the end of the ring and too small for one is skipped by an
@@ -37,8 +37,6 @@ cdef enum LogKind:              # what `arg` and the payload are
 
 cdef enum:
     LOG_ENTRY = 16              # bytes of a header; entries begin at multiples of it
-    LOG_SYMBOLS = 64
-    LOG_NAME = 24
 
 cdef struct LogEntry:
     uint32_t size               # of the payload
@@ -48,7 +46,9 @@ cdef struct LogEntry:
 
 cdef struct RunLogState:
     uint64_t capacity           # bytes, a power of two
-    uint64_t reserved0[7]
+    char* names                 # NAME_BYTES a symbol
+    int64_t n_symbols
+    uint64_t reserved0[5]
     uint64_t head               # producer's line
     uint64_t tail_seen
     uint64_t missing            # entries lost since the last LOG_BROKEN
@@ -57,7 +57,6 @@ cdef struct RunLogState:
     uint64_t reserved1[3]
     uint64_t tail               # consumer's line
     uint64_t reserved2[7]
-    char symbols[64][64]        # MAX_SYMBOLS, NAME_BYTES
 
 
 cdef inline LogEntry* runlog_at(const RunLogState* r, uint64_t n) noexcept nogil:
@@ -107,4 +106,4 @@ cdef inline bint runlog_push(RunLogState* r, int kind, int arg, int64_t now, con
 
 
 cdef class RunLog:
-    cdef RunLogState* c         # allocated here, freed here
+    cdef RunLogState* c         # allocated here, freed here; so are its names

@@ -6,7 +6,7 @@ from libc.string cimport memchr, memcmp, strlen
 from hft._core.base.atomic cimport load_relaxed
 from hft._core.base.memory cimport hft_alloc, hft_free
 from hft._core.base.symbols cimport Symbols
-from hft._core.base.types cimport Decision
+from hft._core.base.types cimport NAME_BYTES, Decision
 
 from hft._core.base.checks import whole
 
@@ -17,6 +17,7 @@ KINDS = {
     "disconnect": LOG_DISCONNECT, "timer": LOG_TIMER, "kill": LOG_KILL, "journal_full": LOG_JOURNAL_FULL, "resync": LOG_RESYNC,
     "stop": LOG_STOP, "mark": LOG_MARK,
 }
+_OF_A_SYMBOL = {LOG_DEPTH, LOG_CONNECT, LOG_DISCONNECT, LOG_RESYNC}
 
 cdef const char* _NAMES[14]     # of the lines that are ours, by LogKind
 _NAMES[:] = [b"", b"raw", b"rest", b"rest", b"connect", b"disconnect", b"timer", b"kill", b"journal_full", b"resync", b"stop",
@@ -106,7 +107,7 @@ cdef void put_message(Text* t, const char* p, size_t n) noexcept nogil:
 
 cdef void put_name(Text* t, const RunLogState* r, const LogEntry* entry) noexcept nogil:
     put_text(t, b'"')
-    put_text(t, r.symbols[entry.arg & (LOG_SYMBOLS - 1)])
+    put_text(t, r.names + <size_t>entry.arg * NAME_BYTES)
     put_text(t, b'"')
 
 
@@ -204,28 +205,36 @@ cdef class RunLog:
         while size < least:
             size *= 2
         self.c = <RunLogState*>hft_alloc(sizeof(RunLogState) + size)
-        if self.c == NULL:
-            raise MemoryError
         self.c.capacity = size
 
     def __dealloc__(self):
+        if self.c != NULL:
+            hft_free(self.c.names)
         hft_free(self.c)
 
     # --- producer
 
     def bind(self, Symbols symbols not None) -> None:
-        """The symbols that entries name by their index. The engine does it; before its first input."""
-        for i, spec in enumerate(symbols):
+        """The symbols that entries name by their index. The engine does it, once, before its first input."""
+        cdef int i
+        if self.c.names != NULL:
+            raise ValueError("this run log has its symbols already")
+        for spec in symbols:
             name = spec.name.encode()
             if b'"' in name or b"\\" in name or min(name) < 32:
                 raise ValueError(f"symbol {spec.name!r} can't be recorded")
-            memcpy(self.c.symbols[i], <const char*>name, len(name))
+        self.c.names = <char*>hft_alloc(symbols.count * NAME_BYTES)
+        for i in range(symbols.count):
+            memcpy(self.c.names + i * NAME_BYTES, symbols.specs[i].name, NAME_BYTES)
+        self.c.n_symbols = symbols.count
 
     def push(self, str kind not None, int64_t now_ns, bytes body not None=b"", int arg=0) -> bool:
         """One entry, of one of `KINDS`; `arg` is a symbol's index or as `LogKind` has it. False: it was lost, and counted."""
-        if not 0 <= arg < LOG_SYMBOLS:
-            raise ValueError(f"arg {arg} must be from 0 to {LOG_SYMBOLS - 1}")
-        return runlog_push(self.c, KINDS[kind], arg, now_ns, PyBytes_AS_STRING(body), len(body))
+        cdef int which = KINDS[kind]
+        cdef int64_t args = self.c.n_symbols if which in _OF_A_SYMBOL else 3
+        if not 0 <= arg < args:
+            raise ValueError(f"arg {arg} of {kind}: there are {args}, counted from 0")
+        return runlog_push(self.c, which, arg, now_ns, PyBytes_AS_STRING(body), len(body))
 
     def mark(self, str name not None, bytes value not None, int64_t now_ns) -> bool:
         """A line ``{"hft":{name:value}}`` that the engine does not act upon; `value` is JSON without a newline."""

@@ -3,14 +3,15 @@
 # It has a slot for each command that may be sent and not yet acknowledged (order_channel_size), so it is never full: the
 # trader counts those, and refuses what would be one too many.
 
+from hft._core.base.hash cimport hash_span
 from hft._core.base.memory cimport align64
-from hft._core.base.types cimport Command, int64_t
+from hft._core.base.types cimport Command, int64_t, uint64_t
 
 cdef struct Commands:
     int64_t capacity
+    int64_t unacknowledged      # sent, and not yet answered by a report
     int64_t head                # the next to be taken
     int64_t tail                # one past the newest
-    int64_t unacknowledged      # sent, and not yet answered by a report
     # Command[capacity] follows
 
 
@@ -21,6 +22,11 @@ cdef inline size_t commands_size(int64_t capacity) noexcept nogil:
 cdef inline void commands_init(Commands* c, int64_t capacity) noexcept nogil:
     """`c`: `commands_size(capacity)` bytes of zeroes."""
     c.capacity = capacity
+
+
+cdef inline uint64_t commands_hash(const Commands* c) noexcept nogil:
+    """Between inputs it is empty: the commands under way are execution's."""
+    return hash_span(0, c, &c.head)
 
 
 cdef inline bint commands_full(const Commands* c) noexcept nogil:

@@ -6,8 +6,9 @@
 #
 # Everything it knows of orders and position is what was reported; with anything in flight it waits.
 
-from libc.stdint cimport int32_t, int64_t, INT64_MAX
+from libc.stdint cimport int32_t, int64_t, uint64_t, INT64_MAX
 
+from hft._core.base.hash cimport hash_span
 from hft._core.base.types cimport BUY, IOC, LIMIT, MARKET, NO_PRICE, REDUCE_ONLY, SELL, SPOT, Intent, SymbolSpec
 from hft._core.trade.signal cimport SignalRecord
 
@@ -30,13 +31,14 @@ cdef struct Imbalance:
     int64_t no_shorts           # entries not asked for, because a spot venue can't be sold short
 
 
-cdef inline size_t imbalance_size(const ImbalanceParams* params) noexcept nogil:
-    return sizeof(Imbalance)
-
-
 cdef inline void imbalance_init(Imbalance* s, const ImbalanceParams* params) noexcept nogil:
     s.params = params[0]
     s.holding_ns = params.holding_ns
+
+
+cdef inline uint64_t imbalance_hash(const Imbalance* s, uint64_t h) noexcept nogil:
+    """All but `no_shorts`, a statistic."""
+    return hash_span(h, s, &s.no_shorts)
 
 
 cdef inline int64_t imbalance_next_due(const Imbalance* s) noexcept nogil:

@@ -1,4 +1,5 @@
 from decimal import Decimal
+from typing import Final
 
 from hft._core.base.intent import OrderIntent, _Number, _Side
 from hft._core.base.types import Spec
@@ -9,8 +10,7 @@ def entry_qty(
 ) -> int: ...
 
 class ImbalanceDecision:
-    @property
-    def spec(self) -> Spec: ...
+    spec: Final[Spec]
     def __init__(
         self,
         spec: Spec,
@@ -31,11 +31,7 @@ class ImbalanceDecision:
         now: int,
     ) -> OrderIntent | None: ...
     def on_fill(self, side: _Side, *, position: _Number, now: int) -> None: ...
-    @property
-    def entry_qty(self) -> Decimal: ...
-    @property
-    def next_due(self) -> int | None: ...
-    @property
-    def leaving(self) -> bool: ...
-    @property
-    def no_shorts(self) -> int: ...
+    entry_qty: Final[Decimal]
+    next_due: Final[int | None]
+    leaving: Final[bool]
+    no_shorts: Final[int]

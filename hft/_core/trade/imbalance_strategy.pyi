@@ -1,19 +1,14 @@
 from decimal import Decimal
-from typing import Self
+from typing import Final, Self
 
 from hft._core.trade.strategy import StrategyPort
 
 class ImbalanceStrategy(StrategyPort):
-    @property
-    def threshold(self) -> Decimal: ...
-    @property
-    def min_confidence(self) -> Decimal: ...
-    @property
-    def decay_ms(self) -> Decimal: ...
-    @property
-    def holding_ms(self) -> Decimal: ...
-    @property
-    def entry_qty(self) -> Decimal: ...
+    threshold: Final[Decimal]
+    min_confidence: Final[Decimal]
+    decay_ms: Final[Decimal]
+    holding_ms: Final[Decimal]
+    entry_qty: Final[Decimal]
     def __new__(
         cls,
         *,

@@ -4,21 +4,22 @@
 """
 
 from libc.stdint cimport int32_t, int64_t, uint64_t
-from libc.string cimport memset
 
-from hft._core.base.hash cimport hash_words
-from hft._core.base.heap cimport DueHeap, heap_first, heap_init, heap_next, heap_set, heap_size
+from hft._core.base.hash cimport hash_word, hash_words
+from hft._core.base.heap cimport DueHeap, heap_first, heap_hash, heap_init, heap_next, heap_set, heap_size
 from hft._core.base.memory cimport align64
 from hft._core.base.types cimport ASK, BID, REPORT_FILL, Intent, Report, Spec
 from hft._core.market.book cimport Book, book_best
 from hft._core.market.market_state cimport Market, market_book, market_book_synced, market_series
 from hft._core.trade.imbalance cimport (
-    Imbalance, ImbalanceParams, imbalance_decide, imbalance_init, imbalance_next_due, imbalance_on_fill,
+    Imbalance, ImbalanceParams, imbalance_decide, imbalance_hash, imbalance_init, imbalance_next_due, imbalance_on_fill,
 )
 from hft._core.trade.orders cimport orders_in_flight
 from hft._core.trade.position cimport position_at
-from hft._core.trade.signal cimport SignalParams, SignalRecord, SignalState, signal_eval, signal_follow, signal_init
-from hft._core.trade.strategy cimport STRATEGY_PARAMS, Context, StrategyOps, StrategyPort, ask_new
+from hft._core.trade.signal cimport (
+    SignalParams, SignalRecord, SignalState, signal_eval, signal_follow, signal_hash, signal_init,
+)
+from hft._core.trade.strategy cimport STRATEGY_PARAMS, Context, StrategyOps, StrategyPort, ask_new, strategy_ops
 from hft._core.trade.units cimport limit_quanta, lot_quanta
 
 from hft._core.base.checks import DAY_MS, above, nanoseconds, within
@@ -110,20 +111,17 @@ cdef bint _signal(const void* memory, int32_t i, SignalRecord* out) noexcept nog
 
 
 cdef uint64_t _hash(const void* memory, int32_t i, uint64_t h) noexcept nogil:
-    return hash_words(h, _symbol(memory, i), sizeof(ImbalanceSymbol) // 8)
+    cdef const ImbalanceSymbol* own = _symbol(memory, i)
+    h = signal_hash(&own.signal, imbalance_hash(&own.decision, h))
+    h = hash_word(hash_words(h, &own.record, sizeof(SignalRecord) // 8), own.stands)
+    return hash_word(h, heap_hash(_holds(memory), i))
 
 
-cdef StrategyOps OPS
-memset(&OPS, 0, sizeof(StrategyOps))
-OPS.size = _size
-OPS.init = _init
-OPS.bind = _bind
-OPS.on_market = _on_market
+cdef StrategyOps OPS = strategy_ops(_size, _init, _bind, _on_market, _hash)
 OPS.on_report = _on_report
 OPS.on_timer = _on_timer
 OPS.next_due = _next_due
 OPS.signal = _signal
-OPS.hash = _hash
 
 
 cdef class ImbalanceStrategy(StrategyPort):

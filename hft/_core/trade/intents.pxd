@@ -3,8 +3,9 @@
 # A callback puts, the trader takes after it, in order. The room is for all that is asked for at one instant, taken or not, so
 # that what one input may cause is bounded. A strategy can always stop: that has a place of its own behind the others.
 
+from hft._core.base.hash cimport hash_span
 from hft._core.base.memory cimport align64
-from hft._core.base.types cimport INTENT_STOP, Intent, int64_t
+from hft._core.base.types cimport INTENT_STOP, Intent, int64_t, uint64_t
 
 cdef struct Intents:
     int64_t capacity
@@ -20,6 +21,11 @@ cdef inline size_t intents_size(int64_t capacity) noexcept nogil:
 cdef inline void intents_init(Intents* q, int64_t capacity) noexcept nogil:
     """`q`: `intents_size(capacity)` bytes of zeroes."""
     q.capacity = capacity
+
+
+cdef inline uint64_t intents_hash(const Intents* q) noexcept nogil:
+    """Between inputs everything was taken, and the next input begins another instant."""
+    return hash_span(0, q, &q.count)
 
 
 cdef inline void intents_begin(Intents* q) noexcept nogil:

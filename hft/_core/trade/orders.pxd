@@ -6,8 +6,10 @@
 # stack threaded through `next`; open orders are a list in order of creation, threaded through `prev` and `next`.
 # An order reported final leaves the table at once; its slot stays readable until the next `orders_create`.
 
-from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
+from hft._core.base.hash cimport hash_span, hash_word, hash_words
+from hft._core.base.intent cimport OrderTerms
 from hft._core.base.memory cimport align64
 from hft._core.base.status cimport FAULT_ILLEGAL_MOVE, OK, RISK_NO_ORDER_SLOT
 from hft._core.base.types cimport (
@@ -156,6 +158,20 @@ cdef inline bint orders_rescale(Orders* s, int32_t symbol, int64_t price_factor,
 
 
 # --- reads
+
+cdef inline uint64_t orders_hash(const Orders* s, int32_t symbol) noexcept nogil:
+    """A symbol's orders, the oldest first, and what all share; which slots they lie in does not matter."""
+    cdef uint64_t h = hash_word(hash_span(0, s, &s.n_symbols), <uint64_t>s.amending << 32 | <uint32_t>s.open)
+    cdef int32_t slot = s.first
+    cdef const Order* order
+    h = hash_words(h, orders_of(s, symbol), sizeof(SymbolOrders) // 8)
+    while slot != NO_SLOT:
+        order = orders_slot(s, slot)
+        if order.symbol == symbol:
+            h = hash_words(hash_span(h, order, &order.prev), &order.side, 1)
+        slot = order.next
+    return h
+
 
 cdef inline bint order_is_final(const Order* order) noexcept nogil:
     return FILLED <= order.status <= EXPIRED
@@ -352,9 +368,11 @@ cdef inline int orders_amend_sent(Orders* s, Order* order, int64_t price, int64_
     return OK
 
 
-cdef class OrderView:
-    cdef Order c
-    cdef readonly object spec
+cdef class OrderView(OrderTerms):
+    cdef readonly int64_t id, sent_ns
+    cdef readonly object price, leaves, filled, status
+    cdef readonly str reason
+    cdef readonly bint final, can_cancel, can_amend
 
 
 cdef OrderView order_view(const Order* order, Spec spec)

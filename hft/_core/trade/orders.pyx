@@ -6,11 +6,10 @@ from libc.string cimport memset
 
 from hft._core.base.checks import whole
 from hft._core.base.intent cimport OrderIntent, side_from
-from hft._core.base.intent import TIFS, _named
 from hft._core.base.memory cimport hft_alloc, hft_free
 from hft._core.base.status import name as status_name, text as status_text
 from hft._core.base.symbols cimport Symbols
-from hft._core.base.types cimport BUY, MARKET, REDUCE_ONLY
+from hft._core.base.types cimport Spec
 from hft._core.trade.order_lifecycle cimport orders_on_report
 from hft._core.trade.position import _money
 
@@ -39,78 +38,24 @@ class IllegalReport(RuntimeError):
     """A report that contradicts an earlier one: an illegal move, an overfill, an order never sent."""
 
 
-cdef class OrderView:
-    """An order at one moment; later reports make new views."""
+cdef class OrderView(OrderTerms):
+    """An order at one moment; later reports make new views.
 
-    @property
-    def id(self) -> int:
-        """Unique over all runs: ``run << 32 | n``."""
-        return self.c.order_id
-
-    @property
-    def symbol(self) -> str:
-        return self.spec.name
-
-    @property
-    def side(self) -> str:
-        return "buy" if self.c.side == BUY else "sell"
-
-    @property
-    def price(self):
-        """Decimal; None for a market order without a bound."""
-        return self.spec.price(self.c.price) if self.c.price else None
-
-    @property
-    def qty(self):
-        return self.spec.qty(self.c.qty)
-
-    @property
-    def leaves(self):
-        """Not filled; of a final order, what will not be."""
-        return self.spec.qty(self.c.leaves)
-
-    @property
-    def filled(self):
-        return self.spec.qty(self.c.qty - self.c.leaves)
-
-    @property
-    def type(self) -> str:
-        return "market" if self.c.type == MARKET else "limit"
-
-    @property
-    def tif(self) -> str:
-        return _named(TIFS, self.c.tif)
-
-    @property
-    def reduce_only(self) -> bool:
-        return bool(self.c.flags & REDUCE_ONLY)
-
-    @property
-    def status(self) -> OrderStatus:
-        return OrderStatus(self.c.status)
-
-    @property
-    def reason(self) -> str:
-        """Why it was rejected, cancelled or expired; "ok" otherwise."""
-        return status_name(self.c.reason)
-
-    @property
-    def final(self) -> bool:
-        """Nothing can happen to it any more."""
-        return order_is_final(&self.c)
-
-    @property
-    def sent_ns(self) -> int:
-        return self.c.sent_ns
-
-    @property
-    def can_cancel(self) -> bool:
-        return order_can_cancel(&self.c)
-
-    @property
-    def can_amend(self) -> bool:
-        """It is open, and neither an amend nor a cancel is under way."""
-        return order_can_amend(&self.c)
+    Attributes
+    ----------
+    id : int
+        Unique over all runs: ``run << 32 | n``.
+    price : Decimal or None
+        None for a market order without a bound.
+    leaves, filled : Decimal
+        Not filled (of a final order, what will not be), and filled.
+    reason : str
+        Why it was rejected, cancelled or expired; "ok" otherwise.
+    final : bool
+        Nothing can happen to it any more.
+    can_cancel, can_amend : bool
+        It is open, and no cancel (for an amend: nor another amend) is under way.
+    """
 
     def __repr__(self):
         return f"OrderView({self.id} {self.symbol} {self.side} {self.filled:f}/{self.qty:f} {self.status.name})"
@@ -119,8 +64,12 @@ cdef class OrderView:
 cdef OrderView order_view(const Order* order, Spec spec):
     """An order as it is now."""
     cdef OrderView view = OrderView.__new__(OrderView)
-    view.c = order[0]
-    view.spec = spec
+    view.terms(spec, order.side, order.qty, order.type, order.tif, order.flags)
+    view.id, view.sent_ns = order.order_id, order.sent_ns
+    view.price = spec.price(order.price) if order.price else None
+    view.leaves, view.filled = spec.qty(order.leaves), spec.qty(order.qty - order.leaves)
+    view.status, view.reason = OrderStatus(order.status), status_name(order.reason)
+    view.final, view.can_cancel, view.can_amend = order_is_final(order), order_can_cancel(order), order_can_amend(order)
     return view
 
 
@@ -162,8 +111,6 @@ cdef class OrderManager:
         params.capacity = whole("capacity", capacity, 1, MAX_CAPACITY)
         params.run = whole("run", run, 1, 2**31 - 1)
         self.c = <Orders*>hft_alloc(orders_size(&params))
-        if self.c == NULL:
-            raise MemoryError
         orders_init(self.c, &params)
 
     def __dealloc__(self):

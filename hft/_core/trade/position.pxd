@@ -15,8 +15,9 @@
 # Sums over symbols are kept in `value`: halves of 10^-scale of the quote asset, 128 bits, one scale for all symbols and
 # fine enough for each (a mid is half ticks). Equity is therefore exact, and comparing it with a limit needs no division.
 
-from libc.stdint cimport int32_t, int64_t, INT64_MAX, INT64_MIN
+from libc.stdint cimport int32_t, int64_t, uint64_t, INT64_MAX, INT64_MIN
 
+from hft._core.base.hash cimport hash_span, hash_word, hash_words
 from hft._core.base.memory cimport align64
 from hft._core.base.status cimport FAULT_OVERFLOW, OK
 from hft._core.base.types cimport (
@@ -81,6 +82,12 @@ cdef inline void position_init(Positions* s, const PositionParams* params) noexc
 
 cdef inline Position* position_at(const Positions* s, int32_t symbol) noexcept nogil:
     return <Position*>(<char*>s + align64(sizeof(Positions))) + symbol
+
+
+cdef inline uint64_t position_hash(const Positions* s, int32_t symbol) noexcept nogil:
+    """A symbol's position, and the equity of all."""
+    cdef uint64_t h = hash_word(hash_span(0, s, &s.n_symbols), s.scale)
+    return hash_words(h, position_at(s, symbol), sizeof(Position) // 8)
 
 
 cdef inline int position_bind(Positions* s, int32_t symbol, const SymbolSpec* spec) noexcept nogil:
@@ -154,7 +161,7 @@ cdef inline bint position_fits(i128 x) noexcept nogil:
 
 
 cdef inline i128 position_bound() noexcept nogil:
-    """Half-gross amounts stay below this, units below 2^55, contracts below 2^31: 64 symbols then fit 128 bits."""
+    """Half-gross amounts stay below this, units below 2^55, contracts below 2^31: a symbol's products then fit 128 bits."""
     return <i128>1 << 66
 
 
@@ -173,13 +180,15 @@ cdef inline int position_revalue(Positions* s, Position* p) noexcept nogil:
     """Bring value, equity and peak up to date with the rest of `p`; FAULT_OVERFLOW leaves them as they were."""
     cdef i128 base = <i128>p.fees_base * p.mid2
     cdef i128 value = <i128>p.qty * p.mid2
+    cdef i128 equity
     cdef i128 limit = <i128>s.money_unit << 62          # readers give value as 64-bit money
     if unlikely(not position_bounded(base) or not position_bounded(value) or not position_bounded(value * p.contract)):
         return FAULT_OVERFLOW
     value = position_half_gross(p) * p.unit - <i128>p.fees_quote * s.money_unit - base * p.base_unit
-    if unlikely(value >= limit or value <= -limit):
+    equity = s.equity + value - p.value                 # of each symbol's value and of their sum the same holds, however many
+    if unlikely(value >= limit or value <= -limit or equity >= limit or equity <= -limit):
         return FAULT_OVERFLOW
-    s.equity += value - p.value
+    s.equity = equity
     p.value = value
     if s.equity > s.peak:
         s.peak = s.equity
@@ -254,23 +263,6 @@ cdef inline int position_on_fill(Positions* s, const Report* fill) noexcept nogi
     return OK
 
 
-cdef inline int position_restore(Positions* s, int32_t symbol, const Position* saved) noexcept nogil:
-    """Take over quantity, cash, cost, realised, fees and volumes of an earlier run; valued at cost until marked.
-
-    What was lost before counts against the loss and drawdown limits; a peak that was above zero is the caller's to set.
-    """
-    cdef Position* p = position_at(s, symbol)
-    cdef Position after = saved[0]
-    after.contract, after.unit, after.base_unit = p.contract, p.unit, p.base_unit
-    after.value = p.value
-    after.mid2 = 0
-    after.mark_stale = 1
-    if not -(<int64_t>1 << 61) < after.qty < <int64_t>1 << 61 or position_revalue(s, &after) != OK:
-        return FAULT_OVERFLOW
-    p[0] = after
-    return OK
-
-
 # Readers, in money. Each symbol's figures are rounded so that realised + unrealised - fees = total, always.
 
 cdef inline int64_t position_money(const Positions* s, i128 value) noexcept nogil:
@@ -295,13 +287,12 @@ cdef inline int64_t position_total(const Positions* s, const Position* p) noexce
     return position_money(s, position_half_gross(p) * p.unit) - position_fees(s, p)
 
 
-cdef inline int64_t position_equity(const Positions* s) noexcept nogil:
-    """Profit and loss over all symbols: the sum of `position_total`."""
-    cdef int64_t total = 0
-    cdef int32_t i
-    for i in range(s.n_symbols):
-        total += position_total(s, position_at(s, i))
-    return total
+cdef class PositionView:
+    cdef readonly str symbol
+    cdef readonly int64_t contract, fills
+    cdef readonly bint mark_stale
+    cdef readonly object qty, cash, cost, average_price, mark, realised, unrealised, fees_quote, fees_base, fees, total
+    cdef readonly object bought, sold
 
 
 cdef class PnlView:

@@ -20,101 +20,44 @@ cdef object wide(i128 x):
     return (<object>(<int64_t>(x >> 64)) << 64) | <object>(<uint64_t>x)
 
 
+cdef object _half(Spec spec, i128 x):
+    """Half a gross value, exact."""
+    return _EXACT.divide(spec.value(wide(x)), Decimal(2))
+
+
 cdef class PositionView:
     """One symbol's position at one moment, as exact decimals; it does not change with later fills.
 
     ``realised + unrealised - fees == total == cash + qty * mark - fees``, to the last digit.
+
+    Attributes
+    ----------
+    contract : int
+        Contract size; values are qty x price x contract.
+    qty : Decimal
+        Signed: negative is short.
+    cash : Decimal
+        What sales brought in less what purchases cost, before fees.
+    cost : Decimal
+        Cost basis of the open position, on average; negative when short.
+    average_price : Decimal or None
+        cost / qty; None when flat.
+    mark : Decimal or None
+        The mid it is valued at; None before the first one.
+    mark_stale : bool
+        The book has lost sync since that mid.
+    realised, unrealised : Decimal
+        Profit of what was closed, before fees, and qty x mark - cost; 0 before the first mark.
+    fees_quote, fees_base, fees : Decimal
+        Fees paid in the quote asset (negative is a rebate), in the base asset, and both, the base asset's at the mark.
+    total : Decimal
+        Profit and loss after fees.
+    bought, sold : Decimal
+        Quantity of all purchases, and of all sales.
     """
-    cdef Position c
-    cdef Spec spec
-
-    cdef object _half_gross(self, i128 x):
-        return _EXACT.divide(self.spec.value(wide(x)), Decimal(2))
-
-    @property
-    def symbol(self) -> str:
-        return self.spec.name
-
-    @property
-    def contract(self) -> int:
-        """Contract size; values are qty x price x contract."""
-        return self.spec.contract
-
-    @property
-    def qty(self):
-        """Signed: negative is short."""
-        return self.spec.qty(self.c.qty)
-
-    @property
-    def cash(self):
-        """What sales brought in less what purchases cost, before fees."""
-        return self.spec.value(self.c.cash)
-
-    @property
-    def cost(self):
-        """Cost basis of the open position, on average; negative when short."""
-        return self.spec.value(self.c.cost)
-
-    @property
-    def average_price(self):
-        """cost / qty; None when flat."""
-        return self.cost / (self.qty * self.spec.contract) if self.c.qty else None
-
-    @property
-    def mark(self):
-        """The mid it is valued at; None before the first one."""
-        return self.spec.price(self.c.mid2) / 2 if self.c.mid2 else None
-
-    @property
-    def mark_stale(self) -> bool:
-        """The book has lost sync since that mid."""
-        return self.c.mark_stale != 0
-
-    @property
-    def realised(self):
-        """Profit of what was closed, before fees."""
-        return self.spec.value(self.c.realised)
-
-    @property
-    def unrealised(self):
-        """qty x mark - cost; 0 before the first mark."""
-        return self._half_gross(position_half_gross(&self.c) - 2 * <i128>self.c.realised)
-
-    @property
-    def fees_quote(self):
-        """Fees paid in the quote asset; negative is a rebate."""
-        return Decimal(self.c.fees_quote) / FEE_SCALE
-
-    @property
-    def fees_base(self):
-        """Fees paid in the base asset."""
-        return Decimal(self.c.fees_base) / FEE_SCALE
-
-    @property
-    def fees(self):
-        """Both, the base asset's at the mark."""
-        return self.fees_quote + (self.fees_base * self.mark if self.c.mid2 else 0)
-
-    @property
-    def total(self):
-        """Profit and loss after fees."""
-        return self._half_gross(position_half_gross(&self.c)) - self.fees
-
-    @property
-    def bought(self):
-        """Quantity of all purchases."""
-        return self.spec.qty(self.c.bought)
-
-    @property
-    def sold(self):
-        return self.spec.qty(self.c.sold)
-
-    @property
-    def fills(self) -> int:
-        return self.c.fills
 
     def __repr__(self):
-        held = f"{self.qty:f} @ {self.average_price}" if self.c.qty else "flat"
+        held = f"{self.qty:f} @ {self.average_price}" if self.qty else "flat"
         return (f"PositionView({self.symbol} {held}, realised={self.realised}, unrealised={self.unrealised}, "
                 f"fees={self.fees})")
 
@@ -173,8 +116,6 @@ cdef class PositionManager:
         if params.scale > POSITION_MAX_SCALE:
             raise ValueError(f"prices and quantities of {params.scale} decimals together are beyond 128-bit money")
         self.c = <Positions*>hft_alloc(position_size(&params))
-        if self.c == NULL:
-            raise MemoryError
         position_init(self.c, &params)
         for i in range(symbols.count):
             if position_bind(self.c, i, &symbols.specs[i]) != OK:
@@ -220,8 +161,17 @@ cdef class PositionManager:
 
     def __getitem__(self, symbol) -> PositionView:
         cdef PositionView view = PositionView.__new__(PositionView)
-        view.spec = (<Symbols>self.symbols).spec(symbol)
-        view.c = position_at(self.c, self.symbols.index(symbol))[0]
+        cdef Spec spec = (<Symbols>self.symbols).spec(symbol)
+        cdef const Position* p = position_at(self.c, self.symbols.index(symbol))
+        view.symbol, view.contract, view.fills = spec.name, spec.contract, p.fills
+        view.qty, view.bought, view.sold = spec.qty(p.qty), spec.qty(p.bought), spec.qty(p.sold)
+        view.cash, view.cost, view.realised = spec.value(p.cash), spec.value(p.cost), spec.value(p.realised)
+        view.average_price = view.cost / (view.qty * spec.contract) if p.qty else None
+        view.mark, view.mark_stale = spec.price(p.mid2) / 2 if p.mid2 else None, p.mark_stale != 0
+        view.unrealised = _half(spec, position_half_gross(p) - 2 * <i128>p.realised)
+        view.fees_quote, view.fees_base = Decimal(p.fees_quote) / FEE_SCALE, Decimal(p.fees_base) / FEE_SCALE
+        view.fees = view.fees_quote + (view.fees_base * view.mark if p.mid2 else 0)
+        view.total = _half(spec, position_half_gross(p)) - view.fees
         return view
 
     def __iter__(self):

@@ -1,19 +1,14 @@
 from decimal import Decimal
-from typing import Self
+from typing import Final, Self
 
 from hft._core.trade.strategy import StrategyPort
 
 class QuoterStrategy(StrategyPort):
-    @property
-    def qty(self) -> Decimal: ...
-    @property
-    def distance_ticks(self) -> int: ...
-    @property
-    def tolerance_ticks(self) -> int: ...
-    @property
-    def max_position(self) -> Decimal: ...
-    @property
-    def retry_ms(self) -> Decimal: ...
+    qty: Final[Decimal]
+    distance_ticks: Final[int]
+    tolerance_ticks: Final[int]
+    max_position: Final[Decimal]
+    retry_ms: Final[Decimal]
     def __new__(
         cls,
         *,

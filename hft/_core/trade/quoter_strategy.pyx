@@ -17,7 +17,7 @@ from hft._core.market.market_state cimport Market, market_book, market_book_sync
 from hft._core.trade.orders cimport Order, order_can_amend, orders_find
 from hft._core.trade.position cimport position_at
 from hft._core.trade.strategy cimport (
-    STRATEGY_PARAMS, Context, StrategyOps, StrategyPort, ask_amend, ask_cancel_all, ask_new,
+    STRATEGY_PARAMS, Context, StrategyOps, StrategyPort, ask_amend, ask_cancel_all, ask_new, strategy_ops,
 )
 from hft._core.trade.units cimport limit_quanta, lot_quanta
 
@@ -117,15 +117,9 @@ cdef uint64_t _hash(const void* memory, int32_t i, uint64_t h) noexcept nogil:
     return hash_words(h, _symbol(memory, i), sizeof(QuoterSymbol) // 8)
 
 
-cdef StrategyOps OPS
-memset(&OPS, 0, sizeof(StrategyOps))
-OPS.size = _size
-OPS.init = _init
-OPS.bind = _bind
-OPS.on_market = _on_market
+cdef StrategyOps OPS = strategy_ops(_size, _init, _bind, _on_market, _hash)
 OPS.on_report = _on_report
 OPS.on_status = _on_status
-OPS.hash = _hash
 
 
 cdef class QuoterStrategy(StrategyPort):

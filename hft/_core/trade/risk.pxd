@@ -13,6 +13,7 @@
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
+from hft._core.base.hash cimport hash_pair, hash_span, hash_word, hash_words
 from hft._core.base.memory cimport align64
 from hft._core.base.status cimport (
     FAULT_OVERFLOW, OK, RISK_BAD_PRICE, RISK_BAD_QTY, RISK_BELOW_MIN, RISK_DRAWDOWN, RISK_JOURNAL_FULL, RISK_KILL_SWITCH,
@@ -56,10 +57,11 @@ cdef struct RiskSymbol:
 
 cdef struct Risk:
     RiskLimits limits
+    uint64_t digest             # the sum of `hash_pair(time, 0)` over the last max_orders_per_second sends
     uint32_t halted             # RiskHalt
-    int32_t oldest              # slot of the oldest of the last max_orders_per_second sends
+    int32_t oldest              # slot of the oldest of these sends
     int64_t sent                # orders ever sent
-    uint64_t rejects[96]        # by status code
+    uint64_t rejects[96]        # by status code: statistics
 
 cdef struct RiskInputs:         # what the trader knows at this moment, of the order's symbol
     int64_t now
@@ -103,6 +105,13 @@ cdef inline int64_t* risk_sends(const Risk* s) noexcept nogil:
     return <int64_t*>risk_symbol(s, s.limits.n_symbols)
 
 
+cdef inline uint64_t risk_hash(const Risk* s, int32_t symbol) noexcept nogil:
+    """Of the sends when they were, not where in their ring; more than it holds are as good as a full one."""
+    cdef uint64_t h = hash_word(hash_span(0, s, &s.halted), s.halted)
+    h = hash_word(h, min(s.sent, <int64_t>s.limits.max_orders_per_second))
+    return hash_words(h, risk_symbol(s, symbol), sizeof(RiskSymbol) // 8)
+
+
 cdef inline void risk_halt(Risk* s, uint32_t bit, bint on) noexcept nogil:
     """Raise or lower one of RiskHalt: while any stands, no new order passes."""
     s.halted = s.halted | bit if on else s.halted & ~bit
@@ -122,12 +131,14 @@ cdef inline bint risk_rate_reached(const Risk* s, int64_t now) noexcept nogil:
 
 cdef inline void risk_sent(Risk* s, int64_t now) noexcept nogil:
     """A new order went out (or an amend; not a cancel). Reduce-only orders count, though they are never refused."""
-    s.sent += 1
+    cdef int64_t* place = &risk_sends(s)[s.oldest]
     if s.limits.max_orders_per_second > 0:
-        risk_sends(s)[s.oldest] = now
+        s.digest += hash_pair(now, 0) - (hash_pair(place[0], 0) if s.sent >= s.limits.max_orders_per_second else 0)
+        place[0] = now
         s.oldest += 1
         if s.oldest == s.limits.max_orders_per_second:
             s.oldest = 0
+    s.sent += 1
 
 
 # --- the order by itself
@@ -192,8 +203,8 @@ cdef inline int64_t risk_worst(int64_t position, int64_t buys, int64_t sells) no
     return longest if longest > shortest else shortest
 
 
-cdef inline bint risk_add_exposure(i128* total, int64_t worst, int64_t mid2, const Position* p) noexcept nogil:
-    """total += worst x mid, in value; 0 where that is beyond any limit that could be set."""
+cdef inline bint risk_add_exposure(i128* total, int64_t worst, int64_t mid2, const Position* p, i128 most) noexcept nogil:
+    """total += worst x mid, in value; 0 where that is `most` or more, beyond any limit that could be set."""
     cdef i128 half_gross = <i128>worst * mid2
     if unlikely(half_gross >= position_bound()):
         return 0
@@ -202,7 +213,7 @@ cdef inline bint risk_add_exposure(i128* total, int64_t worst, int64_t mid2, con
         if unlikely(half_gross >= position_bound()):
             return 0
     total[0] += half_gross * p.unit
-    return 1
+    return total[0] < most
 
 
 cdef inline bint risk_exposure(const Orders* orders, const Positions* positions, const Intent* intent, const RiskInputs* at,
@@ -214,6 +225,7 @@ cdef inline bint risk_exposure(const Orders* orders, const Positions* positions,
     cdef int32_t i
     cdef int64_t buys, sells
     cdef Position* p
+    cdef i128 most = <i128>positions.money_unit << 63       # a sum below this fits, one symbol more than it too
     out[0] = 0
     for i in range(positions.n_symbols):
         p = position_at(positions, i)
@@ -224,10 +236,10 @@ cdef inline bint risk_exposure(const Orders* orders, const Positions* positions,
                 buys += at.added
             else:
                 sells += at.added
-            if not risk_add_exposure(out, risk_worst(p.qty, buys, sells), at.mid2, p):
+            if not risk_add_exposure(out, risk_worst(p.qty, buys, sells), at.mid2, p, most):
                 return 0
         elif p.qty != 0 or buys != 0 or sells != 0:
-            if not risk_add_exposure(out, risk_worst(p.qty, buys, sells), p.mid2, p):
+            if not risk_add_exposure(out, risk_worst(p.qty, buys, sells), p.mid2, p, most):
                 return 0
     return 1
 

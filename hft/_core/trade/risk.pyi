@@ -1,6 +1,6 @@
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Self, TypeAlias
+from typing import Final, Self, TypeAlias
 
 from hft._core.base.intent import OrderIntent, _Number
 from hft._core.base.symbols import Symbols
@@ -10,12 +10,9 @@ from hft._core.trade.position import PositionManager
 _Sizes: TypeAlias = _Number | Mapping[str, _Number]
 
 class RiskValidator:
-    @property
-    def symbols(self) -> Symbols: ...
-    @property
-    def orders(self) -> OrderManager: ...
-    @property
-    def positions(self) -> PositionManager: ...
+    symbols: Final[Symbols]
+    orders: Final[OrderManager]
+    positions: Final[PositionManager]
     kill_switch: bool
     stopping: bool
     journal_full: bool
@@ -45,9 +42,6 @@ class RiskValidator:
         synced: bool = True,
     ) -> str: ...
     def sent(self, *, now: int) -> None: ...
-    @property
-    def bankrupt(self) -> bool: ...
-    @property
-    def exposure(self) -> Decimal: ...
-    @property
-    def rejects(self) -> dict[str, int]: ...
+    bankrupt: Final[bool]
+    exposure: Final[Decimal]
+    rejects: Final[dict[str, int]]

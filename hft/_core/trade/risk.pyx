@@ -13,7 +13,7 @@ from hft._core.trade.orders cimport OrderManager
 from hft._core.trade.position cimport PositionManager
 
 assert sizeof(RiskLimits) == 56 and sizeof(RiskSymbol) == 32 and sizeof(RiskInputs) == 48
-assert STATUS_CODES == 96 and sizeof(Risk) == 56 + 16 + 96 * 8
+assert STATUS_CODES == 96 and sizeof(Risk) == 56 + 24 + 96 * 8
 
 
 cdef class RiskValidator:
@@ -89,8 +89,6 @@ cdef class RiskValidator:
         limits.collar_bps = _limit("price_collar_bps", price_collar_bps, 1, BPS)
         limits.n_symbols = symbols.count
         self.c = <Risk*>hft_alloc(risk_size(&limits))
-        if self.c == NULL:
-            raise MemoryError
         risk_init(self.c, &limits)
         for i in range(symbols.count):
             self._bind(i, max_position_size, max_order_size)
@@ -177,7 +175,7 @@ cdef class RiskValidator:
         cdef i128 value
         cdef PositionManager positions = self.positions
         if not risk_exposure((<OrderManager>self.orders).c, positions.c, NULL, NULL, &value):
-            raise OverflowError("the exposure is beyond 128 bits")
+            raise OverflowError("the exposure is beyond 64 bits")
         return positions._amount(value)
 
     @property

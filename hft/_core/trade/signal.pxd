@@ -15,6 +15,7 @@ from libc.math cimport fabs
 from libc.stdint cimport int64_t, uint64_t
 
 from hft._core.base.elementary cimport exp
+from hft._core.base.hash cimport hash_span
 from hft._core.base.types cimport unlikely
 from hft._core.market.series cimport Series, SeriesEntry, series_empty, series_entry, series_value
 
@@ -43,6 +44,11 @@ cdef struct SignalState:
 cdef inline void signal_init(SignalState* s, const SignalParams* params) noexcept nogil:
     """`s` is zeroed memory."""
     s.params = params[0]
+
+
+cdef inline uint64_t signal_hash(const SignalState* s, uint64_t h) noexcept nogil:
+    """All but `surest`, a statistic."""
+    return hash_span(h, s, &s.surest)
 
 
 cdef inline int64_t* signal_held(SignalState* s, const SeriesEntry* entry) noexcept nogil:

@@ -6,7 +6,7 @@ from hft._core.market.series cimport SeriesParams, series_init, series_push, ser
 from hft._core.base.checks import DAY_MS, above, nanoseconds, time_ns, whole, within
 
 assert sizeof(SignalRecord) == 24 and sizeof(SignalParams) == 40 and sizeof(SignalState) == 96
-assert sizeof(SeriesEntry) == 16 and sizeof(Series) == 80
+assert sizeof(SeriesEntry) == 16 and sizeof(Series) == 88
 
 
 cdef class Signal:
@@ -105,8 +105,6 @@ cdef class ImbalanceSignal:
         series.capacity = whole("capacity", capacity, 2, 1 << 24)
         series.window_ns = params.window_ns
         self.series = <Series*>hft_alloc(series_size(&series))
-        if self.series == NULL:
-            raise MemoryError
         series_init(self.series, &series)
         signal_init(&self.c, &params)
 

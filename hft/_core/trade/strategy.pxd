@@ -5,6 +5,8 @@
 # to the exchange. An order's id is known at once; what becomes of it, a refusal by risk too, comes as a report. Callbacks never
 # nest.
 
+from libc.string cimport memset
+
 from hft._core.base.status cimport RISK_INTENTS_FULL
 from hft._core.base.types cimport (
     INTENT_AMEND, INTENT_CANCEL, INTENT_CANCEL_ALL, INTENT_NEW, INTENT_STOP, INTENT_TIMER, Intent, Message, Report, Spec,
@@ -56,6 +58,15 @@ cdef struct StrategyOps:        # an optional call is NULL where the strategy ha
     StrategyCall stop           # optional: the run ends; of what it asks for from here on only cancels are sent
     StrategySignal signal       # optional: what it would show of a symbol; False where no signal stands
     StrategyHash hash           # digest of all that its decisions about a symbol depend on
+
+
+cdef inline StrategyOps strategy_ops(StrategySize size, StrategyInit init, StrategyBind bind, StrategyOnMarket on_market,
+                                     StrategyHash hash) noexcept nogil:
+    """A table with what every strategy has; what is optional is NULL, until it is set."""
+    cdef StrategyOps ops
+    memset(&ops, 0, sizeof(StrategyOps))
+    ops.size, ops.init, ops.bind, ops.on_market, ops.hash = size, init, bind, on_market, hash
+    return ops
 
 
 # --- what a strategy asks for. Ids are above 0; 0: the intent queue is full, and nothing happens (counted as `intents_full`)

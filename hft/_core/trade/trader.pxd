@@ -10,17 +10,18 @@
 from libc.stdint cimport INT64_MAX
 from libc.string cimport memset
 
+from hft._core.base.hash cimport hash_span, hash_word
 from hft._core.base.status cimport OK, RISK_CHANNEL_FULL, RISK_NO_ORDER, RISK_ORDER_PENDING
 from hft._core.base.types cimport (
     BOOK_SYNCED, CMD_AMEND, CMD_CANCEL, CMD_NEW, INTENT_AMEND, INTENT_CANCEL, INTENT_CANCEL_ALL, INTENT_NEW, INTENT_TIMER,
-    REPORT_AMEND_REJECTED, REPORT_CANCEL_REJECTED, REPORT_EXPIRED, REPORT_FILL, REPORT_REJECTED, Command, Intent, Message, Report, int32_t, int64_t, likely,
-    unlikely,
+    REPORT_AMEND_REJECTED, REPORT_CANCEL_REJECTED, REPORT_EXPIRED, REPORT_FILL, REPORT_REJECTED, Command, Intent, Message, Report,
+    int32_t, int64_t, likely, uint64_t, unlikely,
 )
 from hft._core.market.book cimport book_mid2
 from hft._core.market.market_state cimport Market, market_book, market_features, market_ready
 from hft._core.record.output cimport Output, output_count
-from hft._core.trade.commands cimport Commands, commands_full, commands_init, commands_push
-from hft._core.trade.intents cimport Intents, intents_begin, intents_init, intents_take, intents_wait
+from hft._core.trade.commands cimport Commands, commands_full, commands_hash, commands_init, commands_push
+from hft._core.trade.intents cimport Intents, intents_begin, intents_hash, intents_init, intents_take, intents_wait
 from hft._core.trade.order_lifecycle cimport orders_on_report
 from hft._core.trade.orders cimport (
     Order, OrderParams, Orders, order_can_amend, order_can_cancel, order_command, orders_amend_sent, orders_cancel_sent,
@@ -41,12 +42,12 @@ cdef struct TraderParams:
     int64_t commands            # sent and not yet acknowledged, at the most: order_channel_size
 
 cdef struct TraderState:        # what no stage of it keeps
-    int64_t submitted           # new orders that went out
     int64_t stopping            # 1: nothing is decided any more
     int64_t cancel_again        # 1: not every cancel could be sent
     int64_t wake_ns             # the strategy asked for `on_timer` then; 0: it did not
     int64_t timer_ns            # of the last `on_timer`: the next one is later, whatever the strategy says
     int64_t fault               # below 0: the first fault; it halts trading
+    int64_t submitted           # new orders that went out: a statistic
 
 cdef struct Trader:             # by pointers into the engine's memory
     Context context             # with its orders, positions and intents
@@ -67,6 +68,12 @@ cdef inline void trader_init(Trader* t, const TraderParams* p) noexcept nogil:
     intents_init(t.context.intents, p.intents)
     commands_init(t.commands, p.commands)
     t.ops.init(t.strategy, p.orders.n_symbols)
+
+
+cdef inline uint64_t trader_hash(const Trader* t) noexcept nogil:
+    """What is not of a symbol. Its strategy, orders, positions and risk have digests of their own."""
+    cdef uint64_t h = hash_span(0, t.state, &t.state.submitted)
+    return hash_word(hash_word(h, commands_hash(t.commands)), intents_hash(t.context.intents))
 
 
 cdef inline void trader_fail(Trader* t, int64_t code) noexcept nogil:

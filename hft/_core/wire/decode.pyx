@@ -4,14 +4,20 @@ from dataclasses import dataclass
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from hft._core.base.memory cimport hft_alloc, hft_free
-from hft._core.base.status cimport BAD_SHAPE, UNKNOWN_SYMBOL
-from hft._core.base.types cimport BOOK_STREAM, MSG_BOOK, MSG_SNAPSHOT, Spec
+from hft._core.base.status cimport BAD_NUMBER, BAD_SHAPE, UNKNOWN_SYMBOL
+from hft._core.base.text cimport text_exact
+from hft._core.base.types cimport (
+    BOOK_STREAM, BUYER_IS_MAKER, MAX_LEVELS, MSG_AGG_TRADE, MSG_BOOK, MSG_SNAPSHOT, MSG_BOOK_TICKER, MSG_TRADE, NOT_MARKET, Level, Message,
+    Spec, SymbolSpec,
+)
 from hft._core.wire.pending cimport pending_push
+from hft._core.wire.scales cimport symbols_add, symbols_at, symbols_init
 
-KINDS = {MSG_DEPTH: "depth", MSG_TICKER: "ticker", MSG_TRADE: "trade", MSG_AGG_TRADE: "agg_trade", MSG_SNAPSHOT: "snapshot",
-         MSG_BOOK: "book"}
+KINDS = {MSG_DEPTH: "depth", MSG_BOOK_TICKER: "bookTicker", MSG_TRADE: "trade", MSG_AGG_TRADE: "aggTrade",
+         MSG_SNAPSHOT: "snapshot", MSG_BOOK: "book"}
 LARGEST_FRAME = MAX_FRAME
 LARGEST_ID = 10**18 - 1
 
@@ -21,7 +27,7 @@ class MarketMessage:
     """A decoded message as Python sees it: prices in ticks, quantities in quanta, times in nanoseconds.
 
     What a kind does not have is 0 or empty, and `prev_id` -1. `venue_ns` is the venue's own stamp, 0 where there is none.
-    For a ticker `price` and `qty` are the best bid and its quantity.
+    For a bookTicker `price` and `qty` are the best bid and its quantity.
     """
 
     kind: str
@@ -91,11 +97,13 @@ cdef int64_t _units(int64_t mant, int32_t exp, text) except? -2:
 
 
 cdef int64_t _price(const DecoderState* d, text) except? -2:
-    return _units(d.symbols.table[d.message.symbol].spec.price_mant, d.symbols.table[d.message.symbol].spec.price_exp, text)
+    cdef const SymbolSpec* spec = &symbols_at(&d.symbols, d.message.symbol).spec
+    return _units(spec.price_mant, spec.price_exp, text)
 
 
 cdef int64_t _qty(const DecoderState* d, text) except? -2:
-    return _units(d.symbols.table[d.message.symbol].spec.qty_mant, d.symbols.table[d.message.symbol].spec.qty_exp, text)
+    cdef const SymbolSpec* spec = &symbols_at(&d.symbols, d.message.symbol).spec
+    return _units(spec.qty_mant, spec.qty_exp, text)
 
 
 cdef int _levels_of(DecoderState* d, bids, asks) except -1:
@@ -118,7 +126,7 @@ cdef class Decoder:
     Parameters
     ----------
     specs : iterable of Spec
-        The symbols, at most 64. Their order gives their index.
+        The symbols. Their order gives their index.
 
     The message is in memory of this object: compiled stages read it there, `message` shows it to Python. Every way in
     returns a code of `hft._core.base.status`; after anything but 0 there is no message, never a part of one.
@@ -128,42 +136,33 @@ cdef class Decoder:
     >>> decoder.decode_frame(b'{"e":"bookTicker","u":7,"s":"BTCUSDT","b":"61800.20","B":"2.507","a":"61800.30","A":"2.510",'
     ...                      b'"T":1723161256313,"E":1723161256313}')
     0
-    >>> ticker = decoder.message
-    >>> ticker.kind, ticker.symbol, ticker.price, ticker.qty, ticker.ask_price, ticker.ask_qty
-    ('ticker', 'BTCUSDT', 618002, 2507, 618003, 2510)
+    >>> touch = decoder.message
+    >>> touch.kind, touch.symbol, touch.price, touch.qty, touch.ask_price, touch.ask_qty
+    ('bookTicker', 'BTCUSDT', 618002, 2507, 618003, 2510)
     >>> decoder.load_depth("BTCUSDT", 8, 9, 7, 1723161256313, [("61800.20", "0")], [("61800.35", "1")])  # off the tick
     4
     >>> decoder.message is None
     True
     """
 
-    def __cinit__(self):
-        self.d = <DecoderState*>hft_alloc(decoder_size())
-        if self.d == NULL:
-            raise MemoryError
+    def __cinit__(self, specs=()):
+        cdef list symbols = list(specs)
+        cdef Spec spec
+        self.d = <DecoderState*>hft_alloc(decoder_size(len(symbols)))
+        symbols_init(&self.d.symbols, len(symbols))
+        for spec in symbols:
+            if symbols_add(&self.d.symbols, &(<Spec?>spec).c) < 0:
+                raise ValueError(f"symbol {spec.name} is there already")
 
     def __dealloc__(self):
         if self.d != NULL:
             free(self.d.pending.at)
         hft_free(self.d)
 
-    def __init__(self, specs=()):
-        for spec in specs:
-            self.add(spec)
-
-    def add(self, Spec spec not None) -> int:
-        """Add a symbol; its index. ValueError when it is there already or the table is full."""
-        cdef int i = decoder_add(self.d, &spec.c)
-        if i < 0:
-            full = self.d.symbols.count
-            raise ValueError(f"symbol {spec.name} is there already" if spec.name in self.symbols
-                             else f"no room for {spec.name}: {full} symbols is the most")
-        return i
-
     @property
     def symbols(self) -> tuple:
         """Names of the symbols, by index."""
-        return tuple((<bytes>self.d.symbols.table[i].spec.name).decode() for i in range(self.d.symbols.count))
+        return tuple([(<bytes>symbols_at(&self.d.symbols, i).spec.name).decode() for i in range(self.d.symbols.count)])
 
     @property
     def message(self):
@@ -172,7 +171,7 @@ cdef class Decoder:
         if m.kind == 0:
             return None
         return MarketMessage(
-            kind=KINDS[m.kind], symbol=(<bytes>self.d.symbols.table[m.symbol].spec.name).decode(), recv_ns=m.recv_ns,
+            kind=KINDS[m.kind], symbol=(<bytes>symbols_at(&self.d.symbols, m.symbol).spec.name).decode(), recv_ns=m.recv_ns,
             venue_ns=m.venue_ns, first_id=m.first_id, last_id=m.last_id, prev_id=m.prev_id, price=m.price, qty=m.qty,
             ask_price=m.ask_price, ask_qty=m.ask_qty, bids=_side(self.d.levels, m.n_bids),
             asks=_side(self.d.levels + m.n_bids, m.n_asks),
@@ -250,7 +249,7 @@ cdef class Decoder:
         self.d.message.flags = BOOK_STREAM if alone else 0
         return _end(self.d, code, MSG_BOOK)
 
-    def load_ticker(self, str symbol not None, update_id, bid, bid_qty, ask, ask_qty, stamp=0, recv_ns=0) -> int:
+    def load_book_ticker(self, str symbol not None, update_id, bid, bid_qty, ask, ask_qty, stamp=0, recv_ns=0) -> int:
         """A bookTicker; a side that is empty has price and quantity 0. `stamp` 0 where it has none (spot)."""
         cdef Message* m = &self.d.message
         cdef int code = _begin(self.d, symbol, stamp, recv_ns)
@@ -261,7 +260,7 @@ cdef class Decoder:
             m.ask_price, m.ask_qty = _price(self.d, ask), _qty(self.d, ask_qty)
             if m.price < 0 or m.qty < 0 or m.ask_price < 0 or m.ask_qty < 0:
                 code = BAD_NUMBER
-        return _end(self.d, code, MSG_TICKER)
+        return _end(self.d, code, MSG_BOOK_TICKER)
 
     def load_trade(self, str symbol not None, trade_id, price, qty, stamp, bint buyer_is_maker, bint aggregate=False,
                    bint not_market=False, recv_ns=0) -> int:

@@ -1,16 +1,17 @@
 # The table of symbols: found by name, each with its scales worked out for every count of printed decimals.
+#
+#     ScaledSymbols | ScaledSymbol[capacity] | slots[a power of two, at least twice the capacity]
+#
+# The capacity is given when the memory is had; there is always an empty slot.
 
-from libc.stdint cimport int8_t, int32_t, int64_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcmp, memcpy
 from hft._core.base.text cimport SCALES, Scale, load8, scale_init
-from hft._core.base.types cimport MAX_SYMBOLS, NAME_BYTES, SymbolSpec, likely
+from hft._core.base.types cimport NAME_BYTES, SymbolSpec, likely
 from hft._core.wire.number_format cimport NumberFormat, number_format_init
 
 cdef extern from "string.h" nogil:
     size_t strnlen(const char* text, size_t most)
-
-cdef enum:
-    SYMBOL_SLOTS = 256          # of the hash table: well above MAX_SYMBOLS, so that there is always an empty one
 
 cdef struct NameKey:            # a name as it is compared; one of up to 16 bytes is all in the two words, which may overlap
     uint64_t head               # its first eight bytes, zero padded
@@ -27,9 +28,42 @@ cdef struct ScaledSymbol:
 
 cdef struct ScaledSymbols:
     int64_t count
-    int8_t slots[256]           # index into `table` + 1, by hash of the name; 0 is empty
-    ScaledSymbol table[64]      # MAX_SYMBOLS
+    int64_t capacity
+    int64_t slots_at            # byte offset from this header: index + 1, by hash of the name; 0 is empty
+    int32_t shift               # of a hash to its slot
+    int32_t last_slot           # how many there are, less 1
 
+
+# ---- memory ----------------------------------------------------------------------------------------------------------
+
+cdef inline int _slot_bits(int64_t capacity) noexcept nogil:
+    cdef int bits = 1
+    while <int64_t>1 << bits < 2 * capacity:
+        bits += 1
+    return bits
+
+
+cdef inline size_t symbols_size(int64_t capacity) noexcept nogil:
+    return sizeof(ScaledSymbols) + capacity * sizeof(ScaledSymbol) + (sizeof(int32_t) << _slot_bits(capacity))
+
+
+cdef inline void symbols_init(ScaledSymbols* t, int64_t capacity) noexcept nogil:
+    """`t`: `symbols_size(capacity)` bytes of zeroes."""
+    t.capacity = capacity
+    t.slots_at = sizeof(ScaledSymbols) + capacity * sizeof(ScaledSymbol)
+    t.shift = 64 - _slot_bits(capacity)
+    t.last_slot = (1 << _slot_bits(capacity)) - 1
+
+
+cdef inline ScaledSymbol* symbols_at(const ScaledSymbols* t, int64_t i) noexcept nogil:
+    return <ScaledSymbol*>(<char*>t + sizeof(ScaledSymbols)) + i
+
+
+cdef inline int32_t* symbols_slots(const ScaledSymbols* t) noexcept nogil:
+    return <int32_t*>(<char*>t + t.slots_at)
+
+
+# ---- names -----------------------------------------------------------------------------------------------------------
 
 cdef inline NameKey _key(const char* name, size_t n) noexcept nogil:
     cdef NameKey key
@@ -42,9 +76,9 @@ cdef inline NameKey _key(const char* name, size_t n) noexcept nogil:
     return key
 
 
-cdef inline uint32_t _slot(const NameKey* key) noexcept nogil:
+cdef inline int32_t _slot(const ScaledSymbols* t, const NameKey* key) noexcept nogil:
     cdef uint64_t h = key.head ^ (key.tail * 0x9E3779B97F4A7C15ULL) ^ (key.length << 7)
-    return <uint32_t>((h * 0xD6E8FEB86659FD93ULL) >> 56)
+    return <int32_t>((h * 0xD6E8FEB86659FD93ULL) >> t.shift)
 
 
 cdef inline bint _is(const ScaledSymbol* s, const NameKey* key, const char* name) noexcept nogil:
@@ -55,13 +89,13 @@ cdef inline bint _is(const ScaledSymbol* s, const NameKey* key, const char* name
 cdef inline int symbols_find(const ScaledSymbols* t, const char* name, size_t n) noexcept nogil:
     """The index of a symbol by its name, or -1."""
     cdef NameKey key = _key(name, n)
-    cdef uint32_t slot = _slot(&key)
+    cdef int32_t slot = _slot(t, &key)
     cdef int i
     while True:
-        i = t.slots[slot] - 1
-        if i < 0 or likely(_is(&t.table[i], &key, name)):
+        i = symbols_slots(t)[slot] - 1
+        if i < 0 or likely(_is(symbols_at(t, i), &key, name)):
             return i
-        slot = (slot + 1) & (SYMBOL_SLOTS - 1)
+        slot = (slot + 1) & t.last_slot
 
 
 cdef inline void symbols_scale(ScaledSymbol* s, const SymbolSpec* spec) noexcept nogil:
@@ -76,18 +110,17 @@ cdef inline void symbols_scale(ScaledSymbol* s, const SymbolSpec* spec) noexcept
 
 
 cdef inline int symbols_add(ScaledSymbols* t, const SymbolSpec* spec) noexcept nogil:
-    """Add a symbol; its index, or -1 when the table is full or the name is there already."""
+    """Add a symbol, of which there are fewer than `capacity`; its index, or -1 when the name is there already."""
     cdef NameKey key = _key(spec.name, strnlen(spec.name, NAME_BYTES))
-    cdef int i = <int>t.count
-    cdef uint32_t slot = _slot(&key)
-    while t.slots[slot]:
-        if _is(&t.table[t.slots[slot] - 1], &key, spec.name):
+    cdef int32_t* slots = symbols_slots(t)
+    cdef int32_t slot = _slot(t, &key)
+    cdef ScaledSymbol* s = symbols_at(t, t.count)
+    while slots[slot]:
+        if _is(symbols_at(t, slots[slot] - 1), &key, spec.name):
             return -1
-        slot = (slot + 1) & (SYMBOL_SLOTS - 1)
-    if i >= MAX_SYMBOLS:
-        return -1
-    symbols_scale(&t.table[i], spec)
-    t.table[i].key = key
-    t.slots[slot] = <int8_t>(i + 1)
-    t.count = i + 1
-    return i
+        slot = (slot + 1) & t.last_slot
+    symbols_scale(s, spec)
+    s.key = key
+    t.count += 1
+    slots[slot] = <int32_t>t.count
+    return slots[slot] - 1

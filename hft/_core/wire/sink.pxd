@@ -10,7 +10,7 @@ ctypedef int (*frame_fn)(void* ctx, const char* p, size_t n, int64_t now_ns, uin
 cdef enum FrameResult:
     FRAME_HANDLED = 0
     FRAME_NEEDS_PYTHON = 1      # not understood by `fn`, nothing applied: call `on_other` with the bytes
-    FRAME_ATTENTION = 2         # call `on_attention` when this read is done
+    FRAME_CHECK = 2             # call `on_check` when this read is done
     FRAME_HELD = 4              # kept until there is room for what it may cause: stop reading until the sink has handled it
 
 
@@ -19,7 +19,7 @@ cdef class FrameSink:
     cdef void* ctx              # borrowed: lives at least as long as this object
 
     cpdef int on_other(self, bytes frame, int64_t now_ns) except -1
-    cpdef on_attention(self)
+    cpdef on_check(self)
 
 
 cdef struct FrameCounts:

@@ -1,18 +1,16 @@
+from typing import Final
+
 class FrameSink:
     NEEDS_PYTHON: int
-    ATTENTION: int
+    CHECK: int
     HELD: int
     def on_other(self, frame: bytes, now_ns: int) -> int: ...
-    def on_attention(self) -> None: ...
+    def on_check(self) -> None: ...
 
 class FrameCounter(FrameSink):
-    @property
-    def frames(self) -> int: ...
-    @property
-    def bytes(self) -> int: ...
-    @property
-    def first_ns(self) -> int: ...
-    @property
-    def last_ns(self) -> int: ...
+    frames: Final[int]
+    bytes: Final[int]
+    first_ns: Final[int]
+    last_ns: Final[int]
 
 def deliver(sink: FrameSink, frame: bytes, now_ns: int, cycles: int = 0) -> int: ...

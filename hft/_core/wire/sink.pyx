@@ -11,7 +11,7 @@ cdef class FrameSink:
     A compiled subclass sets `fn` and `ctx` in its ``__cinit__`` and gets every message as a C call. A Python subclass gets
     them one by one in :meth:`on_other`, which is slower but needs no compiler.
 
-    Bits that ``fn`` and ``on_other`` may return: ``FrameSink.ATTENTION`` asks for :meth:`on_attention` once the read that
+    Bits that ``fn`` and ``on_other`` may return: ``FrameSink.CHECK`` asks for :meth:`on_check` once the read that
     held the frame is done; ``FrameSink.HELD`` says that it is kept for later, and that no more should be read until then.
 
     >>> class Seen(FrameSink):
@@ -26,7 +26,7 @@ cdef class FrameSink:
     """
 
     NEEDS_PYTHON = FRAME_NEEDS_PYTHON
-    ATTENTION = FRAME_ATTENTION
+    CHECK = FRAME_CHECK
     HELD = FRAME_HELD
 
     def __cinit__(self, *args, **kwargs):
@@ -37,7 +37,7 @@ cdef class FrameSink:
         """A message that the compiled path left alone, copied out of the read buffer. Returns FrameResult bits."""
         return FRAME_HANDLED
 
-    cpdef on_attention(self):
+    cpdef on_check(self):
         """Something during the last read wants a look from Python: a snapshot is wanted, a user's callback raised."""
 
 

@@ -19,7 +19,7 @@ cdef inline int64_t stream_levels(const char* p, const char* end) noexcept nogil
     return levels if p == end or p[0] == c'@' else 0
 
 
-cdef inline void stream_tells(Message* m, const char* p, const char* end) noexcept nogil:
+cdef inline void stream_kind(Message* m, const char* p, const char* end) noexcept nogil:
     """What calls itself a depthUpdate holds the whole book where the stream's name says so (rule 7c)."""
     cdef int64_t levels = stream_levels(p, end)
     if unlikely(levels != 0):

@@ -1,10 +1,10 @@
 """Every message of Binance's public interfaces, spot, USD-M and COIN-M, as msgspec structs.
 
-`decode` turns the bytes of a websocket frame or of a REST body into one of them; `load` brings a market-data frame that
-the compiled scanner did not recognise into the engine's decoder. Names are the field's own, the venue's letters stand
-beside them. Unknown fields are ignored; a number that is needed and not there, or of the wrong kind, is BAD_SHAPE.
+`decode` turns the bytes of a websocket frame or of a REST body into one of them; `load` passes a market-data frame that
+the compiled scanner did not recognise to the engine's decoder. Names are the field's own, with the venue's letters beside
+them. Unknown fields are ignored; a required number that is missing or of a wrong type is BAD_SHAPE.
 
-Prices and quantities stay text here: they become ticks and quanta in the decoder, exactly, or not at all.
+Prices and quantities stay text here; the decoder turns them into ticks and quanta, exactly or not at all.
 """
 
 import re
@@ -22,8 +22,8 @@ UNKNOWN_EVENT = CODES["unknown_event"]
 TOO_LARGE = CODES["too_large"]
 IGNORED_EVENT = CODES["ignored_event"]
 
-# Streams that exist and that nothing here trades on. An event that is not among them is UNKNOWN_EVENT: the venue has
-# something new, which someone should look at.
+# Streams that exist and are not traded on. Any other event is UNKNOWN_EVENT: something new at the venue that should be
+# examined.
 IGNORED = frozenset({
     "kline", "continuous_kline", "indexPrice_kline", "markPrice_kline", "markPriceUpdate", "indexPriceUpdate",
     "24hrTicker", "24hrMiniTicker", "1dTicker", "1hTicker", "4hTicker", "avgPrice", "forceOrder", "compositeIndex",
@@ -35,7 +35,7 @@ ControlId = int | Annotated[str, Meta(max_length=36)] | None
 
 
 class Rejected(ValueError):
-    """A message that was not taken; `code` is its reason in `hft._core.base.status`."""
+    """A rejected message; `code` is the reason in `hft._core.base.status`."""
 
     def __init__(self, code: int, detail: str = "") -> None:
         super().__init__(f"{text(code)}: {detail}" if detail else text(code))
@@ -46,7 +46,7 @@ class Rejected(ValueError):
 
 
 class DepthUpdate(Struct, frozen=True, gc=False):
-    """Absolute quantities of the levels that changed; 0 deletes. Stamps are ms, or µs where the URL asked for them."""
+    """Absolute quantities of the levels that changed; 0 deletes. Stamps are ms, or µs if the URL requests them."""
 
     symbol: str = field(name="s")
     event_time: int = field(name="E")
@@ -71,34 +71,30 @@ class BookTicker(Struct, frozen=True, gc=False):
     event_time: int | None = field(name="E", default=None)
 
 
-class RawTrade(Struct, frozen=True, gc=False):
+class _Trade(Struct, frozen=True, gc=False, kw_only=True):
+    symbol: str = field(name="s")
+    event_time: int = field(name="E")
+    price: str = field(name="p")
+    qty: str = field(name="q")
+    time: int = field(name="T")
+    buyer_is_maker: bool = field(name="m")
+    origin: str = field(name="X", default="MARKET")
+
+
+class RawTrade(_Trade, frozen=True, gc=False, kw_only=True):
     """One match. `origin` other than MARKET (INSURANCE_FUND, NA …; not on spot) is not a trade of the market."""
 
-    symbol: str = field(name="s")
-    event_time: int = field(name="E")
     trade_id: int = field(name="t")
-    price: str = field(name="p")
-    qty: str = field(name="q")
-    time: int = field(name="T")
-    buyer_is_maker: bool = field(name="m")
-    origin: str = field(name="X", default="MARKET")
 
 
-class AggTrade(Struct, frozen=True, gc=False):
+class AggTrade(_Trade, frozen=True, gc=False, kw_only=True):
     """The matches of one taker order at one price."""
 
-    symbol: str = field(name="s")
-    event_time: int = field(name="E")
     trade_id: int = field(name="a")
-    price: str = field(name="p")
-    qty: str = field(name="q")
-    time: int = field(name="T")
-    buyer_is_maker: bool = field(name="m")
-    origin: str = field(name="X", default="MARKET")
 
 
 class DepthSnapshot(Struct, frozen=True, gc=False, rename="camel"):
-    """The book over REST, and what `@depth5/10/20` sends on spot. It does not name its symbol (COIN-M does)."""
+    """The book over REST, and the message of `@depth5/10/20` on spot. It does not name its symbol (COIN-M does)."""
 
     last_update_id: int
     bids: Levels
@@ -108,31 +104,28 @@ class DepthSnapshot(Struct, frozen=True, gc=False, rename="camel"):
 
     @property
     def stamp(self) -> int:
-        """The venue's, as it printed it; 0 where there is none. The one that `Engine.on_snapshot` takes, live and replayed."""
+        """The venue's stamp as printed; 0 if there is none. `Engine.on_snapshot` takes it, live and in replays."""
         return self.transaction_time or self.event_time or 0
 
 
 class WholeBook(Struct, frozen=True, gc=False):
-    """What a stream of whole books sends (`@depth5`, `@depth10`, `@depth20`): known by the stream's name alone, since USD-M's
-    message calls itself a depthUpdate and spot's names nothing."""
+    """The message of a stream of whole books (`@depth5`, `@depth10`, `@depth20`). Only the stream's name identifies it, since
+    USD-M's message calls itself a depthUpdate and spot's has no name."""
 
     symbol: str
     levels: int
-    """A side, at the most."""
+    """Most levels of a side."""
     update_id: int
     bids: Levels
     asks: Levels
     stamp: int = 0
 
 
-MarketData = WholeBook | DepthUpdate | BookTicker | RawTrade | AggTrade
-
-
 # -- control -----------------------------------------------------------------------------------------------------------
 
 
 class Answer(Struct, frozen=True):
-    """The venue's answer to SUBSCRIBE and its kin: `result` is null, a list of streams, or a property."""
+    """The venue's answer to SUBSCRIBE and similar requests: `result` is null, a list of streams, or a property."""
 
     id: ControlId
     result: bool | list[str] | None = None
@@ -147,13 +140,13 @@ class VenueError(Struct, frozen=True):
 
 
 class ServerShutdown(Struct, frozen=True):
-    """This server is about to go; open another connection. It comes bare, in an envelope, and inside `event`."""
+    """The server will close; another connection is needed. The message comes bare, in an envelope, or inside `event`."""
 
     event_time: int = field(name="E")
 
 
 class Ignored(Struct, frozen=True):
-    """An event of a kind that is known and not traded on."""
+    """An event of a known kind that is not traded on."""
 
     event: str
 
@@ -166,7 +159,7 @@ class ServerTime(Struct, frozen=True, rename="camel"):
 
 
 class Filter(Struct, frozen=True, rename="camel", omit_defaults=True):
-    """One rule of a symbol; a type of filter has some of these. "0" disables a rule."""
+    """One rule of a symbol; each type of filter has some of these fields. "0" disables a rule."""
 
     filter_type: str
     tick_size: str | None = None
@@ -180,7 +173,7 @@ class Filter(Struct, frozen=True, rename="camel", omit_defaults=True):
 
 
 class SymbolInfo(Struct, frozen=True, rename="camel"):
-    """What exchangeInfo says about one symbol."""
+    """One symbol in exchangeInfo."""
 
     symbol: str
     base_asset: str
@@ -193,7 +186,7 @@ class SymbolInfo(Struct, frozen=True, rename="camel"):
     pair: str | None = None
 
     def filter(self, filter_type: str) -> Filter | None:
-        """The filter of that type. By type, not by place: the venue promises no order."""
+        """The filter of that type, wherever it is, since the venue promises no order."""
         return next((f for f in self.filters if f.filter_type == filter_type), None)
 
     @property
@@ -209,7 +202,7 @@ class RequestLimit(Struct, frozen=True, rename="camel"):
 
 
 class ExchangeInfo(Struct, frozen=True, rename="camel"):
-    """Symbols and their rules, and the venue's rate limits, which are read from here and never assumed."""
+    """Symbols and their rules, and the venue's rate limits."""
 
     symbols: list[SymbolInfo]
     server_time: int | None = None
@@ -222,11 +215,11 @@ Message = (
 )  # fmt: skip
 
 
-# -- which is it -------------------------------------------------------------------------------------------------------
+# -- recognising a message -------------------------------------------------------------------------------------------------------
 
 
 class _Head(Struct, frozen=True, rename="camel"):
-    """The fields that tell messages apart; empty where there is none."""
+    """The fields that distinguish messages; empty if absent."""
 
     e: str | None = None
     stream: Raw = Raw()
@@ -282,7 +275,7 @@ def whole_books(stream: str) -> tuple[str, int] | None:
 
 
 def _of_stream(name: str, found: Message) -> Message:
-    """What a stream of whole books sends as what it is; any other message, and that of any other stream, as it stands."""
+    """A message of a stream of whole books as a `WholeBook`; any other message unchanged."""
     whole = whole_books(name)
     match found:
         case DepthSnapshot() if whole:
@@ -316,7 +309,7 @@ def _bare(body: bytes | Raw, head: _Head) -> Message:
     for name, decoder in _SHAPES:
         if getattr(head, name):
             return decoder.decode(body)
-    raise Rejected(BAD_SHAPE, "none of the messages this engine knows")
+    raise Rejected(BAD_SHAPE, "not a message that this engine knows")
 
 
 def decode(frame: bytes) -> Message:
@@ -334,10 +327,10 @@ def decode(frame: bytes) -> Message:
     Ignored(event='kline')
     """
     if len(frame) > LARGEST_FRAME:
-        raise Rejected(TOO_LARGE, f"{len(frame)} bytes, {LARGEST_FRAME} is the most")
+        raise Rejected(TOO_LARGE, f"{len(frame)} bytes; at most {LARGEST_FRAME} are allowed")
     try:
         if not frame.isascii():
-            frame.decode()      # msgspec does not look into strings that it skips
+            frame.decode()      # msgspec does not check strings that it skips
         return _decode(frame)
     except msgspec.ValidationError as error:
         raise Rejected(BAD_SHAPE, str(error)) from None
@@ -349,7 +342,7 @@ def decode(frame: bytes) -> Message:
 
 
 def fill(decoder: Decoder, message: Message, recv_ns: int = 0) -> int:
-    """Put a decoded market-data message into `decoder`; whole or not at all. Returns a status code.
+    """Puts a decoded market-data message into `decoder`, whole or not at all. Returns a status code.
 
     Anything else (answers, errors, ignored events, snapshots, which name no symbol) is IGNORED_EVENT.
     """
@@ -361,7 +354,7 @@ def fill(decoder: Decoder, message: Message, recv_ns: int = 0) -> int:
             return decoder.load_book(s, u, bids, asks, levels, message.stamp, recv_ns)
         case BookTicker(symbol=s, update_id=u, bid=bid, bid_qty=bid_qty, ask=ask, ask_qty=ask_qty):
             stamp = _stamp(message.transaction_time, message.event_time)
-            return decoder.load_ticker(s, u, bid, bid_qty, ask, ask_qty, stamp, recv_ns)
+            return decoder.load_book_ticker(s, u, bid, bid_qty, ask, ask_qty, stamp, recv_ns)
         case RawTrade() | AggTrade():
             return decoder.load_trade(
                 message.symbol, message.trade_id, message.price, message.qty, message.time, message.buyer_is_maker,
@@ -372,15 +365,15 @@ def fill(decoder: Decoder, message: Message, recv_ns: int = 0) -> int:
 
 
 def _stamp(transaction_time: int | None, event_time: int | None) -> int:
-    """x: `T`, else `E`, else 0 for none (SEMANTICS 2)."""
+    """The venue's stamp x: `T`, else `E`, else 0 (SEMANTICS 2)."""
     return next((t for t in (transaction_time, event_time) if t is not None), 0)
 
 
 def load(decoder: Decoder, frame: bytes, recv_ns: int = 0) -> int:
-    """The slow path of a frame that the scanner handed back: decode it with msgspec and put it into `decoder`.
+    """The slow path of a frame that the scanner did not recognise: decodes it with msgspec and puts it into `decoder`.
 
-    Returns 0, or the reason it was not taken: BAD_JSON, BAD_SHAPE, BAD_NUMBER, UNKNOWN_EVENT, UNKNOWN_SYMBOL, TOO_LARGE,
-    IGNORED_EVENT. The last says only that it is not market data: `decode` tells a control answer or serverShutdown.
+    Returns 0, or the reason of the rejection: BAD_JSON, BAD_SHAPE, BAD_NUMBER, UNKNOWN_EVENT, UNKNOWN_SYMBOL, TOO_LARGE,
+    IGNORED_EVENT. The last only means that it is not market data: `decode` recognises a control answer or serverShutdown.
 
     >>> from hft._core.base.types import Spec
     >>> decoder = Decoder([Spec("BTCUSDT", tick="0.01", step="0.00001", instrument="spot")])

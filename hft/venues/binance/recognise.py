@@ -1,4 +1,4 @@
-"""Which of Binance's protocols recorded messages are of: by an address, by what another recorder calls the venue, by fields."""
+"""Finds the Binance protocol of recorded messages: by an address, by another recorder's name for the venue, by fields."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from hft.venues.binance import scan, venues
 SPOT, USDM, COINM = venues.SPOT.name, venues.USDM.name, venues.COINM.name
 
 NAMED = {SPOT: scan.NAMED_SPOT, USDM: scan.NAMED_USDM, COINM: scan.NAMED_COINM}
-"""The bits of a protocol that is told by name."""
+"""The bits of a protocol that is given by name."""
 _COINM = re.compile(r".+USD_(PERP|\d{6})")
 """A symbol of COIN-M: its pair ends in USD, which USD-M's never does (there a delivery contract is BTCUSDT_240329)."""
 
 
 def certain(name: str, bits: int) -> set[str]:
-    """The protocols that a symbol's messages can be of alone."""
+    """The only protocols that a symbol's messages can have."""
     found = {protocol for protocol, bit in NAMED.items() if bits & bit}
     if bits & scan.SPOT_DEPTH:
         found.add(SPOT)
@@ -27,23 +27,23 @@ def certain(name: str, bits: int) -> set[str]:
     return found
 
 
-def told_by(names: Iterable[str], hints: dict[str, int]) -> str:
-    """The protocol that the messages of these symbols tell; empty where none does.
+def protocol_by_hints(names: Iterable[str], hints: dict[str, int]) -> str:
+    """The protocol that the messages of these symbols show; empty if none does.
 
-    What is certain comes first: an address, a COIN-M symbol's name, then depth updates, whose `pu` futures can't do without.
-    A venue adds fields without notice, so the presence of any other one only tells where nothing is certain.
+    Certain signs come first: an address, a COIN-M symbol's name, then depth updates, which always have `pu` on futures. A
+    venue adds fields without notice, so the presence of another field only counts if there is no certain sign.
     """
-    told = {name: hints[name] for name in ("", *names) if name in hints}
-    for name, bits in told.items():
+    bits_by_name = {name: hints[name] for name in ("", *names) if name in hints}
+    for name, bits in bits_by_name.items():
         for protocol in (COINM, USDM, SPOT):
             if protocol in certain(name, bits):
                 return protocol
     every = 0
-    for bits in told.values():
+    for bits in bits_by_name.values():
         every |= bits
-    if every & scan.SPOT_TICKER:
+    if every & scan.SPOT_BOOK_TICKER:
         return SPOT
-    if every & (scan.FUTURES_DEPTH | scan.FUTURES_TICKER):
+    if every & (scan.FUTURES_DEPTH | scan.FUTURES_BOOK_TICKER):
         return USDM
     if every & scan.SPOT_TRADE:
         return SPOT
@@ -52,14 +52,14 @@ def told_by(names: Iterable[str], hints: dict[str, int]) -> str:
 
 CALLED = {"BINANCE": scan.NAMED_SPOT, "BINANCE_SPOT": scan.NAMED_SPOT, "BINANCE_USDM": scan.NAMED_USDM,
            "BINANCE_COINM": scan.NAMED_COINM, "U_MARGINED": scan.NAMED_USDM, "COIN_MARGINED": scan.NAMED_COINM}  # fmt: skip
-"""What another recorder calls a venue, and exchangeInfo's `futuresType`."""
+"""Other recorders' names for a venue, and exchangeInfo's `futuresType`."""
 _ADDRESS = re.compile(rb"\w+://([^/\s]*)(/[^?\s]*)?")
 _PROTOCOL_OF_PATH = {b"api": SPOT, b"fapi": USDM, b"dapi": COINM}
 _PROTOCOL_OF_HOST = {b"stream": SPOT, b"data-stream": SPOT, b"fstream": USDM, b"dstream": COINM}
 
 
 def protocol_at(address: bytes) -> str:
-    """The protocol that is spoken at an address that a line begins with; empty where it does not say.
+    """The protocol of the address at the beginning of a line; empty if it does not show one.
 
     >>> protocol_at(b"https://fapi.binance.com/fapi/v1/depth?symbol=A"), protocol_at(b"wss://stream.binance.com:9443/stream?s")
     ('binance-usdm', 'binance-spot')

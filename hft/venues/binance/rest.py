@@ -1,4 +1,4 @@
-"""The venue's REST side: the book's snapshot, the symbols' rules, ping and time."""
+"""The venue's REST requests: the book's snapshot, the symbols' rules, ping and time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from types import TracebackType
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -28,22 +27,22 @@ T = TypeVar("T")
 
 INVALID_SYMBOL = -1121
 MAX_BODY = 64 << 20
-"""Bytes. Spot's whole exchangeInfo, the largest answer there is, has some 20 MB."""
+"""Bytes. The largest answer, spot's whole exchangeInfo, has about 20 MB."""
 AT_ONCE = 4
 """Requests under way at one time."""
 
 MINUTE_S = 60.0
 OTHERS_SHARE = 0.9
-"""No request is sent while the venue counts more than this share of its weight per minute as used, by all at our address."""
+"""No request is sent while more than this share of the weight per minute of our address is used, by the venue's count."""
 MOST_WEIGHT = 1_000_000
-"""A weight per minute above this is taken for a mistake."""
+"""A larger weight per minute is considered an error."""
 
 
 class RateLimited(VenueUnreachable):
-    """The venue asks us to stay away for a while (429), has banned the address (418), or its firewall refuses us (403)."""
+    """The venue requests a pause (429), has banned the address (418), or its firewall refuses us (403)."""
 
     def __init__(self, status: int, retry_after_s: float, *, where: str) -> None:
-        super().__init__(f"answers {status}: asks for {retry_after_s:g} s without requests", where=where, do="wait that long")
+        super().__init__(f"answers {status}: requests {retry_after_s:g} s without requests", where=where, do="wait that long")
         self.status = status
         self.retry_after_s = retry_after_s
 
@@ -62,21 +61,21 @@ class _RateLimits(msgspec.Struct, rename="camel"):
 
 
 class RestClient:
-    """Asks one venue, within its limits.
+    """The REST client of one venue, which stays within its limits.
 
-    Never more than half of the venue's weight per minute, so that another client at the same address lives too; none while
-    the venue counts nine tenths of it as used, by whichever client; and no request at all before the end of a `Retry-After`:
-    asking during one turns 429 into a ban. Redirects are not followed: they could lead off the venue's address.
+    It uses at most half of the venue's weight per minute, which other clients at the same address share; sends nothing while
+    the venue counts nine tenths as used; and sends nothing before the end of a `Retry-After`, since a request during it turns
+    429 into a ban. Redirects are not followed, as they could lead away from the venue's address.
 
     Parameters
     ----------
     venue : Venue
     timeout_s : float
-        Of one request, in seconds of the time in which this process runs.
+        For one request, in seconds in which this process runs.
     clock, sleep : callables
-        Seconds of a monotonic clock, and how to wait; for tests.
+        A monotonic clock in seconds, and a sleep; replaced in tests.
     warn : callable, optional
-        Gets a line about what the venue says and can't mean. Default: the log.
+        Gets a line about impossible values from the venue. Default: the log.
 
     Every request raises `VenueUnreachable` (no connection, no answer in time, 5xx), `RateLimited` or `Refused`.
     """
@@ -96,9 +95,9 @@ class RestClient:
         """Weight used in the current minute by all clients at our address, from the venue's last answer."""
         self.requests = 0
         self.pace = 1.0
-        """Speed of the venue's data relative to the clock, as it states it (the embedded exchange does); 0: without bound."""
+        """Speed of the venue's data relative to the clock, if it states one (the embedded exchange does); 0: unbounded."""
         self.ours = False
-        """The venue is an exchange of this program, which alone states a pace."""
+        """Whether the venue is an embedded exchange; only that states a pace."""
         self._timeout_s = timeout_s
         self._clock = clock
         self._sleep = sleep
@@ -113,19 +112,17 @@ class RestClient:
     async def __aenter__(self) -> RestClient:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def close(self) -> None:
         """Ends the connections; requests under way fail, and so do later ones."""
         await self._http.close()
 
-    # -- what can be asked -----------------------------------------------------------------------------------------
+    # -- requests -----------------------------------------------------------------------------------------
 
     async def ping(self) -> None:
-        """Returns if the venue is there."""
+        """Returns if the venue answers."""
         await self._get(self.venue.rest_url("ping"), 1)
 
     async def server_time_ns(self) -> int:
@@ -134,15 +131,15 @@ class RestClient:
         return _decoded(await self._get(url, 1), ServerTime, url).server_time * 1_000_000
 
     async def depth(self, symbol: str, limit: int = 0) -> bytes:
-        """The body of a book snapshot, `limit` levels a side; 0 for the most there is."""
+        """The body of a book snapshot, `limit` levels a side; 0 for the largest number."""
         limit = limit or self.venue.protocol.depth_limit
         return await self._get(self.venue.depth_url(symbol, limit), self.venue.protocol.depth_weight(limit))
 
     async def exchange_info(self, symbols: Sequence[str], *, complete: bool = True) -> bytes:
-        """The body of exchangeInfo, with at least these symbols in it; UsageError names one that the venue does not know.
+        """The body of exchangeInfo with at least these symbols; UsageError names a symbol that the venue does not know.
 
-        Where it need not be `complete` it has those of them that the venue lists: one that was delisted must not keep the rules
-        of the others from us. The weight limit that the body gives takes the place of the shipped one.
+        Unless `complete`, it has only those of them that the venue lists, so that a delisted symbol does not block the rules
+        of the others. The weight limit in the body replaces the default.
         """
         try:
             body = await self._exchange_info(symbols)
@@ -173,16 +170,16 @@ class RestClient:
                 self._limit = each.limit
                 self._weight.limit = each.limit // 2
             else:
-                self._warn(f"{url}: a weight limit of {str(each.limit)[:20]} a minute can't be meant; {self._limit} stands")
+                self._warn(f"{url}: a weight limit of {str(each.limit)[:20]} a minute is impossible; {self._limit} is kept")
 
     async def _exchange_info(self, symbols: Sequence[str]) -> bytes:
         url = self.venue.rest_url("exchangeInfo")
-        if self.venue.protocol.instrument == "spot":       # the others know no such parameter, and give all
+        if self.venue.protocol.instrument == "spot":       # the others lack this parameter, and return all symbols
             url += "?symbols=" + quote(json.dumps(list(symbols), separators=(",", ":"), ensure_ascii=False), safe="")
         return await self._get(url, self.venue.protocol.info_weight)
 
     async def _one_by_one(self, symbols: Sequence[str]) -> bytes:
-        """The same with those symbols of a refused list that the venue knows; of none of them, without any."""
+        """The same for the symbols of a refused list that the venue knows; without any symbol if it knows none."""
         url = self.venue.rest_url("exchangeInfo")
         whole: dict[str, msgspec.Raw] = {}
         listed: list[msgspec.Raw] = []
@@ -198,7 +195,7 @@ class RestClient:
         return msgspec.json.encode({**whole, "symbols": listed})
 
     async def _which(self, symbols: Sequence[str]) -> UsageError:
-        """The venue refuses a list without saying which of it: ask one by one."""
+        """The venue refuses a list without naming the symbol, so they are requested one by one."""
         for symbol in symbols:
             try:
                 await self._exchange_info([symbol])
@@ -211,16 +208,16 @@ class RestClient:
     # -- one request -----------------------------------------------------------------------------------------------
 
     def depth_wait_s(self, limit: int = 0) -> float:
-        """Seconds that a request for a snapshot has to wait for weight, by our count and the venue's, as known now."""
+        """Seconds that a snapshot request must wait for weight, by our count and the venue's."""
         return self._weight_wait_s(self.venue.protocol.depth_weight(limit or self.venue.protocol.depth_limit), self._clock())
 
     def _weight_wait_s(self, weight: int, now: float) -> float:
-        """The venue's count is of a minute that begins and ends by its clock: a minute after we heard it, it is over."""
+        """The venue counts by the minutes of its clock, so a count is obsolete one minute after it was received."""
         room = OTHERS_SHARE * self._limit - self.used_weight
         return max(self._weight.delay(now, weight), self._used_at + MINUTE_S - now if weight > room else 0.0)
 
     async def _may_ask(self, weight: int) -> None:
-        """Takes the weight and returns once nothing forbids a request: while we wait for one limit, another may be reached."""
+        """Takes the weight and returns once no limit forbids a request; during the wait for one limit another may be reached."""
         while (delay := max(self._not_before - (now := self._clock()), self._weight_wait_s(weight, now))) > 0:
             await self._sleep(delay)
         self._weight.take(now, weight)
@@ -233,8 +230,8 @@ class RestClient:
                 async with timeout(self._timeout_s):
                     answer = await self._http.get(url, MAX_BODY)
             except OSError as error:
-                said = error.strerror or str(error) or type(error).__name__
-                why = "no answer in time" if isinstance(error, TimeoutError) else said
+                text = error.strerror or str(error) or type(error).__name__
+                why = "no answer in time" if isinstance(error, TimeoutError) else text
                 raise VenueUnreachable(why, where=url, do="check that the venue is up and the address is right") from None
         used = whole(answer.headers.get("x-mbx-used-weight-1m", ""), 0, MOST_WEIGHT)
         if used is not None:

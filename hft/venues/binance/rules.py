@@ -9,7 +9,7 @@ from hft.venues.protocol import SpecRules
 
 
 class _Short(msgspec.Struct, rename="camel"):
-    """What another recorder keeps of exchangeInfo: one symbol, no filters."""
+    """Another recorder's short form of exchangeInfo: one symbol, no filters."""
 
     symbol: str
     tick_size: str
@@ -23,8 +23,8 @@ _short = msgspec.json.Decoder(_Short).decode
 
 
 def listed(body: bytes) -> dict[str, SpecRules]:
-    """The rules in an exchangeInfo body, as keyword arguments of `Spec` by symbol; one of
-    `hft.errors.NOT_JSON` when it is none.
+    """The rules in an exchangeInfo body, as keyword arguments of `Spec` by symbol; raises one
+    of `hft.errors.NOT_JSON` for another body.
 
     >>> body = b'{"symbol":"BTCUSDT","tickSize":"0.10","stepSize":"0.001","quoteAsset":"USDT"}'
     >>> listed(body)["BTCUSDT"]["tick"]

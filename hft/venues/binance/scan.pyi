@@ -1,8 +1,10 @@
+from typing import Final
+
 SPOT_DEPTH: int
 CHAINED_DEPTH: int
-SPOT_TICKER: int
+SPOT_BOOK_TICKER: int
 FUTURES_DEPTH: int
-FUTURES_TICKER: int
+FUTURES_BOOK_TICKER: int
 SPOT_TRADE: int
 FUTURES_BOOK: int
 NAMED_SPOT: int
@@ -20,7 +22,6 @@ class Seen:
     levels: int
 
 class Scan:
-    @property
-    def symbols(self) -> dict[str, Seen]: ...
+    symbols: Final[dict[str, Seen]]
     def symbol(self, name: str) -> Seen: ...
     def frame(self, data: bytes) -> bool: ...

@@ -1,4 +1,4 @@
-"""What the numbers and fields of recorded frames tell, in compiled code: a session's every frame is looked at before it is run.
+"""Scans numbers and fields of recorded frames, in compiled code, since every frame of a session is scanned before it is run.
 
 Only streams that are traded on count for the scales (SEMANTICS 28): depth, bookTicker, trades. A mark price or a kline prints
 decimals that no order can have.
@@ -11,16 +11,16 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 
 from hft._core.wire.stream_name cimport stream_levels
 
-# What a message tells of its venue's protocol: bits, the certain ones first. A venue adds fields and takes none away, so a field
-# that is missing tells more than one that is there.
-SPOT_DEPTH = 1          # a depth update without `pu`, which futures' books can't do without
-CHAINED_DEPTH = 2       # `pu` and `U` that do not follow each other: ids that futures' symbols share
-SPOT_TICKER = 4         # a bookTicker without `e`
+# Bits that show the protocol of a message, the certain ones first. A venue adds fields and removes none, so a missing field
+# shows more than a present one.
+SPOT_DEPTH = 1          # a depth update without `pu`, which futures always have
+CHAINED_DEPTH = 2       # `U` does not follow `pu`: ids shared by futures' symbols
+SPOT_BOOK_TICKER = 4    # a bookTicker without `e`
 FUTURES_DEPTH = 8       # `pu`, and `U` right after it
-FUTURES_TICKER = 16     # a bookTicker with `e` and `E`
+FUTURES_BOOK_TICKER = 16    # a bookTicker with `e` and `E`
 SPOT_TRADE = 32         # a trade with `M`
 FUTURES_BOOK = 64       # a REST book with its time
-NAMED_SPOT, NAMED_USDM, NAMED_COINM = 128, 256, 512     # an address, a field or a name says so
+NAMED_SPOT, NAMED_USDM, NAMED_COINM = 128, 256, 512     # shown by an address, a field or a name
 TRADES, AGG_TRADES = 1024, 2048                         # streams of traded volume
 WHOLE_BOOKS = 4096      # a stream of whole books, by its name
 
@@ -33,8 +33,8 @@ cdef struct Text:
 
 
 cdef class Seen:
-    """One symbol: bits, and the most decimals of its prices and quantities, zeros at the end aside; how many depth updates came
-    without the name of their stream, and how many levels each side of them has: -1 where they differ, or one goes."""
+    """One symbol: bits, and the most decimals of its prices and quantities without trailing zeros; the number of depth updates
+    without a stream name, and of their levels a side: -1 if it differs, or a level is deleted."""
     cdef public int bits
     cdef public int price
     cdef public int qty
@@ -43,7 +43,7 @@ cdef class Seen:
 
 
 cdef inline const char* _closing(const char* p, const char* end) noexcept nogil:
-    """From after an opening quote to the closing one; NULL where there is none, or an escape before it."""
+    """From after an opening quote to the closing one; NULL if there is none, or an escape comes first."""
     cdef const char* close = <const char*>memchr(p, c'"', end - p)
     if close == NULL or memchr(p, c'\\', close - p) != NULL:
         return NULL
@@ -51,7 +51,7 @@ cdef inline const char* _closing(const char* p, const char* end) noexcept nogil:
 
 
 cdef inline const char* _value(const char* p, const char* end) noexcept nogil:
-    """After a value that begins at p; NULL where it does not end."""
+    """The place after a value that begins at p; NULL if it does not end."""
     cdef int depth = 0
     while p < end:
         if p[0] == c'"':
@@ -84,7 +84,7 @@ cdef inline int64_t _integer(const Text* t) noexcept nogil:
 
 
 cdef inline void _decimals(const char* p, const char* end, int* most) noexcept nogil:
-    """Of a number's text; one that is none is passed over: whoever decodes it refuses it."""
+    """Notes a number's decimals; an invalid number is skipped here and refused when it is decoded."""
     cdef const char* point = <const char*>memchr(p, c'.', end - p)
     cdef const char* last = end
     if point == NULL or end - point - 1 <= most[0]:
@@ -101,7 +101,7 @@ cdef inline void _decimals(const char* p, const char* end, int* most) noexcept n
 
 
 cdef inline bint _numbers(const Text* t, int* price, int* qty) noexcept nogil:
-    """The decimals of `"…"`, into `price`, or of `[["…","…"],…]`, by turns into both."""
+    """The decimals of `"…"`, into `price`, or of `[["…","…"],…]`, alternately into both."""
     cdef const char* p = t.p
     cdef const char* close
     cdef bint second = False
@@ -119,7 +119,7 @@ cdef inline bint _numbers(const Text* t, int* price, int* qty) noexcept nogil:
 
 
 cdef inline int _levels(const Text* side) noexcept nogil:
-    """The levels of `[["…","…"],…]`; -1 where one has no quantity: it goes."""
+    """The number of levels in `[["…","…"],…]`; -1 if one has quantity 0, which deletes it."""
     cdef const char* p = side.p
     cdef int n = 0, nothing = True, quotes = 0
     while p < side.end:
@@ -140,7 +140,7 @@ cdef inline bint _is(const Text* t, const char* text, size_t n) noexcept nogil:
 
 
 cdef class Scan:
-    """Looks at frames of the shapes that a venue prints; others it leaves to its caller.
+    """Scans frames of the shapes that a venue prints; the caller handles others.
 
     >>> scan = Scan()
     >>> scan.frame(b'{"e":"trade","E":1,"s":"BTCUSDT","t":1,"p":"61800.30","q":"0.006","T":1,"m":false,"M":true}')
@@ -164,7 +164,7 @@ cdef class Scan:
         return {name.decode(): seen for name, seen in self._by_name.items()}
 
     def symbol(self, str name not None) -> Seen:
-        """What is known of a symbol, from now on at least that there is one."""
+        """The record of a symbol; made if it does not exist."""
         return self._of(name.encode())
 
     cdef Seen _of(self, bytes name):
@@ -181,12 +181,12 @@ cdef class Scan:
             return self._last
         key = PyBytes_FromStringAndSize(name.p, n)
         if not key.isascii() or key.upper() != key:
-            key = key.decode().upper().encode()         # UnicodeDecodeError: not of a venue
+            key = key.decode().upper().encode()         # UnicodeDecodeError: not a venue's name
         self._last_name, self._last = key, self._of(key)
         return self._last
 
     def frame(self, bytes data not None) -> bool:
-        """Scan one frame. False: of another shape, nothing was noted. Raises UnicodeDecodeError for a name that is not text."""
+        """Scans one frame. False: another shape, nothing was noted. Raises UnicodeDecodeError for a name that is not text."""
         cdef const char* p = PyBytes_AS_STRING(data)
         cdef const char* end = p + PyBytes_GET_SIZE(data)
         cdef const char* key
@@ -243,11 +243,11 @@ cdef class Scan:
             return False
         seen = self._named(&name)
         if event.p == NULL:
-            seen.bits |= SPOT_TICKER
-            return self._ticker(seen, field)
+            seen.bits |= SPOT_BOOK_TICKER
+            return self._book_ticker(seen, field)
         if _is(event, b'"bookTicker"', 12):
-            seen.bits |= FUTURES_TICKER if field[<int>c'E'].p != NULL else 0
-            return self._ticker(seen, field)
+            seen.bits |= FUTURES_BOOK_TICKER if field[<int>c'E'].p != NULL else 0
+            return self._book_ticker(seen, field)
         if _is(event, b'"depthUpdate"', 13):
             return self._depth(seen, field, chain, named)
         if _is(event, b'"trade"', 7):
@@ -256,7 +256,7 @@ cdef class Scan:
             return self._trade(seen, field, AGG_TRADES)
         return True                 # nothing that is traded on
 
-    cdef bint _ticker(self, Seen seen, const Text* field) except -1:
+    cdef bint _book_ticker(self, Seen seen, const Text* field) except -1:
         cdef int price = seen.price, qty = seen.qty
         _numbers(&field[<int>c'b'], &price, &price)
         _numbers(&field[<int>c'a'], &price, &price)

@@ -1,6 +1,6 @@
-"""Where each venue is and what it asks of a client: endpoints, stream names and limits, as data.
+"""Places and limits of each Binance market: endpoints, stream names and limits, as data.
 
-A protocol is a row of three; a venue is a place that speaks one. Everything that differs between them stands here.
+A protocol is one of three rows; a venue is a place that speaks a protocol. Their differences are all here.
 
 Source: the venue's public API documentation, state of 2026-07.
 """
@@ -24,7 +24,7 @@ Trades = Literal["trade", "aggTrade"]
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """What a venue allows; going beyond it ends in a ban, so the feed stays well inside."""
+    """A venue's limits; exceeding them ends in a ban, so the feed stays well below."""
 
     messages_per_second: int
     """Incoming messages per websocket connection; pings, pongs and JSON all count."""
@@ -33,21 +33,21 @@ class Limits(msgspec.Struct, frozen=True):
     """New websocket connections per `connections_window_s` and address."""
     connections_window_s: int
     weight_per_minute: int
-    """REST weight per minute and address. A default until `exchangeInfo` says what holds today."""
+    """REST weight per minute and address; the default until `exchangeInfo` gives the present one."""
 
 
 class BinanceProtocol(VenueProtocol, frozen=True, kw_only=True):
-    """One of Binance's protocols: what all venues' have, and the names and numbers of its REST and stream endpoints."""
+    """One of Binance's protocols: the fields of every venue's, and names and numbers of its REST and stream endpoints."""
 
     api: str
-    """What REST paths start with."""
+    """Prefix of REST paths."""
     depth_weights: tuple[tuple[int, int], ...]
-    """Levels a side of a snapshot, and what one up to that size costs in REST weight; the last is the largest there is."""
+    """Levels a side of a snapshot, and the REST weight of one up to that size; the last is the largest."""
     info_weight: int
     depth_ms: tuple[int, ...]
     """Cadences of the depth stream."""
     depth_ms_unnamed: int
-    """The cadence that `@depth` alone means."""
+    """The cadence of plain `@depth`."""
     limits: Limits
 
     @property
@@ -56,7 +56,7 @@ class BinanceProtocol(VenueProtocol, frozen=True, kw_only=True):
         return self.depth_weights[-1][0]
 
     def depth_weight(self, limit: int) -> int:
-        """What a snapshot of `limit` levels a side costs.
+        """REST weight of a snapshot of `limit` levels a side.
 
         >>> SPOT.depth_weight(1000), SPOT.depth_weight(5000)
         (50, 250)
@@ -87,7 +87,7 @@ PROTOCOLS = {protocol.name: protocol for protocol in (SPOT, USDM, COINM)}
 
 
 class Venue(msgspec.Struct, frozen=True):
-    """One place to trade at.
+    """One place that speaks a protocol.
 
     >>> venue = venue_named("binance-usdm")
     >>> venue.streams("BTCUSDT", depth_ms=100)
@@ -104,12 +104,12 @@ class Venue(msgspec.Struct, frozen=True):
     """Base URL, without a slash at its end."""
     ws: str
     trades: Trades = "trade"
-    """The stream that volume is taken from (SEMANTICS 10). USD-M documents only `aggTrade`, which holds market trades alone."""
+    """The stream of traded volume (SEMANTICS 10). USD-M documents only `aggTrade`, which holds only market trades."""
     routes: tuple[tuple[str, str], ...] = ()
-    """Pairs of stream kind and path prefix, where a venue splits its streams over endpoints."""
+    """Pairs of stream kind and path prefix, if the venue splits its streams over endpoints."""
 
     def streams(self, symbol: str, *, depth_ms: int = 100, trades: Trades | None = None) -> dict[str, list[str]]:
-        """The streams that one symbol needs, by route."""
+        """The streams of one symbol, by route."""
         routes = dict(self.routes)
         kinds = ("depth", depth_stream(self.protocol, depth_ms)), ("bookTicker",) * 2, (trades or self.trades,) * 2
         found: dict[str, list[str]] = {}
@@ -118,19 +118,19 @@ class Venue(msgspec.Struct, frozen=True):
         return found
 
     def stream_url(self, streams: list[str], route: str = "") -> str:
-        """The combined endpoint with these streams subscribed to; bare, to SUBSCRIBE on, without any."""
+        """The combined endpoint with these streams subscribed; without streams the bare endpoint, for SUBSCRIBE."""
         return f"{self.ws}{route}/stream" + (f"?streams={quote('/'.join(streams), safe='/@!')}" if streams else "")
 
     def rest_url(self, path: str) -> str:
         return f"{self.rest}{self.protocol.api}/{path}"
 
     def depth_url(self, symbol: str, limit: int = 0) -> str:
-        """Where the book is; `limit` levels a side, 0 for the most there is."""
+        """The address of the book; `limit` levels a side, 0 for the largest number."""
         return self.rest_url(f"depth?symbol={quote(symbol.upper())}&limit={limit or self.protocol.depth_limit}")
 
 
 def depth_stream(protocol: BinanceProtocol, depth_ms: int) -> str:
-    """The name of the depth stream of a cadence; UsageError when the protocol does not have it.
+    """The name of the depth stream of a cadence; UsageError if the protocol does not have it.
 
     >>> depth_stream(SPOT, 1000), depth_stream(USDM, 0)
     ('depth', 'depth@0ms')
@@ -158,9 +158,9 @@ VENUES = {
 
 
 def venue_named(name: str, *, rest: str = "", ws: str = "") -> Venue:
-    """A venue of the table; UsageError names those there are.
+    """A venue of the table; UsageError lists the known ones.
 
-    `rest` and `ws` take the place of the venue's own addresses and are taken as they stand, without split routes.
+    `rest` and `ws` replace the venue's own addresses, without split routes.
 
     >>> venue_named("binance-spot").protocol.depth_limit
     5000
@@ -174,8 +174,7 @@ def venue_named(name: str, *, rest: str = "", ws: str = "") -> Venue:
 
 
 def venue_at(rest: str, ws: str, protocol: str = USDM.name, *, name: str = "", trades: Trades = "trade") -> Venue:
-    """A venue by its addresses: the embedded exchange, a proxy, a recorded session being served. Without a name it is called by
-    its address.
+    """A venue by its addresses: the embedded exchange, a proxy, a served recording. Without a name its address is its name.
 
     >>> venue = venue_at("http://127.0.0.1:8080/", "ws://127.0.0.1:8081")
     >>> venue.name, venue.depth_url("btcusdt", 500)

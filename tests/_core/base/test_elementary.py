@@ -140,7 +140,7 @@ def test_what_has_no_value_is_nan(function, arguments):
     assert math.isnan(evaluate(function, *arguments))
 
 
-def test_what_can_not_be_asked_for_is_refused():
+def test_what_can_not_be_requested_is_refused():
     with pytest.raises(ValueError, match="must be one of"):
         evaluate("tan", 1.0)
     with pytest.raises(ValueError, match="from 0 to 1"):

@@ -74,7 +74,7 @@ def test_a_ring_is_found_again_in_its_memory():
 
 
 @pytest.mark.parametrize(
-    ("make", "says"),
+    ("make", "states"),
     [
         (lambda: Ring(0, 8), "capacity"),
         (lambda: Ring(4, 12), "slot_size"),
@@ -83,8 +83,8 @@ def test_a_ring_is_found_again_in_its_memory():
         (lambda: Ring(4, 8).push(b"short"), "a slot has 8 bytes"),
     ],
 )
-def test_what_can_not_be_is_refused(make, says):
-    with pytest.raises(ValueError, match=says):
+def test_what_can_not_be_is_refused(make, states):
+    with pytest.raises(ValueError, match=states):
         make()
 
 

@@ -58,7 +58,7 @@ def test_a_spec_survives_pickling():
 
 
 @pytest.mark.parametrize(
-    ("fields", "says"),
+    ("fields", "states"),
     [
         ({"name": ""}, "symbol '' must be text of 1 to 63 bytes"),
         ({"name": "X" * 64}, "has 64 bytes of UTF-8; 63 is the most"),
@@ -91,8 +91,8 @@ def test_a_spec_survives_pickling():
         ({"taker_fee": "0.0000000001"}, "more than eight decimals"),
     ],
 )
-def test_a_wrong_spec_is_refused_and_named(fields, says):
-    with pytest.raises(ValueError, match=says):
+def test_a_wrong_spec_is_refused_and_named(fields, states):
+    with pytest.raises(ValueError, match=states):
         Spec(**{"name": "BTCUSDT", "tick": "0.1", "step": "0.001", **fields})
 
 

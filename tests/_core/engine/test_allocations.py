@@ -12,7 +12,7 @@ HERE = Path(__file__).parent
 PROGRAM = """
 import ctypes, sys
 from hft._core.engine.engine import Engine
-from hft._core.engine.replay import replay
+from hft._core.engine.engine import replay
 from hft.exchange.generate import generate
 from hft.data.tape import Tape
 from hft._core.base.types import Spec

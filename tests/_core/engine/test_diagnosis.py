@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hft._core.base.types import Spec
-from hft._core.engine.diagnosis import closed_times, signal_reach, sync_times
-from hft._core.engine.engine import Engine
+from hft._core.engine.engine import Engine, closed_times, signal_reach, sync_times
 from hft._core.trade.imbalance_strategy import ImbalanceStrategy
 from hft.venues.binance.venues import SPOT as SPOT_PROTOCOL
 from tests._core.small_market import MS, Market

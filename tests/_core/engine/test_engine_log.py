@@ -66,8 +66,8 @@ class Live:
         self.engine.page.request_kill(on, self.requests)
 
     def mark(self) -> None:
-        hashes = {name: f"{self.engine.state_hash(name):016x}" for name in NAMES}
-        self.log.mark("state", msgspec.json.encode(hashes), self.now)
+        digests = {name: self.engine.digest_texts(name) for name in NAMES}
+        self.log.mark("state", msgspec.json.encode(digests), self.now)
 
     def finish(self) -> list[bytes]:
         self.drain()
@@ -108,7 +108,7 @@ def replay(lines: list[bytes], **settings_: Any) -> tuple[list[dict[str, Any]], 
             elif (name, value) == ("kill", "kill_files_gone"):
                 engine.kill(True, now, value)
             elif name == "state":
-                assert value == {symbol: f"{engine.state_hash(symbol):016x}" for symbol in NAMES}
+                assert value == {symbol: engine.digest_texts(symbol) for symbol in NAMES}
                 agreed += 1
             else:
                 getattr(engine, name)(value, now)

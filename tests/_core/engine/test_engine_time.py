@@ -107,7 +107,7 @@ def level(price: int, qty: int) -> list[str]:
 
 
 @pytest.mark.long
-def test_a_fill_by_an_older_event_is_heard_after_the_acceptance_of_its_order(verbs: ModuleType) -> None:
+def test_a_fill_by_an_older_event_is_delivered_after_the_acceptance_of_its_order(verbs: ModuleType) -> None:
     session = Session(verbs)
     session.submit(1, 1, 1000, 5)
     session.touch(6, 1000, 5, 5, 0)                         # the order is there, and that is 60 ms from being heard
@@ -129,13 +129,13 @@ def test_orders_at_rest_survive_whatever_the_venues_times_do(verbs: ModuleType, 
         getattr(session, str(name))(*arguments)
     session.engine.stop(session.now)
     assert session.engine.fault is None
-    told, effect, states = 0, dict[int, int](), dict[int, str]()
+    reported, effect, states = 0, dict[int, int](), dict[int, str]()
     for row in records(session.journal.drain(session.journal.used)):
         if names.RECORD_KIND[row["kind"]] == "fill":
             assert row["exch_ns"] >= effect[row["order_id"]]
         elif names.RECORD_KIND[row["kind"]] == "order":
-            assert row["ts_ns"] >= told
-            told = row["ts_ns"]
+            assert row["ts_ns"] >= reported
+            reported = row["ts_ns"]
             assert states.get(row["order_id"]) not in FINAL
             states[row["order_id"]] = names.ORDER_STATUS[row["status"]]
             effect.setdefault(row["order_id"], row["due_ns"])       # later rows have that of a cancel

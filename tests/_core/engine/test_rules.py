@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from hft._core.base.types import Spec
-from hft._core.engine.engine import Engine
-from hft._core.engine.events import EventEncoder, replay_events
+from hft._core.engine.engine import Engine, replay_events
+from hft._core.engine.events import EventEncoder
 from hft._core.record.journal import Journal, records
 from hft._core.record.runlog import RunLog
 from hft._core.trade.imbalance_strategy import ImbalanceStrategy
@@ -43,7 +43,7 @@ def run(engine, market, steps):
             engine.on_frame(market.trade(), market.now_ns)
 
 
-def said(engine):
+def text(engine):
     """All that is said of money, position and fills, in decimals."""
     pnl = engine.pnl(SYMBOL)
     money = {name: getattr(pnl, name) for name in ("cash", "mark", "realised", "unrealised", "fees", "total")}
@@ -70,9 +70,9 @@ def until_it_sends(engine, market):
 def test_finer_units_leave_position_money_and_fills_as_they_are():
     engine, market = begun()
     until_it_holds(engine, market)
-    before = said(engine)
+    before = text(engine)
     assert engine.set_rules(SYMBOL, market.now_ns, **FINER)
-    assert said(engine) == before
+    assert text(engine) == before
     spec = engine.symbols[SYMBOL]
     assert (spec.tick, spec.step, spec.price_unit, spec.quantum) == tuple(map(Decimal, ("0.01", "0.0001", "0.01", "0.0001")))
     assert engine.symbols["ETHUSDT"].tick == OTHER.tick
@@ -233,7 +233,7 @@ def test_the_run_log_holds_the_change_and_gives_the_same_again():
         if (record := reader.read(line)) is not None and record.kind is not Kind.EXCHANGE_INFO:
             tape.add(record)
     tape.advance(again, commands=True)
-    assert said(again) == said(engine)
+    assert text(again) == text(engine)
     assert again.state_hash(SYMBOL) == engine.state_hash(SYMBOL)
     assert again.symbols[SYMBOL].tick == Decimal("0.01")
 
@@ -262,7 +262,7 @@ def test_event_records_hold_the_change_and_give_the_same_again():
     at, n = 0, len(events) // 64
     while at < n:
         at = replay_events(again, events, start=at)
-    assert said(again) == said(engine)
+    assert text(again) == text(engine)
     assert engine.trades
     assert again.state_hash(SYMBOL) == engine.state_hash(SYMBOL)
     assert again.counters()["rules_changed"] == engine.counters()["rules_changed"] == 3

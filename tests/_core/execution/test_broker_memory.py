@@ -28,7 +28,7 @@ broker.arrivals(1)
 now, counts = 1, []
 for n in (1_000, 1_000, 2_000_000):
     before = calls()
-    reports = broker.drive_tickers(99, 101, 10**6, n, v_ns=now)
+    reports = broker.drive_book_tickers(99, 101, 10**6, n, v_ns=now)
     reports += broker.drive_trades(99, 1, n, buyer_is_maker=True, v_ns=now + n)
     counts.append((calls() - before, reports))
     now += 2 * n

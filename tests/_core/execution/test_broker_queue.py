@@ -43,7 +43,7 @@ def test_rule_14_beyond_the_known_depth_the_first_quantity_shown_counts():
 def test_rule_14_beyond_the_known_depth_a_touch_that_falls_behind_it_leaves_nothing_ahead():
     p = pair(bids=[(99, 10)])
     order_id = resting(p, "buy", 1, 90)
-    p.ticker(89, 5, 101, 10, 2)
+    p.book_ticker(89, 5, 101, 10, 2)
     assert p.fast.queue_ahead(order_id) == 0
 
 

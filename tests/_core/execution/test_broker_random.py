@@ -1,4 +1,4 @@
-"""Broker and oracle on anything: random books, tickers, trades, orders and cancels; real captures with random orders."""
+"""Broker and oracle on anything: random books, bookTickers, trades, orders and cancels; real captures with random orders."""
 
 import json
 import random
@@ -38,7 +38,7 @@ def long_session(seed, n):
         "trade": lambda: (step(), r.randint(0, 9), r.choice([0, 0, 0, 0, 1, 3]), r.randint(1, 12), stamp(), r.randint(0, 19)),
         "level": lambda: (step(), r.randint(0, 9), r.choice([0, 5, 10, 20, 40]) + r.randint(0, 9), stamp()),
         "depth": lambda: (step(), r.randint(97, 103), levels(), levels(), stamp()),
-        "ticker": lambda: (step(), r.randint(95, 104), r.randint(1, 12), r.randint(1, 3), r.randint(1, 12), stamp()),
+        "book_ticker": lambda: (step(), r.randint(95, 104), r.randint(1, 12), r.randint(1, 3), r.randint(1, 12), stamp()),
         "limit": lambda: (r.choice(["buy", "sell"]), r.randint(94, 106), r.randint(1, 15),
                           r.choice(["gtc", "gtc", "gtc", "post_only", "ioc", "fok"]), r.random() < 0.15),
         "market": lambda: (r.choice(["buy", "sell"]), r.choice([None, r.randint(94, 106)]), r.randint(1, 30), r.random() < 0.5),
@@ -49,7 +49,8 @@ def long_session(seed, n):
         "desync": lambda: (0,),
         "resync": lambda: (step(), r.randint(97, 103), levels(), levels()),
     }  # fmt: skip
-    weights = {"trade": 30, "level": 30, "depth": 4, "ticker": 3, "limit": 20, "market": 3, "cancel": 4, "amend": 5, "timers": 3,
+    weights = {"trade": 30, "level": 30, "depth": 4, "book_ticker": 3, "limit": 20, "market": 3, "cancel": 4, "amend": 5,
+               "timers": 3,
                "desync": 0.5, "resync": 2}  # fmt: skip
     for name in r.choices(list(weights), weights.values(), k=n):
         yield name, *makers[name]()
@@ -135,7 +136,7 @@ def replay(name, pair_for, seed, every, limit):
             pair.depth(levels(message["b"]), levels(message["a"]), v, venue, message["u"])
         elif kind == "bookTicker":
             bid, ask = levels([(message["b"], message["B"]), (message["a"], message["A"])])
-            pair.ticker(*bid, *ask, v, venue, message["u"])
+            pair.book_ticker(*bid, *ask, v, venue, message["u"])
         elif kind == "trade":
             pair.trade(spec.ticks(message["p"]), spec.quanta(message["q"]), v, buyer_is_maker=message["m"], trade_id=message["t"],
                        venue_ns=venue, market=message.get("X", "MARKET") == "MARKET")  # fmt: skip

@@ -26,9 +26,9 @@ def test_rule_8_a_taker_walks_the_view_up_to_its_limit_and_the_rest_of_an_ioc_ex
     assert [r.maker for r in reports if r.kind == "fill"] == [False, False]
 
 
-def test_rule_8_availability_is_judged_on_the_view_with_its_ticker():
+def test_rule_8_availability_is_judged_on_the_view_with_its_book_ticker():
     p = pair()
-    p.ticker(99, 10, 102, 4, 1)
+    p.book_ticker(99, 10, 102, 4, 1)
     order_id = p.submit("buy", 50, 103, tif="ioc", sent=1)
     assert fills(p.arrivals(2)) == [(order_id, 102, 4), (order_id, 103, 30)]
 
@@ -100,7 +100,7 @@ def test_rule_9_a_rise_brings_exactly_what_it_adds_and_a_fall_leaves_no_more_use
     assert fills(p.arrivals(3)) == [(order_id, 101, 2)]
 
 
-def test_rule_9_a_bookticker_that_passes_what_was_used_reaches_it():
+def test_rule_9_a_book_ticker_that_passes_what_was_used_reaches_it():
     p = pair()
     p.submit("buy", 7, 101, tif="ioc")
     p.arrivals(1)
@@ -116,7 +116,7 @@ def test_rule_9_a_bookticker_that_passes_what_was_used_reaches_it():
         ],
         start=2,
     ):
-        p.ticker(99, 10, ask, shown, v)
+        p.book_ticker(99, 10, ask, shown, v)
         assert p.fast.used("ask", 101) == used
 
 
@@ -202,8 +202,8 @@ def test_rule_12_the_opposite_touch_at_the_own_price_fills_as_maker_and_is_used_
 def test_rule_12_the_fill_is_at_the_own_price_however_far_the_touch_went_through():
     p = pair()
     order_id = resting(p, "sell", 12, 100)
-    assert fills(p.ticker(103, 4, 104, 1, 2)) == [(order_id, 100, 4)]
-    assert fills(p.ticker(103, 4, 104, 1, 3)) == []
+    assert fills(p.book_ticker(103, 4, 104, 1, 2)) == [(order_id, 100, 4)]
+    assert fills(p.book_ticker(103, 4, 104, 1, 3)) == []
 
 
 def test_rule_13_out_of_sync_only_trades_through_the_price_fill_and_are_suspect():

@@ -62,7 +62,7 @@ def test_rule_5_the_trader_hears_after_the_response_latency_and_never_in_the_pas
     assert [r.reported_ns for r in p.timers(80 * MS)] == [80 * MS]
 
 
-def test_rule_5_a_fill_by_an_older_event_happens_when_the_order_took_effect_and_is_heard_after_its_acceptance():
+def test_rule_5_a_fill_by_an_older_event_happens_when_the_order_took_effect_and_is_delivered_after_its_acceptance():
     p = pair(entry_latency_ms=20, response_latency_ms=5)
     order_id = p.submit("buy", 3, 100, sent=0)
     accepted, = p.timers(70 * MS)
@@ -75,7 +75,7 @@ def test_rule_5_a_fill_by_an_older_event_happens_when_the_order_took_effect_and_
     assert (second.exch_ns, second.reported_ns) == (90 * MS, 95 * MS)
 
 
-def test_rule_5_reports_are_heard_in_the_order_in_which_they_happened():
+def test_rule_5_reports_are_delivered_in_the_order_in_which_they_happened():
     p = pair(response_latency_ms=5)
     resting(p, "buy", 4, 100)
     first, = p.depth([], [(100, 1)], 50 * MS)

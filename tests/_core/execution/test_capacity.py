@@ -68,7 +68,7 @@ def test_exactly_enough_works_and_one_less_is_refused(specs):
 
 
 @pytest.mark.parametrize("levels", [1, 50, 64, 70])
-def test_a_market_order_through_many_levels_is_journalled_whole_and_told_whole(levels):
+def test_a_market_order_through_many_levels_is_journalled_whole_and_reported_whole(levels):
     """At the smallest legal settings. It takes from 64 levels at most; what lies deeper is as if not there."""
     journal = Journal(worst_cases(2, 1, 16)["journal_least"])
     engine = engine_with(journal, max_order="0.2", max_position="0.2",
@@ -89,10 +89,10 @@ def test_a_market_order_through_many_levels_is_journalled_whole_and_told_whole(l
     assert engine.position("BTCUSDT") == left
     written += drain(journal)
 
-    told = [r for r in written if r["kind"] == POSITION]
+    reported = [r for r in written if r["kind"] == POSITION]
     made = [r for r in written if r["kind"] == FILL]
-    assert len(told) == len(made)
-    assert BTC.qty(told[-1]["qty"]) == left == sum(BTC.qty(r["side"] * r["qty"]) for r in made)
+    assert len(reported) == len(made)
+    assert BTC.qty(reported[-1]["qty"]) == left == sum(BTC.qty(r["side"] * r["qty"]) for r in made)
     assert len([r for r in made if r["side"] < 0]) == min(levels, 64)
     assert not engine.halted
     assert [r["seq"] for r in written] == list(range(1, len(written) + 1))
@@ -164,7 +164,7 @@ MOVES = st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 
 
 @settings(max_examples=60, deadline=None)
 @given(moves=MOVES, more=st.integers(0, 300), levels=st.integers(1, 70), two=st.booleans())
-def test_whatever_is_journalled_is_told_however_little_room_there_is(moves, more, levels, two):
+def test_whatever_is_journalled_is_reported_however_little_room_there_is(moves, more, levels, two):
     """A writer that comes by now and then, a journal near the least; at the end every fill was told and nothing is missing."""
     specs = [BTC, ETH] if two else [BTC]
     journal = Journal(worst_cases(len(specs) + 1, 1, 16)["journal_least"] + more)

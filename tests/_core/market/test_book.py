@@ -48,10 +48,10 @@ LEVELS = st.lists(st.tuples(PRICES, QTYS), max_size=12)
 MESSAGES = st.lists(
     st.one_of(
         st.tuples(st.just("apply"), LEVELS, LEVELS, st.integers(1, 6)),
-        st.tuples(st.just("ticker"), PRICES, QTYS, PRICES, QTYS, st.integers(-3, 6)),
+        st.tuples(st.just("book_ticker"), PRICES, QTYS, PRICES, QTYS, st.integers(-3, 6)),
         st.tuples(st.just("snapshot"), LEVELS, LEVELS, st.integers(1, 6)),
-        st.tuples(st.just("ticker"), st.just(0), QTYS, PRICES, QTYS, st.integers(1, 6)),
-        st.tuples(st.just("ticker"), PRICES, QTYS, st.just(0), st.just(0), st.integers(1, 6)),
+        st.tuples(st.just("book_ticker"), st.just(0), QTYS, PRICES, QTYS, st.integers(1, 6)),
+        st.tuples(st.just("book_ticker"), PRICES, QTYS, st.just(0), st.just(0), st.integers(1, 6)),
     ),
     max_size=30,
 )
@@ -187,14 +187,14 @@ def test_every_way_to_write_zero_deletes(zero):
     assert book.mid is None
 
 
-def test_of_a_price_told_twice_the_last_holds():
+def test_of_a_price_given_twice_the_last_holds():
     book = small_book()
     book.apply([(100, 5), (99, 3), (100, 8)], [(101, 5), (101, 0)], 1)
     assert book.bids() == [(100, 8), (99, 3)]
     assert book.asks() == []
 
 
-def test_locked_and_crossed_are_told():
+def test_locked_and_crossed_are_reported():
     book = small_book()
     assert book.apply([(100, 1)], [(101, 1)], 1) == 0
     assert book.apply([(101, 1)], [], 2) == CROSSED
@@ -205,31 +205,31 @@ def test_locked_and_crossed_are_told():
 def test_overlay_rule_seven():
     book = small_book()
     book.apply([(100, 5), (99, 4), (98, 3)], [(102, 5), (103, 4)], 10)
-    assert book.ticker(99, 9, 101, 2, 12) == 0
+    assert book.book_ticker(99, 9, 101, 2, 12) == 0
     assert [book.qty("bid", p) for p in (100, 99, 98)] == [0, 9, 3]
     assert [book.qty("ask", p) for p in (101, 102, 103)] == [2, 5, 4]
     assert book.bids() == [(99, 9), (98, 3)]
     assert book.base_bids() == [(100, 5), (99, 4), (98, 3)]
     assert book.apply([(100, 0)], [], 11) == 0
-    assert book.ticker_id == 12
+    assert book.book_ticker_id == 12
     assert book.bids() == [(99, 9), (98, 3)]
     assert book.apply([(99, 9)], [(101, 2)], 12) == 0
-    assert book.ticker_id == 0
+    assert book.book_ticker_id == 0
     assert book.bids() == [(99, 9), (98, 3)]
     assert book.asks() == [(101, 2), (102, 5), (103, 4)]
 
 
-def test_a_stale_ticker_changes_nothing():
+def test_a_stale_book_ticker_changes_nothing():
     book = small_book()
     book.apply([(100, 5)], [(102, 5)], 10)
-    book.ticker(100, 4, 101, 1, 12)
+    book.book_ticker(100, 4, 101, 1, 12)
     before = book.hash
     for update_id in (1, 10, 11, 12):
-        assert book.ticker(99, 1, 103, 1, update_id) == STALE
+        assert book.book_ticker(99, 1, 103, 1, update_id) == STALE
     assert book.hash == before
 
 
-def test_a_ticker_deep_in_a_dense_book():
+def test_a_book_ticker_deep_in_a_dense_book():
     """The touch falls through more levels than the list of best levels holds."""
     book, naive = small_book(), NaiveBook()
     bids = [(1000 - i, i + 1) for i in range(400)]
@@ -237,7 +237,7 @@ def test_a_ticker_deep_in_a_dense_book():
         each.apply(bids, [(1001, 1)], 1)
     for update_id, touch in enumerate((1000, 999, 990, 880, 871, 700, 650, 601, 500, 880, 999, 1000), 2):
         for each in (book, naive):
-            each.ticker(touch, 7, 1001, 1, update_id)
+            each.book_ticker(touch, 7, 1001, 1, update_id)
         assert_same(book, naive)
 
 
@@ -259,8 +259,8 @@ def test_levels_as_integers():
     levels = array("q", [100, 5, 99, 4, 101, 3])
     assert book.apply_ticks(levels, 2, 1) == other.apply([(100, 5), (99, 4)], [(101, 3)], 1) == 0
     assert book.hash == other.hash
-    for bad, n_bids, says in (([0, 1], 1, "price"), ([1, -1], 1, "quantity"), ([1, 1], 2, "n_bids"), ([1], 0, "pairs")):
-        with pytest.raises(ValueError, match=says):
+    for bad, n_bids, states in (([0, 1], 1, "price"), ([1, -1], 1, "quantity"), ([1, 1], 2, "n_bids"), ([1], 0, "pairs")):
+        with pytest.raises(ValueError, match=states):
             book.apply_ticks(array("q", bad), n_bids, 2)
     with pytest.raises(ValueError, match="pairs of int64"):
         book.apply_ticks(array("d", [1, 1]), 1, 2)

@@ -1,7 +1,7 @@
 """Book and features over real sessions, read by a naive JSON reader.
 
 The venue itself says what the touch was: after each depth event the base's best bid and ask, price and quantity, are those of the
-bookTicker with the greatest `u` not above the event's, whenever that ticker arrived. Nobody here wrote that oracle.
+bookTicker with the greatest `u` not above the event's, whenever that book_ticker arrived. Nobody here wrote that oracle.
 """
 
 import json
@@ -25,12 +25,12 @@ def messages(name):
         yield int(stamp), message.get("data", message)
 
 
-def is_ticker(message):
+def is_book_ticker(message):
     return "B" in message
 
 
 def synced(name, usdm):
-    """The snapshot and what counts after it: depth in sequence (asserted), tickers, trades."""
+    """The snapshot and what counts after it: depth in sequence (asserted), bookTickers, trades."""
     buffered, last = [], None
     for now, message in messages(name):
         if "lastUpdateId" in message:
@@ -57,10 +57,10 @@ def decimals(levels):
     return [(Decimal(price), Decimal(qty)) for price, qty in levels]
 
 
-def touch_by_ticker(name):
+def touch_by_book_ticker(name):
     """Update ids of all bookTickers, sorted, and what each says of bid and ask."""
-    tickers = {m["u"]: tuple(map(Decimal, (m["b"], m["B"], m["a"], m["A"]))) for _, m in messages(name) if is_ticker(m)}
-    return sorted(tickers), tickers
+    book_tickers = {m["u"]: tuple(map(Decimal, (m["b"], m["B"], m["a"], m["A"]))) for _, m in messages(name) if is_book_ticker(m)}
+    return sorted(book_tickers), book_tickers
 
 
 @pytest.mark.parametrize(
@@ -72,9 +72,9 @@ def touch_by_ticker(name):
     ],
     ids=["usdm-btcusdt", "spot-btcusdt", "spot-nexousdt"],
 )
-def test_the_bases_touch_is_the_bookticker_of_that_update(name, usdm, events):
+def test_the_bases_touch_is_the_book_ticker_of_that_update(name, usdm, events):
     book, naive = OrderBook(data.SPECS[name][0]), NaiveBook()
-    ids, tickers = touch_by_ticker(name)
+    ids, book_tickers = touch_by_book_ticker(name)
     seen = 0
     for _, message in synced(name, usdm):
         if "lastUpdateId" in message:
@@ -86,7 +86,7 @@ def test_the_bases_touch_is_the_bookticker_of_that_update(name, usdm, events):
             i = bisect_right(ids, message["u"])
             if i:
                 bid, ask = book.base_bids(1)[0], book.base_asks(1)[0]
-                assert (*bid, *ask) == tickers[ids[i - 1]]
+                assert (*bid, *ask) == book_tickers[ids[i - 1]]
                 seen += 1
             if seen % 500 == 0:
                 assert book.base_bids() == naive.base_levels(BID)
@@ -121,8 +121,8 @@ def test_view_and_features_equal_the_naive_ones(name, usdm):
             book.apply(m["b"], m["a"], m["u"])
             naive_book.apply(decimals(m["b"]), decimals(m["a"]), m["u"])
         else:
-            book.ticker(m["b"], m["B"], m["a"], m["A"], m["u"])
-            naive_book.ticker(*map(Decimal, (m["b"], m["B"], m["a"], m["A"])), m["u"])
+            book.book_ticker(m["b"], m["B"], m["a"], m["A"], m["u"])
+            naive_book.book_ticker(*map(Decimal, (m["b"], m["B"], m["a"], m["A"])), m["u"])
         features.on_book(book, now)
         naive.on_book(naive_book, now)
         if i % 40 == 0:

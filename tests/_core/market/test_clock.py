@@ -61,7 +61,7 @@ def test_five_stamps_of_one_read_are_one_witness():
     assert clock.theta == 10 * MS
 
 
-def test_delays_that_differ_much_still_tell_after_a_while():
+def test_delays_that_differ_much_are_still_recognised_after_a_while():
     clock = VenueClock()
     for t, delay in enumerate([20, 300, 90, 25, 210, 33, 150, 41, 260, 60]):
         observe(clock, t / 10, delay)

@@ -50,10 +50,10 @@ class Pair:
         self.naive_book.apply(bids, asks, self.update_id)
         self._pushed(now)
 
-    def ticker(self, now, bid, bid_qty, ask, ask_qty):
+    def book_ticker(self, now, bid, bid_qty, ask, ask_qty):
         self.update_id += 1
-        self.book.ticker(bid, bid_qty, ask, ask_qty, self.update_id)
-        self.naive_book.ticker(bid, bid_qty, ask, ask_qty, self.update_id)
+        self.book.book_ticker(bid, bid_qty, ask, ask_qty, self.update_id)
+        self.naive_book.book_ticker(bid, bid_qty, ask, ask_qty, self.update_id)
         self._pushed(now)
 
     def _pushed(self, now):
@@ -83,7 +83,7 @@ ACTIONS = st.lists(
     st.tuples(
         WAIT,
         st.one_of(
-            st.tuples(st.just("ticker"), PRICE, QTY, PRICE, QTY),
+            st.tuples(st.just("book_ticker"), PRICE, QTY, PRICE, QTY),
             st.tuples(st.just("depth"), st.lists(st.tuples(PRICE, QTY), max_size=4), st.lists(st.tuples(PRICE, QTY), max_size=4)),
             st.tuples(st.just("trade"), QTY, st.sampled_from([1, -1]), st.integers(1, 3), st.sampled_from([1, 1, 1, 1, 0, 2])),
             st.tuples(st.just("insurance"), QTY),
@@ -130,7 +130,7 @@ def test_long_run_does_not_drift():
     for i in range(100_000):
         now += random_.choice((0, 1_000, 50_000, 400_000))
         touch += random_.choice((-3, -1, 0, 0, 0, 1, 3))
-        pair.ticker(now, touch, random_.randint(1, 10**12), touch + random_.randint(1, 3), random_.randint(1, 10**12))
+        pair.book_ticker(now, touch, random_.randint(1, 10**12), touch + random_.randint(1, 3), random_.randint(1, 10**12))
         if i % 3 == 0:
             pair.trade(now, random_.randint(1, 10**12), random_.choice((1, -1)), now // 1_000_000)
         if i % 1000 == 999:
@@ -143,7 +143,7 @@ def test_long_run_does_not_drift():
 def test_nothing_until_a_window_after_the_last_sync():
     pair = Pair()
     pair.sync(5)
-    pair.ticker(6, 100, 1, 101, 2)
+    pair.book_ticker(6, 100, 1, 101, 2)
     assert not pair.assert_same(5 + WINDOW - 1).book_valid
     assert pair.assert_same(5 + WINDOW).book_valid
     pair.desync()
@@ -155,7 +155,7 @@ def test_nothing_until_a_window_after_the_last_sync():
 def test_the_window_is_open_at_its_start_and_closed_at_its_end():
     pair = Pair()
     pair.sync(0)
-    pair.ticker(50, 100, 7, 102, 5)
+    pair.book_ticker(50, 100, 7, 102, 5)
     pair.trade(50, 3, 1, venue=1)
     now = pair.assert_same(49 + WINDOW)
     assert (now.ofi, now.signed_volume) == (2, 3)
@@ -166,7 +166,7 @@ def test_the_window_is_open_at_its_start_and_closed_at_its_end():
 def test_momentum_is_against_the_mid_in_force_at_the_windows_start():
     pair = Pair()
     pair.sync(0, [(100, 1)], [(100 + 100, 1)])  # mid 150
-    pair.ticker(WINDOW // 2, 190, 1, 200, 1)  # 195
+    pair.book_ticker(WINDOW // 2, 190, 1, 200, 1)  # 195
     assert pair.assert_same(WINDOW).momentum == pytest.approx(1e4 * (195 / 150 - 1))
     assert pair.assert_same(WINDOW + WINDOW // 2 - 1).momentum == pytest.approx(1e4 * (195 / 150 - 1))
     assert pair.assert_same(WINDOW + WINDOW // 2).momentum == 0
@@ -216,7 +216,7 @@ def test_a_window_that_outgrows_the_ring_is_shortened_and_counted():
     pair = Pair(capacity=4)
     pair.sync(0, [(100, 1)], [(110, 1)])
     for i in range(1, 11):
-        pair.ticker(i, 100, 1 + i, 110, 1)
+        pair.book_ticker(i, 100, 1 + i, 110, 1)
         pair.trade(i, 1, 1, venue=i)
     assert len(pair.features) == 4
     assert pair.features.shortened == 7 + 6  # eleven touches, ten trades
@@ -253,7 +253,7 @@ def test_sums_beyond_64_bits():
     pair = Pair()
     pair.sync(0, [(1, 1)], [(most, 1)])
     for i in range(1, 60):
-        pair.ticker(i, 1 + i % 2 * (most // 2), most, most - i % 3, most)
+        pair.book_ticker(i, 1 + i % 2 * (most // 2), most, most - i % 3, most)
         pair.trade(i, most, 1, venue=i)
     vector = pair.assert_same(WINDOW)
     assert vector.signed_volume == pytest.approx(59 * most)
@@ -264,7 +264,7 @@ def test_units_are_quote_and_base():
     book, features = OrderBook(spec), FeatureBuffer(spec, window_ms=1)
     book.snapshot([("61800.20", "3.000")], [("61800.30", "1.000")], 1)
     features.on_sync(book, 0)
-    book.ticker("61800.20", "5.000", "61800.30", "1.000", 2)
+    book.book_ticker("61800.20", "5.000", "61800.30", "1.000", 2)
     features.on_book(book, 1)
     features.on_trade("0.25", buyer_is_maker=True, trade_id=1, venue_ns=1, now_ns=1)
     vector = features.vector(book, 1_000_000)

@@ -162,12 +162,12 @@ def test_a_snapshot_that_was_not_cut_has_no_edge():
     assert client.engine.wants_snapshot() == []
 
 
-def test_the_touch_feature_window_and_bookticker_are_left_as_they_were():
+def test_the_touch_feature_window_and_book_ticker_are_left_as_they_were():
     client = Client(compare_ms=50)
-    ticker = {"u": client.venue.id + 5, "s": "BTCUSDT", "b": "998", "B": "2", "a": "1001", "A": "4"}
+    book_ticker = {"u": client.venue.id + 5, "s": "BTCUSDT", "b": "998", "B": "2", "a": "1001", "A": "4"}
     for _ in range(30):
         client.update({}, {999: 0}, after_ms=60)
-    client.engine.on_frame(msgspec.json.encode(ticker | {"u": client.venue.id + 5}), client.now)
+    client.engine.on_frame(msgspec.json.encode(book_ticker | {"u": client.venue.id + 5}), client.now)
     client.engine.advance(client.now)
     touch, features = client.engine.touch("BTCUSDT"), client.engine.features("BTCUSDT")
     assert features.book_valid
@@ -283,7 +283,7 @@ def test_a_book_given_up_from_outside_is_built_anew():
     assert client.engine.counters()["resyncs"] == 1
 
 
-def test_trust_from_the_start_to_a_lost_side():
+def test_book_status_from_the_start_to_a_lost_side():
     engine = Engine(SPEC, fallback=messages.load, sync=PROTOCOLS["binance-spot"].sync, max_order=100, max_position=100)
     assert engine.book_status("BTCUSDT") == "syncing"
     engine.connect("BTCUSDT", 1)

@@ -33,7 +33,7 @@ def test_it_says_what_the_view_shows():
     assert (view.sequence, view.timestamp_ns, view.best_bid, view.best_ask, view.mid2) == (2, 1_000, 100, 102, 202)
     assert (view.imbalance, view.update_id, view.synced) == (0.5, 7, True)
     assert view.spread_bps == pytest.approx(1e4 * 2 / 101, abs=0.0005)
-    book.ticker(101, 1, 102, 3, 9)
+    book.book_ticker(101, 1, 102, 3, 9)
     snapshot.publish(book, 2_000, synced=False)
     view = snapshot.read()
     assert (view.sequence, view.best_bid, view.update_id, view.synced) == (4, 101, 9, False)
@@ -90,8 +90,8 @@ def test_another_process_reads_it(tmp_path):
         "with open(sys.argv[1], 'r+b') as file: page = mmap.mmap(file.fileno(), 4096)\n"
         "print(*MarketSnapshot(page, 1024).read()[:4])"
     )
-    told = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=True, cwd=HERE.parents[2])
-    assert told.stdout.split() == ["2", "1000", "100", "102"]
+    done = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=True, cwd=HERE.parents[2])
+    assert done.stdout.split() == ["2", "1000", "100", "102"]
 
 
 def test_no_reader_sees_half_a_write(tmp_path):

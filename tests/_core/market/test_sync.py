@@ -223,7 +223,7 @@ def test_case_12_a_second_gap_during_a_resync_supersedes_the_first():
         assert symbol.book == ["snapshot 155", 160]
 
 
-def test_a_snapshot_that_nobody_asked_for_is_not_taken():
+def test_a_snapshot_that_was_not_requested_is_not_taken():
     symbol = synced(spot())
     assert symbol.snapshot(200) == STALE
     assert symbol.sync.update_id == 110

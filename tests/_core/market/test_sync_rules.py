@@ -13,7 +13,7 @@ def test_where_each_update_names_the_one_before_one_that_does_not_is_refused():
     assert symbol.depth(31, 40, prev=30) == OK
 
 
-def test_a_snapshot_in_the_stream_is_not_asked_for_and_nothing_waits_for_it():
+def test_a_snapshot_in_the_stream_is_not_requested_and_nothing_waits_for_it():
     symbol = Symbol("binance-spot")
     symbol.sync = Synchronizer(SyncRules(chained=False, step=1, in_band=True))
     symbol.sync.connected()

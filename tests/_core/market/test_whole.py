@@ -26,7 +26,7 @@ def same(book: OrderBook, naive: NaiveBook) -> None:
 @given(st.lists(st.one_of(
     st.tuples(st.just("whole"), LEVELS, LEVELS, st.sampled_from([0, 0, 3, 5])),
     st.tuples(st.just("newest"), LEVELS, LEVELS, st.just(0)),
-    st.tuples(st.just("ticker"), st.integers(90, 100), st.integers(101, 110), st.integers(0, 2)),
+    st.tuples(st.just("book_ticker"), st.integers(90, 100), st.integers(101, 110), st.integers(0, 2)),
 ), max_size=12))
 def test_the_book_is_what_its_naive_version_is(moves: list) -> None:
     book, naive = OrderBook(SPEC, window_ticks=256), NaiveBook()
@@ -37,8 +37,8 @@ def test_the_book_is_what_its_naive_version_is(moves: list) -> None:
             assert book.apply_newest(one, other, update_id) == naive.apply_newest(one, other, update_id)
             assert not naive.base[BID] or not naive.base[ASK] or max(naive.base[BID]) < min(naive.base[ASK])
         else:
-            book.ticker(one, 2, other, 2, update_id + n)
-            naive.ticker(one, 2, other, 2, update_id + n)
+            book.book_ticker(one, 2, other, 2, update_id + n)
+            naive.book_ticker(one, 2, other, 2, update_id + n)
         same(book, naive)
 
 

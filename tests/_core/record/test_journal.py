@@ -177,7 +177,7 @@ def test_slot_and_number_are_computed_anew_on_opening():
     assert [(r["seq"], r["price"]) for r in drained(opened)] == [(3, 1002), (4, 1003), (5, 5)]
 
 
-def test_a_record_that_head_counts_and_the_disk_never_got_is_left_out_and_said_to_be():
+def test_a_record_that_head_counts_and_the_disk_never_got_is_left_out_and_reported():
     memory = mmap.mmap(-1, Journal.size(4))
     journal = Journal(4, run=9, memory=memory)
     for fields in fills(6):                         # the second lap: an old record that is whole lies in every slot
@@ -240,7 +240,7 @@ def test_records_of_a_killed_process_are_whole_and_in_order(tmp_path, more):
 
 
 @pytest.mark.parametrize(
-    ("make", "says"),
+    ("make", "states"),
     [
         (lambda: Journal(0), "capacity"),
         (lambda: Journal(8, memory=mmap.mmap(-1, 128)), "are needed"),
@@ -249,8 +249,8 @@ def test_records_of_a_killed_process_are_whole_and_in_order(tmp_path, more):
         (lambda: records(bytes(100)), "whole records"),
     ],
 )
-def test_what_can_not_be_is_refused(make, says):
-    with pytest.raises(ValueError, match=says):
+def test_what_can_not_be_is_refused(make, states):
+    with pytest.raises(ValueError, match=states):
         make()
 
 

@@ -61,7 +61,7 @@ ENTRIES = st.tuples(
 )
 
 
-def test_a_kill_says_why_where_no_user_asked() -> None:
+def test_a_kill_says_why_where_no_user_did_it() -> None:
     log = RunLog(4096)
     log.bind(SYMBOLS)
     for arg in (1, 0, 2):
@@ -107,7 +107,7 @@ def test_a_log_agrees_with_a_list(moves: list) -> None:
     assert log.used == 0
 
 
-def test_an_entry_that_finds_no_room_is_told_where_it_is_missing() -> None:
+def test_an_entry_that_finds_no_room_is_reported_where_it_is_missing() -> None:
     log = RunLog(4096)
     pushed = 0
     while log.push("frame", pushed, b"{%0110d}" % pushed):
@@ -178,7 +178,12 @@ def test_what_can_not_be_is_refused() -> None:
     assert log.capacity == 8192
     with pytest.raises(KeyError):
         log.push("broken", 1)       # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="arg 64"):
-        log.push("connect", 1, arg=64)
+    log.bind(SYMBOLS)
+    with pytest.raises(ValueError, match=f"arg {len(SYMBOLS)} of connect"):
+        log.push("connect", 1, arg=len(SYMBOLS))
+    with pytest.raises(ValueError, match="arg 3 of kill"):
+        log.push("kill", 1, arg=3)
+    with pytest.raises(ValueError, match="already"):
+        log.bind(SYMBOLS)
     with pytest.raises(ValueError, match="limit 0"):
         log.take(0)

@@ -48,7 +48,7 @@ def test_does_nothing_without_a_signal_or_with_anything_in_flight():
     assert trader.decide(UP, 0) is None
 
 
-def test_holds_from_the_last_told_entry_fill_then_leaves_at_market():
+def test_holds_from_the_last_reported_entry_fill_then_leaves_at_market():
     trader = Trader()
     trader.decide(UP, 0)
     trader.fill("buy", "0.3", 10 * MS)
@@ -72,7 +72,7 @@ def test_a_signal_on_the_same_side_restarts_the_hold_and_never_adds():
     assert trader.strategy.next_due == 195 * MS
 
 
-def test_the_opposite_signal_leaves_at_once_and_enters_only_when_flat_is_told():
+def test_the_opposite_signal_leaves_at_once_and_enters_only_when_flat_is_reported():
     trader = Trader()
     trader.decide(UP, 0)
     trader.fill("buy", "0.5", 10 * MS)

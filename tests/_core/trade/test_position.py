@@ -165,6 +165,18 @@ def test_an_overflow_books_nothing():
     assert (repr(manager["XUSDT"]), manager.equity) == before
 
 
+def test_the_sum_over_any_number_of_symbols_is_exact_or_refused():
+    manager = PositionManager([Spec(f"S{i}USDT", tick="1", step="1") for i in range(1500)])
+    for i in range(1500):
+        manager.fill(f"S{i}USDT", "buy", 10, 10**6)
+        manager.mark(f"S{i}USDT", 4 * 10**6, 4 * 10**6)
+    assert manager.equity == 1500 * 30 * 10**6
+    for _ in range(2):
+        with pytest.raises(OverflowError, match="64 bits"):     # each by itself would fit
+            manager.mark("S7USDT", 2 * 10**8, 2 * 10**8)
+    assert (manager.equity, manager["S7USDT"].mark) == (1500 * 30 * 10**6, 4 * 10**6)
+
+
 def test_fees_can_overflow_too():
     manager = PositionManager(USDM)
     manager.fill("BTCUSDT", "buy", "1", "100", fee=4 * 10**10)

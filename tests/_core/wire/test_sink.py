@@ -24,7 +24,7 @@ def test_a_python_sink_gets_every_frame_with_its_stamp():
 
 
 def test_what_python_asks_for_is_kept_and_the_fallback_bit_is_not():
-    assert deliver(Recorder(FrameSink.ATTENTION), b"x", 1) == FrameSink.ATTENTION
+    assert deliver(Recorder(FrameSink.CHECK), b"x", 1) == FrameSink.CHECK
 
 
 def test_an_exception_of_the_sink_comes_out():
@@ -43,7 +43,7 @@ def test_the_counter_counts_without_python():
     assert (counter.frames, counter.bytes, counter.first_ns, counter.last_ns) == (5, 15, 10, 50)
 
 
-def test_the_run_clock_starts_where_it_is_told_and_never_goes_back():
+def test_the_run_clock_starts_where_it_is_set_and_never_goes_back():
     clock = RunClock(start_ns=5_000)
     stamps = [clock.now() for _ in range(1000)]
     assert stamps == sorted(stamps)

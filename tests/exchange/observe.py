@@ -1,4 +1,4 @@
-"""A session as a client of the streams sees it, in arrays: what `hft.exchange.facts` measures, simulated or captured alike."""
+"""A simulated or captured session, as a client sees it, in arrays for `tests.exchange.facts`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Side = Sequence[tuple[int, float]]
 @dataclass(frozen=True)
 class ObservedSession:
     """Columns of one symbol's session. Times are exchange nanoseconds, prices ticks, quantities any one unit; `*_order` is the
-    position in the stream, which tells what was published first.
+    position in the stream, which shows what was published first.
 
     `book_*` has a row per depth update: imbalance over five levels, mean quantity of the first level and of levels 2–10.
     """
@@ -35,14 +35,14 @@ class ObservedSession:
     trades: Array  # time, price, quantity, side of the taker (1 buys, -1 sells)
     trade_order: Array
     book: Array  # time, imbalance, level 1, levels 2–10
-    decreases: float  # quantity that left the displayed book, all levels
+    decreases: float  # quantity removed from the displayed book, all levels
     seconds: float
     messages: dict[str, int]
-    stamp_error_ns: float = 0.0  # how far the time of a bookTicker can be off (spot's has no stamp, only a receive time)
+    stamp_error_ns: float = 0.0  # largest error of a bookTicker's time (spot's has only a receive time)
 
 
 class FollowedBook:
-    """One side-by-side book, kept from absolute quantities; the slow, obvious way."""
+    """A simple, slow book, kept from absolute quantities."""
 
     def __init__(self) -> None:
         self.levels: tuple[dict[int, float], dict[int, float]] = ({}, {})
@@ -116,7 +116,7 @@ class _Columns:
 
 
 def simulate(symbol: str = "BTCUSDT", *, protocol: str = USDM.name, seed: int = 1, minutes: float = 10.0) -> ObservedSession:
-    """A session of the embedded exchange, stamps cut to milliseconds as the streams cut them."""
+    """A session of the embedded exchange, stamps cut to milliseconds as in the streams."""
     source = market(symbol, protocol=protocol, seed=seed)
     columns = _Columns()
     start = source.snapshot(10_000)
@@ -161,8 +161,8 @@ class _Message(msgspec.Struct):
 
 
 def read_capture(path: str | Path, *, protocol: str, symbol: str = "BTCUSDT") -> ObservedSession:
-    """A captured session of one symbol, for comparison. Its bookTickers without a stamp (spot) get the time they were received
-    at, less the least delay seen."""
+    """A captured session of one symbol, for comparison. Its bookTickers without a stamp (spot) get their receive
+    time, less the least delay seen."""
     columns = _Columns()
     decode = msgspec.json.Decoder(_Message).decode
     tick = Decimal(SYMBOLS[protocol][symbol].tick)

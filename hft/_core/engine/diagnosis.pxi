@@ -1,9 +1,7 @@
-"""What a run says of itself: how long its books were in sync and why not, and what kept it from trading (SEMANTICS 32)."""
+# A part of `engine`: what a run says of itself, how long its books were in sync and why not, and what kept it from trading
+# (SEMANTICS 32).
 
-from hft._core.base.types cimport int64_t
-from hft._core.engine.engine cimport Engine
-from hft._core.engine.params cimport AccountSetup
-from hft._core.market.market_state cimport Market, market_series
+from hft._core.market.market_state cimport market_series
 from hft._core.market.sync_times cimport (
     CAUSE_CLOSED, CAUSE_CONNECTED, CAUSE_CROSSED, CAUSE_DISCONNECTED, CAUSE_GAP, CAUSE_MISMATCH, CAUSE_NONE, CAUSE_NO_SNAPSHOT,
     CAUSE_RESYNC, SYNC_CAUSES, SyncTimes, times_cause, times_stood,
@@ -18,10 +16,6 @@ CAUSES = {
 """Why a book is not in sync, by number."""
 
 
-cdef Market* _market(Engine engine, symbol) except NULL:
-    return engine.c.markets[<int>engine.symbols.index(symbol)]
-
-
 def sync_times(Engine engine not None, symbol):
     """Where the time of a symbol went, up to the engine's `now`.
 
@@ -34,7 +28,7 @@ def sync_times(Engine engine not None, symbol):
         Name of each cause that came or stood -> (times it came, nanoseconds that it stood, when it came first). The time before
         the first connection is that of `disconnected`, without being counted as one.
     """
-    cdef Market* m = _market(engine, symbol)
+    cdef Market* m = engine._market(symbol)
     cdef SyncTimes* t = &m.times
     cdef int64_t standing = times_stood(t, engine.c.now)
     cdef int64_t stood
@@ -59,7 +53,7 @@ def closed_times(Engine engine not None, symbol):
     first_ns : int
         When first; 0 where it always was traded.
     """
-    cdef Market* m = _market(engine, symbol)
+    cdef Market* m = engine._market(symbol)
     cdef SyncTimes* t = &m.times
     cdef int64_t standing = engine.c.now - t.closed_from if t.closed else 0
     return t.count[<int>CAUSE_CLOSED], t.closed_ns + standing, t.first_ns[<int>CAUSE_CLOSED]

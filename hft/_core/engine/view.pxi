@@ -1,11 +1,11 @@
-"""What an engine knows of its markets and accounts."""
+# A part of `engine`: what an engine knows of its markets and accounts. Nothing here changes anything.
 
 from hft._core.base.histogram cimport Histogram
 from hft._core.base.types cimport ASK, BID, Spec, int32_t, int64_t
-from hft._core.engine.digest cimport state_hash
+from hft._core.engine.digest cimport DIGEST_PARTS, Digests, digests_take, state_hash
 from hft._core.engine.page_view cimport page_view_counters
 from hft._core.engine.tick cimport engine_makes_room, engine_room
-from hft._core.market.book cimport Book, book_base_best, book_base_best_qty, book_best, book_best_qty, book_hash
+from hft._core.market.book cimport Book, book_base_best, book_base_best_qty, book_best, book_best_qty, book_content_hash
 from hft._core.market.features cimport FeatureUnits, FeatureVector, feature_units
 from hft._core.market.market_state cimport market_book, market_book_status, market_sync
 from hft._core.market.sync cimport SYNC_SYNCED
@@ -14,6 +14,14 @@ from hft._core.trade.position cimport PnlView, pnl_of, position_at
 
 from hft._core.base import status as status_table
 from hft._core.record import names
+
+
+PARTS = (
+    "engine", "market", "clock", "sync", "book", "features", "flow", "series", "exchange", "taken", "resting", "reports",
+    "trader", "strategy", "risk", "orders", "position",
+)
+"""The parts of a symbol's state that have a digest each, in the order in which data flows through them."""
+assert len(PARTS) == DIGEST_PARTS
 
 
 cdef class EngineView(FrameSink):
@@ -137,14 +145,22 @@ cdef class EngineView(FrameSink):
         return tuple(out)
 
     def book_hash(self, symbol) -> int:
-        return book_hash(market_book(self._market(symbol)))
+        """64 bits over what a symbol's book says: levels, bookTicker, update ids."""
+        return book_content_hash(market_book(self._market(symbol)))
 
     def state_hash(self, symbol, int64_t account=0) -> int:
-        """64 bits over book, position, orders (the resting ones as the exchange has them) and strategy of a symbol: two runs
-        that differ in one differ here. What is not in it, commands and reports under way for one, rule 34 says. It walks
-        every level of the book."""
-        cdef int i = self.symbols.index(symbol)
-        return state_hash(self._account(account), i, market_book(self.c.markets[i]))
+        """64 bits over all that can change what comes later for a symbol and an account (rule 34). Between inputs only."""
+        return state_hash(self.c, self._account(account), self.symbols.index(symbol))
+
+    def digests(self, symbol, int64_t account=0) -> dict:
+        """The same by part: the names of `PARTS`, each with its 64 bits."""
+        cdef Digests found
+        digests_take(self.c, self._account(account), self.symbols.index(symbol), &found)
+        return {name: found.part[k] for k, name in enumerate(PARTS)}
+
+    def digest_texts(self, symbol, int64_t account=0) -> dict:
+        """The same as recordings have them, 16 hexadecimal digits each."""
+        return {name: f"{value:016x}" for name, value in self.digests(symbol, account).items()}
 
     @property
     def journal_waits(self) -> int:

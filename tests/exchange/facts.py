@@ -1,8 +1,7 @@
-"""Measures whether the embedded exchange looks like a real one: `python -m hft.exchange.facts --seeds 20 --minutes 10`.
+"""Measures whether the embedded exchange looks like a real one: `python -m tests.exchange.facts --seeds 20 --minutes 10`.
 
 One function per row of the table in SEMANTICS ("The embedded exchange looks like a real one"); each takes a session as a
-client of the streams sees it. `--capture FILE` measures a real one by the same functions: that is where the accepted ranges
-come from.
+client of the streams sees it. `--capture FILE` measures a real session by the same functions, which gave the accepted ranges.
 """
 
 from __future__ import annotations
@@ -16,10 +15,10 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from hft.exchange.observe import Array, ObservedSession, read_capture, simulate
 from hft.venues.catalogue import DEFAULT, SERVED
+from tests.exchange.observe import Array, ObservedSession, read_capture, simulate
 
-STRONG = 0.3  # an imbalance beyond this says something
+STRONG = 0.3  # an imbalance beyond this is strong
 
 
 def _mid(s: ObservedSession) -> Array:
@@ -37,7 +36,7 @@ def _seconds(s: ObservedSession) -> Array:
 
 
 def _strong(s: ObservedSession) -> Array:
-    """Depth updates whose imbalance is strong, but for the last two seconds, which have no future."""
+    """Depth updates with a strong imbalance, except in the last two seconds, after which no data follows."""
     strong: Array = s.book[(np.abs(s.book[:, 1]) > STRONG) & (s.book[:, 0] < s.touch[-1, 0] - 2e9)]
     return strong
 
@@ -58,7 +57,7 @@ def _returns(s: ObservedSession, seconds: int) -> Array:
 
 
 def _orders(s: ObservedSession) -> Array:
-    """Taker orders as (time, side, quantity): prints of equal stamp and side are one order."""
+    """Taker orders as (time, side, quantity); prints of equal stamp and side make one order."""
     change = (np.diff(s.trades[:, 0]) != 0) | (np.diff(s.trades[:, 3]) != 0)
     first = np.concatenate([[0], np.flatnonzero(change) + 1])
     return np.column_stack([s.trades[first, 0], s.trades[first, 3], np.add.reduceat(s.trades[:, 2], first)])
@@ -71,7 +70,7 @@ def one_tick_spread(s: ObservedSession) -> float:
 
 
 def next_move(s: ObservedSession) -> float:
-    """Share of strong imbalances whose sign the next move of the mid has."""
+    """Share of strong imbalances with the same sign as the next move of the mid."""
     mid, book = _mid(s), _strong(s)
     moves = np.flatnonzero(np.diff(mid)) + 1
     now = _at(s, book[:, 0])
@@ -135,7 +134,7 @@ def order_flow_imbalance(s: ObservedSession) -> float:
 
 
 def decreases(s: ObservedSession) -> float:
-    """Displayed quantity that left, over all levels of the depth updates, ÷ traded volume."""
+    """Displayed quantity removed, over all levels of the depth updates, ÷ traded volume."""
     return float(s.decreases / s.trades[:, 2].sum())
 
 
@@ -150,8 +149,8 @@ def level_one(s: ObservedSession) -> float:
     return float(s.book[:, 2].mean() / s.book[:, 3].mean())
 
 
-def ticker_first(s: ObservedSession) -> float:
-    """Share of taker orders that the bookTicker shows before their first print, among those that it shows at equal stamp."""
+def book_ticker_first(s: ObservedSession) -> float:
+    """Share of taker orders shown by the bookTicker before their first print, among those it shows at the same stamp."""
     before = after = 0
     by_order = np.argsort(s.touch_order)
     touch, order = s.touch[by_order], s.touch_order[by_order]
@@ -162,7 +161,7 @@ def ticker_first(s: ObservedSession) -> float:
         seen.add((time, side))
         i = int(np.searchsorted(order, at))
         column = 3 if side > 0 else 1
-        # Eight bookTickers each way; those stamped as the trade is, or as nearly as their stamps are good for.
+        # Eight bookTickers each way; those with the trade's stamp, within the error of their stamps.
         earlier = [j for j in range(i - 1, max(i - 8, 0), -1) if touch[j, 0] >= time - s.stamp_error_ns]
         later = [j for j in range(max(i, 1), min(i + 8, len(touch))) if touch[j, 0] <= time + 1e6 + s.stamp_error_ns]
         if any(_shows(touch[j - 1], touch[j], column, price) for j in earlier):
@@ -201,14 +200,14 @@ FACTS: dict[str, Fact] = {
     "decreases_over_volume": Fact(decreases, 25, 80, promised=True),
     "taker_size": Fact(taker_size, 8, 25, promised=True),
     "level_one": Fact(level_one, 5, 20),
-    "ticker_first": Fact(ticker_first, 0.3, 0.8),
+    "book_ticker_first": Fact(book_ticker_first, 0.3, 0.8),
 }
 
 
 def measure(session: ObservedSession) -> dict[str, float]:
     """Every row of one session.
 
-    >>> from hft.exchange.observe import simulate
+    >>> from tests.exchange.observe import simulate
     >>> measure(simulate(seed=1, minutes=0.5))["one_tick_spread"] > 0.95
     True
     """
@@ -230,7 +229,7 @@ def report(sessions: list[ObservedSession]) -> dict[str, dict[str, float | bool]
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m hft.exchange.facts", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m tests.exchange.facts", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, default=20, help="how many seeds, from 1 (default 20)")
     parser.add_argument("--minutes", type=float, default=10.0, help="simulated minutes for each (default 10)")
     parser.add_argument("--protocol", choices=SERVED, default=DEFAULT)
