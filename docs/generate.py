@@ -61,7 +61,8 @@ def settings() -> str:
         for key, (chooser, _) in section.variants.items():
             for value, other in OTHER_STRATEGIES.items():
                 parts.append(f"## `[{'.'.join([*path, key])}]` with `{chooser} = \"{value}\"`\n\n{paragraph(other)}")
-                parts.append(table(["key", "default", "may be", "meaning"], [setting(each) for each in shapes(other).values() if each.text]))
+                rows = [setting(each) for each in shapes(other).values() if each.text]
+                parts.append(table(["key", "default", "may be", "meaning"], rows))
     return "\n\n".join(parts)
 
 

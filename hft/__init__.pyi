@@ -1,4 +1,6 @@
 from hft._core.base.histogram import Histogram as Histogram
+from hft._core.base.order_report import MarketTrade as MarketTrade
+from hft._core.base.order_report import OrderReport as OrderReport
 from hft._core.base.ring import Ring as Ring
 from hft._core.base.types import Spec as Spec
 from hft._core.engine.engine import Engine as Engine
@@ -19,19 +21,21 @@ from hft._core.trade.quoter_strategy import QuoterStrategy as QuoterStrategy
 from hft._core.trade.risk import RiskValidator as RiskValidator
 from hft._core.trade.signal import ImbalanceSignal as ImbalanceSignal
 from hft._core.trade.signal import Signal as Signal
+from hft._core.trade.strategy_context import StrategyContext as StrategyContext
 from hft._core.wire.decode import Decoder as Decoder
 from hft.backtesting.run import backtest as backtest
 from hft.config import Config as Config
 from hft.errors import HftError as HftError
 from hft.persistence.reader import RunDatabase as RunDatabase
+from hft.strategy import Params as Params
+from hft.strategy import Strategy as Strategy
 from hft.trading.launch import live as live
 
 __version__: str
 
 __all__ = [
     "Config", "Decoder", "Engine", "FeatureBuffer", "FeatureVector", "Fill", "HftError", "Histogram", "ImbalanceSignal",
-    "ImbalanceStrategy", "Journal", "MarketSnapshot", "OrderBook", "OrderManager", "PaperBroker", "PositionManager",
-    "QuoterStrategy", "Ring", "RiskValidator", "RunDatabase",
-    "Signal", "Spec", "StatePage", "Synchronizer", "VenueClock", "backtest",
-    "live",
+    "ImbalanceStrategy", "Journal", "MarketSnapshot", "MarketTrade", "OrderBook", "OrderManager", "OrderReport",
+    "PaperBroker", "Params", "PositionManager", "QuoterStrategy", "Ring", "RiskValidator", "RunDatabase", "Signal",
+    "Spec", "StatePage", "Strategy", "StrategyContext", "Synchronizer", "VenueClock", "backtest", "live",
 ]

@@ -36,7 +36,7 @@ class Strategy:
     ===========================  ====================================================================================
     ``on_start(ctx)``            the run begins
     ``on_tick(ctx)``             the book of a symbol changed; it is in sync, and both sides are quoted
-    ``on_trade(ctx, trade)``     somebody traded (`hft.Trade`); before the `on_tick` of the same message
+    ``on_trade(ctx, trade)``     somebody traded (`hft.MarketTrade`); before the `on_tick` of the same message
     ``on_fill(ctx, report)``     an order of yours filled, or a part of it (`hft.OrderReport`)
     ``on_order(ctx, report)``    anything else that is reported about an order of yours, a refusal by the risk limits too
     ``on_timer(ctx)``            a timer that `ctx.set_timer` set has run out
@@ -81,7 +81,7 @@ def checked_params(kind: type[Strategy], given: Mapping[str, Any], where: str = 
 def described(source: str) -> str:
     """What a strategy is, in some lines: its methods that are called, and its parameters."""
     kind = load_strategy(source)
-    lines = [source, *(line.strip() for line in inspect.getdoc(kind).splitlines()[:1] if kind.__doc__)]
+    lines = [source, *(inspect.cleandoc(kind.__doc__ or "").splitlines()[:1])]
     lines.append("called        " + (", ".join(name for name in CALLBACKS if hasattr(kind, name)) or "never"))
     for field in msgspec.structs.fields(kind.Params):
         default = "required" if field.required else repr(field.default)

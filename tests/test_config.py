@@ -19,7 +19,7 @@ from hft.config import (
     ImbalanceParams,
     QuoterParams,
     RiskLimits,
-    Strategy,
+    StrategySettings,
     load,
     misnamed,
     parse_assignment,
@@ -174,7 +174,7 @@ def test_settings_travel_to_another_process_unchanged():
         ("feed.rest_url", "localhost:80", '"localhost:80" is not allowed; give an http:// or https:// address'),
         ("engine.mode", "pipeline", 'pipeline is not built yet; set it to "inline"'),
         ("engine.book_window_ticks", 5000, "5000 is not a power of two; give 4096 or 8192"),
-        ("strategy.kind", "onnx", '"onnx" is not allowed; give one of "imbalance", "quoter"'),
+        ("strategy.kind", "onnx", '"onnx" is not allowed; give imbalance, quoter, or a class of yours as FILE.py:CLASS or MODULE:CLASS'),
         ("broker.entry_latency_ms", -1, "-1 is not allowed; give a number from 0 up to 60000"),
         ("broker.taker_fee", 2, "2 is not allowed; give a number above -1 below 1"),
         ("monitoring.port", 70_000, "70000 is not allowed; give a whole number from 0 up to 65535"),
@@ -248,9 +248,9 @@ def test_the_kind_of_strategy_says_what_its_parameters_are():
     sized = load(overrides={"strategy.params.order_size": Decimal("0.5"), "strategy.kind": "quoter"})
     assert sized.strategy.params == QuoterParams(order_size=Decimal("0.5"))
     assert tomllib.loads(to_toml(quoter))["strategy"]["params"]["distance_ticks"] == 1
-    assert validated(Config(strategy=Strategy(kind="quoter"))) == quoter
+    assert validated(Config(strategy=StrategySettings(kind="quoter"))) == quoter
     with pytest.raises(ConfigError, match="unknown key order_size"):
-        validated(Config(strategy=Strategy(params=QuoterParams())))
+        validated(Config(strategy=StrategySettings(params=QuoterParams())))
 
 
 def test_a_holding_period_of_zero_is_the_feature_window():

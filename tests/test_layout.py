@@ -21,6 +21,7 @@ LAYERS = [
     {"_core"},
     {"errors", "inode", "version", "system.pauses", "system.sockets"},
     {"venues"},
+    {"strategy"},
     {"alerts", "config", "logfile"},
     {"log"},
     {"system"},
@@ -45,7 +46,7 @@ ROOMS = {
         arena cycles hash heap ring histogram
     """,
     "wire": """
-        decode number_format pending scales stream_name
+        decode decoder_state number_format pending scales shapes stream_name
         sink
     """,
     "market": """
@@ -77,7 +78,8 @@ ROOMS = {
         order_records risk units
         commands intents
         strategy
-        imbalance_strategy quoter_strategy trader
+        imbalance_strategy quoter_strategy strategy_context trader
+        python_strategy
     """,
     "engine": """
         account events

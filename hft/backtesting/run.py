@@ -10,7 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, overload
 
 from msgspec.structs import replace
 
@@ -38,10 +38,15 @@ StrPath = str | os.PathLike[str]
 Paths: TypeAlias = StrPath | Iterable[StrPath]
 
 
+@overload
+def backtest(data: Paths, config: Config | StrPath | None = None, /, **options: Any) -> Result: ...
+@overload
+def backtest(strategy: Strategy, data: Paths, config: Config | StrPath | None = None, /, **options: Any) -> Result: ...
 def backtest(
-    data: Paths | Strategy,
-    config: Config | Paths | None = None,
-    more: Config | StrPath | None = None,
+    data: Any,
+    config: Any = None,
+    more: Any = None,
+    /,
     *,
     symbols: str | Sequence[str] | None = None,
     series_ms: int = 1000,

@@ -250,6 +250,7 @@ class _Replay:
         self._links = Links()
         specs = compatible(run.specs)
         strategy = _strategy_again(run.settings)
+        self._decisions = strategy if isinstance(strategy, PythonStrategy) else PythonStrategy()
         journal = Journal(max(1 << 16, journal_most(run.settings, len(specs), strategy)))
         self.page = StatePage.create(None, list(specs), start_ns=run.started_ns)
         _number_from(database, run.run)
@@ -285,7 +286,7 @@ class _Replay:
         held: Record | None = None
         for record in records:
             if record.kind is Kind.LOG and record.data.startswith(b'{"hft":{"decision"'):
-                self.engine.strategy.decide(mark(record)[1])
+                self._decisions.decide(mark(record)[1])
                 continue
             if held is not None:
                 yield held

@@ -21,7 +21,9 @@ Assignments = Annotated[
 ]
 Kind = Annotated[
     str | None,
-    typer.Option("--strategy", metavar="FILE.py:CLASS", help="What trades: a class of yours, imbalance or quoter; as [strategy] kind."),
+    typer.Option(
+        "--strategy", metavar="FILE.py:CLASS", help="The strategy: your own class, imbalance or quoter; as [strategy] kind."
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Symbols = Annotated[

@@ -19,7 +19,7 @@ from hft.config.sections import (
     Performance,
     Persistence,
     Recording,
-    Strategy,
+    StrategySettings,
     SymbolRules,
 )
 from hft.config.strategies import FeatureParams, ImbalanceParams, QuoterParams
@@ -29,6 +29,6 @@ from hft.config.values import Section
 __all__ = [
     "Broker", "Config", "EngineSettings", "Exchange", "FeatureParams", "FeedSettings", "ImbalanceParams", "LiveOptions",
     "Logging", "Monitoring", "Performance", "Persistence", "QuoterParams", "Recording", "RiskLimits", "Secret", "Section",
-    "Strategy", "SymbolRules", "load", "misnamed", "parse_assignment", "read_section", "read_toml", "template", "to_toml",
+    "StrategySettings", "SymbolRules", "load", "misnamed", "parse_assignment", "read_section", "read_toml", "template", "to_toml",
     "unlimited", "write_template",
 ]

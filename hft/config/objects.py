@@ -15,8 +15,8 @@ def validated(config: Config) -> Config:
     """The same settings with every value checked; raises the errors of `load`.
 
     >>> from msgspec.structs import replace
-    >>> from hft.config import ImbalanceParams, Strategy
-    >>> validated(Config(strategy=Strategy(params=ImbalanceParams(imbalance_threshold=7))))
+    >>> from hft.config import ImbalanceParams, StrategySettings
+    >>> validated(Config(strategy=StrategySettings(params=ImbalanceParams(imbalance_threshold=7))))
     Traceback (most recent call last):
     hft.errors.ConfigError: Config: [strategy.params] imbalance_threshold: 7 is not allowed; give a number above 0 up to 1
     """

@@ -75,7 +75,7 @@ class Persistence(Section, frozen=True):
         return Path(self.database_path).with_suffix(suffix)
 
 
-class Strategy(Section, frozen=True):
+class StrategySettings(Section, frozen=True):
     """The strategy and its symbols."""
 
     variants: ClassVar = {"params": ("kind", params_of)}
@@ -273,7 +273,7 @@ class Config(Section, frozen=True):
     'binance-usdm'
     """
 
-    strategy: Strategy = Strategy()
+    strategy: StrategySettings = StrategySettings()
     feed: FeedSettings = FeedSettings()
     exchange: Exchange = Exchange()
     engine: EngineSettings = EngineSettings()

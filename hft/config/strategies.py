@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeAlias
 
+from msgspec import field
 from msgspec.structs import asdict, replace
 
 from hft.config.limits import RiskLimits
@@ -101,7 +102,7 @@ class PythonParams(FeatureParams, frozen=True, tag_field="kind", tag="python"):
     max_intents: Annotated[
         int, meaning("orders, amends and cancels that it may ask for at one time; more are refused (intents_full)", ge=1, le=4096)
     ] = 32
-    own: dict[str, Any] = {}
+    own: dict[str, Any] = field(default_factory=dict)
 
     def build(self, kind: str, limits: RiskLimits) -> StrategyPort:
         from hft._core.trade.python_strategy import PythonStrategy

@@ -93,7 +93,8 @@ def _describe(shape: Shape) -> list[str]:
 
 
 def _tables(section: Section, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
-    plain, inner = {}, []
+    plain: dict[str, Any] = {}
+    inner = []
     for key, value in msgspec.structs.asdict(section).items():
         if isinstance(value, Section):
             inner.append(((*path, key), value))

@@ -383,14 +383,12 @@ class LiveSession:
 
     def describe_failure(self) -> str:
         """The cause of an early end in one line; a bug's traceback goes to the log."""
-        path = self.config.strategy.persistence.beside(".log")
-        if isinstance(self.failure, StrategyError):
-            log.error("the strategy raised", exc_info=self.failure.__cause__)
-            return f"{self.failure}; its traceback is in {path}"
-        if isinstance(self.failure, HftError):
+        raised = isinstance(self.failure, StrategyError)
+        if isinstance(self.failure, HftError) and not raised:
             return str(self.failure)
-        log.error("the run failed", exc_info=self.failure)
-        return f"{type(self.failure).__name__}: {self.failure}; its traceback is in {path}"
+        log.error("the run failed", exc_info=getattr(self.failure, "__cause__", None) or self.failure)
+        what = str(self.failure) if raised else f"{type(self.failure).__name__}: {self.failure}"
+        return f"{what}; its traceback is in {self.config.strategy.persistence.beside('.log')}"
 
     @property
     def exit_code(self) -> ExitCode:

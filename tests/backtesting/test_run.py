@@ -167,7 +167,9 @@ def test_a_backtest_does_what_an_engine_does_that_is_given_the_frames(tmp_path):
     """By hand, frame after frame: no more and no less than the run does."""
     config = settled(None, EASY)
     session = RecordedSession([written(tmp_path / "s")])
-    engine = build_engine(config, [each.spec for each in session.specs(config)], PROTOCOLS[session.probe.protocol])
+    engine = build_engine(
+        config, [each.spec for each in session.specs(config)], PROTOCOLS[session.probe.protocol], snapshots=False,
+    )
     for tape in batches(session.inputs()):
         tape.advance(engine)
     engine.stop(engine.now_ns)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from hft._core.base.types import Spec
 from hft._core.engine import events as words
-from hft._core.engine.engine import Engine
+from hft._core.engine.engine import Engine, replay_events
 from hft.data.events import EVENT
 from hft.data.merge import begun, merged, numbered, timed
 from hft.venues.binance.venues import PROTOCOLS
@@ -120,7 +120,7 @@ def test_the_engine_accepts_made_ids_without_a_gap(session, protocol):
     engine = Engine(specs, sync=PROTOCOLS[protocol].sync)
     at = 0
     while at < len(records):
-        at = words.replay_events(engine, records, start=at)
+        at = replay_events(engine, records, start=at)
     assert engine.synced("BTCUSDT") and engine.synced("ETHUSDT")
     assert engine.missing_trades == 0
     assert engine.counters()["rejects"] == {}

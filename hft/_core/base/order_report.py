@@ -55,7 +55,7 @@ class OrderReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Trade:
+class MarketTrade:
     """A trade of the market: somebody took liquidity, to ``"buy"`` or to ``"sell"``. ``id`` and ``venue_ns`` (0 where there is
     none) are the venue's."""
 

@@ -7,6 +7,7 @@ from hft._core.engine.account cimport Account
 from hft._core.engine.tick cimport EngineState
 from hft._core.market.market_state cimport Market
 from hft._core.record.page cimport StatePage
+from hft._core.trade.strategy cimport StrategyPort
 from hft._core.wire.sink cimport FrameSink
 
 
@@ -24,6 +25,7 @@ cdef class Engine(EngineView):
     cdef readonly object decoder
     cdef readonly object journal, log           # keep what `c` points to
     cdef readonly object fallback
+    cdef readonly StrategyPort strategy         # of the first account
     cdef list setups            # AccountSetup, by account: what a change of rules makes limits of anew
     cdef list _outputs          # (page memory, journal) of each account, which may be closed before this engine is gone
     cdef object _held           # deque of (name of the input, its symbol or frame); `c.held` of them

@@ -70,6 +70,7 @@ class Engine(EngineView):
     journal: Final[Journal]
     log: Final[RunLog | None]
     fallback: Final[Callable[[Decoder, bytes, int], int] | None]
+    strategy: Final[StrategyPort]
     def __new__(
         cls,
         specs: Spec | Sequence[Spec] | Symbols,

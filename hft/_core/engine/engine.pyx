@@ -119,7 +119,8 @@ cdef class Engine(EngineView):
         if log is not None:
             (<RunLog?>log).bind(self.symbols)
             self.c.log = (<RunLog>log).c
-        (<AccountSetup>self.setups[0]).strategy.attach(self.c.accounts[0].trader.strategy, self.c.log)
+        self.strategy = (<AccountSetup>self.setups[0]).strategy
+        self.strategy.attach(self.c.accounts[0].trader.strategy, self.c.log)
         self.c.replayed = replayed
         self._start(kill, trading)
         self.fn = _on_frame
@@ -349,11 +350,6 @@ cdef class Engine(EngineView):
         rules_end(self.c, i, &to, now)
         page_view_show(self.c, now)             # in the units that the page has from now on
         return True
-
-    @property
-    def strategy(self):
-        """What decides, of the first account: a `StrategyPort`."""
-        return (<AccountSetup>self.setups[0]).strategy
 
     def trading(self, symbol) -> bool:
         """Whether the venue trades it now, as far as `set_rules` has said."""

@@ -8,7 +8,7 @@ from libc.string cimport memset
 
 from hft._core.base.intent cimport side_from
 from hft._core.base.intent import TIFS
-from hft._core.base.order_report import OrderReport, Trade
+from hft._core.base.order_report import OrderReport, MarketTrade
 from hft._core.base.types cimport (
     ASK, BID, BUY, BUYER_IS_MAKER, GTX, IOC, LIMIT, MARKET, NO_PRICE, REDUCE_ONLY, SELL, Level,
 )
@@ -269,7 +269,7 @@ cdef class StrategyContext:
         ask_timer(c, c.now + <int64_t>rint(seconds * 1e9))
 
     def stop(self) -> None:
-        """Trade no more in this run: open orders are cancelled, and no callback follows but `on_fill` and `on_order`."""
+        """MarketTrade no more in this run: open orders are cancelled, and no callback follows but `on_fill` and `on_order`."""
         ask_stop(self._now())
 
     cdef int64_t _quanta(self, qty) except -1:
@@ -334,7 +334,7 @@ cdef StrategyContext context_of(CallbackState state, int32_t index, Spec spec):
 
 
 cdef object trade_of(const Message* m, const FeatureUnits* units):
-    return Trade(m.price * units.tick, m.qty * units.quantum, "sell" if m.flags & BUYER_IS_MAKER else "buy", m.last_id, m.venue_ns)
+    return MarketTrade(m.price * units.tick, m.qty * units.quantum, "sell" if m.flags & BUYER_IS_MAKER else "buy", m.last_id, m.venue_ns)
 
 
 cdef object report_of(const Report* r, Spec spec):

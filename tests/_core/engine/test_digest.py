@@ -253,7 +253,7 @@ def test_equal_inputs_give_equal_digests_and_one_input_more_others(verbs: Module
 
 
 LEVELS = st.lists(st.tuples(st.integers(1, 2000), st.sampled_from([0, 0, 1, 2, 10**9])), max_size=12)
-NAMES = st.sampled_from(["apply", "apply", "apply", "snapshot", "ticker", "clear"])
+NAMES = st.sampled_from(["apply", "apply", "apply", "snapshot", "book_ticker", "clear"])
 MOVES = st.lists(st.tuples(NAMES, LEVELS, LEVELS), max_size=30)
 
 
@@ -266,8 +266,8 @@ def test_the_books_digest_is_that_of_its_levels(moves: list[tuple[str, list[tupl
         sides = [[(SPEC.price(price + 2000 * n), SPEC.qty(qty)) for price, qty in side] for n, side in enumerate((bids, asks))]
         if name == "clear":
             book.clear()
-        elif name == "ticker":
-            book.ticker(SPEC.price(1000), SPEC.qty(3), SPEC.price(2500), SPEC.qty(4), update_id)
+        elif name == "book_ticker":
+            book.book_ticker(SPEC.price(1000), SPEC.qty(3), SPEC.price(2500), SPEC.qty(4), update_id)
             ticker = (update_id, 1000, 3, 2500, 4)
         else:
             getattr(book, name)(*sides, update_id)

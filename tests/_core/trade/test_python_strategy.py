@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hft import OrderReport, Strategy, StrategyContext, Trade
+from hft import MarketTrade, OrderReport, Strategy, StrategyContext
 from hft._core.engine.engine import Engine
 from hft._core.record.runlog import RunLog
 from hft._core.trade.python_strategy import CALLBACKS, PythonStrategy
@@ -78,7 +78,7 @@ class Recorder(Strategy):
 
     def __init__(self) -> None:
         self.calls: dict[str, int] = dict.fromkeys(CALLBACKS, 0)
-        self.trades: list[Trade] = []
+        self.trades: list[MarketTrade] = []
         self.reports: list[OrderReport] = []
         self.timer_ns = 0
         self.set_ns = 0
@@ -98,7 +98,7 @@ class Recorder(Strategy):
         assert ctx.book.qty("bid", ctx.bid) == ctx.book.bid_qty
         assert -1 <= ctx.book.imbalance(3) <= 1
 
-    def on_trade(self, ctx: StrategyContext, trade: Trade) -> None:
+    def on_trade(self, ctx: StrategyContext, trade: MarketTrade) -> None:
         self.calls["on_trade"] += 1
         self.trades.append(trade)
 
@@ -141,7 +141,7 @@ def test_what_is_not_defined_is_not_called() -> None:
     class Trades(Strategy):
         count = 0
 
-        def on_trade(self, ctx: StrategyContext, trade: Trade) -> None:
+        def on_trade(self, ctx: StrategyContext, trade: MarketTrade) -> None:
             self.count += 1
 
     strategy = Trades()
@@ -198,7 +198,7 @@ def test_sizes_and_prices_are_rounded_to_what_the_venue_takes(action: Callable[.
 ])
 def test_nonsense_ends_the_strategy_with_its_traceback(action: Callable[..., Any], said: str) -> None:
     engine = run(once(action))
-    with pytest.raises(StrategyError, match="Once.on_tick raised") as caught:
+    with pytest.raises(StrategyError, match=r"Once\.on_tick raised") as caught:
         raise_error(engine.strategy)
     assert said in str(caught.value)
     assert "test_python_strategy.py" in str(caught.value)
