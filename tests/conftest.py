@@ -1,10 +1,12 @@
 """Settings of the whole suite."""
 
+import compileall
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+import hft
 from tests import data
 
 # No deadline: the machine may be busy, and no test here is about time.
@@ -19,6 +21,12 @@ def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.backtesting.sessions import written
 
     return written(tmp_path_factory.mktemp("one") / "session")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The bytecode of hft, also where Python writes none by itself: each of the processes that tests start would make it anew."""
+    if not hasattr(config, "workerinput"):      # once, not in each of pytest-xdist's workers
+        compileall.compile_dir(Path(hft.__file__).parent, quiet=2)
 
 
 def pytest_report_header() -> str:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import gzip
 import json
-import subprocess
-import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import numpy as np
 
 import hft
+from tests.trading import processes
 
 
-def command(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """`hft`, as a user starts it."""
-    line = [sys.executable, "-m", "hft", *map(str, arguments)]
-    return subprocess.run(line, capture_output=True, text=True, timeout=120, check=False)
+def command(*arguments: object) -> CompletedProcess[str]:
+    """`hft`, as a user starts it, in this process."""
+    return processes.command(*map(str, arguments), cwd=Path.cwd())
 
 
 def summary(*arguments: object, code: int = 0) -> dict[str, Any]:

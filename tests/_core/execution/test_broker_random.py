@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests import data
 from tests._core.broker_pair import MS, BrokerPair
 from tests._core.broker_session import ACTION, MODELS, SPECS, Session, play
-from tests.sizes import examples
+from tests.sizes import examples, size
 
 
 @settings(max_examples=examples(200), deadline=None)
@@ -155,7 +155,8 @@ def replay(name, pair_for, seed, every, limit):
 )
 def test_a_capture_with_random_orders_gives_the_oracle_s_reports(name, model):
     data.find(name)
-    pair = replay(name, lambda spec: BrokerPair(spec, queue_model=model, window_ticks=8192), seed=1, every=6, limit=6_000)
+    limit = size(6_000, 2_000)
+    pair = replay(name, lambda spec: BrokerPair(spec, queue_model=model, window_ticks=8192), seed=1, every=6, limit=limit)
     kinds = [r.kind if r.kind != "fill" else f"{'maker' if r.maker else 'taker'} fill" for r in pair.reports]
     for kind in ("accepted", "maker fill", "taker fill", "canceled", "cancel_rejected", "rejected", "expired"):
         assert kind in kinds, f"the orders never led to {kind}"

@@ -15,6 +15,7 @@ from hft._core.market.features import FeatureBuffer
 from tests import data
 from tests.oracle.book import ASK, BID, NaiveBook
 from tests.oracle.features import NaiveFeatures
+from tests.sizes import size
 
 
 def messages(name):
@@ -66,7 +67,7 @@ def touch_by_book_ticker(name):
 @pytest.mark.parametrize(
     ("name", "usdm", "events"),
     [
-        (data.USDM_BTC, True, data.figure(data.USDM_BTC, 6547, 246)),
+        pytest.param(data.USDM_BTC, True, data.figure(data.USDM_BTC, 6547, 246), marks=pytest.mark.long),
         (data.SPOT_BTC, False, data.figure(data.SPOT_BTC, 3449, 198)),
         (data.SPOT_NEXO, False, 1186),
     ],
@@ -105,7 +106,7 @@ def test_view_and_features_equal_the_naive_ones(name, usdm):
     compared, clock = 0, 0
     for i, (now, m) in enumerate(synced(name, usdm)):
         now = clock = max(now, clock)
-        if i == 4000:
+        if i == size(4000, 1500):
             break
         if "lastUpdateId" in m:
             for each, read in ((book, list), (naive_book, decimals)):
@@ -132,4 +133,4 @@ def test_view_and_features_equal_the_naive_ones(name, usdm):
                 expected = naive.vector(naive_book, clock)
                 assert features.vector(book, clock).as_dict() == pytest.approx(expected, rel=1e-9, abs=1e-9, nan_ok=True)
             compared += features.vector(book, clock).flow_valid
-    assert compared > data.figure(name, 50, 40)
+    assert compared > size(data.figure(name, 50, 40), 25)

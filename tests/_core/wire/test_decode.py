@@ -62,7 +62,11 @@ FIRST_SECONDS = {
 }
 
 
-@pytest.mark.parametrize("name", [*CAPTURES, data.SPOT_FOUR, data.USDM_FOUR])
+@pytest.mark.parametrize(
+    "name",
+    [*(pytest.param(name, marks=pytest.mark.long) if name == data.USDM_BTC else name for name in CAPTURES), data.SPOT_FOUR,
+     data.USDM_FOUR],
+)  # fmt: skip
 def test_scanner_msgspec_and_oracle_agree_on_every_frame_of_every_capture(name):
     specs, kinds = data.SPECS[name], Counter()
     scanner, slow = Decoder(specs), Decoder(specs)
