@@ -116,7 +116,7 @@ cdef inline int64_t journal_lag_ns(const JournalState* j, int64_t now) noexcept 
 
 cdef size_t journal_size(const JournalParams* params) noexcept nogil
 cdef void journal_init(JournalState* j, const JournalParams* params) noexcept nogil
-cdef int64_t journal_open(JournalState* j) noexcept nogil                     # memory that holds one: records left out; -1: damaged
+cdef int64_t journal_open(JournalState* j) noexcept nogil              # memory that holds one: records left out, -1: damaged
 cdef void journal_begin(JournalState* j, int64_t run) noexcept nogil          # a new run: seq starts at 1
 
 
