@@ -12,7 +12,7 @@ cdef class StrategyPort:
         raise NotImplementedError
 
     cdef object reach(self, const void* memory, int32_t symbol):
-        """How close a symbol came to an order, for a run without orders: (threshold, surest, min_confidence, window_ns, no_shorts)
+        """How close a symbol came to an order, for a run without any: (threshold, surest, min_confidence, window_ns, no_shorts)
         for a strategy that trades on the imbalance; None for any other."""
         return None
 

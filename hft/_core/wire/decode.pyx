@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
-from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t
 from libc.stdlib cimport free
 from hft._core.base.memory cimport hft_alloc, hft_free
 from hft._core.base.status cimport BAD_NUMBER, BAD_SHAPE, UNKNOWN_SYMBOL
 from hft._core.base.text cimport text_exact
 from hft._core.base.types cimport (
-    BOOK_STREAM, BUYER_IS_MAKER, MAX_LEVELS, MSG_AGG_TRADE, MSG_BOOK, MSG_SNAPSHOT, MSG_BOOK_TICKER, MSG_TRADE, NOT_MARKET, Level, Message,
-    Spec, SymbolSpec,
+    BOOK_STREAM, BUYER_IS_MAKER, MAX_LEVELS, MSG_AGG_TRADE, MSG_BOOK, MSG_BOOK_TICKER, MSG_SNAPSHOT, MSG_TRADE, NOT_MARKET,
+    Level, Message, Spec, SymbolSpec,
 )
 from hft._core.wire.pending cimport pending_push
 from hft._core.wire.scales cimport symbols_add, symbols_at, symbols_init

@@ -9,7 +9,8 @@ from hft._core.base.text cimport (
     Scale, scale_apply, text_bool, text_decimal, text_expect, text_key, text_scaled, text_skip, text_string, text_uint,
 )
 from hft._core.base.types cimport (
-    BUYER_IS_MAKER, MAX_LEVELS, MSG_AGG_TRADE, MSG_DEPTH, MSG_BOOK_TICKER, MSG_TRADE, NOT_MARKET, Level, Message, likely, unlikely,
+    BUYER_IS_MAKER, MAX_LEVELS, MSG_AGG_TRADE, MSG_BOOK_TICKER, MSG_DEPTH, MSG_TRADE, NOT_MARKET, Level, Message, likely,
+    unlikely,
 )
 from hft._core.wire.decoder_state cimport DecoderState, decode_stamp, decoder_symbol
 from hft._core.wire.number_format cimport number_format_init, number_format_pair
