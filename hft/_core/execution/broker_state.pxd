@@ -120,9 +120,9 @@ cdef inline uint64_t broker_hash(Broker* b, int32_t symbol) noexcept nogil:
     cdef BrokerSymbol* s = broker_symbol(b, symbol)
     cdef uint64_t h = hash_word(hash_span(heap_hash(broker_timers(b), symbol), s, &s.resting_at), b.fault)
     cdef int32_t slot = s.first_command
-    cdef int32_t i
+    cdef int32_t _i
     h = hash_word(h, s.n_commands)
-    for i in range(s.n_commands):
+    for _i in range(s.n_commands):
         h = hash_words(h, &broker_command(b, slot).command, sizeof(Command) // 8)
         slot = broker_command(b, slot).next
     return h

@@ -134,7 +134,7 @@ cdef inline int book_overlay(Book* b, const Message* m) noexcept nogil:
     """Makes a bookTicker the overlay.
 
     STALE_UPDATE: not newer than the base or the overlay; CROSSED_BOOK: its bid is at or above its ask. Neither changes anything.
-    A side that it shows as empty (quantity 0) is hidden down to its price; completely if the price is 0.
+    A side that it shows as empty (price or quantity 0) is hidden down to that price; completely if the price is 0.
     """
     if m.last_id <= b.base_id or m.last_id <= b.overlay_id:
         return STALE_UPDATE

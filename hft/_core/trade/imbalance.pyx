@@ -84,7 +84,7 @@ cdef class ImbalanceDecision:
         Parameters
         ----------
         signal : Signal or None
-            The signal that stands now.
+            The active signal.
         bid, ask : str, Decimal or None
             The touch; None if a side is empty.
         position : str or Decimal

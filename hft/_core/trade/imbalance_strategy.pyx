@@ -32,7 +32,7 @@ cdef struct ImbalanceSymbol:
     Imbalance decision
     SignalState signal
     SignalRecord record         # the newest signal
-    int64_t stands              # 1: the signal stands
+    int64_t stands              # 1: the signal is active
 
 cdef struct ImbalanceHead:
     int64_t n_symbols

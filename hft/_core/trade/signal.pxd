@@ -97,7 +97,7 @@ cdef inline void signal_evict(SignalState* s, const Series* series, int64_t now)
 
 
 cdef inline int signal_eval(SignalState* s, const Series* series, int64_t now, SignalRecord* out) noexcept nogil:
-    """1 and the signal if one stands at `now`, else 0 with `out` unchanged. `signal_follow` must be called first."""
+    """1 and the signal if one is active at `now`, else 0 with `out` unchanged. `signal_follow` must be called first."""
     cdef double strength
     cdef SeriesEntry* newest
     cdef int64_t held

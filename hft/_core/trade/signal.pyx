@@ -123,7 +123,7 @@ cdef class ImbalanceSignal:
         series_reset(self.series)
 
     def at(self, int64_t now):
-        """The signal that stands at `now`, or None."""
+        """The active signal at `now`, or None."""
         cdef Signal signal = Signal.__new__(Signal)
         return signal if signal_eval(&self.c, self.series, time_ns("now", now), &signal.c) else None
 

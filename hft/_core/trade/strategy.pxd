@@ -28,7 +28,7 @@ cdef struct Context:            # a strategy's view; valid during a callback
     Positions* positions
     Intents* intents            # used by `ask_*` only
     uint64_t* refused           # counters by status code
-    uint64_t* signals           # counter: number of times that a signal stood
+    uint64_t* signals           # counter: number of times that a signal was active
     int64_t n_symbols
 
 ctypedef size_t (*StrategySize)(int64_t n_symbols) noexcept nogil
@@ -55,7 +55,7 @@ cdef struct StrategyOps:        # an optional call that the strategy does not ne
     StrategyCall on_timer       # optional: timers due at `now`
     StrategyNextDue next_due    # optional: time of the next `on_timer`; INT64_MAX: none
     StrategyCall stop           # optional: the run ends; from here on only its cancels are sent
-    StrategySignal signal       # optional: its signal for a symbol, for display; False if no signal stands
+    StrategySignal signal       # optional: its signal for a symbol, for display; False if no signal is active
     StrategyHash hash           # digest of all state that its decisions about a symbol depend on
 
 
