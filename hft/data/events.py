@@ -152,7 +152,7 @@ class EventWriter(OutputFile):
         if times[0] < self._last_ns or np.any(times[1:] < times[:-1]):
             raise ValueError("the records go back in time")
         if int(records["symbol"].max()) >= self._symbols:
-            raise ValueError(f"symbol {int(records['symbol'].max())} is none of the file's {self._symbols}")
+            raise ValueError(f"symbol {int(records['symbol'].max())} is not one of the file's {self._symbols}")
         with self._on_disk():
             self._file.write(np.ascontiguousarray(records).data)
         self._last_ns = int(times[-1])

@@ -57,7 +57,7 @@ cdef class Numbering:
         finally:
             PyBuffer_Release(&view)
         if at < 0:
-            raise ValueError(f"record {-1 - at} begins no message of {self.n_symbols} symbols")
+            raise ValueError(f"no message of {self.n_symbols} symbols begins at record {-1 - at}")
 
     cdef int64_t _message(self, EventRecord* records, int64_t at, int64_t n) noexcept nogil:
         """Where the next message begins; below 0 if none begins here."""

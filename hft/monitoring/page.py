@@ -216,7 +216,7 @@ class PageReader:
                 self._file, self._page, self._started = file, page, started     # set last, so that a failed read tries again
                 return
             if time.monotonic() >= until:
-                raise InSetup(f"{self.path}: a state page that is being set up")
+                raise InSetup(f"{self.path}: the state page is being set up")
 
 
 def _identity(path: str) -> Identity | None:

@@ -283,5 +283,5 @@ def test_an_engine_may_outlive_its_page() -> None:
 
 
 def test_a_page_of_other_symbols_is_refused() -> None:
-    with pytest.raises(ValueError, match="page: it is of 1 symbols, the engine of 2"):
+    with pytest.raises(ValueError, match="page: it has 1 symbols, the engine 2"):
         Engine([SPEC, Spec("ETHUSDT", tick="0.01", step="0.001")], page=StatePage.create(None, [SPEC]))

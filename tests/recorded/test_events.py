@@ -83,7 +83,7 @@ def test_a_file_is_there_when_it_is_whole(tmp_path, records):
 
 def test_the_writer_refuses_what_a_reader_would(tmp_path, records):
     with EventWriter(tmp_path / "x.events", SPECS[:1], protocol="binance-spot") as writer:
-        with pytest.raises(ValueError, match="symbol 1 is none of the file's 1"):
+        with pytest.raises(ValueError, match="symbol 1 is not one of the file's 1"):
             writer.append(records)
         with pytest.raises(ValueError, match="flat array of EVENT"):
             writer.append(np.zeros(3))

@@ -1,9 +1,9 @@
 # Atomics for memory that two threads or two processes share.
 #
-# Relaxed loads and stores of aligned 64-bit words are plain moves on every machine we run on; they are spelled out so
-# that the compiler may neither tear nor repeat them, and so that a race detector knows what is meant.
+# Relaxed loads and stores of aligned 64-bit words are plain moves on every supported machine; they are explicit so
+# that the compiler may neither tear nor repeat them, and so that a race detector knows the intent.
 #
-# A seqlock holds a few words that one writer replaces and any number of readers copy without ever blocking it:
+# A seqlock protects a few words that one writer replaces and any number of readers copy without blocking the writer:
 #
 #     writer   sequence -> odd | words | sequence -> even          reader   copy; again if odd or changed meanwhile
 
@@ -20,7 +20,7 @@ cdef extern from *:
     static inline void hft_store_relaxed(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_RELAXED); }
     static inline void hft_store_release(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
 
-    /* After the loads before it: "has it changed since I copied?" */
+    /* After the loads before it: did the value change during the copy? */
     static inline uint64_t hft_load_fenced(const uint64_t *p) {
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
         return hft_load_relaxed(p);
@@ -28,11 +28,11 @@ cdef extern from *:
 
     static inline void hft_fence_release(void) { __atomic_thread_fence(__ATOMIC_RELEASE); }
 
-    /* Any number of writers, each with bits of its own. */
+    /* Any number of writers, each of which changes other bits. */
     static inline void hft_or_release(uint64_t *p, uint64_t bits) { __atomic_fetch_or(p, bits, __ATOMIC_RELEASE); }
     static inline void hft_and_release(uint64_t *p, uint64_t bits) { __atomic_fetch_and(p, bits, __ATOMIC_RELEASE); }
 
-    /* One writer: a load and a store, not a locked instruction. */
+    /* One writer: a load and a store suffice, without a locked instruction. */
     static inline void hft_add_relaxed(uint64_t *p, uint64_t n) { hft_store_relaxed(p, hft_load_relaxed(p) + n); }
 
     static inline void hft_words_store(void *to, const void *from, size_t words) {
@@ -45,11 +45,11 @@ cdef extern from *:
     static inline void hft_seqlock_write(uint64_t *sequence, void *to, const void *from, size_t words) {
         uint64_t s = hft_load_relaxed(sequence);
         hft_store_relaxed(sequence, s + 1);
-        hft_fence_release();                          /* odd is seen before any new word */
+        hft_fence_release();                          /* readers see the odd value before any new word */
         hft_words_store(to, from, words);
-        hft_store_release(sequence, s + 2);           /* even is seen after all of them */
+        hft_store_release(sequence, s + 2);           /* readers see the even value after all new words */
     }
-    /* 0: `to` is one whole state. 1: on every try the writer was at it (or died at it): the words may not belong together. */
+    /* 0: `to` is one consistent state. 1: the writer was active (or died) during every try: the words may be from two states. */
     static inline int hft_seqlock_read(const uint64_t *sequence, void *to, const void *from, size_t words, int tries) {
         while (tries-- > 0) {
             uint64_t s = hft_load_acquire(sequence);

@@ -1,12 +1,12 @@
-# The address of memory that a Python object owns (an mmap, shared memory). Whoever calls keeps a memoryview of the object, which
-# pins the memory, for as long as it uses the address.
+# The address of memory that a Python object owns (an mmap, shared memory). The caller keeps a memoryview of the object, which
+# pins the memory, while it uses the address.
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport uintptr_t
 
 
 cdef inline void* buffer_address(object memory, size_t size, bint writable) except NULL:
-    """Address of `memory`; ValueError when it is smaller than `size`, not on a cache line, or read-only where written."""
+    """Address of `memory`; ValueError if it is smaller than `size`, not on a cache line, or read-only although `writable`."""
     cdef Py_buffer b
     try:
         PyObject_GetBuffer(memory, &b, PyBUF_WRITABLE if writable else PyBUF_SIMPLE)

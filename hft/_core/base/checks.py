@@ -1,6 +1,6 @@
-"""Checks arguments of constructors: whole numbers and decimals of any kind, NumPy's scalars included.
+"""Checks arguments of constructors: whole numbers and decimals of any type, including NumPy scalars.
 
-Every error is a `ValueError` of one line that names the argument, shows what was given and says what is allowed.
+Every error is a `ValueError` of one line that names the argument, shows the value and states the allowed ones.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from typing import Any
 DAY_MS = 86_400_000
 _SHOWN = 60
 _DIGITS = 40
-"""Most digits and decimals of a number: more is a typing mistake, and arithmetic on it may never end."""
+"""Most digits and decimals of a number: more is a typing mistake, and arithmetic on such a number may take forever."""
 
 
 def shown(value: Any) -> str:
-    """What was given, in a few characters, whatever it is.
+    """The value in a few characters, for an error; works for any object.
 
     >>> shown("x" * 100)[-10:], shown(10 ** 5000)
     ('xxxxxxx...', 'a whole number of 16610 bits')
     """
     try:
         text = str(value) if isinstance(value, Decimal) else repr(value)
-    except ValueError:          # Python prints no integer of more than 4,300 digits
+    except ValueError:          # Python refuses to print an integer of more than 4,300 digits
         return f"a whole number of {value.bit_length()} bits" if isinstance(value, int) else f"a {type(value).__name__}"
     except Exception:
         return f"a {type(value).__name__}"
@@ -31,7 +31,7 @@ def shown(value: Any) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A NumPy scalar as what it is in Python; all else as it is."""
+    """A NumPy scalar as a Python object; any other value unchanged."""
     if getattr(value, "shape", None) == () and hasattr(value, "item"):
         found = value.item()
         return found if type(found) is not type(value) else float(found)
@@ -58,12 +58,12 @@ def whole(name: str, value: Any, least: int, most: int) -> int:
 
 
 def decimal(name: str, value: Any) -> Decimal:
-    """A finite number, exactly: decimal text, Decimal, int, or a float as it prints."""
+    """A finite number, exact: decimal text, Decimal, int, or the printed digits of a float."""
     given, value = value, plain(value)
     try:
         if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
             raise ValueError
-        number = Decimal(str(given) if isinstance(value, float) else value)     # a float32 prints fewer digits than as a float
+        number = Decimal(str(given) if isinstance(value, float) else value)     # a float32 prints fewer digits than a float
         if number.is_finite() and (not number or (abs(number.adjusted()) <= _DIGITS and _decimals(number) <= _DIGITS)):
             return number
     except (ValueError, InvalidOperation, ArithmeticError):
@@ -102,7 +102,7 @@ def nanoseconds(name: str, milliseconds: Any, least: Any, most: Any) -> int:
 
 
 def time_ns(name: str, value: Any, least: int = 0) -> int:
-    """A time in nanoseconds since the epoch, below 2**62 (of the year 2116): no difference of two such leaves 64 bits.
+    """A time in nanoseconds since the epoch, below 2**62 (in the year 2116), so that a difference of two fits 64 bits.
 
     >>> time_ns("now_ns", 2 ** 62)
     Traceback (most recent call last):

@@ -1,5 +1,5 @@
-# CRC-32C (Castagnoli, RFC 3720 B.4): what a journal record ends with, so that a torn or damaged one is known.
-# By the processor's own instruction where it has one (about 10 ns for a record), else eight table look-ups a word.
+# CRC-32C (Castagnoli, RFC 3720 B.4): the last field of a journal record, which detects a torn or damaged record.
+# Uses the processor's CRC instruction if there is one (about 10 ns a record), else eight table look-ups a word.
 
 from libc.stdint cimport uint32_t
 

@@ -1,7 +1,7 @@
-# The cheapest counter that the machine has, for histograms only: it never reaches state, journal or hash (a cycle count
+# The cheapest counter of the machine, for histograms only: it never enters state, journal or hash (a cycle count
 # differs from run to run, and the same run log must give the same bytes).
 #
-# 11 ns a reading on x86-64 where clock_gettime takes 27. The counter is assumed invariant (constant rate, one for all
+# A reading costs 11 ns on x86-64, clock_gettime 27 ns. The counter is assumed invariant (constant rate, one for all
 # cores), as on every x86-64 since 2008 and every aarch64.
 
 from libc.stdint cimport uint64_t

@@ -5,7 +5,7 @@ from libc.stdint cimport int64_t
 from hft._core.base.runclock cimport monotonic_ns
 
 cdef enum:
-    CALIBRATION_NS = 5000000    # two readings 5 ms apart: an error of some 30 ns in each is below 2e-5
+    CALIBRATION_NS = 5000000    # two readings 5 ms apart: an error of about 30 ns in each changes the rate by less than 2e-5
 
 cdef uint64_t _cycles_0 = cycles_now()
 cdef int64_t _ns_0 = monotonic_ns()
@@ -13,7 +13,7 @@ cdef double _rate = 0.0
 
 
 cpdef double cycles_per_ns():
-    """Cycles per nanosecond. The first call may take 5 ms; later ones return what it measured.
+    """Cycles per nanosecond. The first call may take 5 ms; later calls return the rate that it measured.
 
     >>> 0.001 < cycles_per_ns() < 10
     True

@@ -1,11 +1,11 @@
-# exp, log, log1p, pow and the cosine of a turn with the same bits on every machine (SEMANTICS 35).
+# exp, log, log1p, pow and the cosine of a turn, with the same bits on every machine (SEMANTICS 35).
 #
-# IEEE 754 fixes the result of + - * / and sqrt, and of nothing else: what a machine's libm makes of exp is its own. These use
-# the fixed operations alone, in a fixed order; the build's -ffp-contract=off keeps a compiler from fusing them. Each is within
-# one unit in the last place of the exact value.
+# IEEE 754 defines the exact result of + - * / and sqrt only; the result of exp depends on the machine's libm. The functions here
+# use only those operations, in a fixed order; the build's -ffp-contract=off keeps a compiler from fusing them. Each result is
+# within one unit in the last place of the exact value.
 #
-# A number is reduced to a small one exactly, then a series of known fractions is summed. Where one double is too short for
-# that, a pair is used, hi + lo with |lo| at most half a unit of hi's last place (Dekker 1971; Hida, Li, Bailey 2001):
+# An argument is reduced to a small number exactly, then a series of known fractions is summed. If one double is too short for
+# that, the code uses a pair, hi + lo with |lo| at most half a unit of hi's last place (Dekker 1971; Hida, Li, Bailey 2001):
 #
 #     exp(x)    x = k ln 2 + r                 e^r = 1 + 2r / (r coth(r/2) - r), the series of r coth(r/2) in r^2
 #     log(x)    x = 2^k m, sqrt(1/2) < m < sqrt(2)   ln m = 2 artanh(s), s = (m - 1) / (m + 1), as a pair
@@ -71,7 +71,7 @@ cdef extern from *:
 
     /* -- logarithms */
 
-    /* ln(x + rest): x positive and finite, the rest below its last place. */
+    /* ln(x + rest): x positive and finite, `rest` is below the last place of x. */
     static inline hft_pair hft_log_pair(double x, double rest) {
         static const hft_pair third = {0x1.5555555555555p-2, 0x1.5555555555555p-56};
         static const hft_pair fifth = {0x1.999999999999ap-3, -0x1.999999999999ap-57};
@@ -102,7 +102,7 @@ cdef extern from *:
         hft_pair sum = hft_pair_add(fifth, hft_pair_multiply(z, (hft_pair){tail, 0.0}));
         sum = hft_pair_add(third, hft_pair_multiply(z, sum));
         sum = hft_pair_multiply(hft_pair_multiply(s, z), sum);
-        hft_pair ln_m = hft_pair_add(s, sum);       /* half of it */
+        hft_pair ln_m = hft_pair_add(s, sum);       /* half of ln m */
         hft_pair shift = {k * HFT_LN2_HI, k * HFT_LN2_LO};
         return hft_pair_add(hft_quick_sum(shift.hi, shift.lo), (hft_pair){2.0 * ln_m.hi, 2.0 * ln_m.lo});
     }
@@ -121,7 +121,7 @@ cdef extern from *:
 
     /* -- exponentials */
 
-    /* e^(x + rest), the rest below x's last place. */
+    /* e^(x + rest); `rest` is below the last place of x. */
     static inline double hft_exp_pair(double x, double rest) {
         if (x > 709.8) return HFT_INF;
         if (x < -746.0) return 0.0;

@@ -1,8 +1,8 @@
-"""Elementary functions whose results no machine's libm decides."""
+"""Elementary functions whose results do not depend on the machine's libm."""
 
 
 def evaluate(str function not None, double x, double y=0.0) -> float:
-    """One of the functions that the core uses where another program would call libm, for tests and to compare machines.
+    """One of the functions that the core uses instead of libm, for tests and to compare machines.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-# What digests are made of: 64 bits over words of plain memory. Structs that are hashed hold no padding.
+# The building blocks of digests: 64 bits over words of plain memory. Hashed structs have no padding.
 
 from libc.stdint cimport uint64_t
 
@@ -11,7 +11,7 @@ cdef extern from *:
         return ((lane << 31) | (lane >> 33)) * 0x9E3779B185EBCA87ULL;
     }
 
-    /* One word of two: both halves of a 128-bit product, as in wyhash. */
+    /* Combines two words into one: xor of both halves of a 128-bit product, as in wyhash. */
     static inline uint64_t hft_hash_pair(uint64_t a, uint64_t b) {
         unsigned __int128 product = (unsigned __int128)((a ^ 0xA0761D6478BD642FULL) * 0x9E3779B97F4A7C15ULL)
                                     * (b ^ 0xE7037ED1A0B428DBULL);
@@ -19,12 +19,12 @@ cdef extern from *:
     }
     """
     uint64_t _round "hft_hash_round"(uint64_t lane, uint64_t word) noexcept nogil
-    # Two words in three multiplications. Digests that are kept up as things come and go are sums of these.
+    # Combines two words with three multiplications. Incremental digests are sums of these values.
     uint64_t hash_pair "hft_hash_pair"(uint64_t a, uint64_t b) noexcept nogil
 
 
 cdef inline uint64_t hash_word(uint64_t h, uint64_t word) noexcept nogil:
-    """Murmur3's finaliser over one word more."""
+    """Adds one word to the hash: Murmur3's finaliser."""
     h ^= word
     h = (h ^ (h >> 33)) * 0xFF51AFD7ED558CCDULL
     h = (h ^ (h >> 33)) * 0xC4CEB9FE1A85EC53ULL
@@ -32,7 +32,7 @@ cdef inline uint64_t hash_word(uint64_t h, uint64_t word) noexcept nogil:
 
 
 cdef inline uint64_t hash_words(uint64_t h, const void* words, size_t n) noexcept nogil:
-    """`n` words more, in order: four lanes side by side, then what is left."""
+    """Adds `n` words in order: four lanes in parallel, then the remaining words."""
     cdef const uint64_t* at = <const uint64_t*>words
     cdef uint64_t a = h, b = ~h, c = h + 1, d = h - 1
     cdef size_t i = 0
@@ -51,5 +51,5 @@ cdef inline uint64_t hash_words(uint64_t h, const void* words, size_t n) noexcep
 
 
 cdef inline uint64_t hash_span(uint64_t h, const void* first, const void* end) noexcept nogil:
-    """The fields of a struct from `first` on, up to the field `end`: whole words, both of them."""
+    """Adds the fields of a struct from `first` up to, but without, the field `end`: whole words."""
     return hash_words(h, first, (<const char*>end - <const char*>first) // 8)

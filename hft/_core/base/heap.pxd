@@ -1,9 +1,9 @@
-# When something is due next: for each of a fixed number of keys one time at the most, the earliest of all at the top.
+# The next due time: at most one time for each of a fixed number of keys, the earliest at the top.
 #
 #     DueHeap | DueEntry[capacity] in heap order | int64 place[capacity], by key
 #
-# Setting one key's time costs log2(capacity) steps. Of keys that are due at the same time the least comes first, so that the
-# order does not depend on how the heap came about.
+# Setting the time of one key costs log2(capacity) steps. Among keys with the same due time the smallest comes first, so that the
+# order does not depend on the history of the heap.
 
 from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 
@@ -16,7 +16,7 @@ cdef struct DueEntry:
 
 cdef struct DueHeap:
     int64_t capacity            # keys
-    int64_t count               # of them with a time
+    int64_t count               # keys with a time
 
 
 cdef inline size_t heap_size(int64_t capacity) noexcept nogil:
@@ -28,12 +28,12 @@ cdef inline DueEntry* heap_entry(const DueHeap* h, int64_t i) noexcept nogil:
 
 
 cdef inline int64_t* heap_place(const DueHeap* h, int64_t key) noexcept nogil:
-    """Where the key's entry is; `capacity`: it has none."""
+    """Position of the key's entry; `capacity` if the key has no time."""
     return <int64_t*>heap_entry(h, h.capacity) + key
 
 
 cdef inline void heap_init(DueHeap* h, int64_t capacity) noexcept nogil:
-    """`h`: `heap_size(capacity)` bytes of zeroes. Nothing is due."""
+    """`h`: `heap_size(capacity)` bytes of zeroes. The heap starts empty."""
     cdef int64_t key
     h.capacity = capacity
     for key in range(capacity):
@@ -41,23 +41,23 @@ cdef inline void heap_init(DueHeap* h, int64_t capacity) noexcept nogil:
 
 
 cdef inline int64_t heap_next(const DueHeap* h) noexcept nogil:
-    """The earliest time; INT64_MAX: nothing is due."""
+    """The earliest time; INT64_MAX if no key has a time."""
     return INT64_MAX if h.count == 0 else heap_entry(h, 0).due_ns
 
 
 cdef inline int64_t heap_first(const DueHeap* h) noexcept nogil:
-    """The key that is due first. There is one."""
+    """The key that is due first. The heap must not be empty."""
     return heap_entry(h, 0).key
 
 
 cdef inline int64_t heap_due(const DueHeap* h, int64_t key) noexcept nogil:
-    """When a key is due; INT64_MAX: it is not."""
+    """The due time of a key; INT64_MAX if it has none."""
     cdef int64_t at = heap_place(h, key)[0]
     return INT64_MAX if at == h.capacity else heap_entry(h, at).due_ns
 
 
 cdef inline uint64_t heap_hash(const DueHeap* h, int64_t key) noexcept nogil:
-    """When a key is due: where its entry stands follows from that of all keys."""
+    """Hash of a key's due time. The position of its entry follows from the times of all keys."""
     return hash_word(0, heap_due(h, key))
 
 
@@ -71,7 +71,7 @@ cdef inline void _put(DueHeap* h, int64_t at, DueEntry entry) noexcept nogil:
 
 
 cdef inline void _settle(DueHeap* h, int64_t at, DueEntry entry) noexcept nogil:
-    """Find the entry's place, from a free place on: up, or else down."""
+    """Puts the entry into its place, starting at the free place `at`: moves it up, or else down."""
     cdef int64_t child
     while at > 0 and _before(&entry, heap_entry(h, (at - 1) // 2)):
         _put(h, at, heap_entry(h, (at - 1) // 2)[0])
@@ -88,7 +88,7 @@ cdef inline void _settle(DueHeap* h, int64_t at, DueEntry entry) noexcept nogil:
 
 
 cdef inline void heap_set(DueHeap* h, int64_t key, int64_t due_ns) noexcept nogil:
-    """The key is due then; INT64_MAX: not any more."""
+    """Sets the due time of a key; INT64_MAX removes it."""
     cdef int64_t at = heap_place(h, key)[0]
     cdef DueEntry entry
     if due_ns != INT64_MAX:
@@ -101,5 +101,5 @@ cdef inline void heap_set(DueHeap* h, int64_t key, int64_t due_ns) noexcept nogi
     elif at != h.capacity:
         heap_place(h, key)[0] = h.capacity
         h.count -= 1
-        if unlikely(at != h.count):         # the last entry takes the place that is free now
+        if unlikely(at != h.count):         # the last entry fills the free place
             _settle(h, at, heap_entry(h, h.count)[0])

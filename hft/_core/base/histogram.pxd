@@ -1,12 +1,12 @@
-# Latencies, counted in fixed log-linear buckets: one for each nanosecond up to 63, then 32 to every doubling.
+# Latencies, counted in fixed log-linear buckets: one for each nanosecond up to 63, then 32 for each doubling.
 #
 #     value, ns     0 … 63 | 64 … 127 | 128 … 255 |  …  | 2^34 … 2^35 - 1 (34 s)
 #     bucket width      1  |     2    |     4     |  …  |      2^29
 #     index         0 … 63 | 64 … 95  |  96 … 127 |  …  |   960 … 991
 #
-# A bucket is at most 1/32 of its lower end wide, and is read as its middle: within 1.6 % of every value in it. Longer
-# times go to the last bucket, `max` stays exact. Negative times can't come from one monotonic clock; they count as 0.
-# One writer; words are relaxed atomics, so that another process may read them at any moment.
+# The width of a bucket is at most 1/32 of its lower end. Its middle stands for every value in it, within 1.6 %. Longer
+# times go to the last bucket; `max` stays exact. Negative times can't come from one monotonic clock; they count as 0.
+# There is one writer; words are relaxed atomics, so that another process may read them at any moment.
 
 from libc.stdint cimport int64_t, uint64_t
 from hft._core.base.atomic cimport add_relaxed, load_relaxed, store_relaxed
@@ -54,8 +54,8 @@ cdef void histogram_merge(HistogramState* into, const HistogramState* other) noe
 
 cdef class Histogram:
     cdef HistogramState* c
-    cdef bint owned             # allocated here, freed here
-    cdef object owner           # else: what keeps the memory alive
+    cdef bint owned             # this object allocates and frees it
+    cdef object owner           # otherwise: the object that keeps the memory alive
 
     @staticmethod
     cdef Histogram view(HistogramState* c, object owner)

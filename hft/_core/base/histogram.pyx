@@ -23,14 +23,14 @@ cdef int64_t histogram_value(int index) noexcept nogil:
 
 
 cdef int64_t histogram_percentile(const HistogramState* h, double q) noexcept nogil:
-    """The value that q percent of all are at or below (nearest rank); 0 when there are none."""
+    """The smallest value with at least q percent of all values at or below it (nearest rank); 0 when there are none."""
     cdef uint64_t rank, seen = 0, count = histogram_count(h)
     cdef int64_t largest = <int64_t>load_relaxed(&h.max_ns)
     cdef int64_t value
     cdef int i
     if count == 0:
         return 0
-    rank = <uint64_t>ceil(q * <double>count / 100.0 - 1e-9)   # 99.9 % of 1,000 is the 999th, in floats too
+    rank = <uint64_t>ceil(q * <double>count / 100.0 - 1e-9)   # floating point included: 99.9 % of 1,000 must be rank 999
     if rank < 1:
         rank = 1
     for i in range(HISTOGRAM_BUCKETS):
@@ -44,7 +44,7 @@ cdef int64_t histogram_percentile(const HistogramState* h, double q) noexcept no
 
 
 cdef uint64_t histogram_below(const HistogramState* h, int64_t ns) noexcept nogil:
-    """How many were at or below `ns`, a bucket being in or out by its middle."""
+    """The count of values at or below `ns`; each bucket counts by its middle."""
     cdef uint64_t n = 0
     cdef int i
     for i in range(HISTOGRAM_BUCKETS):
@@ -55,7 +55,7 @@ cdef uint64_t histogram_below(const HistogramState* h, int64_t ns) noexcept nogi
 
 
 cdef void histogram_merge(HistogramState* into, const HistogramState* other) noexcept nogil:
-    """Adds another histogram's counts, which may be growing meanwhile."""
+    """Adds another histogram's counts, which may grow during the call."""
     cdef int i
     for i in range(HISTOGRAM_BUCKETS):
         into.buckets[i] += load_relaxed(&other.buckets[i])
@@ -67,8 +67,8 @@ cdef void histogram_merge(HistogramState* into, const HistogramState* other) noe
 cdef class Histogram:
     """Durations in nanoseconds, counted in buckets at most 1/32 wide, from 1 ns to 34 s.
 
-    One writer. Eight kilobytes, fixed; adding one value takes about 2 ns. Values beyond 34 s are counted in the last
-    bucket and kept exactly in `max`; negative ones count as 0.
+    There is one writer. It takes eight kilobytes, fixed; adding one value takes about 2 ns. Values beyond 34 s are counted in
+    the last bucket and exact in `max`; negative ones count as 0.
 
     >>> h = Histogram()
     >>> for ns in range(1, 1001):
@@ -89,7 +89,7 @@ cdef class Histogram:
 
     @staticmethod
     cdef Histogram view(HistogramState* c, object owner):
-        """A histogram that lies in memory that `owner` keeps alive, such as the state page's."""
+        """A histogram in memory that `owner` keeps alive, such as the state page's."""
         cdef Histogram self = Histogram.__new__(Histogram)
         hft_free(self.c)
         self.owned = False
@@ -102,19 +102,19 @@ cdef class Histogram:
         histogram_add(self.c, ns)
 
     def merge(self, Histogram other not None) -> None:
-        """Adds all that `other` counted."""
+        """Adds all counts of `other`."""
         if other.c == self.c:
             raise ValueError("a histogram can't be merged into itself")
         histogram_merge(self.c, other.c)
 
     def copy(self) -> Histogram:
-        """What was counted so far, in memory of its own."""
+        """An independent copy of the current counts."""
         cdef Histogram other = Histogram()
         histogram_merge(other.c, self.c)
         return other
 
     def percentile(self, double q) -> int:
-        """The value, in ns, that `q` percent (0 to 100) of all are at or below; 0 when nothing was counted.
+        """The value, in ns, with `q` percent (0 to 100) of all values at or below it; 0 when nothing was counted.
 
         >>> Histogram().percentile(99)
         0
@@ -124,7 +124,7 @@ cdef class Histogram:
         return histogram_percentile(self.c, q)
 
     def below(self, int64_t ns) -> int:
-        """How many values were at or below `ns` (to the resolution of a bucket): a cumulative bucket of Prometheus."""
+        """The count of values at or below `ns` (to the resolution of a bucket): a cumulative bucket of Prometheus."""
         return histogram_below(self.c, ns)
 
     @property
@@ -134,7 +134,7 @@ cdef class Histogram:
 
     @property
     def sum(self) -> int:
-        """Of all values, ns, exact."""
+        """Sum of all values, ns, exact."""
         return self.c.sum_ns
 
     @property
@@ -153,13 +153,13 @@ cdef class Histogram:
 
 
 def _bucket_of(uint64_t ns):
-    """Bucket index and the value it is read as; tests hold these to the layout's promise."""
+    """Bucket index and the value that stands for the bucket; tests check them against the documented layout."""
     cdef int i = histogram_index(ns)
     return i, histogram_value(i)
 
 
 def _add_range(Histogram h not None, int64_t start, int64_t step, int64_t n):
-    """`n` values start, start + step …, without a call for each; for the benchmark."""
+    """Counts `n` values start, start + step …, with the loop in C; for the benchmark."""
     cdef int64_t i
     for i in range(n):
         histogram_add(h.c, start + step * i)

@@ -1,4 +1,4 @@
-# An order before it is one, as a Python object: what strategies return, risk checks and orders are made from.
+# An order before it is sent, as a Python object: strategies return it, and risk checks and orders take it.
 
 from hft._core.base.symbols cimport Symbols
 from hft._core.base.types cimport Intent, Spec, int64_t
@@ -16,7 +16,7 @@ cdef class OrderTerms:
 cdef class OrderIntent(OrderTerms):
     cdef Intent c
 
-    cdef Intent* of(self, Symbols symbols) except NULL      # with the symbol's index there
+    cdef Intent* of(self, Symbols symbols) except NULL      # with the symbol's index in `symbols`
 
 
 cdef OrderIntent intent_from(const Intent* c, Spec spec)

@@ -1,4 +1,4 @@
-"""An order before it is one: checked for form here, for risk by `risk`, made real by `orders`."""
+"""An order before it is sent: this module checks its form, `risk` its risk; `orders` makes it an order."""
 
 from libc.string cimport memset
 
@@ -22,7 +22,7 @@ cdef str _named(dict names, int value):
 
 
 cdef class OrderTerms:
-    """What an order asks for, but for its price."""
+    """The terms of an order, except its price."""
 
     cdef int terms(self, Spec spec, int side, int64_t qty, int type, int tif, int flags) except -1:
         self.spec, self.symbol, self.qty = spec, spec.name, spec.qty(qty)
@@ -32,7 +32,7 @@ cdef class OrderTerms:
 
 
 cdef class OrderIntent(OrderTerms):
-    """What a strategy wants to send.
+    """An order that a strategy wants to send.
 
     Parameters
     ----------
@@ -42,15 +42,15 @@ cdef class OrderIntent(OrderTerms):
     qty : str or Decimal
         In base units (contracts on COIN-M), on the symbol's quantum.
     price : str or Decimal, optional
-        Limit price, on the tick. None makes it a market order, bounded by the price collar if there is one.
+        Limit price, on the tick. None makes it a market order, bounded by the price collar, if one is set.
     type : ``"limit"`` or ``"market"``, optional
-        Follows from `price`; ``"market"`` with a price is a market order that trades no worse than it.
+        Default: follows from `price`; ``"market"`` with a price is a market order that trades no worse than the price.
     tif : ``"GTC"``, ``"IOC"``, ``"FOK"`` or ``"GTX"`` (post-only)
-        Default: GTC, and IOC for market orders, which can have no other.
+        Default: GTC; IOC for market orders, which allow no other.
     reduce_only : bool
-        The venue lets it only bring the position nearer to zero.
+        If true, the order can only reduce the position.
 
-    Raises ValueError for anything off the tick or quantum, or unknown.
+    Raises ValueError for values off the tick or quantum, and for unknown names.
 
     >>> from hft._core.base.types import Spec
     >>> spec = Spec("BTCUSDT", tick="0.10", step="0.001")
@@ -83,7 +83,7 @@ cdef class OrderIntent(OrderTerms):
 
     @property
     def price(self):
-        """Decimal; None for a market order without a bound."""
+        """Decimal; None for a market order without a price bound."""
         return self.spec.price(self.c.price) if self.c.price else None
 
     cdef Intent* of(self, Symbols symbols) except NULL:

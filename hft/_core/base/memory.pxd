@@ -1,7 +1,7 @@
-# Zeroed memory on a cache line. Whoever calls `hft_alloc` keeps the pointer in a cdef class and frees it in `__dealloc__`.
+# Zeroed memory on a cache line. The caller of `hft_alloc` keeps the pointer in a cdef class and frees it in `__dealloc__`.
 #
-# It comes from `calloc`, so of a large block the system gives a page when it is first written: room for a worst case that never
-# happens takes no memory. The pointer to free stands before the block.
+# The memory comes from `calloc`: for a large block the system provides a page when it is first written, so room for a worst
+# case that never happens uses no memory. The pointer to free is stored before the block.
 
 cdef extern from *:
     """
@@ -23,7 +23,7 @@ cdef extern from *:
 
 
 cdef inline void* hft_alloc(size_t n) except NULL:
-    """n zeroed bytes; MemoryError where there are none."""
+    """n zeroed bytes; raises MemoryError."""
     cdef void* p = hft_zeroed(n)
     if p == NULL:
         raise MemoryError

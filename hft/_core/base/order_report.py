@@ -1,4 +1,4 @@
-"""Reports of the exchange, and trades, as Python sees them."""
+"""Reports of the exchange, and trades of the market, for Python."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ FEE_SCALE = 10**8
 
 @dataclass(frozen=True, slots=True)
 class OrderReport:
-    """What the exchange says about an order.
+    """A report of the exchange about an order.
 
     ``kind`` is ``accepted``, ``fill``, ``canceled``, ``rejected``, ``expired``, ``amended``, ``cancel_rejected`` or
-    ``amend_rejected``; ``reason`` the name of a status code, empty where there is none. ``price`` and ``qty`` are the
-    fill's (0 otherwise), ``leaves`` what is open after it. ``fee`` is in ``fee_asset`` (``"quote"`` or ``"base"``),
-    negative for a rebate. ``suspect``: made while the book was not in sync. ``exch_ns`` is when it happened,
-    ``reported_ns`` when the trader hears of it.
+    ``amend_rejected``; ``reason`` is the name of a status code, empty if there is none. ``price`` and ``qty`` are the
+    fill's (0 otherwise), ``leaves`` is the open quantity after it. ``fee`` is in ``fee_asset`` (``"quote"`` or ``"base"``),
+    negative for a rebate. ``suspect``: the fill happened while the book was not in sync. ``exch_ns`` is the time at the exchange,
+    ``reported_ns`` the time at which the trader receives the report.
     """
 
     kind: str

@@ -1,4 +1,4 @@
-# A queue of fixed-size slots between one producer and one consumer, without locks: threads, or processes that share memory.
+# A lock-free queue of fixed-size slots between one producer and one consumer: threads, or processes that share memory.
 #
 #     0            64                 128                192
 #     +------------+------------------+------------------+--------+--------+--   --+
@@ -7,8 +7,8 @@
 #     | (constant) | seen (producer)  | seen (consumer)  |        |        |       |
 #     +------------+------------------+------------------+--------+--------+--   --+
 #
-# `head` counts slots ever published, `tail` slots ever released; n lies in slot n % slots, `slots` being the power of two
-# from `capacity`. Each side writes only its own line and looks at the other's counter only when its copy says full or
+# `head` counts slots ever published, `tail` slots ever released; slot number n is in place n % slots, where `slots` is the power
+# of two from `capacity` up. Each side writes only its own line. It reads the other side's counter only when its copy says full or
 # empty, so a line moves between cores once for many slots.
 
 from libc.stdint cimport int64_t, uint64_t
@@ -44,8 +44,8 @@ cdef inline char* ring_slot(const RingState* r, uint64_t n) noexcept nogil:
 
 
 cdef inline int64_t ring_used(const RingState* r) noexcept nogil:
-    """Slots in use; from a third thread a figure of about now."""
-    cdef uint64_t tail = load_acquire(&r.tail)          # first: head can only be further on
+    """Slots in use; only approximate in a third thread."""
+    cdef uint64_t tail = load_acquire(&r.tail)          # read first: `head` never decreases, so the result is not negative
     return <int64_t>(load_acquire(&r.head) - tail)
 
 
@@ -59,12 +59,12 @@ cdef inline void* ring_claim(RingState* r) noexcept nogil:
 
 
 cdef inline void ring_publish(RingState* r) noexcept nogil:
-    """Producer: hands over the slot that `ring_claim` gave."""
+    """Producer: hands over the slot from `ring_claim`."""
     store_release(&r.head, r.head + 1)
 
 
 cdef inline const void* ring_peek(RingState* r) noexcept nogil:
-    """Consumer: the oldest slot, its own until `ring_release`; NULL when the ring is empty."""
+    """Consumer: the oldest slot, valid until `ring_release`; NULL when the ring is empty."""
     if r.tail == r.head_seen:
         r.head_seen = load_acquire(&r.head)
         if r.tail == r.head_seen:
@@ -73,7 +73,7 @@ cdef inline const void* ring_peek(RingState* r) noexcept nogil:
 
 
 cdef inline void ring_release(RingState* r) noexcept nogil:
-    """Consumer: gives back the slot that `ring_peek` gave."""
+    """Consumer: gives back the slot from `ring_peek`."""
     store_release(&r.tail, r.tail + 1)
 
 
@@ -93,5 +93,5 @@ cdef void ring_init(RingState* r, const RingParams* params) noexcept nogil
 
 cdef class Ring:
     cdef RingState* c
-    cdef bint owned             # allocated here, freed here (not told by `memory`: the collector may clear that one first)
-    cdef object memory          # else: the buffer that holds it
+    cdef bint owned             # this object allocates and frees it (`memory` may already be cleared by the garbage collector)
+    cdef object memory          # otherwise: the buffer that holds the ring

@@ -21,7 +21,7 @@ cdef extern from "<sched.h>" nogil:
 
 assert sizeof(RingState) == 192
 
-# A line-traced build takes the GIL at every call: two spinning threads then hand it to and fro, thousands of times slower.
+# A line-traced build takes the GIL at every call: two spinning threads then pass it back and forth, thousands of times slower.
 _TRACED = bool(TRACED)
 
 
@@ -49,11 +49,11 @@ cdef class Ring:
     Parameters
     ----------
     capacity : int
-        How many slots may be in use, 1 to 2**30.
+        Maximum number of slots in use, 1 to 2**30.
     slot_size : int
         Bytes in a slot, a multiple of 8 up to 65,536.
     memory : writable buffer, optional
-        Zeroed memory to lie in, or one that already holds such a ring: two processes that map it share the queue.
+        Zeroed memory for the ring, or memory that already holds such a ring: two processes that map it share the queue.
 
     >>> ring = Ring(2, 8)
     >>> ring.push(b"bid 100."), ring.push(b"ask 101."), ring.push(b"no room.")
@@ -125,7 +125,7 @@ cdef class Ring:
 
 
 def _spin_push(Ring ring not None, uint64_t first, uint64_t n):
-    """Pushes the words first, first + 1 …, waiting whenever the ring is full; without the GIL, for tests and benchmarks."""
+    """Pushes the words first, first + 1 …, and waits whenever the ring is full; without the GIL, for tests and benchmarks."""
     cdef uint64_t i = 0, idle = 0
     cdef uint64_t* slot
     with nogil:
@@ -140,7 +140,7 @@ def _spin_push(Ring ring not None, uint64_t first, uint64_t n):
 
 
 def _spin_pop(Ring ring not None, uint64_t first, uint64_t n):
-    """Pops `n` words and says how many were not the next one expected; without the GIL."""
+    """Pops `n` words and returns the count of unexpected ones; without the GIL."""
     cdef uint64_t i = 0, idle = 0, wrong = 0
     cdef const uint64_t* slot
     with nogil:
@@ -156,7 +156,7 @@ def _spin_pop(Ring ring not None, uint64_t first, uint64_t n):
 
 
 cdef inline uint64_t _idle(uint64_t spins) noexcept nogil:
-    """One more turn without work. The other side may be waiting for this very processor: now and then it gets it."""
+    """One more turn without work. It yields the processor now and then, since the other side may need the same one."""
     if spins % 1024 == 1023:
         sched_yield()
     return spins + 1

@@ -1,4 +1,4 @@
-# The one clock of a run: wall clock at start + monotonic time since (SEMANTICS 1). It never steps, so that no latency is
+# The one clock of a run: wall clock at start + monotonic time since then (SEMANTICS 1). It never steps, so no latency is
 # negative and no stamp goes backwards when the machine's wall clock is set.
 
 from libc.stdint cimport int64_t

@@ -4,15 +4,15 @@ from hft._core.base.checks import time_ns
 
 
 cdef class RunClock:
-    """Wall clock at start + monotonic time since, in nanoseconds since the epoch.
+    """Wall clock at start + monotonic time since then, in nanoseconds since the epoch.
 
-    One per process: the listener stamps reads with it, and timers, REST answers and commands are stamped with the same
-    one, so that all inputs of the engine have one order.
+    One per process: it stamps the listener's reads as well as timers, REST answers and commands,
+    so that all inputs of the engine have one order.
 
     Parameters
     ----------
     start_ns : int, optional
-        What the clock shows when it is made, below 2**62; default: the wall clock.
+        Start value of the clock, below 2**62; default: the wall clock.
 
     >>> clock = RunClock(start_ns=1_700_000_000_000_000_000)
     >>> first, second = clock.now(), clock.now()

@@ -1,4 +1,4 @@
-"""The symbols of one run: names to indices, and what they must have in common."""
+"""The symbols of one run: maps names to indices, and checks that the symbols are compatible."""
 
 from libc.string cimport memcpy
 
@@ -7,18 +7,18 @@ from hft._core.base.types cimport MAX_SYMBOLS
 
 
 MOST_SYMBOLS = MAX_SYMBOLS
-"""Of one run: what the formats of its files can number."""
+"""Symbols of one run: the largest number that the file formats can index."""
 
 
 cdef class Symbols:
-    """Specifications in the order the engine knows them by.
+    """Specifications in the order of their indices.
 
     Parameters
     ----------
     specs : Symbols, Spec or iterable of Spec
         From 1 to `MOST_SYMBOLS`, names unique, one quote asset: profits in different currencies are never added.
 
-    Raises ValueError where they don't fit together.
+    Raises ValueError if they are incompatible.
 
     >>> from hft._core.base.types import Spec
     >>> symbols = Symbols([Spec("BTCUSDT", tick="0.1", step="0.001"), Spec("ETHUSDT", tick="0.01", step="0.001")])
@@ -48,7 +48,7 @@ cdef class Symbols:
         hft_free(self.specs)
 
     cpdef int index(self, symbol) except -1:
-        """A symbol's place: of its name or Spec. KeyError if it is not one of these."""
+        """The index of a symbol, by name or Spec; KeyError if it is unknown."""
         name = symbol.name if isinstance(symbol, Spec) else symbol
         found = self._index.get(name)
         if found is None:

@@ -1,8 +1,8 @@
 # Text to integers: decimal text, JSON integers and plain JSON strings, without a copy and without reading past the end.
 #
-# A verb takes the place it starts at and the end of the text, and returns the place after what it took, or NULL when the
-# text is not what it takes. Digits are read eight at a time: eight bytes are one little-endian word, and a few multiplies
-# turn them into a number (D. Lemire, "Quickly parsing eight digits").
+# A verb takes the start and the end of the text, and returns the position after the part that it read, or NULL when the
+# text does not have the expected form. Digits are read eight at a time: eight bytes are one little-endian word, and a few
+# multiplications turn them into a number (D. Lemire, "Quickly parsing eight digits").
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcmp
@@ -32,12 +32,12 @@ cdef extern from *:
     int ctz "__builtin_ctzll"(uint64_t x) noexcept nogil
 
 cdef enum:
-    MAX_DIGITS = 18             # of one number, before and after the point: what fits 64 bits whatever the digits
-    SCALES = 19                 # one per count of digits after the point, 0 to MAX_DIGITS
+    MAX_DIGITS = 18             # of one number, before and after the point together: always fits 64 bits
+    SCALES = 19                 # one for each count of digits after the point, 0 to MAX_DIGITS
 
 cdef struct Scale:              # printed digits -> ticks or quanta, for one count of digits after the point
-    uint64_t factor             # multiplies, and divides by the odd part of the divisor (its inverse modulo 2^64)
-    uint64_t limit              # digits above this would leave 63 bits
+    uint64_t factor             # multiplier; it also divides by the odd part of the divisor (its inverse modulo 2^64)
+    uint64_t limit              # more digits than this exceed 63 bits
     uint64_t most               # a quotient above this was not exact
     uint32_t twos               # the power of two in the divisor
     uint32_t reserved
@@ -56,13 +56,13 @@ cdef inline void scale_init(Scale* s, int64_t mant, int32_t exp, int32_t decimal
     cdef uint64_t tens = POW10[decimals - exp] if decimals > exp else 1
     cdef uint64_t divisor, odd, inverse
     s.reserved = 0
-    if tens > 0xFFFFFFFFFFFFFFFFULL // <uint64_t>mant:       # no number of 18 digits but zero is a multiple of that
+    if tens > 0xFFFFFFFFFFFFFFFFULL // <uint64_t>mant:       # zero is the only number of 18 digits that is a multiple
         s.factor, s.limit, s.most, s.twos = 1, 0, 0, 0
         return
     divisor = <uint64_t>mant * tens
     s.twos = <uint32_t>ctz(divisor)
     odd = divisor >> s.twos
-    inverse = odd                                           # right in 3 bits; each step doubles them: 6, 12, 24, 48, 96
+    inverse = odd                                           # right in 3 bits; each step doubles that: 6, 12, 24, 48, 96
     inverse *= 2 - odd * inverse
     inverse *= 2 - odd * inverse
     inverse *= 2 - odd * inverse
@@ -74,7 +74,7 @@ cdef inline void scale_init(Scale* s, int64_t mant, int32_t exp, int32_t decimal
 
 
 cdef inline bint scale_apply(const Scale* s, uint64_t digits, int64_t* out) noexcept nogil:
-    """Digits as units into `out`; false when they are off the unit or too large."""
+    """Writes digits as units to `out`; false when they are not whole units or too large."""
     cdef uint64_t units = rotr(digits * s.factor, s.twos)
     out[0] = <int64_t>units
     return units <= s.most and digits <= s.limit
@@ -83,7 +83,7 @@ cdef inline bint scale_apply(const Scale* s, uint64_t digits, int64_t* out) noex
 # -- words -------------------------------------------------------------------------------------------------------------
 
 cdef inline uint64_t text_load(const char* p, const char* end) noexcept nogil:
-    """The next eight bytes; beyond the end zeros, which are neither digits nor anything else that is looked for."""
+    """The next eight bytes; beyond the end zeros, which match no digit and no other character that is searched for."""
     cdef uint64_t w = 0
     if likely(end - p >= 8):
         return load8(p)
@@ -95,13 +95,13 @@ cdef inline uint64_t text_load(const char* p, const char* end) noexcept nogil:
 
 cdef inline int text_digits(uint64_t w) noexcept nogil:
     """How many of the word's first bytes are digits, 0 to 8."""
-    # A carry or borrow only ever leaves a byte that is no digit, so the first byte marked is the first that is none.
+    # A carry or borrow only leaves a byte that is not a digit, so the first marked byte is the first non-digit.
     cdef uint64_t other = ((w + 0x4646464646464646ULL) | (w - 0x3030303030303030ULL)) & 0x8080808080808080ULL
     return ctz(other) >> 3 if other else 8
 
 
 cdef inline uint64_t text_value(uint64_t w, int k) noexcept nogil:
-    """The number that the word's first k digits print, 1 <= k <= 8."""
+    """The number in the word's first k digits, 1 <= k <= 8."""
     w = (w - 0x3030303030303030ULL) << (64 - 8 * k)
     w = w * 10 + (w >> 8)
     return (((w & 0x000000FF000000FFULL) * 0x000F424000000064ULL)
@@ -111,14 +111,14 @@ cdef inline uint64_t text_value(uint64_t w, int k) noexcept nogil:
 # -- JSON --------------------------------------------------------------------------------------------------------------
 
 cdef inline const char* text_expect(const char* p, const char* end, const char* literal, size_t n) noexcept nogil:
-    """Take n bytes that must be these."""
+    """Reads n bytes, which must equal `literal`."""
     if likely(<size_t>(end - p) >= n) and likely(memcmp(p, literal, n) == 0):
         return p + n
     return NULL
 
 
 cdef inline const char* text_string(const char* p, const char* end) noexcept nogil:
-    """From after an opening quote to the closing one, which is not taken. Plain ASCII without escapes only."""
+    """From after an opening quote to the closing quote, which is not read. Plain ASCII without escapes only."""
     cdef uint64_t w, mark
     while True:
         w = text_load(p, end)
@@ -132,7 +132,7 @@ cdef inline const char* text_string(const char* p, const char* end) noexcept nog
 
 
 cdef inline const char* text_uint(const char* p, const char* end, int64_t* out) noexcept nogil:
-    """A JSON integer, not negative, of at most 18 digits."""
+    """A non-negative JSON integer of at most 18 digits."""
     cdef uint64_t w = text_load(p, end)
     cdef int k = text_digits(w)
     cdef uint64_t value
@@ -172,9 +172,9 @@ cdef inline const char* text_bool(const char* p, const char* end, bint* out) noe
 
 
 cdef inline const char* text_skip(const char* p, const char* end) noexcept nogil:
-    """A field that is not used: a name of one to three letters, and a string, integer, boolean or null.
+    """Skips an unused field: a name of one to three letters, and a string, integer, boolean or null.
 
-    Longer names (`data`, `stream`, `event`) could change what kind of message this is: those are not skipped.
+    Longer names (`data`, `stream`, `event`) could change the kind of the message, so they are not skipped.
     """
     cdef const char* close
     cdef int64_t ignored
@@ -200,7 +200,7 @@ cdef inline const char* text_skip(const char* p, const char* end) noexcept nogil
 # -- decimals ----------------------------------------------------------------------------------------------------------
 
 cdef inline const char* text_decimal_long(const char* p, const char* end, uint64_t* digits, int* decimals) noexcept nogil:
-    """`text_decimal`, digit by digit: for the rare number with eight digits or more on one side of the point."""
+    """`text_decimal`, digit by digit: for the rare number with eight or more digits on one side of the point."""
     cdef uint64_t value = 0
     cdef int before = 0, after = 0
     while p < end and c'0' <= p[0] <= c'9' and before <= MAX_DIGITS:
@@ -246,7 +246,7 @@ cdef inline const char* text_decimal(const char* p, const char* end, uint64_t* d
 
 
 cdef inline const char* text_scaled(const char* p, const char* end, const Scale* scales, int64_t* out) noexcept nogil:
-    """Decimal text as units; `scales` has one entry per count of digits after the point."""
+    """Decimal text as units; `scales` has one entry for each count of digits after the point."""
     cdef uint64_t digits
     cdef int decimals
     p = text_decimal(p, end, &digits, &decimals)
@@ -256,7 +256,7 @@ cdef inline const char* text_scaled(const char* p, const char* end, const Scale*
 
 
 cdef inline bint text_exact(int64_t mant, int32_t exp, const char* text, size_t n, int64_t* out) noexcept nogil:
-    """A whole text of n bytes in units of mant x 10^-exp; false when it is not a decimal or off the unit."""
+    """A text of n bytes in units of mant x 10^-exp; false when it is not a decimal or not a whole number of units."""
     cdef uint64_t digits
     cdef int decimals
     cdef Scale scale

@@ -1,11 +1,11 @@
-# Records that cross stages, and the constants that give their fields meaning.
+# Records that cross stages, and the constants of their fields.
 #
 # Every struct is plain memory: fixed width, no pointer, no padding, a multiple of eight bytes. `types.pyx` checks the
-# sizes at import, so a compiler that lays one out otherwise is found before the first message.
+# sizes at import, so a compiler with another layout is found before the first message.
 #
 # Units: prices are ticks, quantities are quanta (the book's own, SEMANTICS 29), times are nanoseconds, `gross` is
-# ticks x quanta x contract size, money is 1e-8 of the quote asset. Where a session's tick changes, prices are counted in the
-# finest: the venue's tick is then `SymbolSpec.tick` of those.
+# ticks x quanta x contract size, money is 1e-8 of the quote asset. If the tick changes within a session, prices are counted in
+# the finest tick; `SymbolSpec.tick` is then the venue's tick in these units.
 
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
@@ -20,16 +20,16 @@ cdef extern from *:
     ctypedef long long i128 "hft_i128"
     bint likely "HFT_LIKELY"(bint) noexcept nogil
     bint unlikely "HFT_UNLIKELY"(bint) noexcept nogil
-    # C's division, truncating, whatever the directives of whoever compiles this header.
+    # C's division, truncating, whatever directives the including module is compiled with.
     i128 divide "HFT_DIV"(i128, i128) noexcept nogil
 
 cdef enum:
     CACHE_LINE = 64
-    NAME_BYTES = 64             # a symbol's name, UTF-8, zero padded: an option's has 25 letters, one in Chinese 3 bytes a letter
-    QUOTE_BYTES = 32            # a quote asset's
-    MAX_SYMBOLS = 65536         # a symbol's index is 16 bits wide in records of event files and in run logs; else memory decides
-    MAX_LEVELS = 16384          # levels in one message: two sides of a 5,000-level snapshot, with room
-    NO_PRICE = 0                # "this side is empty"; a venue never quotes price 0
+    NAME_BYTES = 64             # a symbol's name, UTF-8, zero padded: an option's has 25 letters; a Chinese letter takes 3 bytes
+    QUOTE_BYTES = 32            # name of a quote asset
+    MAX_SYMBOLS = 65536         # a symbol's index has 16 bits in event files and run logs; otherwise memory is the limit
+    MAX_LEVELS = 16384          # levels in one message: two sides of a 5,000-level snapshot, with spare room
+    NO_PRICE = 0                # the side is empty; a venue never quotes price 0
     FEE_SCALE = 100000000       # 1e-8: fee rates and money
 
 cdef enum Side:
@@ -40,8 +40,8 @@ cdef enum BookSide:             # index of a side in arrays
     BID = 0
     ASK = 1
 
-cdef enum Instrument:           # what may be sold, and what a contract is worth
-    SPOT = 0                    # nothing that is not held may be sold
+cdef enum Instrument:           # what may be sold, and the value of a contract
+    SPOT = 0                    # only the amount held may be sold
     LINEAR = 1                  # contracts in the base asset, quoted and settled in the quote asset
     INVERSE = 2                 # contracts in the quote asset, settled in the base asset
 
@@ -52,14 +52,14 @@ cdef enum MessageKind:
     MSG_TRADE = 3
     MSG_AGG_TRADE = 4
     MSG_SNAPSHOT = 5            # the REST book
-    MSG_BOOK = 6                # a whole book that a feed sends: takes the place of the last, without an update between
+    MSG_BOOK = 6                # a whole book of a stream: replaces the last one, without updates between them
     MSG_KINDS = 7
 
 cdef enum MessageFlag:
     BUYER_IS_MAKER = 1          # `m`: a sell hit the bid
-    NOT_MARKET = 2              # `X` is there and is not MARKET: fills nobody
-    BOOK_STREAM = 4             # of a stream of whole books: passed over where a stream of updates is the book
-    ONE_SIDE = 8                # a whole book of the side that it has levels of; the other side stays
+    NOT_MARKET = 2              # `X` is present and is not MARKET: fills no order
+    BOOK_STREAM = 4             # from a stream of whole books: ignored if a stream of updates is the book's source
+    ONE_SIDE = 8                # a whole book for the side that it has levels of; the other side is kept
 
 cdef enum OrderType:
     LIMIT = 0
@@ -76,21 +76,21 @@ cdef enum OrderFlag:
 
 cdef enum OrderStatus:          # the moves allowed between them are the table in `orders`
     ORDER_NONE = 0
-    PENDING_NEW = 1             # sent, nothing heard
+    PENDING_NEW = 1             # sent, no report yet
     OPEN = 2
     PARTIALLY_FILLED = 3
-    PENDING_CANCEL = 4          # cancel sent, nothing heard
+    PENDING_CANCEL = 4          # cancel sent, no report yet
     FILLED = 5
     CANCELED = 6
     REJECTED = 7
     EXPIRED = 8
-    PENDING_AMEND = 9           # amend sent, nothing heard
+    PENDING_AMEND = 9           # amend sent, no report yet
     ORDER_STATUSES = 10
 
 cdef enum IntentKind:
     INTENT_NEW = 1
     INTENT_CANCEL = 2
-    INTENT_AMEND = 3            # another price, another whole quantity
+    INTENT_AMEND = 3            # another price, another total quantity
     INTENT_CANCEL_ALL = 4
     INTENT_TIMER = 5            # a call of `on_timer` at the time in `price`; it replaces an earlier one
     INTENT_STOP = 6             # the strategy trades no more: open orders are cancelled
@@ -108,12 +108,12 @@ cdef enum ReportKind:
     REPORT_EXPIRED = 5
     REPORT_CANCEL_REJECTED = 6  # the order was final already
     REPORT_AMENDED = 7
-    REPORT_AMEND_REJECTED = 8   # the order was final already, or stays as it was
+    REPORT_AMEND_REJECTED = 8   # the order was final already, or is unchanged
 
 cdef enum BookStatus:           # of a book, and of the fills made on it
     BOOK_SYNCED = 0             # in sync, both sides quoted
-    BOOK_SUSPECT = 1            # was so, and is not now
-    BOOK_SYNCING = 2            # never was since the run began; no fill has it, as no order was let through
+    BOOK_SUSPECT = 1            # was in sync before, and is not now
+    BOOK_SYNCING = 2            # not in sync since the run began; no fill has this, as no order passes risk before
 
 cdef struct Level:
     int64_t price               # ticks
@@ -124,9 +124,9 @@ cdef struct SymbolSpec:         # one traded symbol, exact scales
     char quote[32]              # QUOTE_BYTES
     int64_t price_mant          # one tick = price_mant x 10^-price_exp
     int64_t qty_mant            # one quantum = qty_mant x 10^-qty_exp
-    int64_t contract            # contract size in whole units; 1 but on inverse contracts
+    int64_t contract            # contract size in whole units; 1 except for inverse contracts
     int64_t lot                 # order step, in quanta
-    int64_t tick                # price step of orders, in ticks of the book: 1, unless it was or will be a finer one
+    int64_t tick                # price step of orders, in ticks of the book: 1 unless a finer tick was or will be used
     int64_t min_qty             # of an order, quanta
     int64_t max_qty
     int64_t min_notional        # of an order, money (1e-8 quote); 0: no rule
@@ -135,12 +135,12 @@ cdef struct SymbolSpec:         # one traded symbol, exact scales
     int32_t price_exp
     int32_t qty_exp
     int32_t instrument          # Instrument
-    int32_t fee_received        # 1: fees are taken from what a fill brings in (spot); 0: from quote
+    int32_t fee_received        # 1: fees are deducted from the asset received (spot); 0: paid in quote
 
 cdef struct Message:            # one decoded market-data message; `levels` follow it in the decoder's memory
-    int64_t recv_ns             # `now` of the read that held it
+    int64_t recv_ns             # `now` of the read that contained the message
     int64_t venue_ns            # x: `T`, else `E`, else 0 (no stamp)
-    int64_t first_id            # depth `U`; trade `t`; aggTrade `a`; of a whole book, the most levels a side; 0: not told
+    int64_t first_id            # depth `U`; trade `t`; aggTrade `a`; of a whole book, the most levels a side; 0: not given
     int64_t last_id             # depth, bookTicker, whole book `u`; snapshot `lastUpdateId`; trade `t`; aggTrade `a`
     int64_t prev_id             # depth `pu`; -1 where there is none
     int64_t price               # trade price; bookTicker: best bid
@@ -155,9 +155,9 @@ cdef struct Message:            # one decoded market-data message; `levels` foll
     uint32_t reserved
 
 cdef struct Intent:             # what a strategy wants, before risk
-    int64_t order_id            # a new order's own; else of the order that is meant
+    int64_t order_id            # of a new order; else of the order to cancel or amend
     int64_t price               # ticks; MARKET: the price collar, 0 = no order price yet
-    int64_t qty                 # quanta; of an amend the whole order's, what has filled included
+    int64_t qty                 # quanta; of an amend the total, including the filled quantity
     int32_t symbol              # INTENT_CANCEL_ALL: -1 for all symbols
     int32_t kind                # IntentKind
     int32_t reserved
@@ -172,10 +172,10 @@ cdef struct Decision:           # an intent of a strategy whose decisions are in
 
 cdef struct Command:            # trader -> execution
     int64_t order_id
-    int64_t sent_ns             # s: `now` of the input being handled
+    int64_t sent_ns             # `now` of the current input
     int64_t due_ns              # a = s + entry latency, non-decreasing per symbol: execution stamps it
-    int64_t price               # ticks; MARKET: the collar it is bounded by, 0 = unbounded
-    int64_t qty                 # of an amend the whole order's, what has filled included
+    int64_t price               # ticks; MARKET: the price collar, 0 = unbounded
+    int64_t qty                 # of an amend the total, including the filled quantity
     int32_t symbol
     int8_t side
     uint8_t type
@@ -186,25 +186,25 @@ cdef struct Command:            # trader -> execution
 
 cdef struct Report:             # execution -> trader
     int64_t order_id
-    int64_t due_ns              # when the strategy hears of it
-    int64_t seq                 # order among equal due times
-    int64_t exch_ns             # v, or a, of what caused it
+    int64_t due_ns              # when the strategy receives it
+    int64_t seq                 # order among reports of equal due time
+    int64_t exch_ns             # v, or a, of the event that caused it
     int64_t price               # of the fill
     int64_t qty                 # of the fill
-    int64_t leaves              # after it
+    int64_t leaves              # open quantity after the report
     int64_t fee                 # 1e-8 of the fee asset
     int32_t symbol
     int32_t kind                # ReportKind
-    int32_t reason              # status code; 0 where there is none
+    int32_t reason              # status code; 0: none
     int8_t side
     uint8_t maker               # 1: rested; 0: took
     uint8_t book_status         # BookStatus
     uint8_t fee_in_base         # 1: `fee` is in base, not quote
 
 cdef enum RecordKind:           # what a JournalRecord holds
-    RECORD_ORDER = 1            # an order as it is after a change
+    RECORD_ORDER = 1            # the state of an order after a change
     RECORD_FILL = 2
-    RECORD_POSITION = 3         # a symbol's position after a fill was told
+    RECORD_POSITION = 3         # a symbol's position after a fill was reported
     RECORD_KILL = 4             # the kill switch changed
     RECORD_RULES = 5            # a symbol's rules changed; later records are in its units
 
@@ -233,14 +233,14 @@ cdef struct JournalRecord:      # 128 bytes, one cache-line pair; meaning of a..
     uint8_t status              # OrderStatus
     uint8_t maker
     uint8_t book_status
-    uint32_t crc                # CRC-32C of the bytes before it
+    uint32_t crc                # CRC-32C of the preceding bytes
 
 
 cdef inline int64_t round_half_even(i128 value, i128 divisor) noexcept nogil:
     """value / divisor (divisor > 0), ties to even."""
     cdef i128 q = divide(value, divisor)
     cdef i128 r = value - q * divisor
-    if r < 0:                   # C truncates; floor, so that the tie test below is one case
+    if r < 0:                   # C truncates; floor instead, so that the tie test below has one case
         q -= 1
         r += divisor
     r = 2 * r
@@ -281,7 +281,7 @@ cdef inline int64_t notional(const SymbolSpec* spec, int64_t price, int64_t qty)
 
 
 cdef inline bint multiply(int64_t* x, int64_t factor) noexcept nogil:
-    """x *= factor; 0, and x as it was, where that leaves 64 bits."""
+    """x *= factor; returns 0 and leaves x unchanged if the product exceeds 64 bits."""
     cdef i128 product = <i128>x[0] * factor
     if unlikely(product != <int64_t>product):
         return 0
@@ -290,7 +290,7 @@ cdef inline bint multiply(int64_t* x, int64_t factor) noexcept nogil:
 
 
 cdef class Spec:
-    """A symbol's exact scales; the memory behind it is what compiled stages copy."""
+    """A symbol's exact scales; compiled stages copy the memory behind it."""
     cdef SymbolSpec c
     cdef readonly str name, quote, instrument, fee_asset
     cdef readonly int64_t contract

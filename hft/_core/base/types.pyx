@@ -11,7 +11,7 @@ assert sizeof(SymbolSpec) == 192 and sizeof(Message) == 96 and sizeof(Intent) ==
 assert sizeof(Command) == 56 and sizeof(Report) == 80 and sizeof(JournalRecord) == 128
 
 
-# Exact, or an error: with the default context a quotient is rounded to 28 digits, and nobody hears of it.
+# Exact, or an error: the default context would silently round a quotient to 28 digits.
 _EXACT = Context(prec=60, traps=[Inexact, InvalidOperation])
 
 
@@ -26,7 +26,7 @@ def _number(value, what):
 
 
 def _count(value, mant, exp, what, problem):
-    """How many times mant x 10^-exp; ValueError with the problem when it is no whole number of times, or too many."""
+    """How many times mant x 10^-exp; ValueError with `problem` when that is not a whole number, or too large."""
     number = _number(value, what)
     try:
         count = _EXACT.divide(_EXACT.multiply(number, 10**exp), mant)
@@ -68,7 +68,7 @@ def common_unit(a, b):
 
 
 cdef bytes _name(value, what, int most):
-    """A name as its bytes, upper case. Quotes and backslashes would have to be escaped wherever it is written."""
+    """A name as upper-case bytes. Quotes and backslashes are refused, since every writer would have to escape them."""
     if not isinstance(value, str) or not value:
         raise ValueError(f"{what} {value!r} must be text of 1 to {most} bytes")
     if not value.isprintable() or any(c.isspace() or c in "\"'\\" for c in value):
@@ -83,7 +83,7 @@ cdef bytes _name(value, what, int most):
 
 
 cdef class Spec:
-    """What a venue says about one symbol, in exact integers.
+    """A venue's rules for one symbol, in exact integers.
 
     Parameters
     ----------
@@ -92,17 +92,17 @@ cdef class Spec:
     tick, step : str or Decimal
         Price tick and order step (``PRICE_FILTER.tickSize``, ``LOT_SIZE.stepSize``).
     instrument : ``"spot"``, ``"linear"`` or ``"inverse"``
-        What may be sold short, and what a contract is worth.
+        Whether it can be sold short, and the value of a contract.
     quantum : str or Decimal, optional
-        The unit that book quantities are kept in. Default: the step, and a thousandth of it on spot, where books hold
+        The unit of book quantities. Default: the step, and a thousandth of it on spot, where books contain
         quantities off the step (SEMANTICS 29). The step must be a multiple of it.
     price_unit : str or Decimal, optional
-        The unit that prices are kept in. Default: the tick, which must be a multiple of it. Finer where the tick changes within
+        The unit of prices. Default: the tick, which must be a multiple of it. It is finer if the tick changes within
         a session (SEMANTICS 28).
     quote : str
         The quote asset.
     min_qty, max_qty, min_notional : str or Decimal, optional
-        The venue's rules for orders; 0 disables one.
+        The venue's limits for orders; 0 disables a limit.
     contract : int
         Contract size, whole units.
     maker_fee, taker_fee : str or Decimal
@@ -151,7 +151,7 @@ cdef class Spec:
         self._show()
 
     def _show(self):
-        """Fill what Python sees from the memory."""
+        """Set the Python attributes from the memory."""
         self.name, self.quote = (<bytes>self.c.name).decode(), (<bytes>self.c.quote).decode()
         self.instrument = next(k for k, v in INSTRUMENTS.items() if v == self.c.instrument)
         self.fee_asset = "received" if self.c.fee_received else "quote"
@@ -163,11 +163,11 @@ cdef class Spec:
         self.maker_fee, self.taker_fee = Decimal(self.c.maker_fee) / FEE_SCALE, Decimal(self.c.taker_fee) / FEE_SCALE
 
     def ticks(self, price) -> int:
-        """Decimal text (or Decimal) as ticks; ValueError off the tick."""
+        """Decimal text (or Decimal) as ticks; ValueError if not a multiple of the tick."""
         return _count(price, self.c.price_mant, self.c.price_exp, "price", "is not a multiple of the tick")
 
     def quanta(self, qty) -> int:
-        """Decimal text (or Decimal) as quanta; ValueError off the quantum."""
+        """Decimal text (or Decimal) as quanta; ValueError if not a multiple of the quantum."""
         return _count(qty, self.c.qty_mant, self.c.qty_exp, "quantity", "is not a multiple of the quantum")
 
     def price(self, ticks) -> Decimal:
@@ -183,7 +183,7 @@ cdef class Spec:
         return (Decimal(int(gross)) * self.c.price_mant * self.c.qty_mant).scaleb(-self.c.price_exp - self.c.qty_exp)
 
     def ruled(self, *, tick, step, quantum=None, min_qty=0, max_qty=0, min_notional=0) -> Spec:
-        """The same symbol under other rules, in units that hold what this one's hold as well (SEMANTICS 28).
+        """The same symbol under other rules, in units that can express both its old and new values (SEMANTICS 28).
 
         >>> spec = Spec("BTCUSDT", tick="0.10", step="0.001").ruled(tick="0.25", step="0.01")
         >>> str(spec.tick), str(spec.price_unit), str(spec.step), str(spec.quantum)

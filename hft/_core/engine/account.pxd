@@ -1,15 +1,15 @@
-# One account on the markets: a trader and its execution, and the reports on their way between them.
+# One account on the markets: a trader and its execution, and the commands and reports between them.
 #
-# An account reads markets and never changes one, so many accounts can run over the same markets. Its verbs, in the order in which
-# the engine calls them for one input:
+# An account reads markets and never changes one, so many accounts can run over the same markets. Its verbs, in the order of the
+# engine's calls for one input:
 #
-#       account_advance        what is due first: orders that take effect by timer, reports, the strategy's timers
-#       account_arrivals       orders due before this message, on the book as it was
-#       account_match          the exchange meets the message
+#       account_advance        the earliest internal events: orders that take effect by timer, reports, strategy timers
+#       account_arrivals       orders due before this message, on the book before it
+#       account_match          the exchange matches own orders against the message
 #       account_deliver        reports that are due by now
-#       account_act            the strategy decides; what it asks for goes to the exchange
+#       account_act            the strategy decides; its intents go to the exchange
 #
-# Trader and execution exchange commands and reports and nothing else; this is the place where they do.
+# Trader and execution exchange commands and reports only, and only here.
 
 from hft._core.base.status cimport FAULT_REPORTS_FULL, KILL_BANKRUPT, KILL_FAULT, OK
 from hft._core.base.types cimport Command, Message, Report, int32_t, int64_t, likely, unlikely
@@ -31,32 +31,32 @@ from hft._core.trade.trader cimport (
     trader_stop,
 )
 
-cdef struct Account:            # by pointers into the engine's memory
+cdef struct Account:            # parts by pointer into the engine's memory
     Trader trader
     Execution execution
     Output out
     int64_t next_due            # the earliest internal event; INT64_MAX: none
-    int64_t wants               # records that what is under way and the next message may cause (`capacity_message`)
+    int64_t records_needed      # journal records that may follow from orders under way and the next message (`capacity_message`)
     int64_t kill_on
-    int64_t faulted             # 1: its fault is shown on the page
+    int64_t faulted             # 1: its fault is on the page
 
 
 # --- between trader and execution
 
-cdef inline int64_t account_wants(const Account* a) noexcept nogil:
-    """An amend under way counts as an order: it may fill as often."""
+cdef inline int64_t account_records_needed(const Account* a) noexcept nogil:
+    """An amend under way counts as an order, as it may fill as often."""
     cdef const Orders* orders = a.trader.context.orders
     return capacity_message(orders.open + orders.amending, delivery_count(a.execution.delivery))
 
 
 cdef inline void account_schedule(Account* a) noexcept nogil:
-    """Find the earliest internal event anew, and what may be written: after every change of orders, commands and reports."""
+    """Updates the earliest internal event and the records needed: after every change of orders, commands and reports."""
     a.next_due = min(execution_next_due(&a.execution), trader_next_due(&a.trader))
-    a.wants = account_wants(a)
+    a.records_needed = account_records_needed(a)
 
 
 cdef inline void account_forward(Account* a) noexcept nogil:
-    """The trader's commands go to its execution."""
+    """Passes the trader's commands to its execution."""
     cdef Command* command = commands_pop(a.trader.commands)
     cdef int code
     if likely(command == NULL):
@@ -76,12 +76,12 @@ cdef inline void account_report(Account* a, const Report* report) noexcept nogil
 
 
 cdef inline void account_collect(Account* a, int64_t now) noexcept nogil:
-    """What the exchange did is written down and goes on its way to the trader."""
+    """Records the exchange's fills and passes its reports to the trader."""
     cdef int code = OK
     if likely(not execution_waits(&a.execution)):
         return
     while not execution_collect(&a.execution, now, &code):
-        # Makers can fill in any number of parts while the first is on its way: it halts trading, but none is lost.
+        # A resting order can fill in any number of parts while the first report is under way: trading halts, but none is lost.
         trader_fail(&a.trader, FAULT_REPORTS_FULL)
         account_report(a, execution_pop(&a.execution))
     trader_fail(&a.trader, code)
@@ -89,7 +89,7 @@ cdef inline void account_collect(Account* a, int64_t now) noexcept nogil:
 
 
 cdef inline void account_deliver(Account* a, int64_t now) noexcept nogil:
-    """Every report that is due by now."""
+    """Delivers every report that is due by now."""
     cdef const Report* report = execution_report(&a.execution, now)
     if likely(report == NULL):
         return
@@ -108,7 +108,7 @@ cdef inline void account_start(Account* a, int64_t now) noexcept nogil:
 
 
 cdef inline void account_advance(Account* a) noexcept nogil:
-    """Run the internal events of the instant `next_due`, which is their now."""
+    """Runs the internal events at the instant `next_due`, with that as their `now`."""
     cdef int64_t due = a.next_due
     while execution_timers(&a.execution, a.trader.context.markets, due):
         account_collect(a, due)
@@ -128,7 +128,7 @@ cdef inline void account_arrivals(Account* a, Market* market, int32_t i, int64_t
 
 cdef inline void account_match(Account* a, Market* market, const Message* msg, int32_t i, int fx, int64_t v,
                                int64_t now) noexcept nogil:
-    """The exchange and the trader meet what a message did to its market."""
+    """Passes the effects of a message on the market to the exchange and the trader."""
     if unlikely(fx & FX_LOST):
         trader_on_lost(&a.trader, i, now)
     execution_match(&a.execution, market, msg, i, fx, v)
@@ -143,7 +143,7 @@ cdef inline void account_match(Account* a, Market* market, const Message* msg, i
 
 
 cdef inline void account_act(Account* a, const Message* trade, int32_t i, int64_t now) noexcept nogil:
-    """The market of a symbol changed, by this trade or (NULL) otherwise, and the strategy decides."""
+    """The market of a symbol changed, by this trade or (NULL) otherwise: the strategy decides."""
     if trade != NULL:
         trader_on_trade(&a.trader, trade, now)
     trader_on_market(&a.trader, i, now)
@@ -154,7 +154,7 @@ cdef inline void account_act(Account* a, const Message* trade, int32_t i, int64_
 # --- kill switch
 
 cdef inline bint account_kill(Account* a, bint on, int reason, int64_t now) noexcept nogil:
-    """Trip or release: latched in the page, journalled, open orders cancelled. False: it was so already."""
+    """Trips or releases the switch: latched in the page, journalled, open orders cancelled. False: no change."""
     if on == (a.kill_on != 0):
         return False
     a.kill_on = on
@@ -168,8 +168,8 @@ cdef inline bint account_kill(Account* a, bint on, int reason, int64_t now) noex
 
 
 cdef inline bint account_settle(Account* a, int64_t now) noexcept nogil:
-    """What a change of state brings about at once: a fault or the loss of all equity trips the kill switch, and cancels for
-    which the channel had no room go out when it has. True: the switch was tripped."""
+    """Immediate consequences of a state change: a fault or the loss of all equity trips the kill switch, and cancels that the
+    full channel delayed are sent once it has room. True: the switch was tripped."""
     cdef bint tripped = False
     if unlikely(a.trader.state.fault < 0):
         if not a.faulted:
@@ -186,7 +186,7 @@ cdef inline bint account_settle(Account* a, int64_t now) noexcept nogil:
 
 
 cdef inline void account_stop(Account* a, int64_t now) noexcept nogil:
-    """No decision and no new order from here on; what is open is cancelled."""
+    """No decision and no new order from here on; open orders are cancelled."""
     trader_stop(&a.trader, now)
     trader_cancel_all(&a.trader, -1, now)
     account_forward(a)

@@ -1,8 +1,8 @@
-# An engine's memory: one block, cut into its parts in the order in which it is read, every stage begun in its own.
+# An engine's memory: one block, divided into its parts in the order of access, in which each stage is initialised.
 #
-#     Market*[n] | Account[m] | Market × n | spare Book | what the pointers of each account point to
+#     Market*[n] | Account[m] | Market × n | spare Book | the parts of each account
 #
-# At start only. Whoever calls owns the block and frees it.
+# At start only. The caller owns the block and frees it.
 
 from hft._core.base.arena cimport Arena, arena_take
 from hft._core.base.memory cimport hft_alloc
@@ -26,7 +26,7 @@ from hft._core.trade.trader cimport TraderState, trader_init
 
 
 cdef inline void _cut_account(Arena* arena, Account* a, AccountSetup setup, int64_t n_symbols) noexcept:
-    """What an account's pointers point to."""
+    """Takes the parts of an account from the arena."""
     a.trader.state = <TraderState*>arena_take(arena, sizeof(TraderState))
     a.trader.context.intents = <Intents*>arena_take(arena, intents_size(setup.trader.intents))
     a.trader.strategy = arena_take(arena, setup.strategy.ops.size(n_symbols))
@@ -40,8 +40,8 @@ cdef inline void _cut_account(Arena* arena, Account* a, AccountSetup setup, int6
 
 
 cdef inline void _cut(Arena* arena, EngineState* e, const MarketParams* market, list setups) noexcept:
-    """All of it: with a block, `e` gets its pointers."""
-    cdef Account nowhere            # while there is no block
+    """Takes all parts; with a block, sets the pointers of `e`."""
+    cdef Account nowhere            # used while there is no block
     cdef Market** markets = <Market**>arena_take(arena, e.n_symbols * sizeof(Market*))
     cdef Account* accounts = <Account*>arena_take(arena, e.n_accounts * sizeof(Account))
     cdef Market* place
@@ -58,7 +58,7 @@ cdef inline void _cut(Arena* arena, EngineState* e, const MarketParams* market, 
 
 
 cdef inline int assembly_bind(Account* a, AccountSetup setup, int32_t i, Spec spec) except -100:
-    """Give a symbol of an account its limits and parameters, in its units: at the start, and when the venue's rules change. OK,
+    """Sets a symbol's limits and parameters for an account, in its units: at the start, and when the venue's rules change. OK,
     or FAULT_OVERFLOW."""
     setup.bind_strategy(a.trader.ops, a.trader.strategy, i, spec)
     return risk_bind(a.trader.risk, i, a.trader.context.positions, &spec.c, setup.most_position(spec), setup.most_order(spec))
@@ -78,14 +78,14 @@ cdef inline int _begin_account(EngineState* e, Account* a, AccountSetup setup, S
     for i in range(symbols.count):
         if (position_bind(a.trader.context.positions, i, &symbols.specs[i]) != OK
                 or assembly_bind(a, setup, i, symbols.all[i]) != OK):
-            raise ValueError(f"{symbols.all[i].name}: its tick and step can't be accounted for exactly beside the other symbols'")
+            raise ValueError(f"{symbols.all[i].name}: its tick and step can't be accounted for exactly with the other symbols")
         broker_add(a.execution.broker, i, &symbols.specs[i])
     account_schedule(a)
     return 0
 
 
 cdef inline int assembly_memory(EngineState* e, Symbols symbols, dict settings, list setups, Arena* arena) except -1:
-    """The block, and `e`'s pointers into it. `assembly_begin` is next, once every account has its output."""
+    """Allocates the block and sets `e`'s pointers. `assembly_begin` follows, once every account has its output."""
     cdef MarketParams market
     cdef int64_t i
     fill_market(&market, settings)
@@ -104,7 +104,7 @@ cdef inline int assembly_memory(EngineState* e, Symbols symbols, dict settings, 
 
 
 cdef inline int assembly_begin(EngineState* e, Symbols symbols, list setups) except -1:
-    """Every account's stages. ValueError for a symbol that can't be accounted for exactly beside the others."""
+    """Initialises every account's stages. ValueError for a symbol that can't be accounted for exactly with the others."""
     cdef int64_t i
     for i in range(e.n_accounts):
         _begin_account(e, &e.accounts[i], <AccountSetup>setups[i], symbols)

@@ -1,4 +1,4 @@
-# A part of `engine`: what a run says of itself, how long its books were in sync and why not, and what kept it from trading
+# A part of `engine`: a run's report on how long its books were in sync, and why not, and on the reasons for not trading
 # (SEMANTICS 32).
 
 from hft._core.market.market_state cimport market_series
@@ -13,20 +13,20 @@ CAUSES = {
     CAUSE_GAP: "gap", CAUSE_CROSSED: "crossed", CAUSE_MISMATCH: "mismatch", CAUSE_RESYNC: "given_up",
     CAUSE_CLOSED: "not_trading",
 }
-"""Why a book is not in sync, by number."""
+"""Cause of a book out of sync, by number."""
 
 
 def sync_times(Engine engine not None, symbol):
-    """Where the time of a symbol went, up to the engine's `now`.
+    """How long a symbol's book was in sync, and out of sync by cause, up to the engine's `now`.
 
     Returns
     -------
     in_sync_ns : int
     longest_ns : int
-        The longest time in sync without a break.
+        The longest uninterrupted time in sync.
     causes : dict
-        Name of each cause that came or stood -> (times it came, nanoseconds that it stood, when it came first). The time before
-        the first connection is that of `disconnected`, without being counted as one.
+        Name of each cause that occurred -> (number of times, total nanoseconds, time of the first). The time before
+        the first connection belongs to `disconnected`, without a count.
     """
     cdef Market* m = engine._market(symbol)
     cdef SyncTimes* t = &m.times
@@ -36,22 +36,22 @@ def sync_times(Engine engine not None, symbol):
     causes = {}
     for cause in range(1, SYNC_CAUSES):
         stood = t.ns[cause] + (standing if cause == times_cause(t, t.cause) else 0)
-        if stood or t.count[cause] and cause != CAUSE_CLOSED:      # in sync it may be not traded all the same
+        if stood or t.count[cause] and cause != CAUSE_CLOSED:      # a book in sync may belong to a closed symbol
             causes[CAUSES[cause]] = (t.count[cause], stood, t.first_ns[cause])
     in_sync = standing if t.cause == CAUSE_NONE else 0
     return t.ns[<int>CAUSE_NONE] + in_sync, max(t.longest_ns, in_sync), causes
 
 
 def closed_times(Engine engine not None, symbol):
-    """For how long the venue did not trade a symbol, its book in sync or not, up to the engine's `now`.
+    """How long the venue did not trade a symbol, whether or not its book was in sync, up to the engine's `now`.
 
     Returns
     -------
     count : int
-        How many times.
+        Number of times.
     ns : int
     first_ns : int
-        When first; 0 where it always was traded.
+        Start of the first time; 0 if it was always traded.
     """
     cdef Market* m = engine._market(symbol)
     cdef SyncTimes* t = &m.times
@@ -60,19 +60,19 @@ def closed_times(Engine engine not None, symbol):
 
 
 def signal_reach(Engine engine not None, symbol):
-    """How near a symbol came to a signal, and to an order where there is no selling short; None where the strategy trades on no
+    """How close a symbol came to a signal, and to an order if there is no short selling; None if the strategy trades on no
     signal of its own.
 
     Returns
     -------
     largest, threshold : float
-        The largest absolute imbalance that was seen, and what a signal needs.
+        The largest absolute imbalance seen, and the threshold of a signal.
     surest, min_confidence : float
-        The largest confidence while the imbalance stood at or above the threshold, a whole window after the book was found; and
-        what a signal needs.
+        The largest confidence while the imbalance was at or above the threshold, at least a window after the sync; and
+        the minimum for a signal.
     window_ns : int
     no_shorts : int
-        Entries that the strategy did not ask for, because a spot venue can't be sold short.
+        Entries that the strategy omitted because a spot venue can't be sold short.
     """
     cdef int i = engine.symbols.index(symbol)
     cdef Trader* t = &engine.c.accounts[0].trader

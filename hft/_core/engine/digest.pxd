@@ -1,8 +1,8 @@
-# The digests of a symbol's state, part by part: two runs that differ in what can change what comes later (docs/semantics.md, rule
-# 34) differ in the part that it is of. What is large has its digest kept up as it changes, so all of them cost well under a
-# microsecond; an own order that is open, a report or a command under way adds some nanoseconds.
+# The digests of a symbol's state by part: if two runs differ in state that can affect the future (docs/semantics.md, rule
+# 34), the digests show the part. Digests of large parts are updated with each change, so all of them cost well under a
+# microsecond; each open order, report or command under way adds some nanoseconds.
 #
-# Names, in this order: `view.PARTS`.
+# Their names, in this order: `view.PARTS`.
 
 from libc.stdint cimport int32_t, uint64_t
 
@@ -57,7 +57,7 @@ cdef inline void digests_take(const EngineState* e, Account* a, int32_t i, Diges
 
 
 cdef inline uint64_t state_hash(const EngineState* e, Account* a, int32_t i) noexcept nogil:
-    """All of them as one."""
+    """One hash of all digests."""
     cdef Digests all
     digests_take(e, a, i, &all)
     return hash_words(0, &all, DIGEST_PARTS)

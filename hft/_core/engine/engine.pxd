@@ -1,4 +1,4 @@
-# The engine as Python drives it; what it does at each input is in `tick`.
+# The engine for Python; the work for each input is in `tick`.
 
 from hft._core.base.arena cimport Arena
 from hft._core.base.symbols cimport Symbols
@@ -21,14 +21,14 @@ cdef class EngineView(FrameSink):
 
 
 cdef class Engine(EngineView):
-    cdef Arena arena            # markets, accounts and logs of fills, one block; owned
+    cdef Arena arena            # one block with markets, accounts and logs of fills; owned
     cdef readonly object decoder
-    cdef readonly object journal, log           # keep what `c` points to
+    cdef readonly object journal, log           # keep the objects behind the pointers of `c`
     cdef readonly object fallback
     cdef readonly StrategyPort strategy         # of the first account
-    cdef list setups            # AccountSetup, by account: what a change of rules makes limits of anew
-    cdef list _outputs          # (page memory, journal) of each account, which may be closed before this engine is gone
-    cdef object _held           # deque of (name of the input, its symbol or frame); `c.held` of them
+    cdef list setups            # AccountSetup, by account: recomputes limits when rules change
+    cdef list _outputs          # (page memory, journal) of each account, kept alive for this engine even if closed
+    cdef object _held           # deque of (name of the input, its symbol or frame) with `c.held` entries
     cdef readonly Py_ssize_t held_bytes
 
     cdef int _assemble(self, dict settings, int64_t run, bint has_writer) except -1

@@ -1,4 +1,4 @@
-"""The engine: every stage composed, one compiled call per message."""
+"""The engine: all stages combined, one compiled call per message."""
 
 import json
 
@@ -39,17 +39,17 @@ from hft._core.record.journal import Journal as _Journal
 from hft._core.record.page import StatePage as _StatePage
 
 KILL_REASONS = ("kill_requested", "kill_files_gone")
-"""Why `Engine.kill` may trip the switch; a run log has a word for each (`LOG_KILL`)."""
+"""Reasons with which `Engine.kill` may trip the switch, and their values in the run log (`LOG_KILL`)."""
 
 HELD_BYTES = 64 << 20
-"""What an engine holds at most while its journal has no room. Whoever feeds it stops at the first `FrameSink.HELD`; what one read
-of each connection still holds is far less."""
+"""Most bytes that an engine holds while its journal has no room. The caller stops at the first `FrameSink.HELD`; the rest of one
+read of each connection is far less than this."""
 
 include "view.pxi"
 
 cdef int _on_frame(void* ctx, const char* p, size_t n, int64_t now, uint64_t cycles) noexcept nogil:
     cdef EngineState* e = <EngineState*>ctx
-    if unlikely(e.held or not (engine_has_room(e) or e.replayed)):      # who replays sees to room himself
+    if unlikely(e.held or not (engine_has_room(e) or e.replayed)):      # a caller that replays checks the room itself
         return FRAME_NEEDS_PYTHON
     return engine_frame(ctx, p, n, now, cycles)
 
@@ -62,30 +62,30 @@ cdef class Engine(EngineView):
     specs : Spec or sequence of Spec
         The symbols, of one quote asset.
     strategy : StrategyPort, optional
-        What decides. Default: the imbalance strategy with its defaults.
+        The strategy. Default: the imbalance strategy with its defaults.
     accounts : sequence of dict, optional
-        Accounts that trade over the same markets, each with its own settings where they differ from the engine's, `strategy`
-        among them. The first is the one that `page` and `journal` are of. Default: one, as the engine's settings say.
+        Accounts that trade over the same markets, each with the settings in which it differs from the engine's, including
+        `strategy`. `page` and `journal` belong to the first. Default: one account with the engine's settings.
     run : int
         Number of the run; order ids are ``run << 32 | n``.
     page : StatePage, optional
-        Where the engine shows itself. Default: memory of its own.
+        The state page to write. Default: memory of its own.
     journal : Journal, optional
-        Where records go; somebody must drain it: while it has no room, messages are held (`held`). Default: a ring of its own
-        whose records are overwritten.
+        The destination of records, which a writer must drain: while it has no room, messages are held (`held`). Default: a ring
+        of its own whose records are overwritten.
     fallback : callable, optional
         ``fallback(decoder, frame, now_ns) -> status code`` for frames that the scanner does not know: the venue's wire
-        (`load` of a `hft.venues.protocol.Protocol`). Default: they count as rejects.
+        (`load` of a `hft.venues.protocol.Protocol`). Default: such frames count as rejects.
     log : RunLog, optional
-        Gets every input, in order; `Engine.on_snapshot` then needs the body as received.
+        Records every input, in order; `Engine.on_snapshot` then needs the body as received.
     replayed : bool
-        The inputs come from a run log: what a live engine finds out for itself, a full journal and a request for the kill
-        switch, comes as an input too (`journal_full`, `kill`), and whoever drives it drains the journal in time.
+        The inputs come from a run log: events that a live engine detects itself, a full journal and a request for the kill
+        switch, also come as inputs (`journal_full`, `kill`), and the caller drains the journal in time.
     kill : str, optional
-        Start with the kill switch on: `replayed`, for this reason (its name in docs/status.md), as the run that was recorded
-        did; else as latched, whatever the page says.
+        Start with the kill switch on: if `replayed`, with this reason (its name in docs/status.md), as the recorded run
+        did; else as latched, whatever the page shows.
     trading : bool
-        False: a market that nobody trades on, for a recorder.
+        False: no account trades on the market, for a recorder.
     **settings
         `DEFAULTS` lists them. Sizes are in base units, money in quote units, both as decimal text; times in ms.
 
@@ -100,7 +100,7 @@ cdef class Engine(EngineView):
 
     def __cinit__(self, specs, *, strategy=None, accounts=None, run=1, page=None, journal=None, fallback=None, log=None,
                   replayed=False, kill=None, trading=True, **settings):
-        self.symbols = Symbols(specs)       # its own: rules may change
+        self.symbols = Symbols(specs)       # its own copy: rules may change
         self.fallback = fallback
         traded = self.symbols if trading else ()
         market = checked(settings, traded)
@@ -131,14 +131,14 @@ cdef class Engine(EngineView):
         hft_free(self.arena.base)
 
     cdef int _assemble(self, dict settings, int64_t run, bint has_writer) except -1:
-        """The memory, and where each account writes."""
+        """Allocates the memory, and sets the output of each account."""
         cdef AccountSetup setup
         cdef int64_t k
         for setup in self.setups:
             setup.fill(run, self.symbols)
         setup = self.setups[0]
         if has_writer and self.journal.capacity < setup.capacity.journal_least:
-            raise ValueError(f"journal: {self.journal.capacity} records can't hold what one input may cause with "
+            raise ValueError(f"journal: {self.journal.capacity} records can't hold the records of one input with "
                              f"{self.symbols.count} symbol(s); at least {setup.capacity.journal_least} are needed "
                              "(persist_channel_size)")
         assembly_memory(self.c, self.symbols, settings, self.setups, &self.arena)
@@ -148,24 +148,24 @@ cdef class Engine(EngineView):
             self._output(k, _StatePage.create(None, list(self.symbols)), _Journal(1024), True)
         assembly_begin(self.c, self.symbols, self.setups)
         self.c.page = self.c.accounts[0].out.page
-        self.c.orders_want = setup.capacity.new_orders * ORDER_RECORDS
+        self.c.order_records_needed = setup.capacity.new_orders * ORDER_RECORDS
         self.c.ns_per_cycle = 1.0 / cycles_per_ns()
         return 0
 
     cdef int _output(self, int64_t k, page, journal, bint overwrites) except -1:
-        """Where an account writes: a page of the engine's symbols, whose memory stays while this engine may write to it, and a
-        journal."""
+        """Sets the output of an account: a page of the engine's symbols, whose memory is kept while this engine may write to it,
+        and a journal."""
         cdef Account* a = &self.c.accounts[k]
         a.out.page = (<StatePage?>page)._mine()
         if a.out.page.header.n_symbols != self.symbols.count:
-            raise ValueError(f"page: it is of {a.out.page.header.n_symbols} symbols, the engine of {self.symbols.count}")
+            raise ValueError(f"page: it has {a.out.page.header.n_symbols} symbols, the engine {self.symbols.count}")
         a.out.journal = (<Journal?>journal).c
         a.out.overwrites = overwrites
         self._outputs.append(((<StatePage>page).memory, journal))
         return 0
 
     cdef int _start(self, str kill, bint trading) except -1:
-        """How it begins: on paper for nobody, or with the switch on."""
+        """Initial state: without trading, or with the switch on."""
         cdef int64_t k
         if not trading:
             for k in range(self.c.n_accounts):
@@ -178,11 +178,11 @@ cdef class Engine(EngineView):
         return 0
 
     cdef _latched(self, bint elsewhere):
-        """The switch as the last run left it, or as somebody turned it since: on if the page or the database has it on."""
+        """Restores the switch from the last run or a later request: on if the page or the database has it on."""
         cdef Page* page = self.c.page
         cdef int request = page_kill_take(page, page_kill_request(page))
         cdef bint on = elsewhere or (request == 1 if request else page.header.kill_on != 0)
-        # A request is the reason where nothing else has the switch on: `hft kill` writes it into a database too.
+        # A request is the reason if nothing else has the switch on, as `hft kill` also writes it to the database.
         cdef bint requested = request == 1 and not elsewhere and not page.header.kill_on
         page_kill_set(page, False, 0, page.header.start_ns)
         if on:
@@ -191,8 +191,8 @@ cdef class Engine(EngineView):
     # --- inputs
 
     cpdef int on_other(self, bytes frame, int64_t now_ns) except -1:
-        """A frame that the scanner left: decoded by `fallback`, then handled like any other. FrameResult bits; among them
-        `FrameSink.HELD` where the journal has no room and the frame is kept until it has."""
+        """A frame that the scanner does not know: decoded by `fallback`, then handled like any other. Returns FrameResult bits,
+        with `FrameSink.HELD` if the journal has no room and the frame is held."""
         if not self.c.replayed and (self.c.held or not engine_has_room(self.c)):
             self._hold(("frame", frame), len(frame))
             return FRAME_HELD if not self.release(now_ns) else (FRAME_CHECK if self.c.needs_check else FRAME_HANDLED)
@@ -202,7 +202,7 @@ cdef class Engine(EngineView):
         return result
 
     cdef int _other(self, bytes frame, int64_t now_ns) except -1:
-        """FrameResult bits; FRAME_HELD, and nothing of it taken, where the journal has no room for all messages of the frame."""
+        """FrameResult bits; FRAME_HELD, with no effect, if the journal has no room for all messages of the frame."""
         cdef int code = DECODE_FALLBACK
         cdef uint64_t cycles = cycles_now()
         if self.fallback is not None:
@@ -218,12 +218,12 @@ cdef class Engine(EngineView):
         return FRAME_CHECK if self.c.needs_check else FRAME_HANDLED
 
     cpdef on_check(self):
-        """Something wants a look from outside the path; see `wants_snapshot` and `halted`."""
+        """Something needs attention outside the path; see `wants_snapshot` and `halted`."""
         self.c.needs_check = 0
 
     cdef int _hold(self, item, Py_ssize_t size) except -1:
         if self.held_bytes + size > HELD_BYTES:
-            raise OverflowError(f"{HELD_BYTES >> 20} MiB of messages wait for the journal: stop at the first that is held")
+            raise OverflowError(f"{HELD_BYTES >> 20} MiB of messages wait for the journal: stop reading at the first one held")
         if self.c.held == 0:
             output_count(&self.c.page.counters.journal_waits)
             page_flag(self.c.page, PAGE_INPUT_HELD, True)
@@ -233,15 +233,15 @@ cdef class Engine(EngineView):
         return 0
 
     cdef int _require_room(self, str what) except -1:
-        """Raise BufferError while messages are held, or what this may cause has no room in the journal."""
+        """Raise BufferError while messages are held, or if the journal has no room for the records of `what`."""
         if self.c.held or not (self.c.replayed or engine_has_room(self.c)):
-            raise BufferError(f"the journal has no room for what {what} may cause; wait until nothing is held")
+            raise BufferError(f"the journal has no room for the records of {what}; wait until no message is held")
         return 0
 
     def release(self, int64_t now_ns) -> bool:
-        """Take what is held, in order and as of `now_ns`, while the journal has room for it. True once nothing is held.
+        """Handle held messages, in order and as of `now_ns`, while the journal has room. True once none is held.
 
-        `advance` and every frame begin with it.
+        `advance` and every frame call it first.
         """
         cdef Py_ssize_t size
         while self.c.held and engine_has_room(self.c):
@@ -259,23 +259,23 @@ cdef class Engine(EngineView):
         return self.c.held == 0
 
     def on_frame(self, bytes frame not None, int64_t now_ns) -> bool:
-        """One websocket frame, whole. True when `wants_snapshot` or `halted` should be looked at."""
+        """One whole websocket frame. True when the caller should check `wants_snapshot` and `halted`."""
         cdef int result = _on_frame(self.c, frame, len(frame), now_ns, cycles_now())
         if result & FRAME_NEEDS_PYTHON:
             result = self.on_other(frame, now_ns)
         return result != FRAME_HANDLED
 
     cdef int _apply(self, int kind, int arg, int64_t now_ns, bytes body, uint64_t cycles):
-        """The message in the decoder, which came as `body`."""
+        """Applies the message in the decoder, received as `body`."""
         cdef int64_t now = engine_input(self.c, kind, arg, now_ns, body, len(body))
         return engine_apply(self.c, decoder_message(self.c.decoder), decoder_levels(self.c.decoder), now, cycles)
 
     def on_snapshot(self, symbol, last_update_id, bids, asks, int64_t now_ns, stamp=0, bytes body not None=b"") -> int:
-        """A REST book: (price, quantity) as decimal text, and for the run log its body as received. The status code; 0 when
-        the book stands on it now. Not while messages are `held`: BufferError."""
+        """A REST book: (price, quantity) as decimal text, and for the run log its body as received. Returns the status code, 0 if
+        the book is now based on it. BufferError while messages are `held`."""
         cdef int i = self.symbols.index(symbol)
         if self.log is not None and not body:
-            raise ValueError("the run log takes a snapshot as received: its body is missing")
+            raise ValueError("the run log needs the body of a snapshot as received")
         self._require_room("a snapshot")
         cdef int code = self.decoder.load_snapshot(getattr(symbol, "name", symbol), last_update_id, bids, asks, stamp, now_ns)
         if code == OK:
@@ -286,12 +286,12 @@ cdef class Engine(EngineView):
         return code
 
     def on_book(self, symbol, int64_t update_id, bids, asks, int64_t now_ns, stamp=0, int levels=0) -> int:
-        """A whole book of a feed that sends nothing else (rule 7c), `levels` a side at the most; 0: not known. The status code.
+        """A whole book of a feed that sends nothing else (rule 7c), with at most `levels` a side; 0: unknown. Returns the code.
 
-        Live they come as frames: where a run log is kept, ValueError.
+        Live feeds pass it as a frame: ValueError if a run log is kept.
         """
         if self.log is not None:
-            raise ValueError("the run log takes a whole book as the frame that it came in")
+            raise ValueError("the run log needs a whole book as the frame received")
         self._require_room("a whole book")
         cdef int code = self.decoder.load_book(getattr(symbol, "name", symbol), update_id, bids, asks, levels, stamp, now_ns)
         if code == OK:
@@ -300,15 +300,15 @@ cdef class Engine(EngineView):
         return code
 
     def connect(self, symbol, int64_t now_ns):
-        """The stream of a symbol is open: updates count from here."""
+        """The stream of a symbol is open: updates count from here on."""
         self._stream("connect", self.symbols.index(symbol), now_ns)
 
     def disconnect(self, symbol, int64_t now_ns):
-        """The stream of a symbol is gone; its book with it."""
+        """The stream of a symbol is lost, and so is its book."""
         self._stream("disconnect", self.symbols.index(symbol), now_ns)
 
     def _stream(self, str name not None, int i, int64_t now_ns):
-        """After the messages that are held, if any are."""
+        """Handles it after held messages, if there are any."""
         if self.c.held:
             self._hold((name, i), 0)
         else:
@@ -316,12 +316,12 @@ cdef class Engine(EngineView):
 
     def set_rules(self, symbol, int64_t now_ns, *, tick, step, quantum=None, min_qty=0, max_qty=0, min_notional=0,
                   bint trading=True) -> bool:
-        """The venue's rules of a symbol from now on; the arguments are those of `Spec` (SEMANTICS 28).
+        """Set the venue's new rules of a symbol; the arguments are those of `Spec` (SEMANTICS 28).
 
-        Units become finer where the new tick or quantum needs it; orders, queue positions and money are carried over exactly, and
-        the book is built anew. Resting orders that don't fit expire (``venue_rules``). With `trading` false new orders are
-        refused (``not_trading``). Returns whether anything is other than it was. ValueError, and nothing happens, for rules that
-        make no sense, or units that can't be accounted for. Not while messages are `held`: BufferError.
+        Units become finer if the new tick or quantum needs it; orders, queue positions and money are converted exactly, and
+        the book is built again. Resting orders that don't fit expire (``venue_rules``). With `trading` false new orders are
+        refused (``not_trading``). Returns whether anything changed. ValueError, with no effect, for inconsistent rules
+        or units that can't be accounted for exactly. BufferError while messages are `held`.
         """
         cdef int i = self.symbols.index(symbol)
         cdef int64_t k
@@ -333,7 +333,7 @@ cdef class Engine(EngineView):
         to.spec = new.c
         to.trading = trading
         symbols = Symbols([*self.symbols.all[:i], new, *self.symbols.all[i + 1:]])
-        PositionManager(symbols)            # raises where their money can't be added exactly
+        PositionManager(symbols)            # raises if their money can't be added exactly
         if memcmp(&old.c, &new.c, sizeof(SymbolSpec)) == 0 and trading == (self.c.markets[i].times.closed == 0):
             return False
         self._require_room("a change of rules")
@@ -348,48 +348,48 @@ cdef class Engine(EngineView):
             trader_fail(&self.c.accounts[k].trader,
                         assembly_bind(&self.c.accounts[k], <AccountSetup>self.setups[k], i, new))
         rules_end(self.c, i, &to, now)
-        page_view_show(self.c, now)             # in the units that the page has from now on
+        page_view_show(self.c, now)             # in the new units of the page
         return True
 
     def trading(self, symbol) -> bool:
-        """Whether the venue trades it now, as far as `set_rules` has said."""
+        """Whether the venue trades it now, according to `set_rules`."""
         return self.c.markets[self.symbols.index(symbol)].times.closed == 0
 
     @property
     def memory_bytes(self) -> int:
-        """The engine's own memory, had at start and never more: markets, accounts, logs of fills."""
+        """The engine's own memory, allocated at start and constant: markets, accounts, logs of fills."""
         return self.arena.used
 
     def resync(self, symbol, int64_t now_ns):
-        """Give the book of a symbol up, from outside: it is not in sync until it was built anew on a snapshot."""
+        """Discard the book of a symbol: it is out of sync until it was built again from a snapshot."""
         engine_resync(self.c, self.symbols.index(symbol), now_ns)
 
     def advance(self, int64_t now_ns):
-        """Run what is due by `now_ns`, poll the kill switch, show state and heartbeat. The 10 ms timer."""
+        """Run internal events due by `now_ns`, poll the kill switch, publish state and heartbeat. The 10 ms timer."""
         if self.c.held:
             self.release(now_ns)
         engine_input(self.c, LOG_TIMER, 0, now_ns, NULL, 0)
         page_view_show(self.c, self.c.now)
 
     def kill(self, bint on, int64_t now_ns, str reason not None="kill_requested"):
-        """Trip (or release) the kill switch; tripped for this reason, ``kill_requested`` or ``kill_files_gone``.
+        """Trip (or release) the kill switch; the reason of a trip is ``kill_requested`` or ``kill_files_gone``.
 
         BufferError for a release while the journal has no room."""
         choice("reason", reason, KILL_REASONS)
         cdef int code = status_table.CODES[reason]
         if not on and not self.c.replayed and not engine_has_room(self.c):
-            raise BufferError("the journal has no room to write down a release; wait until it has")
+            raise BufferError("the journal has no room to record a release; wait until it has")
         engine_input(self.c, LOG_KILL, 0 if not on else 1 if code == KILL_REQUEST else 2, now_ns, NULL, 0)
         engine_turn(self.c, on, code, self.c.now)
         engine_due(self.c, self.c.now)
 
     def journal_full(self, bint on, int64_t now_ns):
-        """The journal is low on room, or has room again: an input only where a run log is replayed, see `replayed`."""
+        """The journal is low on room, or has room again: an input only when a run log is replayed, see `replayed`."""
         engine_input(self.c, LOG_JOURNAL_FULL, on, now_ns, NULL, 0)
         engine_journal_full(self.c, on)
 
     def stop(self, int64_t now_ns) -> int:
-        """No new orders, open ones cancelled, and internal time run on until nothing is under way; the time it ends at."""
+        """Refuse new orders, cancel open ones, and run internal events until nothing is under way; returns the final time."""
         cdef int64_t end
         engine_stop(self.c, now_ns)
         end = engine_drain(self.c)

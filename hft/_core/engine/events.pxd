@@ -1,20 +1,20 @@
-# Messages as fixed-width records: what an event file holds, and what a backtest feeds on without an object per message.
+# Messages as fixed-width records: the content of an event file, which a backtest replays without an object per message.
 #
 #     0         8          16         24        32        40      48     56       58     59      60
 #     +---------+----------+----------+---------+---------+-------+------+--------+------+-------+------+
 #     | recv_ns | venue_ns | first_id | last_id | prev_id | price | qty  | symbol | kind | flags | rest |
 #     +---------+----------+----------+---------+---------+-------+------+--------+------+-------+------+
 #
-# A depth message, a snapshot or a whole book is a record a level, bids first, as printed; a bookTicker is two, bid and ask; a
-# trade is one; a message without a level is one EMPTY record, and so is a connection that opens or goes. What belongs to the
-# message stands in each of its records. `rest` counts the records of the message that follow, so that a reader can step
-# over it.
+# A depth message, a snapshot or a whole book has one record for each level, bids first, as printed; a bookTicker has two, bid and
+# ask; a trade has one; a message without levels is one EMPTY record, and so is a connection that opens or is lost. Fields of the
+# message are repeated in each of its records. `rest` counts the message's following records, so that a reader can skip
+# the message.
 #
-# Rules that change are one record, in the file's units, which fit all rules of the session: price and qty are the tick and the
-# lot, first_id and last_id the smallest and the largest order in quanta, venue_ns the least notional in 1e-8 of the quote asset,
-# the flag NOT_MARKET says that the symbol is not traded. (SEMANTICS 28)
+# Changed rules are one record, in the file's units, which fit all rules of the session: price and qty are the tick and the
+# lot, first_id and last_id the smallest and the largest order in quanta, venue_ns the least notional in 1e-8 of the quote asset;
+# the flag NOT_MARKET means that the symbol is not traded. (SEMANTICS 28)
 #
-# A file may hold anything: `event_message` looks at all that the stages below rely on before it says that it is a message.
+# A file may hold anything: `event_message` checks every field that later stages rely on before it accepts a message.
 
 from libc.stdlib cimport realloc
 from libc.string cimport memset
@@ -26,25 +26,25 @@ from hft._core.base.types cimport (
 
 cdef extern from *:
     """
-    #define HFT_LAST_NS 4102444800000000000LL      /* 2100: times are added to, and must stay in 63 bits */
-    #define HFT_LAST_ID 1000000000000000000LL      /* as the decoder has it */
+    #define HFT_LAST_NS 4102444800000000000LL      /* 2100: additions to times must fit 63 bits */
+    #define HFT_LAST_ID 1000000000000000000LL      /* as in the decoder */
     """
     const int64_t LAST_NS "HFT_LAST_NS"
     const int64_t LAST_ID "HFT_LAST_ID"
 
-cdef enum EventKind:            # beside MessageKind
+cdef enum EventKind:            # additional to MessageKind
     EVENT_CONNECT = 8           # the symbol's stream is open
-    EVENT_DISCONNECT = 9        # and gone
-    EVENT_RESYNC = 10           # its book was given up, and is built anew
-    EVENT_RULES = 11            # its rules are others from here on, see `event_rules`
+    EVENT_DISCONNECT = 9        # the stream is lost
+    EVENT_RESYNC = 10           # its book was discarded, and is built again
+    EVENT_RULES = 11            # its rules changed, see `event_rules`
 
 cdef enum EventFlag:
     EVENT_BID = 1
     EVENT_ASK = 2
-    EVENT_LAST = 4              # of its message
+    EVENT_LAST = 4              # last record of its message
     EVENT_NOT_MARKET = 8
     EVENT_BUYER_MAKER = 16
-    EVENT_EMPTY = 32            # no level here
+    EVENT_EMPTY = 32            # no level
     EVENT_BOOK_STREAM = 64      # as BOOK_STREAM
     EVENT_ONE_SIDE = 128        # as ONE_SIDE
 
@@ -61,14 +61,14 @@ cdef struct EventRecord:        # 64 bytes, a cache line
     uint8_t flags               # EventFlag
     uint32_t rest               # records of the message after this one
 
-cdef struct EventArray:         # records one behind the other, in memory that grows; all zero: none yet
+cdef struct EventArray:         # consecutive records, in memory that grows; all zero: empty
     EventRecord* at
     int64_t n
     int64_t room
 
 
 cdef inline bint events_reserve(EventArray* a, int64_t n) noexcept nogil:
-    """Makes room for `n` more; False where there is no memory. Records move: pointers to them end here."""
+    """Makes room for `n` more; False when there is no memory. Records move, which invalidates pointers to them."""
     cdef int64_t room
     cdef void* grown
     if likely(a.n + n <= a.room):
@@ -83,7 +83,7 @@ cdef inline bint events_reserve(EventArray* a, int64_t n) noexcept nogil:
 
 
 cdef inline int64_t event_count(const Message* m) noexcept nogil:
-    """Records that a message takes."""
+    """Number of records of a message."""
     cdef int64_t levels = <int64_t>m.n_bids + m.n_asks
     if m.kind == MSG_BOOK_TICKER:
         return 2
@@ -91,7 +91,7 @@ cdef inline int64_t event_count(const Message* m) noexcept nogil:
 
 
 cdef inline void event_encode(const Message* m, const Level* levels, EventRecord* out) noexcept nogil:
-    """A message as `event_count` records."""
+    """Writes a message as `event_count` records."""
     cdef int64_t n = event_count(m)
     cdef int64_t i
     cdef EventRecord r
@@ -133,7 +133,7 @@ cdef inline void event_encode(const Message* m, const Level* levels, EventRecord
 
 
 cdef inline bint _whole(const EventRecord* r, int64_t available) noexcept nogil:
-    """A first record whose message is all there, with stamps and ids that fit."""
+    """Whether it is the first record of a complete message, with stamps and ids in range."""
     return (
         <int64_t>r.rest < available
         and 0 < r.recv_ns < LAST_NS and 0 <= r.venue_ns < LAST_NS
@@ -142,7 +142,7 @@ cdef inline bint _whole(const EventRecord* r, int64_t available) noexcept nogil:
 
 
 cdef inline bint _same(const EventRecord* first, const EventRecord* r, int64_t rest) noexcept nogil:
-    """A record of the same message, in its place."""
+    """Whether it is a record of the same message, in its place."""
     return (
         r.rest == rest and (r.flags & EVENT_LAST != 0) == (rest == 0)
         and r.kind == first.kind and r.symbol == first.symbol and r.recv_ns == first.recv_ns
@@ -197,9 +197,9 @@ cdef inline bint _trade(const EventRecord* r, int64_t n, Message* m) noexcept no
 
 
 cdef inline int64_t event_message(const EventRecord* r, int64_t available, Message* m, Level* levels) noexcept nogil:
-    """The message that begins at `r`; how many records it takes, or 0 when that is no message.
+    """Reads the message that begins at `r`; returns its number of records, or 0 if it is not a valid message.
 
-    `m.symbol` is the file's index. A connection's record gives a Message of its kind and nothing more.
+    `m.symbol` is the file's index. A connection's record gives a Message with only its kind.
     """
     cdef int64_t n = <int64_t>r.rest + 1
     cdef bint good

@@ -1,4 +1,4 @@
-"""Event records: messages encoded once; `replay_events` of the engine runs them in C, without a Python object for any of them."""
+"""Event records: messages encoded once; the engine's `replay_events` runs them in C, without a Python object for each."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.list cimport PyList_GET_ITEM
@@ -19,7 +19,7 @@ BOOK_STREAM_ONLY, ONE_SIDE_ONLY = EVENT_BOOK_STREAM, EVENT_ONE_SIDE
 """Bits of `flags`."""
 
 LAST_TIME_NS = LAST_NS
-"""Times of records are below this, the year 2100."""
+"""Upper limit of times in records, the year 2100."""
 
 KINDS = {
     "depth": MSG_DEPTH, "bookTicker": MSG_BOOK_TICKER, "trade": MSG_TRADE, "aggTrade": MSG_AGG_TRADE, "snapshot": MSG_SNAPSHOT,
@@ -30,16 +30,16 @@ KINDS = {
 
 
 cdef class EventEncoder:
-    """Frames, REST books and connections as records, one behind the other in memory of its own until they are taken.
+    """Frames, REST books and connections as consecutive records, in memory of its own until they are taken.
 
-    `recv_ns` never goes back: what has an earlier stamp than the record before it gets that one's, as in an engine.
+    `recv_ns` never goes back: an earlier stamp is replaced by that of the record before, as in an engine.
 
     Parameters
     ----------
     specs : iterable of Spec
         The symbols; a record's `symbol` is an index into them.
     fallback : callable, optional
-        As of `Engine`: the venue's wire.
+        As for `Engine`: the venue's wire.
 
     >>> from hft._core.base.types import Spec
     >>> encoder = EventEncoder([Spec("BTCUSDT", tick="0.10", step="0.001")])
@@ -65,7 +65,7 @@ cdef class EventEncoder:
         free(self.records.at)
 
     def __len__(self):
-        """Records that wait to be taken."""
+        """Number of records to take."""
         return self.records.n
 
     cdef EventRecord* _claim(self, int64_t n) except NULL:
@@ -75,7 +75,7 @@ cdef class EventEncoder:
         return &self.records.at[self.records.n - n]
 
     cdef int _keep(self, int code) except -1:
-        """The decoder's messages, if it has any."""
+        """Encodes the decoder's messages, if it has any."""
         cdef Message* m = decoder_message(self.decoder.d)
         cdef bint one = code == OK and (m.kind != MSG_NONE or decode_next(self.decoder.d))
         if code != OK:
@@ -93,11 +93,11 @@ cdef class EventEncoder:
         return self._keep(code)
 
     def frame(self, bytes frame not None, int64_t now_ns) -> int:
-        """One websocket frame; its status code, 0 when it is a message."""
+        """Encode one websocket frame; returns its status code, 0 for a message."""
         return self._frame(frame, now_ns)
 
     def frames(self, list frames not None, const int64_t[::1] stamps not None) -> None:
-        """Frames (bytes) and the `now` of each, the loop in C."""
+        """Encode frames (bytes) with the `now` of each; the loop is in C."""
         cdef Py_ssize_t i, n = len(frames)
         if stamps.shape[0] != n:
             raise ValueError(f"{n} frames, {stamps.shape[0]} stamps")
@@ -105,12 +105,12 @@ cdef class EventEncoder:
             self._frame(<bytes?><object>PyList_GET_ITEM(frames, i), stamps[i])
 
     def snapshot(self, symbol, int64_t last_update_id, bids, asks, int64_t now_ns, stamp=0) -> int:
-        """A REST book; arguments as of `Engine.on_snapshot`. Its status code."""
+        """Encode a REST book; arguments as for `Engine.on_snapshot`. Returns its status code."""
         name = getattr(symbol, "name", symbol)
         return self._keep(self.decoder.load_snapshot(name, last_update_id, bids, asks, stamp, now_ns))
 
     def book(self, symbol, int64_t update_id, bids, asks, int64_t now_ns, stamp=0, int levels=0) -> int:
-        """A whole book; arguments as of `Engine.on_book`. Its status code."""
+        """Encode a whole book; arguments as for `Engine.on_book`. Returns its status code."""
         name = getattr(symbol, "name", symbol)
         return self._keep(self.decoder.load_book(name, update_id, bids, asks, levels, stamp, now_ns))
 
@@ -119,16 +119,16 @@ cdef class EventEncoder:
         self._connection(symbol, EVENT_CONNECT, now_ns)
 
     def disconnect(self, symbol, int64_t now_ns) -> None:
-        """The stream of a symbol is gone."""
+        """The stream of a symbol is lost."""
         self._connection(symbol, EVENT_DISCONNECT, now_ns)
 
     def resync(self, symbol, int64_t now_ns) -> None:
-        """The book of a symbol was given up."""
+        """The book of a symbol was discarded."""
         self._connection(symbol, EVENT_RESYNC, now_ns)
 
     def set_rules(self, symbol, int64_t now_ns, *, tick, step, quantum=None, min_qty=0, max_qty=0, min_notional=0,
                   bint trading=True) -> None:
-        """A symbol's rules are others from here on; arguments as of `Engine.set_rules`. ValueError where its units don't hold
+        """A symbol's rules change; arguments as for `Engine.set_rules`. ValueError if the file's units can't express
         them."""
         cdef Spec spec = self.specs[getattr(symbol, "name", symbol)]
         cdef Spec new = spec.ruled(tick=tick, step=step, quantum=quantum, min_qty=min_qty, max_qty=max_qty,
@@ -156,13 +156,13 @@ cdef class EventEncoder:
         r.flags = EVENT_LAST | EVENT_EMPTY
 
     def take(self) -> bytes:
-        """The records that wait, 64 bytes each."""
+        """Take the records, 64 bytes each."""
         cdef bytes out = PyBytes_FromStringAndSize(<const char*>self.records.at, self.records.n * sizeof(EventRecord))
         self.records.n = 0
         return out
 
     @property
     def rejects(self) -> dict:
-        """How many frames and books were no message of these symbols, by reason."""
+        """Number of frames and books that gave no message of these symbols, by reason."""
         cdef int code
         return {status_table.name(code): self.refused[code] for code in range(<int>STATUS_CODES) if self.refused[code]}

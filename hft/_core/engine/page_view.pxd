@@ -1,4 +1,4 @@
-# What the engine's timer shows on the state page: one view a symbol, and the totals. Never on the path of a message.
+# The timer's output on the state page: one view for each symbol, and the totals. Never on the path of a message.
 
 from hft._core.base.status cimport CROSSED_LEVELS, LEVEL_DROPPED, REFRESH_DROPPED
 from hft._core.base.types cimport ASK, BID, BUY, SELL, i128, int32_t, int64_t, uint64_t
@@ -70,7 +70,7 @@ cdef inline void page_view_totals(EngineState* e, Account* a, int64_t now, PageT
         out.unrealised += position_unrealised(positions, position_at(positions, i))
         out.fees += position_fees(positions, position_at(positions, i))
         out.connections += market_sync(e.markets[i]).state != SYNC_CONNECTING
-    out.exposure = INT64_MAX                    # beyond any limit that could be set
+    out.exposure = INT64_MAX                    # beyond any possible limit
     if risk_exposure(a.trader.context.orders, positions, NULL, NULL, &exposure):
         out.exposure = position_money(positions, exposure)
     out.pnl = out.realised + out.unrealised - out.fees
@@ -83,7 +83,7 @@ cdef inline void page_view_totals(EngineState* e, Account* a, int64_t now, PageT
 
 
 cdef inline void page_view_counters(EngineState* e) noexcept nogil:
-    """What the markets count for themselves, summed."""
+    """Sums the markets' own counters."""
     cdef uint64_t resyncs = 0, gaps = 0, dropped = 0, crossed_levels = 0, shortened = 0, refreshes_dropped = 0, outliers = 0
     cdef int32_t i
     for i in range(e.n_symbols):
@@ -119,7 +119,7 @@ cdef inline void _show(EngineState* e, Account* a, int64_t now) noexcept nogil:
 
 
 cdef inline void page_view_show(EngineState* e, int64_t now) noexcept nogil:
-    """Everything a viewer sees that is not counted as it happens; then the heartbeat."""
+    """Publishes everything that is not counted as it happens; then the heartbeat."""
     cdef int64_t k
     page_view_counters(e)
     for k in range(e.n_accounts):

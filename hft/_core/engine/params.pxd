@@ -1,4 +1,4 @@
-# An engine's settings, as users give them, to the stages' own parameters.
+# Converts an engine's settings, as users give them, to the stages' parameters.
 
 from hft._core.base.symbols cimport Symbols
 from hft._core.base.types cimport Spec, int32_t, int64_t

@@ -1,4 +1,4 @@
-"""An engine's settings: their defaults, how they are checked, and how they become the parameters of the stages."""
+"""An engine's settings: defaults, checks, and conversion to the parameters of the stages."""
 
 from decimal import Decimal
 
@@ -17,35 +17,35 @@ from hft._core.trade.imbalance_strategy import ImbalanceStrategy
 MARKET_DEFAULTS = {
     # features
     "window_ms": 1000, "buffer_capacity": 10_000, "imbalance_levels": 5, "depth_levels": 20,
-    # the one source of traded volume
+    # the only source of traded volume
     "trade_source": "trade",
     # capacities
     "book_window_ticks": 65_536, "far_levels": 8_192, "sync_buffer_levels": 65_536,
     # comparison of books in sync with a fresh snapshot; 0: none
     "compare_ms": 0,
-    # whether who sends the messages sends a REST book when asked; files can't
+    # whether the source of messages sends a REST book on request; files can't
     "snapshots": True,
-    # the venue's procedure for a correct book
+    # the venue's synchronisation procedure
     "sync": SyncRules(),
 }
 ACCOUNT_DEFAULTS = {
-    # risk; 0 switches a limit off, and so does one beyond what the engine can count
+    # risk; 0 disables a limit, and so does a limit beyond the engine's number range
     "max_position": "1.0", "max_order": "0.5", "max_notional": "100000", "max_orders_per_second": 10,
     "max_loss": 0, "max_drawdown": 0, "capital": 0, "price_collar_bps": 100, "stale_data_ms": 60_000,
     # broker
     "entry_latency_ms": 20, "response_latency_ms": 5, "max_feed_delay_ms": 50, "max_open_orders": 256,
     "order_channel_size": 1000,
-    # fills that are kept in memory
+    # number of fills kept in memory
     "fill_log": 4096,
 }
 DEFAULTS = {**MARKET_DEFAULTS, **ACCOUNT_DEFAULTS}
 
 MOST_MONEY = 1 << 62
-"""Money, in 1e-8 of the quote unit: 46 thousand million of them. A limit beyond it can't be reached, and is none."""
+"""Money, in 1e-8 of the quote unit: 46 thousand million units. A higher limit can't be reached, and counts as none."""
 MOST_CAPITAL = Decimal(MOST_MONEY) / FEE_SCALE
 
 _TRADES = {"trade": MSG_TRADE, "aggTrade": MSG_AGG_TRADE}
-_BIG = 10**30               # a number beyond it is a slip of the pen
+_BIG = 10**30               # a larger number is a typing mistake
 _WHOLE = {
     "buffer_capacity": (2, 1 << 24), "imbalance_levels": (1, 1000), "depth_levels": (1, 1000),
     "max_orders_per_second": (0, 1_000_000), "price_collar_bps": (0, 10_000), "max_open_orders": (1, 65_536),
@@ -62,9 +62,9 @@ _OF_A_SYMBOL = ("max_position", "max_order")
 
 
 def checked(given, symbols) -> dict:
-    """All settings of an engine that trades these symbols, as plain numbers: those given, and the defaults.
+    """All settings of an engine for these symbols, as plain numbers: the given ones, and the defaults.
 
-    Raises TypeError for one that is unknown, ValueError, which names it, for a value that can't be honoured.
+    Raises TypeError for an unknown setting; ValueError, with its name, for an invalid value.
 
     >>> from hft._core.base.symbols import Symbols
     >>> from hft._core.base.types import Spec
@@ -89,7 +89,7 @@ def checked(given, symbols) -> dict:
     sync_rule(s["sync"], &rule)
     if not isinstance(s["snapshots"], bool):
         raise ValueError(f"snapshots {shown(s['snapshots'])} must be True or False")
-    for spec in symbols:        # below one step a limit would be 0, and 0 is no limit
+    for spec in symbols:        # below one step a limit would become 0, and 0 means no limit
         for name in _OF_A_SYMBOL:
             if 0 < s[name] < spec.step:
                 raise ValueError(f"{name} {shown(given.get(name, s[name]))} is less than {spec.name}'s step {spec.step}")
@@ -101,7 +101,7 @@ cdef int64_t _ns(milliseconds) except? -1:
 
 
 cdef int64_t _money(amount) except? -1:
-    """A limit; one that is larger than can be counted is never reached."""
+    """A limit; one beyond the number range is never reached."""
     return min(int(amount * FEE_SCALE), MOST_MONEY)
 
 
@@ -122,24 +122,24 @@ cdef int fill_market(MarketParams* p, dict s) except -1:
 
 
 cdef class AccountSetup:
-    """One account as it is set up: its strategy, its settings, and the parameters that come of them.
+    """The setup of one account: its strategy, its settings, and the parameters computed from them.
 
     Parameters
     ----------
     strategy : StrategyPort
     settings : dict
-        As `checked` gives them.
+        As returned by `checked`.
     """
 
     def __init__(self, StrategyPort strategy not None, dict settings not None):
         if strategy.ops == NULL:
-            raise TypeError("strategy: StrategyPort itself is none; give one of its subclasses")
+            raise TypeError("strategy: StrategyPort is abstract; pass one of its subclasses")
         self.strategy = strategy
         self.settings = settings
         self.fill_log = settings["fill_log"]
 
     cdef int fill(self, int64_t run, Symbols symbols) except -1:
-        """The parameters of its stages."""
+        """Computes the parameters of its stages."""
         cdef dict s = self.settings
         self.trader.intents = self.strategy.most_intents(symbols.count)
         self.capacity = capacity_of(self.trader.intents, s["max_open_orders"], s["order_channel_size"])
@@ -167,14 +167,14 @@ cdef class AccountSetup:
         return 0
 
     cdef int64_t most_position(self, Spec spec) except -1:
-        """Of a symbol, in quanta; 0: no limit."""
+        """Position limit of a symbol, in quanta; 0: no limit."""
         return limit_quanta(spec, self.settings["max_position"])
 
     cdef int64_t most_order(self, Spec spec) except -1:
         return limit_quanta(spec, self.settings["max_order"])
 
     cdef int bind_strategy(self, const StrategyOps* ops, void* memory, int32_t symbol, Spec spec) except -1:
-        """The strategy's parameters of a symbol, in its units as they are now."""
+        """Sets the strategy's parameters of a symbol, in its present units."""
         cdef char params[STRATEGY_PARAMS]
         memset(params, 0, sizeof(params))
         self.strategy.fill(params, spec, self.settings)
@@ -183,10 +183,10 @@ cdef class AccountSetup:
 
 
 def account_setups(strategy, accounts, dict given not None, symbols) -> list:
-    """The accounts of an engine: one, or as many as `accounts` has tables of settings that differ from the engine's. Each may
-    name a strategy of its own.
+    """The accounts of an engine: one, or one for each table in `accounts`, with the settings that differ from the engine's. Each
+    may have a strategy of its own.
 
-    Raises TypeError and ValueError as `checked`, and for a setting that is the market's.
+    Raises TypeError and ValueError as `checked`, and for a setting of the market.
     """
     strategy = ImbalanceStrategy() if strategy is None else strategy
     setups = []
@@ -196,8 +196,8 @@ def account_setups(strategy, accounts, dict given not None, symbols) -> list:
         if not isinstance(chosen, StrategyPort):
             raise TypeError(f"strategy {shown(chosen)} must be a strategy such as ImbalanceStrategy")
         if shared := set(own) & set(MARKET_DEFAULTS):
-            raise ValueError(f"accounts: {', '.join(sorted(shared))} is the market's, which all accounts share")
+            raise ValueError(f"accounts: {', '.join(sorted(shared))} belongs to the market, which all accounts share")
         setups.append(AccountSetup(chosen, checked({**given, **own}, symbols)))
     if not setups:
-        raise ValueError("accounts: an engine has at least one")
+        raise ValueError("accounts: an engine needs at least one")
     return setups

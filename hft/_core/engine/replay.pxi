@@ -1,4 +1,4 @@
-# A part of `engine`: frames and event records from memory through an engine, the loop in C. It is compiled with the tick, once.
+# A part of `engine`: runs frames and event records from memory through an engine, the loop in C. Compiled with the tick, once.
 
 from array import array
 from decimal import Decimal
@@ -23,7 +23,7 @@ KINDS = {"depth": MSG_DEPTH, "bookTicker": MSG_BOOK_TICKER, "trade": MSG_TRADE, 
 
 def replay(Engine engine not None, list frames not None, const int64_t[::1] stamps not None, *,
            Py_ssize_t start=0, stop=None, until_ns=None, int64_t room=0, Histogram histogram=None, dict by_kind=None) -> int:
-    """Feed frames to an engine until all are handled or something wants a look from Python.
+    """Feed frames to an engine until all are handled or a check in Python is needed.
 
     Parameters
     ----------
@@ -31,19 +31,19 @@ def replay(Engine engine not None, list frames not None, const int64_t[::1] stam
     stamps : buffer of int64
         `now` of each frame, nanoseconds.
     start, stop : int
-        Index of the first one, and of the one to stop before. Default: all.
+        Index of the first frame, and of the one to stop before. Default: all.
     until_ns : int, optional
         Stop before the first frame whose stamp is this or later.
     room : int
-        Stop while the journal has room for fewer records than this, or than an input may cause: whoever drains it does so, and
-        goes on.
+        Stop while the journal has room for fewer records than this, or than an input may need: the caller then drains it and
+        continues.
     histogram : Histogram, optional
-        Gets the time of each frame, from its bytes to the end of its work.
+        Records the time of each frame, from its bytes to the end of its work.
     by_kind : dict of str to Histogram, optional
-        The same, apart by kind of message (`KINDS`).
+        The same, by kind of message (`KINDS`).
 
-    Returns the index after the last frame handled. That is short of `stop`, and of `until_ns`, after `on_check` was called,
-    and where the journal is to be drained.
+    Returns the index after the last frame handled. That is before `stop` and `until_ns` if `on_check` was called,
+    or if the journal must be drained.
     """
     cdef HistogramState* kinds[7]     # MSG_KINDS
     cdef HistogramState* all_kinds = histogram.c if histogram is not None else NULL
@@ -56,7 +56,7 @@ def replay(Engine engine not None, list frames not None, const int64_t[::1] stam
     if stamps.shape[0] != n:
         raise ValueError(f"{n} frames, {stamps.shape[0]} stamps")
     if not 0 <= start <= end <= n:
-        raise ValueError(f"frames {start} to {end} are not among {n}")
+        raise ValueError(f"frames {start} to {end} are out of range, there are {n}")
     for kind in range(<int>MSG_KINDS):
         kinds[kind] = NULL
     for name, each in (by_kind or {}).items():
@@ -83,7 +83,7 @@ def replay(Engine engine not None, list frames not None, const int64_t[::1] stam
 
 cdef int64_t _replay(EngineState* e, const EventRecord* records, int64_t n, int64_t at, int64_t until_ns, int64_t room,
                      const int32_t* index, int64_t n_index) noexcept nogil:
-    """The loop: the next record to be handled, or -1 - its number where no message begins."""
+    """The loop: returns the next record to handle, or -1 - its number if no message begins there."""
     cdef Message* m = decoder_message(e.decoder)
     cdef Level* levels = decoder_levels(e.decoder)
     cdef int64_t taken
@@ -96,7 +96,7 @@ cdef int64_t _replay(EngineState* e, const EventRecord* records, int64_t n, int6
         if m.symbol < 0:
             continue
         if unlikely(m.kind == EVENT_RULES):
-            return at - taken           # Python's
+            return at - taken           # handled in Python
         if likely(m.kind < EVENT_CONNECT):
             engine_message(e, m, levels, cycles_now())
         elif m.kind == EVENT_RESYNC:
@@ -107,7 +107,7 @@ cdef int64_t _replay(EngineState* e, const EventRecord* records, int64_t n, int6
 
 
 cdef bint _is_rules(const EventRecord* r, EngineState* e, int64_t until_ns, int64_t room) noexcept:
-    """Whether the loop stopped for rules, which it leaves to Python, and for nothing else."""
+    """Whether the loop stopped for rules, which Python handles, and for no other reason."""
     return r.kind == EVENT_RULES and r.recv_ns < until_ns and not e.needs_check and engine_makes_room(e, room)
 
 
@@ -125,24 +125,24 @@ cdef int _set_rules(Engine engine, const EventRecord* r, int32_t i) except -1:
 
 
 def replay_events(Engine engine not None, records, *, int64_t start=0, symbols=None, until_ns=None, int64_t room=0) -> int:
-    """Feed records to an engine, without the GIL, until all are handled or something wants a look from Python.
+    """Feed records to an engine, without the GIL, until all are handled or a check in Python is needed.
 
     Parameters
     ----------
     records : buffer
         Whole records of 64 bytes: an array of `hft.data.events.EVENT`, or a part of one that ends with a message.
     start : int
-        Number of the first one.
+        Number of the first record.
     symbols : sequence of int, optional
-        For each symbol of the records its index in the engine, or -1 to leave it out. Default: the same.
+        For each symbol of the records its index in the engine, or -1 to omit it. Default: the same index.
     until_ns : int, optional
         Stop before the first message received at this time or later.
     room : int
-        Stop while the journal has room for fewer records than this, or than an input may cause: whoever drains it does so, and
-        goes on.
+        Stop while the journal has room for fewer records than this, or than an input may need: the caller then drains it and
+        continues.
 
-    Returns the number of the next record. That is short of the end, and of `until_ns`, after `on_check` was called, and
-    where the journal is to be drained. ValueError, with its number, for a record where no message begins.
+    Returns the number of the next record. That is before the end and `until_ns` if `on_check` was called, or if the journal
+    must be drained. ValueError, with its number, for a record where no message begins.
     """
     cdef bytes places
     cdef const int32_t* index
@@ -152,16 +152,16 @@ def replay_events(Engine engine not None, records, *, int64_t start=0, symbols=N
     n_index = len(chosen)
     for place in chosen:
         if not -1 <= place < engine.symbols.count:
-            raise ValueError(f"symbol {place} is none of the engine's {engine.symbols.count}")
+            raise ValueError(f"symbol {place} is not one of the engine's {engine.symbols.count}")
     places = array("i", chosen).tobytes()
     index = <const int32_t*>PyBytes_AS_STRING(places)
     PyObject_GetBuffer(records, &view, PyBUF_SIMPLE)
     try:
         n = view.len // <Py_ssize_t>sizeof(EventRecord)
         if view.len % sizeof(EventRecord) or <uintptr_t>view.buf % 8:
-            raise ValueError(f"records are of {sizeof(EventRecord)} bytes, on a boundary of 8; not {view.len} bytes")
+            raise ValueError(f"records must have {sizeof(EventRecord)} bytes each, on a boundary of 8; given: {view.len} bytes")
         if not 0 <= start <= n:
-            raise ValueError(f"record {start} is none of {n}")
+            raise ValueError(f"record {start} is out of range, there are {n}")
         at = start
         while True:
             with nogil:
@@ -174,7 +174,7 @@ def replay_events(Engine engine not None, records, *, int64_t start=0, symbols=N
         PyBuffer_Release(&view)
     decoder_clear(engine.c.decoder)
     if at < 0:
-        raise ValueError(f"record {-1 - at} begins no message")
+        raise ValueError(f"no message begins at record {-1 - at}")
     if engine.c.needs_check:
         engine.on_check()
     return at

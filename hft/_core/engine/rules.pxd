@@ -1,13 +1,13 @@
-# A symbol's rules change within a session: tick, lot, the limits of orders, whether it is traded at all (SEMANTICS 28).
+# Changes a symbol's rules within a session: tick, lot, the limits of orders, whether it is traded at all (SEMANTICS 28).
 #
-# Units only ever become finer, by whole factors, so that every number that was counted in the old ones is exact in the new:
+# Units only become finer, by whole factors, so that every number in old units is exact in new ones:
 #
 #       price x price_factor      ticks      open orders, commands and reports under way, resting orders, marks, fills kept
 #       qty x qty_factor          quanta     the same, queue positions, C, S, `used`, positions, trade flow
-#       gross x both              money      cash, cost, realised; the equity's own scale is widened where need be
+#       gross x both              money      cash, cost, realised; the equity's own scale becomes finer if necessary
 #
-# The book is not carried over: what made the change known did not fit it, so it is built anew on a snapshot, as after a gap.
-# Where the units stay (a coarser tick, another lot), nothing is lost, and only the rules for orders are others.
+# The book is not converted: a value that did not fit it revealed the change, so it is built again from a snapshot, as after a
+# gap. If the units stay (a coarser tick, another lot), nothing is lost, and only the rules for orders change.
 
 from hft._core.base.status cimport FAULT_OVERFLOW, OK
 from hft._core.base.types cimport SymbolSpec, int32_t, int64_t, multiply
@@ -28,10 +28,10 @@ from hft._core.trade.trader cimport trader_fail
 from hft._core.wire.scales cimport symbols_at, symbols_scale
 
 cdef struct Rules:
-    SymbolSpec spec             # as of now
-    int64_t price_factor        # new ticks in an old one
-    int64_t qty_factor          # new quanta in an old one
-    int64_t trading             # 0: the venue does not trade it now
+    SymbolSpec spec             # the new specification
+    int64_t price_factor        # new ticks in one old tick
+    int64_t qty_factor          # new quanta in one old quantum
+    int64_t trading             # 0: the venue does not trade the symbol now
 
 
 cdef inline bint _finer(const Rules* to) noexcept nogil:
@@ -39,7 +39,7 @@ cdef inline bint _finer(const Rules* to) noexcept nogil:
 
 
 cdef inline int _rescale(Account* a, int32_t i, const Rules* to) noexcept nogil:
-    """Everything of a symbol that an account counts in ticks or quanta; FAULT_OVERFLOW where a number leaves its bits."""
+    """Converts an account's ticks and quanta of a symbol; FAULT_OVERFLOW if a number exceeds 64 bits."""
     if (position_rescale(a.trader.context.positions, i, &to.spec, to.price_factor, to.qty_factor) != OK
             or not orders_rescale(a.trader.context.orders, i, to.price_factor, to.qty_factor)
             or not execution_rescale(&a.execution, i, &to.spec, to.price_factor, to.qty_factor)
@@ -49,8 +49,8 @@ cdef inline int _rescale(Account* a, int32_t i, const Rules* to) noexcept nogil:
 
 
 cdef inline void rules_begin(EngineState* e, int32_t i, const Rules* to, int64_t now) noexcept nogil:
-    """The rules of a symbol are others from `now` on, an input that was entered. Every account binds it anew next, then
-    `rules_end`."""
+    """Sets a symbol's new rules from `now` on, the time of an entered input. Then every account must bind it again, and
+    `rules_end` must be called."""
     cdef Market* market = e.markets[i]
     cdef bint fits = True
     cdef int64_t k
@@ -65,7 +65,7 @@ cdef inline void rules_begin(EngineState* e, int32_t i, const Rules* to, int64_t
 
 
 cdef inline void rules_end(EngineState* e, int32_t i, const Rules* to, int64_t now) noexcept nogil:
-    """What every account makes of it: orders that don't fit end, and the strategy looks anew."""
+    """Applies the new rules in every account: orders that don't fit expire, and the strategy decides again."""
     cdef Market* market = e.markets[i]
     cdef Account* a
     cdef int64_t k

@@ -1,20 +1,20 @@
 # The whole tick in one call: decode, clock, book, execution, snapshot, features, strategy, risk, order.
 #
 #   EngineState ──▶ DecoderState        the newest message
-#               ──▶ Market × n          what everybody sees
+#               ──▶ Market × n          shared by all accounts
 #               ──▶ Account × m         a trader and its execution, each with its own output
-#               ──▶ RunLog              what it was given, if somebody records it
+#               ──▶ RunLog              all inputs, if they are recorded
 #
-# EngineState holds pointers and is never hashed or mapped; what it points to is plain memory that `Engine` owns. Inputs come
-# in order of `now`; an input with an earlier one counts as simultaneous with the newest.
+# EngineState holds pointers and is never hashed or mapped; they point to plain memory that `Engine` owns. Inputs come
+# in order of `now`; an input with an earlier `now` counts as simultaneous with the newest.
 #
-# What comes without an input of its own, a full journal and a request for the kill switch through the state page, is polled
-# at the start of each input and counts, and is logged, as an input before it; the journal even before what is due by then, and
-# again whenever what is due has moved time on. So the run log has everything: the same log gives the same orders and the same
-# state. The first account is the one whose journal somebody may drain; the others overwrite theirs.
+# Two events are not inputs: a full journal, and a request for the kill switch on the state page. Both are polled at the start of
+# each input, and are handled and logged as inputs before it; the journal even before internal events due by then, and
+# again whenever such events have moved time on. So the run log is complete: the same log gives the same orders and the same
+# state. Only the first account's journal may have a writer that drains it; the others overwrite theirs.
 #
-# Backpressure: a message is taken only where the journal has room for all that it may cause. Where it has not, messages are held
-# in order (`Engine.held`), and the feed stops reading. Timers and the kill switch go on: there is room for what they cause.
+# Backpressure: a message is handled only if the journal has room for all its records. Otherwise messages are held
+# in order (`Engine.held`), and the feed stops reading. Timers and the kill switch continue: there is room for their records.
 
 from hft._core.base.cycles cimport cycles_now
 from hft._core.base.histogram cimport histogram_add
@@ -22,7 +22,7 @@ from hft._core.base.status cimport DECODE_FALLBACK, KILL_RELEASED, KILL_REQUEST,
 from hft._core.base.types cimport MSG_NONE, Level, Message, int32_t, int64_t, likely, uint64_t, unlikely
 from hft._core.engine.account cimport (
     Account, account_act, account_advance, account_arrivals, account_deliver, account_kill, account_match, account_settle,
-    account_start, account_stop, account_wants,
+    account_start, account_stop, account_records_needed,
 )
 from hft._core.execution.capacity cimport FILL_RECORDS
 from hft._core.execution.delivery cimport INT64_MAX
@@ -53,31 +53,31 @@ cdef enum:
 cdef struct EngineState:
     DecoderState* decoder
     Market** markets
-    Book* spare                 # where a fresh snapshot is brought to a book's id
+    Book* spare                 # spare book, in which a fresh snapshot is brought to a book's id
     Account* accounts
-    Page* page                  # of the first account: the markets are shown there
+    Page* page                  # of the first account; it also shows the markets
     int64_t now                 # of the newest input
     int64_t n_symbols
     int64_t n_accounts
     int64_t needs_check         # 1: Python is to call `on_check`: a snapshot is wanted, or trading halted
     double ns_per_cycle
     int64_t processed           # messages, of every kind and outcome
-    int64_t orders_want         # records that the new orders of one input may cause (`capacity_orders`)
-    int64_t held                # messages that wait, in Python's hands, until the journal has room for what they may cause
+    int64_t order_records_needed    # journal records that the new orders of one input may need (`capacity_orders`)
+    int64_t held                # messages held in Python until the journal has room for their records
     int64_t journal_full        # 1: new orders are refused until the writer has made room
-    int64_t replayed            # 1: journal_full and the kill switch come as inputs, as they are in a run log
-    RunLogState* log            # NULL: nobody records
+    int64_t replayed            # 1: journal_full and the kill switch come as inputs, from a run log
+    RunLogState* log            # NULL: not recorded
 
 
 cdef inline int64_t engine_since(const EngineState* e, uint64_t cycles) noexcept nogil:
-    """Nanoseconds since a cycle count was taken: for histograms only."""
+    """Nanoseconds since a cycle count: for histograms only."""
     return <int64_t>(<double>(cycles_now() - cycles) * e.ns_per_cycle)
 
 
 # --- kill switch
 
 cdef inline void engine_kill(EngineState* e, bint on, int reason, int64_t now) noexcept nogil:
-    """Trip or release, for every account."""
+    """Trips or releases the switch of every account."""
     cdef int64_t k
     for k in range(e.n_accounts):
         if account_kill(&e.accounts[k], on, reason, now):
@@ -90,7 +90,7 @@ cdef inline void engine_settle(EngineState* e, Account* a, int64_t now) noexcept
 
 
 cdef inline void engine_turn(EngineState* e, bint on, int reason, int64_t now) noexcept nogil:
-    """The kill switch is turned from outside, on for this reason. Where its cause stands, a release does not last."""
+    """Turns the kill switch on request from outside, with this reason. While its cause persists, a release does not last."""
     cdef int64_t k
     engine_kill(e, on, reason if on else KILL_RELEASED, now)
     for k in range(e.n_accounts):
@@ -100,41 +100,41 @@ cdef inline void engine_turn(EngineState* e, bint on, int reason, int64_t now) n
 # --- the journal
 
 cdef inline bint engine_overwrites(const EngineState* e) noexcept nogil:
-    """Nobody drains the journal: there is always room."""
+    """Whether no writer drains the journal: there is always room."""
     return e.accounts[0].out.overwrites != 0
 
 
 cdef inline int64_t engine_room(const EngineState* e) noexcept nogil:
-    """Records that fit in the journal now."""
+    """Free records in the journal."""
     return journal_room(e.accounts[0].out.journal)
 
 
-cdef inline int64_t engine_wants(const EngineState* e) noexcept nogil:
-    """Records that the next input may cause, new orders among it."""
-    if DEBUGGING and e.accounts[0].wants != account_wants(&e.accounts[0]):
+cdef inline int64_t engine_records_needed(const EngineState* e) noexcept nogil:
+    """Records that the next input may need, including its new orders."""
+    if DEBUGGING and e.accounts[0].records_needed != account_records_needed(&e.accounts[0]):
         abort()
-    return e.accounts[0].wants + e.orders_want
+    return e.accounts[0].records_needed + e.order_records_needed
 
 
 cdef inline bint engine_has_room(const EngineState* e) noexcept nogil:
-    """Does the journal hold what the next message, or the frame that waits in the decoder, may cause while new orders are
-    refused? What needs no message, timers and the kill switch, always finds room, since a message is taken only where it
-    leaves that much. An empty journal takes any frame."""
+    """Whether the journal has room for the records of the next message, or of the frame in the decoder, without new
+    orders. Timers and the kill switch need no message and always find room, since a message is handled only if it
+    leaves that much. An empty journal accepts any frame."""
     cdef const Account* a = &e.accounts[0]
     cdef int64_t room, fills
     if engine_overwrites(e):
         return True
     room = engine_room(e)
     if likely(e.decoder.pending.count == 0):
-        return room >= a.wants
+        return room >= a.records_needed
     fills = e.decoder.pending.count * a.trader.context.orders.open * FILL_RECORDS
-    return room >= a.wants + fills or (fills != 0 and room == a.out.journal.capacity)
+    return room >= a.records_needed + fills or (fills != 0 and room == a.out.journal.capacity)
 
 
 cdef inline bint engine_makes_room(const EngineState* e, int64_t room) noexcept nogil:
-    """For who drives it from memory and drains the journal himself: `room` records, and what the next input may cause."""
+    """For a caller that replays from memory and drains the journal: room for `room` records, and for the next input."""
     cdef int64_t free = engine_room(e)
-    return engine_overwrites(e) or (free >= room and free >= engine_wants(e))
+    return engine_overwrites(e) or (free >= room and free >= engine_records_needed(e))
 
 
 cdef inline void engine_log(EngineState* e, int kind, int arg, int64_t now, const char* p, size_t n) noexcept nogil:
@@ -143,14 +143,14 @@ cdef inline void engine_log(EngineState* e, int kind, int arg, int64_t now, cons
 
 
 cdef inline void engine_journal_full(EngineState* e, bint full) noexcept nogil:
-    """No new orders, or again."""
+    """Stops new orders, or allows them again."""
     e.journal_full = full
     risk_halt(e.accounts[0].trader.risk, HALT_JOURNAL, full)
 
 
 cdef inline void engine_poll_journal(EngineState* e, int64_t given) noexcept nogil:
-    """Is there room for new orders? Found out before anything happens at this time, so that what is due already knows."""
-    cdef bint full = not engine_overwrites(e) and engine_room(e) < engine_wants(e)
+    """Checks the room for new orders, before anything happens at this time, so that internal events due use the result."""
+    cdef bint full = not engine_overwrites(e) and engine_room(e) < engine_records_needed(e)
     if unlikely(full != e.journal_full):
         engine_log(e, LOG_JOURNAL_FULL, full, e.now if e.now else given, NULL, 0)
         engine_journal_full(e, full)
@@ -168,7 +168,7 @@ cdef inline int64_t engine_next_due(const EngineState* e) noexcept nogil:
 
 
 cdef inline void engine_instant(EngineState* e, int64_t now) noexcept nogil:
-    """Time moves on, or an input begins: what strategies may ask for at once counts from here."""
+    """Begins a new time or input: the limit on simultaneous intents starts again."""
     cdef int64_t k
     e.now = now
     for k in range(e.n_accounts):
@@ -176,7 +176,7 @@ cdef inline void engine_instant(EngineState* e, int64_t now) noexcept nogil:
 
 
 cdef inline void engine_due(EngineState* e, int64_t now) noexcept nogil:
-    """What is due by now, each event at its own time."""
+    """Runs internal events due by now, each at its own time."""
     cdef int64_t due = engine_next_due(e)
     cdef int64_t k
     while unlikely(due <= now):
@@ -192,7 +192,7 @@ cdef inline void engine_due(EngineState* e, int64_t now) noexcept nogil:
 
 
 cdef inline void engine_poll_kill(EngineState* e, int64_t given) noexcept nogil:
-    """A request for the kill switch on the state page. A release waits until there is room to write it down."""
+    """Polls the state page for a request of the kill switch. A release waits until there is room to record it."""
     cdef uint64_t request = page_kill_request(e.page)
     cdef bint on
     if likely(request == 0) or (not request & 1 and not engine_has_room(e)):
@@ -204,7 +204,7 @@ cdef inline void engine_poll_kill(EngineState* e, int64_t given) noexcept nogil:
 
 
 cdef inline void engine_begin(EngineState* e, int64_t now) noexcept nogil:
-    """The first input: the markets' accounts of their time begin, and so do the strategies."""
+    """The first input: starts the markets' time statistics and the strategies."""
     cdef int64_t i
     for i in range(e.n_symbols):
         e.markets[i].times.since_ns = now
@@ -213,8 +213,8 @@ cdef inline void engine_begin(EngineState* e, int64_t now) noexcept nogil:
 
 
 cdef inline int64_t engine_enter(EngineState* e, int64_t now) noexcept nogil:
-    """Every input begins here: time never goes back, what is due by now happens first, and then somebody may have asked for
-    the kill switch."""
+    """Every input begins here: time never goes back, internal events due by now happen first, then a request for the kill
+    switch is polled."""
     cdef int64_t given = now
     if likely(not e.replayed):
         engine_poll_journal(e, given)
@@ -230,7 +230,7 @@ cdef inline int64_t engine_enter(EngineState* e, int64_t now) noexcept nogil:
 
 
 cdef inline int64_t engine_input(EngineState* e, int kind, int arg, int64_t now, const char* p, size_t n) noexcept nogil:
-    """Enters, and logs the input: after what came to light on entering."""
+    """Enters and logs the input, after the events polled on entering."""
     cdef int64_t entered = engine_enter(e, now)
     engine_log(e, kind, arg, now, p, n)
     return entered
@@ -249,7 +249,7 @@ cdef inline void engine_evaluate(EngineState* e, Market* market, int32_t i, int6
 
 
 cdef inline void engine_act(EngineState* e, Market* market, const Message* trade, int32_t i, int64_t now) noexcept nogil:
-    """What follows from a market that changed: it is shown, valued, and acted upon. `trade`: by this one, or NULL."""
+    """After a change of the market: publish, evaluate, and let accounts act. `trade`: the trade that changed it, or NULL."""
     cdef int64_t k
     engine_evaluate(e, market, i, now)
     for k in range(e.n_accounts):
@@ -260,17 +260,17 @@ cdef inline void engine_act(EngineState* e, Market* market, const Message* trade
 
 cdef inline void engine_match(EngineState* e, Market* market, const Message* msg, int32_t i, int fx, int64_t v,
                               int64_t now) noexcept nogil:
-    """Every account meets what happened to a market."""
+    """Passes the effects on a market to every account."""
     cdef int64_t k
     for k in range(e.n_accounts):
         account_match(&e.accounts[k], market, msg, i, fx, v, now)
 
 
 cdef inline int engine_apply(EngineState* e, Message* msg, const Level* levels, int64_t now, uint64_t cycles) noexcept nogil:
-    """One decoded message, entered at `now`, to the end of its work; the answer is why it was not applied, or OK."""
+    """Handles one decoded message, entered at `now`, completely; returns OK, or the reason for not applying it."""
     cdef int32_t i = msg.symbol
     cdef Market* market = e.markets[i]
-    cdef int64_t submitted = e.accounts[0].trader.state.submitted      # what was due anyway is not this message's doing
+    cdef int64_t submitted = e.accounts[0].trader.state.submitted      # excludes orders of internal events that were due anyway
     cdef int64_t v, k
     cdef int fx = 0
     cdef int code
@@ -299,12 +299,12 @@ cdef inline int engine_apply(EngineState* e, Message* msg, const Level* levels, 
 
 
 cdef inline int engine_message(EngineState* e, Message* msg, const Level* levels, uint64_t cycles) noexcept nogil:
-    """The same for a message that no frame is known of: it is not logged."""
+    """Handles a message without a frame: it is not logged."""
     return engine_apply(e, msg, levels, engine_enter(e, msg.recv_ns), cycles)
 
 
 cdef inline void engine_messages(EngineState* e, int64_t now, uint64_t cycles) noexcept nogil:
-    """The messages of a frame, in order, entered at `now` as one input."""
+    """Handles the messages of a frame, in order, entered at `now` as one input."""
     cdef bint one = decoder_message(e.decoder).kind != MSG_NONE or decode_next(e.decoder)
     while one:
         engine_apply(e, decoder_message(e.decoder), decoder_levels(e.decoder), now, cycles)
@@ -312,7 +312,7 @@ cdef inline void engine_messages(EngineState* e, int64_t now, uint64_t cycles) n
 
 
 cdef inline int engine_frame(void* ctx, const char* p, size_t n, int64_t now, uint64_t cycles) noexcept nogil:
-    """A frame as it lies in the read buffer: FrameResult bits."""
+    """Handles a frame in the read buffer: FrameResult bits."""
     cdef EngineState* e = <EngineState*>ctx
     cdef int code = decode_frame(e.decoder, p, n, now)
     output_count(&e.page.counters.frames)
@@ -328,7 +328,7 @@ cdef inline int engine_frame(void* ctx, const char* p, size_t n, int64_t now, ui
 
 
 cdef inline void engine_connect(EngineState* e, int32_t i, bint up, int64_t now) noexcept nogil:
-    """The stream of a symbol is up, or gone."""
+    """The stream of a symbol is open, or lost."""
     cdef Market* market = e.markets[i]
     cdef int fx
     now = engine_input(e, LOG_CONNECT if up else LOG_DISCONNECT, i, now, NULL, 0)
@@ -339,7 +339,7 @@ cdef inline void engine_connect(EngineState* e, int32_t i, bint up, int64_t now)
 
 
 cdef inline void engine_resync(EngineState* e, int32_t i, int64_t now) noexcept nogil:
-    """The book of a symbol is given up from outside: it is built anew."""
+    """Discards the book of a symbol on request from outside: it is built again."""
     cdef Market* market = e.markets[i]
     now = engine_input(e, LOG_RESYNC, i, now, NULL, 0)
     engine_match(e, market, NULL, i, market_resync(market, now), market.clock.v_max, now)
@@ -348,7 +348,7 @@ cdef inline void engine_resync(EngineState* e, int32_t i, int64_t now) noexcept 
 
 
 cdef inline void engine_stop(EngineState* e, int64_t now) noexcept nogil:
-    """No new signals; what is open is cancelled."""
+    """No new signals; open orders are cancelled."""
     cdef int64_t k
     now = engine_input(e, LOG_STOP, 0, now, NULL, 0)
     for k in range(e.n_accounts):
@@ -356,7 +356,7 @@ cdef inline void engine_stop(EngineState* e, int64_t now) noexcept nogil:
 
 
 cdef inline int64_t engine_drain(EngineState* e) noexcept nogil:
-    """Run internal time on until nothing is under way; the time it ends at."""
+    """Runs internal events until nothing is under way; returns the final time."""
     while engine_next_due(e) != INT64_MAX:
         engine_due(e, engine_next_due(e))
     return e.now

@@ -1,4 +1,4 @@
-# A part of `engine`: what an engine knows of its markets and accounts. Nothing here changes anything.
+# A part of `engine`: read access to markets and accounts. Nothing here changes state.
 
 from hft._core.base.histogram cimport Histogram
 from hft._core.base.types cimport ASK, BID, Spec, int32_t, int64_t
@@ -20,36 +20,36 @@ PARTS = (
     "engine", "market", "clock", "sync", "book", "features", "flow", "series", "exchange", "taken", "resting", "reports",
     "trader", "strategy", "risk", "orders", "position",
 )
-"""The parts of a symbol's state that have a digest each, in the order in which data flows through them."""
+"""The parts of a symbol's state that have digests, in the order of data flow."""
 assert len(PARTS) == DIGEST_PARTS
 
 
 cdef class EngineView(FrameSink):
-    """What can be asked of an `Engine`. `symbol` is a name or a `Spec`, `account` the number of an account, from 0."""
+    """Read access to an `Engine`. `symbol` is a name or a `Spec`, `account` the number of an account, from 0."""
 
     def __cinit__(self, *args, **kwargs):
         if type(self) is EngineView:
-            raise TypeError("an EngineView is a part of an Engine: make one of these")
+            raise TypeError("an EngineView is part of an Engine: create an Engine")
 
     cdef Market* _market(self, symbol) except NULL:
         return self.c.markets[<int>self.symbols.index(symbol)]
 
     cdef Account* _account(self, int64_t account) except NULL:
         if not 0 <= account < self.c.n_accounts:
-            raise IndexError(f"account {account} is none of the engine's {self.c.n_accounts}")
+            raise IndexError(f"account {account} is not one of the engine's {self.c.n_accounts}")
         return &self.c.accounts[account]
 
     def wants_snapshot(self) -> list:
-        """Names of the symbols whose REST book is to be fetched, those that are `refreshing` among them."""
+        """Names of the symbols whose REST book must be fetched, including those that are `refreshing`."""
         return [spec.name for i, spec in enumerate(self.symbols)
                 if market_sync(self.c.markets[i]).wants_snapshot or market_sync(self.c.markets[i]).refreshing]
 
     def refreshing(self, symbol) -> bool:
-        """The book is in sync and wants a fresh snapshot: to be handed in once `update_id` has reached its lastUpdateId."""
+        """Whether the book is in sync and wants a fresh snapshot, to be passed once `update_id` has reached its lastUpdateId."""
         return market_sync(self._market(symbol)).refreshing != 0
 
     def update_id(self, symbol) -> int:
-        """The id of a symbol's book: lastUpdateId of the snapshot, then `u` of the last update applied."""
+        """The id of a symbol's book: lastUpdateId of the snapshot, then `u` of the last applied update."""
         return market_sync(self._market(symbol)).id
 
     def trade_id(self, symbol) -> int:
@@ -57,23 +57,23 @@ cdef class EngineView(FrameSink):
         return self._market(symbol).trade_id
 
     def delay_ns(self, symbol) -> int:
-        """How much later the newest stamped message was handled than the least delay of ten minutes lets it (rule 2)."""
+        """Delay of the newest stamped message beyond the least delay of ten minutes (rule 2)."""
         return self._market(symbol).delay_ns
 
     def book_status(self, symbol) -> str:
-        """``synced`` (in sync, both sides quoted), ``suspect`` (was so, is not now) or ``syncing`` (never was)."""
+        """``synced`` (in sync, both sides quoted), ``suspect`` (was in sync before) or ``syncing`` (never in sync so far)."""
         return names.BOOK_STATUS[market_book_status(self._market(symbol), self.c.now)]
 
     def synced(self, symbol) -> bool:
         return market_sync(self._market(symbol)).state == SYNC_SYNCED
 
     def generation(self, symbol) -> int:
-        """Books begun for a symbol."""
+        """Number of books begun for a symbol."""
         return market_sync(self._market(symbol)).generation
 
     @property
     def halted(self) -> bool:
-        """A fault has halted trading."""
+        """Whether a fault has halted trading."""
         return self.c.accounts[0].trader.state.fault < 0
 
     @property
@@ -88,12 +88,12 @@ cdef class EngineView(FrameSink):
 
     @property
     def kill_reason(self):
-        """Why the kill switch is on, or None."""
+        """The reason of the kill switch, or None if it is off."""
         return status_table.name(self.c.page.header.kill_reason) if self.killed else None
 
     @property
     def missing_trades(self) -> int:
-        """Trade ids that were never seen, over all symbols."""
+        """Missing trade ids, over all symbols."""
         cdef int32_t i
         return sum([self.c.markets[i].missing_trades for i in range(self.c.n_symbols)])
 
@@ -104,17 +104,17 @@ cdef class EngineView(FrameSink):
 
     @property
     def journal_room(self) -> int:
-        """Records that fit in the journal now."""
+        """Free records in the journal."""
         return engine_room(self.c)
 
     def makes_room(self, int64_t room=0) -> bool:
-        """Has the journal room for all that the next input may cause, and for `room` records? Without it new orders are refused;
-        who drives an engine from memory drains the journal then."""
+        """Whether the journal has room for all records of the next input, and for `room` more. Without it new orders are refused,
+        and a caller that replays from memory must drain the journal."""
         return engine_makes_room(self.c, room)
 
     @property
     def held(self) -> int:
-        """Messages that wait for room in the journal; see `release`."""
+        """Number of messages held until the journal has room; see `release`."""
         return self.c.held
 
     @property
@@ -123,7 +123,7 @@ cdef class EngineView(FrameSink):
 
     @property
     def trades(self) -> list:
-        """The newest fills of the first account, as `fills` gives them."""
+        """The newest fills of the first account, as returned by `fills`."""
         return self.fills()
 
     def fills(self, int64_t account=0) -> list:
@@ -145,35 +145,35 @@ cdef class EngineView(FrameSink):
         return tuple(out)
 
     def book_hash(self, symbol) -> int:
-        """64 bits over what a symbol's book says: levels, bookTicker, update ids."""
+        """64 bits over the content of a symbol's book: levels, bookTicker, update ids."""
         return book_content_hash(market_book(self._market(symbol)))
 
     def state_hash(self, symbol, int64_t account=0) -> int:
-        """64 bits over all that can change what comes later for a symbol and an account (rule 34). Between inputs only."""
+        """64 bits over all state that can affect the future of a symbol and an account (rule 34). Between inputs only."""
         return state_hash(self.c, self._account(account), self.symbols.index(symbol))
 
     def digests(self, symbol, int64_t account=0) -> dict:
-        """The same by part: the names of `PARTS`, each with its 64 bits."""
+        """The state hash by part: the names of `PARTS`, each with its 64 bits."""
         cdef Digests found
         digests_take(self.c, self._account(account), self.symbols.index(symbol), &found)
         return {name: found.part[k] for k, name in enumerate(PARTS)}
 
     def digest_texts(self, symbol, int64_t account=0) -> dict:
-        """The same as recordings have them, 16 hexadecimal digits each."""
+        """The digests as in recordings, 16 hexadecimal digits each."""
         return {name: f"{value:016x}" for name, value in self.digests(symbol, account).items()}
 
     @property
     def journal_waits(self) -> int:
-        """Times messages began to be held because the journal had no room."""
+        """How often messages began to be held because the journal had no room."""
         return self.c.page.counters.journal_waits
 
     @property
     def commands_under_way(self) -> int:
-        """Orders, amends and cancels of the first account on their way to the exchange."""
+        """Orders, amends and cancels of the first account under way to the exchange."""
         return self.c.accounts[0].execution.broker.n_commands
 
     def features(self, symbol) -> FeatureVector:
-        """The feature vector as of the newest message; NaN where there is no value."""
+        """The feature vector as of the newest message; NaN for a feature without a value."""
         cdef int i = self.symbols.index(symbol)
         cdef FeatureUnits units = feature_units(self.symbols.all[i])
         return FeatureVector.of(&self.c.markets[i].features, &units)
@@ -184,7 +184,7 @@ cdef class EngineView(FrameSink):
         return self.symbols.all[i].qty(position_at(self._account(account).trader.context.positions, i).qty)
 
     def pnl(self, symbol, int64_t account=0) -> PnlView:
-        """Profit and loss of an account with one symbol."""
+        """Profit and loss of an account in one symbol."""
         cdef int i = self.symbols.index(symbol)
         return pnl_of(self._account(account).trader.context.positions, i, self.symbols.all[i])
 
@@ -193,12 +193,12 @@ cdef class EngineView(FrameSink):
         return self.page.histogram(which)
 
     def counted(self, str reason not None, int64_t account=0) -> int:
-        """Times that a reject, skip or drop of this reason (its name in docs/status.md) was counted. Those of the markets stand
-        with the first account's."""
+        """Count of a reject, skip or drop with this reason (its name in docs/status.md). Those of the markets are counted
+        with the first account."""
         page_view_counters(self.c)
         return self._account(account).out.page.counters.status[status_table.CODES[reason]]
 
     def counters(self) -> dict:
-        """Everything that is counted of the markets and the first account, as `StatePage` reads it."""
+        """All counters of the markets and the first account, as `StatePage` reads them."""
         page_view_counters(self.c)
         return self.page.read()["counters"]

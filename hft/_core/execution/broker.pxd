@@ -1,14 +1,14 @@
-# The exchange as it would have been for our own orders (SEMANTICS 3–5, 8–17, 25): the verbs an engine calls.
+# The simulated exchange for our own orders (SEMANTICS 3–5, 8–17, 25): the verbs that an engine calls.
 #
 # Per input, in this order:
-#     broker_arrivals     commands due before the event's v take effect, on the book as it was
+#     broker_arrivals     commands due before the event's v take effect, on the book before the event
 #     (the book changes)
 #     broker_on_trade | broker_on_book | broker_on_desync | broker_on_resync      (in `matching`)
-# and after each call the caller drains `broker_reports` and sets `n_reports` to 0. Between inputs, `broker_expiries`.
+# After each call the caller drains `broker_reports` and sets `n_reports` to 0. Between inputs it calls `broker_expiries`.
 #
-#     latency   when commands take effect          taking      what takers use up, fees
-#     resting   own orders by price and time       queue       their place at a level
-#     broker_state   memory and reports            matching    the market against resting orders
+#     latency   when commands take effect          taking      quantity used up by takers, fees
+#     resting   own orders by price and time       queue       their queue position at a level
+#     broker_state   memory and reports            matching    market events against resting orders
 
 from libc.stdint cimport INT64_MAX, int32_t, int64_t
 
@@ -27,7 +27,7 @@ from hft._core.execution.broker_state cimport (
     broker_oldest, broker_queue, broker_report, broker_reports, broker_resting, broker_room, broker_size, broker_sweep,
     broker_symbol, broker_timers, broker_unqueue,
 )
-from hft._core.execution.latency cimport latency_due, latency_heard, latency_timer
+from hft._core.execution.latency cimport latency_due, latency_report_due, latency_timer
 from hft._core.execution.matching cimport broker_on_book, broker_on_desync, broker_on_resync, broker_on_trade
 from hft._core.execution.queue cimport FRONT_UNKNOWN
 from hft._core.execution.resting cimport (
@@ -37,26 +37,26 @@ from hft._core.execution.taking cimport TAKE_LEVELS, take_commit, take_plan
 from hft._core.market.book cimport Book, OrderBook, book_qty
 
 
-# ---- commands on their way -------------------------------------------------------------------------------------------
+# ---- commands under way -------------------------------------------------------------------------------------------
 
-cdef inline int64_t broker_heard(Broker* b, int32_t symbol, int64_t exch_ns, int64_t now) noexcept nogil:
-    """When the trader hears of the next report, of what happened at `exch_ns` (rule 5). Once a report, in their order."""
-    return latency_heard(&broker_symbol(b, symbol).latency, exch_ns, now)
+cdef inline int64_t broker_report_due(Broker* b, int32_t symbol, int64_t exch_ns, int64_t now) noexcept nogil:
+    """Time at which the trader receives the next report, of an event at `exch_ns` (rule 5). Called once a report, in order."""
+    return latency_report_due(&broker_symbol(b, symbol).latency, exch_ns, now)
 
 
 cdef inline int64_t broker_symbol_due(Broker* b, BrokerSymbol* s) noexcept nogil:
-    """When the symbol's next command takes effect by timer; INT64_MAX: none is under way."""
+    """Time at which the symbol's next command takes effect by timer; INT64_MAX: none is under way."""
     cdef const Command* oldest = broker_oldest(b, s)
     return latency_timer(&s.latency, oldest.due_ns) if oldest != NULL else INT64_MAX
 
 
 cdef inline int64_t broker_next_due(const Broker* b) noexcept nogil:
-    """When the next command of all takes effect by timer; INT64_MAX: none is under way."""
+    """Time at which the next command of any symbol takes effect by timer; INT64_MAX: none is under way."""
     return heap_next(broker_timers(b))
 
 
 cdef inline int broker_submit(Broker* b, Command* c) noexcept nogil:
-    """A command goes on its way, and gets its `due_ns` (rule 3). FAULT_CHANNEL_FULL: more are under way than the settings let."""
+    """Submits a command and sets its `due_ns` (rule 3). FAULT_CHANNEL_FULL: more are under way than the settings allow."""
     cdef BrokerSymbol* s = broker_symbol(b, c.symbol)
     if b.n_commands == b.params.max_commands:
         return FAULT_CHANNEL_FULL
@@ -70,7 +70,7 @@ cdef inline int broker_submit(Broker* b, Command* c) noexcept nogil:
 # ---- taking effect ---------------------------------------------------------------------------------------------------
 
 cdef inline void broker_rest(BrokerSymbol* s, const Book* book, const Command* c, int64_t leaves, int64_t filled) noexcept nogil:
-    """The order, or its rest, joins the queue at its price. A free slot was seen before."""
+    """The order, or its rest, joins the queue at its price. The caller has checked that a slot is free."""
     cdef int own = BID if c.side == BUY else ASK
     cdef int64_t displayed = book_qty(book, own, c.price) if s.synced else 0
     cdef RestingOrder* order = resting_add(broker_resting(s), own, c.price, displayed)
@@ -90,7 +90,7 @@ cdef inline void broker_rest(BrokerSymbol* s, const Book* book, const Command* c
 
 cdef inline int broker_refusal(BrokerSymbol* s, const SymbolSpec* spec, const Command* c, int64_t want,
                                int64_t reachable) noexcept nogil:
-    """Why an order is not let in; OK where it is. `reachable`: what it would take now."""
+    """The reason to refuse an order, or OK. `reachable`: the quantity that it would take now."""
     if c.qty <= 0:
         return RISK_BAD_QTY
     if c.type == LIMIT and c.price <= 0:
@@ -110,8 +110,8 @@ cdef inline int broker_refusal(BrokerSymbol* s, const SymbolSpec* spec, const Co
 
 cdef inline void broker_enter(Broker* b, BrokerSymbol* s, const SymbolSpec* spec, const Book* book, const Command* c,
                               int64_t filled, int let_in, int refused) noexcept nogil:
-    """Rule 8: take what is there, then rest or expire. `c.qty`: what is open, `filled`: what of the order filled before;
-    `let_in`, `refused`: the reports of it."""
+    """Rule 8: takes the available quantity, then rests or expires. `c.qty`: the open quantity, `filled`: the quantity filled
+    before; `let_in`, `refused`: the kinds of its reports."""
     cdef Level plan[TAKE_LEVELS]
     cdef int32_t n = 0
     cdef int32_t i
@@ -120,7 +120,7 @@ cdef inline void broker_enter(Broker* b, BrokerSymbol* s, const SymbolSpec* spec
     cdef int64_t reachable = 0
     cdef int64_t leaves = c.qty
     cdef int reason
-    # A book that is not in sync, or has an empty side, offers nothing (rules 7a, 13). Post-only is judged by the side it has.
+    # A book that is not in sync, or has an empty side, offers nothing (rules 7a, 13). Post-only needs the opposite side only.
     if s.synced and (s.quoted or c.tif == GTX):
         reachable = take_plan(&s.used, book, opposite, c.price, 1 if c.tif == GTX else spec.lot, want, plan, &n)
     reason = broker_refusal(s, spec, c, want, reachable)
@@ -149,8 +149,8 @@ cdef inline void broker_enter(Broker* b, BrokerSymbol* s, const SymbolSpec* spec
 
 
 cdef inline void broker_amend(Broker* b, BrokerSymbol* s, const SymbolSpec* spec, const Book* book, Command* c) noexcept nogil:
-    """A smaller quantity at the same price keeps its place; anything else enters anew. An order that has filled as much as the
-    new quantity, or more, is cancelled; so is one that would not be let in at the new price."""
+    """A smaller quantity at the same price keeps its place; any other amend enters the order again. An order that has filled at
+    least the new quantity is cancelled; so is one that would be refused at the new price."""
     cdef int32_t slot = resting_find(broker_resting(s), c.order_id)
     cdef RestingOrder* order
     cdef int64_t filled
@@ -199,12 +199,12 @@ cdef inline void broker_effect(Broker* b, BrokerSymbol* s, const SymbolSpec* spe
 
 
 cdef inline bint broker_has_room(const Broker* b) noexcept nogil:
-    """Whether one more arrival's reports fit."""
+    """Whether the reports of one more arrival fit."""
     return b.n_reports + b.params.max_orders + TAKE_LEVELS + 2 <= b.report_capacity
 
 
 cdef inline int broker_arrivals(Broker* b, int32_t symbol, const SymbolSpec* spec, const Book* book, int64_t v) noexcept nogil:
-    """Commands with a < v take effect, before the event at v (rule 4). 1: there are more, drain the reports and call again."""
+    """Commands with a < v take effect, before the event at v (rule 4). 1: more are due; drain the reports and call again."""
     cdef BrokerSymbol* s = broker_symbol(b, symbol)
     while s.n_commands and broker_oldest(b, s).due_ns < v:
         if not broker_has_room(b):
@@ -214,7 +214,7 @@ cdef inline int broker_arrivals(Broker* b, int32_t symbol, const SymbolSpec* spe
 
 
 cdef inline int broker_expiries(Broker* b, int32_t symbol, const SymbolSpec* spec, const Book* book, int64_t now) noexcept nogil:
-    """Commands whose market data never came take effect by a + max_feed_delay <= now (rule 4). 1: as `broker_arrivals`."""
+    """Commands without later market data take effect at a + max_feed_delay <= now (rule 4). 1: as `broker_arrivals`."""
     cdef BrokerSymbol* s = broker_symbol(b, symbol)
     while broker_symbol_due(b, s) <= now:
         if not broker_has_room(b):

@@ -1,4 +1,4 @@
-"""The paper broker: fills own orders as the exchange would have, against the market data that it is shown."""
+"""The paper broker: fills own orders as the exchange would have, from the market data passed to it."""
 
 from libc.string cimport memset
 
@@ -35,17 +35,17 @@ assert sizeof(BrokerSymbol) == 40 + 24 + 8 * 8 + 8 * 4 + sizeof(Used)
 cdef class PaperBroker:
     """One symbol's simulated exchange.
 
-    What it assumes:
+    Assumptions:
 
-    * Own orders do not move the market. What a taker took is gone from its level until the venue shows that level anew; own
-      orders never trade with each other.
+    * Own orders do not move the market. Quantity that a taker took is gone from its level until the venue shows that level again;
+      own orders never trade with each other.
     * A command takes effect ``entry_latency`` after it was sent, just before the first event stamped later, or by timer when no
       event comes for ``max_feed_delay``. Commands never overtake each other.
-    * Takers walk the displayed book and pay their own fee rate on each level's fill. The rest of a crossing limit order rests.
-    * A resting order joins behind the quantity displayed. Trades at its price, and decreases by the queue model's rule,
-      bring it forward; an event shown both as a trade and as a decrease counts once, in whichever order the two come.
+    * Takers walk the displayed book and pay the taker fee on each level's fill. The rest of a crossing limit order rests.
+    * A resting order joins behind the quantity displayed. Trades at its price move it forward, as do decreases, by the queue
+      model's rule; an event shown both as a trade and as a decrease counts once, in either order.
     * It fills when a trade prints through its price or, at its price, once the queue before it is served; and when the
-      opposite touch reaches its price, as far as quantity is available there. Fills from one trade never exceed its quantity: own
+      opposite touch reaches its price, up to the quantity available there. Fills from one trade never exceed its quantity: own
       orders share it, by price and time. Maker fee, own price.
     * While the book is not in sync nothing can be taken and queues do not move; trades through the price still fill, marked
       ``suspect``.
@@ -55,7 +55,7 @@ cdef class PaperBroker:
     spec : Spec
         Scales and fee rates.
     book : OrderBook
-        The venue's book. The caller keeps it up to date and says so with `book_changed`.
+        The venue's book. The caller keeps it up to date and calls `book_changed` after each change.
     entry_latency_ms, response_latency_ms, max_feed_delay_ms : float
         At least 0.
     queue_model : str
@@ -64,7 +64,7 @@ cdef class PaperBroker:
     queue_exponent : float
         The exponent of the power models, above 0.
     max_orders, max_commands : int
-        Resting orders, and commands under way, at most. Beyond: rejected (``resting_full``), RuntimeError.
+        Limits on resting orders and on commands under way. Beyond them: rejected (``resting_full``), RuntimeError.
 
     Prices and quantities are decimal text (or Decimal), times integer nanoseconds. Every method that can make reports returns
     them as a list of `OrderReport`.
@@ -118,10 +118,10 @@ cdef class PaperBroker:
 
     def submit(self, str side not None, qty, price=None, *, tif="gtc", bint market=False, bint reduce_only=False,
                int64_t sent_ns) -> int:
-        """Send an order; returns its id. It takes effect by `arrivals` or `timers`.
+        """Send an order; returns its id. It takes effect in `arrivals` or `timers`.
 
-        ``side``: ``"buy"`` or ``"sell"``. ``market``: a market order, ``price`` is then the collar that bounds it, None is
-        unbounded. ``tif``: ``"gtc"``, ``"ioc"``, ``"fok"`` or ``"post_only"``; a market order's is ``"ioc"`` always.
+        ``side``: ``"buy"`` or ``"sell"``. ``market``: a market order; ``price`` is then its collar, None means
+        unbounded. ``tif``: ``"gtc"``, ``"ioc"``, ``"fok"`` or ``"post_only"``; a market order's is always ``"ioc"``.
         """
         if price is None and not market:
             raise ValueError("a limit order needs a price")
@@ -135,7 +135,7 @@ cdef class PaperBroker:
         return c.order_id
 
     cdef Command _limit(self, str side, qty, price, tif, bint reduce_only) except *:
-        """What an order is sent with, all but its kind and id."""
+        """The command of a limit order, except its kind and id."""
         cdef Command c
         memset(&c, 0, sizeof(Command))
         if side not in SIDES:
@@ -155,7 +155,7 @@ cdef class PaperBroker:
         return c
 
     def cancel(self, int64_t order_id, *, int64_t sent_ns) -> None:
-        """Send a cancel; answered by a ``canceled`` or ``cancel_rejected`` report when it takes effect."""
+        """Send a cancel; a ``canceled`` or ``cancel_rejected`` report answers it when it takes effect."""
         cdef Command c
         memset(&c, 0, sizeof(Command))
         if not 1 <= order_id <= self.last_order_id:
@@ -166,8 +166,8 @@ cdef class PaperBroker:
 
     def amend(self, int64_t order_id, str side not None, qty, price, *, tif="gtc", bint reduce_only=False,
               int64_t sent_ns) -> None:
-        """Send an amend of a limit order: another quantity of the whole order (what has filled included), another price; the rest
-        as it was submitted. Answered by ``amended``, ``amend_rejected`` or, where it has filled that much already or can't rest
+        """Send an amend of a limit order: a new total quantity (including the filled part) and a new price; all else stays
+        as submitted. The report is ``amended``, ``amend_rejected`` or, if the order has filled that much already or can't rest
         at that price, ``canceled``. A smaller quantity at the same price keeps its place in the queue."""
         if not 1 <= order_id <= self.last_order_id:
             raise ValueError(f"order {order_id} was never submitted")
@@ -185,7 +185,7 @@ cdef class PaperBroker:
     # ---- time and market data
 
     cdef list _drain(self, int64_t now):
-        """The waiting reports, as Python sees them."""
+        """The waiting reports, for Python."""
         cdef list out = []
         cdef Report* r
         cdef int32_t i
@@ -194,7 +194,7 @@ cdef class PaperBroker:
             out.append(OrderReport.of(
                 self.spec, r.kind, r.order_id, r.side, r.price, r.qty, r.leaves, r.fee, in_base=r.fee_in_base, maker=bool(r.maker),
                 book_status=r.book_status, reason=r.reason, exch_ns=r.exch_ns,
-                reported_ns=broker_heard(self.broker, 0, r.exch_ns, now)))
+                reported_ns=broker_report_due(self.broker, 0, r.exch_ns, now)))
         self.broker.n_reports = 0
         return out
 
@@ -211,16 +211,16 @@ cdef class PaperBroker:
         return self._effect(v_ns, False)
 
     def timers(self, int64_t now_ns) -> list:
-        """Commands that waited for market data for longer than ``max_feed_delay`` take effect."""
+        """Commands that waited longer than ``max_feed_delay`` for market data take effect."""
         return self._effect(now_ns, True)
 
     def trade(self, price, qty, *, bint buyer_is_maker, int64_t v_ns, trade_id=None, int64_t venue_ns=0, bint market=True,
               bint aggregate=False) -> list:
         """A print: arrivals first, then own orders fill.
 
-        ``buyer_is_maker``: a sell hit the bid. ``v_ns``: on the venue clock; ``venue_ns``: the exchange's own stamp, 0 for none.
-        ``trade_id``: one seen before is ignored; default: the next. ``market`` False: an off-market print, fills nobody.
-        ``aggregate``: an aggTrade; these are ignored once plain trades were seen.
+        ``buyer_is_maker``: a sell hit the bid. ``v_ns``: on the venue clock; ``venue_ns``: the exchange's own stamp, 0 if none.
+        ``trade_id``: an id seen before is ignored; default: the next. ``market`` False: an off-market print; it fills nothing.
+        ``aggregate``: an aggTrade; these are ignored after the first plain trade.
         """
         cdef Message m
         memset(&m, 0, sizeof(Message))
@@ -238,10 +238,10 @@ cdef class PaperBroker:
         return out + self._drain(v_ns)
 
     def book_changed(self, int64_t v_ns, *, int64_t venue_ns=0, bint crossed=False, bint book_ticker=False) -> list:
-        """The book was changed by one whole message, stamped as in `trade`; `crossed`: the message crossed it (rule 7b);
+        """Handle a change of the book by one whole message, stamped as in `trade`; `crossed`: the message crossed it (rule 7b);
         `book_ticker`: it was a bookTicker.
 
-        RuntimeError: a command was due before that; `arrivals` comes before the book is changed.
+        RuntimeError: a command was due before the event; `arrivals` must be called before the book is changed.
         """
         cdef Message m
         cdef BrokerSymbol* s = broker_symbol(self.broker, 0)
@@ -258,15 +258,15 @@ cdef class PaperBroker:
         broker_on_desync(self.broker, 0)
 
     def resync(self, int64_t v_ns, *, bint crossed=False) -> list:
-        """The book is in sync again; `crossed`: by a message that crossed it (rule 7b)."""
+        """The book is in sync again; `crossed`: after a message that crossed it (rule 7b)."""
         broker_on_resync(self.broker, 0, &self.spec.c, self.book.book, v_ns, crossed)
         return self._drain(v_ns)
 
     def set_rules(self, OrderBook book not None, *, tick, step, quantum=None, min_qty=0, max_qty=0, min_notional=0,
                   int64_t v_ns) -> list:
-        """The venue's rules from now on, arguments as of `Spec` (SEMANTICS 28). Orders and their places in the queues are carried
-        over exactly; those that don't fit expire (``venue_rules``). `book` takes the place of the one before, in the units of
-        `Spec.ruled`; while these are finer than before, nothing is in sync until `resync`.
+        """Set the venue's new rules, with the arguments of `Spec` (SEMANTICS 28). Orders and their queue positions are converted
+        exactly; orders that don't fit expire (``venue_rules``). `book` replaces the earlier one, in the units of
+        `Spec.ruled`; if these are finer than before, the book is out of sync until `resync`.
         """
         cdef Spec new = self.spec.ruled(tick=tick, step=step, quantum=quantum, min_qty=min_qty, max_qty=max_qty,
                                         min_notional=min_notional)
@@ -275,15 +275,15 @@ cdef class PaperBroker:
         if price_factor != 1 or qty_factor != 1:
             broker_on_desync(self.broker, 0)
             if not broker_rescale(self.broker, 0, &new.c, price_factor, qty_factor):
-                raise OverflowError("a price or quantity leaves 64 bits in the new units")
+                raise OverflowError("a price or quantity exceeds 64 bits in the new units")
         self.spec, self.book = new, book
         broker_expire_misfits(self.broker, 0, &new.c, v_ns)
         return self._drain(v_ns)
 
-    # ---- without a Python call for each event, for benchmarks and for counting allocations
+    # ---- loops in C, for benchmarks and for counting allocations
 
     def drive_trades(self, price, qty, int64_t n, *, bint buyer_is_maker, int64_t v_ns) -> int:
-        """`n` like prints, stamped `v_ns` and one nanosecond more each; returns how many reports they made. These are dropped."""
+        """`n` equal prints, stamped `v_ns` and one nanosecond later each; returns the number of reports, which are dropped."""
         cdef Message m
         cdef int64_t i, reports = 0
         memset(&m, 0, sizeof(Message))
@@ -301,8 +301,8 @@ cdef class PaperBroker:
         return reports
 
     def drive_book_tickers(self, bid, ask, qty, int64_t n, *, int64_t v_ns, bint match=True) -> int:
-        """`n` bookTickers at one touch, their quantities `qty` and, every other time, a quantum less; as `drive_trades`.
-        ``match`` False: the book alone, to subtract its share."""
+        """`n` bookTickers with the same touch, whose quantities alternate between `qty` and a quantum less; as `drive_trades`.
+        ``match`` False: only the book, to subtract its share."""
         cdef Message m
         cdef int64_t i, reports = 0
         cdef int64_t most = self.spec.quanta(qty)
@@ -322,11 +322,11 @@ cdef class PaperBroker:
             self.broker.n_reports = 0
         return reports
 
-    # ---- what it holds
+    # ---- state
 
     @property
     def position(self):
-        """The exchange's account of the position; what reduce-only looks at."""
+        """The exchange's account of the position, used for reduce-only."""
         return self.spec.qty(broker_symbol(self.broker, 0).position)
 
     @property
@@ -335,13 +335,13 @@ cdef class PaperBroker:
 
     @property
     def next_due_ns(self):
-        """When `timers` has something to do; None: nothing is under way."""
+        """The next time at which `timers` has work; None: no command is under way."""
         cdef int64_t due = broker_next_due(self.broker)
         return due if due != INT64_MAX else None
 
     @property
     def nbytes(self) -> int:
-        """Memory, fixed from the start."""
+        """Memory in bytes; constant."""
         return broker_size(&self.broker.params)
 
     @property
@@ -367,22 +367,22 @@ cdef class PaperBroker:
         return resting_order(r, slot)
 
     def leaves(self, int64_t order_id):
-        """What is open of a resting order; KeyError when it does not rest."""
+        """The open quantity of a resting order; KeyError if it does not rest."""
         return self.spec.qty(self._order(order_id).leaves)
 
     def queue_ahead(self, int64_t order_id):
-        """The quantity before a resting order (F); None while it is not known. KeyError as `leaves`."""
+        """The quantity before a resting order (F); None if unknown. KeyError as for `leaves`."""
         cdef int64_t front = self._order(order_id).queue.front
         return self.spec.qty(front) if front != FRONT_UNKNOWN else None
 
     def used(self, str side not None, price):
-        """How much of what a price of side ``"bid"`` or ``"ask"`` shows own takers used up (rule 9)."""
+        """The part of the quantity shown at a price of side ``"bid"`` or ``"ask"`` that own takers used up (rule 9)."""
         cdef UsedLevel* e = used_find(&broker_symbol(self.broker, 0).used, {"bid": BID, "ask": ASK}[side], self.spec.ticks(price))
         return self.spec.qty(e.used if e != NULL else 0)
 
     @property
     def counters(self) -> dict:
-        """What was decided when capacity was used up, and which prints moved nothing."""
+        """Counts of decisions at full capacity, and of ignored prints."""
         return {
             "used_evicted": broker_symbol(self.broker, 0).used.evicted, "ledger_merged": self.broker.ledger_merged,
             "duplicate_trades": self.broker.duplicate_trades, "other_source_trades": self.broker.other_source_trades,

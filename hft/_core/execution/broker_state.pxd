@@ -1,8 +1,8 @@
-# What the simulated exchange remembers, and how it reports. The verbs that move it are in `broker`.
+# The state of the simulated exchange, and its reports. The verbs that change it are in `broker`.
 #
 #     Broker | BrokerSymbol | Resting | … the next symbol … | QueuedCommand[max_commands] | Report[report_capacity] | DueHeap
 #
-# Commands under way are counted over all symbols, so their slots are shared: each symbol's are a list, the oldest first.
+# Commands under way are counted over all symbols, so they share slots; those of a symbol are a list, oldest first.
 
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
@@ -30,31 +30,31 @@ cdef struct BrokerParams:
     double queue_exponent       # n of the power models
     int32_t queue_kind          # QueueKind
     int32_t symbols
-    int32_t max_orders          # resting, per symbol
-    int32_t max_commands        # under way, over all symbols
+    int32_t max_orders          # resting orders of a symbol
+    int32_t max_commands        # commands under way, over all symbols
 
 cdef struct QueuedCommand:
     Command command
-    int32_t next                # the same symbol's next one; or the next free slot
+    int32_t next                # next command of the same symbol; or the next free slot
     int32_t reserved
 
 cdef struct BrokerSymbol:
     Latency latency
     QueueModel model
-    int64_t clock_ns            # V: the greatest v seen; ages of ledger entries are measured on it
-    int64_t position            # the exchange's own account of it, quanta: what reduce-only looks at
+    int64_t clock_ns            # V: the greatest v seen; the clock for ages of ledger entries
+    int64_t position            # the exchange's own account of the position, quanta: the basis of reduce-only
     int64_t last_trade_id
     int64_t last_agg_id
-    int64_t agg_until_ns        # stamp up to which aggTrades gave the volume
-    int64_t suspect_until       # the book crossed; fills made before this time say so
+    int64_t agg_until_ns        # stamp up to which aggTrades were the source of volume
+    int64_t suspect_until       # the book crossed: fills before this time are marked suspect
     int32_t trade_source        # MSG_TRADE, MSG_AGG_TRADE, or 0: none seen
-    int32_t n_reduce_only       # resting
+    int32_t n_reduce_only       # resting reduce-only orders
     int32_t synced
-    int32_t quoted              # both sides of its book, as last seen
+    int32_t quoted              # 1: both sides of the book were quoted at the last update
     int32_t index               # of the symbol
     int32_t closed              # 1: the venue does not trade it now
     int64_t resting_at          # byte offset from this header
-    int32_t first_command       # slot of the oldest under way, of `n_commands`
+    int32_t first_command       # slot of the oldest command under way, of `n_commands`
     int32_t last_command
     int32_t n_commands
     int32_t reserved
@@ -66,14 +66,14 @@ cdef struct Broker:
     int64_t symbol_stride
     int64_t commands_at
     int64_t reports_at
-    int64_t due_at               # by symbol: when its next command takes effect by timer
+    int64_t due_at               # by symbol: time at which its next command takes effect by timer
     int64_t duplicate_trades     # id seen before
     int64_t other_source_trades  # aggTrade beside trade
-    int64_t ledger_merged        # stamps blurred, see `ledger_add`
-    int32_t n_reports           # waiting in `broker_reports`; whoever drains them sets it to 0
+    int64_t ledger_merged        # entries with merged stamps, see `ledger_add`
+    int32_t n_reports           # reports in `broker_reports`; the caller that drains them sets it to 0
     int32_t report_capacity
     int32_t n_commands          # under way
-    int32_t free_command        # slot
+    int32_t free_command        # first free slot
     int32_t fault               # latched
     int32_t reserved
 
@@ -94,7 +94,7 @@ cdef inline size_t broker_size(const BrokerParams* p) noexcept nogil:
 
 
 cdef inline DueHeap* broker_timers(const Broker* b) noexcept nogil:
-    """When the next command of each symbol takes effect by timer."""
+    """Time at which the next command of each symbol takes effect by timer."""
     return <DueHeap*>(<char*>b + b.due_at)
 
 
@@ -115,21 +115,21 @@ cdef inline QueuedCommand* broker_command(const Broker* b, int32_t slot) noexcep
 
 
 cdef inline uint64_t broker_hash(Broker* b, int32_t symbol) noexcept nogil:
-    """A symbol's side of the exchange, with the commands on their way there. What was taken from its book (`used_hash`) and the
-    own orders (`resting_hash`) have digests of their own."""
+    """Hash of a symbol's exchange state, with the commands on their way to it. The quantity taken from its book (`used_hash`) and
+    the own orders (`resting_hash`) have digests of their own."""
     cdef BrokerSymbol* s = broker_symbol(b, symbol)
     cdef uint64_t h = hash_word(hash_span(heap_hash(broker_timers(b), symbol), s, &s.resting_at), b.fault)
     cdef int32_t slot = s.first_command
-    cdef int32_t i
+    cdef int32_t _i
     h = hash_word(h, s.n_commands)
-    for i in range(s.n_commands):
+    for _i in range(s.n_commands):
         h = hash_words(h, &broker_command(b, slot).command, sizeof(Command) // 8)
         slot = broker_command(b, slot).next
     return h
 
 
 cdef inline void broker_init(Broker* b, const BrokerParams* p) noexcept nogil:
-    """`b`: `broker_size(p)` bytes of zeroes. Then `broker_add` for each symbol."""
+    """`b`: `broker_size(p)` bytes of zeroes. The caller then calls `broker_add` for each symbol."""
     cdef BrokerSymbol* s
     cdef int32_t i
     b.params = p[0]
@@ -163,12 +163,12 @@ cdef inline void broker_add(Broker* b, int32_t symbol, const SymbolSpec* spec) n
 # -- commands under way ------------------------------------------------------------------------------------------------
 
 cdef inline const Command* broker_oldest(const Broker* b, const BrokerSymbol* s) noexcept nogil:
-    """The symbol's oldest command under way; NULL: it has none."""
+    """The symbol's oldest command under way; NULL if it has none."""
     return &broker_command(b, s.first_command).command if s.n_commands else NULL
 
 
 cdef inline void broker_queue(Broker* b, BrokerSymbol* s, const Command* c) noexcept nogil:
-    """One command more of a symbol is under way. There is a free slot."""
+    """Adds a command of a symbol. There must be a free slot."""
     cdef int32_t slot = b.free_command
     b.free_command = broker_command(b, slot).next
     broker_command(b, slot).command = c[0]
@@ -182,7 +182,7 @@ cdef inline void broker_queue(Broker* b, BrokerSymbol* s, const Command* c) noex
 
 
 cdef inline Command broker_unqueue(Broker* b, BrokerSymbol* s) noexcept nogil:
-    """The symbol's oldest command, which there is; it is under way no longer."""
+    """Removes and returns the symbol's oldest command, which must exist."""
     cdef int32_t slot = s.first_command
     cdef QueuedCommand* oldest = broker_command(b, slot)
     s.first_command = oldest.next
@@ -197,7 +197,7 @@ cdef inline Command broker_unqueue(Broker* b, BrokerSymbol* s) noexcept nogil:
 
 cdef inline Report* broker_report(Broker* b, const BrokerSymbol* s, int kind, int reason, int64_t order_id, int side,
                                   int64_t leaves, int64_t exch_ns) noexcept nogil:
-    """A report, or NULL and a latched fault when nobody drained the ones before."""
+    """Adds a report; NULL and a latched fault when earlier ones were not drained."""
     cdef Report* r
     if b.n_reports == b.report_capacity:
         b.fault = FAULT_REPORTS_FULL
@@ -205,7 +205,7 @@ cdef inline Report* broker_report(Broker* b, const BrokerSymbol* s, int kind, in
     r = broker_reports(b) + b.n_reports
     b.n_reports += 1
     r.order_id = order_id
-    r.due_ns = 0                # the engine's: it knows `now`
+    r.due_ns = 0                # set by the engine, which knows `now`
     r.seq = 0
     r.exch_ns = exch_ns
     r.price = 0
@@ -223,13 +223,13 @@ cdef inline Report* broker_report(Broker* b, const BrokerSymbol* s, int kind, in
 
 
 cdef inline int64_t broker_room(const BrokerSymbol* s, int side, int flags, int64_t qty) noexcept nogil:
-    """How much of `qty` an order may still fill: reduce-only is bounded by the position it reduces."""
+    """The part of `qty` that an order may still fill: reduce-only is limited by the position."""
     return min(qty, max(0, -side * s.position)) if flags & REDUCE_ONLY else qty
 
 
 cdef inline void broker_fill(Broker* b, BrokerSymbol* s, const SymbolSpec* spec, int64_t order_id, int side, int64_t price,
                              int64_t qty, int64_t leaves, bint maker, int64_t exch_ns) noexcept nogil:
-    """One fill: its report, its fee, the exchange's account of the position."""
+    """Makes one fill: its report, its fee, and the exchange's account of the position."""
     cdef Report* r = broker_report(b, s, REPORT_FILL, 0, order_id, side, leaves, exch_ns)
     cdef bint in_base = False
     if r == NULL:
@@ -243,7 +243,7 @@ cdef inline void broker_fill(Broker* b, BrokerSymbol* s, const SymbolSpec* spec,
 
 
 cdef inline void broker_drop(BrokerSymbol* s, int32_t slot) noexcept nogil:
-    """A resting order leaves."""
+    """Removes a resting order."""
     cdef Resting* resting = broker_resting(s)
     if resting_order(resting, slot).flags & REDUCE_ONLY:
         s.n_reduce_only -= 1
@@ -252,7 +252,7 @@ cdef inline void broker_drop(BrokerSymbol* s, int32_t slot) noexcept nogil:
 
 cdef inline void broker_fill_resting(Broker* b, BrokerSymbol* s, const SymbolSpec* spec, int32_t slot, int64_t qty,
                                      int64_t exch_ns) noexcept nogil:
-    """A resting order fills at its own price: never before it took effect, also where `exch_ns` is an older stamp (rule 5)."""
+    """Fills a resting order at its own price, never before it took effect, even if `exch_ns` is an older stamp (rule 5)."""
     cdef RestingOrder* order = resting_order(broker_resting(s), slot)
     order.leaves -= qty
     order.filled += qty
@@ -266,7 +266,7 @@ ctypedef bint (*Expires)(const BrokerSymbol* s, const RestingOrder* order, const
 
 cdef inline void broker_expire(Broker* b, BrokerSymbol* s, Expires expires, const SymbolSpec* spec, int reason,
                                int64_t exch_ns) noexcept nogil:
-    """Resting orders for which `expires` holds, each seen once those before it are gone: bids, then asks, by price and time."""
+    """Expires resting orders for which `expires` holds, checked one after the other: bids, then asks, by price and time."""
     cdef Resting* r = broker_resting(s)
     cdef RestingOrder* order
     cdef int32_t at, slot, next, levels
@@ -284,7 +284,7 @@ cdef inline void broker_expire(Broker* b, BrokerSymbol* s, Expires expires, cons
                                   max(exch_ns, order.arrived_ns))
                     broker_drop(s, slot)
                 slot = next
-            if r.levels[own] == levels:     # else the level is gone, and the next one stands in its place
+            if r.levels[own] == levels:     # else the level is gone, and the next one has its place
                 at += 1
 
 
@@ -293,19 +293,19 @@ cdef inline bint _reduces_nothing(const BrokerSymbol* s, const RestingOrder* ord
 
 
 cdef inline void broker_sweep(Broker* b, BrokerSymbol* s, int64_t exch_ns) noexcept nogil:
-    """Resting reduce-only orders with nothing left to reduce expire."""
+    """Expires resting reduce-only orders when there is nothing left to reduce."""
     if s.n_reduce_only != 0:
         broker_expire(b, s, _reduces_nothing, NULL, VENUE_REDUCE_ONLY, exch_ns)
 
 
 cdef inline bint broker_fits(const SymbolSpec* spec, int type, int64_t price, int64_t qty) noexcept nogil:
-    """Whether an order is on the tick and the lot, and not above the largest."""
+    """Whether an order is on the tick and the lot, and not above the maximum."""
     return ((spec.tick == 1 or type != LIMIT or price % spec.tick == 0) and (spec.lot == 1 or qty % spec.lot == 0)
             and not 0 < spec.max_qty < qty)
 
 
 cdef inline int64_t broker_front(const Book* book, int own, int64_t price) noexcept nogil:
-    """Rule 14: what stands before a newcomer. 0 inside the spread; unknown where no level as far out is known."""
+    """Rule 14: the quantity before a new order. 0 inside the spread; unknown if the book does not reach that price."""
     cdef int64_t ahead = book_qty(book, own, price)
     cdef int64_t best = book_best(book, own)
     if ahead == 0 and not book_known(book, own, price):

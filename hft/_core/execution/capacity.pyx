@@ -1,4 +1,4 @@
-"""What fixed memory must hold, derived from the settings."""
+"""Sizes of fixed memory, derived from the settings."""
 
 from hft._core.base.checks import whole
 
@@ -9,7 +9,7 @@ def worst_cases(intents=2, max_open_orders=256, order_channel_size=1000) -> dict
     Parameters
     ----------
     intents : int
-        That the strategy may put at one instant, 1 to 1,000,000 (`StrategyPort.most_intents`).
+        Most intents of the strategy at one instant, 1 to 1,000,000 (`StrategyPort.most_intents`).
     max_open_orders : int
         1 to 65,536.
     order_channel_size : int
@@ -18,10 +18,10 @@ def worst_cases(intents=2, max_open_orders=256, order_channel_size=1000) -> dict
     Returns
     -------
     dict
-        ``event_reports`` (that one input can make), ``delivery_reports`` (under way to the trader), ``new_orders`` (and
-        amends, that one input can send), ``order_records`` (of the journal, that one order can cause), ``journal_least``
-        (records; with less, no order could ever be sent), ``journal_orders`` (records; with so many, orders are sent until
-        all that may be open are) and ``journal_most`` (records; with so many an input finds room whatever is under way).
+        ``event_reports`` (of one input), ``delivery_reports`` (under way to the trader), ``new_orders`` (new orders and
+        amends of one input), ``order_records`` (journal records of one order), ``journal_least``
+        (records; with fewer, no order could ever be sent), ``journal_orders`` (records; with these, orders are sent until
+        the maximum is open) and ``journal_most`` (records; with these, an input always finds room).
 
     >>> worst_cases(2, max_open_orders=1, order_channel_size=16)["journal_least"]
     405

@@ -1,7 +1,7 @@
-# Reports on their way from the exchange to the strategy (SEMANTICS 5): a fixed ring kept in order of (due, sequence).
+# Reports on their way from the exchange to the strategy (SEMANTICS 5): a fixed ring, sorted by (due, sequence).
 #
-# Due times are almost always non-decreasing, so a report is inserted by walking back from the newest: constant work in
-# practice, and never an allocation.
+# Due times almost never decrease, so a report is inserted by walking back from the newest: constant work in
+# practice, without allocation.
 
 from hft._core.base.hash cimport hash_word, hash_words
 from hft._core.base.memory cimport align64
@@ -13,7 +13,7 @@ cdef extern from "<stdint.h>" nogil:
 
 cdef struct Delivery:
     int64_t capacity            # a power of two
-    int64_t head                # the next to be heard
+    int64_t head                # the next to be delivered
     int64_t tail                # one past the newest
     int64_t next_seq
     # Report[capacity] follows
@@ -42,7 +42,7 @@ cdef inline Report* delivery_slot(Delivery* d, int64_t i) noexcept nogil:
 
 
 cdef inline uint64_t delivery_hash(const Delivery* d, int32_t symbol) noexcept nogil:
-    """A symbol's reports under way."""
+    """Hash of a symbol's reports under way."""
     cdef uint64_t h = hash_word(0, d.next_seq)
     cdef const Report* report
     cdef int64_t i
@@ -54,7 +54,7 @@ cdef inline uint64_t delivery_hash(const Delivery* d, int32_t symbol) noexcept n
 
 
 cdef inline int delivery_push(Delivery* d, const Report* report, int64_t due_ns) noexcept nogil:
-    """Schedule a report; FAULT_REPORTS_FULL when there is no slot."""
+    """Schedules a report; FAULT_REPORTS_FULL when there is no slot."""
     cdef int64_t i = d.tail
     if d.tail - d.head == d.capacity:
         return FAULT_REPORTS_FULL
@@ -70,7 +70,7 @@ cdef inline int delivery_push(Delivery* d, const Report* report, int64_t due_ns)
 
 
 cdef inline bint delivery_rescale(Delivery* d, int32_t symbol, int64_t price_factor, int64_t qty_factor) noexcept nogil:
-    """A symbol's reports in finer units; 0 where a number leaves 64 bits."""
+    """Converts a symbol's reports to finer units; 0 if a number exceeds 64 bits."""
     cdef Report* report
     cdef int64_t i
     cdef bint fits = True
@@ -92,12 +92,12 @@ cdef inline bint delivery_full(const Delivery* d) noexcept nogil:
 
 
 cdef inline int64_t delivery_next_due(Delivery* d) noexcept nogil:
-    """When the next report is heard; INT64_MAX: none is under way."""
+    """Due time of the next report; INT64_MAX: none is under way."""
     return INT64_MAX if d.head == d.tail else delivery_slot(d, d.head).due_ns
 
 
 cdef inline Report* delivery_pop(Delivery* d) noexcept nogil:
-    """The next report; the pointer lives until the next push."""
+    """Takes the next report; the pointer is valid until the next push."""
     cdef Report* report = delivery_slot(d, d.head)
     d.head += 1
     return report

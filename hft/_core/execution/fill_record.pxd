@@ -1,4 +1,4 @@
-# What is written down of a fill.
+# The journal record of a fill.
 
 from hft._core.base.types cimport RECORD_FILL, JournalRecord, Report, int64_t
 from hft._core.record.journal cimport FILL_FEE_IN_BASE
@@ -7,7 +7,7 @@ from hft._core.record.page cimport page_recent
 
 
 cdef inline int output_fill(Output* out, const Report* report, int64_t now) noexcept nogil:
-    """A fill, before the strategy hears of it."""
+    """Records a fill, before its report reaches the strategy."""
     cdef JournalRecord r
     record_begin(&r, RECORD_FILL, report.symbol, now)
     r.exch_ns = report.exch_ns

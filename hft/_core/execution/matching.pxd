@@ -1,4 +1,4 @@
-# The market against own resting orders: trades (rules 10, 11, 16), the view (9, 12, 17), sync lost and found (13).
+# Market events against own resting orders: trades (rules 10, 11, 16), changes of the view (9, 12, 17), sync lost and found (13).
 
 from libc.stdint cimport int32_t, int64_t
 
@@ -21,8 +21,8 @@ from hft._core.market.book cimport Book, book_best, book_known, book_mid2, book_
 
 
 cdef inline int broker_source(Broker* b, BrokerSymbol* s, const Message* m) noexcept nogil:
-    """Rule 10: one source of volume, `trade` where there is one, each id once. When `trade` comes after aggTrades, what these
-    told already is not counted again."""
+    """Rule 10: one source of volume, `trade` if there is one, each id once. When `trade` starts after aggTrades, volume that
+    these reported already is not counted again."""
     if m.kind == MSG_AGG_TRADE:
         if s.trade_source == MSG_TRADE:
             b.other_source_trades += 1
@@ -46,7 +46,7 @@ cdef inline int broker_source(Broker* b, BrokerSymbol* s, const Message* m) noex
 
 
 cdef inline void broker_expire_ledgers(BrokerSymbol* s, OwnLevel* level) noexcept nogil:
-    """Rules 15 and 17: old entries go, and with them what orders were credited for."""
+    """Rules 15 and 17: old entries expire, and with them the credits of orders."""
     cdef Resting* r = broker_resting(s)
     cdef RestingOrder* order
     cdef int32_t slot = level.first
@@ -60,7 +60,7 @@ cdef inline void broker_expire_ledgers(BrokerSymbol* s, OwnLevel* level) noexcep
 
 cdef inline int64_t broker_through(Broker* b, BrokerSymbol* s, const SymbolSpec* spec, int own, const Message* m,
                                    int64_t v) noexcept nogil:
-    """Rule 11: own orders at better prices than the trade's share its quantity first; returns what is left of it."""
+    """Rule 11: own orders at better prices than the trade's share its quantity first; returns the remaining quantity."""
     cdef Resting* r = broker_resting(s)
     cdef RestingOrder* order
     cdef int64_t left = m.qty
@@ -79,7 +79,7 @@ cdef inline int64_t broker_through(Broker* b, BrokerSymbol* s, const SymbolSpec*
                 left -= qty
                 broker_fill_resting(b, s, spec, slot, qty, v)
             slot = next
-        if r.levels[own] == levels:     # else the level is gone, and the next one stands in its place
+        if r.levels[own] == levels:     # else the level is gone, and the next one has its place
             at += 1
     return left
 
@@ -112,7 +112,7 @@ cdef inline void broker_queue(Broker* b, BrokerSymbol* s, const SymbolSpec* spec
 
 
 cdef inline int broker_on_trade(Broker* b, const SymbolSpec* spec, const Message* m, int64_t v) noexcept nogil:
-    """A print: OK, or why it moves nothing (DUPLICATE_TRADE, OTHER_TRADE_SOURCE), or a fault."""
+    """Handles a print: OK, the reason to ignore it (DUPLICATE_TRADE, OTHER_TRADE_SOURCE), or a fault."""
     cdef BrokerSymbol* s = broker_symbol(b, m.symbol)
     cdef int own = BID if m.flags & BUYER_IS_MAKER else ASK
     cdef int64_t left
@@ -132,7 +132,7 @@ cdef inline int broker_on_trade(Broker* b, const SymbolSpec* spec, const Message
 
 cdef inline void broker_cross(Broker* b, BrokerSymbol* s, const SymbolSpec* spec, const Book* book, int own,
                               int64_t v) noexcept nogil:
-    """Rule 12: the opposite touch at or through an own price fills it, as far as there is quantity, and uses that up."""
+    """Rule 12: the opposite touch at or through an own price fills the order with the available quantity, and uses that up."""
     cdef Resting* r = broker_resting(s)
     cdef RestingOrder* order
     cdef Level plan[TAKE_LEVELS]
@@ -159,7 +159,7 @@ cdef inline void broker_cross(Broker* b, BrokerSymbol* s, const SymbolSpec* spec
 
 
 cdef inline void broker_reveal(BrokerSymbol* s, OwnLevel* level, const Book* book, int64_t shown) noexcept nogil:
-    """Rule 14: an unknown front becomes the first quantity shown, or 0 once the touch is behind it."""
+    """Rule 14: an unknown front becomes the first quantity shown, or 0 once the touch has passed the price."""
     cdef Resting* r = broker_resting(s)
     cdef RestingOrder* order
     cdef int64_t best = book_best(book, level.side)
@@ -203,7 +203,7 @@ cdef inline void broker_level(Broker* b, BrokerSymbol* s, OwnLevel* level, int64
 
 
 cdef inline void broker_shown(BrokerSymbol* s, OwnLevel* level, int64_t shown) noexcept nogil:
-    """Rule 7c: what was unknown is shown again. What was traded meanwhile is in it."""
+    """Rule 7c: an unknown quantity is shown again. It includes the effect of trades in between."""
     cdef Resting* r = broker_resting(s)
     cdef int32_t slot = level.first
     level.waits = 0
@@ -218,7 +218,7 @@ cdef inline void broker_shown(BrokerSymbol* s, OwnLevel* level, int64_t shown) n
 cdef inline int broker_on_book(Broker* b, const SymbolSpec* spec, const Book* book, const Message* m, int64_t v,
                                bint crossed=False) noexcept nogil:
     """The view after a whole depth message or bookTicker: rules 9, 12, 17. OK or a fault. `crossed`: the message crossed the
-    book, and rule 12 does not look at it (rule 7b)."""
+    book, so rule 12 does not apply (rule 7b)."""
     cdef BrokerSymbol* s = broker_symbol(b, m.symbol)
     cdef Resting* r = broker_resting(s)
     cdef OwnLevel* level
@@ -252,7 +252,7 @@ cdef inline int broker_on_book(Broker* b, const SymbolSpec* spec, const Book* bo
 
 
 cdef inline void broker_suspect(Broker* b, int32_t symbol, int64_t until_ns) noexcept nogil:
-    """The book crossed: until then fills are made on one that is in doubt (rule 7b)."""
+    """The book crossed: fills until `until_ns` are marked suspect (rule 7b)."""
     broker_symbol(b, symbol).suspect_until = until_ns
 
 
@@ -262,7 +262,7 @@ cdef inline void broker_on_desync(Broker* b, int32_t symbol) noexcept nogil:
 
 
 cdef inline void broker_restate(BrokerSymbol* s, OwnLevel* level, const Book* book) noexcept nogil:
-    """Rule 13: a level as the new book shows it. What was traded or shown meanwhile is in it already."""
+    """Rule 13: sets a level from the new book, which already includes trades and changes in between."""
     cdef Resting* r = broker_resting(s)
     cdef RestingOrder* order
     cdef int64_t front = broker_front(book, level.side, level.price)
@@ -282,8 +282,8 @@ cdef inline void broker_restate(BrokerSymbol* s, OwnLevel* level, const Book* bo
 
 cdef inline int broker_on_resync(Broker* b, int32_t symbol, const SymbolSpec* spec, const Book* book, int64_t v,
                                  bint crossed) noexcept nogil:
-    """The book is in sync, for the first time or again: rules 9, 12, 13. `crossed`: by a message that crossed it, which fills
-    nobody (rule 7b). OK or a fault."""
+    """The book is in sync, for the first time or again: rules 9, 12, 13. `crossed`: after a message that crossed it, which fills
+    no order (rule 7b). OK or a fault."""
     cdef BrokerSymbol* s = broker_symbol(b, symbol)
     cdef Resting* r = broker_resting(s)
     cdef int32_t i

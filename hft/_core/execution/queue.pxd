@@ -1,13 +1,13 @@
-# Queue position of an own resting order at one price level (SEMANTICS 14–17).
+# Queue position of own resting orders at one price level (SEMANTICS 14–17).
 #
 # The feed shows one event twice: as a trade, and as a decrease of the displayed quantity, in either order. Two ledgers
-# per level keep it from counting twice:
+# for each level keep the event from counting twice:
 #
 #     traded  (C)  traded, the decrease not yet shown      a trade adds       a decrease takes off
 #     shown   (S)  shown as a decrease, not yet traded     a decrease adds    a trade takes off
 #
-# `front` (F) is the quantity ahead of an order. `credited` (g) is the part of `shown` by which F has already been lowered:
-# when the trade behind that decrease prints, only what exceeds g moves the queue once more.
+# `front` (F) is the quantity ahead of an order. `credited` (g) is the part of `shown` that has already lowered F:
+# when the trade of that decrease prints, only the quantity beyond g moves the queue again.
 
 from libc.math cimport rint
 from libc.stdint cimport int32_t, int64_t, uint64_t
@@ -16,12 +16,12 @@ from hft._core.base.elementary cimport log1p, power
 from hft._core.base.hash cimport hash_word, hash_words
 
 cdef enum:
-    LEDGER_ENTRIES = 64                 # distinct stamps a ledger keeps apart; a power of two
-    LEDGER_LIFETIME_NS = 150000000      # trade and decrease of one event were never seen further apart
-    FRONT_UNKNOWN = -1                  # beyond the known depth: waits for the first quantity shown
+    LEDGER_ENTRIES = 64                 # number of distinct stamps in a ledger; a power of two
+    LEDGER_LIFETIME_NS = 150000000      # longest observed time between the trade and the decrease of one event
+    FRONT_UNKNOWN = -1                  # beyond the known depth: set by the first quantity shown
 
 cdef enum QueueKind:
-    RISK_AVERSE = 0             # every decrease that no trade explains was behind the order
+    RISK_AVERSE = 0             # every decrease without a trade was behind the order
     PROB_LOG = 1                # f(back) / (f(back) + f(front)), f = ln(1 + x)
     PROB_LOG2 = 2               # f(back) / f(back + front),      f = ln(1 + x)
     PROB_POWER = 3              # as PROB_LOG with f = x^n
@@ -31,7 +31,7 @@ cdef enum QueueKind:
 
 cdef struct QueueModel:
     double exponent             # n of the power models
-    double unit                 # one quantum in base units: ln(1 + x) depends on the unit
+    double unit                 # one quantum in base units, as ln(1 + x) depends on the unit
     int32_t kind                # QueueKind
     int32_t reserved
 
@@ -41,8 +41,8 @@ cdef struct QueuePosition:      # of one order
 
 cdef struct LedgerEntry:
     int64_t qty
-    int64_t venue_ns            # the exchange's stamp of the message that made it; 0: it had none
-    int64_t stamp_ns            # the venue clock then
+    int64_t venue_ns            # the exchange's stamp of the message that caused it; 0: none
+    int64_t stamp_ns            # the venue clock at that time
 
 cdef struct Ledger:             # FIFO of stamped quantities; `total` is their sum
     int64_t total
@@ -63,7 +63,7 @@ cdef inline LedgerEntry* ledger_entry(Ledger* l, int32_t i) noexcept nogil:
 
 
 cdef inline uint64_t ledger_hash(Ledger* l, uint64_t h) noexcept nogil:
-    """What it holds, the oldest first; `total` is the sum of that."""
+    """Hash of the entries, oldest first; `total` is their sum."""
     cdef int32_t i
     h = hash_word(hash_word(h, l.count), l.total)
     for i in range(l.count):
@@ -78,8 +78,8 @@ cdef inline void ledger_pop(Ledger* l) noexcept nogil:
 
 
 cdef inline bint ledger_add(Ledger* l, int64_t qty, int64_t venue_ns, int64_t stamp_ns) noexcept nogil:
-    """Add an entry; equal stamps share one. Returns 1 if it was full: then the newest entry grows and takes the new stamps,
-    so that the sum stays exact and only an age is blurred."""
+    """Adds an entry; equal stamps share one. Returns 1 if the ledger was full: the newest entry then grows and gets the new
+    stamps, so that the sum stays exact and only an age becomes inexact."""
     cdef LedgerEntry* last
     cdef bint full = l.count == LEDGER_ENTRIES
     l.total += qty
@@ -99,7 +99,7 @@ cdef inline bint ledger_add(Ledger* l, int64_t qty, int64_t venue_ns, int64_t st
 
 
 cdef inline bint ledger_expire(Ledger* l, int64_t clock_ns) noexcept nogil:
-    """Drop what is older than the lifetime; 1 if anything was."""
+    """Drops entries older than the lifetime; 1 if there were any."""
     cdef bint dropped = False
     while l.count and clock_ns - l.entry[l.head].stamp_ns > LEDGER_LIFETIME_NS:
         ledger_pop(l)
@@ -108,8 +108,8 @@ cdef inline bint ledger_expire(Ledger* l, int64_t clock_ns) noexcept nogil:
 
 
 cdef inline int64_t ledger_take(Ledger* l, int64_t want, int64_t venue_ns) noexcept nogil:
-    """Take up to `want` off, oldest first, and return how much. An entry made at an earlier stamp than `venue_ns` shows the book
-    before that trade, so it can't be that trade's decrease; where either has no stamp (0) nothing can be told and it counts."""
+    """Takes up to `want`, oldest entries first; returns the quantity taken. An entry stamped before `venue_ns` shows the book
+    before that trade, so it can't be that trade's decrease; if either has no stamp (0), the entry counts."""
     cdef LedgerEntry* e
     cdef int64_t taken = 0
     cdef int64_t part
@@ -129,8 +129,8 @@ cdef inline int64_t ledger_take(Ledger* l, int64_t want, int64_t venue_ns) noexc
 
 
 cdef inline double queue_probability(const QueueModel* m, int64_t front, int64_t back) noexcept nogil:
-    """The chance that a decrease was behind the order, given what stands before and after it. Nothing behind: 0 in every
-    model, but for 0/0, which is 1."""
+    """The probability that a decrease was behind the order, given the quantities before and behind it. With nothing behind it is
+    0 in every model, except 0/0, which is 1."""
     cdef double f, b
     if front <= 0:
         return 1.0
@@ -150,19 +150,19 @@ cdef inline double queue_probability(const QueueModel* m, int64_t front, int64_t
 
 
 cdef inline int64_t queue_step(const QueueModel* m, int64_t front, int64_t back, int64_t change) noexcept nogil:
-    """By how much `change`, a decrease that no trade explains, lowers the front; half to even."""
+    """How much `change`, a decrease without a trade, lowers the front; rounded half to even."""
     cdef double p
     if m.kind == RISK_AVERSE:
         return 0
     p = queue_probability(m, front, back)
-    if not (p >= 0.0 and p <= 1.0):     # a power of a large quantity left the doubles
+    if not (p >= 0.0 and p <= 1.0):     # a power of a large quantity overflowed
         p = 1.0
     return <int64_t>rint((1.0 - p) * change - min(<double>back - p * change, 0.0))
 
 
 cdef inline void queue_on_decrease(QueuePosition* q, const QueueModel* m, int64_t prev, int64_t new,
                                    int64_t explained) noexcept nogil:
-    """Rule 17: the level fell from `prev` to `new`, `explained` of it by trades that printed before."""
+    """Rule 17: the level fell from `prev` to `new`; earlier trades explain `explained` of it."""
     cdef int64_t before = q.front
     cdef int64_t step = queue_step(m, q.front, prev - explained - q.front, prev - new - explained)
     q.front = min(max(q.front - step, 0), new)
@@ -170,14 +170,14 @@ cdef inline void queue_on_decrease(QueuePosition* q, const QueueModel* m, int64_
 
 
 cdef inline void queue_on_increase(QueuePosition* q, int64_t new) noexcept nogil:
-    """Rule 17: newcomers queue behind."""
+    """Rule 17: new orders queue behind."""
     q.front = min(q.front, new)
 
 
 cdef inline int64_t queue_on_trade(QueuePosition* q, int64_t fresh, int64_t absorbed, int64_t ahead) noexcept nogil:
-    """Rule 16: what a trade at the level leaves for this order once the queue before it is served. `fresh` (r) was not shown yet,
-    `absorbed` (a) was, `ahead` went to own orders before this one. It can be below 0: own orders before it then took
-    volume that this order was already credited with, and the front grows back by it."""
+    """Rule 16: the quantity of a trade at the level left for this order once the queue before it is served. `fresh` (r) was not
+    shown yet, `absorbed` (a) was, `ahead` went to own orders before this one. The result can be below 0: own orders before it
+    then took volume with which this order was already credited, and the front grows back by that."""
     cdef int64_t volume = fresh + max(0, absorbed - q.credited) - ahead
     cdef int64_t reached = max(0, volume - q.front)
     q.front = max(0, q.front - volume)

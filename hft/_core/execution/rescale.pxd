@@ -1,5 +1,5 @@
-# What the simulated exchange holds of a symbol whose rules change: in finer units, and without the orders that no longer fit
-# (SEMANTICS 28). Whoever calls has drained its reports.
+# Converts the simulated exchange's state of a symbol whose rules change to finer units, and expires orders that no longer fit
+# (SEMANTICS 28). The caller has drained its reports.
 
 from hft._core.base.status cimport VENUE_RULES
 from hft._core.base.types cimport LIMIT, SymbolSpec, int32_t, int64_t, multiply
@@ -19,7 +19,7 @@ cdef inline bint _ledger_rescale(Ledger* l, int64_t factor) noexcept nogil:
 
 
 cdef inline bint _level_rescale(Resting* r, OwnLevel* level, int64_t price_factor, int64_t qty_factor) noexcept nogil:
-    """A level of own orders, with the place of each in its queue."""
+    """Converts a level of own orders, with their queue positions."""
     cdef bint fits = (multiply(&level.price, price_factor) and multiply(&level.displayed, qty_factor)
                       and _ledger_rescale(&level.traded, qty_factor) and _ledger_rescale(&level.shown, qty_factor))
     cdef int32_t slot = level.first
@@ -37,14 +37,14 @@ cdef inline bint _level_rescale(Resting* r, OwnLevel* level, int64_t price_facto
 
 cdef inline bint broker_rescale(Broker* b, int32_t symbol, const SymbolSpec* spec, int64_t price_factor,
                                 int64_t qty_factor) noexcept nogil:
-    """What the exchange holds of a symbol, in finer units; 0 where a number leaves 64 bits. Its reports were drained."""
+    """Converts the exchange's state of a symbol to finer units; 0 if a number exceeds 64 bits. Its reports must be drained."""
     cdef BrokerSymbol* s = broker_symbol(b, symbol)
     cdef Resting* r = broker_resting(s)
     cdef bint fits = multiply(&s.position, qty_factor)
     cdef QueuedCommand* queued
     cdef int32_t i, slot = s.first_command
     cdef int own
-    broker_add(b, symbol, spec)         # the queue models' unit
+    broker_add(b, symbol, spec)         # the unit of the queue model
     for _ in range(s.n_commands):
         queued = broker_command(b, slot)
         fits = multiply(&queued.command.price, price_factor) and multiply(&queued.command.qty, qty_factor) and fits
@@ -62,5 +62,5 @@ cdef inline bint _does_not_fit(const BrokerSymbol* s, const RestingOrder* order,
 
 
 cdef inline void broker_expire_misfits(Broker* b, int32_t symbol, const SymbolSpec* spec, int64_t v) noexcept nogil:
-    """Resting orders that the rules as they are now would not let in."""
+    """Expires resting orders that the present rules would refuse."""
     broker_expire(b, broker_symbol(b, symbol), _does_not_fit, spec, VENUE_RULES, v)

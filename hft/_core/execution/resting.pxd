@@ -2,8 +2,8 @@
 #
 #     Resting | order[capacity] | level[capacity] | rank[BID][capacity] | rank[ASK][capacity]
 #
-# One block of plain memory, the arrays at byte offsets behind the header. A level lives while an order rests there, so there are
-# never more levels than orders. Slots that became free are chained through `next`; those not used yet are not touched.
+# One block of plain memory, the arrays at byte offsets behind the header. A level exists while an order rests there, so there are
+# never more levels than orders. Freed slots are chained through `next`; unused ones are not touched.
 
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint64_t
 
@@ -19,34 +19,34 @@ cdef struct RestingOrder:       # one cache line
     int64_t order_id            # 0: a free slot
     int64_t price
     int64_t leaves
-    int64_t arrived_ns          # a: trades with v < a never touch it
+    int64_t arrived_ns          # a: trades with v < a never fill it
     QueuePosition queue
-    int64_t filled              # before it rested and since: what an amend's whole quantity is compared with
-    int32_t next                # behind it at its level; or the next free slot
+    int64_t filled              # before it rested and since; compared with an amend's total quantity
+    int32_t next                # next order at its level; or the next free slot
     uint16_t level
     int8_t side                 # Side
     uint8_t flags               # OrderFlag
 
 cdef struct OwnLevel:
     int64_t price
-    int64_t displayed           # N as last seen: `prev` of rule 17
+    int64_t displayed           # N at the last update: `prev` of rule 17
     int32_t unknown             # 1: an order here has no known front
-    int32_t waits               # 1: the quantity here is unknown, F waits for it (rule 7c)
+    int32_t waits               # 1: the quantity here is unknown, and F waits for it (rule 7c)
     int32_t side                # BookSide
     int32_t count               # orders
     int32_t first
     int32_t last
     int32_t next                # next free slot
-    int32_t reserved[5]         # to the cache line: an update reads no further unless the level changed
+    int32_t reserved[5]         # up to the cache line: an update reads no further unless the level changed
     Ledger traded               # C
     Ledger shown                # S
 
 cdef struct Resting:
     int32_t capacity
     int32_t count               # orders
-    int32_t free_order          # slots that became free; NO_SLOT: none
+    int32_t free_order          # freed slots; NO_SLOT: none
     int32_t free_level
-    int32_t new_order           # from here on no slot was ever used
+    int32_t new_order           # slots from here on were never used
     int32_t new_level
     int32_t levels[2]           # by BookSide
     int64_t orders_at           # byte offsets from this header
@@ -84,7 +84,7 @@ cdef inline void resting_init(Resting* r, int32_t capacity) noexcept nogil:
 
 
 cdef inline uint64_t resting_hash(Resting* r) noexcept nogil:
-    """Levels best first, each with its ledgers and its orders in their queue; which slots they lie in does not matter."""
+    """Hash of levels, best first, each with its ledgers and its queue of orders; independent of their slots."""
     cdef OwnLevel* level
     cdef RestingOrder* order
     cdef uint64_t h = 0
@@ -134,7 +134,7 @@ cdef inline int32_t resting_level_at(Resting* r, int side, int64_t price) noexce
 
 
 cdef inline int32_t resting_open_level(Resting* r, int side, int64_t price, int64_t displayed) noexcept nogil:
-    """A new level at its place in the ranking. There is always a slot: a level never outlives its orders."""
+    """Opens a level at its place in the ranking. There is always a slot, since a level needs an order."""
     cdef int32_t slot = r.free_level if r.free_level != NO_SLOT else r.new_level
     cdef OwnLevel* level = resting_level(r, slot)
     cdef int32_t* rank = resting_rank(r, side)
@@ -162,7 +162,7 @@ cdef inline int32_t resting_open_level(Resting* r, int side, int64_t price, int6
 
 
 cdef inline RestingOrder* resting_add(Resting* r, int side, int64_t price, int64_t displayed) noexcept nogil:
-    """A new order, last at its price; NULL without a free slot. `displayed`: N at the price. The caller fills in the rest."""
+    """Adds an order, last at its price; NULL without a free slot. `displayed`: N at the price. The caller sets the rest."""
     cdef int32_t slot = r.free_order if r.free_order != NO_SLOT else r.new_order
     cdef int32_t at
     cdef OwnLevel* level
@@ -206,7 +206,7 @@ cdef inline void resting_close_level(Resting* r, int32_t slot) noexcept nogil:
 
 
 cdef inline void resting_remove(Resting* r, int32_t slot) noexcept nogil:
-    """Free an order's slot, and its level's with the last order there."""
+    """Frees an order's slot, and that of its level after the last order there."""
     cdef RestingOrder* order = resting_order(r, slot)
     cdef OwnLevel* level = resting_level(r, order.level)
     cdef int32_t before = NO_SLOT

@@ -1,14 +1,14 @@
 # Taking displayed liquidity (SEMANTICS 8 and 9).
 #
-# A simulated taker leaves no mark on the venue's book, so what it took is remembered here, per side and price. Available =
-# max(0, N - used), N the quantity in the view: what N rises by is available, and a fall leaves no more used than is there. The
-# strategy's own view is untouched.
+# A simulated taker does not change the venue's book, so the taken quantity is kept here, by side and price. Available =
+# max(0, N - used), N the quantity in the view: a rise of N is available, and a fall limits `used` to the remaining N. The
+# strategy's own view is unchanged.
 #
-# A bookTicker changes N only at prices that it, or the one before it, reaches. So it passes by what lies behind both, and each
-# side keeps the best key (`ladder`: the smallest) at which something was taken.
+# A bookTicker changes N only at prices that it, or the one before it, reaches. So it skips entries behind both, and each
+# side keeps the best key (`ladder`: the smallest) at which a quantity was taken.
 #
-# Capacity: USED_LEVELS levels over both sides. When it is used up, the entry with the least used is forgotten (that much could
-# be taken twice) and counted in `evicted`.
+# Capacity: USED_LEVELS levels over both sides. When they are used up, the entry with the least used is dropped (that quantity
+# could be taken twice) and counted in `evicted`.
 
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
@@ -20,19 +20,19 @@ from hft._core.market.ladder cimport KEY_FIRST, Ladder
 
 cdef enum:
     USED_LEVELS = 64
-    TAKE_LEVELS = 64            # one order takes from this many levels; what lies deeper is as if not there
-    NO_LIMIT = 0                # a price that bounds nothing
+    TAKE_LEVELS = 64            # one order takes from at most this many levels; deeper ones are ignored
+    NO_LIMIT = 0                # a price without a limit
 
 cdef struct UsedLevel:
     int64_t price
     int64_t used                # quanta taken; at most N
-    int32_t side                # BookSide that was taken from
-    int32_t exposed             # 1: the overlay stood at it, or N was unknown, or it is new: the next message may change N
+    int32_t side                # BookSide of the level
+    int32_t exposed             # 1: the overlay was at it, or N was unknown, or it is new: the next message may change N
 
 cdef struct Used:
     int32_t count
     int32_t reserved
-    int64_t nearest[2]          # by side: the best key, KEY_FIRST: one is exposed
+    int64_t nearest[2]          # by side: the best key; KEY_FIRST: an entry is exposed
     int64_t evicted             # a statistic
     UsedLevel level[USED_LEVELS]
 
@@ -50,7 +50,7 @@ cdef inline UsedLevel* used_find(Used* u, int side, int64_t price) noexcept nogi
 
 
 cdef inline UsedLevel* used_slot(Used* u) noexcept nogil:
-    """An entry to write over."""
+    """A free entry, or the one to overwrite."""
     cdef int32_t i
     cdef int32_t least = 0
     if u.count < USED_LEVELS:
@@ -76,10 +76,10 @@ cdef inline void used_add(Used* u, int side, int64_t price, int64_t qty) noexcep
 
 
 cdef inline void used_on_book(Used* u, const Book* book, bint book_ticker) noexcept nogil:
-    """Rule 9, after any change of the view and after a resync; `book_ticker`: it was a bookTicker.
+    """Rule 9, after any change of the view and after a resync; `book_ticker`: the message was a bookTicker.
 
-    What was used is at most what was shown, so that a rise or the same quantity restated leaves it, and a fall bounds it by
-    what is left.
+    The used quantity is at most the shown one: a rise or the same quantity again leaves it unchanged, a fall limits it to
+    the remaining quantity.
     """
     cdef UsedLevel* e
     cdef const Ladder* l
@@ -109,7 +109,7 @@ cdef inline void used_on_book(Used* u, const Book* book, bint book_ticker) noexc
 
 
 cdef inline bint used_untouched(const Used* u, const Book* book) noexcept nogil:
-    """Whether a bookTicker, which is in the view by now, is better than all that was used: then nothing changes there."""
+    """Whether a bookTicker, already in the view, is better than all used levels: then nothing changes there."""
     return u.nearest[<int>BID] > book_side(book, BID).veil and u.nearest[<int>ASK] > book_side(book, ASK).veil
 
 
@@ -124,7 +124,7 @@ cdef inline int64_t take_available(Used* u, const Book* book, int side, int64_t 
 
 
 cdef inline bint take_reaches(int side, int64_t price, int64_t limit) noexcept nogil:
-    """Whether a level of book side `side` is at the limit price or better for who takes from it."""
+    """Whether a level of book side `side` is at the limit price or better for a taker."""
     if limit == NO_LIMIT:
         return True
     return price <= limit if side == ASK else price >= limit
@@ -132,8 +132,8 @@ cdef inline bint take_reaches(int side, int64_t price, int64_t limit) noexcept n
 
 cdef inline int64_t take_plan(Used* u, const Book* book, int side, int64_t limit, int64_t lot, int64_t want, Level* plan,
                               int32_t* n) noexcept nogil:
-    """What `want` quanta would take from book side `side`, at `limit` or better, each level floored to the lot: up to TAKE_LEVELS
-    levels into `plan`, their number into `n`; returns the sum. Nothing is used up yet."""
+    """Plans taking `want` quanta from book side `side`, at `limit` or better, each level floored to the lot: up to TAKE_LEVELS
+    levels to `plan`, their number to `n`; returns the sum. Nothing is used up yet."""
     cdef int64_t price = book_next(book, side, NO_PRICE)
     cdef int64_t total = 0
     cdef int64_t part
@@ -150,7 +150,7 @@ cdef inline int64_t take_plan(Used* u, const Book* book, int side, int64_t limit
 
 
 cdef inline void take_commit(Used* u, int side, const Level* plan, int32_t n) noexcept nogil:
-    """Use up what a plan takes."""
+    """Uses up the quantities of a plan."""
     cdef int32_t i
     for i in range(n):
         used_add(u, side, plan[i].price, plan[i].qty)
@@ -158,8 +158,8 @@ cdef inline void take_commit(Used* u, int side, const Level* plan, int32_t n) no
 
 cdef inline int64_t fill_fee(const SymbolSpec* spec, int side, int64_t price, int64_t qty, bint maker,
                              bint* in_base) noexcept nogil:
-    """The fee of one fill in 1e-8 of its asset, half to even on the exact product (SEMANTICS 24, 25). Where fees are taken
-    from what is received, a buy pays in base."""
+    """The fee of one fill in 1e-8 of its asset, the exact product rounded half to even (SEMANTICS 24, 25). If fees are taken
+    from the asset received, a buy pays in base."""
     cdef int64_t rate = spec.maker_fee if maker else spec.taker_fee
     cdef i128 value = <i128>qty * spec.qty_mant
     cdef int32_t e = spec.qty_exp

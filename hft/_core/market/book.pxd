@@ -1,16 +1,15 @@
 # The book: two ladders of base levels (depth), and over them the newest bookTicker (SEMANTICS 7).
 #
-#   base     what depth messages say
+#   base     the levels that depth messages gave
 #   overlay  the newest bookTicker with an update id above the base's
-#   view     bids above the overlay's bid are 0, at it stands its quantity, below it the base; asks mirrored
+#   view     no bids above the overlay's bid, at that price its quantity, below it the base; asks mirrored
 #
-# A price without a level is empty, or unknown: one beyond the worst level of a whole book that was cut (`edge`), and one whose
-# level was taken out because a newer one of the other side crossed it (`hole`; rules 7b, 7c).
+# A price without a level is empty or unknown. It is unknown beyond the worst level of a whole book that was cut (`edge`), and
+# where a level was removed because a newer one of the other side crossed it (`hole`; rules 7b, 7c).
 #
-# Everything downstream reads the view, after a whole message. Prices are ticks, quantities quanta, a side is BID or ASK.
-# Reads are constant-time where they say so: the touch, and sums over the first levels, come from a list that each message
-# brings up to date (see `ladder`).
-
+# All later stages read the view, after a whole message. Prices are ticks, quantities quanta, a side is BID or ASK.
+# Reads are constant-time where documented: the touch, and sums over the first levels, come from a list that each message
+# updates (see `ladder`).
 from libc.math cimport NAN
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport abort
@@ -28,22 +27,22 @@ from hft._core.market.ladder_check cimport DEBUGGING, ladder_check
 
 cdef struct BookParams:
     int32_t window_ticks        # dense window of each side: a power of two, 256 to 262,144; 65,536 by default
-    int32_t far_levels          # levels kept of each side beyond it; 8,192 by default
+    int32_t far_levels          # levels kept on each side beyond the window; 8,192 by default
 
 cdef struct Book:
     int64_t base_id             # update id of the newest depth message or snapshot
-    int64_t overlay_id          # update id of the overlay, 0 where there is none
-    int64_t dropped             # levels beyond capacity, both sides, ever
+    int64_t overlay_id          # update id of the overlay, 0 if there is none
+    int64_t dropped             # levels dropped beyond capacity, both sides, since the start
     int64_t side_at[2]          # byte offsets of the ladders from this struct
     int64_t bytes
-    int64_t edge[2]             # by side: the worst key that a whole book knows; EDGE_NONE: no whole book
-    int64_t hole[2]             # keys up to this one are unknown unless there is a level; KEY_FIRST: none are
+    int64_t edge[2]             # by side: the worst key that a whole book covers; EDGE_NONE: no whole book
+    int64_t hole[2]             # keys up to this one are unknown unless they have a level; KEY_FIRST: no such keys
     int64_t reserved[6]
 
 
 cdef extern from *:
     """
-    #define HFT_EDGE_NONE INT64_MAX             /* what lies beyond the last level is judged by the levels alone */
+    #define HFT_EDGE_NONE INT64_MAX             /* no whole book: prices beyond the last level are unknown */
     #define HFT_EDGE_ALL (INT64_MAX - 1)        /* a whole book that was not cut: every price is known */
     """
     const int64_t EDGE_NONE "HFT_EDGE_NONE"
@@ -59,7 +58,7 @@ cdef inline Ladder* book_side(const Book* b, int side) noexcept nogil:
 
 
 cdef inline void book_init(Book* b, const BookParams* p) noexcept nogil:
-    """`b` is zeroed memory of book_size()."""
+    """`b` is zeroed memory of book_size() bytes."""
     b.side_at[0] = align64(sizeof(Book))
     b.side_at[1] = b.side_at[0] + ladder_size(p.window_ticks, p.far_levels)
     b.bytes = book_size(p)
@@ -70,7 +69,7 @@ cdef inline void book_init(Book* b, const BookParams* p) noexcept nogil:
 
 
 cdef inline void book_clear(Book* b) noexcept nogil:
-    """Drop base and overlay; the count of dropped levels stays."""
+    """Removes base and overlay; keeps the count of dropped levels."""
     b.base_id = 0
     b.overlay_id = 0
     b.edge[0] = b.edge[1] = EDGE_NONE
@@ -80,7 +79,7 @@ cdef inline void book_clear(Book* b) noexcept nogil:
 
 
 cdef inline int book_check(const Book* b) noexcept nogil:
-    """0, or which of the ladders' invariants is broken (LadderFault). Debug builds end the process then."""
+    """0, or the broken invariant of the ladders (LadderFault). Debug builds then end the process."""
     cdef int fault = ladder_check(book_side(b, BID))
     return fault if fault else ladder_check(book_side(b, ASK))
 
@@ -93,13 +92,13 @@ cdef inline void _debug_check(const Book* b) noexcept nogil:
 # ---- writes ----------------------------------------------------------------------------------------------------------
 
 cdef inline bint book_crossed(const Book* b) noexcept nogil:
-    """The base's best bid is at or above its best ask."""
+    """Whether the base's best bid is at or above its best ask."""
     cdef int64_t bid = ladder_best(book_side(b, BID)), ask = ladder_best(book_side(b, ASK))
     return bid != KEY_NONE and ask != KEY_NONE and ~bid >= ask
 
 
 cdef inline void _settled(Book* b, int64_t id) noexcept nogil:
-    """The levels of a message are in place."""
+    """Ends a message: its levels are in place."""
     cdef Ladder* bids = book_side(b, BID)
     cdef Ladder* asks = book_side(b, ASK)
     b.base_id = id
@@ -114,7 +113,8 @@ cdef inline void _settled(Book* b, int64_t id) noexcept nogil:
 
 
 cdef inline int book_apply(Book* b, const Message* m, const Level* levels) noexcept nogil:
-    """A depth message, or a snapshot after book_clear: absolute quantities, bids first; of a price told twice the last holds.
+    """Applies a depth message, or a snapshot after book_clear: absolute quantities, bids first; the last one counts for a price
+    that occurs twice.
 
     CROSSED_BOOK: applied, and the base's best bid is at or above its best ask.
     """
@@ -131,10 +131,10 @@ cdef inline int book_apply(Book* b, const Message* m, const Level* levels) noexc
 
 
 cdef inline int book_overlay(Book* b, const Message* m) noexcept nogil:
-    """A bookTicker becomes the overlay.
+    """Makes a bookTicker the overlay.
 
-    STALE_UPDATE: not newer than the base or the overlay; CROSSED_BOOK: it contradicts itself. Nothing changes then. A side
-    that it shows as empty (price or quantity 0) is hidden down to that price: all of it where the price is 0.
+    STALE_UPDATE: not newer than the base or the overlay; CROSSED_BOOK: its bid is at or above its ask. Neither changes anything.
+    A side that it shows as empty (price or quantity 0) is hidden down to that price; completely if the price is 0.
     """
     if m.last_id <= b.base_id or m.last_id <= b.overlay_id:
         return STALE_UPDATE
@@ -148,17 +148,17 @@ cdef inline int book_overlay(Book* b, const Message* m) noexcept nogil:
     return OK
 
 
-# ---- whole books, and what crosses (out of line: see `whole`) ----------------------------------------------------------
+# ---- whole books, and crossing levels (out of line: see `whole`) ----------------------------------------------------------
 
 cdef inline bint book_known(const Book* b, int side, int64_t price) noexcept nogil:
-    """Whether N(p) is known: where it is not, that there is no level says nothing (rule 7c)."""
+    """Whether N(p) is known; if not, a missing level does not mean that the price is empty (rule 7c)."""
     cdef const Ladder* l = book_side(b, side)
     cdef int64_t key = price ^ l.flip
     return b.hole[side] < key <= b.edge[side] or key <= l.veil or ladder_qty(l, key) != 0
 
 
 cdef inline bint book_complete(const Book* b, int side) noexcept nogil:
-    """A whole book says of every price whether it knows it; else a price beyond the last level is taken as unknown."""
+    """Whether a whole book defines which prices are known; otherwise a price beyond the last level counts as unknown."""
     return b.edge[side] != EDGE_NONE
 
 
@@ -169,7 +169,7 @@ cdef inline int64_t _price(const Ladder* l, int64_t key) noexcept nogil:
 
 
 cdef inline int64_t book_qty(const Book* b, int side, int64_t price) noexcept nogil:
-    """N(p): the quantity at a price, 0 where there is no level."""
+    """N(p): the quantity at a price, 0 if there is no level."""
     cdef const Ladder* l = book_side(b, side)
     return ladder_view_qty(l, price ^ l.flip)
 
@@ -199,7 +199,7 @@ cdef inline int64_t book_next(const Book* b, int side, int64_t price) noexcept n
 
 
 cdef inline int book_top(const Book* b, int side, int n, Level* out) noexcept nogil:
-    """The best n levels, best first; how many there were."""
+    """Writes the best n levels, best first; returns how many there are."""
     cdef const Ladder* l = book_side(b, side)
     cdef int count = 0
     cdef int64_t key = ladder_view_best(l)
@@ -212,7 +212,7 @@ cdef inline int book_top(const Book* b, int side, int n, Level* out) noexcept no
 
 
 cdef inline int64_t book_sum(const Book* b, int side, int n) noexcept nogil:
-    """The quantity of the best n levels together; INT64_MAX where it would overflow."""
+    """Total quantity of the best n levels; INT64_MAX instead of an overflow."""
     cdef const Ladder* l = book_side(b, side)
     cdef int64_t total = l.veil_qty, more, key
     if n <= 0:
@@ -262,7 +262,7 @@ cdef inline int64_t book_base_best_qty(const Book* b, int side) noexcept nogil:
 # ---- digests ---------------------------------------------------------------------------------------------------------
 
 cdef inline uint64_t book_content_hash(const Book* b) noexcept nogil:
-    """Of every level, the overlay and the update ids: what the book says, wherever its windows lie."""
+    """Hash of all levels, the overlay and the update ids: the content of the book, wherever its windows are."""
     cdef uint64_t h = hash_word(hash_word(0, b.base_id), b.overlay_id)
     cdef int side
     for side in range(2):
@@ -271,7 +271,7 @@ cdef inline uint64_t book_content_hash(const Book* b) noexcept nogil:
 
 
 cdef inline uint64_t book_hash(const Book* b) noexcept nogil:
-    """The same, and what decides which levels are dropped for want of room, and how far the book is known to be whole."""
+    """The content, the windows that decide which levels are dropped when the store is full, and the known part of the book."""
     cdef uint64_t h = book_content_hash(b)
     cdef int side
     for side in range(2):
@@ -283,4 +283,4 @@ cdef class OrderBook:
     """A `Book` for Python."""
     cdef Book* book
     cdef readonly Spec spec
-    cdef int64_t longest        # levels a side of the longest whole book
+    cdef int64_t longest        # levels a side of the longest whole book so far

@@ -1,4 +1,4 @@
-"""The order book: both sides, exact top-N at any depth, sharpened by bookTickers between depth updates."""
+"""The order book: both sides, exact top-N at any depth; bookTickers update the touch between depth updates."""
 
 from typing import NamedTuple
 
@@ -16,16 +16,16 @@ from hft._core.market.ladder_check cimport (
 from hft._core.market.whole cimport whole_read, whole_take, whole_uncross
 
 FAULTS = {
-    LADDER_UNSETTLED: "a change was never settled",
+    LADDER_UNSETTLED: "a change was not followed by a settle",
     LADDER_SLOT: "a slot's quantity and its bit disagree",
     LADDER_SUMMARY: "the bitmap's summary is wrong",
     LADDER_FAR_ORDER: "the far store is out of order",
-    LADDER_FAR_ROOM: "the far store is outside its room",
-    LADDER_WINDOW: "the window is misplaced",
+    LADDER_FAR_ROOM: "the far store exceeds its memory",
+    LADDER_WINDOW: "the window is at a wrong place",
     LADDER_LIST: "the list of best levels is wrong",
     LADDER_LIST_SHORT: "the list of best levels is short",
-    LADDER_HIDDEN: "the list's hidden levels are miscounted",
-    LADDER_DIGEST: "the digest is not that of the levels",
+    LADDER_HIDDEN: "the count of the list's hidden levels is wrong",
+    LADDER_DIGEST: "the digest does not match the levels",
 }
 
 LIMIT = 10**18
@@ -37,25 +37,25 @@ assert sizeof(Book) == 128 and sizeof(Ladder) % 8 == 0
 
 
 class PriceLevel(NamedTuple):
-    """A price and the quantity that stands there, as exact decimals."""
+    """A price and its quantity, as exact decimals."""
 
     price: object
     qty: object
 
 
 cdef int64_t _number(value, int64_t least, what, text) except -1:
-    """Ticks or quanta that the book can hold: 18 digits, so that no difference of two of them leaves 64 bits."""
+    """Ticks or quanta within the book's range: 18 digits, so that the difference of two of them fits 64 bits."""
     if not least <= value < LIMIT:
         raise ValueError(f"{what} {text} is {value} units; it must be from {least} to {LIMIT - 1}")
     return value
 
 
 cdef int _applied(OrderBook self, const Message* m, const Level* levels, int64_t* gone) except -1:
-    """As its kind says; where `gone` is given, what a newer level crosses goes, and is counted there."""
+    """Applies a message according to its kind. If `gone` is given, crossed older levels are removed and counted in it."""
     cdef OrderBook aside
     cdef int code
     if m.kind == MSG_BOOK:
-        aside = OrderBook(self.spec, window_ticks=256, far_levels=max(2, m.n_bids, m.n_asks))     # room for all of it
+        aside = OrderBook(self.spec, window_ticks=256, far_levels=max(2, m.n_bids, m.n_asks))     # room for all levels
         code = whole_read(aside.book, m, levels)
         if code == OK:
             whole_take(self.book, aside.book, m, &self.longest)
@@ -67,7 +67,7 @@ cdef int _applied(OrderBook self, const Message* m, const Level* levels, int64_t
 
 
 cdef int _load(OrderBook self, bids, asks, int64_t update_id, int kind, int64_t most=0, int64_t* gone=NULL) except -1:
-    """All of a message's levels, or none."""
+    """Loads all levels of a message, or none."""
     bids, asks = list(bids), list(asks)
     cdef Message m
     memset(&m, 0, sizeof(Message))
@@ -96,7 +96,7 @@ cdef int _apply_raw(OrderBook self, const Level* levels, Py_ssize_t n, Py_ssize_
     cdef Message m
     cdef Py_ssize_t i
     if n_bids < 0 or n_bids > n:
-        raise ValueError(f"n_bids {n_bids} must be from 0 to the {n} levels given")
+        raise ValueError(f"n_bids {n_bids} must be from 0 to {n}, the number of levels")
     for i in range(n):
         _number(levels[i].price, 1, "price", f"of level {i}")
         _number(levels[i].qty, 0, "quantity", f"of level {i}")
@@ -129,18 +129,18 @@ cdef _price_or_none(OrderBook self, int64_t ticks):
 cdef class OrderBook:
     """A symbol's order book.
 
-    Depth messages give the *base*; a bookTicker newer than it is laid over it, until the base has caught up: bids above its bid
-    are gone, at its bid stands its quantity, below it the base; asks mirrored. What the methods answer is that view.
+    Depth messages give the *base*; a bookTicker newer than it overlays it, until the base has caught up: there are no bids above
+    its bid, at its bid its quantity counts, below it the base; asks mirrored. The methods return this view.
 
     Parameters
     ----------
     spec : Spec
         The symbol's scales.
     window_ticks : int
-        Ticks of each side that are kept in a dense array, from a little above the touch: a power of two from 256 to 262,144.
-        It decides speed and memory (8 bytes a tick and side), never what the book holds.
+        Ticks of each side in a dense array, from a little above the touch: a power of two from 256 to 262,144.
+        It affects speed and memory (8 bytes a tick and side), never the content of the book.
     far_levels : int
-        Levels of each side kept beyond the window, at least 2. When they are full, the farthest from the touch is
+        Levels of each side kept beyond the window, at least 2. When the store is full, the level farthest from the touch is
         dropped and counted in `dropped`.
 
     >>> from hft._core.base.types import Spec
@@ -182,37 +182,37 @@ cdef class OrderBook:
     # -- writes
 
     def snapshot(self, bids, asks, int64_t update_id) -> int:
-        """Begin anew with these levels, pairs of decimal text (or Decimal); see `apply`."""
+        """Replace the book by these levels, pairs of decimal text (or Decimal); see `apply`."""
         return _load(self, bids, asks, update_id, MSG_SNAPSHOT)
 
     def apply(self, bids, asks, int64_t update_id) -> int:
-        """Set levels to the quantities told, pairs of decimal text (or Decimal); 0 deletes; of a price told twice the last holds.
+        """Set levels to new quantities, pairs of decimal text (or Decimal); 0 deletes; for a price given twice the last counts.
 
         Returns 0, or the code of CROSSED_BOOK when the best bid is then at or above the best ask. ValueError: a
-        number off the tick or quantum, or not positive; nothing is applied then.
+        number is off the tick or quantum, or not positive; nothing is applied then.
         """
         return _load(self, bids, asks, update_id, MSG_DEPTH)
 
     def apply_newest(self, bids, asks, int64_t update_id) -> tuple:
-        """As `apply`; where the book crosses, the levels go that a newer one of the other side crosses, and are unknown from
-        there on (rule 7b). Returns how many, and whose newer level it was: 0 nobody's, 1 a bid, 2 an ask, 3 both sides'."""
+        """As `apply`, but if the book crosses, removes the levels that a newer one of the other side crosses; prices from there
+        on are then unknown (rule 7b). Returns their count, and the side of the newer level: 0 none, 1 bid, 2 ask, 3 both."""
         cdef int64_t gone = 0
         cdef int newer = _load(self, bids, asks, update_id, MSG_DEPTH, 0, &gone)
         return gone, newer
 
     def whole(self, bids, asks, int64_t update_id, int64_t levels=0) -> int:
-        """A whole book takes the place of the last one (rule 7c); `levels` a side at the most, 0 where that is not known.
+        """Replace the book by a whole book (rule 7c) with at most `levels` a side, 0 if that limit is unknown.
 
-        Returns 0, or the code of CROSSED_BOOK for one that crosses itself: nothing changes then.
+        Returns 0, or the code of CROSSED_BOOK if it crosses itself; nothing changes then.
         """
         return _load(self, bids, asks, update_id, MSG_BOOK, levels)
 
     def known(self, side, price) -> bool:
-        """Whether the quantity at a price is known: where it is not, that there is none says nothing (rule 7c)."""
+        """Whether the quantity at a price is known; if not, a missing level does not mean that it is empty (rule 7c)."""
         return book_known(self.book, SIDES[side], self.spec.ticks(price))
 
     def apply_ticks(self, levels, Py_ssize_t n_bids, int64_t update_id) -> int:
-        """`apply` for integers: a buffer of int64 (`array('q')`, a NumPy array) holding ticks and quanta by turns.
+        """`apply` for integers: a buffer of int64 (`array('q')`, a NumPy array) of ticks and quanta in turn.
 
         The first `n_bids` levels are bids, the others asks.
         """
@@ -226,7 +226,7 @@ cdef class OrderBook:
             PyBuffer_Release(&view)
 
     def book_ticker(self, bid, bid_qty, ask, ask_qty, int64_t update_id) -> int:
-        """Lay a bookTicker over the base; decimal text (or Decimal), price 0 for an empty side.
+        """Overlay the base with a bookTicker; decimal text (or Decimal), price 0 for an empty side.
 
         Returns 0, or the code of STALE_UPDATE (not newer than the base or the last one), or of CROSSED_BOOK (its
         bid is at or above its ask); nothing changes then.
@@ -242,7 +242,7 @@ cdef class OrderBook:
         return book_overlay(self.book, &m)
 
     def clear(self) -> None:
-        """Drop every level and the bookTicker."""
+        """Remove every level and the bookTicker."""
         book_clear(self.book)
 
     # -- the view
@@ -264,11 +264,11 @@ cdef class OrderBook:
         return _levels(self, ASK, n, True)
 
     def qty(self, str side not None, price):
-        """The quantity at a price of side ``"bid"`` or ``"ask"``, 0 where there is no level."""
+        """The quantity at a price of side ``"bid"`` or ``"ask"``, 0 if there is no level."""
         return self.spec.qty(book_qty(self.book, SIDES[side], self.spec.ticks(price)))
 
     def depth(self, str side not None, int n):
-        """The quantity of the best `n` levels of side ``"bid"`` or ``"ask"`` together."""
+        """Total quantity of the best `n` levels of side ``"bid"`` or ``"ask"``."""
         return self.spec.qty(book_sum(self.book, SIDES[side], n))
 
     @property
@@ -293,7 +293,7 @@ cdef class OrderBook:
 
     @property
     def mid(self):
-        """(best bid + best ask) / 2, exactly; None when a side is empty."""
+        """(best bid + best ask) / 2, exact; None when a side is empty."""
         cdef int64_t mid2 = book_mid2(self.book)
         return self.spec.price(mid2) / 2 if mid2 else None
 
@@ -323,31 +323,31 @@ cdef class OrderBook:
 
     @property
     def book_ticker_id(self) -> int:
-        """Update id of the bookTicker that lies over the base, 0 where none does."""
+        """Update id of the bookTicker that overlays the base, 0 if there is none."""
         return self.book.overlay_id
 
     @property
     def dropped(self) -> int:
-        """Levels that were beyond capacity since the book was made."""
+        """Levels dropped for lack of capacity since the book was made."""
         return self.book.dropped
 
     def horizon(self, str side not None):
-        """The nearest price dropped since the last snapshot, None where none was: the book is exact up to there."""
+        """The nearest price dropped since the last snapshot, or None; the book is exact up to it."""
         cdef Ladder* l = book_side(self.book, SIDES[side])
         return self.spec.price(l.far.horizon ^ l.flip) if l.far.horizon != KEY_NONE else None
 
     @property
     def nbytes(self) -> int:
-        """Memory of the book; it never changes."""
+        """Memory of the book in bytes; constant."""
         return self.book.bytes
 
     @property
     def hash(self) -> int:
-        """A 64-bit hash of all levels, the bookTicker over them and the update ids."""
+        """A 64-bit hash of all levels, the overlaying bookTicker and the update ids."""
         return book_content_hash(self.book)
 
     def check(self) -> None:
-        """Recompute the book's internal invariants; AssertionError names the one that is broken."""
+        """Recompute the book's internal invariants; AssertionError names a broken one."""
         cdef int fault = book_check(self.book)
         if fault:
             raise AssertionError(FAULTS[fault])

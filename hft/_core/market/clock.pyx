@@ -1,4 +1,4 @@
-"""The venue's time on our clock."""
+"""The venue's time on the local clock."""
 
 from hft._core.base.memory cimport hft_alloc, hft_free
 
@@ -6,16 +6,16 @@ from hft._core.base.checks import time_ns
 
 
 cdef class VenueClock:
-    """When an event would have arrived without the jitter of its way: v = x + θ (SEMANTICS 2), for one symbol.
+    """The time at which an event would have arrived without jitter: v = x + θ (SEMANTICS 2), for one symbol.
 
     θ is the least difference between receive time and the venue's stamp over ten minutes. It follows a fall of up to 50 ms at
-    once. A larger one, and the first of all, is believed when five stamps that came in two reads or more agree within 50 ms.
-    It rises only when the old minimum has left the window and everything of at least ten seconds was above it, since a stall
-    of the connection is not a step of the clock; where all of ten seconds lay more than a second above it, the clock was
-    set, and the window forgets what was lower.
+    once. A larger fall, and the first value, is accepted when five stamps from at least two reads agree within 50 ms.
+    θ rises only when the old minimum has left the window and all stamps of at least ten seconds were above it, since a stall
+    of the connection is not a step of the clock. If all stamps of ten seconds are more than a second above it, the clock was
+    set, and the window drops the older minima.
 
     >>> clock = VenueClock()
-    >>> for n in range(5):                                  # 10 ms on the way
+    >>> for n in range(5):                                  # 10 ms of delay
     ...     v = clock.observe(1_000_000_000 + n, 990_000_000 + n)
     >>> clock.observe(1_500_000_000, 1_450_000_000)         # 50 ms: 40 of them are delay
     1460000000
@@ -23,7 +23,7 @@ cdef class VenueClock:
     (10000000, 1460000000)
     >>> clock.observe(1_600_000_000, 0)                     # no stamp
     1460000000
-    >>> clock.observe(1_700_000_000, 9_000_000_000)         # a stamp in the future moves nothing
+    >>> clock.observe(1_700_000_000, 9_000_000_000)         # a stamp in the future changes nothing
     1460000000
     >>> clock.outliers
     1
@@ -41,12 +41,12 @@ cdef class VenueClock:
 
     @property
     def theta(self) -> int:
-        """θ in ns: the clocks' offset and the least delay together."""
+        """θ in ns: the clocks' offset plus the least delay."""
         return self.c.theta
 
     @property
     def outliers(self) -> int:
-        """Stamps that no other agreed with: their events have the v of the stamp before."""
+        """Stamps that agreed with no other: their events have the v of the stamp before."""
         return self.c.outliers
 
     @property

@@ -3,8 +3,8 @@
 #    |  free  | nearest  ...  worst |  free  |        room for 2 x capacity, so that it can grow at either end
 #           head                head + n
 #
-# When it is full, the worst level is dropped and counted, and `horizon` remembers the nearest key ever dropped: before it
-# nothing is missing.
+# When the store is full, the worst level is dropped and counted; `horizon` is the nearest key ever dropped: before it no level
+# is missing.
 
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memmove
@@ -26,24 +26,24 @@ cdef struct FarStore:
     int64_t head
     int64_t n
     int64_t capacity
-    int64_t at                  # byte offset of the room from this struct
+    int64_t at                  # byte offset of the levels' memory from this struct
     int64_t horizon             # KEY_NONE: nothing was dropped
     int64_t dropped
-    uint64_t digest             # the sum of `level_hash` over its levels
+    uint64_t digest             # the sum of `level_hash` over the levels
 
 
 cdef inline uint64_t level_hash(int64_t key, int64_t qty) noexcept nogil:
-    """What a level adds to the digest of a side; 0 without a quantity."""
+    """The contribution of a level to the digest of a side; 0 without a quantity."""
     return hash_pair(key, qty) - hash_pair(key, 0)
 
 
 cdef inline size_t far_size(int64_t capacity) noexcept nogil:
-    """Bytes of the room."""
+    """Bytes of memory for the levels."""
     return align64(2 * capacity * sizeof(Rung))
 
 
 cdef inline void far_init(FarStore* f, int64_t capacity, char* room) noexcept nogil:
-    """An empty store of at least 2 levels, whose room lies behind it in the same memory."""
+    """An empty store of at least 2 levels; `room` is behind it in the same memory."""
     f.head = capacity >> 1
     f.n = 0
     f.capacity = capacity
@@ -64,7 +64,7 @@ cdef inline Rung* far_first(const FarStore* f) noexcept nogil:
 # ---- reads -----------------------------------------------------------------------------------------------------------
 
 cdef inline int64_t _search(const FarStore* f, int64_t key) noexcept nogil:
-    """Index of the first level at or after key. Without branches: none of them could be foretold."""
+    """Index of the first level at or after key. Without branches, since they would be unpredictable."""
     cdef const Rung* first = far_first(f)
     cdef int64_t n = f.n, half
     while n > 0:
@@ -81,7 +81,7 @@ cdef inline int64_t far_from(const FarStore* f, int64_t key) noexcept nogil:
 
 
 cdef inline int64_t far_qty(const FarStore* f, int64_t key) noexcept nogil:
-    """The quantity at a key, 0 where there is no level."""
+    """The quantity at a key, 0 if there is no level."""
     cdef int64_t i = _search(f, key)
     return far_first(f)[i].qty if i < f.n and far_first(f)[i].key == key else 0
 
@@ -89,7 +89,7 @@ cdef inline int64_t far_qty(const FarStore* f, int64_t key) noexcept nogil:
 # ---- writes ----------------------------------------------------------------------------------------------------------
 
 cdef inline void far_drop(FarStore* f, int64_t key) noexcept nogil:
-    """Count a level that there is no room for."""
+    """Counts a level that is dropped for lack of room."""
     f.dropped += 1
     f.horizon = min(f.horizon, key)
 
@@ -102,13 +102,13 @@ cdef inline void _drop_worst(FarStore* f) noexcept nogil:
 
 
 cdef inline void _slide(FarStore* f, int64_t head) noexcept nogil:
-    """Move the levels within the room, to begin at `head`."""
+    """Moves the levels within the memory, to begin at `head`."""
     memmove(_room(f) + head, far_first(f), f.n * sizeof(Rung))
     f.head = head
 
 
 cdef inline void _insert(FarStore* f, int64_t i, int64_t key, int64_t qty) noexcept nogil:
-    """A new level at index i. Full: the worst goes, be it this one."""
+    """Inserts a level at index i. If the store is full, the worst level is dropped, which may be the new one."""
     cdef bint forward
     cdef Rung* first
     if f.n == f.capacity:
@@ -133,7 +133,7 @@ cdef inline void _insert(FarStore* f, int64_t i, int64_t key, int64_t qty) noexc
 
 
 cdef inline bint far_set(FarStore* f, int64_t key, int64_t qty) noexcept nogil:
-    """The quantity at a key, 0 deletes; whether that changed anything."""
+    """Sets the quantity at a key, 0 deletes; returns whether that changed anything."""
     cdef int64_t i = _search(f, key)
     cdef Rung* first = far_first(f)
     if i < f.n and first[i].key == key:
@@ -152,7 +152,7 @@ cdef inline bint far_set(FarStore* f, int64_t key, int64_t qty) noexcept nogil:
 
 
 cdef inline Rung far_take(FarStore* f) noexcept nogil:
-    """Remove the nearest level of a store that has one."""
+    """Removes the nearest level; the store must not be empty."""
     cdef Rung nearest = far_first(f)[0]
     f.head += 1
     f.n -= 1
@@ -161,8 +161,8 @@ cdef inline Rung far_take(FarStore* f) noexcept nogil:
 
 
 cdef inline int64_t far_open(FarStore* f, int64_t count) noexcept nogil:
-    """Room for `count` levels before the nearest, for the caller to fill by `far_fill`; how many there is room for once the worst
-    have gone."""
+    """Makes room for `count` levels before the nearest, which the caller then writes with `far_fill`; drops the worst levels if
+    necessary. Returns the number that fit."""
     cdef int64_t kept = min(count, f.capacity)
     while f.n > f.capacity - kept:
         _drop_worst(f)
@@ -174,7 +174,7 @@ cdef inline int64_t far_open(FarStore* f, int64_t count) noexcept nogil:
 
 
 cdef inline void far_fill(FarStore* f, int64_t i, int64_t key, int64_t qty) noexcept nogil:
-    """The i-th level of those that `far_open` made room for."""
+    """Writes the i-th level of the room that `far_open` made."""
     far_first(f)[i].key = key
     far_first(f)[i].qty = qty
     f.digest += level_hash(key, qty)

@@ -1,8 +1,8 @@
 # Features of the book's view and of the trades, over the window (now - W, now] (SEMANTICS 23).
 #
-# A ring keeps one entry per change of the touch, with the running sums as they were after it: what a window sums to is the
-# newest entry's sum less that of the last entry before the window. Sums are 128-bit integers, so nothing drifts and
-# nothing overflows, and moving the window's start is a search, whatever has to leave.
+# A ring keeps one entry per change of the touch, with the running sums after it: the sum over a window is the
+# newest entry's sum minus that of the last entry before the window. Sums are 128-bit integers, so there is no drift and
+# no overflow, and moving the window's start is a search, however many entries leave.
 #
 #   evicted ... | before |  tail  ...  head - 1 |
 #                  |          window
@@ -26,9 +26,9 @@ cdef struct FeatureParams:
 
 cdef enum FeatureBit:
     FEATURES_BOOK = 1           # the features of the book have values
-    FEATURES_FLOW = 2           # those of the trades have
+    FEATURES_FLOW = 2           # the features of the trades have values
 
-cdef struct FeatureValues:      # NaN where there is no value
+cdef struct FeatureValues:      # NaN if a feature has no value
     int64_t timestamp_ns
     double mid                  # ticks
     double microprice           # ticks
@@ -48,29 +48,29 @@ cdef struct TouchEntry:
     i128 ofi                    # sum of e_n since the sync
     int64_t mid2
     int64_t ts_ns
-    uint64_t digest             # sum of `touch_hash` since the sync, this entry's included
+    uint64_t digest             # sum of `touch_hash` since the sync, including this entry
     int64_t reserved
 
 cdef struct Features:
-    TouchEntry newest           # the sums and the mid now
-    TouchEntry before           # and at now - W; mid2 = 0: nothing that old is known
+    TouchEntry newest           # the current sums and mid
+    TouchEntry before           # the sums and mid at now - W; mid2 = 0: no entry is that old
     int64_t window_ns
     uint64_t capacity
     int32_t imbalance_levels
     int32_t depth_levels
     int32_t synced
     int32_t two_sided           # the view has both a bid and an ask
-    double imbalance            # of the view now, NaN when a side is empty or the book is not in sync
-    int64_t imbalance_e9        # `imbalance` x 1e9, 0 where it has no value
-    int64_t bid                 # the touch that was pushed last; NO_PRICE: none since the sync
+    double imbalance            # of the current view; NaN when a side is empty or the book is not in sync
+    int64_t imbalance_e9        # `imbalance` x 1e9, 0 if it has no value
+    int64_t bid                 # the last touch in the ring; NO_PRICE: none since the sync
     int64_t ask
     int64_t bid_qty
     int64_t ask_qty
-    int64_t since_ns            # when the book came into sync
-    uint64_t mask               # of the ring, which has a power of two of entries
+    int64_t since_ns            # time of the last sync
+    uint64_t mask               # index mask of the ring, whose size is a power of two
     uint64_t head               # entries ever pushed
     uint64_t tail               # entries ever evicted
-    int64_t shortened           # entries evicted before their time, for want of room, of book and trades: a statistic
+    int64_t shortened           # entries of book and trades evicted early for lack of room: a statistic
     int64_t flow_at             # byte offset of the Flow from this struct
 
 
@@ -91,7 +91,7 @@ cdef inline size_t features_size(const FeatureParams* p) noexcept nogil:
 
 
 cdef inline void features_init(Features* f, const FeatureParams* p) noexcept nogil:
-    """`f` is zeroed memory of features_size(). Begins out of sync."""
+    """`f` is zeroed memory of features_size() bytes. The book starts out of sync."""
     f.window_ns = p.window_ns
     f.capacity = p.capacity
     f.mask = ring_slots(p.capacity) - 1
@@ -110,7 +110,7 @@ cdef inline uint64_t touch_hash(const TouchEntry* e) noexcept nogil:
 
 
 cdef inline uint64_t features_hash(const Features* f) noexcept nogil:
-    """Out of sync nothing is left that the next sync does not begin anew. The trade flow has a digest of its own."""
+    """While out of sync there is nothing to hash, as the next sync starts again. The trade flow has a digest of its own."""
     cdef uint64_t h = hash_span(0, &f.window_ns, &f.imbalance)
     if not f.synced:
         return h
@@ -119,13 +119,13 @@ cdef inline uint64_t features_hash(const Features* f) noexcept nogil:
     if f.head == 0:
         return h
     h = hash_span(h, &f.newest, &f.newest.digest)
-    return hash_word(h, f.newest.digest - f.before.digest)      # of the entries in the window
+    return hash_word(h, f.newest.digest - f.before.digest)      # the entries in the window
 
 
-# ---- what happens ----------------------------------------------------------------------------------------------------
+# ---- updates ----------------------------------------------------------------------------------------------------
 
 cdef inline void features_on_desync(Features* f) noexcept nogil:
-    """The book is no longer the exchange's: no feature has a value until W after the next sync. Trades are still counted."""
+    """The book is out of sync: no feature has a value until W after the next sync. Trades are still counted."""
     f.synced = 0
     f.two_sided = 0
     f.imbalance = NAN
@@ -133,7 +133,7 @@ cdef inline void features_on_desync(Features* f) noexcept nogil:
 
 
 cdef inline void features_on_sync(Features* f, int64_t now) noexcept nogil:
-    """The book is the exchange's from now on. Show it by features_on_book next."""
+    """The book is in sync from now on. The caller must call features_on_book next."""
     features_on_desync(f)
     f.synced = 1
     f.since_ns = now
@@ -155,12 +155,12 @@ cdef inline void _evict_to(Features* f, uint64_t tail) noexcept nogil:
 
 
 cdef inline void features_evict(Features* f, int64_t now) noexcept nogil:
-    """Let the window start after now - W: strides that double, then halve, so that a burst leaves as fast as one entry."""
+    """Moves the window's start past now - W: strides double, then halve, so that a burst is evicted as fast as one entry."""
     cdef int64_t limit = now - f.window_ns
     cdef uint64_t low = f.tail, stride = 1
     if low == f.head or _touch(f, low).ts_ns > limit:
         return
-    while low + stride < f.head and _touch(f, low + stride).ts_ns <= limit:     # `low` itself always has to leave
+    while low + stride < f.head and _touch(f, low + stride).ts_ns <= limit:     # `low` itself always leaves
         low += stride
         stride <<= 1
     while stride > 0:
@@ -171,7 +171,7 @@ cdef inline void features_evict(Features* f, int64_t now) noexcept nogil:
 
 
 cdef inline int64_t order_flow(int64_t price, int64_t qty, int64_t old_price, int64_t old_qty) noexcept nogil:
-    """The bid's part of e_n; negate both prices and the result for the ask's.
+    """The bid's part of e_n; for the ask's part, negate both prices and the result.
 
     R. Cont, A. Kukanov, S. Stoikov, "The price impact of order book events", Journal of Financial Econometrics 12 (2014).
     """
@@ -202,8 +202,8 @@ cdef inline void _push_touch(Features* f, int64_t bid, int64_t bid_qty, int64_t 
 
 
 cdef inline void features_on_book(Features* f, const Book* b, int64_t now) noexcept nogil:
-    """The view may have changed: after each whole message. While a side is empty there is nothing to push, and no feature has
-    a value (rule 7a); the sums go on from where they were."""
+    """Called after each whole message, as the view may have changed. While a side is empty nothing is pushed, and no feature
+    has a value (rule 7a); the sums are kept and continue later."""
     cdef int64_t bid = book_best(b, BID), ask = book_best(b, ASK), bid_qty, ask_qty
     if not f.synced:
         return
@@ -221,7 +221,7 @@ cdef inline void features_on_book(Features* f, const Book* b, int64_t now) noexc
 
 
 cdef inline int features_on_trade(Features* f, const Message* m, int64_t now) noexcept nogil:
-    """A trade or aggTrade: OK, DUPLICATE_TRADE or OTHER_TRADE_SOURCE, see flow_on_trade."""
+    """Adds a trade or aggTrade: OK, DUPLICATE_TRADE or OTHER_TRADE_SOURCE, see flow_on_trade."""
     cdef Flow* flow = features_flow(f)
     cdef int64_t shortened = flow.shortened
     cdef int code = flow_on_trade(flow, m, now)
@@ -229,7 +229,7 @@ cdef inline int features_on_trade(Features* f, const Message* m, int64_t now) no
     return code
 
 
-# ---- what it comes to ------------------------------------------------------------------------------------------------
+# ---- evaluation ------------------------------------------------------------------------------------------------
 
 cdef inline void _book_features(const Features* f, const Book* b, FeatureValues* out) noexcept nogil:
     cdef double mid2 = <double>f.newest.mid2
@@ -246,7 +246,7 @@ cdef inline void _book_features(const Features* f, const Book* b, FeatureValues*
 
 
 cdef inline void features_eval(Features* f, const Book* b, int64_t now, FeatureValues* out) noexcept nogil:
-    """Every feature at `now`, which is not before the last update. `b` is the book that features_on_book saw last."""
+    """Evaluates all features at `now`, not before the last update. `b` is the book of the last features_on_book."""
     cdef Flow* flow = features_flow(f)
     out.timestamp_ns = now
     out.mid = out.microprice = out.spread_bps = out.volatility = out.momentum = NAN
@@ -268,7 +268,7 @@ cdef inline void features_eval(Features* f, const Book* b, int64_t now, FeatureV
 
 # ---- for Python ------------------------------------------------------------------------------------------------------
 
-cdef struct FeatureUnits:       # what a tick and a quantum are in quote and base units
+cdef struct FeatureUnits:       # the value of a tick and a quantum in quote and base units
     double tick
     double quantum
 
@@ -277,7 +277,7 @@ cdef FeatureUnits feature_units(Spec spec)
 
 
 cdef class FeatureVector:
-    """Features at one moment, in quote and base units."""
+    """Features at one time, in quote and base units."""
     cdef readonly int64_t timestamp_ns
     cdef readonly double mid, microprice, spread_bps, volatility, momentum, imbalance, depth_ratio, ofi, signed_volume, intensity
     cdef readonly bint book_valid, flow_valid

@@ -1,4 +1,4 @@
-"""Features: microstructure, order book and trade flow over a sliding window, at a cost that the window has no part in."""
+"""Features: microstructure, order book and trade flow over a sliding window, at a cost independent of the window."""
 
 from libc.string cimport memset
 
@@ -20,12 +20,12 @@ cdef FeatureUnits feature_units(Spec spec):
 
 
 cdef class FeatureVector:
-    """Features at one moment; NaN where one has no value.
+    """Features at one time; NaN for a feature without a value.
 
     Attributes
     ----------
     timestamp_ns : int
-        The moment.
+        The time.
     mid, microprice : float
         (bid + ask) / 2, and the mid weighted by the opposite quantities, (b qa + a qb) / (qa + qb); quote units.
     spread_bps : float
@@ -41,11 +41,11 @@ cdef class FeatureVector:
     ofi : float
         Order-flow imbalance: Σ eₙ at the touch over the window (Cont, Kukanov and Stoikov 2014); base units.
     signed_volume : float
-        Bought less sold by takers over the window; base units.
+        Volume bought minus sold by takers over the window; base units.
     intensity : float
         Taker orders per second over the window; trades of equal venue time and side are one order.
     book_valid, flow_valid : bool
-        Whether the first eight, and the last two, have values.
+        Whether the first eight features, and the last two, have values.
     """
 
     FIELDS = ("mid", "microprice", "spread_bps", "volatility", "momentum", "imbalance", "depth_ratio", "ofi",
@@ -73,10 +73,10 @@ cdef class FeatureVector:
 
 
 cdef class FeatureBuffer:
-    """A symbol's features over a window that slides with time.
+    """A symbol's features over a sliding time window.
 
-    Tell it when the book comes into sync, every message's effect and every trade; ask it at any moment. Times are nanoseconds
-    on one clock that does not go back.
+    Pass it the book's syncs, every change of the book and every trade; it can be evaluated at any time. Times are nanoseconds
+    of one clock that never goes back.
 
     Parameters
     ----------
@@ -85,8 +85,8 @@ cdef class FeatureBuffer:
     window_ms : int
         The window W: features have no value until W of synced data since the last sync.
     capacity : int
-        Changes of the touch, and trades, that the window can hold. One that outgrows it is shortened, and `shortened`
-        counts.
+        Changes of the touch, and trades, that the window can hold. If it needs more, the oldest leave early, counted by
+        `shortened`.
     imbalance_levels, depth_levels : int
         Levels of each side that `imbalance` and `depth_ratio` sum over.
 
@@ -102,7 +102,7 @@ cdef class FeatureBuffer:
     >>> features.on_book(book, 400_000_000)
     >>> features.on_trade("0.250", buyer_is_maker=False, trade_id=7, venue_ns=350_000_000, now_ns=500_000_000)
     0
-    >>> features.vector(book, 999_999_999).book_valid        # not yet a window of synced data
+    >>> features.vector(book, 999_999_999).book_valid        # less than a window of synced data
     False
     >>> vector = features.vector(book, 1_000_000_000)
     >>> vector.ofi, vector.signed_volume, vector.intensity
@@ -132,12 +132,12 @@ cdef class FeatureBuffer:
         hft_free(self.features)
 
     def on_sync(self, OrderBook book not None, int64_t now_ns) -> None:
-        """The book is the exchange's from now on: the window begins anew."""
+        """The book is in sync from now on: the window starts again."""
         features_on_sync(self.features, time_ns("now_ns", now_ns))
         features_on_book(self.features, book.book, now_ns)
 
     def on_desync(self) -> None:
-        """The book is not the exchange's any more: no feature has a value until W after the next sync."""
+        """The book is out of sync: no feature has a value until W after the next sync."""
         features_on_desync(self.features)
 
     def on_book(self, OrderBook book not None, int64_t now_ns) -> None:
@@ -148,8 +148,8 @@ cdef class FeatureBuffer:
                  bint market=True, bint aggregate=False) -> int:
         """A trade (or aggTrade: `aggregate`) of `qty`, decimal text or Decimal, at venue time `venue_ns`.
 
-        `market` false: no order on the market made it; its id alone counts. Returns 0, or the code of DUPLICATE_TRADE or
-        OTHER_TRADE_SOURCE: it was left out. A jump in ids leaves the flow features without value for W.
+        `market` false: not a market trade, only its id counts. Returns 0, or the code of DUPLICATE_TRADE or
+        OTHER_TRADE_SOURCE for a trade that was ignored. After a gap in the ids the flow features have no value for W.
         """
         cdef Message m
         memset(&m, 0, sizeof(Message))
@@ -163,7 +163,7 @@ cdef class FeatureBuffer:
         return features_on_trade(self.features, &m, time_ns("now_ns", now_ns))
 
     def vector(self, OrderBook book not None, int64_t now_ns) -> FeatureVector:
-        """All features at `now_ns`, which is not before the last call's time."""
+        """All features at `now_ns`, which must not be before the time of the last call."""
         cdef FeatureValues values
         features_eval(self.features, book.book, time_ns("now_ns", now_ns), &values)
         return FeatureVector.of(&values, &self.units)
@@ -178,12 +178,12 @@ cdef class FeatureBuffer:
 
     @property
     def shortened(self) -> int:
-        """Times that something left the window early because `capacity` was used up."""
+        """Entries that left the window early because `capacity` was used up."""
         return self.features.shortened
 
     @property
     def trade_gaps(self) -> int:
-        """Times that trade ids jumped."""
+        """Gaps in trade ids."""
         return features_flow(self.features).gaps
 
     def __len__(self):

@@ -1,7 +1,7 @@
 # Trade flow over the window (now - W, now]: signed volume and the number of taker orders, as running integers.
 #
-# A taker order that sweeps the book prints several trades: those of equal `T` and side are one order (SEMANTICS 23). It counts
-# while any of its trades is in the window. Trades of one order that were read together share an entry of the ring.
+# A taker order that sweeps the book prints several trades: those of equal `T` and side are one order (SEMANTICS 23). The order
+# counts while any of its trades is in the window. Trades of one order that were read together share an entry of the ring.
 
 from libc.stdint cimport int64_t, uint64_t
 
@@ -17,24 +17,24 @@ cdef struct FlowEntry:
     int64_t continued           # 1: a later entry belongs to the same order
 
 cdef struct Flow:
-    i128 volume                 # signed, of the window
+    i128 volume                 # signed, over the window
     int64_t orders              # taker orders with a trade in the window
     int64_t window_ns
     uint64_t capacity
     int64_t last_id             # trade id; 0: none yet
-    int64_t kind                # MSG_TRADE or MSG_AGG_TRADE, whichever is the source of volume; 0: none yet
-    int64_t void_until          # trades are missing from every window that ends before
+    int64_t kind                # MSG_TRADE or MSG_AGG_TRADE, the current source of volume; 0: none yet
+    int64_t void_until          # every window that ends before this time lacks trades
     uint64_t digest             # the sum of `flow_entry_hash` over the window
-    uint64_t mask               # of the ring: it has a power of two of entries, at least `capacity`
+    uint64_t mask               # index mask of the ring, whose size is a power of two from `capacity` up
     uint64_t head               # entries ever pushed
     uint64_t tail               # entries ever evicted
-    uint64_t last[2]            # by side (0 buy, 1 sell): 1 + number of its newest entry; 0: none
-    int64_t gaps                # times that trade ids jumped: a statistic
-    int64_t shortened           # entries evicted before their time, for want of room: a statistic
+    uint64_t last[2]            # by side (0 buy, 1 sell): 1 + number of the newest entry; 0: none
+    int64_t gaps                # gaps in trade ids: a statistic
+    int64_t shortened           # entries evicted early for lack of room: a statistic
 
 
 cdef inline uint64_t ring_slots(uint64_t capacity) noexcept nogil:
-    """The least power of two that is not below capacity."""
+    """The least power of two at or above capacity."""
     cdef uint64_t n = 1
     while n < capacity:
         n <<= 1
@@ -46,7 +46,7 @@ cdef inline size_t flow_size(uint64_t capacity) noexcept nogil:
 
 
 cdef inline void flow_init(Flow* f, int64_t window_ns, uint64_t capacity) noexcept nogil:
-    """`f` is zeroed memory of flow_size()."""
+    """`f` is zeroed memory of flow_size() bytes."""
     f.window_ns = window_ns
     f.capacity = capacity
     f.mask = ring_slots(capacity) - 1
@@ -61,7 +61,7 @@ cdef inline uint64_t flow_entry_hash(const FlowEntry* e) noexcept nogil:
 
 
 cdef inline uint64_t flow_hash(const Flow* f) noexcept nogil:
-    """Entries are told apart by how far they are from the oldest: how many there ever were does not matter."""
+    """Entries are numbered from the oldest in the window, so that the total number of earlier entries does not matter."""
     cdef uint64_t h = hash_word(hash_span(0, f, &f.mask), f.head - f.tail)
     cdef int side
     for side in range(2):
@@ -78,7 +78,7 @@ cdef inline void _evict_oldest(Flow* f) noexcept nogil:
 
 
 cdef inline void flow_evict(Flow* f, int64_t now) noexcept nogil:
-    """Forget what is not after now - W."""
+    """Evicts entries at or before now - W."""
     cdef int64_t limit = now - f.window_ns
     if f.head != f.tail and _entry(f, f.head - 1).ts_ns <= limit:   # after a silence, all at once
         f.tail = f.head
@@ -90,7 +90,7 @@ cdef inline void flow_evict(Flow* f, int64_t now) noexcept nogil:
 
 
 cdef inline bint flow_rescale(Flow* f, int64_t factor) noexcept nogil:
-    """The window's trades in finer quanta; 0 where a number leaves 64 bits."""
+    """Converts the window's trades to finer quanta; 0 if a number exceeds 64 bits."""
     cdef uint64_t n
     cdef bint fits = True
     f.volume *= factor
@@ -118,7 +118,7 @@ cdef inline void _push_trade(Flow* f, const Message* m, int64_t now) noexcept no
     if unlikely(f.head - f.tail == f.capacity):
         _evict_oldest(f)
         f.shortened += 1
-        same = same and f.last[sold] > f.tail       # else its order went with it, and this trade begins one anew
+        same = same and f.last[sold] > f.tail       # else its order left the window, and this trade begins a new one
     if same:
         f.digest -= flow_entry_hash(e)
         e.continued = 1
@@ -138,15 +138,15 @@ cdef inline void _push_trade(Flow* f, const Message* m, int64_t now) noexcept no
 cdef inline int flow_on_trade(Flow* f, const Message* m, int64_t now) noexcept nogil:
     """A trade or aggTrade.
 
-    Their ids are consecutive: a jump voids the flow for W. OTHER_TRADE_SOURCE: an aggTrade where trades are the source of
-    volume; the first trade after aggTrades makes them that. DUPLICATE_TRADE: not a newer id. Trades that no order on
-    the market made (insurance fund) count for the ids alone.
+    Ids are consecutive: a gap voids the flow for W. OTHER_TRADE_SOURCE: an aggTrade while trades are the source of
+    volume; the first trade after aggTrades makes trades the source. DUPLICATE_TRADE: not a newer id. Of a trade that is not a
+    market trade (insurance fund) only the id counts.
     """
     if unlikely(f.kind != m.kind):
         if f.kind == MSG_TRADE:
             return OTHER_TRADE_SOURCE
         if f.kind != 0:
-            f.void_until = now + f.window_ns    # the window holds some volume twice
+            f.void_until = now + f.window_ns    # the window contains some volume twice
             f.last_id = 0
         f.kind = m.kind
     if f.last_id != 0:

@@ -1,21 +1,21 @@
 # One side of a book: every level by price, the best first.
 #
-# Prices become keys (key = price ^ flip, flip 0 for asks and -1 for bids), so that on either side the smallest key is the
-# best price and one code serves both.
+# Prices become keys (key = price ^ flip, flip 0 for asks and -1 for bids), so that on both sides the smallest key is the
+# best price, and the same code serves both.
 #
 #   base                                  base + window               keys, worse ->
 #    |  dense window: one slot a tick        |  far store: sorted pairs (see `far`)
 #    |  qty[key & mask], a bit a slot        |
 #
-# The window is a ring: when the touch drifts, `base` moves and only the levels that leave or enter are handled. Nothing is
-# ever better than the window.
+# The window is a ring: when the touch drifts, `base` moves, and only the levels that leave or enter are handled. No level
+# is better than the window.
 #
 # The best levels are also kept as a list with running sums (`top_*`), so that sums over the first N cost a subtraction.
-# `ladder_set` only notes the best key it changed; `ladder_settle`, once per message, rebuilds the list from there on.
-# Between the two only `ladder_qty` and `ladder_after` answer.
+# `ladder_set` only notes the best changed key; `ladder_settle`, once per message, rebuilds the list from that key on.
+# Between the two, only `ladder_qty` and `ladder_after` are valid.
 #
-# The digest of the levels is kept up as each changes: a sum of `hash_pair(key, qty) - hash_pair(key, 0)`, in which the second
-# term cancels out while a level changes. The window and the far store have a sum each.
+# The digest of the levels is updated with each change: a sum of `hash_pair(key, qty) - hash_pair(key, 0)`, in which the second
+# term cancels out while a level changes. The window and the far store have one sum each.
 
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memset
@@ -39,9 +39,9 @@ cdef extern from *:
 
 cdef enum:
     MIN_WINDOW = 256
-    MAX_WINDOW = 262144         # 64 x 64 x 64: what two summary levels of 64-bit words span
+    MAX_WINDOW = 262144         # 64 x 64 x 64: the span of two summary levels of 64-bit words
     TOP_LEVELS = 128            # the list of best levels holds at most this many
-    TOP_READY = 24              # and at least this many beyond the veil, as far as there are levels
+    TOP_READY = 24              # and at least this many beyond the veil, if there are so many
 
 cdef struct Ladder:
     int64_t flip
@@ -50,7 +50,7 @@ cdef struct Ladder:
     uint64_t root               # bit i: middle[i] != 0
     int64_t dirty               # best key changed since ladder_settle
     int64_t veil                # the view: keys before it are hidden,
-    int64_t veil_qty            # at it stands this quantity (SEMANTICS 7); KEY_FIRST and 0: no overlay
+    int64_t veil_qty            # the quantity shown at it (SEMANTICS 7); KEY_FIRST and 0: no overlay
     int64_t hidden              # levels of the list that the veil hides
     int64_t top_n
     uint64_t digest             # of the levels in the window
@@ -61,7 +61,7 @@ cdef struct Ladder:
     int64_t bytes
     int64_t top_key[TOP_LEVELS]
     int64_t top_qty[TOP_LEVELS]
-    int64_t top_sum[TOP_LEVELS + 1]     # top_sum[i] = sum of the first i; stays at INT64_MAX rather than overflow
+    int64_t top_sum[TOP_LEVELS + 1]     # top_sum[i] = sum of the first i; INT64_MAX instead of an overflow
 
 
 cdef inline int64_t* ladder_slots(const Ladder* l) noexcept nogil:
@@ -84,7 +84,7 @@ cdef inline size_t ladder_size(int64_t window, int64_t far_levels) noexcept nogi
 
 
 cdef inline void ladder_init(Ladder* l, int64_t flip, int64_t window, int64_t far_levels) noexcept nogil:
-    """`l` is zeroed memory of ladder_size(); window a power of two from MIN_WINDOW to MAX_WINDOW, far_levels from 2."""
+    """`l` is zeroed memory of ladder_size() bytes; window a power of two from MIN_WINDOW to MAX_WINDOW, far_levels from 2."""
     l.flip = flip
     l.mask = window - 1
     l.qty_at = align64(sizeof(Ladder))
@@ -97,14 +97,14 @@ cdef inline void ladder_init(Ladder* l, int64_t flip, int64_t window, int64_t fa
 
 
 cdef inline uint64_t ladder_hash(const Ladder* l) noexcept nogil:
-    """Its levels and the veil. Where the window lies, and the list of best levels, only tell where to look."""
+    """Hash of the levels and the veil. The window's place and the list of best levels are only indexes to them."""
     return hash_word(hash_word(hash_word(0, l.digest + l.far.digest), l.veil), l.veil_qty)
 
 
 cdef inline void ladder_clear(Ladder* l) noexcept nogil:
-    """No level, no veil; `far.dropped` goes on counting."""
+    """Removes all levels and the veil; keeps the count `far.dropped`."""
     cdef int64_t dropped = l.far.dropped, flip = l.flip, window = l.mask + 1, far_levels = l.far.capacity
-    memset(l, 0, l.middle_at + 64 * 8)  # the far store's levels are only read where it counts them
+    memset(l, 0, l.middle_at + 64 * 8)  # the far store's levels beyond its count are never read
     ladder_init(l, flip, window, far_levels)
     l.far.dropped = dropped
 
@@ -112,10 +112,10 @@ cdef inline void ladder_clear(Ladder* l) noexcept nogil:
 # ---- the window's bitmap ---------------------------------------------------------------------------------------------
 
 cdef inline void _put(Ladder* l, int64_t key, int64_t qty) noexcept nogil:
-    """Quantity at a key inside the window.
+    """Sets the quantity at a key inside the window.
 
-    Whether a level is new, changed or gone is unpredictable, so that takes no branch; that a word of the bitmap fills or
-    empties is rare where the book is dense.
+    Whether a level is new, changed or removed is unpredictable, so the code has no branch for that. A word of the bitmap
+    rarely becomes full or empty where the book is dense.
     """
     cdef uint64_t slot = <uint64_t>key & l.mask
     cdef uint64_t w = slot >> 6, m = slot >> 12
@@ -164,7 +164,7 @@ cdef inline int64_t _window_from(const Ladder* l, int64_t key) noexcept nogil:
     """The first occupied key from `key`, which is inside the window, to its end; or KEY_NONE."""
     cdef int64_t slot = _scan(l, <uint64_t>key & l.mask)
     if slot < 0:
-        slot = _scan(l, 0)              # the ring's other part, or keys before `key` again: told apart below
+        slot = _scan(l, 0)              # wrap around the ring; this may find keys before `key`, which are excluded below
         if slot < 0:
             return KEY_NONE
     cdef int64_t found = l.base + <int64_t>((<uint64_t>slot - <uint64_t>l.base) & l.mask)
@@ -174,7 +174,7 @@ cdef inline int64_t _window_from(const Ladder* l, int64_t key) noexcept nogil:
 # ---- moving the window -----------------------------------------------------------------------------------------------
 
 cdef inline void _spill(Ladder* l, int64_t first, int64_t end) noexcept nogil:
-    """Move the window's levels of [first, end) — whole words at its worse end — in front of the far store."""
+    """Moves the window's levels of [first, end) — whole words at its worse end — to the front of the far store."""
     cdef const uint64_t* words = ladder_words(l)
     cdef int64_t key, kept, count = 0
     for key in range(first, end, 64):
@@ -193,10 +193,10 @@ cdef inline void _spill(Ladder* l, int64_t first, int64_t end) noexcept nogil:
 
 
 cdef inline void ladder_move(Ladder* l, int64_t best) noexcept nogil:
-    """Place the window so that `best` stands at a quarter of it. Nothing may be better than `best`."""
+    """Places the window so that `best` is at a quarter of it. No level may be better than `best`."""
     cdef int64_t window = l.mask + 1
     cdef int64_t base = (best - (window >> 2)) & ~<int64_t>63
-    cdef int64_t dirty = l.dirty        # levels change their store, not the book
+    cdef int64_t dirty = l.dirty        # levels change their store, the book does not change
     cdef Rung nearest
     if base < l.base:
         _spill(l, max(base + window, l.base), l.base + window)
@@ -213,7 +213,7 @@ cdef inline void _set_outside(Ladder* l, int64_t key, int64_t qty) noexcept nogi
     if key >= l.base and (l.root or l.far.n):
         if far_set(&l.far, key, qty):
             l.dirty = min(l.dirty, key)
-    elif qty:                           # better than the window, or the very first level
+    elif qty:                           # better than the window, or the first level
         ladder_move(l, key)
         _put(l, key, qty)
 
@@ -221,7 +221,7 @@ cdef inline void _set_outside(Ladder* l, int64_t key, int64_t qty) noexcept nogi
 # ---- verbs -----------------------------------------------------------------------------------------------------------
 
 cdef inline void ladder_set(Ladder* l, int64_t key, int64_t qty) noexcept nogil:
-    """The quantity at a key; 0 deletes, and deleting what is not there is nothing."""
+    """Sets the quantity at a key; 0 deletes; deleting a missing level does nothing."""
     if unlikely(<uint64_t>(key - l.base) > l.mask):
         _set_outside(l, key, qty)
     else:
@@ -229,7 +229,7 @@ cdef inline void ladder_set(Ladder* l, int64_t key, int64_t qty) noexcept nogil:
 
 
 cdef inline int64_t ladder_qty(const Ladder* l, int64_t key) noexcept nogil:
-    """The quantity at a key, 0 where there is no level."""
+    """The quantity at a key, 0 if there is no level."""
     if <uint64_t>(key - l.base) <= l.mask:
         return ladder_slots(l)[<uint64_t>key & l.mask]
     return far_qty(&l.far, key)
@@ -259,7 +259,7 @@ cdef inline void _append(Ladder* l, int64_t key, int64_t qty) noexcept nogil:
 
 
 cdef inline void _list(Ladder* l, int64_t want) noexcept nogil:
-    """Extend the list of best levels to `want`, as far as there are levels and room."""
+    """Extends the list of best levels to `want`, limited by the levels and the room."""
     cdef int64_t key = l.top_key[l.top_n - 1] if l.top_n else KEY_FIRST
     cdef int64_t end = l.base + <int64_t>l.mask
     cdef uint64_t slot, bits
@@ -271,7 +271,7 @@ cdef inline void _list(Ladder* l, int64_t want) noexcept nogil:
         if key > end:
             _append(l, key, ladder_qty(l, key))
             continue
-        slot = <uint64_t>key & l.mask           # in the window, go on through the word's other levels
+        slot = <uint64_t>key & l.mask           # in the window, continue with the word's other levels
         bits = ladder_words(l)[slot >> 6] >> (slot & 63) >> 1
         _append(l, key, ladder_slots(l)[slot])
         while bits and l.top_n < want:
@@ -282,7 +282,7 @@ cdef inline void _list(Ladder* l, int64_t want) noexcept nogil:
 
 
 cdef inline void ladder_veil(Ladder* l, int64_t key, int64_t qty) noexcept nogil:
-    """Hide the levels before `key` and show `qty` at it; (KEY_FIRST, 0) lifts the veil."""
+    """Hides the levels before `key` and shows `qty` at it; (KEY_FIRST, 0) removes the veil."""
     cdef int64_t j = min(l.hidden, l.top_n)
     l.veil = key
     l.veil_qty = qty
@@ -301,7 +301,7 @@ cdef inline void ladder_veil(Ladder* l, int64_t key, int64_t qty) noexcept nogil
 
 
 cdef inline void ladder_settle(Ladder* l) noexcept nogil:
-    """After a message's levels: bring the list of best levels, and the window's place, up to date."""
+    """Called after a message's levels: updates the list of best levels and the window's place."""
     cdef int64_t n = l.top_n
     if l.dirty == KEY_NONE:
         return

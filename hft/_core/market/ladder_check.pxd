@@ -1,4 +1,4 @@
-# The ladder's invariants, recomputed the slow way. Debug builds check them after every message, tests whenever they like.
+# Checks the ladder's invariants by slow recomputation: after every message in debug builds, and in tests.
 
 from libc.stdint cimport int64_t, uint64_t
 
@@ -89,7 +89,7 @@ cdef inline int _check_digest(const Ladder* l) noexcept nogil:
 
 
 cdef inline int ladder_check(const Ladder* l) noexcept nogil:
-    """LADDER_SOUND, or which invariant does not hold of a settled ladder."""
+    """LADDER_SOUND, or the broken invariant of a settled ladder."""
     cdef int fault
     if l.dirty != KEY_NONE:
         return LADDER_UNSETTLED

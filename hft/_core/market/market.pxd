@@ -1,7 +1,7 @@
-# One symbol's market as everybody who trades on it sees it: clock, sync, book, features, imbalance series, composed.
+# One symbol's market, shared by all accounts that trade on it: clock, sync, book, features and imbalance series.
 #
-# A market never looks at an account. `market_clock` and `market_apply` are two calls because orders that are due before the
-# message take effect between them, on the book as it was (SEMANTICS 4).
+# A market never reads an account. `market_clock` and `market_apply` are two calls because orders that are due before the
+# message take effect between them, on the earlier book (SEMANTICS 4).
 
 from hft._core.base.status cimport (
     BOOK_MISMATCH, BUFFERED, BUFFER_FULL, CROSSED_BOOK, DUPLICATE_TRADE, NOT_CONNECTED, OK, OTHER_BOOK_SOURCE,
@@ -45,9 +45,9 @@ cdef inline int64_t market_clock(Market* m, const Message* msg) noexcept nogil:
 
 
 cdef inline int market_turn(Market* m, int cause, int64_t now, bint kept=False) noexcept nogil:
-    """The one way into sync (CAUSE_NONE) and out of it: tells every stage of the market; the effects that it returns tell
-    the traders' side. Without a book there is none to lose, and only the cause is new. `kept`: the next update goes on from
-    the levels that are there."""
+    """The only transition into sync (CAUSE_NONE) and out of it: informs every stage of the market; the returned effects inform
+    the accounts. Without a book only the cause changes. `kept`: the levels are kept, and the next update continues
+    from them."""
     cdef int fx = 0
     times_turn(&m.times, cause, now)
     if cause == CAUSE_NONE:
@@ -66,22 +66,22 @@ cdef inline int market_turn(Market* m, int cause, int64_t now, bint kept=False) 
 
 
 cdef inline int _crossed(Market* m, int64_t now) noexcept nogil:
-    """A book that crosses is thrown away (fault case 10)."""
+    """Discards a book that crosses (fault case 10)."""
     m.crossed += 1
     sync_lost(market_sync(m))
     return market_turn(m, CAUSE_CROSSED, now)
 
 
 cdef inline int _uncross(Market* m, const Message* msg, const Level* levels, int64_t now, int* fx) noexcept nogil:
-    """Rule 7b where no snapshot will heal it: the newer level is right, and the book lives on, suspect for a while. Where the
-    message crosses itself nobody can tell, and the book is out of sync until the next one."""
+    """Rule 7b, for data without snapshots on request: the newer level is right, and the book is kept, as suspect for a while. If
+    the message crosses itself, neither level is known to be right, and the book is out of sync until the next message."""
     cdef Sync* sync = market_sync(m)
     cdef int newer = whole_uncross(market_book(m), msg, levels, &m.crossed_levels)
     m.crossed += 1
     if not msg.flags & BOOK_STREAM:     # else a whole book of the other side follows
         m.suspect_until = now + m.window_ns
     if newer == NEWER_BIDS or newer == NEWER_ASKS:
-        sync_refresh(sync)      # should the data hold a snapshot after all, it is looked at
+        sync_refresh(sync)      # if the data does hold a later snapshot, it is compared
         fx[0] |= FX_VIEW | FX_CROSSED
         return OK
     sync_pause(sync)
@@ -90,7 +90,7 @@ cdef inline int _uncross(Market* m, const Message* msg, const Level* levels, int
 
 
 cdef inline int _apply_levels(Market* m, const Message* msg, const Level* levels, int64_t now, int* fx) noexcept nogil:
-    """An update that sync has passed."""
+    """Applies an update that sync accepted."""
     cdef int code = book_apply(market_book(m), msg, levels)
     if likely(code == OK):
         fx[0] |= FX_VIEW
@@ -102,10 +102,10 @@ cdef inline int _apply_levels(Market* m, const Message* msg, const Level* levels
 
 
 cdef inline int _not_applied(Market* m, int code, int64_t now) noexcept nogil:
-    """What it means for the book that sync did not pass an update."""
+    """Handles the effect on the book of an update that sync did not accept."""
     if code == BUFFER_FULL or code == SNAPSHOT_TOO_OLD or code == OTHER_BOOK_SOURCE:
         return market_turn(m, CAUSE_NO_SNAPSHOT, now)
-    if code == SEQUENCE_GAP and m.has_book:     # else it is still waited for, for the same cause
+    if code == SEQUENCE_GAP and m.has_book:     # else the book is still waiting, for the same cause
         return market_turn(m, CAUSE_GAP, now)
     return 0
 
@@ -129,7 +129,7 @@ cdef inline int _depth(Market* m, const Message* msg, const Level* levels, int* 
 
 
 cdef inline int _fresh(Market* m, Book* spare, const Message* msg, const Level* levels, int* fx) noexcept nogil:
-    """A snapshot of a book in sync, brought to the book's id aside, and compared (fault case 11)."""
+    """Compares a book in sync with a fresh snapshot, which is first brought to the book's id in `spare` (fault case 11)."""
     cdef Book* book = market_book(m)
     cdef Message* update
     cdef Level* update_levels
@@ -141,14 +141,14 @@ cdef inline int _fresh(Market* m, Book* spare, const Message* msg, const Level* 
         code = book_apply(spare, update, update_levels)
     if code == CROSSED_BOOK and not m.answers:
         return code
-    if code == CROSSED_BOOK:            # two that contradict each other, and one itself: begin anew
+    if code == CROSSED_BOOK:            # snapshot and updates contradict each other, or it crosses itself: begin again
         fx[0] |= _crossed(m, msg.recv_ns)
         return code
     refresh_edges(spare, msg, levels, edge)
     if refresh_agrees(&m.refresh, book, spare, edge):
         if refresh_adopt(&m.refresh, book, spare, edge):
             fx[0] |= FX_VIEW
-        book.hole[0] = book.hole[1] = KEY_FIRST     # what was unknown has been told
+        book.hole[0] = book.hole[1] = KEY_FIRST     # prices that were unknown are now known
         refresh_watch(&m.refresh, book, msg.recv_ns)
         return OK
     sync_mismatch(market_sync(m))
@@ -160,7 +160,7 @@ cdef inline int _fresh(Market* m, Book* spare, const Message* msg, const Level* 
 
 
 cdef inline int _snapshot(Market* m, Book* spare, const Message* msg, const Level* levels, int* fx) noexcept nogil:
-    """The REST book, then every buffered update that follows it."""
+    """Applies the REST book, then every buffered update that follows it."""
     cdef Sync* sync = market_sync(m)
     cdef bint was_synced = sync.state == SYNC_SYNCED
     cdef Message* update
@@ -174,7 +174,7 @@ cdef inline int _snapshot(Market* m, Book* spare, const Message* msg, const Leve
     m.has_book = 1
     code = _apply_levels(m, msg, levels, msg.recv_ns, fx)
     refresh_edges(market_book(m), msg, levels, m.refresh.known)
-    while sync_next(sync, &update, &update_levels):     # none, once the book was given up
+    while sync_next(sync, &update, &update_levels):     # none, once the book was discarded
         code = _apply_levels(m, update, update_levels, msg.recv_ns, fx)
     if code == OK and sync.state == SYNC_SYNCED:
         fx[0] |= market_turn(m, CAUSE_NONE, msg.recv_ns)
@@ -182,8 +182,8 @@ cdef inline int _snapshot(Market* m, Book* spare, const Message* msg, const Leve
 
 
 cdef inline int _whole(Market* m, Book* spare, const Message* msg, const Level* levels, int* fx) noexcept nogil:
-    """A whole book (rule 7c): its difference from the last one is what happens to the view. One that crosses itself, in an
-    auction say, is none: out of sync until the next."""
+    """Applies a whole book (rule 7c): its difference from the last one changes the view. One that crosses itself, for example
+    in an auction, is not used: out of sync until the next."""
     cdef Sync* sync = market_sync(m)
     cdef Book* book = market_book(m)
     cdef bint was_synced = sync.state == SYNC_SYNCED
@@ -194,7 +194,7 @@ cdef inline int _whole(Market* m, Book* spare, const Message* msg, const Level* 
     if code == OK:
         whole_take(book, spare, msg, &m.longest)
         m.has_book = 1
-        if book_crossed(book):          # with the side that it does not tell
+        if book_crossed(book):          # with the side that the message does not contain
             code = CROSSED_BOOK
             if not m.answers:
                 code = _uncross(m, msg, levels, msg.recv_ns, fx)
@@ -210,7 +210,7 @@ cdef inline int _whole(Market* m, Book* spare, const Message* msg, const Level* 
 
 
 cdef inline void market_number(Market* m, Message* msg) noexcept nogil:
-    """A trade of a venue that does not number its trades gets the next number."""
+    """Numbers a trade of a venue that does not number its trades: the next id."""
     if unlikely(msg.last_id == 0) and (msg.kind == MSG_TRADE or msg.kind == MSG_AGG_TRADE):
         msg.first_id = msg.last_id = m.trade_id + 1
 
@@ -240,15 +240,15 @@ cdef inline int _book_ticker(Market* m, const Message* msg, int* fx) noexcept no
 
 
 cdef inline void _crossing_over(Market* m) noexcept nogil:
-    """The window after the last crossing is over: what was taken out and not shown since is gone."""
+    """The window after the last crossing has ended: removed levels that did not come back are gone."""
     cdef Book* book = market_book(m)
     m.suspect_until = 0
     book.hole[0] = book.hole[1] = KEY_FIRST
 
 
 cdef inline void _view(Market* m, int64_t now) noexcept nogil:
-    """What is kept of each change of the view. While a side of it is empty no imbalance is held: the time counts for neither side
-    (rule 7a)."""
+    """Records a change of the view. While a side is empty the series has no imbalance, so that time counts for neither
+    side (rule 7a)."""
     cdef Features* features = market_features(m)
     cdef int64_t mid2 = book_mid2(market_book(m))
     features_on_book(features, market_book(m), now)
@@ -261,9 +261,9 @@ cdef inline void _view(Market* m, int64_t now) noexcept nogil:
 
 
 cdef inline int market_apply(Market* m, Book* spare, const Message* msg, const Level* levels, int* fx) noexcept nogil:
-    """Apply one decoded message whole; `fx` gets the effects, the answer is a status code. `spare` is scratch.
+    """Applies one decoded message as a whole; writes the effects to `fx`, returns a status code. `spare` is scratch memory.
 
-    A fresh snapshot that told nothing new is OK and without effect.
+    A fresh snapshot without news returns OK and has no effect.
     """
     cdef int code
     fx[0] = 0
@@ -287,29 +287,29 @@ cdef inline int market_apply(Market* m, Book* spare, const Message* msg, const L
 
 
 cdef inline int market_connected(Market* m, int64_t now) noexcept nogil:
-    """A stream began: whatever the one before it built is not continued, be it that nobody said it ended. The effects."""
+    """A stream began. State from an earlier stream is not continued, even if its end was not reported. Returns the effects."""
     sync_connected(market_sync(m))
     return market_turn(m, CAUSE_CONNECTED, now)
 
 
 cdef inline int market_disconnected(Market* m, int64_t now) noexcept nogil:
-    """The stream is gone; the effects."""
+    """The stream is lost; returns the effects."""
     sync_disconnected(market_sync(m))
     return market_turn(m, CAUSE_DISCONNECTED, now)
 
 
 cdef inline int market_resync(Market* m, int64_t now) noexcept nogil:
-    """Somebody outside gives the book up; the effects."""
+    """Discards the book on request from outside; returns the effects."""
     if market_sync(m).state == SYNC_CONNECTING:
         return 0
     sync_lost(market_sync(m))
     return market_turn(m, CAUSE_RESYNC, now)
 
 
-# --- what is shown and computed after a message
+# --- publication and evaluation after a message
 
 cdef inline void market_publish(Market* m, Snapshot* to, int64_t now) noexcept nogil:
-    """The market at a glance, for readers in other processes."""
+    """Writes the market's snapshot, for readers in other processes."""
     cdef Snapshot values
     cdef Features* f = market_features(m)
     cdef uint32_t flags = SNAPSHOT_SYNCED if market_sync(m).state == SYNC_SYNCED else 0
@@ -320,5 +320,5 @@ cdef inline void market_publish(Market* m, Snapshot* to, int64_t now) noexcept n
 
 
 cdef inline void market_evaluate(Market* m, int64_t now) noexcept nogil:
-    """The feature vector at `now`, for every account."""
+    """Evaluates the feature vector at `now`, for all accounts."""
     features_eval(market_features(m), market_book(m), now, &m.features)

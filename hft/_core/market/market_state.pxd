@@ -1,4 +1,4 @@
-# What is kept of one symbol's market, and how the parts of it are found; the verbs that move it are in `market`.
+# The state of one symbol's market, and access to its parts; the verbs that change it are in `market`.
 
 from hft._core.base.hash cimport hash_span, hash_word
 from hft._core.base.memory cimport align64
@@ -13,20 +13,20 @@ from hft._core.market.sync cimport SYNC_SYNCED, Sync, SyncParams, sync_init, syn
 from hft._core.market.sync_times cimport CAUSE_DISCONNECTED, SyncTimes
 from libc.stdlib cimport abort
 
-cdef enum MarketEffect:         # what a message did, as bits
-    FX_VIEW = 1                 # the book as seen changed
-    FX_TRADE = 2                # a trade that may fill
+cdef enum MarketEffect:         # effects of a message, as bits
+    FX_VIEW = 1                 # the view of the book changed
+    FX_TRADE = 2                # a trade that may fill orders
     FX_SYNCED = 4               # in sync from now on
-    FX_LOST = 8                 # no longer in sync; the book is gone
-    FX_CROSSED = 16             # the message crossed the book, and what it crossed is unknown now
+    FX_LOST = 8                 # out of sync; the book is discarded
+    FX_CROSSED = 16             # the message crossed the book; the crossed levels are now unknown
 
 cdef struct MarketParams:
     BookParams book
     FeatureParams features
     SyncParams sync
-    int64_t compare_ns          # between comparisons with a fresh snapshot; 0: none
-    int32_t trade_kind          # MSG_TRADE or MSG_AGG_TRADE: the one source of volume (SEMANTICS 10)
-    int32_t answers             # 1: who sends the messages sends a REST book when asked; files don't (rule 7b)
+    int64_t compare_ns          # time between comparisons with a fresh snapshot; 0: none
+    int32_t trade_kind          # MSG_TRADE or MSG_AGG_TRADE: the only source of volume (SEMANTICS 10)
+    int32_t answers             # 1: the source of messages sends a REST book on request; files don't (rule 7b)
 
 cdef struct Market:
     ClockState clock
@@ -34,20 +34,20 @@ cdef struct Market:
     Refresh refresh
     FeatureValues features
     int64_t update_ns           # `now` of the newest message applied
-    int64_t trade_id            # newest trade; 0 before the first
-    int64_t suspect_until       # of the last such crossing: the book is in sync, and its status suspect; 0: it is
-    int64_t longest             # levels a side of the longest whole book
-    int64_t window_ns           # of the features
+    int64_t trade_id            # id of the newest trade; 0 before the first
+    int64_t suspect_until       # end of the window after the last crossing, in which the book is in sync but suspect; 0: none
+    int64_t longest             # levels a side of the longest whole book so far
+    int64_t window_ns           # window of the features
     int64_t answers
     int64_t trade_kind
-    int64_t mid2                # of the newest synced view; kept when it goes (mark, SEMANTICS 24)
+    int64_t mid2                # of the newest synced view; kept after the sync is lost (mark, SEMANTICS 24)
     int64_t has_book            # 1: the book holds a snapshot, in sync or not yet
     int64_t ready               # 1: in sync, with both sides quoted, as of the newest view
-    SyncTimes times             # in sync or not and why: statistics, but for whether the venue trades it
-    int64_t delay_ns            # by how much the newest stamped one came later than the least delay lets it: now - v
-    int64_t missing_trades      # ids never seen; this and what follows are statistics
+    SyncTimes times             # time in sync and out of sync by cause: statistics, except whether the venue trades the symbol
+    int64_t delay_ns            # delay of the newest stamped message beyond the least delay: now - v
+    int64_t missing_trades      # ids never seen; this and the following fields are statistics
     int64_t crossed             # messages that crossed the book
-    int64_t crossed_levels      # levels taken out since a newer one crossed them
+    int64_t crossed_levels      # levels removed since a newer one crossed them
     int64_t book_at             # byte offsets from this struct
     int64_t features_at
     int64_t series_at
@@ -102,24 +102,24 @@ cdef inline void market_init(Market* m, const SymbolSpec* spec, const MarketPara
 
 
 cdef inline uint64_t market_hash(const Market* m) noexcept nogil:
-    """What is not of a part that has a digest of its own: the rules of the symbol, the refresh, what the last messages left."""
+    """Hash of all state outside the parts with digests of their own: the symbol's rules, the refresh, the last messages."""
     return hash_word(hash_span(0, &m.spec, &m.times), m.times.closed)
 
 
 cdef inline bint market_ready(Market* m) noexcept nogil:
-    """In sync, with both sides quoted: signals and queue fills may happen."""
+    """Whether the book is in sync with both sides quoted: signals and queue fills may happen."""
     if DEBUGGING and m.ready != (market_sync(m).state == SYNC_SYNCED and book_mid2(market_book(m)) != 0):
         abort()
     return m.ready != 0
 
 
 cdef inline bint market_book_synced(Market* m, int64_t now) noexcept nogil:
-    """Ready, and no crossing within the window: signals may happen."""
+    """Whether it is ready and not within the window after a crossing: signals may happen."""
     return market_ready(m) and (likely(m.suspect_until == 0) or now >= m.suspect_until)
 
 
 cdef inline int market_book_status(Market* m, int64_t now) noexcept nogil:
-    """BookStatus: whether the book is the exchange's, was, or never was."""
+    """BookStatus: whether the book is in sync now, was before, or never was."""
     if market_book_synced(m, now):
         return BOOK_SYNCED
     return BOOK_SUSPECT if m.mid2 != 0 else BOOK_SYNCING

@@ -1,17 +1,17 @@
-# refresh: how far a book knows the exchange's, and what becomes of a fresh snapshot of one that is in sync.
+# refresh: which part of the exchange's book is known, and how a fresh snapshot of a book in sync is used.
 #
 #   touch                 near     known                                          keys, worse ->
-#     |  every level is here .  .  . |  here is only what updates told since
+#     |  every level is here .  .  . |  only levels from later updates are here
 #
-# A snapshot that was cut by its limit knows nothing beyond its worst level. When the touch has drifted so far that less than
-# a quarter of the way to there is left, a fresh one is wanted; also every `compare_ns`, where that is set. The fresh one is
-# brought to the book's id in a spare book, and the two are compared up to the fresh one's edge:
+# A snapshot that was cut by its limit contains nothing beyond its worst level. When the touch has drifted so far that less
+# than a quarter of the distance to that level is left, a fresh snapshot is wanted; also every `compare_ns`, if set. The fresh
+# snapshot is brought to the book's id in a spare book, and the two are compared up to the fresh one's edge:
 #
-#   up to `known`      both hold the same levels
-#   beyond it          what the book holds is in the fresh one; what else the fresh one has is news, and comes in
-#   beyond its edge    what the book holds stays: updates told it, and every change since
+#   up to `known`      both must hold the same levels
+#   beyond `known`     the fresh one must hold the book's levels; its additional levels are added to the book
+#   beyond its edge    the book's levels are kept: they came from updates, with every later change
 #
-# From the first level on that was dropped for want of room (`far.horizon`) nothing is known either.
+# From the first level dropped for lack of room on (`far.horizon`), nothing is known either.
 
 from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 
@@ -24,21 +24,21 @@ cdef extern from *:
     """
     #define HFT_REFRESH_PAUSE_NS 10000000000LL
     """
-    const int64_t REFRESH_PAUSE_NS "HFT_REFRESH_PAUSE_NS"   # between the beginnings of two refreshes of a symbol
+    const int64_t REFRESH_PAUSE_NS "HFT_REFRESH_PAUSE_NS"   # between the starts of two refreshes of a symbol
 
 cdef enum:
-    EDGE_SHARE = 4              # the touch is near the edge when less than one in so many parts of the way is left
+    EDGE_SHARE = 4              # the touch is near the edge when less than 1/EDGE_SHARE of the distance is left
 
 cdef struct Refresh:
-    int64_t known[2]            # the worst key up to which every level is known; KEY_NONE: all are
-    int64_t near[2]             # a touch worse than this is near it
+    int64_t known[2]            # the worst key up to which every level is known; KEY_NONE: all levels are
+    int64_t near[2]             # a touch worse than this key is near the edge
     int64_t compare_ns          # 0: no periodic comparison
     int64_t compare_at          # INT64_MAX: never
     int64_t pause_until
 
 
 cdef inline int64_t _edge(const Level* levels, uint64_t n, int64_t flip) noexcept nogil:
-    """The worst key of a snapshot's side that has as many levels as a snapshot can be asked for; else KEY_NONE, it is whole."""
+    """The worst key of a snapshot's side with as many levels as a snapshot can have; else KEY_NONE, as it is whole."""
     cdef int64_t worst = KEY_FIRST
     cdef uint64_t i
     if not (n == 5 or n == 10 or n == 20 or n == 50 or n == 100 or n == 500 or n == 1000 or n == 5000):
@@ -49,13 +49,13 @@ cdef inline int64_t _edge(const Level* levels, uint64_t n, int64_t flip) noexcep
 
 
 cdef inline void refresh_edges(const Book* b, const Message* m, const Level* levels, int64_t* edge) noexcept nogil:
-    """How far a snapshot knows each side."""
+    """The worst key that a snapshot covers, by side."""
     edge[0] = _edge(levels, m.n_bids, book_side(b, BID).flip)
     edge[1] = _edge(levels + m.n_bids, m.n_asks, book_side(b, ASK).flip)
 
 
 cdef inline void refresh_watch(Refresh* r, const Book* b, int64_t now) noexcept nogil:
-    """The book is in sync, or was refreshed: when it is to be refreshed next."""
+    """Sets the time of the next refresh, when the book came into sync or was refreshed."""
     cdef int64_t best
     cdef int side
     for side in range(2):
@@ -65,7 +65,7 @@ cdef inline void refresh_watch(Refresh* r, const Book* b, int64_t now) noexcept 
 
 
 cdef inline bint refresh_due(const Refresh* r, const Book* b, int64_t now) noexcept nogil:
-    """After each update: a fresh snapshot is wanted."""
+    """Called after each update: whether a fresh snapshot is wanted."""
     return ((ladder_best(book_side(b, BID)) > r.near[0] or ladder_best(book_side(b, ASK)) > r.near[1] or now >= r.compare_at)
             and now >= r.pause_until)
 
@@ -77,7 +77,7 @@ cdef inline void refresh_began(Refresh* r, int64_t now) noexcept nogil:
 
 
 cdef inline int64_t _held(const Ladder* l, int64_t known) noexcept nogil:
-    """How far a side is known that may have dropped levels for want of room."""
+    """The worst known key of a side, which may have dropped levels for lack of room."""
     return min(known, l.far.horizon - 1) if l.far.horizon != KEY_NONE else known
 
 
@@ -95,14 +95,14 @@ cdef inline bint _side_agrees(const Ladder* book, const Ladder* fresh, int64_t k
                 return False
             a = ladder_after(book, a)
             b = ladder_after(fresh, b)
-        elif b < a and b > known:           # news
+        elif b < a and b > known:           # an additional level of the fresh snapshot
             b = ladder_after(fresh, b)
         else:
             return False
 
 
 cdef inline bint refresh_agrees(const Refresh* r, const Book* book, const Book* fresh, const int64_t* edge) noexcept nogil:
-    """The book is what the fresh one, brought to the same id, says that it should be."""
+    """Whether the book agrees with the fresh one, brought to the same id."""
     cdef const Ladder* own
     cdef const Ladder* other
     cdef int side
@@ -115,7 +115,7 @@ cdef inline bint refresh_agrees(const Refresh* r, const Book* book, const Book* 
 
 
 cdef inline bint _take(Book* book, const Book* fresh, int side, int64_t after) noexcept nogil:
-    """Take over every level worse than `after`; whether that changed anything."""
+    """Copies every level worse than `after`; returns whether that changed anything."""
     cdef Ladder* own = book_side(book, side)
     cdef const Ladder* other = book_side(fresh, side)
     cdef int64_t key = ladder_after(other, after), qty
@@ -132,7 +132,7 @@ cdef inline bint _take(Book* book, const Book* fresh, int side, int64_t after) n
 
 
 cdef inline bint refresh_adopt(Refresh* r, Book* book, const Book* fresh, const int64_t* edge) noexcept nogil:
-    """What the book could not know comes in; whether there was anything. The overlay stays."""
+    """Adds the levels that the book could not know; returns whether there were any. The overlay is kept."""
     cdef bint changed = False
     cdef Ladder* own
     cdef int64_t known
@@ -140,14 +140,14 @@ cdef inline bint refresh_adopt(Refresh* r, Book* book, const Book* fresh, const 
     for side in range(2):
         own = book_side(book, side)
         known = _held(own, r.known[side])
-        own.far.horizon = KEY_NONE          # what was dropped comes in too, or is dropped again
+        own.far.horizon = KEY_NONE          # dropped levels come in too, or are dropped again
         changed = _take(book, fresh, side, known) or changed
         r.known[side] = max(known, _held(book_side(fresh, side), edge[side]))
     return changed
 
 
 cdef inline void refresh_replace(Refresh* r, Book* book, const Book* fresh, const int64_t* edge) noexcept nogil:
-    """The fresh book takes the place of one that differs."""
+    """Replaces the book by a fresh one that differs."""
     cdef int64_t id = fresh.base_id
     cdef int side
     book_clear(book)

@@ -1,10 +1,10 @@
-# The imbalance over time, kept once for all who trade on the market: each value that it had, and since when (SEMANTICS 19).
+# The imbalance over time, kept once for all accounts on the market: each value, and its start (SEMANTICS 19).
 #
 #       tail                              head - 1
 #         |--- 0.31 ---|-- 0.28 --|--- -0.05 ---> now            entries are numbered, from 1
 #
-# A follower (`signal`) sums the time that the imbalance spent where its own threshold puts it. It reads each entry when it ends
-# and once more when it leaves the follower's window, so a ring that has room for one entry more than it keeps is enough.
+# A follower (`signal`) sums the time for which the imbalance was beyond its own threshold. It reads each entry when it ends
+# and once more when it leaves the follower's window, so the ring needs room for only one entry more than it keeps.
 
 from libc.math cimport fabs
 from libc.stdint cimport int64_t, uint64_t
@@ -16,10 +16,10 @@ from hft._core.market.flow cimport ring_slots
 
 cdef struct SeriesParams:
     int64_t window_ns           # of the features
-    int64_t capacity            # entries that are kept: buffer_capacity
+    int64_t capacity            # number of entries kept: buffer_capacity
 
 cdef struct SeriesEntry:
-    int64_t start_ns            # it ends where the next one starts
+    int64_t start_ns            # the entry ends where the next one starts
     double value
 
 cdef struct Series:             # the entries follow
@@ -27,13 +27,13 @@ cdef struct Series:             # the entries follow
     uint64_t capacity
     uint64_t head               # number of the next entry
     uint64_t tail               # the oldest that is kept
-    uint64_t first              # the first since the book was found; `head`: there is none
-    int64_t since_ns            # when that one began
+    uint64_t first              # the first since the last sync; `head`: there is none
+    int64_t since_ns            # start of that entry
     int64_t refreshed_ns        # when the newest value was last confirmed
-    uint64_t digest             # the sum of `series_entry_hash` over the entries but the newest, which may still change
+    uint64_t digest             # the sum of `series_entry_hash` over all entries but the newest, which may still change
     uint64_t mask
-    int64_t shortened           # entries dropped inside the window, for want of room: a statistic
-    double largest              # of all |imbalance| so far: what a run without a signal says (SEMANTICS 32)
+    int64_t shortened           # entries dropped inside the window for lack of room: a statistic
+    double largest              # largest |imbalance| so far, reported by a run without signals (SEMANTICS 32)
 
 
 cdef inline size_t series_size(const SeriesParams* p) noexcept nogil:
@@ -45,7 +45,7 @@ cdef inline void series_init(Series* s, const SeriesParams* p) noexcept nogil:
     s.window_ns = p.window_ns
     s.capacity = p.capacity
     s.mask = ring_slots(p.capacity + 1) - 1
-    s.head = s.tail = s.first = 1       # so that who follows from 0 has yet to begin
+    s.head = s.tail = s.first = 1       # 1, so that a follower that starts from 0 has not begun
 
 
 cdef inline SeriesEntry* series_entry(const Series* s, uint64_t number) noexcept nogil:
@@ -61,7 +61,7 @@ cdef inline bint series_empty(const Series* s) noexcept nogil:
 
 
 cdef inline double series_value(const Series* s) noexcept nogil:
-    """The imbalance as last refreshed. The series is not empty."""
+    """The imbalance at the last refresh. The series must not be empty."""
     return series_entry(s, s.head - 1).value
 
 
@@ -71,13 +71,13 @@ cdef inline uint64_t series_hash(const Series* s) noexcept nogil:
 
 
 cdef inline void series_reset(Series* s) noexcept nogil:
-    """Forget everything: the book is not in sync."""
+    """Removes all entries: the book is not in sync."""
     s.first = s.tail = s.head
     s.digest = 0
 
 
 cdef inline void series_push(Series* s, double imbalance, int64_t now) noexcept nogil:
-    """The view changed, or was restated. Of several values at one time the last one counts, and none leaves a trace."""
+    """Records that the view changed or was confirmed. Of several values at one time only the last one is kept."""
     cdef SeriesEntry* newest
     s.refreshed_ns = now
     if unlikely(fabs(imbalance) > s.largest):

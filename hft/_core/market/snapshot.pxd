@@ -1,11 +1,11 @@
-# The market at a glance, in one cache line that one writer updates and any number of readers, in other threads or through
-# a mapped page in other processes, read without ever delaying it: a seqlock.
+# The main figures of the market, in one cache line with one writer. Any number of readers, in other threads or through a mapped
+# page in other processes, read it without delaying the writer: a seqlock.
 #
 #    0        8             16        24        32     40         48         56          60
 #    | sequence | timestamp_ns | best_bid | best_ask | mid2 | imbalance | update_id | spread_bps | flags |
 #
 # `sequence` is odd while a write is under way. Payload words are relaxed atomics between fences (H.-J. Boehm, "Can seqlocks
-# get along with programming language memory models?", 2012), so a torn read is possible, noticed, and never a data race.
+# get along with programming language memory models?", 2012), so a torn read is possible and detected, and there is no data race.
 
 from libc.math cimport NAN, llrint
 from libc.stdint cimport int64_t, uint32_t, uint64_t
@@ -45,27 +45,27 @@ cdef extern from *:
     bint _read "hft_snapshot_read"(const void* source, void* to) noexcept nogil
 
 cdef enum:
-    SNAPSHOT_TRIES = 64         # of one read; a write takes about 3 ns, so failing them all means a dead writer
+    SNAPSHOT_TRIES = 64         # tries of one read; a write takes about 3 ns, so if all fail the writer is dead
 
 cdef enum SnapshotFlag:
-    SNAPSHOT_SYNCED = 1         # the book is the exchange's
+    SNAPSHOT_SYNCED = 1         # the book is in sync
     SNAPSHOT_IMBALANCE = 2      # `imbalance` has a value
 
 cdef struct Snapshot:
     uint64_t sequence           # 2 x the number of writes
-    int64_t timestamp_ns        # `now` of the message it shows
+    int64_t timestamp_ns        # `now` of the newest message included
     int64_t best_bid            # ticks; NO_PRICE when the side is empty
     int64_t best_ask
     int64_t mid2                # bid + ask: half ticks; 0 when a side is empty
     int64_t imbalance           # 1e-9
-    int64_t update_id           # of the newest message in it, depth or bookTicker
+    int64_t update_id           # of the newest message included, depth or bookTicker
     uint32_t spread_bps         # thousandths of a basis point, rounded to the nearest, at most 2^32 - 1
     uint32_t flags              # SnapshotFlag
 
 
 cdef inline void snapshot_take(Snapshot* out, const Book* b, int64_t now, int64_t imbalance_e9,
                                uint32_t flags) noexcept nogil:
-    """What the book's view shows, as values for snapshot_write."""
+    """Fills `out` from the book's view, as values for snapshot_write."""
     cdef double spread
     out.timestamp_ns = now
     out.best_bid = book_best(b, BID)
@@ -82,12 +82,12 @@ cdef inline void snapshot_take(Snapshot* out, const Book* b, int64_t now, int64_
 
 
 cdef inline void snapshot_write(Snapshot* s, const Snapshot* values) noexcept nogil:
-    """Publish `values` (their sequence is not looked at). One writer."""
+    """Publishes `values` (except their sequence). One writer."""
     _write(s, values)
 
 
 cdef inline int snapshot_read(const Snapshot* s, Snapshot* out) noexcept nogil:
-    """A consistent copy: OK, or SNAPSHOT_TRIES when a write was under way each time and `out` means nothing."""
+    """Copies a consistent state: OK, or SNAPSHOT_TRIES if a write was under way each time; `out` is then invalid."""
     cdef int _try
     for _try in range(SNAPSHOT_TRIES):
         if _read(s, out):
@@ -96,8 +96,8 @@ cdef inline int snapshot_read(const Snapshot* s, Snapshot* out) noexcept nogil:
 
 
 cdef class MarketSnapshot:
-    """A `Snapshot` for Python: 64 bytes of its own, or somewhere in a buffer that it holds."""
+    """A `Snapshot` for Python: in its own 64 bytes, or in a buffer that it holds."""
     cdef Snapshot* snapshot
-    cdef Snapshot* own          # freed with this object
+    cdef Snapshot* own          # allocated and freed by this object
     cdef Py_buffer view
     cdef bint held

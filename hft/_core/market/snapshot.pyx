@@ -12,7 +12,7 @@ assert sizeof(Snapshot) == 64
 
 
 class SnapshotView(NamedTuple):
-    """One consistent copy of a MarketSnapshot. Prices are ticks, `mid2` is half ticks; 0 where a side is empty."""
+    """One consistent copy of a MarketSnapshot. Prices are ticks, `mid2` is half ticks; 0 if a side is empty."""
 
     sequence: int       # 2 x the number of writes
     timestamp_ns: int
@@ -26,14 +26,14 @@ class SnapshotView(NamedTuple):
 
 
 cdef class MarketSnapshot:
-    """64 bytes of market, published by one writer and read by anyone, in this process or another, without locks.
+    """64 bytes with the main market figures, published by one writer and read without locks, in this process or another.
 
     Parameters
     ----------
     buffer : writable buffer, optional
-        Memory that is shared, e.g. an `mmap`; by default 64 bytes of its own. It is held while this object lives.
+        Shared memory, e.g. an `mmap`; default: 64 bytes of its own. The object holds the buffer.
     offset : int
-        Where in it the snapshot lies, a multiple of 8; 64 bytes from there must be inside.
+        Place of the snapshot in the buffer, a multiple of 8; the 64 bytes must fit.
 
     >>> from hft._core.market.book import OrderBook
     >>> from hft._core.base.types import Spec
@@ -73,7 +73,7 @@ cdef class MarketSnapshot:
             PyBuffer_Release(&self.view)
 
     def publish(self, OrderBook book not None, int64_t now_ns, int levels=5, bint synced=True) -> None:
-        """Show the book as it is: the touch, and the imbalance over `levels` levels."""
+        """Publish the current touch of the book, and the imbalance over `levels` levels."""
         cdef Snapshot values
         cdef double imbalance = book_imbalance(book.book, levels) if book_mid2(book.book) else NAN
         memset(&values, 0, sizeof(Snapshot))

@@ -1,4 +1,4 @@
-# sync: when an update may be applied to a symbol's book, by the venue's own procedure.
+# sync: decides when an update may be applied to a symbol's book, by the venue's procedure.
 #
 #                 connected              snapshot               bridging event
 #   CONNECTING ───────────────▶ BUFFERING ──────────▶ BRIDGING ────────────────▶ SYNCED
@@ -6,21 +6,21 @@
 #                                 │  └───────────┘◀─────┘                          │
 #                                 └──────────────────────── gap, book lost ────────┘
 #
-# All venues' rules are one, a row each (`SyncRule`). With id = lastUpdateId and then the last `u`:
+# One procedure with parameters serves all venues (`SyncRule`). With id = lastUpdateId and then the last `u`:
 #
 #   old, dropped               u < id + step      before the bridge;  u <= id  after it
 #   may bridge the snapshot    U <= id + step <= u,  or on a chained venue  pu == id
 #   follows                    U <= id + 1;              on a chained venue  pu == id
 #
-# Where the stream itself sends the snapshot (`in_band`), a whole book takes the place of what there is at any time, and the next
-# update has to follow it (`sync_on_book`, `sync_whole`). Nothing is asked for, and what comes before it is dropped.
+# If the stream itself sends the snapshot (`in_band`), a whole book replaces the current one at any time, and the next update
+# must follow it (`sync_on_book`, `sync_whole`). Nothing is requested, and updates before it are dropped.
 #
-# Updates that come before a snapshot that is asked for are copied, whole, into a buffer behind the header; it never holds a gap:
-# an update that does not follow the buffered ones takes their place, as no snapshot could bridge to both.
+# Updates that arrive before a requested snapshot are copied, whole, into a buffer behind the header. The buffer never holds a
+# gap: an update that does not follow the buffered ones replaces them, as no snapshot could bridge to both.
 #
-# A book in sync may want a fresh snapshot too, to compare itself with it and to learn what lies beyond the edge of the
-# first one. It is `refreshing` then: updates are applied as ever and copied to the buffer besides, so that the snapshot can be
-# brought up to the book's id aside. A full buffer only ends the refresh.
+# A book in sync may also want a fresh snapshot, to compare itself with it and to learn the levels beyond the edge of the
+# first one. It is then `refreshing`: updates are applied as usual and also copied to the buffer, so that the snapshot can be
+# brought up to the book's id in a spare book. A full buffer only ends the refresh.
 
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memmove
@@ -33,46 +33,46 @@ from hft._core.base.status cimport (
 from hft._core.base.types cimport Level, Message, likely, unlikely
 
 cdef enum SyncState:
-    SYNC_CONNECTING = 0         # no connection: nothing is taken
-    SYNC_BUFFERING = 1          # updates are kept until a snapshot is here
-    SYNC_BRIDGING = 2           # the snapshot is in the book; the first update that continues it is not
+    SYNC_CONNECTING = 0         # no connection: no message is accepted
+    SYNC_BUFFERING = 1          # updates are kept until the snapshot arrives
+    SYNC_BRIDGING = 2           # the snapshot is in the book; the first update that continues it has not arrived
     SYNC_SYNCED = 3
 
 cdef enum:
     SYNC_CAPACITY = 65536       # default of `capacity_levels`
-    MESSAGE_UNITS = 6           # a Message takes the buffer's room of six levels
+    MESSAGE_UNITS = 6           # a Message takes the space of six levels in the buffer
 
 cdef struct SyncRule:           # a venue's procedure
-    int64_t step                # the bridging update holds the id `lastUpdateId + step`
-    int32_t chained             # 1: `pu` names the update before; 0: ids are counted without holes
-    int32_t in_band             # 1: the stream sends the snapshot; 0: it is asked for over REST
+    int64_t step                # the bridging update contains the id `lastUpdateId + step`
+    int32_t chained             # 1: `pu` names the update before; 0: ids are consecutive
+    int32_t in_band             # 1: the stream sends the snapshot; 0: it is requested over REST
 
 cdef struct SyncParams:
     SyncRule rule
-    int64_t capacity_levels     # room of the buffer, in levels; a message costs six more than its levels
+    int64_t capacity_levels     # size of the buffer in levels; a message takes six more than its levels
 
 cdef struct Sync:
     SyncRule rule
     int32_t state               # SyncState
-    int32_t wants_snapshot      # 1: a REST snapshot is to be fetched
-    int32_t refreshing          # 1: one is wanted although the book is in sync; the buffer follows the book
-    int32_t whole               # 1: a stream of whole books is the book, as long as no update comes
+    int32_t wants_snapshot      # 1: a REST snapshot must be fetched
+    int32_t refreshing          # 1: a snapshot is wanted although the book is in sync; updates are also buffered
+    int32_t whole               # 1: a stream of whole books is the source of the book, as no update has come
     int32_t updates             # 1: there is a stream of updates
     int32_t reserved
     int64_t id                  # of the book: lastUpdateId, then `u` of the last update applied
-    int64_t refresh_id          # of the book when the refresh began: all that came after it is in the buffer
+    int64_t refresh_id          # of the book when the refresh began: all later updates are in the buffer
     int64_t buffered_id         # `u` of the newest buffered update
     int64_t buffered            # updates in the buffer
-    uint64_t digest             # of all that was put into the buffer since it was empty
+    uint64_t digest             # of all updates put into the buffer since it was empty
     int64_t capacity
     int64_t head                # of the buffer, in units of a Level
-    int64_t tail                # from here on statistics; the generation is also read by who fetches snapshots
+    int64_t tail                # from here on statistics; the snapshot fetcher also reads `generation`
     uint64_t generation         # books begun: raised by each connection, gap, loss or full buffer
     uint64_t resyncs            # books begun after one that was in sync
-    int64_t lost                # 1: the connection of a synced book went, and no new one has come
+    int64_t lost                # 1: the connection of a synced book was lost, and there is no new one
     uint64_t gaps
     uint64_t stale              # old or duplicate updates
-    uint64_t too_old            # snapshots that ended before the first update
+    uint64_t too_old            # snapshots that ended before the first buffered update
     uint64_t overflows          # times the buffer was full
     uint64_t refreshes_dropped  # refreshes ended by a full buffer
 
@@ -81,7 +81,7 @@ cdef int sync_rule(object rules, SyncRule* to) except -1
 
 
 cdef class Synchronizer:
-    """Owns the state; compiled callers may use `s` as long as they hold the object."""
+    """Owns the state; compiled callers may use `s` while they hold the object."""
     cdef Sync* s
 
 
@@ -95,7 +95,7 @@ cdef inline void sync_init(Sync* s, const SyncParams* params) noexcept nogil:
 
 
 cdef inline uint64_t sync_hash(const Sync* s) noexcept nogil:
-    """What is taken from the buffer is taken in order, so what was put and how much is left tell what it holds."""
+    """Updates leave the buffer in order, so the digest of all that entered and the rest's size define its content."""
     return hash_word(hash_span(0, s, &s.head), s.tail - s.head)
 
 
@@ -110,7 +110,7 @@ cdef inline void _empty(Sync* s) noexcept nogil:
 
 
 cdef inline bint _push(Sync* s, const Message* m, const Level* levels) noexcept nogil:
-    """Copy an update to the end of the buffer; false when it has no room."""
+    """Appends a copy of an update to the buffer; false if it does not fit."""
     cdef int64_t n = <int64_t>m.n_bids + m.n_asks
     cdef int64_t units = MESSAGE_UNITS + n
     cdef Level* b = _buffer(s)
@@ -134,7 +134,7 @@ cdef inline Message* _front(Sync* s) noexcept nogil:
 
 
 cdef inline void _pop(Sync* s) noexcept nogil:
-    """Forget the front; its bytes stay where they are until the next push."""
+    """Removes the first update; its bytes stay valid until the next push."""
     cdef Message* m = _front(s)
     s.head += MESSAGE_UNITS + <int64_t>m.n_bids + m.n_asks
     s.buffered -= 1
@@ -149,17 +149,17 @@ cdef inline bint _follows(const Sync* s, const Message* m, int64_t id) noexcept 
 
 
 cdef inline bint _bridges(const Sync* s, const Message* m, int64_t id) noexcept nogil:
-    """An update that is not old for the snapshot with that id continues it without a hole."""
+    """Whether an update, not old for the snapshot with that id, continues it without a gap."""
     return m.first_id <= id + s.rule.step or (s.rule.chained and m.prev_id == id)
 
 
 cdef inline bint _before(const Sync* s, const Message* m, int64_t id) noexcept nogil:
-    """A snapshot with that id holds all of the update."""
+    """Whether a snapshot with that id contains all of the update."""
     return m.last_id < id + s.rule.step
 
 
 cdef inline void _restart(Sync* s) noexcept nogil:
-    """Give the book up and begin a new one."""
+    """Discards the book and begins a new one."""
     if s.state == SYNC_SYNCED or s.lost:
         s.resyncs += 1
     s.lost = 0
@@ -171,8 +171,8 @@ cdef inline void _restart(Sync* s) noexcept nogil:
 
 
 cdef inline int _keep(Sync* s, const Message* m, const Level* levels) noexcept nogil:
-    """Buffer an update. A full buffer starts again with this one: the snapshot has to be newer anyway."""
-    if s.rule.in_band:          # it will be newer than whatever came before it
+    """Buffers an update. A full buffer is emptied first and starts with this one: the snapshot must be newer anyway."""
+    if s.rule.in_band:          # the snapshot will be newer than any update before it
         return NO_SNAPSHOT
     if _push(s, m, levels):
         return BUFFERED
@@ -183,7 +183,7 @@ cdef inline int _keep(Sync* s, const Message* m, const Level* levels) noexcept n
 
 
 cdef inline int _gap(Sync* s, const Message* m, const Level* levels) noexcept nogil:
-    """The update does not follow what there is: begin anew with it."""
+    """Handles an update that does not follow: begins again with it."""
     s.gaps += 1
     _restart(s)
     _keep(s, m, levels)
@@ -191,7 +191,7 @@ cdef inline int _gap(Sync* s, const Message* m, const Level* levels) noexcept no
 
 
 cdef inline void _follow(Sync* s, const Message* m, const Level* levels) noexcept nogil:
-    """Keep an applied update for the snapshot that is on its way."""
+    """Keeps an applied update for the requested snapshot."""
     if not _push(s, m, levels):
         s.refreshing = 0
         s.refreshes_dropped += 1
@@ -199,7 +199,7 @@ cdef inline void _follow(Sync* s, const Message* m, const Level* levels) noexcep
 
 
 cdef inline bint _reached(Sync* s, int64_t id) noexcept nogil:
-    """The first buffered update that a snapshot with that id does not hold continues it; or there is none."""
+    """Whether the first buffered update not in a snapshot with that id continues it; also true if there is none."""
     cdef int64_t at = s.head
     cdef Message* m
     while at < s.tail:
@@ -213,7 +213,7 @@ cdef inline bint _reached(Sync* s, int64_t id) noexcept nogil:
 # -- inputs ------------------------------------------------------------------------------------------------------------
 
 cdef inline void sync_connected(Sync* s) noexcept nogil:
-    """The connection is open. Updates count from now on, whether or not the subscription was confirmed yet."""
+    """The connection is open. Updates count from now on, even if the subscription is not confirmed yet."""
     _restart(s)
 
 
@@ -227,20 +227,20 @@ cdef inline void sync_disconnected(Sync* s) noexcept nogil:
 
 
 cdef inline void sync_lost(Sync* s) noexcept nogil:
-    """The book was found to be wrong (crossed): begin a new one."""
+    """The book is wrong (crossed): begins a new one."""
     if s.state != SYNC_CONNECTING:
         _restart(s)
 
 
 cdef inline void sync_refresh(Sync* s) noexcept nogil:
-    """A fresh snapshot of a book in sync is wanted."""
+    """Requests a fresh snapshot of a book in sync."""
     if s.state == SYNC_SYNCED and not s.refreshing and s.buffered == 0 and not s.rule.in_band:
         s.refreshing = 1
         s.refresh_id = s.id
 
 
 cdef inline int _on_buffering(Sync* s, const Message* m, const Level* levels) noexcept nogil:
-    """An update that can't be applied yet."""
+    """Handles an update that can't be applied yet."""
     if s.buffered and m.last_id <= s.buffered_id:
         s.stale += 1
         return STALE_UPDATE
@@ -250,7 +250,7 @@ cdef inline int _on_buffering(Sync* s, const Message* m, const Level* levels) no
 
 
 cdef inline int _first_update(Sync* s, const Message* m, const Level* levels) noexcept nogil:
-    """There is a stream of updates after all: it is the book, not that of whole books beside it."""
+    """A stream of updates exists after all: it replaces the stream of whole books as the source."""
     s.whole = 0
     _restart(s)
     _keep(s, m, levels)
@@ -258,11 +258,11 @@ cdef inline int _first_update(Sync* s, const Message* m, const Level* levels) no
 
 
 cdef inline int sync_on_depth(Sync* s, const Message* m, const Level* levels) noexcept nogil:
-    """An update arrived.
+    """Handles an update.
 
-    OK: apply it now. BUFFERED, STALE_UPDATE, NO_SNAPSHOT: leave the book as it is. SEQUENCE_GAP, SNAPSHOT_TOO_OLD,
-    BUFFER_FULL: clear the book; the update is kept for the next one, and so with OTHER_BOOK_SOURCE. NOT_CONNECTED: nobody
-    asked. BAD_SHAPE: it does not name the update before.
+    OK: apply it now. BUFFERED, STALE_UPDATE, NO_SNAPSHOT: leave the book unchanged. SEQUENCE_GAP, SNAPSHOT_TOO_OLD,
+    BUFFER_FULL, OTHER_BOOK_SOURCE: clear the book; the update is kept for the next one. NOT_CONNECTED: there is no
+    connection. BAD_SHAPE: the update does not name its predecessor.
     """
     if unlikely(s.rule.chained and m.prev_id < 0):
         return BAD_SHAPE
@@ -301,7 +301,7 @@ cdef inline int sync_on_depth(Sync* s, const Message* m, const Level* levels) no
 
 
 cdef inline int _on_fresh(Sync* s, int64_t last_update_id) noexcept nogil:
-    """A snapshot for a book in sync."""
+    """Handles a snapshot for a book in sync."""
     if last_update_id > s.id:
         return SNAPSHOT_AHEAD
     if last_update_id < s.refresh_id or not _reached(s, last_update_id):
@@ -312,12 +312,12 @@ cdef inline int _on_fresh(Sync* s, int64_t last_update_id) noexcept nogil:
 
 
 cdef inline int sync_on_snapshot(Sync* s, int64_t last_update_id) noexcept nogil:
-    """A snapshot arrived. OK: load it into the book, then take what `sync_next` gives. SNAPSHOT_TOO_OLD: fetch another.
+    """Handles a snapshot. OK: load it into the book, then apply the updates from `sync_next`. SNAPSHOT_TOO_OLD: fetch another.
 
-    For a book in sync that wants a fresh one, OK: load it into a book aside, then apply to that what `sync_next_since` gives.
-    SNAPSHOT_AHEAD: it is newer than the book, hand it in again once the book's id has reached its own.
+    For a book in sync that wants a fresh one, OK: load it into a spare book, then apply the updates from `sync_next_since` to it.
+    SNAPSHOT_AHEAD: it is newer than the book; pass it again once the book has reached its id.
 
-    STALE_UPDATE: nobody asked for one. NOT_CONNECTED: its updates can't be had any more.
+    STALE_UPDATE: no snapshot was requested. NOT_CONNECTED: its later updates can't arrive any more.
     """
     if s.state == SYNC_CONNECTING:
         return NOT_CONNECTED
@@ -335,8 +335,8 @@ cdef inline int sync_on_snapshot(Sync* s, int64_t last_update_id) noexcept nogil
 
 
 cdef inline int sync_on_book(Sync* s, int64_t id, bint of_stream) noexcept nogil:
-    """A whole book arrived. OK: it takes the place of what there is, then `sync_whole`. `of_stream`: of a stream of its own,
-    not in its place between updates. OTHER_BOOK_SOURCE: updates are the book. STALE_UPDATE: older than the last one."""
+    """Handles a whole book. OK: replace the current book, then call `sync_whole`. `of_stream`: from a stream of whole books, not
+    from a stream of updates. OTHER_BOOK_SOURCE: updates are the source. STALE_UPDATE: older than the last one."""
     if s.state == SYNC_CONNECTING:
         return NOT_CONNECTED
     if of_stream and s.updates:
@@ -348,7 +348,7 @@ cdef inline int sync_on_book(Sync* s, int64_t id, bint of_stream) noexcept nogil
 
 
 cdef inline void sync_whole(Sync* s, int64_t id, bint of_stream, bint quoted) noexcept nogil:
-    """A whole book is in place: in sync at once when both sides are quoted, whatever came before."""
+    """A whole book is in place: in sync at once if both sides are quoted, whatever the state before."""
     s.whole = of_stream
     s.id = id
     s.wants_snapshot = 0
@@ -363,13 +363,13 @@ cdef inline void sync_pause(Sync* s) noexcept nogil:
     """The last update contradicts itself: out of sync until the next one."""
     s.resyncs += s.state == SYNC_SYNCED
     s.state = SYNC_BRIDGING
-    if s.refreshing:            # else the buffer holds what comes after it, and was not applied yet
+    if s.refreshing:            # else the buffer holds later updates, which were not applied yet
         s.refreshing = 0
         _empty(s)
 
 
 cdef inline int sync_next(Sync* s, Message** m, Level** levels) noexcept nogil:
-    """1 and the next buffered update, to be applied now; 0 when there is none. Valid until the next `sync_` verb."""
+    """1 and the next buffered update, to apply now; 0 when there is none. Valid until the next `sync_` verb."""
     while s.buffered and s.state >= SYNC_BRIDGING:
         m[0] = _front(s)
         levels[0] = _buffer(s) + s.head + MESSAGE_UNITS
@@ -384,7 +384,7 @@ cdef inline int sync_next(Sync* s, Message** m, Level** levels) noexcept nogil:
 
 
 cdef inline int sync_next_since(Sync* s, int64_t last_update_id, Message** m, Level** levels) noexcept nogil:
-    """1 and the next update that the fresh snapshot with that id does not hold; 0 when the book's id is reached."""
+    """1 and the next update not contained in the fresh snapshot with that id; 0 when the book's id is reached."""
     while s.buffered:
         m[0] = _front(s)
         levels[0] = _buffer(s) + s.head + MESSAGE_UNITS
@@ -395,6 +395,6 @@ cdef inline int sync_next_since(Sync* s, int64_t last_update_id, Message** m, Le
 
 
 cdef inline void sync_mismatch(Sync* s) noexcept nogil:
-    """The book differed from the fresh snapshot, which takes its place: a new book, in sync at the same id."""
+    """The book differed from the fresh snapshot, which replaces it: a new book, in sync at the same id."""
     s.generation += 1
     s.resyncs += 1

@@ -1,4 +1,4 @@
-"""Synchronisation of one symbol's book with the venue: which update may be applied, and when a snapshot is needed."""
+"""Synchronisation of one symbol's book with the venue: decides which update may be applied, and when to fetch a snapshot."""
 
 from dataclasses import dataclass
 
@@ -17,11 +17,11 @@ class SyncRules:
     Parameters
     ----------
     chained : bool
-        Each update names the one before (`pu`); else ids are counted without holes.
+        Each update names its predecessor (`pu`); else ids are consecutive.
     step : int
-        The first update after a REST snapshot has to hold the id `lastUpdateId` + `step`.
+        The first update after a REST snapshot must contain the id `lastUpdateId` + `step`.
     in_band : bool
-        The stream itself sends the snapshot, and any of them takes the place of the book; else it is asked for over REST.
+        The stream itself sends snapshots, each of which replaces the book; else the snapshot is requested over REST.
     """
 
     chained: bool = True
@@ -30,7 +30,7 @@ class SyncRules:
 
 
 cdef int sync_rule(object rules, SyncRule* to) except -1:
-    """ValueError for anything but `SyncRules` that can be honoured."""
+    """ValueError if `rules` is not a valid `SyncRules`."""
     if not isinstance(rules, SyncRules):
         raise ValueError(f"sync {shown(rules)} must be SyncRules")
     to.chained = bool(rules.chained)
@@ -45,10 +45,10 @@ cdef class Synchronizer:
     Parameters
     ----------
     rules : SyncRules
-        The venue's; by default each update names the one before.
+        The venue's rules; by default each update names its predecessor.
     capacity_levels : int
-        Room for updates that come before the snapshot; a message costs its levels and six more. At least 16,390, so
-        that the largest message fits. When it is full, what it holds is dropped and a newer snapshot is waited for.
+        Buffer for updates before the snapshot; a message takes its levels and six more. At least 16,390, so
+        that the largest message fits. When it is full, it is emptied, and a newer snapshot is needed.
 
     Codes are those of `hft._core.base.status`.
 
@@ -84,19 +84,19 @@ cdef class Synchronizer:
         hft_free(self.s)
 
     def connected(self) -> None:
-        """The connection is open; buffering begins, whether or not the subscription was confirmed yet."""
+        """The connection is open; buffering begins, even if the subscription is not confirmed yet."""
         sync_connected(self.s)
 
     def disconnected(self) -> None:
-        """The connection is gone, and with it the book."""
+        """The connection is lost; the book is discarded."""
         sync_disconnected(self.s)
 
     def lost(self) -> None:
-        """The book was found to be wrong (crossed, say): begin a new one."""
+        """The book is wrong (crossed, for example): begin a new one."""
         sync_lost(self.s)
 
     def on_depth(self, Decoder decoder not None) -> int:
-        """The decoder's depth update arrived. 0: apply it. BUFFERED, STALE_UPDATE: leave the book as it is.
+        """Handle the decoder's depth update. 0: apply it. BUFFERED, STALE_UPDATE: leave the book unchanged.
 
         SEQUENCE_GAP, SNAPSHOT_TOO_OLD, BUFFER_FULL: clear the book; the update is kept for the next. NOT_CONNECTED.
         """
@@ -105,15 +105,15 @@ cdef class Synchronizer:
         return sync_on_depth(self.s, &decoder.d.message, decoder.d.levels)
 
     def on_snapshot(self, int64_t last_update_id) -> int:
-        """A REST snapshot arrived. 0: load it into a cleared book, then apply what `take` gives.
+        """Handle a REST snapshot. 0: load it into a cleared book, then apply the updates from `take`.
 
-        SNAPSHOT_TOO_OLD: fetch another one. STALE_UPDATE: nobody asked for it. NOT_CONNECTED. While `refreshing`: 0, load it
-        into a book aside and apply the later updates; SNAPSHOT_AHEAD, hand it in again later.
+        SNAPSHOT_TOO_OLD: fetch another one. STALE_UPDATE: none was requested. NOT_CONNECTED. While `refreshing`: 0, load it
+        into a spare book and apply the later updates; SNAPSHOT_AHEAD, pass it again later.
         """
         return sync_on_snapshot(self.s, last_update_id)
 
     def take(self, Decoder decoder not None) -> bool:
-        """Put the next buffered update that is to be applied into `decoder`; False when there is none."""
+        """Put the next buffered update to apply into `decoder`; False when there is none."""
         cdef Message* m = NULL
         cdef Level* levels = NULL
         if not sync_next(self.s, &m, &levels):
@@ -123,7 +123,7 @@ cdef class Synchronizer:
         return True
 
     def refresh(self) -> None:
-        """A fresh snapshot of a book in sync is wanted; updates are kept for it besides."""
+        """Request a fresh snapshot of a book in sync; updates are buffered for it as well as applied."""
         sync_refresh(self.s)
 
     @property
@@ -133,22 +133,22 @@ cdef class Synchronizer:
 
     @property
     def ready(self) -> bool:
-        """The book may be traded on."""
+        """Whether the book may be traded on."""
         return self.s.state == SYNC_SYNCED
 
     @property
     def wants_snapshot(self) -> bool:
-        """A REST snapshot is to be fetched."""
+        """Whether a REST snapshot must be fetched."""
         return self.s.wants_snapshot != 0
 
     @property
     def refreshing(self) -> bool:
-        """The book is in sync, and a fresh snapshot is wanted."""
+        """Whether the book is in sync and wants a fresh snapshot."""
         return self.s.refreshing != 0
 
     @property
     def update_id(self) -> int:
-        """The id of the book: that of the snapshot, then of the last update applied."""
+        """The id of the book: that of the snapshot, then of the last applied update."""
         return self.s.id
 
     @property
@@ -163,27 +163,27 @@ cdef class Synchronizer:
 
     @property
     def resyncs(self) -> int:
-        """Times that a book in sync was given up."""
+        """Number of times that a book in sync was discarded."""
         return self.s.resyncs
 
     @property
     def gaps(self) -> int:
-        """Times that updates were missing."""
+        """Number of gaps in the updates."""
         return self.s.gaps
 
     @property
     def stale(self) -> int:
-        """Old or duplicate updates, those that the snapshot held already among them."""
+        """Old or duplicate updates, including those that the snapshot already contained."""
         return self.s.stale
 
     @property
     def too_old(self) -> int:
-        """Snapshots that ended before the first update."""
+        """Snapshots that ended before the first buffered update."""
         return self.s.too_old
 
     @property
     def overflows(self) -> int:
-        """Times that the buffer was full."""
+        """Number of times that the buffer was full."""
         return self.s.overflows
 
     @property

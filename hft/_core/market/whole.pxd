@@ -1,7 +1,7 @@
-# whole: books that are told whole, and levels that a newer one of the other side crosses (rules 7b, 7c).
+# whole: books that arrive whole, and levels that a newer one of the other side crosses (rules 7b, 7c).
 #
-# A whole book takes the place of the last one level by level, so that everything downstream sees the difference and nothing
-# else. It is read into an empty book aside first: its levels come in any order, and it may contradict itself.
+# A whole book replaces the last one level by level, so that all later stages see only the difference. It is read into an empty
+# spare book first: its levels come in any order, and it may contradict itself.
 
 from libc.stdint cimport int64_t, uint64_t
 
@@ -10,13 +10,13 @@ from hft._core.market.book cimport EDGE_ALL, EDGE_NONE, Book, _settled, book_app
 from hft._core.market.far cimport KEY_NONE
 from hft._core.market.ladder cimport KEY_FIRST, Ladder, ladder_after, ladder_best, ladder_qty, ladder_set, ladder_settle
 
-cdef enum Newer:                # whose new levels cross the other side's, as bits
+cdef enum Newer:                # sides whose new levels cross the other side, as bits
     NEWER_BIDS = 1
     NEWER_ASKS = 2
 
 
 cdef inline void whole_empty(Book* b) noexcept nogil:
-    """Take every level out, one by one: cheaper than book_clear for a few."""
+    """Removes every level, one by one: cheaper than book_clear for a few."""
     cdef Ladder* l
     cdef int64_t key, following
     cdef int side
@@ -31,18 +31,18 @@ cdef inline void whole_empty(Book* b) noexcept nogil:
 
 
 cdef inline int whole_read(Book* aside, const Message* m, const Level* levels) noexcept nogil:
-    """Read a whole book into `aside`. CROSSED_BOOK: it contradicts itself."""
+    """Reads a whole book into `aside`. CROSSED_BOOK: it contradicts itself."""
     whole_empty(aside)
     return book_apply(aside, m, levels)
 
 
 cdef inline bint whole_has(const Message* m, int side) noexcept nogil:
-    """Whether the message tells that side."""
+    """Whether the message contains that side."""
     return not m.flags & ONE_SIDE or (m.n_bids if side == BID else m.n_asks) != 0
 
 
 cdef inline int64_t _take_side(Ladder* own, const Ladder* other, int64_t* worst) noexcept nogil:
-    """Make `own` hold what `other` holds; the count of levels, and the worst key."""
+    """Makes `own` equal to `other`; returns the count of levels, and the worst key."""
     cdef int64_t a = ladder_after(own, KEY_FIRST), b = ladder_after(other, KEY_FIRST), count = 0, following
     worst[0] = KEY_NONE
     while a != KEY_NONE or b != KEY_NONE:
@@ -60,8 +60,8 @@ cdef inline int64_t _take_side(Ladder* own, const Ladder* other, int64_t* worst)
 
 
 cdef inline void whole_take(Book* b, const Book* aside, const Message* m, int64_t* longest) noexcept nogil:
-    """The book that was read aside takes the last one's place. A side that is as long as its feed's books get was cut there;
-    where the feed does not say how long that is, as the longest that was seen (`longest`)."""
+    """Replaces the last book by the one in `aside`. A side with the maximum length of its feed's books was cut there; if
+    the feed does not give that maximum, the longest side so far counts as it (`longest`)."""
     cdef int64_t[2] count, worst
     cdef int side
     longest[0] = max(longest[0], m.first_id)
@@ -77,7 +77,7 @@ cdef inline void whole_take(Book* b, const Book* aside, const Message* m, int64_
 
 
 cdef inline int64_t _cut(Book* b, int side, int64_t price) noexcept nogil:
-    """Take out the levels of a side at `price` and better; they are unknown from here on."""
+    """Removes the levels of a side at `price` and better; these prices are then unknown."""
     cdef Ladder* l = book_side(b, side)
     cdef int64_t last = price ^ l.flip, key = ladder_after(l, KEY_FIRST), following, count = 0
     while key <= last and key != KEY_NONE:
@@ -90,8 +90,8 @@ cdef inline int64_t _cut(Book* b, int side, int64_t price) noexcept nogil:
 
 
 cdef inline int whole_uncross(Book* b, const Message* m, const Level* levels, int64_t* count) noexcept nogil:
-    """A book that crossed with this message: what the newer levels cross goes. Newer bits; both where the message crosses
-    itself, and then both sides go. `count` grows by the levels taken out."""
+    """Removes the levels that newer ones cross from a book that this message crossed. Returns Newer bits; both if the message
+    crosses itself, and then both sides are cut. Adds the number of removed levels to `count`."""
     cdef Ladder* bids = book_side(b, BID)
     cdef Ladder* asks = book_side(b, ASK)
     cdef int64_t bid = ~ladder_best(bids), ask = ladder_best(asks)

@@ -1,5 +1,5 @@
 # The journal: a ring of 128-byte records between the engine, which appends, and the writer thread, which moves them to
-# the database and only then gives their slots back. One producer, one consumer, no locks.
+# the database and only then releases their slots. One producer, one consumer, no locks.
 #
 #     0        64          128         192                                           192 + capacity x 128
 #     +--------+-----------+-----------+----------+----------+--   --+----------+
@@ -7,26 +7,26 @@
 #     | layout | producer  | consumer  |          |          |       |            |
 #     +--------+-----------+-----------+----------+----------+--   --+----------+
 #
-# `head` and `tail` count records ever appended and ever committed; record n lies in slot n % capacity. A record counts
-# once `head` is past it. The memory has no pointers, so that it may as well be a mapped file.
+# `head` and `tail` count records ever appended and ever committed; record n is in slot n % capacity. A record counts
+# once `head` is past it. The memory has no pointers, so that it can also be a mapped file.
 #
-# `head` alone says what was appended: the store of it is the one moment at which a record comes into being. Of what else the
-# header holds, `base` and `run` change when a run begins, and the rest is computed anew on opening. So memory that was copied, or
-# left by a killed process, in the middle of an append is opened as it was before the append, or as it is after it; where the
-# machine died and pages reached the disk in another order, the checksums say how far the records are whole.
+# Only `head` defines what was appended: its store is the single moment at which a record comes into existence. The other header
+# fields are either set when a run begins (`base`, `run`) or computed again on opening. So memory that was copied, or left by a
+# killed process, in the middle of an append is opened in the state before the append or after it. If the
+# machine died and pages reached the disk in another order, the checksums show up to where the records are whole.
 #
-# What a record's fields hold (prices in ticks, quantities in quanta, see `types`); those not named are 0:
+# Fields of the records (prices in ticks, quantities in quanta, see `types`); fields not named are 0:
 #
-#   RECORD_ORDER     an order as it is after a change: order_id, symbol, side, type, tif, flags (OrderFlag), price (limit, or
-#                    the collar of a market order), qty (as sent), leaves, status (OrderStatus), reason (why it was refused
-#                    or ended), sent_ns and due_ns (of its newest command), exch_ns (of the report behind the change; 0: none)
+#   RECORD_ORDER     the state of an order after a change: order_id, symbol, side, type, tif, flags (OrderFlag), price (limit, or
+#                    the collar of a market order), qty (as sent), leaves, status (OrderStatus), reason (of a refusal
+#                    or end), sent_ns and due_ns (of its newest command), exch_ns (of the report behind the change; 0: none)
 #   RECORD_FILL      order_id, symbol, side, price, qty, leaves (after it), fee (1e-8 of the fee asset), maker, book_status,
-#                    exch_ns (v, or a, of what caused it), due_ns (when the strategy is told), flags (FILL_FEE_IN_BASE)
+#                    exch_ns (v, or a, of its cause), due_ns (of the report to the strategy), flags (FILL_FEE_IN_BASE)
 #   RECORD_POSITION  a symbol after a fill: qty (signed position), cash, cost, realised (gross), fee (fees in quote, 1e-8),
 #                    leaves (fees in base, 1e-8)
-#   RECORD_KILL      status (1 on, 0 off), reason (status code of what tripped it); symbol is -1
+#   RECORD_KILL      status (1 on, 0 off), reason (status code of the cause); symbol is -1
 #   RECORD_RULES     symbol, price and leaves (price_mant, price_exp), qty and fee (qty_mant, qty_exp), cash (tick), cost (lot),
-#                    sent_ns (min_qty), realised (max_qty), due_ns (min_notional), status (1: it is traded): as of SymbolSpec
+#                    sent_ns (min_qty), realised (max_qty), due_ns (min_notional), status (1: traded): fields of SymbolSpec
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from hft._core.base.atomic cimport load_acquire, load_relaxed, store_release
@@ -48,7 +48,7 @@ cdef struct JournalParams:
     int64_t capacity            # records, from 1
 
 cdef struct JournalState:
-    uint64_t magic              # fixed from init
+    uint64_t magic              # constant after init
     uint32_t version
     uint32_t record_size
     uint64_t capacity
@@ -56,7 +56,7 @@ cdef struct JournalState:
     uint64_t head               # producer's line
     uint64_t base               # head when this run began
     int64_t run
-    uint64_t slot               # head % capacity, kept so that nothing divides on the path; computed anew on opening
+    uint64_t slot               # head % capacity, kept to avoid a division on the path; computed again on opening
     uint64_t reserved1[4]
     uint64_t tail               # consumer's line
     uint64_t reserved2[7]
@@ -67,24 +67,24 @@ cdef inline JournalRecord* journal_slots(const JournalState* j) noexcept nogil:
 
 
 cdef inline int64_t journal_used(const JournalState* j) noexcept nogil:
-    """Records appended and not yet committed to the database. Producer's side."""
+    """Records appended and not yet committed to the database. Called by the producer."""
     return <int64_t>(load_relaxed(&j.head) - load_acquire(&j.tail))
 
 
 cdef inline int64_t journal_room(const JournalState* j) noexcept nogil:
-    """Records that fit. Below what open orders may still cause, new orders must be refused: a fill can't be."""
+    """Free records. When they are fewer than open orders may still need, new orders must be refused, since a fill can't be."""
     return <int64_t>j.capacity - journal_used(j)
 
 
 cdef inline JournalRecord* journal_claim(JournalState* j) noexcept nogil:
-    """The next slot, to be filled in place (whole: it holds an old record) and published; NULL when there is no room."""
+    """The next slot, to be filled in place (completely: it holds an old record) and published; NULL when there is no room."""
     if journal_room(j) <= 0:
         return NULL
     return &journal_slots(j)[j.slot]
 
 
 cdef inline void journal_publish(JournalState* j) noexcept nogil:
-    """Numbers, seals and hands over the record that `journal_claim` gave."""
+    """Numbers, seals and hands over the record from `journal_claim`."""
     cdef uint64_t head = j.head
     cdef JournalRecord* r = &journal_slots(j)[j.slot]
     r.seq = head + 1 - j.base
@@ -97,7 +97,7 @@ cdef inline void journal_publish(JournalState* j) noexcept nogil:
 
 
 cdef inline bint journal_append(JournalState* j, const JournalRecord* record) noexcept nogil:
-    """Copies one record in; `seq`, `run` and `crc` are filled here. False when there is no room: nothing was appended."""
+    """Appends a copy of a record and sets its `seq`, `run` and `crc`. False when there is no room: nothing was appended."""
     cdef JournalRecord* r = journal_claim(j)
     if r == NULL:
         return False
@@ -107,7 +107,7 @@ cdef inline bint journal_append(JournalState* j, const JournalRecord* record) no
 
 
 cdef inline int64_t journal_lag_ns(const JournalState* j, int64_t now) noexcept nogil:
-    """Age of the oldest record that is not in the database yet; 0 when all are. Producer's side."""
+    """Age of the oldest record not yet in the database; 0 if there is none. Called by the producer."""
     cdef uint64_t tail = load_acquire(&j.tail)
     if tail == j.head:
         return 0
@@ -116,12 +116,12 @@ cdef inline int64_t journal_lag_ns(const JournalState* j, int64_t now) noexcept 
 
 cdef size_t journal_size(const JournalParams* params) noexcept nogil
 cdef void journal_init(JournalState* j, const JournalParams* params) noexcept nogil
-cdef int64_t journal_open(JournalState* j) noexcept nogil                     # memory that holds one: records left out, -1: none
+cdef int64_t journal_open(JournalState* j) noexcept nogil              # memory that holds one: records left out, -1: damaged
 cdef void journal_begin(JournalState* j, int64_t run) noexcept nogil          # a new run: seq starts at 1
 
 
 cdef class Journal:
     cdef JournalState* c
-    cdef bint owned             # allocated here, freed here (not told by `memory`: the collector may clear that one first)
-    cdef object memory          # else: the buffer that holds it
+    cdef bint owned             # this object allocates and frees it (`memory` may already be cleared by the garbage collector)
+    cdef object memory          # otherwise: the buffer that holds it
     cdef readonly int64_t left_out

@@ -1,11 +1,11 @@
-"""The journal of orders, fills and positions: what the engine did, on its way to the database."""
+"""The journal of orders, fills and positions: the engine's records on their way to the database."""
 
 from typing import Final
 
 from typing_extensions import Buffer
 
 class Journal:
-    """A bounded ring of 128-byte records: the engine appends, the writer drains and, once they are stored, commits."""
+    """A bounded ring of 128-byte records: the engine appends; the writer drains, stores and then commits them."""
 
     def __init__(self, capacity: int = 10000, *, run: int = 0, memory: Buffer | None = None) -> None: ...
     @staticmethod

@@ -1,4 +1,4 @@
-"""The journal of orders, fills and positions: what the engine did, on its way to the database."""
+"""The journal of orders, fills and positions: the engine's records on their way to the database."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.string cimport memcpy
@@ -28,13 +28,13 @@ cdef void journal_init(JournalState* j, const JournalParams* params) noexcept no
 
 
 cdef void journal_begin(JournalState* j, int64_t run) noexcept nogil:
-    """Records from here on belong to `run`, numbered from 1."""
-    j.run = run                 # first: were the second store lost, numbers would go on, and none would be given twice
+    """Later records belong to `run`, numbered from 1."""
+    j.run = run                 # stored first: if the second store is lost, numbers continue, and none is used twice
     store_release(&j.base, j.head)
 
 
 cdef bint _follows(const JournalState* j, uint64_t n, const JournalRecord* r, const JournalRecord* before) noexcept nogil:
-    """Is this the record that was appended as number n? An old one that lies in its slot is whole as well."""
+    """Whether this is record number n. An old record in the same slot is whole, too, so a checksum is not enough."""
     if r.crc != crc32c(r, JOURNAL_RECORD - sizeof(uint32_t)):
         return False
     if n >= j.base:
@@ -43,8 +43,8 @@ cdef bint _follows(const JournalState* j, uint64_t n, const JournalRecord* r, co
 
 
 cdef int64_t journal_open(JournalState* j) noexcept nogil:
-    """Brings memory that holds a journal to the state before, or after, the append that it was left in: `head` goes back to the
-    first record that is not whole. How many it counted beyond; -1 where head and tail make no sense."""
+    """Restores memory that holds a journal to the state before or after an interrupted append: `head` goes back to the
+    first record that is not whole. Returns the number of records behind it; -1 if head and tail are inconsistent."""
     cdef uint64_t n
     cdef uint64_t head = j.head
     cdef JournalRecord* r
@@ -63,24 +63,24 @@ cdef int64_t journal_open(JournalState* j) noexcept nogil:
 
 
 cdef class Journal:
-    """A bounded ring of 128-byte records: the engine appends, the writer drains and, once they are stored, commits.
+    """A bounded ring of 128-byte records: the engine appends; the writer drains, stores and then commits them.
 
-    Nothing is overwritten or dropped: without room an append says no, and the engine takes no new orders well before.
+    Nothing is overwritten or dropped: without room an append returns False, and the engine refuses new orders well before.
 
     Parameters
     ----------
     capacity : int
-        Records that fit, 1 to 2**25 (`persist_channel_size`).
+        Number of records, 1 to 2**25 (`persist_channel_size`).
     run : int
-        Row of `runs` that the records belong to.
+        Row of `runs` to which the records belong.
     memory : writable buffer, optional
-        Zeroed memory to lie in, or one that holds such a journal, in whatever state its process left it: what was appended and
-        not committed is still there. Nobody else may append meanwhile.
+        Zeroed memory for the journal, or memory with such a journal, in whatever state its process left it: records appended
+        but not committed are still there. No other process may append at the same time.
 
     Attributes
     ----------
     left_out : int
-        Records that such memory counted and that are not whole, as after a power failure: the newest, from the first such on.
+        Records in such memory that were counted but not whole, as after a power failure: the first damaged one and all after it.
 
     >>> journal = Journal(1000, run=7)
     >>> journal.append_fill(ts_ns=1, order_id=(7 << 32) + 1, side=1, price=618002, qty=500, fee=154933)
@@ -111,7 +111,7 @@ cdef class Journal:
             if c.magic:
                 self.left_out = journal_open(c)
                 if self.left_out < 0:
-                    raise ValueError("the memory holds a journal whose head and tail can't be: it is damaged")
+                    raise ValueError("the memory holds a journal with inconsistent head and tail: it is damaged")
             self.memory = memoryview(memory)
         if c.magic == 0:
             journal_init(c, &params)
@@ -132,23 +132,23 @@ cdef class Journal:
         return journal_size(&params)
 
     def begin(self, run) -> None:
-        """Records from here on belong to `run`, numbered from 1."""
+        """Later records belong to `run`, numbered from 1."""
         journal_begin(self.c, whole("run", run, 0, 2**31 - 1))
 
     def append_order(self, **fields) -> bool:
-        """An order as it is after a change; the fields are those of `JournalRecord`, see `journal.pxd`."""
+        """Append an order's state after a change; the fields are those of `JournalRecord`, see `journal.pxd`."""
         return self._append(RECORD_ORDER, fields)
 
     def append_fill(self, **fields) -> bool:
-        """One fill. False when there is no room."""
+        """Append one fill. False when there is no room."""
         return self._append(RECORD_FILL, fields)
 
     def append_position(self, **fields) -> bool:
-        """A symbol's position after a fill. False when there is no room."""
+        """Append a symbol's position after a fill. False when there is no room."""
         return self._append(RECORD_POSITION, fields)
 
     def append_kill(self, **fields) -> bool:
-        """The kill switch changed. False when there is no room."""
+        """Append a change of the kill switch. False when there is no room."""
         return self._append(RECORD_KILL, {"symbol": -1, **fields})
 
     def _append(self, kind, fields):
@@ -159,7 +159,7 @@ cdef class Journal:
         return journal_append(self.c, &r)
 
     def drain(self, int64_t limit) -> bytes:
-        """The oldest records, at most `limit`, as they lie in memory (128 bytes each). They stay until `commit`."""
+        """The oldest records, at most `limit`, as bytes of memory (128 each). They stay until `commit`."""
         cdef uint64_t tail = self.c.tail
         cdef uint64_t n = load_acquire(&self.c.head) - tail
         if limit < 0:
@@ -174,9 +174,9 @@ cdef class Journal:
         return batch
 
     def commit(self, int64_t n) -> None:
-        """The oldest `n` records are stored: their slots are free again."""
+        """Release the slots of the oldest `n` records, which are stored."""
         if not 0 <= n <= self.used:
-            raise ValueError(f"{n} records can't be committed, {self.used} are there")
+            raise ValueError(f"{n} records can't be committed; the journal holds {self.used}")
         store_release(&self.c.tail, self.c.tail + <uint64_t>n)
 
     @property
@@ -185,21 +185,21 @@ cdef class Journal:
 
     @property
     def used(self) -> int:
-        """Records appended and not committed; seen from the consumer's thread."""
+        """Records appended and not committed. Called by the consumer."""
         return load_acquire(&self.c.head) - load_relaxed(&self.c.tail)
 
     @property
     def room(self) -> int:
-        """Records that fit now."""
+        """Number of free records."""
         return self.c.capacity - self.used
 
     def lag_ns(self, int64_t now) -> int:
-        """Age of the oldest record that is not committed; 0 when all are."""
+        """Age of the oldest uncommitted record; 0 if there is none."""
         return journal_lag_ns(self.c, now)
 
 
 def records(const unsigned char[::1] batch not None) -> list:
-    """A drained batch as dicts, one a record, by the names of `JournalRecord`'s fields."""
+    """A drained batch as dicts, one for each record, with the names of `JournalRecord`'s fields."""
     if batch.shape[0] % JOURNAL_RECORD:
         raise ValueError(f"a batch is whole records of {JOURNAL_RECORD} bytes, not {batch.shape[0]} bytes")
     cdef JournalRecord r
@@ -211,7 +211,7 @@ def records(const unsigned char[::1] batch not None) -> list:
 
 
 def sound(const unsigned char[::1] batch not None) -> int:
-    """How many records stand before the first whose checksum is wrong; the whole batch where all are right.
+    """Number of records before the first with a wrong checksum; the whole batch if all are right.
 
     >>> journal = Journal(10)
     >>> journal.append_kill(status=1) and journal.append_kill(status=0)
@@ -232,7 +232,7 @@ def sound(const unsigned char[::1] batch not None) -> int:
 
 
 def checksum(const unsigned char[:] data not None) -> int:
-    """CRC-32C of `data`, by the processor's instruction where it has one.
+    """CRC-32C of `data`, computed by the processor's instruction if there is one.
 
     >>> hex(checksum(b"123456789"))
     '0xe3069283'
@@ -242,12 +242,12 @@ def checksum(const unsigned char[:] data not None) -> int:
 
 
 def _checksum_soft(bytes data not None):
-    """The same without that instruction."""
+    """The same, without that instruction."""
     return crc32c_soft(<const char*>data, len(data))
 
 
 def _append_many(Journal journal not None, int64_t n):
-    """Appends and commits `n` fills without a call for each; for the benchmark."""
+    """Appends and commits `n` fills with the loop in C; for the benchmark."""
     cdef JournalRecord r = {**_ZERO, "kind": RECORD_FILL}
     cdef int64_t i
     for i in range(n):

@@ -1,4 +1,4 @@
-"""The words for what records hold as numbers, as they stand in the database, the metrics and the terminal view."""
+"""The names of the numbers in records, as used in the database, the metrics and the terminal view."""
 
 SIDE: dict[int, str]
 TYPE: dict[int, str]

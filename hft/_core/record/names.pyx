@@ -1,4 +1,4 @@
-"""The words for what records hold as numbers, as they stand in the database, the metrics and the terminal view."""
+"""The names of the numbers in records, as used in the database, the metrics and the terminal view."""
 
 from hft._core.base.types cimport (
     BUY, CANCELED, EXPIRED, FILLED, FOK, GTC, GTX, IOC, LIMIT, MARKET, MSG_AGG_TRADE, MSG_BOOK, MSG_DEPTH, MSG_SNAPSHOT,

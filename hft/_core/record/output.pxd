@@ -1,6 +1,6 @@
-# Where an account's events go: the journal, the state page, the log of fills in memory. Borrowed pointers; the engine keeps
-# their owners. What is written of an order, a position or a fill stands beside these (`trade/order_records`,
-# `execution/fill_record`). Nothing here flows back into a decision; whether there is room the engine sees to, once an input
+# The outputs of an account's events: journal, state page, and the log of fills in memory. Borrowed pointers; the engine keeps
+# their owners. The records of orders, positions and fills are written by the rooms of their structs (`trade/order_records`,
+# `execution/fill_record`). Nothing here influences a decision; the engine checks the journal's room once per input
 # (`capacity`).
 
 from hft._core.base.status cimport FAULT_JOURNAL_FULL, OK
@@ -16,13 +16,13 @@ from libc.string cimport memset
 cdef struct FillLog:            # the newest fills, in memory; JournalRecord[capacity] behind `records`
     JournalRecord* records
     int64_t capacity
-    int64_t count               # ever
+    int64_t count               # fills since the start
 
 cdef struct Output:
     JournalState* journal
     Page* page
     FillLog fills
-    int64_t overwrites          # 1: nobody drains the journal, its oldest records make room
+    int64_t overwrites          # 1: no writer drains the journal; its oldest records are overwritten
 
 
 cdef inline void output_count(uint64_t* counter) noexcept nogil:
@@ -31,7 +31,7 @@ cdef inline void output_count(uint64_t* counter) noexcept nogil:
 
 
 cdef inline void record_begin(JournalRecord* r, int kind, int32_t symbol, int64_t now) noexcept nogil:
-    """What every record has; the rest is 0."""
+    """Sets the fields common to all records; the others are 0."""
     memset(r, 0, sizeof(JournalRecord))
     r.kind = <uint8_t>kind
     r.ts_ns = now
@@ -48,7 +48,7 @@ cdef inline int output_append(Output* out, const JournalRecord* record) noexcept
 
 
 cdef inline int output_rules(Output* out, int32_t symbol, const SymbolSpec* spec, bint trading, int64_t now) noexcept nogil:
-    """A symbol's rules as they are from here on: what follows is in these units."""
+    """Records a symbol's rules; later records are in their units."""
     cdef JournalRecord r
     record_begin(&r, RECORD_RULES, symbol, now)
     r.price = spec.price_mant
@@ -65,7 +65,7 @@ cdef inline int output_rules(Output* out, int32_t symbol, const SymbolSpec* spec
 
 
 cdef inline bint output_rescale(Output* out, int32_t symbol, int64_t price_factor, int64_t qty_factor) noexcept nogil:
-    """What is kept of a symbol's fills and orders for those who look, in finer units; 0 where a number leaves 64 bits."""
+    """Converts the published fills and orders of a symbol to finer units; 0 if a number exceeds 64 bits."""
     cdef int64_t n = min(out.fills.count, out.fills.capacity)
     cdef int64_t i
     cdef JournalRecord* r

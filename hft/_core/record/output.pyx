@@ -9,14 +9,14 @@ cdef class Fill:
     Attributes
     ----------
     order_id, exch_ts_ns, local_ts_ns : int
-        `exch_ts_ns` is when it happened on the venue's clock, `local_ts_ns` when the strategy is told.
+        `exch_ts_ns` is the time of the fill on the venue's clock, `local_ts_ns` that of its report to the strategy.
     symbol : str
     side : int
         +1 bought, -1 sold.
     price, qty, fee : Decimal
-        `fee` in the quote asset, or in base where `fee_in_base`.
+        `fee` is in the quote asset, or in base if `fee_in_base`.
     maker, suspect, fee_in_base : bool
-        `suspect`: made while the book was out of sync.
+        `suspect`: the fill happened while the book was out of sync.
     """
 
     def __repr__(self):

@@ -1,4 +1,4 @@
-# The state page: one mapped file in which an engine shows itself. The engine writes and never waits; the monitor, `hft watch`
+# The state page: one mapped file with the state of an engine. The engine writes and never waits; the monitor, `hft watch`
 # and tests read it from other processes; `hft kill` writes one word. Everything is preallocated and touched at start.
 #
 #     +---------------+----------------+------------------+----------------+-----------------+---------------------+
@@ -8,15 +8,15 @@
 #     | heartbeat     |                |                  |                |                 | (seqlock)           |
 #     +---------------+----------------+------------------+----------------+-----------------+---------------------+
 #
-# Who writes when: counters, histograms, market snapshots and recent records as things happen; views, totals and heartbeat
-# from the engine's 10 ms timer. Units are those of `types`; text is zero padded UTF-8.
+# Counters, histograms, market snapshots and recent records are written as events happen; views, totals and heartbeat
+# by the engine's 10 ms timer. Units are those of `types`; text is zero padded UTF-8.
 #
 # Times are the engine's `now`: wall clock at start plus monotonic time since. `clock_offset_ns` is now - CLOCK_MONOTONIC, so
-# that another process can tell an age although the wall clock was stepped.
+# another process can compute an age even if the wall clock was stepped.
 #
-# Kill switch: `kill_request` is (ns << 1 | on), the time making each request differ from the last; the engine acts on a word
-# that differs from `kill_seen`. These words keep their place in every version, outlive the engine and are carried over by the
-# next one on this file: the switch latches, and may be tripped while nothing runs.
+# Kill switch: `kill_request` is (ns << 1 | on); the time makes each request different from the last. The engine handles a word
+# that differs from `kill_seen`. These words have the same place in every version, outlive the engine and are kept by the
+# next engine on this file: the switch latches, and can be tripped while no engine runs.
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memset
@@ -31,7 +31,7 @@ from hft._core.market.snapshot cimport Snapshot
 cdef extern from *:
     """
     #define HFT_PAGE_MAGIC 0x0045474150544648ull      /* "HFTPAGE" */
-    #define HFT_PAGE_SETUP 0x0145474150544648ull      /* the same while it is being filled */
+    #define HFT_PAGE_SETUP 0x0145474150544648ull      /* the same, while the page is being set up */
     """
     const uint64_t PAGE_MAGIC "HFT_PAGE_MAGIC"
     const uint64_t PAGE_SETUP "HFT_PAGE_SETUP"
@@ -43,14 +43,14 @@ cdef enum:
     PAGE_CHANNELS = 8
 
 cdef enum PageFlag:             # bits of `flags`
-    PAGE_RUNNING = 1            # the engine trades; clear before it is up and after it is down
+    PAGE_RUNNING = 1            # the engine trades; clear before its start and after its end
     PAGE_STOPPING = 2
     PAGE_HALTED = 4             # trading halted by itself: a fault, or the writer failed
     PAGE_WRITER_FAILED = 8
-    PAGE_RECORDING_BROKEN = 16  # something is missing in the recording; trading goes on
+    PAGE_RECORDING_BROKEN = 16  # the recording lacks entries; trading continues
     PAGE_FILES_GONE = 32        # a file of the run was deleted or replaced
-    PAGE_INPUT_HELD = 64        # the journal has no room: messages are held, and no more are read
-    PAGE_RISK_ALERT = 128       # orders were refused by a limit lately
+    PAGE_INPUT_HELD = 64        # the journal has no room: messages are held, and reading has stopped
+    PAGE_RISK_ALERT = 128       # a limit refused orders recently
     PAGE_LOG_FAILED = 256       # the log can't be written
 
 cdef enum PageHistogram:
@@ -62,7 +62,7 @@ cdef enum PageHistogram:
 cdef struct PageHeader:         # 512 bytes
     uint64_t magic              # written last
     uint32_t version
-    uint32_t layout             # digest of every size below: another build's page is refused, not misread
+    uint32_t layout             # digest of all sizes below: a page of another build is refused, not misread
     uint64_t size
     int64_t start_ns
     int64_t clock_offset_ns
@@ -70,11 +70,11 @@ cdef struct PageHeader:         # 512 bytes
     int32_t n_symbols
     int32_t pid
     uint64_t reserved0
-    uint64_t kill_request       # 64: the one word that others write
+    uint64_t kill_request       # 64: the only word that others write
     uint64_t reserved1[7]
-    uint64_t kill_seen          # 128: the engine's answer
+    uint64_t kill_seen          # 128: the last request that the engine handled
     uint64_t kill_on
-    int64_t kill_reason         # status code of what tripped it
+    int64_t kill_reason         # status code of the cause
     int64_t kill_since_ns
     uint64_t reserved2[4]
     uint64_t heartbeat_ns       # 192
@@ -92,7 +92,7 @@ cdef struct PageCounters:
     uint64_t frames
     uint64_t bytes
     uint64_t signals
-    uint64_t intents            # what the strategy asked for, refused ones included
+    uint64_t intents            # intents of the strategy, including refused ones
     uint64_t orders             # accepted by the broker's entry
     uint64_t cancels
     uint64_t fills
@@ -103,14 +103,14 @@ cdef struct PageCounters:
     uint64_t reconnects
     uint64_t resyncs
     uint64_t gaps
-    uint64_t snapshots          # REST books asked for
+    uint64_t snapshots          # REST books requested
     uint64_t python_errors      # a strategy raised
     uint64_t journal_waits      # input held back because the journal was full
-    uint64_t shortened          # feature windows that outgrew their ring
+    uint64_t shortened          # entries that left a feature window early, as its ring was full
     uint64_t levels_dropped
-    uint64_t rules_changed      # times that the venue's rules of a symbol became others
-    uint64_t longest_pause_ns   # for so long the event loop did not come round, at worst
-    uint64_t clock_outliers     # stamps of the venue's that were passed over; their messages were applied
+    uint64_t rules_changed      # changes of the venue's rules for a symbol
+    uint64_t longest_pause_ns   # the longest time that the event loop was blocked
+    uint64_t clock_outliers     # venue stamps that were not accepted; their messages were applied
     uint64_t amends
     uint64_t reserved[1]
 
@@ -133,9 +133,9 @@ cdef struct PageChannel:
     char name[16]
     uint64_t capacity
     uint64_t used
-    uint64_t waits              # times it was full
+    uint64_t waits              # number of times that it was full
 
-cdef struct PageView:          # one symbol, as the timer last saw it
+cdef struct PageView:          # one symbol, as of the last timer
     int64_t timestamp_ns
     int64_t last_update_ns      # newest market data
     int64_t position            # quanta, signed
@@ -147,7 +147,7 @@ cdef struct PageView:          # one symbol, as the timer last saw it
     int64_t fees_base           # 1e-8 of the base asset
     int64_t mark2               # half ticks; 0: none yet
     int64_t open_orders
-    int64_t leaves_buy          # quanta under way, worst case
+    int64_t leaves_buy          # open buy quantity, worst case
     int64_t leaves_sell
     int64_t generation          # of the book: raised by each resync
     int64_t resyncs
@@ -160,7 +160,7 @@ cdef struct PageView:          # one symbol, as the timer last saw it
     int32_t sync_state          # SYNC_CONNECTING …
     int32_t connected
     int32_t book_status        # BookStatus
-    int32_t mark_stale          # 1: the last mark of a book that is not in sync now
+    int32_t mark_stale          # 1: the mark is from before the book lost sync
     int32_t n_bids
     int32_t n_asks
     int32_t closed              # 1: the venue does not trade it now
@@ -215,16 +215,16 @@ cdef inline PageSymbol* page_symbol(Page* p, int i) noexcept nogil:
 
 
 cdef inline Snapshot* page_market(Page* p, int i) noexcept nogil:
-    """Where the engine's `snapshot_write` goes."""
+    """The destination of the engine's `snapshot_write`."""
     return &page_symbol(p, i).market
 
 
 cdef inline void page_init(Page* p, const SymbolSpec* specs, int n_symbols, int64_t start_ns,
                            int64_t clock_offset_ns) noexcept nogil:
-    """Memory as it comes from the file: all but the kill switch's words is zeroed, then the header is filled."""
+    """Initialises the file's memory: zeroes all but the kill switch's words, then fills the header."""
     cdef PageHeader* h = &p.header
     cdef int i
-    store_release(&h.magic, PAGE_SETUP)             # readers of a former engine's page look away from here …
+    store_release(&h.magic, PAGE_SETUP)             # from here on readers of an earlier engine's page ignore it …
     memset(<char*>p + 8, 0, 64 - 8)
     memset(&h.heartbeat_ns, 0, page_size(n_symbols) - 192)      # the kill switch's lines, 64 to 191, stay
     h.version = PAGE_VERSION
@@ -235,11 +235,11 @@ cdef inline void page_init(Page* p, const SymbolSpec* specs, int n_symbols, int6
     h.n_symbols = n_symbols
     for i in range(n_symbols):
         page_symbol(p, i).spec = specs[i]
-    store_release(&h.magic, PAGE_MAGIC)             # … to here
+    store_release(&h.magic, PAGE_MAGIC)             # … up to here
 
 
 cdef inline void page_count(uint64_t* counter, uint64_t n) noexcept nogil:
-    """One more: `page_count(&page_counters(p).status[code], 1)`."""
+    """Adds to a counter: `page_count(&page_counters(p).status[code], 1)`."""
     add_relaxed(counter, n)
 
 
@@ -252,20 +252,20 @@ cdef inline void page_write_totals(Page* p, const PageTotals* totals) noexcept n
 
 
 cdef inline void page_recent(Page* p, const JournalRecord* record) noexcept nogil:
-    """Shows an order or fill; the reader knows a half-written one by its place (and by its CRC, where it has one)."""
+    """Publishes an order or fill; the reader detects a half-written one by its place (and by its CRC, if it has one)."""
     cdef uint64_t n = p.recent_head
-    fence_release()             # a reader that sees words of this record sees that n records stand before it
+    fence_release()             # a reader that sees words of this record also sees the count of records before it
     words_store(&p.recent[n % PAGE_RECENT], record, sizeof(JournalRecord) // 8)
     store_release(&p.recent_head, n + 1)
 
 
 cdef inline void page_beat(Page* p, int64_t now) noexcept nogil:
-    """The engine lives at `now`."""
+    """Sets the heartbeat to `now`."""
     store_release(&p.header.heartbeat_ns, <uint64_t>now)
 
 
 cdef inline void page_flag(Page* p, uint64_t flag, bint on) noexcept nogil:
-    """Set or clear one bit of `flags`: the engine, its timer and the writer's thread each have bits of their own there."""
+    """Sets or clears one bit of `flags`; the engine, its timer and the writer's thread each own different bits."""
     if on:
         or_release(&p.header.flags, flag)
     else:
@@ -273,18 +273,18 @@ cdef inline void page_flag(Page* p, uint64_t flag, bint on) noexcept nogil:
 
 
 cdef inline uint64_t page_flags(const Page* p) noexcept nogil:
-    """All bits of `flags`, as they are now."""
+    """All bits of `flags`."""
     return load_acquire(&p.header.flags)
 
 
 cdef inline uint64_t page_kill_request(const Page* p) noexcept nogil:
-    """A request that was not taken yet; 0: none. An odd one trips the switch, an even one releases it."""
+    """A request that was not handled yet; 0: none. An odd value trips the switch, an even value releases it."""
     cdef uint64_t request = load_acquire(&p.header.kill_request)
     return 0 if request == p.header.kill_seen else request
 
 
 cdef inline int page_kill_take(Page* p, uint64_t request) noexcept nogil:
-    """Takes this request, and none that came since: 0 nothing, 1 trip, 2 release."""
+    """Takes this request, but no later one: 0 nothing, 1 trip, 2 release."""
     if request == 0:
         return 0
     store_relaxed(&p.header.kill_seen, request)
@@ -292,7 +292,7 @@ cdef inline int page_kill_take(Page* p, uint64_t request) noexcept nogil:
 
 
 cdef inline void page_kill_set(Page* p, bint on, int reason, int64_t now) noexcept nogil:
-    """The switch as the engine has it now."""
+    """Publishes the engine's state of the switch."""
     p.header.kill_reason = reason
     p.header.kill_since_ns = now
     store_release(&p.header.kill_on, on)
@@ -300,8 +300,8 @@ cdef inline void page_kill_set(Page* p, bint on, int reason, int64_t now) noexce
 
 cdef class StatePage:
     cdef Page* c
-    cdef object memory          # the mmap (or bytearray-like buffer) that holds it; released with this object
-    cdef int lock               # descriptor of the file, whose lock says that an engine owns the page; -1 for readers
+    cdef object memory          # the mmap (or bytearray-like buffer) that holds the page; released with this object
+    cdef int lock               # descriptor of the file; its lock shows that an engine owns the page; -1 for readers
     cdef readonly object path
     cdef readonly bint writable
     cdef Page* _page(self) except NULL

@@ -1,4 +1,4 @@
-"""The state page: an engine shows itself to other processes through one mapped file, and is stopped through one word of it."""
+"""The state page: one mapped file through which other processes read an engine's state, and stop it by writing one word."""
 
 import os
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The state page: an engine shows itself to other processes through one mapped file, and is stopped through one word of it."""
+"""The state page: one mapped file through which other processes read an engine's state, and stop it by writing one word."""
 
 import mmap
 import os
@@ -24,18 +24,18 @@ FLAGS = {"running": PAGE_RUNNING, "stopping": PAGE_STOPPING, "halted": PAGE_HALT
          "risk_alert": PAGE_RISK_ALERT, "log_failed": PAGE_LOG_FAILED}
 
 cdef enum:
-    TRIES = 100                 # at one go: a writer on its processor is done in nanoseconds
-    PAUSES = 100                # and one that the system took off it half-way is back after some milliseconds
+    TRIES = 100                 # without a pause: a writer that is running finishes in nanoseconds
+    PAUSES = 100                # with a pause each: a writer that was descheduled continues after some milliseconds
     PAUSE_US = 1000
 
 cdef PageCounters _NO_COUNTS
 cdef PageTotals _NO_TOTALS
 cdef PageView _NO_VIEW
-cdef Snapshot _NO_MARKET        # C zeroes what is declared out here
+cdef Snapshot _NO_MARKET        # C zeroes global variables
 _TOTALS = _NO_TOTALS
 _VIEW = _NO_VIEW
 _MARKET = _NO_MARKET
-# Counters that are one word each: name -> its place among the words.
+# Counters of one word each: name -> index of the word.
 _COUNTERS = {
     name: i for i, name in enumerate(
         (name for name, value in (<object>_NO_COUNTS).items() if not isinstance(value, list)),
@@ -66,20 +66,20 @@ cdef class StatePage:
     @staticmethod
     def create(path, specs, *, int64_t run=0, str run_id not None="", str strategy not None="", str venue not None="",
                str build not None="", int64_t start_ns=0, int64_t monotonic_ns=0):
-        """The engine's side: a fresh page, owned until `close`.
+        """The engine's side: a new page, owned until `close`.
 
         Parameters
         ----------
         path : path or None
-            The file, mode 0600; one that a dead engine left is used again and keeps its kill switch. None: no file.
+            The file, mode 0600; a file left by a dead engine is reused and keeps its kill switch. None: no file.
         specs : Symbols or iterable of Spec
             The symbols.
         run, run_id, strategy, venue, build
-            What runs.
+            Identity of the run.
         start_ns, monotonic_ns : int
-            The engine's `now` and `time.monotonic_ns()` at one moment.
+            The engine's `now` and `time.monotonic_ns()` at the same moment.
 
-        Raises `PageError` where the file is something else or another engine owns it, `OSError` where it can't be written.
+        Raises `PageError` if the file is not a state page or another engine owns it, `OSError` if it can't be written.
         """
         cdef Symbols symbols = Symbols(specs)
         cdef int n = symbols.count
@@ -102,9 +102,9 @@ cdef class StatePage:
 
     @staticmethod
     def open(path, *, bint writable=False):
-        """A running or dead engine's page. `writable` is for the kill switch alone.
+        """The page of a running or dead engine. `writable` is for the kill switch only.
 
-        Raises `PageError` for a file that is not a page of this version of hft, `OSError` where it can't be read.
+        Raises `PageError` for a file that is not a page of this version of hft, `OSError` if it can't be read.
         """
         cdef StatePage self = StatePage.__new__(StatePage)
         self.path = os.fspath(path)
@@ -113,7 +113,7 @@ cdef class StatePage:
         try:
             size = os.fstat(fd).st_size
             if size == 0:
-                raise PageInSetup(f"{self.path}: a state page that is being set up")
+                raise PageInSetup(f"{self.path}: the state page is being set up")
             if size < <Py_ssize_t>sizeof(Page):
                 raise PageError(f"{self.path}: {size} bytes are too few for a state page")
             self.memory = mmap.mmap(fd, size, access=mmap.ACCESS_WRITE if writable else mmap.ACCESS_READ)
@@ -123,18 +123,18 @@ cdef class StatePage:
         cdef PageHeader* h = &self.c.header
         cdef uint64_t magic = load_acquire(&h.magic)
         cdef PageHeader seen = h[0]
-        if magic in (0, PAGE_SETUP) or load_fenced(&h.magic) != magic:     # what was seen is of no one engine
-            raise PageInSetup(f"{self.path}: a state page that is being set up")
+        if magic in (0, PAGE_SETUP) or load_fenced(&h.magic) != magic:     # the header may be from two engines
+            raise PageInSetup(f"{self.path}: the state page is being set up")
         if magic != PAGE_MAGIC:
             raise PageError(f"{self.path}: not a state page of hft")
         if seen.version != PAGE_VERSION or seen.layout != page_layout():
-            raise PageError(f"{self.path}: written by another version of hft; read it with that one")
+            raise PageError(f"{self.path}: written by another version of hft; use that version to read it")
         if seen.size > <uint64_t>size or seen.size != page_size(seen.n_symbols):
-            raise PageError(f"{self.path}: cut short: {size} bytes of {seen.size}")
+            raise PageError(f"{self.path}: truncated: {size} of {seen.size} bytes")
         return self
 
     def close(self) -> None:
-        """Gives the memory back and, on the engine's side, the file to the next engine. Safe to call again."""
+        """Releases the memory and, on the engine's side, the file for the next engine. May be called again."""
         self.c = NULL
         self.memory = None
         self._unlock()
@@ -148,7 +148,7 @@ cdef class StatePage:
             self.lock = -1
 
     cdef int _n_symbols(self, Page* p):
-        """Those that are mapped: a new engine on this file may have more."""
+        """Number of mapped symbols: a new engine on this file may have more."""
         cdef size_t mapped = (<size_t>len(self.memory) - sizeof(Page)) // sizeof(PageSymbol)
         return <int>min(<size_t>max(0, p.header.n_symbols), mapped)
 
@@ -162,13 +162,13 @@ cdef class StatePage:
             raise ValueError("the state page was opened for reading")
         return self._page()
 
-    # what anyone may do
+    # for every reader
 
     def read(self) -> dict:
         """Everything on the page, in ticks, quanta, money (1e-8) and ns, as nested dicts.
 
-        Each view is one moment's; different views may be up to 10 ms apart. One that stays half-written for 100 ms (the
-        engine died or was suspended in the middle of it) has ``torn`` set: its fields may not belong together.
+        Each view is consistent; different views may be up to 10 ms apart. A view that stays half-written for 100 ms (the
+        engine died or was suspended while writing) has ``torn`` set: its fields may be from two states.
         """
         cdef Page* p = self._page()
         cdef PageCounters counters
@@ -184,24 +184,24 @@ cdef class StatePage:
         }
 
     def request_kill(self, bint on, int64_t ns) -> None:
-        """Asks the engine to trip (or release) its kill switch: one atomic write. `ns`, the wall clock, tells requests apart."""
+        """Requests a trip (or release) of the kill switch: one atomic write. `ns`, the wall clock, makes requests distinct."""
         store_release(&self._mine().header.kill_request, (<uint64_t>ns << 1) | on)
 
     @property
     def started(self) -> int:
-        """`start_ns` of the engine on this page; 0 while one sets it up. A reader that sees it change opens the file anew."""
+        """`start_ns` of the engine on this page; 0 while one sets it up. A reader must open the file again when it changes."""
         cdef Page* p = self._page()
         return p.header.start_ns if load_acquire(&p.header.magic) == PAGE_MAGIC else 0
 
-    # what the engine does; the compiled engine does it through the verbs of page.pxd
+    # for the engine in Python; the compiled engine uses the verbs of page.pxd
 
     def set_run(self, int64_t run, str run_id not None) -> None:
-        """Names the run, which gets its number only once the page is owned."""
+        """Sets the run; it gets its number only after the page is owned."""
         self._mine().header.run = run
         _text(self.c.header.run_id, run_id)
 
     def beat(self, int64_t now) -> None:
-        """The engine lives at `now`."""
+        """Sets the heartbeat to `now`."""
         page_beat(self._mine(), now)
 
     def flag(self, str name not None, bint on=True) -> None:
@@ -212,28 +212,28 @@ cdef class StatePage:
         """Adds to a counter of `PageCounters`."""
         cdef Page* p = self._mine()
         if name not in _COUNTERS:
-            raise ValueError(f"no counter {name!r}")
+            raise ValueError(f"unknown counter {name!r}")
         page_count(<uint64_t*>&p.counters + <int>_COUNTERS[name], n)
 
     def message(self, int kind, uint64_t n=1) -> None:
         """Counts messages by `MessageKind`."""
         if not 0 <= kind < 8:
-            raise ValueError(f"no message kind {kind}")
+            raise ValueError(f"unknown message kind {kind}")
         page_count(&self._mine().counters.messages[kind], n)
 
     def reject(self, int code, uint64_t n=1) -> None:
         """Counts a reject, skip or drop by its status code, or a fault by its negative one."""
         cdef Page* p = self._mine()
         if not -16 < code < 96:
-            raise ValueError(f"no status code {code}")
+            raise ValueError(f"unknown status code {code}")
         page_count(&p.counters.status[code] if code >= 0 else &p.counters.faults[-code], n)
 
     def histogram(self, str name not None) -> Histogram:
-        """One of `HISTOGRAMS`, in place: it lives as long as this page is open."""
+        """One of `HISTOGRAMS`, in place: valid while this page is open."""
         return Histogram.view(&self._mine().histograms[<int>HISTOGRAMS[name]], memoryview(self.memory))
 
     def channel(self, int i, str name not None, uint64_t capacity, uint64_t used=0, uint64_t waits=0) -> None:
-        """Names a channel and says how full it is."""
+        """Sets a channel's name, capacity and use."""
         if not 0 <= i < PAGE_CHANNELS:
             raise ValueError(f"channel {i} must be from 0 to {PAGE_CHANNELS - 1}")
         cdef PageChannel* channel = &self._mine().channels[i]
@@ -244,12 +244,12 @@ cdef class StatePage:
         store_relaxed(&channel.waits, waits)
 
     def totals(self, **fields) -> None:
-        """Writes `PageTotals`; what is not named is 0."""
+        """Writes `PageTotals`; fields not named are 0."""
         cdef PageTotals totals = {**_TOTALS, **_known(fields, _TOTALS)}
         page_write_totals(self._mine(), &totals)
 
     def view(self, int i, **fields) -> None:
-        """Writes a symbol's `PageView`; what is not named is 0."""
+        """Writes a symbol's `PageView`; fields not named are 0."""
         cdef PageView view = {**_VIEW, **_known(fields, _VIEW)}
         page_write_view(self._symbol(i), &view)
 
@@ -259,7 +259,7 @@ cdef class StatePage:
         snapshot_write(&self._symbol(i).market, &market)
 
     def recent(self, const unsigned char[::1] record not None) -> None:
-        """Shows one journal record (128 bytes)."""
+        """Publishes one journal record (128 bytes)."""
         cdef JournalRecord r
         if record.shape[0] != sizeof(r):
             raise ValueError(f"a record has {sizeof(r)} bytes, not {record.shape[0]}")
@@ -267,12 +267,12 @@ cdef class StatePage:
         page_recent(self._mine(), &r)
 
     def kill_poll(self) -> int:
-        """Looks for a request: 0 nothing new, 1 trip, 2 release."""
+        """Polls for a request: 0 nothing new, 1 trip, 2 release."""
         cdef Page* p = self._mine()
         return page_kill_take(p, page_kill_request(p))
 
     def kill_set(self, bint on, int reason, int64_t now) -> None:
-        """The switch as the engine has it."""
+        """Publishes the engine's state of the switch."""
         page_kill_set(self._mine(), on, reason, now)
 
     cdef PageSymbol* _symbol(self, int i) except NULL:
@@ -326,7 +326,7 @@ cdef dict _counters(PageCounters counters):
 
 
 cdef int _settled(const uint64_t* sequence, void* to, const void* words, size_t n) noexcept:
-    """A whole copy, waited for: 0; or 1 and the words as they are, when the writer never finished."""
+    """Waits for a consistent copy: 0; or 1 with the words as they are, if the writer never finished."""
     cdef int _
     with nogil:
         for _ in range(PAUSES):
@@ -356,7 +356,7 @@ cdef list _channels(Page* p):
 
 
 cdef list _recent(Page* p):
-    """The newest records, newest first. The slot that may be under the engine's pen while we copy is left out."""
+    """The newest records, newest first. The slot that the engine may be writing during the copy is left out."""
     cdef JournalRecord copy[32]
     cdef uint64_t first = load_acquire(&p.recent_head)
     words_load(copy, p.recent, sizeof(copy) // 8)
@@ -375,7 +375,7 @@ cdef dict _symbol(PageSymbol* s):
     cdef PageView view
     spec.c = s.spec
     spec._show()
-    # A MarketSnapshot is its sequence and seven words under the same protocol; here its reader may wait.
+    # A MarketSnapshot is its sequence and seven words under the same protocol; the reader here may wait.
     market.sequence = load_relaxed(&s.market.sequence)
     market_torn = _settled(&s.market.sequence, &market.timestamp_ns, &s.market.timestamp_ns, sizeof(market) // 8 - 1)
     view_torn = _settled(&s.view_sequence, &view, &s.view, sizeof(view) // 8)

@@ -1,4 +1,4 @@
-"""The run log: the engine's inputs in order, from its thread to lines of text."""
+"""The run log: the engine's inputs in order, converted to lines of text."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport INT64_MAX
@@ -19,16 +19,16 @@ KINDS = {
 }
 _OF_A_SYMBOL = {LOG_DEPTH, LOG_CONNECT, LOG_DISCONNECT, LOG_RESYNC}
 
-cdef const char* _NAMES[14]     # of the lines that are ours, by LogKind
+cdef const char* _NAMES[14]     # names of our own lines, by LogKind
 _NAMES[:] = [b"", b"raw", b"rest", b"rest", b"connect", b"disconnect", b"timer", b"kill", b"journal_full", b"resync", b"stop",
              b"", b"broken", b"decision"]
 cdef const char* _DIGITS64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 
-# --- lines: written in two passes by the same code, the first of which only counts
+# --- lines: the same code runs twice; the first pass only counts
 
 cdef struct Text:
-    char* p                     # NULL: count
+    char* p                     # NULL: only count
     size_t n
 
 
@@ -80,7 +80,7 @@ cdef void put_base64(Text* t, const unsigned char* p, size_t n) noexcept nogil:
 
 
 cdef bint fits_line(const char* p, size_t n) noexcept nogil:
-    """Is a message a line as it stands, that nobody takes for one of ours?"""
+    """Whether a message is a line as it is, and can't be taken for one of ours."""
     if n == 0 or p[0] != b"{" or <unsigned char>p[n - 1] <= 32:
         return False
     if n >= 6 and memcmp(p, b'{"hft"', 6) == 0:
@@ -95,7 +95,7 @@ cdef void put_ours(Text* t, const char* name) noexcept nogil:
 
 
 cdef void put_message(Text* t, const char* p, size_t n) noexcept nogil:
-    """A message as received; in base64 where it is no line."""
+    """A message as received; in base64 if it can't be a line."""
     if fits_line(p, n):
         put(t, p, n)
     else:
@@ -128,7 +128,7 @@ cdef void put_decision(Text* t, const Decision* d) noexcept nogil:
 
 
 cdef void put_entry(Text* t, const RunLogState* r, const LogEntry* entry) noexcept nogil:
-    """An entry as its line; a REST body has two, the first of which says what it is."""
+    """An entry as its line; a REST body has two, the first of which describes it."""
     cdef const char* body = <const char*>entry + LOG_ENTRY
     cdef int kind = entry.kind
     put_stamp(t, entry)
@@ -166,7 +166,7 @@ cdef void put_entry(Text* t, const RunLogState* r, const LogEntry* entry) noexce
 
 cdef uint64_t put_entries(Text* t, const RunLogState* r, uint64_t first, uint64_t head, uint64_t limit,
                           int64_t until) noexcept nogil:
-    """The entries from `first` on, until `limit` bytes of them are passed or one is not before `until`; where it stopped."""
+    """Writes entries from `first` on, up to `limit` bytes of them or the first at or after `until`; returns where it stopped."""
     cdef uint64_t at = first
     cdef const LogEntry* entry
     while at != head and at - first < limit:
@@ -180,15 +180,15 @@ cdef uint64_t put_entries(Text* t, const RunLogState* r, uint64_t first, uint64_
 
 
 cdef class RunLog:
-    """The engine's inputs in the order in which it was given them: one thread pushes, another takes them out as lines.
+    """The engine's inputs in their order: one thread pushes, another takes them as lines.
 
-    A push copies, and never waits: without room the entry is lost and counted, and the line that stands in its place says how
-    many are missing there (``{"hft":{"broken":{"lost":7}}}``). The format of the lines is in docs/recordings.md.
+    A push copies and never waits: without room the entry is lost and counted, and a line in its place gives the number of
+    missing entries (``{"hft":{"broken":{"lost":7}}}``). The format of the lines is in docs/recordings.md.
 
     Parameters
     ----------
     capacity : int
-        Bytes, 4096 to 2**30; the next power of two is taken. An entry has 16 bytes besides its payload.
+        Bytes, 4096 to 2**30, rounded up to a power of two. An entry has 16 bytes besides its payload.
 
     >>> log = RunLog(4096)
     >>> log.push("frame", 1, b'{"e":"trade"}'), log.push("timer", 2), log.push("frame", 3, b"no JSON")
@@ -215,10 +215,10 @@ cdef class RunLog:
     # --- producer
 
     def bind(self, Symbols symbols not None) -> None:
-        """The symbols that entries name by their index. The engine does it, once, before its first input."""
+        """Sets the symbols that entries name by index. The engine calls it once, before its first input."""
         cdef int i
         if self.c.names != NULL:
-            raise ValueError("this run log has its symbols already")
+            raise ValueError("the symbols of this run log are already set")
         for spec in symbols:
             name = spec.name.encode()
             if b'"' in name or b"\\" in name or min(name) < 32:
@@ -229,7 +229,7 @@ cdef class RunLog:
         self.c.n_symbols = symbols.count
 
     def push(self, str kind not None, int64_t now_ns, bytes body not None=b"", int arg=0) -> bool:
-        """One entry, of one of `KINDS`; `arg` is a symbol's index or as `LogKind` has it. False: it was lost, and counted."""
+        """Pushes an entry of one of `KINDS`; `arg` is a symbol's index or as in `LogKind`. False: it was lost, and counted."""
         cdef int which = KINDS[kind]
         cdef int64_t args = self.c.n_symbols if which in _OF_A_SYMBOL else 3
         if not 0 <= arg < args:
@@ -237,25 +237,25 @@ cdef class RunLog:
         return runlog_push(self.c, which, arg, now_ns, PyBytes_AS_STRING(body), len(body))
 
     def mark(self, str name not None, bytes value not None, int64_t now_ns) -> bool:
-        """A line ``{"hft":{name:value}}`` that the engine does not act upon; `value` is JSON without a newline."""
+        """Pushes a line ``{"hft":{name:value}}`` that the engine ignores; `value` is JSON without a newline."""
         return self.push("mark", now_ns, b'{"hft":{"%b":%b}}' % (name.encode(), value))
 
     @property
     def lost(self) -> int:
-        """Entries that found no room, ever."""
+        """Entries lost for lack of room since the start."""
         return load_relaxed(&self.c.lost)
 
     @property
     def entries(self) -> int:
-        """Entries pushed, ever."""
+        """Entries pushed since the start."""
         return load_relaxed(&self.c.entries)
 
     # --- consumer
 
     def take(self, int64_t limit=1 << 18, int64_t until_ns=INT64_MAX) -> bytes:
-        """The oldest entries as lines: some `limit` bytes of them, all of them before `until_ns`. Empty: there are none.
+        """The oldest entries as lines: about `limit` bytes of them, all of them before `until_ns`. Empty if there are none.
 
-        The GIL is given back while they are written, since that has nothing to do with Python.
+        The GIL is released while lines are written, as that needs no Python.
         """
         cdef RunLogState* r = self.c
         cdef uint64_t tail = r.tail
@@ -278,7 +278,7 @@ cdef class RunLog:
 
     @property
     def next_ns(self):
-        """Stamp of the oldest entry, None when there is none. Consumer's side."""
+        """Stamp of the oldest entry, or None. Called by the consumer."""
         cdef uint64_t at = self.c.tail
         cdef uint64_t head = load_acquire(&self.c.head)
         while at != head:
@@ -289,11 +289,11 @@ cdef class RunLog:
 
     @property
     def capacity(self) -> int:
-        """Bytes."""
+        """Capacity in bytes."""
         return self.c.capacity
 
     @property
     def used(self) -> int:
-        """Bytes in use; from a third thread a figure of about now."""
+        """Bytes in use; only approximate in a third thread."""
         cdef uint64_t tail = load_acquire(&self.c.tail)
         return load_acquire(&self.c.head) - tail

@@ -1,4 +1,4 @@
-"""The imbalance strategy for one symbol: when to enter, how long to hold, when to leave (SEMANTICS 20, 21)."""
+"""The imbalance strategy for one symbol: decides when to enter, how long to hold and when to leave (SEMANTICS 20, 21)."""
 
 from decimal import Decimal
 
@@ -18,7 +18,7 @@ assert sizeof(ImbalanceParams) == 32 and sizeof(Imbalance) == 64
 def entry_qty(Spec spec not None, max_position_size, order_size_fraction, max_order_size=None) -> int:
     """The size of an entry, in quanta: fraction x position limit, down to the order step, at most `max_order_size`.
 
-    0 where that is under one step: such an entry is refused as `below_min`.
+    0 if that is less than one step: such an entry is refused as `below_min`.
 
     >>> from hft._core.base.types import Spec
     >>> spec = Spec("BTCUSDT", tick="0.1", step="0.001")
@@ -32,23 +32,23 @@ def entry_qty(Spec spec not None, max_position_size, order_size_fraction, max_or
 
 
 cdef class ImbalanceDecision:
-    """What the imbalance strategy decides for one symbol; it sends nothing and knows only what is reported to it.
+    """Decisions of the imbalance strategy for one symbol; it sends nothing and knows only reported orders and positions.
 
-    Flat and nothing in flight, a signal makes an IOC limit order one tick through the opposite touch. The position is held
-    for the signal's holding period since its last entry fill; a signal on the same side starts that anew and never adds;
-    its end, or a signal on the other side, makes a reduce-only market order. Spot venues can't be sold short there.
+    If the position is flat with no order in flight, a signal gives an IOC limit order one tick through the opposite touch. The
+    position is held for the signal's holding period after its last entry fill; a signal on the same side restarts the period and
+    never adds; its end, or a signal on the other side, gives a reduce-only market order. Spot venues can't be sold short.
 
     Parameters
     ----------
     spec : Spec
     max_position_size : str or Decimal
-        The smaller of the strategy's own and the risk limit.
+        The smaller of the strategy's own limit and the risk limit.
     order_size_fraction : str or Decimal
-        0 to 1: how much of it one entry is.
+        Size of one entry as a fraction of that limit, 0 to 1.
     max_order_size : str or Decimal, optional
-        Entries are cut to it; a larger position is left in pieces.
+        Upper limit of an entry; a larger position is left in parts.
     holding_ms : float
-        For a position that was there at the start, before any signal.
+        Holding period of a position held at the start, before any signal.
 
     >>> from hft._core.trade.signal import Signal
     >>> from hft._core.base.types import Spec
@@ -84,9 +84,9 @@ cdef class ImbalanceDecision:
         Parameters
         ----------
         signal : Signal or None
-            The one that stands now.
+            The active signal.
         bid, ask : str, Decimal or None
-            The touch; None where a side is empty.
+            The touch; None if a side is empty.
         position : str or Decimal
             As reported, signed.
         in_flight : int
@@ -105,7 +105,7 @@ cdef class ImbalanceDecision:
         return None
 
     def on_fill(self, side, *, position, int64_t now):
-        """A fill was reported; `position`, signed, is the one with it."""
+        """Handle a reported fill; `position`, signed, includes it."""
         imbalance_on_fill(&self.c, side_from(side), self.spec.quanta(position), now)
 
     @property
@@ -115,15 +115,15 @@ cdef class ImbalanceDecision:
 
     @property
     def next_due(self):
-        """When the hold ends (`decide` is then to be called, whether the book moves or not); None if none is running."""
+        """End of the hold, at which `decide` must be called even without a change of the book; None if there is no hold."""
         return None if self.c.hold_until_ns == IMBALANCE_NO_HOLD else self.c.hold_until_ns
 
     @property
     def leaving(self) -> bool:
-        """The hold is over, or the signal turned."""
+        """Whether the hold is over, or the signal turned."""
         return self.c.leaving != 0
 
     @property
     def no_shorts(self) -> int:
-        """Entries not asked for because a spot venue can't be sold short."""
+        """Entries omitted because a spot venue can't be sold short."""
         return self.c.no_shorts

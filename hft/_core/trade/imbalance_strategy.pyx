@@ -1,4 +1,4 @@
-"""The imbalance strategy: trade in the direction in which the book has leant for most of a window (SEMANTICS 19 to 21).
+"""The imbalance strategy: trades in the direction of the book's imbalance over most of a window (SEMANTICS 19 to 21).
 
     ImbalanceHead | DueHeap of the holds, by symbol | ImbalanceSymbol[n_symbols]
 """
@@ -32,7 +32,7 @@ cdef struct ImbalanceSymbol:
     Imbalance decision
     SignalState signal
     SignalRecord record         # the newest signal
-    int64_t stands              # 1: it stands
+    int64_t stands              # 1: the signal is active
 
 cdef struct ImbalanceHead:
     int64_t n_symbols
@@ -61,7 +61,7 @@ cdef void _init(void* memory, int64_t n_symbols) noexcept nogil:
 
 
 cdef void _bind(void* memory, int32_t i, const void* params) noexcept nogil:
-    """At the start; later only sizes can be others."""
+    """Called at the start, and later with other sizes only."""
     cdef ImbalanceSymbol* own = _symbol(memory, i)
     cdef const ImbalanceSetup* setup = <const ImbalanceSetup*>params
     if own.signal.params.window_ns == 0:
@@ -96,7 +96,7 @@ cdef void _on_report(void* memory, Context* c, const Report* report) noexcept no
 
 
 cdef void _on_timer(void* memory, Context* c) noexcept nogil:
-    """Holds that are over. A decision ends the hold, or begins another."""
+    """Handles holds that are over. A decision ends the hold, or begins another."""
     while heap_next(_holds(memory)) <= c.now:
         _on_market(memory, c, <int32_t>heap_first(_holds(memory)))
 
@@ -125,24 +125,24 @@ OPS.signal = _signal
 
 
 cdef class ImbalanceStrategy(StrategyPort):
-    """Enter when the book has leant one way for most of a window, hold for a while, leave (docs/semantics.md, rules 19 to 21).
+    """Enters when the book's imbalance had one direction for most of a window, holds, leaves (docs/semantics.md, rules 19-21).
 
-    Flat and nothing in flight, a signal makes an IOC limit order one tick through the opposite touch. The position is held
-    for the signal's holding period since its last entry fill; a signal on the same side starts that anew and never adds;
-    its end, or a signal on the other side, makes a reduce-only market order. Spot venues can't be sold short there.
+    If the position is flat with no order in flight, a signal gives an IOC limit order one tick through the opposite touch. The
+    position is held for the signal's holding period after its last entry fill; a signal on the same side restarts the period and
+    never adds; its end, or a signal on the other side, gives a reduce-only market order. Spot venues can't be sold short.
 
     Parameters
     ----------
     threshold : float
-        Imbalance from which the book counts as leaning; above 0, at most 1.
+        Least absolute imbalance that counts; above 0, at most 1.
     min_confidence : float
-        The share of the feature window that it has leant that way, 0 to 1.
+        Least share of the feature window with the imbalance at or above the threshold in that direction, 0 to 1.
     decay_ms : float
         Time constant of the decay of a signal that is not refreshed.
     holding_ms : float
-        How long a position is held.
+        Holding period of a position.
     entry_qty : str or Decimal
-        Size of an entry in base units; down to the lot of each symbol.
+        Size of an entry in base units; rounded down to the lot of each symbol.
 
     >>> ImbalanceStrategy(threshold=0.4, entry_qty="0.25")
     ImbalanceStrategy(threshold=0.4, min_confidence=0.7, decay_ms=500, holding_ms=1000, entry_qty=0.25)

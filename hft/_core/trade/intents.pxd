@@ -1,7 +1,7 @@
-# What a strategy asks for, until the trader takes it: a queue with room for one instant.
+# Intents of a strategy until the trader takes them: a queue with room for one instant.
 #
-# A callback puts, the trader takes after it, in order. The room is for all that is asked for at one instant, taken or not, so
-# that what one input may cause is bounded. A strategy can always stop: that has a place of its own behind the others.
+# A callback puts intents, then the trader takes them in order. The capacity counts all intents of one instant, taken or not, so
+# that the effects of one input are bounded. One more place is reserved for INTENT_STOP: a strategy can always stop.
 
 from hft._core.base.hash cimport hash_span
 from hft._core.base.memory cimport align64
@@ -9,7 +9,7 @@ from hft._core.base.types cimport INTENT_STOP, Intent, int64_t, uint64_t
 
 cdef struct Intents:
     int64_t capacity
-    int64_t count               # put at this instant
+    int64_t count               # intents put at this instant
     int64_t taken
     # Intent[capacity + 1] follow
 
@@ -24,12 +24,12 @@ cdef inline void intents_init(Intents* q, int64_t capacity) noexcept nogil:
 
 
 cdef inline uint64_t intents_hash(const Intents* q) noexcept nogil:
-    """Between inputs everything was taken, and the next input begins another instant."""
+    """Between inputs the queue is empty, and the next input begins a new instant, so the counts are not hashed."""
     return hash_span(0, q, &q.count)
 
 
 cdef inline void intents_begin(Intents* q) noexcept nogil:
-    """Another instant. Everything was taken."""
+    """Begins a new instant. The queue must be empty."""
     q.count = q.taken = 0
 
 
@@ -43,7 +43,7 @@ cdef inline Intent* intents_at(Intents* q, int64_t i) noexcept nogil:
 
 
 cdef inline bint intents_put(Intents* q, const Intent* intent) noexcept nogil:
-    """False: there is no room."""
+    """Adds an intent; false when there is no room."""
     if q.count >= q.capacity and (intent.kind != INTENT_STOP or q.count > q.capacity):
         return False
     intents_at(q, q.count)[0] = intent[0]
@@ -52,6 +52,6 @@ cdef inline bint intents_put(Intents* q, const Intent* intent) noexcept nogil:
 
 
 cdef inline Intent* intents_take(Intents* q) noexcept nogil:
-    """The next one; it lives until `intents_begin`. There is one."""
+    """Takes the next intent, which must exist; it is valid until `intents_begin`."""
     q.taken += 1
     return intents_at(q, q.taken - 1)

@@ -1,4 +1,4 @@
-# An order's life as reports tell it: what each of them leads to, from the state that the order is in.
+# The lifecycle of an order: the state that each report leads to, from the order's present state.
 
 from hft._core.base.status cimport FAULT_ILLEGAL_MOVE, FAULT_UNKNOWN_ORDER, OK
 from hft._core.base.types cimport (
@@ -12,14 +12,14 @@ from hft._core.trade.orders cimport (
 
 
 cdef inline int order_standing(const Order* order) noexcept nogil:
-    """The state it is in, were nothing under way."""
+    """The order's state without commands under way."""
     if order.leaves < order.qty:
         return PARTIALLY_FILLED
     return OPEN if order.accepted else PENDING_NEW
 
 
 cdef inline int orders_next_status(const Order* order, const Report* report) noexcept nogil:
-    """The state a report leads to, or FAULT_ILLEGAL_MOVE where it contradicts an earlier one."""
+    """The state after a report, or FAULT_ILLEGAL_MOVE if the report contradicts an earlier one."""
     cdef bint waits = order.status == PENDING_CANCEL or order.status == PENDING_AMEND
     if report.kind == REPORT_FILL:
         if report.qty <= 0 or report.qty > order.leaves or report.leaves != order.leaves - report.qty:
@@ -51,7 +51,7 @@ cdef inline int orders_next_status(const Order* order, const Report* report) noe
 
 
 cdef inline void orders_amended(Orders* s, Order* order) noexcept nogil:
-    """The amend under way took effect."""
+    """Applies the amend under way, which took effect."""
     cdef int64_t more = order.amend_qty - order.qty
     order.accepted = 1
     order.price = order.amend_price
@@ -62,9 +62,9 @@ cdef inline void orders_amended(Orders* s, Order* order) noexcept nogil:
 
 
 cdef inline int orders_on_report(Orders* s, const Report* report, Order** out) noexcept nogil:
-    """Move the order that `report` is about. OK, or a fault and nothing has changed.
+    """Moves the order of `report`. OK, or a fault and nothing has changed.
 
-    `out` is the order as it is now, final ones until the next `orders_create`; NULL for the reports that may come
+    `out` is the updated order; a final one is valid until the next `orders_create`. NULL for the reports that may come
     after an order was final: its cancel or amend crossed the last fill and is refused.
     """
     cdef Order* order = orders_find(s, report.order_id)

@@ -1,4 +1,4 @@
-# What is written down of an order and of a position.
+# The journal records of an order and of a position.
 
 from hft._core.base.types cimport RECORD_ORDER, RECORD_POSITION, JournalRecord, int32_t, int64_t
 from hft._core.record.output cimport Output, output_append, record_begin
@@ -8,7 +8,7 @@ from hft._core.trade.position cimport Position
 
 
 cdef inline int output_order(Output* out, const Order* order, int64_t now, int64_t exch_ns) noexcept nogil:
-    """An order as it is after a change."""
+    """Records the state of an order after a change."""
     cdef JournalRecord r
     record_begin(&r, RECORD_ORDER, order.symbol, now)
     r.exch_ns = exch_ns
@@ -29,7 +29,7 @@ cdef inline int output_order(Output* out, const Order* order, int64_t now, int64
 
 
 cdef inline int output_position(Output* out, int32_t symbol, const Position* p, int64_t now) noexcept nogil:
-    """A symbol's position after a fill was reported."""
+    """Records a symbol's position after a fill was reported."""
     cdef JournalRecord r
     record_begin(&r, RECORD_POSITION, symbol, now)
     r.qty = p.qty

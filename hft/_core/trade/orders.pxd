@@ -1,9 +1,9 @@
-# Orders: ids, the table of open orders, their lifecycle.
+# Orders: ids, the table of open orders, and their lifecycle.
 #
 #   Orders | SymbolOrders[n_symbols] | Order[capacity] | int32 index[2^k >= 2 x capacity]
 #
-# The index finds an id's slot (open addressing; ids count up, so their low bits spread by themselves). Free slots are a
-# stack threaded through `next`; open orders are a list in order of creation, threaded through `prev` and `next`.
+# The index finds the slot of an id (open addressing; ids count up, so their low bits are spread evenly). Free slots are a
+# stack chained through `next`; open orders are a list in order of creation, chained through `prev` and `next`.
 # An order reported final leaves the table at once; its slot stays readable until the next `orders_create`.
 
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
@@ -23,11 +23,11 @@ cdef extern from *:
     /* The moves allowed between states, row: from, column: to.
      *
      *                   PN OP PF PC PA | FI CA RE EX
-     * PENDING_NEW        .  x  x  x  x |  x  .  x  x    filled or expired as it arrives needs no OPEN in between
-     * OPEN               .  .  x  x  x |  x  x  .  x    CANCELED unasked: by the venue
+     * PENDING_NEW        .  x  x  x  x |  x  .  x  x    an order filled or expired on arrival skips OPEN
+     * OPEN               .  .  x  x  x |  x  x  .  x    CANCELED without a request: by the venue
      * PARTIALLY_FILLED   .  .  x  x  x |  x  x  .  x
-     * PENDING_CANCEL     x  x  x  x  x |  x  x  x  x    back again when the cancel is refused
-     * PENDING_AMEND      x  x  x  x  x |  x  x  x  x    back again when the amend is answered
+     * PENDING_CANCEL     x  x  x  x  x |  x  x  x  x    returns when the cancel is refused
+     * PENDING_AMEND      x  x  x  x  x |  x  x  x  x    returns when the amend is answered
      * FILLED … EXPIRED   .  .  .  .  . |  .  .  .  .
      */
     #define B(state) (1u << state)
@@ -39,7 +39,7 @@ cdef extern from *:
         [9] = B(1) | B(2) | B(3) | B(4) | B(5) | B(6) | B(7) | B(8) | B(9),
     };
     #undef B
-    #define HFT_MAX_LEAVES (1LL << 60)      /* quanta open on one side of a symbol: sums with it stay inside 64 bits */
+    #define HFT_MAX_LEAVES (1LL << 60)      /* most quanta open on one side of a symbol: sums with it fit 64 bits */
     """
     const unsigned int hft_order_moves[16]
     const int64_t MAX_LEAVES "HFT_MAX_LEAVES"
@@ -51,22 +51,22 @@ cdef enum:
 cdef struct OrderParams:
     int32_t n_symbols
     int32_t capacity            # open orders
-    int64_t run                 # 1 .. 2^31 - 1, another one at each start
+    int64_t run                 # 1 .. 2^31 - 1, different at each start
 
 cdef struct Order:
     int64_t order_id
-    int64_t price               # ticks; MARKET: the collar it is bounded by
+    int64_t price               # ticks; MARKET: its collar
     int64_t qty                 # quanta
     int64_t leaves
     int64_t sent_ns
     int64_t due_ns              # of its newest command at the exchange
-    int64_t reported_ns         # of the last report; 0 before
-    int64_t amend_price         # what the amend under way asks for
-    int64_t amend_qty           # of the whole order; 0: none is under way
+    int64_t reported_ns         # time of the last report; 0: none
+    int64_t amend_price         # new price of the amend under way
+    int64_t amend_qty           # new total quantity of it; 0: no amend is under way
     int64_t fee_quote           # 1e-8
     int64_t fee_base
     int32_t symbol
-    int32_t reason              # why it was rejected, cancelled or expired
+    int32_t reason              # of its rejection, cancel or expiry
     int32_t prev                # slots of its neighbours in the open list
     int32_t next
     int8_t side
@@ -74,12 +74,12 @@ cdef struct Order:
     uint8_t tif
     uint8_t flags
     uint8_t status              # OrderStatus
-    uint8_t accepted            # 1: the venue has said so
-    uint8_t cancel_wanted       # 1: a cancel goes out as soon as the channel has room
+    uint8_t accepted            # 1: the venue accepted it
+    uint8_t cancel_wanted       # 1: to be cancelled as soon as the channel has room
     uint8_t reserved
 
 cdef struct SymbolOrders:
-    int64_t leaves[2]           # worst case under way: buys, sells; an order that is amended counts as the larger
+    int64_t leaves[2]           # worst case under way: buys, sells; an order being amended counts with the larger quantity
     int32_t open
     int32_t reserved
 
@@ -94,7 +94,7 @@ cdef struct Orders:
     int32_t first               # oldest open order
     int32_t last
     uint32_t mask               # of the index
-    int64_t orders_at           # offsets from here, bytes
+    int64_t orders_at           # byte offsets from this struct
     int64_t index_at
 
 
@@ -142,7 +142,7 @@ cdef inline void orders_init(Orders* s, const OrderParams* params) noexcept nogi
 
 
 cdef inline bint orders_rescale(Orders* s, int32_t symbol, int64_t price_factor, int64_t qty_factor) noexcept nogil:
-    """A symbol's open orders in finer units; 0 where a number leaves 64 bits."""
+    """Converts a symbol's open orders to finer units; 0 if a number exceeds 64 bits."""
     cdef SymbolOrders* own = orders_of(s, symbol)
     cdef bint fits = multiply(&own.leaves[0], qty_factor) and multiply(&own.leaves[1], qty_factor)
     cdef int32_t slot = s.first
@@ -160,7 +160,7 @@ cdef inline bint orders_rescale(Orders* s, int32_t symbol, int64_t price_factor,
 # --- reads
 
 cdef inline uint64_t orders_hash(const Orders* s, int32_t symbol) noexcept nogil:
-    """A symbol's orders, the oldest first, and what all share; which slots they lie in does not matter."""
+    """Hash of a symbol's orders, oldest first, and of the shared state; independent of their slots."""
     cdef uint64_t h = hash_word(hash_span(0, s, &s.n_symbols), <uint64_t>s.amending << 32 | <uint32_t>s.open)
     cdef int32_t slot = s.first
     cdef const Order* order
@@ -190,22 +190,22 @@ cdef inline bint order_can_amend(const Order* order) noexcept nogil:
 
 
 cdef inline int64_t order_extra(const Order* order) noexcept nogil:
-    """What an amend under way may add to what is open."""
+    """Additional open quantity of an amend under way."""
     return order.amend_qty - order.qty if order.amend_qty > order.qty else 0
 
 
 cdef inline int64_t orders_leaves(const Orders* s, int32_t symbol, int side) noexcept nogil:
-    """Quanta that orders on `side` may still fill, cancel pending included: the worst case."""
+    """Quanta that orders on `side` may still fill, including those with a cancel pending: the worst case."""
     return orders_of(s, symbol).leaves[side < 0]
 
 
 cdef inline int32_t orders_in_flight(const Orders* s, int32_t symbol) noexcept nogil:
-    """Orders of the symbol not reported final."""
+    """Number of the symbol's orders not reported final."""
     return orders_of(s, symbol).open
 
 
 cdef inline Order* orders_first(const Orders* s) noexcept nogil:
-    """The oldest open order, NULL if there is none. Fetch the next one before this one may become final."""
+    """The oldest open order, NULL if there is none. Get the next one before this one may become final."""
     return NULL if s.first == NO_SLOT else orders_slot(s, s.first)
 
 
@@ -214,7 +214,7 @@ cdef inline Order* orders_next(const Orders* s, const Order* order) noexcept nog
 
 
 cdef inline uint32_t orders_place(const Orders* s, int64_t order_id) noexcept nogil:
-    """Where in the index the id is, or would go."""
+    """Place of the id in the index, or the place where it would be inserted."""
     cdef const int32_t* index = orders_index(s)
     cdef uint32_t i = <uint32_t>order_id & s.mask
     while index[i] != NO_SLOT and orders_slot(s, index[i]).order_id != order_id:
@@ -223,19 +223,19 @@ cdef inline uint32_t orders_place(const Orders* s, int64_t order_id) noexcept no
 
 
 cdef inline Order* orders_find(const Orders* s, int64_t order_id) noexcept nogil:
-    """The open order of that id, or NULL."""
+    """The open order with that id, or NULL."""
     cdef int32_t slot = orders_index(s)[orders_place(s, order_id)]
     return NULL if slot == NO_SLOT else orders_slot(s, slot)
 
 
 cdef inline bint orders_issued(const Orders* s, int64_t order_id) noexcept nogil:
-    """Has this run given out that id?"""
+    """Whether this run issued that id."""
     cdef int64_t before = s.run << RUN_SHIFT
     return before < order_id <= before + s.issued
 
 
 cdef inline void order_command(const Order* order, int kind, int64_t sent_ns, Command* out) noexcept nogil:
-    """What goes to execution for it."""
+    """Makes a command for an order."""
     out.order_id = order.order_id
     out.sent_ns = sent_ns
     out.due_ns = 0
@@ -258,14 +258,14 @@ cdef inline int64_t orders_number(const Orders* s, int64_t order_id) noexcept no
 
 
 cdef inline int64_t orders_issue(Orders* s) noexcept nogil:
-    """The id of an order that is yet to be made: each is given out once."""
+    """A new id for an order that is created later: each id is issued once."""
     s.issued += 1
     return (s.run << RUN_SHIFT) + s.issued
 
 
 cdef inline int orders_create(Orders* s, const Intent* intent, int64_t now, Order** out) noexcept nogil:
-    """A new order of the intent's id, PENDING_NEW, or RISK_NO_ORDER_SLOT. It is the caller's to send; `out` is valid while it is
-    open."""
+    """Creates an order with the intent's id, PENDING_NEW, or returns RISK_NO_ORDER_SLOT. The caller sends it; `out` is valid
+    while it is open."""
     cdef int32_t slot = s.free
     cdef Order* order
     cdef SymbolOrders* book = orders_of(s, intent.symbol)
@@ -303,7 +303,7 @@ cdef inline int orders_create(Orders* s, const Intent* intent, int64_t now, Orde
 
 
 cdef inline void orders_unindex(Orders* s, int64_t order_id) noexcept nogil:
-    """Take an id out of the index and close the gap, so that every probe still meets no hole before its id."""
+    """Removes an id from the index and closes the gap, so that no probe meets a hole before its id."""
     cdef int32_t* index = orders_index(s)
     cdef uint32_t hole = orders_place(s, order_id)
     cdef uint32_t i = hole
@@ -320,7 +320,7 @@ cdef inline void orders_unindex(Orders* s, int64_t order_id) noexcept nogil:
 
 
 cdef inline void orders_amend_end(Orders* s, Order* order) noexcept nogil:
-    """No amend is under way any more."""
+    """Ends the amend under way."""
     if unlikely(order.amend_qty != 0):
         orders_of(s, order.symbol).leaves[order.side < 0] -= order_extra(order)
         order.amend_price = order.amend_qty = 0
@@ -328,7 +328,7 @@ cdef inline void orders_amend_end(Orders* s, Order* order) noexcept nogil:
 
 
 cdef inline void orders_close(Orders* s, Order* order) noexcept nogil:
-    """The order is final: out of the index, the list and the worst case. Its slot keeps its contents until reused."""
+    """The order is final: removes it from the index, the list and the worst case. Its slot keeps its content until reused."""
     cdef int32_t slot = <int32_t>(order - orders_slot(s, 0))
     cdef SymbolOrders* book = orders_of(s, order.symbol)
     orders_unindex(s, order.order_id)
@@ -349,7 +349,7 @@ cdef inline void orders_close(Orders* s, Order* order) noexcept nogil:
 
 
 cdef inline int orders_cancel_sent(Orders* s, Order* order) noexcept nogil:
-    """A cancel goes out. FAULT_ILLEGAL_MOVE if one is under way or the order is final (see `order_can_cancel`)."""
+    """A cancel is sent. FAULT_ILLEGAL_MOVE if one is under way or the order is final (see `order_can_cancel`)."""
     if unlikely(not order_can_cancel(order)):
         return FAULT_ILLEGAL_MOVE
     order.status = PENDING_CANCEL
@@ -357,7 +357,7 @@ cdef inline int orders_cancel_sent(Orders* s, Order* order) noexcept nogil:
 
 
 cdef inline int orders_amend_sent(Orders* s, Order* order, int64_t price, int64_t qty) noexcept nogil:
-    """An amend goes out. FAULT_ILLEGAL_MOVE if one or a cancel is under way, or the order is final (see `order_can_amend`)."""
+    """An amend is sent. FAULT_ILLEGAL_MOVE if one or a cancel is under way, or the order is final (see `order_can_amend`)."""
     if unlikely(not order_can_amend(order)):
         return FAULT_ILLEGAL_MOVE
     order.status = PENDING_AMEND

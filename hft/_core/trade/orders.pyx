@@ -1,4 +1,4 @@
-"""Orders of one trader, from sent to final."""
+"""The orders of one trader, from sending to their final state."""
 
 import enum
 
@@ -35,26 +35,26 @@ def allowed_moves() -> dict:
 
 
 class IllegalReport(RuntimeError):
-    """A report that contradicts an earlier one: an illegal move, an overfill, an order never sent."""
+    """A report that contradicts an earlier one: an illegal move, an overfill, an unknown order."""
 
 
 cdef class OrderView(OrderTerms):
-    """An order at one moment; later reports make new views.
+    """An order at one time; later reports make new views.
 
     Attributes
     ----------
     id : int
         Unique over all runs: ``run << 32 | n``.
     price : Decimal or None
-        None for a market order without a bound.
+        None for a market order without a price bound.
     leaves, filled : Decimal
-        Not filled (of a final order, what will not be), and filled.
+        Open and filled quantity (of a final order, the quantity that was never filled).
     reason : str
-        Why it was rejected, cancelled or expired; "ok" otherwise.
+        Reason of its rejection, cancel or expiry; "ok" otherwise.
     final : bool
-        Nothing can happen to it any more.
+        Whether the order is in a final state.
     can_cancel, can_amend : bool
-        It is open, and no cancel (for an amend: nor another amend) is under way.
+        Whether the order is open without a cancel under way (for `can_amend` also without another amend).
     """
 
     def __repr__(self):
@@ -80,12 +80,12 @@ cdef class OrderManager:
     ----------
     specs : Symbols, Spec or iterable of Spec
     run : int
-        Number of this run, 1 to 2^31 - 1 and another one at each start: it keeps ids unique.
+        Number of this run, 1 to 2^31 - 1 and different at each start, which keeps ids unique.
     capacity : int
-        Orders that can be open at once, 1 to 65,536; all memory is taken at the start.
+        Most orders open at once, 1 to 65,536; all memory is allocated at the start.
 
-    Each report method moves the order and returns it as it then is. A report that contradicts an earlier one raises
-    IllegalReport and changes nothing: that is a bug somewhere, and no reason to guess.
+    Each report method moves the order and returns its new view. A report that contradicts an earlier one raises
+    IllegalReport and changes nothing, since it shows a bug.
 
     >>> from hft._core.base.intent import OrderIntent
     >>> from hft._core.base.types import Spec
@@ -120,11 +120,11 @@ cdef class OrderManager:
         return order_view(order, (<Symbols>self.symbols).all[order.symbol])
 
     def create(self, OrderIntent intent not None, *, int64_t now):
-        """A new order with the next id, PENDING_NEW. RuntimeError when the table is full, ValueError without a quantity."""
+        """Create an order with the next id, PENDING_NEW. RuntimeError when the table is full, ValueError without a quantity."""
         cdef Order* order
         cdef Intent* wanted = intent.of(self.symbols)
         if not 0 < wanted.qty <= MAX_LEAVES - orders_leaves(self.c, wanted.symbol, wanted.side):
-            raise ValueError(f"quantity {intent.qty:f} must be above zero, and what is open must stay inside 64 bits")
+            raise ValueError(f"quantity {intent.qty:f} must be above zero, and the open quantity must fit 64 bits")
         if self.c.free == NO_SLOT:
             raise RuntimeError(status_text(RISK_NO_ORDER_SLOT))
         wanted.order_id = orders_issue(self.c)
@@ -132,7 +132,7 @@ cdef class OrderManager:
         return self._view(order)
 
     def cancel(self, int64_t order_id):
-        """A cancel was sent. KeyError if the order is not open, ValueError if a cancel is under way already."""
+        """A cancel was sent. KeyError if the order is not open, ValueError if a cancel is already under way."""
         cdef Order* order = orders_find(self.c, order_id)
         if order == NULL:
             raise KeyError(order_id)
@@ -141,15 +141,15 @@ cdef class OrderManager:
         return self._view(order)
 
     def amend(self, int64_t order_id, qty, price):
-        """An amend was sent: another quantity of the whole order, another price. KeyError if the order is not open, ValueError if
-        an amend or a cancel is under way already, or without a quantity."""
+        """An amend was sent: a new total quantity and a new price. KeyError if the order is not open, ValueError if
+        an amend or a cancel is already under way, or without a quantity."""
         cdef Order* order = orders_find(self.c, order_id)
         if order == NULL:
             raise KeyError(order_id)
         cdef Spec spec = (<Symbols>self.symbols).all[order.symbol]
         cdef int64_t wanted = spec.quanta(qty)
         if wanted <= 0 or wanted - order.qty > MAX_LEAVES - orders_leaves(self.c, order.symbol, order.side):
-            raise ValueError(f"quantity {qty} must be above zero, and what is open must stay inside 64 bits")
+            raise ValueError(f"quantity {qty} must be above zero, and the open quantity must fit 64 bits")
         if orders_amend_sent(self.c, order, spec.ticks(price), wanted) != OK:
             raise ValueError(f"order {order_id} is being amended or cancelled already")
         return self._view(order)
@@ -176,29 +176,29 @@ cdef class OrderManager:
         return None if order == NULL else self._view(order)
 
     def accepted(self, order_id, *, now=0):
-        """The venue took it."""
+        """The venue accepted the order."""
         return self._report(order_id, REPORT_ACCEPTED, now=now)
 
     def fill(self, order_id, qty, *, fee=0, fee_asset="quote", now=0):
-        """`qty` of it traded; with nothing left it is FILLED."""
+        """`qty` of the order was filled; with no rest it is FILLED."""
         if fee_asset not in ("quote", "base"):
             raise ValueError(f"fee_asset {fee_asset!r} must be 'quote' or 'base'")
         return self._report(order_id, REPORT_FILL, qty=qty, fee=fee, fee_in_base=fee_asset == "base", now=now)
 
     def canceled(self, order_id, *, reason=0, now=0):
-        """It is off the book; `reason` is a code of `hft._core.base.status`."""
+        """The order left the book; `reason` is a code of `hft._core.base.status`."""
         return self._report(order_id, REPORT_CANCELED, reason=reason, now=now)
 
     def rejected(self, order_id, *, reason=0, now=0):
-        """The venue refused it."""
+        """The venue refused the order."""
         return self._report(order_id, REPORT_REJECTED, reason=reason, now=now)
 
     def expired(self, order_id, *, reason=0, now=0):
-        """The venue ended it: the rest of an IOC, a FOK that fell short."""
+        """The venue ended the order: the rest of an IOC, or a FOK that could not be filled whole."""
         return self._report(order_id, REPORT_EXPIRED, reason=reason, now=now)
 
     def cancel_rejected(self, order_id, *, now=0):
-        """The cancel came too late. None if the order was reported final before."""
+        """The cancel came too late. None if the order was already reported final."""
         return self._report(order_id, REPORT_CANCEL_REJECTED, now=now)
 
     def amended(self, order_id, *, now=0):
@@ -206,7 +206,7 @@ cdef class OrderManager:
         return self._report(order_id, REPORT_AMENDED, now=now)
 
     def amend_rejected(self, order_id, *, now=0):
-        """The order stays as it was. None if it was reported final before."""
+        """The order is unchanged. None if it was already reported final."""
         return self._report(order_id, REPORT_AMEND_REJECTED, now=now)
 
     def __getitem__(self, int64_t order_id) -> OrderView:
@@ -219,7 +219,7 @@ cdef class OrderManager:
         return orders_find(self.c, order_id) != NULL
 
     def __len__(self):
-        """How many are open."""
+        """Number of open orders."""
         return self.c.open
 
     def __iter__(self):
@@ -232,11 +232,11 @@ cdef class OrderManager:
         return iter(views)
 
     def leaves(self, symbol, side):
-        """What open orders on `side` may still fill, cancel pending included."""
+        """Quantity that open orders on `side` may still fill, including those with a cancel pending."""
         return self.symbols[symbol].qty(orders_leaves(self.c, self.symbols.index(symbol), side_from(side)))
 
     def in_flight(self, symbol) -> int:
-        """Orders of the symbol that are not reported final."""
+        """Number of the symbol's orders not reported final."""
         return orders_in_flight(self.c, self.symbols.index(symbol))
 
     @property
@@ -248,7 +248,7 @@ cdef class OrderManager:
         return self.c.capacity
 
     def _check(self):
-        """The table's own invariants; for tests and debug builds."""
+        """Checks the table's own invariants; for tests and debug builds."""
         cdef Order* order = orders_first(self.c)
         cdef int32_t slot = self.c.free, i, found = 0, free = 0, amending = 0
         cdef uint32_t j

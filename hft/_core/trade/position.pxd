@@ -1,19 +1,19 @@
-# Position: what was bought and sold, to the last unit (SEMANTICS 24, 25).
+# Position: exact quantities and amounts of purchases and sales (SEMANTICS 24, 25).
 #
 # Four integers in gross (ticks x quanta x contract), one rule:
 #
-#       cash      what sales brought in less what purchases cost
-#       cost      what the open position cost, on average; negative when short
-#       realised  what closed positions left over
+#       cash      proceeds of sales minus costs of purchases
+#       cost      average cost of the open position; negative when short
+#       realised  profit of closed positions
 #
 #       realised = cash + cost          after every fill, exactly
 #
 # so realised + (qty x mark - cost) - fees = cash + qty x mark - fees whatever the rounding. A reduction takes
-# cost x closed / held out of cost, rounded half to even; a rounded-off half goes from cost to realised or back, and
-# closing the position takes out all that is left.
+# cost x closed / held from cost, rounded half to even; a rounding difference moves between cost and realised, and
+# closing the position takes all of the cost.
 #
-# Sums over symbols are kept in `value`: halves of 10^-scale of the quote asset, 128 bits, one scale for all symbols and
-# fine enough for each (a mid is half ticks). Equity is therefore exact, and comparing it with a limit needs no division.
+# Sums over symbols are kept in `value`: halves of 10^-scale of the quote asset, 128 bits, with one scale for all symbols that is
+# fine enough for each (a mid is in half ticks). Equity is therefore exact, and comparing it with a limit needs no division.
 
 from libc.stdint cimport int32_t, int64_t, uint64_t, INT64_MAX, INT64_MIN
 
@@ -38,27 +38,27 @@ cdef struct Position:           # one symbol
     int64_t realised            # gross
     int64_t fees_quote          # 1e-8 of the quote asset; negative is a rebate
     int64_t fees_base           # 1e-8 of the base asset
-    int64_t mid2                # the mark, half ticks; 0: never marked, valued at cost
+    int64_t mid2                # the mark, half ticks; 0: no mark yet, valued at cost
     int64_t bought              # quanta, all fills
     int64_t sold
     int64_t fills
-    int64_t mark_stale          # 1: the book has lost sync since
+    int64_t mark_stale          # 1: the book lost sync after the mark
     int64_t contract
-    int64_t unit                # value in half a gross
-    int64_t base_unit           # value in 1e-8 base x half a tick
+    int64_t unit                # value of half a gross unit
+    int64_t base_unit           # value of 1e-8 base x half a tick
     i128 value                  # cash + qty x mark - fees
 
 cdef struct Positions:          # `Position[n_symbols]` follow
     i128 equity                 # sum of value
-    i128 peak                   # the highest it was, at least 0
-    int64_t money_unit          # value in 1e-8 of the quote asset
+    i128 peak                   # the highest equity so far, at least 0
+    int64_t money_unit          # value of 1e-8 of the quote asset
     int32_t n_symbols
     int32_t scale
     int64_t reserved[2]
 
 
 cdef inline int32_t position_scale(const SymbolSpec* specs, int32_t n) noexcept nogil:
-    """The scale that is exact for every symbol."""
+    """A scale that is exact for every symbol."""
     cdef int32_t scale = 8, i, needed
     for i in range(n):
         needed = specs[i].price_exp + specs[i].qty_exp
@@ -74,7 +74,7 @@ cdef inline size_t position_size(const PositionParams* params) noexcept nogil:
 
 
 cdef inline void position_init(Positions* s, const PositionParams* params) noexcept nogil:
-    """`s` is zeroed memory; `position_bind` every symbol next."""
+    """`s` is zeroed memory. The caller then calls `position_bind` for every symbol."""
     s.n_symbols = params.n_symbols
     s.scale = params.scale
     s.money_unit = 2 * pow10(params.scale - 8)
@@ -85,13 +85,13 @@ cdef inline Position* position_at(const Positions* s, int32_t symbol) noexcept n
 
 
 cdef inline uint64_t position_hash(const Positions* s, int32_t symbol) noexcept nogil:
-    """A symbol's position, and the equity of all."""
+    """Hash of a symbol's position, and of the equity of all symbols."""
     cdef uint64_t h = hash_word(hash_span(0, s, &s.n_symbols), s.scale)
     return hash_words(h, position_at(s, symbol), sizeof(Position) // 8)
 
 
 cdef inline int position_bind(Positions* s, int32_t symbol, const SymbolSpec* spec) noexcept nogil:
-    """Give a symbol its units. FAULT_OVERFLOW: its tick and quantum are too coarse for the scale of the others."""
+    """Sets a symbol's units. FAULT_OVERFLOW: its tick and quantum are too coarse for the scale of the others."""
     cdef Position* p = position_at(s, symbol)
     cdef i128 limit = <i128>1 << 55         # see `position_bound`
     cdef i128 unit = <i128>spec.price_mant * spec.qty_mant
@@ -111,7 +111,7 @@ cdef inline int position_bind(Positions* s, int32_t symbol, const SymbolSpec* sp
 
 
 cdef inline int position_widen(Positions* s, int32_t scale) noexcept nogil:
-    """The same values in finer parts, where a symbol needs them. FAULT_OVERFLOW: they don't fit; all is as it was."""
+    """Converts all values to a finer scale, if a symbol needs it. FAULT_OVERFLOW: they don't fit; nothing changes."""
     cdef i128 limit = <i128>1 << 55
     cdef i128 factor
     cdef Position* p
@@ -140,7 +140,7 @@ cdef inline int position_widen(Positions* s, int32_t scale) noexcept nogil:
 
 cdef inline int position_rescale(Positions* s, int32_t symbol, const SymbolSpec* spec, int64_t price_factor,
                                  int64_t qty_factor) noexcept nogil:
-    """The same position in the finer units of `spec`: every amount of it stays what it is. FAULT_OVERFLOW: it does not fit."""
+    """Converts a position to the finer units of `spec`, with equal amounts. FAULT_OVERFLOW: it does not fit."""
     cdef Position* p = position_at(s, symbol)
     cdef Position after = p[0]
     cdef int64_t gross_factor = price_factor
@@ -161,12 +161,12 @@ cdef inline bint position_fits(i128 x) noexcept nogil:
 
 
 cdef inline i128 position_bound() noexcept nogil:
-    """Half-gross amounts stay below this, units below 2^55, contracts below 2^31: a symbol's products then fit 128 bits."""
+    """Limit of half-gross amounts; with units below 2^55 and contracts below 2^31, a symbol's products then fit 128 bits."""
     return <i128>1 << 66
 
 
 cdef inline i128 position_half_gross(const Position* p) noexcept nogil:
-    """cash + qty x mark in half a gross; at cost until there is a mark."""
+    """cash + qty x mark in half a gross unit; at cost until there is a mark."""
     if p.mid2 == 0:
         return 2 * <i128>p.realised
     return 2 * <i128>p.cash + <i128>p.qty * p.mid2 * p.contract
@@ -177,15 +177,15 @@ cdef inline bint position_bounded(i128 x) noexcept nogil:
 
 
 cdef inline int position_revalue(Positions* s, Position* p) noexcept nogil:
-    """Bring value, equity and peak up to date with the rest of `p`; FAULT_OVERFLOW leaves them as they were."""
+    """Updates value, equity and peak from the rest of `p`; FAULT_OVERFLOW leaves them unchanged."""
     cdef i128 base = <i128>p.fees_base * p.mid2
     cdef i128 value = <i128>p.qty * p.mid2
     cdef i128 equity
-    cdef i128 limit = <i128>s.money_unit << 62          # readers give value as 64-bit money
+    cdef i128 limit = <i128>s.money_unit << 62          # readers return value as 64-bit money
     if unlikely(not position_bounded(base) or not position_bounded(value) or not position_bounded(value * p.contract)):
         return FAULT_OVERFLOW
     value = position_half_gross(p) * p.unit - <i128>p.fees_quote * s.money_unit - base * p.base_unit
-    equity = s.equity + value - p.value                 # of each symbol's value and of their sum the same holds, however many
+    equity = s.equity + value - p.value                 # the same limit holds for each symbol's value and for their sum
     if unlikely(value >= limit or value <= -limit or equity >= limit or equity <= -limit):
         return FAULT_OVERFLOW
     s.equity = equity
@@ -196,7 +196,7 @@ cdef inline int position_revalue(Positions* s, Position* p) noexcept nogil:
 
 
 cdef inline int position_mark(Positions* s, int32_t symbol, int64_t mid2) noexcept nogil:
-    """The mid of a synced book, in half ticks. 0, a side being empty, leaves the last mark and flags it."""
+    """Sets the mark: the mid of a synced book, in half ticks. 0, if a side is empty, keeps and flags the last mark."""
     cdef Position* p = position_at(s, symbol)
     cdef int64_t before = p.mid2
     cdef int status
@@ -213,12 +213,12 @@ cdef inline int position_mark(Positions* s, int32_t symbol, int64_t mid2) noexce
 
 
 cdef inline void position_mark_lost(Positions* s, int32_t symbol) noexcept nogil:
-    """The book lost sync: its last mid stays the mark, flagged."""
+    """The book lost sync: keeps its last mid as the mark, flagged."""
     position_at(s, symbol).mark_stale = 1
 
 
 cdef inline bint position_add(int64_t* total, i128 amount) noexcept nogil:
-    """total += amount; 0, and total as it was, where the sum leaves 64 bits."""
+    """total += amount; returns 0 and leaves total unchanged if the sum exceeds 64 bits."""
     cdef i128 total_after = <i128>total[0] + amount
     if unlikely(not position_fits(amount) or not position_fits(total_after)):
         return 0
@@ -227,12 +227,12 @@ cdef inline bint position_add(int64_t* total, i128 amount) noexcept nogil:
 
 
 cdef inline bint position_trade(Position* p, int side, int64_t price, int64_t qty) noexcept nogil:
-    """Take a fill into quantity, cash, cost and realised; 0 on overflow (`p` is then half done)."""
+    """Adds a fill to quantity, cash, cost and realised; 0 on overflow (`p` is then partly changed)."""
     cdef int64_t held = p.qty if p.qty >= 0 else -p.qty
     cdef int64_t closed = 0
     cdef int64_t removed
-    cdef i128 paid                                      # what the whole fill cost; negative is what it brought in
-    # The product of price and quantity fits 128 bits, the contract may take it out of them.
+    cdef i128 paid                                      # cost of the whole fill; negative for its proceeds
+    # The product of price and quantity fits 128 bits; multiplied by the contract it may not.
     if unlikely(not position_fits(<i128>price * qty)):
         return 0
     paid = <i128>side * price * qty * p.contract
@@ -247,12 +247,12 @@ cdef inline bint position_trade(Position* p, int side, int64_t price, int64_t qt
     if not position_add(&p.cost, <i128>side * price * (qty - closed) * p.contract):
         return 0
     p.fills += 1
-    # Short of 64 bits by enough that what is open can be added to it (`risk_worst`).
+    # The limit is below 64 bits, so that open quantities can be added (`risk_worst`).
     return position_add(&p.qty, <i128>side * qty) and -(<int64_t>1 << 61) < p.qty < <int64_t>1 << 61
 
 
 cdef inline int position_on_fill(Positions* s, const Report* fill) noexcept nogil:
-    """Book a fill, its fee included. FAULT_OVERFLOW: a sum would leave 64 bits; nothing is booked, trading halts."""
+    """Books a fill, including its fee. FAULT_OVERFLOW: a sum would exceed 64 bits; nothing is booked, and trading halts."""
     cdef Position* p = position_at(s, fill.symbol)
     cdef Position after = p[0]
     if unlikely(not position_trade(&after, fill.side, fill.price, fill.qty)
@@ -274,12 +274,12 @@ cdef inline int64_t position_realised(const Positions* s, const Position* p) noe
 
 
 cdef inline int64_t position_fees(const Positions* s, const Position* p) noexcept nogil:
-    """Both ledgers; base fees at the mark."""
+    """Fees of both ledgers, base fees valued at the mark."""
     return p.fees_quote + position_money(s, <i128>p.fees_base * p.mid2 * p.base_unit)
 
 
 cdef inline int64_t position_unrealised(const Positions* s, const Position* p) noexcept nogil:
-    """qty x mark - cost; 0 until there is a mark."""
+    """qty x mark - cost; 0 before the first mark."""
     return position_money(s, position_half_gross(p) * p.unit) - position_realised(s, p)
 
 

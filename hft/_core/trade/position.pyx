@@ -16,17 +16,17 @@ _EXACT = Context(prec=80)       # the default of 28 digits would round sums of 1
 
 
 cdef object wide(i128 x):
-    """A 128-bit integer as a Python one; Cython's own conversion knows only 64 bits of it."""
+    """A 128-bit integer as a Python int; Cython's own conversion is limited to 64 bits."""
     return (<object>(<int64_t>(x >> 64)) << 64) | <object>(<uint64_t>x)
 
 
 cdef object _half(Spec spec, i128 x):
-    """Half a gross value, exact."""
+    """A value in half gross units as an exact decimal."""
     return _EXACT.divide(spec.value(wide(x)), Decimal(2))
 
 
 cdef class PositionView:
-    """One symbol's position at one moment, as exact decimals; it does not change with later fills.
+    """One symbol's position at one time, as exact decimals; later fills do not change it.
 
     ``realised + unrealised - fees == total == cash + qty * mark - fees``, to the last digit.
 
@@ -37,19 +37,19 @@ cdef class PositionView:
     qty : Decimal
         Signed: negative is short.
     cash : Decimal
-        What sales brought in less what purchases cost, before fees.
+        Proceeds of sales minus costs of purchases, before fees.
     cost : Decimal
-        Cost basis of the open position, on average; negative when short.
+        Average cost basis of the open position; negative when short.
     average_price : Decimal or None
         cost / qty; None when flat.
     mark : Decimal or None
-        The mid it is valued at; None before the first one.
+        The mid used for valuation; None before the first one.
     mark_stale : bool
-        The book has lost sync since that mid.
+        Whether the book lost sync after that mid.
     realised, unrealised : Decimal
-        Profit of what was closed, before fees, and qty x mark - cost; 0 before the first mark.
+        Profit of closed positions, before fees; and qty x mark - cost, 0 before the first mark.
     fees_quote, fees_base, fees : Decimal
-        Fees paid in the quote asset (negative is a rebate), in the base asset, and both, the base asset's at the mark.
+        Fees paid in the quote asset (negative is a rebate), fees paid in the base asset, and their sum at the mark.
     total : Decimal
         Profit and loss after fees.
     bought, sold : Decimal
@@ -65,7 +65,7 @@ cdef class PositionView:
 cdef class PnlView:
     """Profit and loss, exact, in the quote asset.
 
-    ``total = realised + unrealised - fees``; `cash` is gross of fees, `mark` is the mid the position is valued at (None
+    ``total = realised + unrealised - fees``; `cash` is before fees, `mark` is the mid used for valuation (None
     before the first).
     """
 
@@ -74,7 +74,7 @@ cdef class PnlView:
 
 
 cdef PnlView pnl_of(const Positions* s, int32_t symbol, Spec spec):
-    """Profit and loss of one symbol, as of now."""
+    """The present profit and loss of one symbol."""
     cdef const Position* p = position_at(s, symbol)
     cdef PnlView out = PnlView.__new__(PnlView)
     out.cash = spec.value(p.cash)
@@ -87,12 +87,12 @@ cdef PnlView pnl_of(const Positions* s, int32_t symbol, Spec spec):
 
 
 cdef class PositionManager:
-    """Keeps what every fill did to quantity, cash, cost basis, profit and fees, over one or more symbols.
+    """Applies fills to quantity, cash, cost basis, profit and fees, for one or more symbols.
 
     Parameters
     ----------
     specs : Symbols, Spec or iterable of Spec
-        At most 64 symbols of one quote asset.
+        Symbols of one quote asset.
 
     >>> from hft._core.base.types import Spec
     >>> positions = PositionManager(Spec("BTCUSDT", tick="0.10", step="0.001"))
@@ -114,7 +114,7 @@ cdef class PositionManager:
         params.n_symbols = symbols.count
         params.scale = position_scale(symbols.specs, symbols.count)
         if params.scale > POSITION_MAX_SCALE:
-            raise ValueError(f"prices and quantities of {params.scale} decimals together are beyond 128-bit money")
+            raise ValueError(f"prices and quantities with {params.scale} decimals in total exceed 128-bit money")
         self.c = <Positions*>hft_alloc(position_size(&params))
         position_init(self.c, &params)
         for i in range(symbols.count):
@@ -128,7 +128,7 @@ cdef class PositionManager:
         """Book a fill.
 
         `fee` is an amount of at most eight decimals, paid in ``"quote"`` or ``"base"``; negative is a rebate.
-        OverflowError where a sum would leave 64 bits; nothing is booked then.
+        OverflowError if a sum would exceed 64 bits; nothing is booked then.
         """
         cdef Report report
         cdef Spec spec = (<Symbols>self.symbols).spec(symbol)
@@ -144,7 +144,7 @@ cdef class PositionManager:
         report.fee = _money("fee", fee)
         report.fee_in_base = fee_asset == "base"
         if position_on_fill(self.c, &report) != OK:
-            raise OverflowError(f"{symbol}: the fill takes a sum beyond 64 bits")
+            raise OverflowError(f"{symbol}: the fill makes a sum exceed 64 bits")
 
     def mark(self, symbol, bid, ask):
         """Value a symbol at the mid of its touch."""
@@ -153,10 +153,10 @@ cdef class PositionManager:
         if mid2 <= 0:
             raise ValueError(f"a touch of {bid} and {ask} has no mid")
         if position_mark(self.c, self.symbols.index(symbol), mid2) != OK:
-            raise OverflowError(f"{symbol}: its value at {bid} is beyond 64 bits")
+            raise OverflowError(f"{symbol}: its value at {bid} exceeds 64 bits")
 
     def mark_lost(self, symbol):
-        """Its book is out of sync: the last mark stands and is flagged."""
+        """The symbol's book is out of sync: the last mark is kept and flagged."""
         position_mark_lost(self.c, self.symbols.index(symbol))
 
     def __getitem__(self, symbol) -> PositionView:

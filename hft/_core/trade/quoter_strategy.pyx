@@ -2,7 +2,7 @@
 
     QuoterSymbol[n_symbols]
 
-It is small on purpose: what it shows is how a strategy whose orders rest uses the port, amends above all.
+It is deliberately small: it shows how a strategy with resting orders uses the port, above all amends.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint64_t
@@ -26,9 +26,9 @@ from hft._core.base.checks import DAY_MS, above, nanoseconds, whole, within
 cdef struct QuoterParams:
     int64_t qty                 # quanta, of one order
     int64_t max_position        # quanta; 0: no limit
-    int64_t distance            # steps of the price from the touch outwards
-    int64_t tolerance           # steps that an order may be off before it is amended
-    int64_t retry_ns            # after a refusal it waits for so long
+    int64_t distance            # price steps outwards from the touch
+    int64_t tolerance           # price steps that an order may be off before it is amended
+    int64_t retry_ns            # waiting time after a refusal
 
 cdef struct QuoterSymbol:
     QuoterParams params
@@ -55,14 +55,14 @@ cdef void _bind(void* memory, int32_t i, const void* params) noexcept nogil:
 
 
 cdef inline int64_t _price(const QuoterParams* p, const SymbolSpec* spec, int own, int64_t touch) noexcept nogil:
-    """Where an order belongs: on the tick, no nearer than `distance` steps from the touch of its side."""
+    """The price of an order: on the tick, at least `distance` steps from the touch of its side."""
     if own == BID:
         return (touch // spec.tick - p.distance) * spec.tick
     return ((touch + spec.tick - 1) // spec.tick + p.distance) * spec.tick
 
 
 cdef inline bint _may_add(const QuoterSymbol* own, const SymbolSpec* spec, int side, int64_t position) noexcept nogil:
-    """May an order on that side be filled whole?"""
+    """Whether an order on that side may be filled completely."""
     if side == SELL and spec.instrument == SPOT and position < own.params.qty:
         return False
     return own.params.max_position == 0 or side * position + own.params.qty <= own.params.max_position
@@ -101,14 +101,14 @@ cdef void _on_market(void* memory, Context* c, int32_t i) noexcept nogil:
 
 
 cdef void _on_report(void* memory, Context* c, const Report* report) noexcept nogil:
-    """After a refusal it waits: else it would ask again with every message."""
+    """After a refusal it waits; otherwise it would try again with every message."""
     cdef QuoterSymbol* own = _symbol(memory, report.symbol)
     if report.kind == REPORT_REJECTED or report.kind == REPORT_AMEND_REJECTED:
         own.wait_until_ns = c.now + own.params.retry_ns
 
 
 cdef void _on_status(void* memory, Context* c, int32_t i, bint found) noexcept nogil:
-    """Without a book nobody knows where the orders stand."""
+    """Without a book the queue positions of the orders are unknown."""
     if not found:
         ask_cancel_all(c, i)
 
@@ -123,23 +123,23 @@ OPS.on_status = _on_status
 
 
 cdef class QuoterStrategy(StrategyPort):
-    """Keep a post-only order on each side, `distance_ticks` outside the touch, and amend it when the touch moves away.
+    """Keeps a post-only order on each side, `distance_ticks` outside the touch, and amends it when the touch moves away.
 
-    An order that has filled is followed by the next one, as long as the position stays within the limit. When the book is
+    A filled order is followed by the next one, while the position stays within the limit. When the book is
     lost all orders of the symbol are cancelled.
 
     Parameters
     ----------
     qty : str or Decimal
-        Size of one order in base units; down to the lot of each symbol.
+        Size of one order in base units; rounded down to the lot of each symbol.
     distance_ticks : int
-        From the touch of its own side outwards, 0 to 100,000.
+        Outwards from the touch of its own side, 0 to 100,000.
     tolerance_ticks : int
-        An order that is off by no more stays where it is, 0 to 100,000.
+        An order that is off by at most this stays, 0 to 100,000.
     max_position : str or Decimal
-        Largest position that its orders may lead to, in base units; 0: no limit but that of risk.
+        Largest position that its orders may lead to, in base units; 0: only the risk limits apply.
     retry_ms : float
-        After a refused order or amend it asks for nothing for so long.
+        Waiting time after a refused order or amend.
 
     >>> QuoterStrategy(qty="0.01", distance_ticks=2)
     QuoterStrategy(qty=0.01, distance_ticks=2, tolerance_ticks=0, max_position=0, retry_ms=100)
@@ -164,7 +164,7 @@ cdef class QuoterStrategy(StrategyPort):
         return 0
 
     cpdef int64_t most_intents(self, int64_t n_symbols):
-        """Two quotes of the symbol that moved, after a cancel of what it had."""
+        """Two quotes of the symbol that moved, after a cancel of its earlier orders."""
         return 3
 
     def __repr__(self):

@@ -1,11 +1,11 @@
-# Risk: what every new order must pass, in integers, its worst case in flight included (SEMANTICS 18).
+# Risk: checks every new order in integers, including its worst case in flight (SEMANTICS 18).
 #
 #   Risk | RiskSymbol[n_symbols] | int64 sent[max_orders_per_second]
 #
 # Checks run in this order and the first that fails is the reason:
 #
 #   the engine    kill switch, stopping, journal low on room
-#   the market    traded at the venue, book in sync, data fresh, a mid to judge by
+#   the market    traded at the venue, book in sync, data fresh, a mid for comparison
 #   the order     price, quantity, venue minimums, reduce-only, order size, collar, no short on spot
 #   the account   position, exposure, loss, drawdown, orders in the last second     (reduce-only orders pass these)
 #
@@ -38,21 +38,21 @@ cdef extern from *:
     """
     const int64_t SECOND_NS "HFT_SECOND_NS"
 
-cdef struct RiskLimits:         # 0 switches a limit off
+cdef struct RiskLimits:         # 0 disables a limit
     int64_t max_notional        # money, over all symbols
     int64_t max_loss            # money
     int64_t max_drawdown        # money, from the highest equity
-    int64_t capital             # money the run starts with; gone, `risk_bankrupt`
+    int64_t capital             # money at the start of the run; when it is lost, `risk_bankrupt`
     int64_t stale_ns
     int32_t max_orders_per_second
-    int32_t collar_bps          # of the mid, either side
+    int32_t collar_bps          # from the mid, on both sides
     int32_t n_symbols
     int32_t reserved
 
 cdef struct RiskSymbol:
-    int64_t max_position        # quanta; 0 switches a limit off
+    int64_t max_position        # quanta; 0 disables the limit
     int64_t max_order
-    int64_t min_half_gross      # the venue's minimum notional, in halves of a gross; set by `risk_bind`
+    int64_t min_half_gross      # the venue's minimum notional, in half gross units; set by `risk_bind`
     int64_t reserved
 
 cdef struct Risk:
@@ -60,16 +60,16 @@ cdef struct Risk:
     uint64_t digest             # the sum of `hash_pair(time, 0)` over the last max_orders_per_second sends
     uint32_t halted             # RiskHalt
     int32_t oldest              # slot of the oldest of these sends
-    int64_t sent                # orders ever sent
+    int64_t sent                # orders sent since the start
     uint64_t rejects[96]        # by status code: statistics
 
-cdef struct RiskInputs:         # what the trader knows at this moment, of the order's symbol
+cdef struct RiskInputs:         # the trader's present knowledge of the order's symbol
     int64_t now
-    int64_t open                # what would be open of it: a new order's quantity, an amended one's less what has filled
-    int64_t added               # by how much more the worst case would grow: of an amend, what it asks for beyond the order
-    int64_t data_ns             # `now` of its newest market data
+    int64_t open                # open quantity after it: a new order's quantity, an amended one's total less the filled part
+    int64_t added               # increase of the worst case: for an amend, the quantity beyond the present order
+    int64_t data_ns             # `now` of the symbol's newest market data
     int64_t mid2                # half ticks; 0: a side is empty
-    int32_t synced              # 1: its book is in sync
+    int32_t synced              # 1: the book is in sync
     int32_t closed              # 1: the venue does not trade it now
 
 
@@ -79,7 +79,7 @@ cdef inline size_t risk_size(const RiskLimits* limits) noexcept nogil:
 
 
 cdef inline void risk_init(Risk* s, const RiskLimits* limits) noexcept nogil:
-    """`s` is zeroed memory of `risk_size(limits)` bytes; `risk_bind` every symbol next."""
+    """`s` is zeroed memory of `risk_size(limits)` bytes. The caller then calls `risk_bind` for every symbol."""
     s.limits = limits[0]
 
 
@@ -89,7 +89,7 @@ cdef inline RiskSymbol* risk_symbol(const Risk* s, int32_t symbol) noexcept nogi
 
 cdef inline int risk_bind(Risk* s, int32_t symbol, const Positions* positions, const SymbolSpec* spec,
                           int64_t max_position, int64_t max_order) noexcept nogil:
-    """Give a symbol its limits, in quanta; FAULT_OVERFLOW if the venue's minimum notional is not a sane one."""
+    """Sets a symbol's limits, in quanta; FAULT_OVERFLOW if the venue's minimum notional is too large."""
     cdef RiskSymbol* limits = risk_symbol(s, symbol)
     cdef int64_t unit = position_at(positions, symbol).unit
     cdef i128 least = divide(<i128>spec.min_notional * positions.money_unit + unit - 1, unit)
@@ -106,14 +106,14 @@ cdef inline int64_t* risk_sends(const Risk* s) noexcept nogil:
 
 
 cdef inline uint64_t risk_hash(const Risk* s, int32_t symbol) noexcept nogil:
-    """Of the sends when they were, not where in their ring; more than it holds are as good as a full one."""
+    """Hash with the times of the sends, independent of their place in the ring; a count above its size equals a full ring."""
     cdef uint64_t h = hash_word(hash_span(0, s, &s.halted), s.halted)
     h = hash_word(h, min(s.sent, <int64_t>s.limits.max_orders_per_second))
     return hash_words(h, risk_symbol(s, symbol), sizeof(RiskSymbol) // 8)
 
 
 cdef inline void risk_halt(Risk* s, uint32_t bit, bint on) noexcept nogil:
-    """Raise or lower one of RiskHalt: while any stands, no new order passes."""
+    """Sets or clears a RiskHalt bit: while any is set, no new order passes."""
     s.halted = s.halted | bit if on else s.halted & ~bit
 
 
@@ -123,14 +123,14 @@ cdef inline int risk_halted(const Risk* s) noexcept nogil:
     return RISK_STOPPING if s.halted & HALT_STOPPING else RISK_JOURNAL_FULL
 
 
-# --- orders per second: a ring of the last N sends; the limit is reached when the oldest of them is under a second old
+# --- orders per second: a ring of the last N sends; the limit is reached if the oldest of them is less than a second old
 
 cdef inline bint risk_rate_reached(const Risk* s, int64_t now) noexcept nogil:
     return s.sent >= s.limits.max_orders_per_second and now - risk_sends(s)[s.oldest] < SECOND_NS
 
 
 cdef inline void risk_sent(Risk* s, int64_t now) noexcept nogil:
-    """A new order went out (or an amend; not a cancel). Reduce-only orders count, though they are never refused."""
+    """Counts a new order (or an amend, but not a cancel). Reduce-only orders count, though they are never refused."""
     cdef int64_t* place = &risk_sends(s)[s.oldest]
     if s.limits.max_orders_per_second > 0:
         s.digest += hash_pair(now, 0) - (hash_pair(place[0], 0) if s.sent >= s.limits.max_orders_per_second else 0)
@@ -141,10 +141,10 @@ cdef inline void risk_sent(Risk* s, int64_t now) noexcept nogil:
     s.sent += 1
 
 
-# --- the order by itself
+# --- the order alone
 
 cdef inline int64_t risk_collar(const Risk* s, int side, int64_t mid2) noexcept nogil:
-    """The worst price, in ticks, that the collar lets an order on `side` trade at; 0 if there is no collar."""
+    """The worst price, in ticks, at which the collar lets an order on `side` trade; 0 if there is no collar."""
     cdef i128 worst
     if s.limits.collar_bps == 0:
         return 0
@@ -163,7 +163,7 @@ cdef inline bint risk_outside_collar(const Risk* s, int64_t price, int64_t mid2)
 
 cdef inline bint risk_below_notional(const Risk* s, const Intent* intent, const SymbolSpec* spec,
                                      int64_t mid2) noexcept nogil:
-    """Under the venue's minimum notional? Market orders are judged at the mid."""
+    """Whether it is below the venue's minimum notional. Market orders are valued at the mid."""
     cdef int64_t least = risk_symbol(s, intent.symbol).min_half_gross
     cdef i128 per_contract = <i128>intent.qty * mid2
     if intent.type != MARKET:
@@ -173,7 +173,7 @@ cdef inline bint risk_below_notional(const Risk* s, const Intent* intent, const 
 
 cdef inline int risk_form(const Risk* s, const Intent* intent, const Orders* orders, const SymbolSpec* spec,
                           const RiskInputs* at) noexcept nogil:
-    """Would the venue take an order of this shape?"""
+    """Checks the order's form against the venue's rules."""
     if intent.price < 0 or (intent.price == 0 and intent.type != MARKET):
         return RISK_BAD_PRICE
     if unlikely(spec.tick != 1) and intent.type != MARKET and intent.price % spec.tick != 0:
@@ -183,7 +183,7 @@ cdef inline int risk_form(const Risk* s, const Intent* intent, const Orders* ord
         return RISK_BAD_QTY
     if intent.qty == 0 or intent.qty < spec.min_qty:
         return RISK_BELOW_MIN
-    # No minimum notional for what only reduces: the venue's own rule on USD-M; on spot, dust would else stay for ever.
+    # No minimum notional for orders that only reduce: the venue's own rule on USD-M; on spot, dust would otherwise stay for ever.
     if not intent.flags & REDUCE_ONLY and risk_below_notional(s, intent, spec, at.mid2):
         return RISK_BELOW_MIN
     return OK
@@ -192,9 +192,9 @@ cdef inline int risk_form(const Risk* s, const Intent* intent, const Orders* ord
 # --- the account
 
 cdef inline int64_t risk_worst(int64_t position, int64_t buys, int64_t sells) noexcept nogil:
-    """The larger of |long| and |short| that a symbol could reach, each side by itself; quanta.
+    """The larger of |long| and |short| that a symbol could reach, each side separately; quanta.
 
-    64 bits suffice: `position` keeps below 2^61, what is open on one side below MAX_LEAVES.
+    64 bits suffice: `position` keeps below 2^61, the open quantity of one side below MAX_LEAVES.
     """
     cdef int64_t longest = position + buys
     cdef int64_t shortest = position - sells
@@ -204,7 +204,7 @@ cdef inline int64_t risk_worst(int64_t position, int64_t buys, int64_t sells) no
 
 
 cdef inline bint risk_add_exposure(i128* total, int64_t worst, int64_t mid2, const Position* p, i128 most) noexcept nogil:
-    """total += worst x mid, in value; 0 where that is `most` or more, beyond any limit that could be set."""
+    """total += worst x mid, in value; 0 if that is at least `most`, which exceeds any possible limit."""
     cdef i128 half_gross = <i128>worst * mid2
     if unlikely(half_gross >= position_bound()):
         return 0
@@ -218,14 +218,14 @@ cdef inline bint risk_add_exposure(i128* total, int64_t worst, int64_t mid2, con
 
 cdef inline bint risk_exposure(const Orders* orders, const Positions* positions, const Intent* intent, const RiskInputs* at,
                                i128* out) noexcept nogil:
-    """Sum over symbols of max(|long|, |short|) x mid, in value, `intent` (or NULL) included at the mid of `at`; 0 on overflow.
+    """Sum over symbols of max(|long|, |short|) x mid, in value, including `intent` (or NULL) at the mid of `at`; 0 on overflow.
 
-    Other symbols count at their mark, and at nothing before they have one: they have not traded yet.
+    Other symbols count at their mark, and as nothing before they have one, since they have not traded yet.
     """
     cdef int32_t i
     cdef int64_t buys, sells
     cdef Position* p
-    cdef i128 most = <i128>positions.money_unit << 63       # a sum below this fits, one symbol more than it too
+    cdef i128 most = <i128>positions.money_unit << 63       # a sum below this fits 128 bits, also after adding one more symbol
     out[0] = 0
     for i in range(positions.n_symbols):
         p = position_at(positions, i)
@@ -249,7 +249,7 @@ cdef inline bint risk_lost(const Positions* positions, i128 fall, int64_t limit)
 
 
 cdef inline bint risk_bankrupt(const Risk* s, const Positions* positions) noexcept nogil:
-    """Capital plus equity is at or below zero: the kill switch is to be tripped (SEMANTICS 26)."""
+    """Whether capital plus equity is at or below zero, which trips the kill switch (SEMANTICS 26)."""
     return risk_lost(positions, -positions.equity, s.limits.capital)
 
 
@@ -274,7 +274,7 @@ cdef inline int risk_account(const Risk* s, const Intent* intent, const Orders* 
     return OK
 
 
-# --- the verb
+# --- the check
 
 cdef inline int risk_judge(const Risk* s, Intent* intent, const Orders* orders, const Positions* positions,
                            const SymbolSpec* spec, const RiskInputs* at) noexcept nogil:
@@ -312,9 +312,9 @@ cdef inline int risk_judge(const Risk* s, Intent* intent, const Orders* orders, 
 
 cdef inline int risk_check(Risk* s, Intent* intent, const Orders* orders, const Positions* positions,
                            const SymbolSpec* spec, const RiskInputs* at) noexcept nogil:
-    """OK, or why this order, new or amended, must not be sent, counted in `rejects`.
+    """OK, or the reason not to send this order, new or amended; counts the reason in `rejects`.
 
-    A market order that comes without a price leaves with the collar as its bound.
+    A market order without a price gets the collar as its bound.
     """
     cdef int status = risk_judge(s, intent, orders, positions, spec, at)
     if unlikely(status != OK):

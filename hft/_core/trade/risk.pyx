@@ -1,4 +1,4 @@
-"""What every new order must pass before it is sent (SEMANTICS 18)."""
+"""The checks of every new order before it is sent (SEMANTICS 18)."""
 
 from decimal import ROUND_FLOOR, Decimal
 
@@ -17,34 +17,34 @@ assert STATUS_CODES == 96 and sizeof(Risk) == 56 + 24 + 96 * 8
 
 
 cdef class RiskValidator:
-    """Limits on what may be sent, judged on the worst that orders under way could still do.
+    """Limits on orders, checked against the worst case of all orders under way.
 
-    Every limit is off when None. Position and order limits hold per symbol (a number for all, or a dict by name), the
-    others over all symbols. Sizes off the symbol's step are taken down to it.
+    A limit of None is off. Position and order limits apply to each symbol (a number for all, or a dict by name), the
+    others to all symbols together. Sizes off the symbol's step are rounded down to it.
 
-    Reduce-only orders pass the limits on position, notional, rate and loss, for they can only make things smaller; they
-    must have an opposite position at least as large. Nothing passes the kill switch. Cancels need no check.
+    Reduce-only orders pass the limits on position, notional, rate and loss, as they can only reduce the position; they
+    need an opposite position at least as large. Nothing passes the kill switch. Cancels need no check.
 
     Parameters
     ----------
     orders : OrderManager
-        Orders under way: each counts with all it may still fill until it is reported final.
+        Orders under way: each counts with its open quantity until it is reported final.
     positions : PositionManager
-        Told positions, profit and loss, marks.
+        Reported positions, profit and loss, marks.
     max_position_size, max_order_size : str, Decimal or dict, optional
-        In base units. A position limit holds for the long and the short side by itself.
+        In base units. A position limit applies to the long and the short side separately.
     max_notional_exposure : str or Decimal, optional
         Sum over symbols of the larger of worst long and worst short, at the mid, in quote.
     max_orders_per_second : int, optional
         New orders in any sliding second.
     max_loss, max_drawdown : str or Decimal, optional
-        New orders stop once profit and loss after fees is at ``-max_loss``, or `max_drawdown` below its highest.
+        New orders stop once profit and loss after fees is at ``-max_loss``, or `max_drawdown` below its highest value.
     price_collar_bps : int, optional
-        How far from the mid a price may be, 1 to 10,000; a market order without a price gets it as its bound.
+        Greatest distance of a price from the mid, 1 to 10,000; a market order without a price gets this bound.
     stale_ms : float, optional
-        How old the newest market data may be.
+        Greatest age of the newest market data.
     capital : str or Decimal, optional
-        What the run starts with; `bankrupt` when it is gone.
+        Money at the start of the run; `bankrupt` when it is lost.
 
     >>> from hft._core.base.intent import OrderIntent
     >>> from hft._core.trade.orders import OrderManager
@@ -77,7 +77,7 @@ cdef class RiskValidator:
         cdef Symbols symbols = positions.symbols
         cdef int i
         if [spec.name for spec in orders.symbols] != [spec.name for spec in symbols]:
-            raise ValueError("orders and positions are of different symbols")
+            raise ValueError("orders and positions have different symbols")
         self.symbols, self.orders, self.positions = symbols, orders, positions
         memset(&limits, 0, sizeof(RiskLimits))
         limits.max_notional = _limit("max_notional_exposure", max_notional_exposure, FEE_SCALE)
@@ -105,18 +105,18 @@ cdef class RiskValidator:
         hft_free(self.c)
 
     def check(self, OrderIntent intent not None, *, bid, ask, int64_t now, data_ns=None, synced=True) -> str:
-        """``"ok"``, or the name of the first limit it fails (see `hft._core.base.status`).
+        """``"ok"``, or the name of the first limit that refuses the order (see `hft._core.base.status`).
 
         Parameters
         ----------
         bid, ask : str, Decimal or None
-            The symbol's touch; None where a side is empty.
+            The symbol's touch; None if a side is empty.
         now : int
             Nanoseconds, never going back.
         data_ns : int, optional
-            When its newest market data came; default `now`.
+            Time of the symbol's newest market data; default `now`.
         synced : bool
-            Is its book in sync?
+            Whether the symbol's book is in sync.
         """
         cdef RiskInputs at
         cdef Symbols symbols = self.symbols
@@ -131,7 +131,7 @@ cdef class RiskValidator:
                                       &symbols.specs[wanted.symbol], &at))
 
     def sent(self, *, int64_t now):
-        """A new order went out at `now`: it counts for orders per second."""
+        """Count a new order sent at `now` for orders per second."""
         risk_sent(self.c, now)
 
     cdef bint _halted(self, uint32_t bit):
@@ -139,7 +139,7 @@ cdef class RiskValidator:
 
     @property
     def kill_switch(self) -> bool:
-        """While on, no new order passes, reduce-only ones included."""
+        """While it is on, no new order passes, not even reduce-only ones."""
         return self._halted(HALT_KILL)
 
     @kill_switch.setter
@@ -148,7 +148,7 @@ cdef class RiskValidator:
 
     @property
     def stopping(self) -> bool:
-        """The run is ending: no new orders."""
+        """Whether the run is ending: no new orders."""
         return self._halted(HALT_STOPPING)
 
     @stopping.setter
@@ -157,7 +157,7 @@ cdef class RiskValidator:
 
     @property
     def journal_full(self) -> bool:
-        """The journal is low on room: no new orders until the writer has caught up."""
+        """Whether the journal is low on room: no new orders until the writer has caught up."""
         return self._halted(HALT_JOURNAL)
 
     @journal_full.setter
@@ -166,33 +166,33 @@ cdef class RiskValidator:
 
     @property
     def bankrupt(self) -> bool:
-        """`capital` is gone; always False without one."""
+        """Whether `capital` is lost; always False without one."""
         return risk_bankrupt(self.c, (<PositionManager>self.positions).c)
 
     @property
     def exposure(self):
-        """Sum over symbols of max(worst long, worst short) at the mark, in quote, orders under way included."""
+        """Sum over symbols of max(worst long, worst short) at the mark, in quote, including orders under way."""
         cdef i128 value
         cdef PositionManager positions = self.positions
         if not risk_exposure((<OrderManager>self.orders).c, positions.c, NULL, NULL, &value):
-            raise OverflowError("the exposure is beyond 64 bits")
+            raise OverflowError("the exposure exceeds 64 bits")
         return positions._amount(value)
 
     @property
     def rejects(self) -> dict:
-        """How many orders were refused, by reason."""
+        """Number of refused orders, by reason."""
         return {name: self.c.rejects[code] for code, name in sorted(NAMES.items()) if code > 0 and self.c.rejects[code]}
 
 
 def _size(what, limit, spec) -> int:
-    """A limit on quantity in quanta, down to the step; 0, "off", for None."""
+    """A limit on quantity in quanta, rounded down to the step; 0, "off", for None."""
     if isinstance(limit, dict):
         limit = limit.get(spec.name)
     if limit is None:
         return 0
     steps = int(Decimal(str(limit)) // spec.step)
     if not 1 <= steps * spec.lot < MAX_LEAVES:
-        raise ValueError(f"{what} {limit} must be at least {spec.name}'s step {spec.step}; leave it out for no limit")
+        raise ValueError(f"{what} {limit} must be at least {spec.name}'s step {spec.step}; omit it for no limit")
     return steps * spec.lot
 
 
@@ -203,5 +203,5 @@ def _limit(what, value, unit, most=(1 << 62)) -> int:
     units = (Decimal(str(value)) * unit).to_integral_value(ROUND_FLOOR)
     if not 1 <= units <= most:
         raise ValueError(f"{what} {value} must be from {Decimal(1) / unit:f} to {Decimal(most) / unit:f}; "
-                         "leave it out for no limit")
+                         "omit it for no limit")
     return int(units)

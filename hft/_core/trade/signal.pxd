@@ -1,6 +1,6 @@
 # Signal: from order-book imbalance to strength, confidence and a holding period (SEMANTICS 19).
 #
-# Confidence is a share of time, so what is kept are sums of time by class of the market's imbalance series:
+# Confidence is a share of time, so the state holds sums of time by class of the market's imbalance series:
 #
 #       class   +1: I >= threshold     -1: I <= -threshold     0: between
 #
@@ -8,8 +8,8 @@
 #         |---- +1 ----|-- 0 --|------ +1 ------|---- -1 ----> now
 #         |<------------- the window, W ------------------->|
 #
-# `held[class + 1]` is the time of the closed entries right of the edge: an integer running sum, so nothing drifts, and
-# one update costs one addition whatever W is. The series is the market's; the sums are this account's, as its threshold is.
+# `held[class + 1]` is the time of the closed entries right of the edge: an integer running sum, so there is no drift, and
+# an update costs one addition, whatever W is. The series belongs to the market; the sums to this account, as its threshold does.
 
 from libc.math cimport fabs
 from libc.stdint cimport int64_t, uint64_t
@@ -20,8 +20,8 @@ from hft._core.base.types cimport unlikely
 from hft._core.market.series cimport Series, SeriesEntry, series_empty, series_entry, series_value
 
 
-cdef struct SignalRecord:       # what any signal model says
-    double strength             # -1 .. 1, its sign is the side
+cdef struct SignalRecord:       # the output of any signal model
+    double strength             # -1 .. 1, the sign is the side
     double confidence           # 0 .. 1
     int64_t holding_period_ns
 
@@ -34,11 +34,11 @@ cdef struct SignalParams:
 
 cdef struct SignalState:
     SignalParams params
-    int64_t edge_ns             # entries are accounted for from here
+    int64_t edge_ns             # entries are included from this time on
     int64_t held[3]             # by class + 1
     uint64_t oldest             # number of the entry at the edge
-    uint64_t seen               # entries with a lower number are closed and in `held`
-    double surest               # of all confidences at or above the threshold: for a run without a signal (SEMANTICS 32)
+    uint64_t seen               # entries with a lower number are closed and included in `held`
+    double surest               # largest confidence at or above the threshold, reported by a run without signals (SEMANTICS 32)
 
 
 cdef inline void signal_init(SignalState* s, const SignalParams* params) noexcept nogil:
@@ -47,17 +47,17 @@ cdef inline void signal_init(SignalState* s, const SignalParams* params) noexcep
 
 
 cdef inline uint64_t signal_hash(const SignalState* s, uint64_t h) noexcept nogil:
-    """All but `surest`, a statistic."""
+    """Hash of all fields but `surest`, a statistic."""
     return hash_span(h, s, &s.surest)
 
 
 cdef inline int64_t* signal_held(SignalState* s, const SeriesEntry* entry) noexcept nogil:
-    """The sum of an entry's class."""
+    """The sum for an entry's class."""
     return &s.held[1 + <int>(entry.value >= s.params.threshold) - <int>(entry.value <= -s.params.threshold)]
 
 
 cdef inline int64_t signal_time(const SignalState* s, const SeriesEntry* entry, int64_t end_ns) noexcept nogil:
-    """How long an entry that ends at `end_ns` lies right of the edge."""
+    """Time of an entry that ends at `end_ns`, right of the edge."""
     return end_ns - (entry.start_ns if entry.start_ns > s.edge_ns else s.edge_ns)
 
 
@@ -69,8 +69,8 @@ cdef inline void signal_drop_oldest(SignalState* s, const Series* series) noexce
 
 
 cdef inline void signal_follow(SignalState* s, const Series* series) noexcept nogil:
-    """Count what closed since the last call. Called after each change of the series, else its ring has moved on too far."""
-    if unlikely(s.seen < series.first):                         # the book was lost, or never found
+    """Includes entries closed since the last call. Must be called after each change of the series, before its ring moves on."""
+    if unlikely(s.seen < series.first):                         # the book was lost, or never in sync
         if series_empty(series):
             return
         s.oldest = s.seen = series.first
@@ -80,12 +80,12 @@ cdef inline void signal_follow(SignalState* s, const Series* series) noexcept no
         signal_held(s, series_entry(series, s.seen))[0] += signal_time(
             s, series_entry(series, s.seen), series_entry(series, s.seen + 1).start_ns)
         s.seen += 1
-    while unlikely(s.oldest < series.tail):                     # the ring had no room for it: the window is shortened
+    while unlikely(s.oldest < series.tail):                     # the ring had no room for the entry: the window is shortened
         signal_drop_oldest(s, series)
 
 
 cdef inline void signal_evict(SignalState* s, const Series* series, int64_t now) noexcept nogil:
-    """Move the edge to now - W; it never moves back."""
+    """Moves the edge to now - W; it never moves back."""
     cdef int64_t edge = now - s.params.window_ns
     if edge <= s.edge_ns:
         return
@@ -97,7 +97,7 @@ cdef inline void signal_evict(SignalState* s, const Series* series, int64_t now)
 
 
 cdef inline int signal_eval(SignalState* s, const Series* series, int64_t now, SignalRecord* out) noexcept nogil:
-    """1 and the signal if one stands at `now`, else 0 (`out` is then untouched). `signal_follow` comes first."""
+    """1 and the signal if one is active at `now`, else 0 with `out` unchanged. `signal_follow` must be called first."""
     cdef double strength
     cdef SeriesEntry* newest
     cdef int64_t held
@@ -113,7 +113,7 @@ cdef inline int signal_eval(SignalState* s, const Series* series, int64_t now, S
     signal_evict(s, series, now)
     newest = series_entry(series, s.seen)
     held = signal_held(s, newest)[0] + signal_time(s, newest, now)
-    # now - edge is W, or less where the ring was too small for W.
+    # now - edge is W, or less if the ring was too small for W.
     out.confidence = <double>held / <double>(now - s.edge_ns)
     if unlikely(out.confidence > s.surest):
         s.surest = out.confidence

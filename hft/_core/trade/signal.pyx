@@ -1,4 +1,4 @@
-"""Signals, and the one that order-book imbalance gives (SEMANTICS 19)."""
+"""Signals, and the signal from order-book imbalance (SEMANTICS 19)."""
 
 from hft._core.base.memory cimport hft_alloc, hft_free
 from hft._core.market.series cimport SeriesParams, series_init, series_push, series_reset, series_size
@@ -10,7 +10,7 @@ assert sizeof(SeriesEntry) == 16 and sizeof(Series) == 88
 
 
 cdef class Signal:
-    """What a model says: which way, how sure, for how long.
+    """The output of a model: direction, confidence and holding period.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ cdef class Signal:
     confidence : float
         0 to 1.
     holding_period_ns : int
-        How long a position taken on it is meant to be held, in nanoseconds; above 0.
+        Intended holding period of a position, in nanoseconds; above 0.
 
     >>> signal = Signal(-0.4, 0.9, 1_000_000_000)
     >>> signal.side, signal.strength, signal
@@ -60,16 +60,16 @@ cdef class Signal:
 
 
 cdef class ImbalanceSignal:
-    """A signal when the book has leant one way for most of a window.
+    """A signal when the book's imbalance had one direction for most of a window.
 
-    Confidence is the share of time within the last `window_ms` in which the imbalance, taken in today's direction, was at
-    or above `threshold`. The signal's strength is the imbalance itself; while the book says nothing new it decays by
-    ``exp(-elapsed / decay_ms)`` and is void below the threshold. There is none until a whole window has been seen.
+    Confidence is the share of time within the last `window_ms` in which the imbalance, in its present direction, was at
+    or above `threshold`. The signal's strength is the imbalance itself; without news of the book it decays by
+    ``exp(-elapsed / decay_ms)`` and is void below the threshold. There is no signal before a whole window was seen.
 
     Parameters
     ----------
     threshold : float
-        Imbalance from which the book counts as leaning; above 0, at most 1.
+        Least absolute imbalance that counts; above 0, at most 1.
     min_confidence : float
         0 to 1.
     window_ms, decay_ms : float
@@ -77,10 +77,10 @@ cdef class ImbalanceSignal:
     holding_ms : float, optional
         Holding period of its signals; default `window_ms`.
     capacity : int
-        Changes of the imbalance that a window can hold, at least 2; memory is fixed from the start. A window that has more is
-        shortened to what the newest `capacity` cover, and counted in `shortened`.
+        Changes of the imbalance that a window can hold, at least 2; memory is fixed. A window with more changes is
+        shortened to the newest `capacity`, and counted in `shortened`.
 
-    Times passed in are nanoseconds on any one clock, and never go back.
+    Times are nanoseconds of one clock, and never go back.
 
     >>> signal = ImbalanceSignal(threshold=0.3, min_confidence=0.7, window_ms=1000)
     >>> signal.update(0.5, now=0)
@@ -89,7 +89,7 @@ cdef class ImbalanceSignal:
     >>> signal.at(900_000_000) is None          # not a whole window yet
     True
     >>> signal.update(0.6, now=1_000_000_000)
-    >>> signal.at(1_000_000_000)                # leaning for 800 of the last 1000 ms
+    >>> signal.at(1_000_000_000)                # at or above the threshold for 800 of the last 1000 ms
     Signal(strength=0.6, confidence=0.8, holding_period_ns=1000000000)
     """
 
@@ -112,7 +112,7 @@ cdef class ImbalanceSignal:
         hft_free(self.series)
 
     def update(self, double imbalance, int64_t now):
-        """The book's imbalance (-1 to 1) at `now`: call it with every change of the book, equal values included."""
+        """Record the book's imbalance (-1 to 1) at `now`: call it with every change of the book, equal values included."""
         if not -1 <= imbalance <= 1:
             raise ValueError(f"imbalance {imbalance} must be from -1 to 1")
         series_push(self.series, imbalance, time_ns("now", now))
@@ -123,17 +123,17 @@ cdef class ImbalanceSignal:
         series_reset(self.series)
 
     def at(self, int64_t now):
-        """The Signal that stands at `now`, or None."""
+        """The active signal at `now`, or None."""
         cdef Signal signal = Signal.__new__(Signal)
         return signal if signal_eval(&self.c, self.series, time_ns("now", now), &signal.c) else None
 
     @property
     def shortened(self) -> int:
-        """How often a window had more changes than `capacity`."""
+        """Number of times that a window had more changes than `capacity`."""
         return self.series.shortened
 
     def _check(self, int64_t now):
-        """The running sums against a recount of the entries; for tests and debug builds."""
+        """Compares the running sums with a recount of the entries; for tests and debug builds."""
         cdef int64_t held[3]
         cdef uint64_t i
         cdef SeriesEntry* entry

@@ -1,9 +1,9 @@
-# The strategy port: what a strategy sees, what it may ask for, and the table of functions by which a trader calls it.
+# The strategy port: the strategy's view, its requests, and the table of functions through which a trader calls it.
 #
 # A strategy is a table and a block of memory in the trader's arena. It sees the markets and its own orders and positions, and
-# asks by `ask_*`, each of which puts an intent into a queue; the trader takes them after the callback, in order, through risk
-# to the exchange. An order's id is known at once; what becomes of it, a refusal by risk too, comes as a report. Callbacks never
-# nest.
+# makes requests with `ask_*`, each of which puts an intent into a queue; after the callback the trader takes them in order
+# through risk to the exchange. An order's id is known at once; its outcome, including a refusal by risk, comes as a report.
+# Callbacks never nest.
 
 from libc.string cimport memset
 
@@ -20,16 +20,16 @@ from hft._core.trade.position cimport Positions
 from hft._core.trade.signal cimport SignalRecord
 
 cdef enum:
-    STRATEGY_PARAMS = 256       # bytes that the parameters of one symbol may take
+    STRATEGY_PARAMS = 256       # bytes available for the parameters of one symbol
 
-cdef struct Context:            # what a strategy sees; valid during a callback
+cdef struct Context:            # a strategy's view; valid during a callback
     int64_t now
     Market** markets            # by symbol
     Orders* orders
     Positions* positions
-    Intents* intents            # by `ask_*` alone
+    Intents* intents            # used by `ask_*` only
     uint64_t* refused           # counters by status code
-    uint64_t* signals           # counter: times that a signal stood
+    uint64_t* signals           # counter: number of times that a signal was active
     int64_t n_symbols
 
 ctypedef size_t (*StrategySize)(int64_t n_symbols) noexcept nogil
@@ -44,32 +44,32 @@ ctypedef int64_t (*StrategyNextDue)(const void* memory) noexcept nogil
 ctypedef bint (*StrategySignal)(const void* memory, int32_t symbol, SignalRecord* out) noexcept nogil
 ctypedef uint64_t (*StrategyHash)(const void* memory, int32_t symbol, uint64_t h) noexcept nogil
 
-cdef struct StrategyOps:        # an optional call is NULL where the strategy has no use for it
+cdef struct StrategyOps:        # an optional call that the strategy does not need is NULL
     StrategySize size           # bytes of its memory, which is zeroed
     StrategyInit init           # once, before any other call
     StrategyBind bind           # a symbol's parameters, in its units: at the start, and again when the venue's rules change
     StrategyCall start          # optional: the run begins
-    StrategyOnMarket on_market  # the market of a symbol changed, and is shown
-    StrategyOnTrade on_trade    # optional: a trade that counts, before `on_market`
-    StrategyOnReport on_report  # optional: about one of its orders; orders and positions know of it already
-    StrategyOnStatus on_status  # optional: the book of a symbol is lost, or found
-    StrategyCall on_timer       # optional: what is due at `now`
-    StrategyNextDue next_due    # optional: when `on_timer` is to be called; INT64_MAX: not
-    StrategyCall stop           # optional: the run ends; of what it asks for from here on only cancels are sent
-    StrategySignal signal       # optional: what it would show of a symbol; False where no signal stands
-    StrategyHash hash           # digest of all that its decisions about a symbol depend on
+    StrategyOnMarket on_market  # the market of a symbol changed, and was published
+    StrategyOnTrade on_trade    # optional: a trade used as volume, before `on_market`
+    StrategyOnReport on_report  # optional: a report on one of its orders; orders and positions include it already
+    StrategyOnStatus on_status  # optional: the book of a symbol lost or found sync
+    StrategyCall on_timer       # optional: timers due at `now`
+    StrategyNextDue next_due    # optional: time of the next `on_timer`; INT64_MAX: none
+    StrategyCall stop           # optional: the run ends; from here on only its cancels are sent
+    StrategySignal signal       # optional: its signal for a symbol, for display; False if no signal is active
+    StrategyHash hash           # digest of all state that its decisions about a symbol depend on
 
 
 cdef inline StrategyOps strategy_ops(StrategySize size, StrategyInit init, StrategyBind bind, StrategyOnMarket on_market,
                                      StrategyHash hash) noexcept nogil:
-    """A table with what every strategy has; what is optional is NULL, until it is set."""
+    """A table with the required functions; optional ones are NULL until set."""
     cdef StrategyOps ops
     memset(&ops, 0, sizeof(StrategyOps))
     ops.size, ops.init, ops.bind, ops.on_market, ops.hash = size, init, bind, on_market, hash
     return ops
 
 
-# --- what a strategy asks for. Ids are above 0; 0: the intent queue is full, and nothing happens (counted as `intents_full`)
+# --- requests of a strategy. They return an id above 0; 0: the intent queue is full, and nothing happens (`intents_full`)
 
 cdef inline int64_t _ask(Context* c, Intent* intent, int kind) noexcept nogil:
     intent.kind = kind
@@ -81,13 +81,13 @@ cdef inline int64_t _ask(Context* c, Intent* intent, int kind) noexcept nogil:
 
 
 cdef inline int64_t ask_new(Context* c, Intent* order) noexcept nogil:
-    """A new order, all but its id as wanted. Its id."""
+    """Requests a new order, complete except for its id. Returns its id."""
     order.order_id = orders_issue(c.orders)
     return _ask(c, order, INTENT_NEW)
 
 
 cdef inline int64_t ask_amend(Context* c, int32_t symbol, int64_t order_id, int64_t price, int64_t qty) noexcept nogil:
-    """Another price (ticks) and quantity (quanta, of the whole order with what has filled) for an open order. Its id."""
+    """Requests another price (ticks) and total quantity (quanta, including the filled part) of an open order. Returns its id."""
     cdef Intent intent
     intent.order_id = order_id
     intent.symbol = symbol
@@ -97,7 +97,7 @@ cdef inline int64_t ask_amend(Context* c, int32_t symbol, int64_t order_id, int6
 
 
 cdef inline int64_t ask_cancel(Context* c, int32_t symbol, int64_t order_id) noexcept nogil:
-    """An open order is to be cancelled. Its id."""
+    """Requests the cancel of an open order. Returns its id."""
     cdef Intent intent
     intent.order_id = order_id
     intent.symbol = symbol
@@ -105,7 +105,7 @@ cdef inline int64_t ask_cancel(Context* c, int32_t symbol, int64_t order_id) noe
 
 
 cdef inline bint ask_cancel_all(Context* c, int32_t symbol) noexcept nogil:
-    """Every open order of a symbol is to be cancelled; -1: of all symbols. Those that are being cancelled are left alone."""
+    """Requests the cancel of every open order of a symbol, or of all symbols (-1). Orders being cancelled are left alone."""
     cdef Intent intent
     intent.order_id = 1
     intent.symbol = symbol
@@ -128,7 +128,7 @@ cdef inline void ask_stop(Context* c) noexcept nogil:
 
 
 cdef class StrategyPort:
-    """A strategy as an engine takes it: its table, and how its parameters are made for a symbol."""
+    """A strategy for an engine: its table of functions, and the parameters for each symbol."""
     cdef const StrategyOps* ops
 
     cdef int fill(self, void* params, Spec spec, dict limits) except -1

@@ -1,11 +1,11 @@
-# A trader: a strategy, and what its intents pass on their way to the exchange: risk, orders, position.
+# A trader: a strategy, and the stages between its intents and the exchange: risk, orders, position.
 #
 #     Market ──▶ strategy ──▶ Intents ──▶ risk ──▶ orders ──▶ Commands ──▶ (execution)
 #                    ▲                                              │
 #                    └────────── position, orders ◀── Report ◀──────┘
 #
-# It sends commands and receives reports, and knows nothing else of where its orders go. After each verb the caller takes the
-# commands out. Everything it knows of its orders and position is what was reported to it.
+# It sends commands and receives reports, and does not know which execution handles its orders. After each verb the caller takes
+# the commands. It knows only reported orders and positions.
 
 from libc.stdint cimport INT64_MAX
 from libc.string cimport memset
@@ -38,18 +38,18 @@ cdef struct TraderParams:
     OrderParams orders
     PositionParams positions
     RiskLimits risk
-    int64_t intents             # that a strategy may put at one instant
-    int64_t commands            # sent and not yet acknowledged, at the most: order_channel_size
+    int64_t intents             # most intents of a strategy at one instant
+    int64_t commands            # most commands sent and not yet acknowledged: order_channel_size
 
-cdef struct TraderState:        # what no stage of it keeps
-    int64_t stopping            # 1: nothing is decided any more
-    int64_t cancel_again        # 1: not every cancel could be sent
-    int64_t wake_ns             # the strategy asked for `on_timer` then; 0: it did not
-    int64_t timer_ns            # of the last `on_timer`: the next one is later, whatever the strategy says
-    int64_t fault               # below 0: the first fault; it halts trading
+cdef struct TraderState:        # state outside the stages
+    int64_t stopping            # 1: no more decisions
+    int64_t cancel_again        # 1: some cancels could not be sent yet
+    int64_t wake_ns             # the strategy asked for `on_timer` at this time; 0: no timer
+    int64_t timer_ns            # of the last `on_timer`: the next one is always later
+    int64_t fault               # below 0: the first fault, which halts trading
     int64_t submitted           # new orders that went out: a statistic
 
-cdef struct Trader:             # by pointers into the engine's memory
+cdef struct Trader:             # parts by pointer into the engine's memory
     Context context             # with its orders, positions and intents
     const StrategyOps* ops
     void* strategy
@@ -60,8 +60,8 @@ cdef struct Trader:             # by pointers into the engine's memory
 
 
 cdef inline void trader_init(Trader* t, const TraderParams* p) noexcept nogil:
-    """Its parts are zeroed memory of their sizes, its pointers set. `position_bind`, `risk_bind` and the strategy's parameters,
-    for each symbol, are the caller's."""
+    """The parts are zeroed memory of their sizes, the pointers are set. The caller then calls `position_bind`, `risk_bind` and
+    sets the strategy's parameters, for each symbol."""
     orders_init(t.context.orders, &p.orders)
     position_init(t.context.positions, &p.positions)
     risk_init(t.risk, &p.risk)
@@ -71,19 +71,19 @@ cdef inline void trader_init(Trader* t, const TraderParams* p) noexcept nogil:
 
 
 cdef inline uint64_t trader_hash(const Trader* t) noexcept nogil:
-    """What is not of a symbol. Its strategy, orders, positions and risk have digests of their own."""
+    """Hash of the state that belongs to no symbol. Strategy, orders, positions and risk have digests of their own."""
     cdef uint64_t h = hash_span(0, t.state, &t.state.submitted)
     return hash_word(hash_word(h, commands_hash(t.commands)), intents_hash(t.context.intents))
 
 
 cdef inline void trader_fail(Trader* t, int64_t code) noexcept nogil:
-    """Keep the first fault: those that follow are mostly its consequences."""
+    """Keeps the first fault: later ones are mostly its consequences."""
     if unlikely(code < 0) and t.state.fault == 0:
         t.state.fault = code
 
 
 cdef inline int64_t trader_next_due(const Trader* t) noexcept nogil:
-    """When `trader_on_timer` is to be called; INT64_MAX: not."""
+    """Time of the next `trader_on_timer`; INT64_MAX: none."""
     cdef int64_t due = INT64_MAX
     if unlikely(t.state.stopping):
         return due
@@ -94,7 +94,7 @@ cdef inline int64_t trader_next_due(const Trader* t) noexcept nogil:
     return max(due, t.state.timer_ns + 1)
 
 
-# --- intents out
+# --- outgoing intents
 
 cdef inline int _send(Trader* t, Order* order, int kind, int64_t now) noexcept nogil:
     order_command(order, kind, now, commands_push(t.commands))
@@ -117,7 +117,7 @@ cdef inline int _check(Trader* t, Intent* intent, int64_t open, int64_t added) n
 
 
 cdef inline int _new(Trader* t, Intent* intent) noexcept nogil:
-    """Risk, then an order, then its command. OK, or why not."""
+    """Checks risk, creates an order and sends its command. OK, or the reason to refuse."""
     cdef Order* order
     cdef int code
     output_count(&t.out.page.counters.intents)
@@ -133,7 +133,7 @@ cdef inline int _new(Trader* t, Intent* intent) noexcept nogil:
 
 
 cdef inline int _amend(Trader* t, Intent* intent) noexcept nogil:
-    """The same for an order that is open: risk is asked at the larger size."""
+    """The same for an open order: risk checks the larger size."""
     cdef Order* order = orders_find(t.context.orders, intent.order_id)
     cdef int64_t more
     cdef int code
@@ -168,8 +168,7 @@ cdef inline int _cancel(Trader* t, int64_t order_id) noexcept nogil:
 
 
 cdef inline void trader_cancel_again(Trader* t, int64_t now) noexcept nogil:
-    """Cancel what is to be cancelled and was not yet. Where the channel is full, `cancel_again` asks for another go with the next
-    input."""
+    """Sends cancels that are still to be sent. If the channel is full, `cancel_again` makes the next input try again."""
     cdef Orders* orders = t.context.orders
     cdef Order* order = orders_first(orders)
     t.context.now = now
@@ -182,7 +181,7 @@ cdef inline void trader_cancel_again(Trader* t, int64_t now) noexcept nogil:
 
 
 cdef inline void trader_cancel_all(Trader* t, int32_t symbol, int64_t now) noexcept nogil:
-    """Cancel what is open, of a symbol or (-1) of all."""
+    """Cancels the open orders of one symbol, or (-1) of all."""
     cdef Orders* orders = t.context.orders
     cdef Order* order = orders_first(orders)
     while order != NULL:
@@ -193,7 +192,7 @@ cdef inline void trader_cancel_all(Trader* t, int32_t symbol, int64_t now) noexc
 
 
 cdef inline void _refuse(Trader* t, const Intent* intent, int code) noexcept nogil:
-    """The verdict on an intent that is not sent: a report at the same `now`."""
+    """Reports the refusal of an intent, at the same `now`."""
     cdef Report r
     output_count(&t.out.page.counters.status[code])
     if t.ops.on_report == NULL:
@@ -212,7 +211,7 @@ cdef inline void _refuse(Trader* t, const Intent* intent, int code) noexcept nog
 
 
 cdef inline void _take(Trader* t) noexcept nogil:
-    """Every intent that was put, those that the strategy puts when it hears of a refusal among them."""
+    """Takes every intent, including those that the strategy puts when a refusal is reported."""
     cdef Intent* intent
     cdef int code
     while intents_wait(t.context.intents):
@@ -238,15 +237,15 @@ cdef inline void _take(Trader* t) noexcept nogil:
 
 
 cdef inline void trader_take(Trader* t) noexcept nogil:
-    """After a callback: what the strategy put is sent, or refused."""
+    """After a callback: sends or refuses the strategy's intents."""
     if unlikely(intents_wait(t.context.intents)):
         _take(t)
 
 
-# --- what happens, in
+# --- incoming events
 
 cdef inline void trader_begin(Trader* t) noexcept nogil:
-    """Another instant, or another input."""
+    """Begins a new instant or input."""
     intents_begin(t.context.intents)
 
 
@@ -259,7 +258,7 @@ cdef inline void trader_start(Trader* t, int64_t now) noexcept nogil:
 
 
 cdef inline void trader_on_lost(Trader* t, int32_t i, int64_t now) noexcept nogil:
-    """The book of a symbol is lost."""
+    """The book of a symbol lost sync."""
     position_mark_lost(t.context.positions, i)
     if t.ops.on_status != NULL and not t.state.stopping:
         t.context.now = now
@@ -276,7 +275,7 @@ cdef inline void trader_on_found(Trader* t, int32_t i, int64_t now) noexcept nog
 
 
 cdef inline void trader_on_view(Trader* t, Market* market, int32_t i) noexcept nogil:
-    """The view changed: its mid is the mark. Where a side of it is empty, the last one stands."""
+    """The view changed: its mid is the mark. If a side is empty, the last mark is kept."""
     if likely(market_ready(market)):
         trader_fail(t, position_mark(t.context.positions, i, market.mid2))
     elif market_features(market).synced:
@@ -291,7 +290,7 @@ cdef inline void trader_on_trade(Trader* t, const Message* trade, int64_t now) n
 
 
 cdef inline void trader_on_market(Trader* t, int32_t i, int64_t now) noexcept nogil:
-    """The market of a symbol changed, and was shown: decide."""
+    """The market of a symbol changed, and was published: the strategy decides."""
     if likely(not t.state.stopping):
         t.context.now = now
         t.ops.on_market(t.strategy, &t.context, i)
@@ -307,12 +306,12 @@ cdef inline void trader_on_timer(Trader* t, int64_t now) noexcept nogil:
 
 
 cdef inline bint _acknowledges(const Report* report) noexcept nogil:
-    """Is it the answer to a command? Each gets one."""
+    """Whether it acknowledges a command. Each command gets one such report."""
     return report.kind != REPORT_FILL and report.kind != REPORT_EXPIRED
 
 
 cdef inline void trader_on_report(Trader* t, const Report* report) noexcept nogil:
-    """Execution reports: first the order and the position, then the strategy."""
+    """Handles a report: first the order and the position, then the strategy."""
     cdef Order* order
     cdef Positions* positions = t.context.positions
     cdef int code = orders_on_report(t.context.orders, report, &order)
@@ -333,14 +332,14 @@ cdef inline void trader_on_report(Trader* t, const Report* report) noexcept nogi
 
 
 cdef inline int trader_sent(Trader* t, const Command* command) noexcept nogil:
-    """Execution took a command and stamped it: the order is written down as it is now."""
+    """Execution took a command and set its due time: records the order."""
     cdef Order* order = orders_find(t.context.orders, command.order_id)
     order.due_ns = command.due_ns
     return output_order(t.out, order, command.sent_ns, 0)
 
 
 cdef inline void trader_stop(Trader* t, int64_t now) noexcept nogil:
-    """From here on no decision and no new order."""
+    """No more decisions and new orders from here on."""
     if t.ops.stop != NULL and not t.state.stopping:
         t.context.now = now
         t.ops.stop(t.strategy, &t.context)

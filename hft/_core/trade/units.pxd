@@ -1,4 +1,4 @@
-# Sizes and limits of a strategy or of risk, from base units to quanta. At start, and when the venue's rules change.
+# Converts sizes and limits of a strategy or of risk from base units to quanta, at start and when the venue's rules change.
 
 from hft._core.base.types cimport Spec, int64_t
 

@@ -1,8 +1,8 @@
 # decode: the bytes of a frame -> one Message and its levels, in ticks, quanta and nanoseconds.
 #
-# The scanner knows the hot shapes of its venues' streams (`shapes`), bare and inside {"stream":…,"data":…}. Whatever else it
-# meets is DECODE_FALLBACK and goes to `hft.venues.binance.messages`, which also finds the precise reason of a reject. After
-# anything but OK the message is void (`kind` is MSG_NONE).
+# The scanner knows the hot shapes of its venues' streams (`shapes`), bare and inside {"stream":…,"data":…}. Any other frame
+# is DECODE_FALLBACK and goes to `hft.venues.binance.messages`, which also finds the precise reason of a reject. After
+# any code but OK the message is void (`kind` is MSG_NONE).
 
 from libc.stdint cimport int64_t
 from hft._core.base.status cimport DECODE_FALLBACK, OK, TOO_LARGE
@@ -16,18 +16,18 @@ from hft._core.wire.shapes cimport shape_read
 from hft._core.wire.stream_name cimport stream_kind
 
 cdef enum:
-    MAX_FRAME = 4194304         # bytes of a frame: beyond it, TOO_LARGE before a byte is read
+    MAX_FRAME = 4194304         # limit for a frame in bytes: a longer one is TOO_LARGE, and nothing of it is read
 
 
 cdef class Decoder:
-    """Owns the state; compiled callers may use `d` as long as they hold the object."""
+    """Owns the state; compiled callers may use `d` while they hold the object."""
     cdef DecoderState* d
 
 
 cdef inline int decode_frame(DecoderState* d, const char* p, size_t n, int64_t recv_ns) noexcept nogil:
     """Decode a frame of n bytes into the decoder's message and levels.
 
-    OK; DECODE_FALLBACK: not what the scanner knows; TOO_LARGE: more bytes or levels than there is room for.
+    OK; DECODE_FALLBACK: a frame that the scanner does not know; TOO_LARGE: more bytes or levels than the capacity.
     """
     cdef const char* end = p + n
     cdef const char* q

@@ -1,17 +1,17 @@
-"""Frames to messages: market data straight from its bytes to ticks, quanta and nanoseconds."""
+"""Frames to messages: converts the bytes of market data directly to ticks, quanta and nanoseconds."""
 
 from dataclasses import dataclass
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
-from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t
 from libc.stdlib cimport free
 from hft._core.base.memory cimport hft_alloc, hft_free
 from hft._core.base.status cimport BAD_NUMBER, BAD_SHAPE, UNKNOWN_SYMBOL
 from hft._core.base.text cimport text_exact
 from hft._core.base.types cimport (
-    BOOK_STREAM, BUYER_IS_MAKER, MAX_LEVELS, MSG_AGG_TRADE, MSG_BOOK, MSG_SNAPSHOT, MSG_BOOK_TICKER, MSG_TRADE, NOT_MARKET, Level, Message,
-    Spec, SymbolSpec,
+    BOOK_STREAM, BUYER_IS_MAKER, MAX_LEVELS, MSG_AGG_TRADE, MSG_BOOK, MSG_BOOK_TICKER, MSG_SNAPSHOT, MSG_TRADE, NOT_MARKET,
+    Level, Message, Spec, SymbolSpec,
 )
 from hft._core.wire.pending cimport pending_push
 from hft._core.wire.scales cimport symbols_add, symbols_at, symbols_init
@@ -24,9 +24,9 @@ LARGEST_ID = 10**18 - 1
 
 @dataclass(frozen=True, slots=True)
 class MarketMessage:
-    """A decoded message as Python sees it: prices in ticks, quantities in quanta, times in nanoseconds.
+    """A decoded message for Python: prices in ticks, quantities in quanta, times in nanoseconds.
 
-    What a kind does not have is 0 or empty, and `prev_id` -1. `venue_ns` is the venue's own stamp, 0 where there is none.
+    Fields that a kind does not use are 0 or empty, `prev_id` -1. `venue_ns` is the venue's own stamp, 0 if there is none.
     For a bookTicker `price` and `qty` are the best bid and its quantity.
     """
 
@@ -52,7 +52,7 @@ cdef tuple _side(const Level* levels, uint32_t count):
     return tuple([(levels[i].price, levels[i].qty) for i in range(count)])
 
 
-# -- one message from parts that were decoded elsewhere: `_begin`, fields, `_end`
+# -- one message from fields that were decoded elsewhere: `_begin`, fields, `_end`
 
 cdef int _begin(DecoderState* d, str symbol, stamp, recv_ns) except -1:
     cdef Py_ssize_t n
@@ -75,7 +75,7 @@ cdef int _end(DecoderState* d, int code, int kind) except -1:
         d.message.kind = kind
     else:
         decoder_clear(d)
-        pending_clear(&d.pending)       # a frame is taken whole or not at all
+        pending_clear(&d.pending)       # a frame is applied whole or not at all
     return code
 
 
@@ -121,15 +121,15 @@ cdef int _levels_of(DecoderState* d, bids, asks) except -1:
 
 
 cdef class Decoder:
-    """Decodes market-data frames of the symbols it knows; holds one message, the last.
+    """Decodes market-data frames of the given symbols; holds the last message.
 
     Parameters
     ----------
     specs : iterable of Spec
         The symbols. Their order gives their index.
 
-    The message is in memory of this object: compiled stages read it there, `message` shows it to Python. Every way in
-    returns a code of `hft._core.base.status`; after anything but 0 there is no message, never a part of one.
+    The message is in memory of this object: compiled stages read it there, `message` shows it to Python. Every method that
+    reads a frame returns a code of `hft._core.base.status`; after any code but 0 there is no message, never a part of one.
 
     >>> from hft._core.base.types import Spec
     >>> decoder = Decoder([Spec("BTCUSDT", tick="0.10", step="0.001")])
@@ -152,7 +152,7 @@ cdef class Decoder:
         symbols_init(&self.d.symbols, len(symbols))
         for spec in symbols:
             if symbols_add(&self.d.symbols, &(<Spec?>spec).c) < 0:
-                raise ValueError(f"symbol {spec.name} is there already")
+                raise ValueError(f"symbol {spec.name} is already present")
 
     def __dealloc__(self):
         if self.d != NULL:
@@ -166,7 +166,7 @@ cdef class Decoder:
 
     @property
     def message(self):
-        """The last message, copied into a MarketMessage; None when the last frame was not taken."""
+        """The last message, copied into a MarketMessage; None if the last frame gave none."""
         cdef Message* m = &self.d.message
         if m.kind == 0:
             return None
@@ -178,21 +178,21 @@ cdef class Decoder:
             buyer_is_maker=bool(m.flags & BUYER_IS_MAKER), not_market=bool(m.flags & NOT_MARKET))
 
     def clear(self) -> None:
-        """Hold no message."""
+        """Discard the message."""
         decoder_clear(self.d)
         pending_clear(&self.d.pending)
 
     def keep(self) -> None:
-        """Let the message wait for `next`, and hold none: its frame holds several, each of which is loaded and kept in turn.
+        """Queue the message for `next`, for a frame of several messages: each of them is loaded and kept in turn.
 
-        Of a frame that turns out to be refused none is taken: a `load_…` that fails lets go of those kept, and so does `clear`.
+        If the frame is refused later, none of its messages is used; a failing `load_…` and `clear` discard the kept ones.
         """
         if not pending_push(&self.d.pending, &self.d.message, self.d.levels):
             raise MemoryError
         decoder_clear(self.d)
 
     def next(self) -> bool:
-        """Make the next message that was kept the decoder's; False when there is none."""
+        """Load the next kept message; False when there is none."""
         return decode_next(self.d)
 
     # -- the scanner
@@ -203,17 +203,17 @@ cdef class Decoder:
         return decode_frame(self.d, p, frame.shape[0], recv_ns)
 
     def decode_many(self, list frames not None, int64_t recv_ns=0) -> int:
-        """Scan frames (bytes) one after the other, the loop in C; how many were recognised. For benchmarks."""
+        """Scan frames (bytes) one after the other, with the loop in C; returns the number recognised. For benchmarks."""
         cdef Py_ssize_t taken = 0
         cdef bytes frame
         for frame in frames:
             taken += decode_frame(self.d, PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame), recv_ns) == OK
         return taken
 
-    # -- what msgspec decoded
+    # -- messages decoded by msgspec
 
     def load_depth(self, str symbol not None, first_id, last_id, prev_id, stamp, bids, asks, recv_ns=0) -> int:
-        """A depth update. `prev_id` is `pu`, None where there is none; `stamp` is `T`, else `E`, in the venue's own unit.
+        """A depth update. `prev_id` is `pu`, None if there is none; `stamp` is `T`, else `E`, in the venue's own unit.
 
         `bids` and `asks` are sequences of (price, quantity), both decimal text.
         """
@@ -228,7 +228,7 @@ cdef class Decoder:
         return _end(self.d, code, MSG_DEPTH)
 
     def load_snapshot(self, str symbol not None, last_update_id, bids, asks, stamp=0, recv_ns=0) -> int:
-        """The REST book. It names no symbol: the caller knows which it asked for. Arguments as for `load_depth`."""
+        """The REST book. It does not name its symbol, so the caller passes it. Arguments as for `load_depth`."""
         cdef int code = _begin(self.d, symbol, stamp, recv_ns)
         if code == OK:
             code = _id(last_update_id, &self.d.message.last_id)
@@ -238,8 +238,8 @@ cdef class Decoder:
 
     def load_book(self, str symbol not None, update_id, bids, asks, int levels=0, stamp=0, recv_ns=0,
                   bint alone=True) -> int:
-        """A whole book; `levels` a side at the most, 0 where that is not known. `alone`: of a stream of them, not the snapshot
-        that a stream of updates sends. The rest as for `load_depth`."""
+        """A whole book with at most `levels` a side, 0 if unknown. `alone`: it is from a stream of whole books, not the
+        snapshot in a stream of updates. Other arguments as for `load_depth`."""
         cdef int code = _begin(self.d, symbol, stamp, recv_ns)
         if code == OK:
             code = _id(update_id, &self.d.message.last_id)
@@ -250,7 +250,7 @@ cdef class Decoder:
         return _end(self.d, code, MSG_BOOK)
 
     def load_book_ticker(self, str symbol not None, update_id, bid, bid_qty, ask, ask_qty, stamp=0, recv_ns=0) -> int:
-        """A bookTicker; a side that is empty has price and quantity 0. `stamp` 0 where it has none (spot)."""
+        """A bookTicker; an empty side has price and quantity 0. `stamp` is 0 if there is none (spot)."""
         cdef Message* m = &self.d.message
         cdef int code = _begin(self.d, symbol, stamp, recv_ns)
         if code == OK:
@@ -264,7 +264,7 @@ cdef class Decoder:
 
     def load_trade(self, str symbol not None, trade_id, price, qty, stamp, bint buyer_is_maker, bint aggregate=False,
                    bint not_market=False, recv_ns=0) -> int:
-        """A trade, or an aggTrade. Only one that is not of the market may have price or quantity 0."""
+        """A trade, or an aggTrade. Only a trade that is not a market trade may have price or quantity 0."""
         cdef Message* m = &self.d.message
         cdef int code = _begin(self.d, symbol, stamp, recv_ns)
         if code == OK:

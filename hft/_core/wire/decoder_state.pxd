@@ -1,4 +1,4 @@
-# What a decoder keeps: the message of the last frame with its levels, and the symbols that it knows.
+# The state of a decoder: the message of the last frame with its levels, and the table of symbols.
 
 from libc.stdint cimport int64_t
 from libc.string cimport memset
@@ -8,10 +8,10 @@ from hft._core.wire.scales cimport ScaledSymbols, symbols_find, symbols_size
 
 cdef struct DecoderState:
     Message message             # the last frame's
-    Pending pending             # of a frame that holds several messages, those after `message`
-    int64_t too_large           # why the scanner gave up: 1 = more levels than there is room for
+    Pending pending             # the later messages of a frame with several
+    int64_t too_large           # why the scanner stopped: 1 = more levels than the capacity
     Level levels[16384]         # of `message`: bids, then asks (MAX_LEVELS)
-    ScaledSymbols symbols       # its table is behind it
+    ScaledSymbols symbols       # the table follows it in memory
 
 
 cdef inline size_t decoder_size(int64_t n_symbols) noexcept nogil:
@@ -24,17 +24,17 @@ cdef inline Message* decoder_message(DecoderState* d) noexcept nogil:
 
 
 cdef inline bint decode_next(DecoderState* d) noexcept nogil:
-    """Make the frame's next message the decoder's; false, and all as it is, when there is none."""
+    """Makes the next message of the frame the decoder's message; false, with no change, when there is none."""
     return pending_pop(&d.pending, &d.message, d.levels)
 
 
 cdef inline Level* decoder_levels(DecoderState* d) noexcept nogil:
-    """Its levels: `n_bids`, then `n_asks`, as printed."""
+    """The levels of the message: `n_bids`, then `n_asks`, as printed."""
     return d.levels
 
 
 cdef inline void decoder_clear(DecoderState* d) noexcept nogil:
-    """No message: what a message does not use is zero, so that equal messages have equal bytes."""
+    """Clears the message: unused fields are zero, so that equal messages have equal bytes."""
     memset(&d.message, 0, sizeof(Message))
     d.message.prev_id = -1
     d.too_large = 0

@@ -1,7 +1,7 @@
-# Pairs of numbers that are printed like the pair before: how a venue prints the levels of a book.
+# Fast reading of number pairs that have the format of the pair before, as a venue prints the levels of a book.
 #
-# With the count of decimals known, where a number ends says where its point is. So a pair is checked as a whole, against
-# the places where its form has something else than a digit, and read sixteen digits at a time, straight from its end.
+# With a known count of decimals, the end of a number gives the place of its point. So a pair is checked as a whole, against
+# the places where its format has a character other than a digit, and read sixteen digits at a time, backwards from its end.
 
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcmp
@@ -53,28 +53,28 @@ cdef extern from *:
     }
     #endif
     """
-    # Of 32 bytes: bit i of `closing` is set where byte i is a bracket `]`, of `others` where it is no digit.
+    # For 32 bytes: bit i of `closing` is set if byte i is a bracket `]`, bit i of `others` if it is not a digit.
     void _marks "hft_marks"(const char* p, uint64_t* closing, uint64_t* others) noexcept nogil
 
-    # The number whose digits end at `end`: of the sixteen bytes there, once those that `before` marks have moved up by
-    # one, over the point, the ones that `keep` marks.
+    # The number whose digits end at `end`: takes the sixteen bytes there, moves those in the mask `before` up by one, over the
+    # point, and uses those in the mask `keep`.
     uint64_t _digits "hft_digits"(const char* end, const unsigned char* before, const unsigned char* keep) noexcept nogil
     const unsigned char KEEP "hft_keep"[32]         # KEEP + n: the last n of sixteen
     const unsigned char BEFORE "hft_before"[32]     # BEFORE + n: all but the last n of sixteen
 
 cdef enum:
-    FORM_DECIMALS = 14          # after the point, the most that a NumberFormat describes
+    FORM_DECIMALS = 14          # most decimals that a NumberFormat describes
 
-cdef struct NumberFormat:               # how a number is printed: with so many digits after the point, however many before
-    int64_t back                # from the closing quote back to the point; 0: no point; 63: no text has this form
-    int64_t point               # what must stand there: a point, or, if there is none, the closing quote
+cdef struct NumberFormat:               # how a number is printed: its count of decimals; digits before the point are free
+    int64_t back                # from the closing quote back to the point; 0: no point; 63: matches no text
+    int64_t point               # character required there: a point or, if there is none, the closing quote
     int64_t points              # 1, or 0
     int64_t decimals
-    int64_t before              # where in BEFORE the mask of what is before the point begins
+    int64_t before              # start in BEFORE of the mask for the digits before the point
 
 
 cdef inline void number_format_init(NumberFormat* f, int decimals) noexcept nogil:
-    """The form with so many decimals; one that no text has when they are more than FORM_DECIMALS."""
+    """The format with this count of decimals; it matches no text if that exceeds FORM_DECIMALS."""
     f.decimals = decimals
     f.points = decimals > 0
     f.point = c'.' if decimals else c'"'
@@ -84,13 +84,13 @@ cdef inline void number_format_init(NumberFormat* f, int decimals) noexcept nogi
 
 cdef inline const char* number_format_pair(
         const char* p, const NumberFormat* f, const NumberFormat* g, uint64_t* a, uint64_t* b) noexcept nogil:
-    """Two decimals of known forms that end an array, `61800.20","0.014"]`, as digits; NULL when they are printed otherwise.
+    """Two decimals of known formats that end an array, `61800.20","0.014"]`, as digits; NULL if the format differs.
 
-    Takes them from after the first's opening quote to the second's closing one, which is not taken. There must be
-    sixteen bytes before p, and 32 after it.
+    Reads from after the first opening quote to the second closing quote, which is not read. There must be
+    sixteen readable bytes before p, and 32 after it.
 
-    All checks are one: of the bytes up to the bracket, those that are no digits must be those that the forms have. Where
-    the next pair begins hangs on the bracket alone, so that it is begun before this one is turned into numbers.
+    All checks are one: of the bytes up to the bracket, the non-digits must be at the places that the formats give. The start
+    of the next pair depends only on the bracket, so the processor can begin it before this pair is converted.
     """
     cdef uint64_t closing, others, first, last, point_a, point_b
     cdef int64_t n, m
@@ -114,6 +114,6 @@ cdef inline const char* number_format_pair(
     if unlikely(n > 16) or unlikely(m > 16):
         return NULL
     a[0] = _digits(q - 3, BEFORE + f.before, KEEP + n - f.points)
-    q = p + ctz(last)                                       # not q + m, which hangs on more
+    q = p + ctz(last)                                       # not q + m, which depends on more
     b[0] = _digits(q, BEFORE + g.before, KEEP + m - g.points)
     return q

@@ -1,6 +1,6 @@
-# The messages of a frame that holds several, until they are taken one by one: a queue of a Message and its levels each.
+# The remaining messages of a frame with several: a queue of messages, each with its levels.
 #
-# The scanner's frames hold one message, and never come here. What is decoded in Python does, and may allocate.
+# A scanned frame holds one message and does not use this. Messages decoded in Python do, and may allocate.
 
 from libc.stdint cimport int64_t
 from libc.stdlib cimport realloc
@@ -9,18 +9,18 @@ from libc.string cimport memcpy
 from hft._core.base.types cimport Level, Message, likely
 
 cdef enum:
-    HEADER_UNITS = 6            # a Message takes the room of six levels
+    HEADER_UNITS = 6            # a Message takes the space of six levels
 
 cdef struct Pending:
     Level* at                   # owned by the decoder
     int64_t head                # in units of a Level
     int64_t tail
     int64_t capacity
-    int64_t count               # messages that wait
+    int64_t count               # messages in the queue
 
 
 cdef inline bint pending_push(Pending* p, const Message* m, const Level* levels) noexcept nogil:
-    """Copy a message behind those that wait; false when there is no memory."""
+    """Appends a copy of a message; false when there is no memory."""
     cdef int64_t n = <int64_t>m.n_bids + m.n_asks
     cdef int64_t needed = p.tail + HEADER_UNITS + n
     cdef Level* at
@@ -38,7 +38,7 @@ cdef inline bint pending_push(Pending* p, const Message* m, const Level* levels)
 
 
 cdef inline bint pending_pop(Pending* p, Message* m, Level* levels) noexcept nogil:
-    """The first that waits; false when none does."""
+    """Takes the first message; false when the queue is empty."""
     cdef int64_t n
     if likely(p.count == 0):
         return False

@@ -1,8 +1,8 @@
-# The table of symbols: found by name, each with its scales worked out for every count of printed decimals.
+# The table of symbols: finds a symbol by name, with its scales computed for every count of printed decimals.
 #
 #     ScaledSymbols | ScaledSymbol[capacity] | slots[a power of two, at least twice the capacity]
 #
-# The capacity is given when the memory is had; there is always an empty slot.
+# The capacity is fixed when the memory is allocated; there is always an empty slot.
 
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcmp, memcpy
@@ -13,9 +13,9 @@ from hft._core.wire.number_format cimport NumberFormat, number_format_init
 cdef extern from "string.h" nogil:
     size_t strnlen(const char* text, size_t most)
 
-cdef struct NameKey:            # a name as it is compared; one of up to 16 bytes is all in the two words, which may overlap
+cdef struct NameKey:            # a name for comparison; up to 16 bytes are complete in the two words, which may overlap
     uint64_t head               # its first eight bytes, zero padded
-    uint64_t tail               # its last eight; 0 where it has fewer
+    uint64_t tail               # its last eight; 0 if it has fewer than eight
     uint64_t length
 
 cdef struct ScaledSymbol:
@@ -23,15 +23,15 @@ cdef struct ScaledSymbol:
     NameKey key                 # of its name
     Scale price[19]             # by digits after the point (SCALES)
     Scale qty[19]
-    NumberFormat price_format             # how levels were printed last
+    NumberFormat price_format             # format of the last levels
     NumberFormat qty_format
 
 cdef struct ScaledSymbols:
     int64_t count
     int64_t capacity
     int64_t slots_at            # byte offset from this header: index + 1, by hash of the name; 0 is empty
-    int32_t shift               # of a hash to its slot
-    int32_t last_slot           # how many there are, less 1
+    int32_t shift               # shift from a hash to its slot
+    int32_t last_slot           # number of slots - 1
 
 
 # ---- memory ----------------------------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ cdef inline int symbols_find(const ScaledSymbols* t, const char* name, size_t n)
 
 
 cdef inline void symbols_scale(ScaledSymbol* s, const SymbolSpec* spec) noexcept nogil:
-    """Work out how a symbol's numbers are read."""
+    """Computes the scales of a symbol's numbers."""
     cdef int decimals
     s.spec = spec[0]
     for decimals in range(SCALES):
@@ -110,7 +110,7 @@ cdef inline void symbols_scale(ScaledSymbol* s, const SymbolSpec* spec) noexcept
 
 
 cdef inline int symbols_add(ScaledSymbols* t, const SymbolSpec* spec) noexcept nogil:
-    """Add a symbol, of which there are fewer than `capacity`; its index, or -1 when the name is there already."""
+    """Adds a symbol, if there are fewer than `capacity`; returns its index, or -1 if the name is already present."""
     cdef NameKey key = _key(spec.name, strnlen(spec.name, NAME_BYTES))
     cdef int32_t* slots = symbols_slots(t)
     cdef int32_t slot = _slot(t, &key)

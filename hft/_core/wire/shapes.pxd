@@ -1,7 +1,7 @@
-# The hot shapes of a venue's stream, scanned: depthUpdate, bookTicker, trade, aggTrade, as the venue prints them.
+# Scans the hot shapes of a venue's stream: depthUpdate, bookTicker, trade, aggTrade, as the venue prints them.
 #
-# No white space, `e` first, `s` before what needs its scales; unknown plain fields are skipped. A verb takes the text from p on and
-# answers with where it ends, or with NULL for what it does not know.
+# They have no white space, `e` first, and `s` before fields that need its scales; unknown plain fields are skipped. A verb reads
+# the text from p on and returns the end of the part that it read, or NULL if the text has another form.
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcmp
@@ -9,7 +9,8 @@ from hft._core.base.text cimport (
     Scale, scale_apply, text_bool, text_decimal, text_expect, text_key, text_scaled, text_skip, text_string, text_uint,
 )
 from hft._core.base.types cimport (
-    BUYER_IS_MAKER, MAX_LEVELS, MSG_AGG_TRADE, MSG_DEPTH, MSG_BOOK_TICKER, MSG_TRADE, NOT_MARKET, Level, Message, likely, unlikely,
+    BUYER_IS_MAKER, MAX_LEVELS, MSG_AGG_TRADE, MSG_BOOK_TICKER, MSG_DEPTH, MSG_TRADE, NOT_MARKET, Level, Message, likely,
+    unlikely,
 )
 from hft._core.wire.decoder_state cimport DecoderState, decode_stamp, decoder_symbol
 from hft._core.wire.number_format cimport number_format_init, number_format_pair
@@ -19,7 +20,7 @@ from hft._core.wire.scales cimport ScaledSymbol, symbols_at
 # -- fields ------------------------------------------------------------------------------------------------------------
 
 cdef inline const char* _quoted(const char* p, const char* end, const Scale* scales, int64_t* out) noexcept nogil:
-    """`"<decimal>"` as units. NULL of NULL."""
+    """`"<decimal>"` as units. NULL if `p` is NULL."""
     if unlikely(p == NULL) or unlikely(p == end) or p[0] != c'"':
         return NULL
     p = text_scaled(p + 1, end, scales, out)
@@ -46,7 +47,7 @@ cdef inline const char* _symbol(DecoderState* d, const char* p, const char* end,
 
 
 cdef inline uint64_t _bit(char key) noexcept nogil:
-    """One bit per letter, upper and lower case apart, and none for what is no letter: the set of fields seen."""
+    """One bit for each letter, upper and lower case separate, none for other characters: the set of fields seen."""
     return <uint64_t>(key >= c'A') << (key & 63)
 
 
@@ -60,7 +61,7 @@ cdef inline const char* _stamped(Message* m, uint64_t seen, int64_t T, int64_t E
 
 cdef inline const char* _level(
         ScaledSymbol* s, const char* p, const char* end, uint64_t* price, uint64_t* qty) noexcept nogil:
-    """One level, from after its first quote to its last, whichever way it is printed; that way is kept in mind."""
+    """One level, from after its first quote to its last, in any format; keeps that format for the next levels."""
     cdef int decimals
     p = text_decimal(p, end, price, &decimals)
     if p == NULL:
@@ -80,7 +81,7 @@ cdef inline const char* _levels(
         DecoderState* d, ScaledSymbol* s, const char* p, const char* end, uint32_t first, uint32_t* count) noexcept nogil:
     """`[["<price>","<qty>"],…]` into the level memory from `first` on.
 
-    A venue prints a symbol's levels alike, so each is first tried as the last was printed.
+    A venue prints a symbol's levels alike, so the format of the last level is tried first.
     """
     cdef Level* level = &d.levels[first]
     cdef Level* beyond = &d.levels[MAX_LEVELS]
@@ -162,13 +163,13 @@ cdef inline const char* _depth(DecoderState* d, const char* p, const char* end) 
 
 
 cdef inline const char* _after(const char* p, const char* end, const char* literal, size_t n) noexcept nogil:
-    """`text_expect` of what may be NULL already."""
+    """As `text_expect`, but `p` may be NULL, which gives NULL."""
     return text_expect(p, end, literal, n) if likely(p != NULL) else NULL
 
 
 cdef inline const char* _usual_ticker(DecoderState* d, const char* p, const char* end) noexcept nogil:
-    """A bookTicker whose fields come in the order in which Binance sends them, `u,s,b,B,a,A` and then `T,E` or nothing: most
-    messages are one. NULL where they come otherwise, and nothing is known of it."""
+    """A bookTicker with its fields in the order that Binance sends, `u,s,b,B,a,A` and then `T,E` or nothing, as most
+    messages are. NULL if the order differs; the fields read so far are then void."""
     cdef Message* m = &d.message
     cdef ScaledSymbol* s = NULL
     cdef int64_t T = 0, E = 0
@@ -196,7 +197,7 @@ cdef inline const char* _usual_ticker(DecoderState* d, const char* p, const char
 
 
 cdef inline const char* _book_ticker(DecoderState* d, const char* p, const char* end) noexcept nogil:
-    """`u,s,[ps],b,B,a,A` and, but on spot, `T,E`, in any order"""
+    """`u,s,[ps],b,B,a,A` and, except on spot, `T,E`, in any order"""
     cdef Message* m = &d.message
     cdef const char* q = _usual_ticker(d, p, end)
     cdef ScaledSymbol* s = NULL
@@ -245,7 +246,7 @@ cdef inline const char* _book_ticker(DecoderState* d, const char* p, const char*
 
 
 cdef inline const char* _trade(DecoderState* d, const char* p, const char* end, char id_key) noexcept nogil:
-    """`E,[T],s,t,p,q,[X],T,m,[M]`, and with `a` for its id the same of aggTrade"""
+    """`E,[T],s,t,p,q,[X],T,m,[M]`; an aggTrade has `a` for its id"""
     cdef Message* m = &d.message
     cdef ScaledSymbol* s = NULL
     cdef uint64_t seen = 0, bit
@@ -300,7 +301,7 @@ cdef inline const char* _trade(DecoderState* d, const char* p, const char* end, 
 
 
 cdef inline const char* shape_read(DecoderState* d, const char* p, const char* end) noexcept nogil:
-    """One object of a hot shape: which it is shows in its first bytes."""
+    """One object of a hot shape; its first bytes give the shape."""
     cdef const char* q
     if unlikely(end - p < 16):
         return NULL

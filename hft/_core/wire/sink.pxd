@@ -1,7 +1,7 @@
-# Where frames go: the border between the feed's listener and whatever handles messages (the engine, a recorder, a test).
+# The receiver of frames: the border between the feed's listener and the code that handles messages (engine, recorder, test).
 #
 # The listener calls `fn(ctx, ...)` for every text message, with the bytes where they lie in the socket's read buffer. They
-# are valid during the call only. What `fn` answers is a set of FrameResult bits; 0, the hot case, costs no Python at all.
+# valid during the call only. `fn` returns a set of FrameResult bits; 0, the hot case, needs no Python at all.
 
 from libc.stdint cimport int64_t, uint64_t
 
@@ -9,9 +9,9 @@ ctypedef int (*frame_fn)(void* ctx, const char* p, size_t n, int64_t now_ns, uin
 
 cdef enum FrameResult:
     FRAME_HANDLED = 0
-    FRAME_NEEDS_PYTHON = 1      # not understood by `fn`, nothing applied: call `on_other` with the bytes
+    FRAME_NEEDS_PYTHON = 1      # not recognised by `fn`, nothing applied: call `on_other` with the bytes
     FRAME_CHECK = 2             # call `on_check` when this read is done
-    FRAME_HELD = 4              # kept until there is room for what it may cause: stop reading until the sink has handled it
+    FRAME_HELD = 4              # held until there is room for its effects: stop reading until the sink has handled it
 
 
 cdef class FrameSink:

@@ -1,4 +1,4 @@
-"""Where frames go."""
+"""The receiver of frames."""
 
 
 cdef int _to_python(void* ctx, const char* p, size_t n, int64_t now_ns, uint64_t cycles) noexcept nogil:
@@ -6,13 +6,13 @@ cdef int _to_python(void* ctx, const char* p, size_t n, int64_t now_ns, uint64_t
 
 
 cdef class FrameSink:
-    """Takes the messages of a feed.
+    """Receives the messages of a feed.
 
     A compiled subclass sets `fn` and `ctx` in its ``__cinit__`` and gets every message as a C call. A Python subclass gets
     them one by one in :meth:`on_other`, which is slower but needs no compiler.
 
     Bits that ``fn`` and ``on_other`` may return: ``FrameSink.CHECK`` asks for :meth:`on_check` once the read that
-    held the frame is done; ``FrameSink.HELD`` says that it is kept for later, and that no more should be read until then.
+    held the frame is done; ``FrameSink.HELD`` means that the frame is held for later, and that reading must stop until then.
 
     >>> class Seen(FrameSink):
     ...     def __init__(self):
@@ -34,15 +34,15 @@ cdef class FrameSink:
         self.ctx = <void*>self
 
     cpdef int on_other(self, bytes frame, int64_t now_ns) except -1:
-        """A message that the compiled path left alone, copied out of the read buffer. Returns FrameResult bits."""
+        """A message that the compiled path did not handle, copied from the read buffer. Returns FrameResult bits."""
         return FRAME_HANDLED
 
     cpdef on_check(self):
-        """Something during the last read wants a look from Python: a snapshot is wanted, a user's callback raised."""
+        """Called when the last read needs work in Python: a snapshot is wanted, or a user's callback raised."""
 
 
 cdef class FrameCounter(FrameSink):
-    """Counts messages in compiled code: what a transport alone can carry, with nothing behind it.
+    """Counts messages in compiled code, to measure a transport alone.
 
     >>> counter = FrameCounter()
     >>> for frame in (b"abc", b"de"):
@@ -83,9 +83,9 @@ cdef int _count(void* ctx, const char* p, size_t n, int64_t now_ns, uint64_t cyc
 
 
 def deliver(FrameSink sink not None, bytes frame not None, int64_t now_ns, uint64_t cycles=0):
-    """Hands one message to a sink as the listener would; returns what it asked for besides. For tests and replays.
+    """Hands one message to a sink as the listener would; returns the bits of the result. For tests and replays.
 
-    Raises what `on_other` raises.
+    Raises the exceptions of `on_other`.
     """
     cdef int result = sink_frame(sink, frame, len(frame), now_ns, cycles)
     if result & FRAME_NEEDS_PYTHON:

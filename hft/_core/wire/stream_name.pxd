@@ -1,4 +1,4 @@
-# What the name of a stream says of its messages, as in {"stream":"btcusdt@depth20@100ms","data":…}.
+# Facts about messages that only the name of their stream gives, as in {"stream":"btcusdt@depth20@100ms","data":…}.
 
 from libc.stdint cimport int64_t
 from libc.string cimport memcmp
@@ -20,7 +20,7 @@ cdef inline int64_t stream_levels(const char* p, const char* end) noexcept nogil
 
 
 cdef inline void stream_kind(Message* m, const char* p, const char* end) noexcept nogil:
-    """What calls itself a depthUpdate holds the whole book where the stream's name says so (rule 7c)."""
+    """A depthUpdate holds the whole book if the name of its stream says so (rule 7c)."""
     cdef int64_t levels = stream_levels(p, end)
     if unlikely(levels != 0):
         m.kind = MSG_BOOK

@@ -68,5 +68,5 @@ def test_what_is_no_account_is_named(accounts: list[dict[str, object]], error: t
 
 
 def test_an_account_that_is_not_there_is_named() -> None:
-    with pytest.raises(IndexError, match="account 1 is none of the engine's 1"):
+    with pytest.raises(IndexError, match="account 1 is not one of the engine's 1"):
         Engine(data.SPECS[data.USDM_BTC]).fills(1)

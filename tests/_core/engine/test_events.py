@@ -214,7 +214,7 @@ def spoilt(session, at, **fields):
 def test_a_record_that_begins_no_message_is_named(session, kind, fields):
     starts = np.flatnonzero((session[0]["kind"] == KINDS[kind]) & (np.append(1, session[0]["flags"][:-1] & events.LAST) != 0))
     at = int(starts[0])
-    with pytest.raises(ValueError, match=f"record {at} begins no message"):
+    with pytest.raises(ValueError, match=f"no message begins at record {at}"):
         through(Engine(SPECS[0]), spoilt(session, at, **fields))
 
 
@@ -223,22 +223,22 @@ def test_a_record_that_begins_no_message_is_named(session, kind, fields):
 )
 def test_a_level_that_is_none_spoils_its_message(session, fields):
     first = int(np.flatnonzero(session[0]["kind"] == KINDS["snapshot"])[0])
-    with pytest.raises(ValueError, match=f"record {first} begins no message"):
+    with pytest.raises(ValueError, match=f"no message begins at record {first}"):
         through(Engine(SPECS[0]), spoilt(session, first + 5, **fields))
 
 
 def test_a_message_that_is_not_whole_is_none(session):
     first = int(np.flatnonzero(session[0]["kind"] == KINDS["snapshot"])[0])
-    with pytest.raises(ValueError, match=f"record {first} begins no message"):
+    with pytest.raises(ValueError, match=f"no message begins at record {first}"):
         through(Engine(SPECS[0]), session[0][: first + 100])
 
 
 def test_what_is_no_array_of_records_is_refused(session):
     with pytest.raises(ValueError, match="records are of 64 bytes"):
         replay_events(Engine(SPECS[0]), bytes(100))
-    with pytest.raises(ValueError, match="record 9 is none of 2"):
+    with pytest.raises(ValueError, match="record 9 is out of range, there are 2"):
         replay_events(Engine(SPECS[0]), bytes(128), start=9)
-    with pytest.raises(ValueError, match="symbol 1 is none of the engine's 1"):
+    with pytest.raises(ValueError, match="symbol 1 is not one of the engine's 1"):
         replay_events(Engine(SPECS[0]), session[0], symbols=[1])
 
 

@@ -315,7 +315,7 @@ def test_names_that_do_not_exist_are_refused():
     for call in (lambda: page.view(0, positron=1), lambda: page.totals(x=1), lambda: page.market(0, y=1)):
         with pytest.raises(TypeError, match="no field"):
             call()
-    with pytest.raises(ValueError, match="no counter"):
+    with pytest.raises(ValueError, match="unknown counter"):
         page.count("beers")
     with pytest.raises(IndexError):
         page.view(1)
