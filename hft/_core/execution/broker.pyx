@@ -4,8 +4,7 @@ from libc.string cimport memset
 
 from hft._core.base.memory cimport hft_alloc, hft_free
 from hft._core.base.types cimport (
-    BUYER_IS_MAKER, CMD_NEW, FEE_SCALE, IOC, MSG_AGG_TRADE, MSG_DEPTH, MSG_BOOK_TICKER, MSG_TRADE, NOT_MARKET, REPORT_FILL,
-    SELL, Message, Report,
+    BUYER_IS_MAKER, CMD_NEW, IOC, MSG_AGG_TRADE, MSG_BOOK_TICKER, MSG_DEPTH, MSG_TRADE, NOT_MARKET, SELL, Message, Report,
 )
 from hft._core.execution.queue cimport (
     LEDGER_ENTRIES, PROB_LOG, PROB_LOG2, PROB_POWER, PROB_POWER2, PROB_POWER3, RISK_AVERSE, Ledger, LedgerEntry, QueuePosition,
@@ -192,8 +191,8 @@ cdef class PaperBroker:
         for i in range(self.broker.n_reports):
             r = broker_reports(self.broker) + i
             out.append(OrderReport.of(
-                self.spec, r.kind, r.order_id, r.side, r.price, r.qty, r.leaves, r.fee, in_base=r.fee_in_base, maker=bool(r.maker),
-                book_status=r.book_status, reason=r.reason, exch_ns=r.exch_ns,
+                self.spec, r.kind, r.order_id, r.side, r.price, r.qty, r.leaves, r.fee, in_base=r.fee_in_base,
+                maker=bool(r.maker), book_status=r.book_status, reason=r.reason, exch_ns=r.exch_ns,
                 reported_ns=broker_report_due(self.broker, 0, r.exch_ns, now)))
         self.broker.n_reports = 0
         return out

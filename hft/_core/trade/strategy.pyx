@@ -12,7 +12,7 @@ cdef class StrategyPort:
         raise NotImplementedError
 
     cdef int attach(self, void* memory, RunLogState* log) except -1:
-        """An engine has made its memory. `log`: where its inputs are recorded, or NULL; for a strategy whose decisions are inputs."""
+        """Called once by an engine, for a strategy whose decisions are inputs. `log`: the run log of the engine, or NULL."""
         return 0
 
     cdef object reach(self, const void* memory, int32_t symbol):
