@@ -45,7 +45,7 @@ ROOMS = {
         arena cycles hash heap ring histogram
     """,
     "wire": """
-        decode number_format pending scales stream_name
+        decode decoder_state number_format pending scales shapes stream_name
         sink
     """,
     "market": """
