@@ -267,7 +267,7 @@ def test_the_books_digest_is_that_of_its_levels(moves: list[tuple[str, list[tupl
         if name == "clear":
             book.clear()
         elif name == "ticker":
-            book.ticker(SPEC.price(1000), SPEC.qty(3), SPEC.price(2500), SPEC.qty(4), update_id)
+            book.book_ticker(SPEC.price(1000), SPEC.qty(3), SPEC.price(2500), SPEC.qty(4), update_id)
             ticker = (update_id, 1000, 3, 2500, 4)
         else:
             getattr(book, name)(*sides, update_id)
