@@ -4,7 +4,7 @@ What it asks for are inputs of the run. They go to the run log where there is on
 was put in, and a run that is done again takes them from there: no code of the user's runs then.
 """
 
-from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memset
 
@@ -242,7 +242,8 @@ cdef class PythonStrategy(StrategyPort):
             method(context)
 
     def decide(self, fields) -> None:
-        """A decision of the recorded run, as the run log has it: call, kind, order_id, price, qty, symbol, side, type, tif, flags."""
+        """Add a decision of the recorded run, with the fields of the run log: call, kind, order_id, price, qty, symbol, side, type,
+        tif, flags."""
         cdef DecisionQueue* q = &self.recorded
         cdef Decision* grown
         cdef Decision* d

@@ -16,7 +16,7 @@ from hft._core.market.book cimport book_best, book_best_qty, book_imbalance, boo
 from hft._core.market.features cimport FeatureVector
 from hft._core.market.features cimport feature_units
 from hft._core.market.market_state cimport market_book, market_book_synced
-from hft._core.trade.orders cimport Order, OrderView, order_view, orders_find, orders_first, orders_next
+from hft._core.trade.orders cimport Order, order_view, orders_find, orders_first, orders_next
 from hft._core.trade.position cimport pnl_of, position_at
 from hft._core.trade.strategy cimport ask_amend, ask_cancel, ask_cancel_all, ask_new, ask_stop, ask_timer
 
@@ -227,9 +227,9 @@ cdef class StrategyContext:
         reduce_only : bool
             The venue lets it only bring the position nearer to zero.
 
-        Returns the order's id; 0 where the strategy has asked for more at one time than it may (counted as ``intents_full``). What
-        becomes of it, a refusal by the risk limits too, comes to `on_order` and `on_fill`. ValueError for what is no price or
-        quantity.
+        Returns the order's id; 0 if the strategy has asked for more at one time than it may (counted as ``intents_full``).
+        `on_order` and `on_fill` report on the order, also if a risk limit refuses it. ValueError for a price or quantity that is
+        not a positive number.
         """
         return self._order(BUY, qty, price, tif, post_only, reduce_only)
 
@@ -334,7 +334,8 @@ cdef StrategyContext context_of(CallbackState state, int32_t index, Spec spec):
 
 
 cdef object trade_of(const Message* m, const FeatureUnits* units):
-    return MarketTrade(m.price * units.tick, m.qty * units.quantum, "sell" if m.flags & BUYER_IS_MAKER else "buy", m.last_id, m.venue_ns)
+    side = "sell" if m.flags & BUYER_IS_MAKER else "buy"
+    return MarketTrade(m.price * units.tick, m.qty * units.quantum, side, m.last_id, m.venue_ns)
 
 
 cdef object report_of(const Report* r, Spec spec):

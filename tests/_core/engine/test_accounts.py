@@ -58,7 +58,7 @@ def test_the_market_is_there_once() -> None:
 
 @pytest.mark.parametrize(("accounts", "error", "text"), [
     ([], ValueError, "at least one"),
-    ([{"window_ms": 5}], ValueError, "window_ms is the market's"),
+    ([{"window_ms": 5}], ValueError, "window_ms belongs to the market"),
     ([{"strategy": "imbalance"}], TypeError, "must be a strategy"),
     ([{"max_positon": 1}], TypeError, "max_positon"),
 ])

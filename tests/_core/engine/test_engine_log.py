@@ -282,5 +282,5 @@ def test_a_log_that_is_too_small_costs_no_trade() -> None:
 def test_a_snapshot_without_its_body_can_t_be_recorded() -> None:
     run = Live()
     run.engine.connect("BTCUSDT", run.now)
-    with pytest.raises(ValueError, match="body is missing"):
+    with pytest.raises(ValueError, match="needs the body"):
         run.engine.on_snapshot("BTCUSDT", 1, [("100.0", "5")], [("100.1", "5")], run.now)

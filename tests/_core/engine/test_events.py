@@ -234,7 +234,7 @@ def test_a_message_that_is_not_whole_is_none(session):
 
 
 def test_what_is_no_array_of_records_is_refused(session):
-    with pytest.raises(ValueError, match="records are of 64 bytes"):
+    with pytest.raises(ValueError, match="records must have 64 bytes"):
         replay_events(Engine(SPECS[0]), bytes(100))
     with pytest.raises(ValueError, match="record 9 is out of range, there are 2"):
         replay_events(Engine(SPECS[0]), bytes(128), start=9)

@@ -244,7 +244,7 @@ def test_records_of_a_killed_process_are_whole_and_in_order(tmp_path, more):
     [
         (lambda: Journal(0), "capacity"),
         (lambda: Journal(8, memory=mmap.mmap(-1, 128)), "are needed"),
-        (lambda: Journal(8).commit(1), "0 are there"),
+        (lambda: Journal(8).commit(1), "the journal holds 0"),
         (lambda: Journal(8).drain(-1), "negative"),
         (lambda: records(bytes(100)), "whole records"),
     ],

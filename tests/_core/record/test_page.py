@@ -253,7 +253,7 @@ def damage(path, offset, raw):
         (lambda p: damage(p, 0, b"SQLite f"), "not a state page"),
         (lambda p: damage(p, 8, b"\x09"), "another version"),
         (lambda p: damage(p, 12, b"\x00\x00"), "another version"),
-        (lambda p: os.truncate(p, p.stat().st_size - 100), "cut short"),
+        (lambda p: os.truncate(p, p.stat().st_size - 100), "truncated"),
         (lambda p: os.truncate(p, 100), "too few"),
     ],
 )
