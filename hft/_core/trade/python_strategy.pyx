@@ -242,8 +242,8 @@ cdef class PythonStrategy(StrategyPort):
             method(context)
 
     def decide(self, fields) -> None:
-        """Add a decision of the recorded run. `fields`, as in the run log: call, kind, order_id, price, qty, symbol, side, type, tif,
-        flags."""
+        """Add a decision of the recorded run. `fields`, as in the run log: call, kind, order_id, price, qty, symbol, side, type,
+        tif, flags."""
         cdef DecisionQueue* q = &self.recorded
         cdef Decision* grown
         cdef Decision* d
