@@ -18,7 +18,7 @@ from hft.version import VERSION
 
 COMMANDS = [
     ["live"], ["sim"], ["record"], ["verify"], ["watch"], ["kill"], ["backtest"], ["convert"], ["bench"], ["bench", "tick"],
-    ["config"], ["config", "init"], ["config", "check"], ["config", "show"],
+    ["config"], ["config", "init"], ["config", "check"], ["config", "show"], ["strategy", "show"],
 ]  # fmt: skip
 
 
@@ -91,7 +91,7 @@ def test_the_version_is_the_package_s(run):
 @pytest.mark.parametrize(
     ("argv", "line"),
     [
-        (["trade"], "hft: No such command 'trade'; see `hft --help`"),
+        (["deal"], "hft: No such command 'deal'; see `hft --help`"),
         (["live", "--zzz", "1"], "hft live: No such option: --zzz; see `hft live --help`"),
         (["config"], "hft config: Missing command; see `hft config --help`"),
         (["config", "check"], "hft config check: Missing argument 'FILE'; see `hft config check --help`"),

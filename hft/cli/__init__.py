@@ -73,7 +73,7 @@ def _run(argv: Sequence[str]) -> int:
     try:
         return int(commands()(list(argv) or ["--help"], prog_name="hft", standalone_mode=False) or 0)
     except HftError as error:
-        if isinstance(error, StrategyError):    # in full, as Python tells it
+        if isinstance(error, StrategyError) and error.__cause__ is not None:    # the user's own traceback
             traceback.print_exception(error.__cause__)
         return _print_error(str(error), error.exit_code)
     except typer.TyperException as error:

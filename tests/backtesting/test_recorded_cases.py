@@ -165,7 +165,7 @@ def test_a_quote_asset_that_no_data_gives_is_an_error_that_names_it(tmp_path: Pa
     case = named(data.find("cases/18_quote_assets/btcusd1.txt.gz"), tmp_path / "x", symbol.encode())
     done = command("backtest", case)
     assert done.returncode == 2
-    assert f"{symbol}: its quote asset can't be told by its name" in done.stderr
+    assert f"{symbol}: its quote asset does not follow from its name" in done.stderr
     assert f"set [feed.symbols.{symbol}] tick, step and quote" in done.stderr
     key = f"feed.symbols.{symbol}"
     given = summary(case, "--set", f"{key}.tick=0.1", "--set", f"{key}.step=0.001", "--set", f"{key}.quote=GYEN")
@@ -257,7 +257,7 @@ def test_14_liquidations_read_as_trades(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("header", "name"), [
     ("exchange,symbol,timestamp,local_timestamp,funding_timestamp,funding_rate,predicted_funding_rate,open_interest,last_price,"
-     "index_price,mark_price", "derivative_book_ticker"),
+     "index_price,mark_price", "derivative_ticker"),
     ("exchange,symbol,timestamp,local_timestamp,type,strike_price,expiration,open_interest,last_price,bid_price,bid_amount,bid_iv",
      "options_chain"),
 ])  # fmt: skip

@@ -96,7 +96,7 @@ def test_tails_of_other_packings(tmp_path: Path, pack: Callable[[bytes], bytes])
     ("BTCUSDT-aggTrades-2023-05.csv", "is a file of Binance's public dumps, aggTrades: trades and no book"),
     ("BTCUSDT-aggTrades-2023-05.zip", "is a file of Binance's public dumps, aggTrades: trades and no book"),
     ("BTCUSDT-bookTicker-2023-05.zip", "is a file of Binance's public dumps, bookTicker: the touch and no book"),
-    ("derivative_book_ticker.csv", "holds Tardis' derivative_book_ticker"),
+    ("derivative_ticker.csv", "holds Tardis' derivative_ticker"),
     ("hyperliquid.txt", "holds messages of Hyperliquid"),
     ("no_stamps.jsonl", "holds messages without receive times"),
 ])  # fmt: skip

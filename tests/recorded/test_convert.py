@@ -87,7 +87,7 @@ def test_what_npz_can_hold_comes_back_and_the_rest_is_lost(run, capture, tmp_pat
 
 
 def test_book_tickers_cross_over_when_they_are_requested(run, capture, tmp_path):
-    run(capture, tmp_path / "btcusdt.npz", "--book-book_tickers")
+    run(capture, tmp_path / "btcusdt.npz", "--book-tickers")
     run(tmp_path / "btcusdt.npz", tmp_path / "b.events", "--symbols", "BTCUSDT")
     assert held(tmp_path / "b.events", ["bookTicker"]) == held(capture, ["bookTicker"])
 
@@ -227,10 +227,10 @@ def test_book_tickers_that_npz_leaves_out_are_counted_and_the_option_is_named(ru
     assert code == ExitCode.OK
     assert "records from 30 depth, 1 snapshot, 30 trade; " in out
     assert "; left out: " in out
-    assert "30 bookTicker (--book-book_tickers writes bookTickers)" in out
+    assert "30 bookTicker (--book-tickers writes bookTickers)" in out
     _, out, _ = run(capture, tmp_path / "btcusdt.npz", "--json", "--force")
     assert json.loads(out)["left_out"] == {"bookTicker": 30}
-    for arguments in (("btcusdt.npz", "--book-book_tickers"), ("a.events",)):
+    for arguments in (("btcusdt.npz", "--book-tickers"), ("a.events",)):
         _, out, _ = run(capture, tmp_path / arguments[0], *arguments[1:], "--force")
         assert "30 bookTicker, 30 depth" in out
-        assert "--book-book_tickers" not in out
+        assert "--book-tickers" not in out

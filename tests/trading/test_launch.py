@@ -257,7 +257,7 @@ def test_an_exchange_at_an_address_is_called_by_it_and_its_pace_is_reported(tmp_
     found = summary(done)
     assert found["venue"] == f"exchange at {at['rest'].removeprefix('http://')}"
     assert (found["strategy"], found["strategy_kind"]) == ("momentum", "imbalance")
-    assert "a name and chooses nothing: what trades is imbalance" in done.stderr
+    assert "is only a name; the strategy that trades is imbalance" in done.stderr
     assert "times its own pace" not in done.stderr
 
 
@@ -308,4 +308,4 @@ def test_an_engine_that_does_not_end_is_killed_and_that_is_reported(tmp_path: Pa
         process.send_signal(signal.SIGTERM)
         _, problems = process.communicate(timeout=60)
     assert process.returncode == 6
-    assert "did not end within 1 s and was killed; its written data is in the database" in problems
+    assert "did not end within 1 s of the request to stop and was killed; its written data is in the database" in problems

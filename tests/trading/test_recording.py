@@ -220,7 +220,7 @@ def test_a_venue_that_does_not_answer_in_time_is_no_success(tmp_path: Path) -> N
             cwd=tmp_path,
         )
     assert done.returncode == 3
-    assert "before the venue had answered" in done.stderr
+    assert "before the venue answered" in done.stderr
     assert not (tmp_path / "r.gz").exists()
 
 

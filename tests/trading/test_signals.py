@@ -43,7 +43,7 @@ def test_it_ends_the_run_which_is_closed(number: signal.Signals, code: int, rece
 def test_a_signal_without_a_meaning_is_reported_and_the_run_goes_on(number: signal.Signals, tmp_path: Path) -> None:
     with started("live", *QUICK, cwd=tmp_path) as process:
         os.kill(trading(tmp_path).pid, number)
-        until(lambda: logged(tmp_path, "means nothing to hft"), "a line in the log")
+        until(lambda: logged(tmp_path, "a signal without a meaning for hft"), "a line in the log")
         process.send_signal(signal.SIGTERM)
         out, _ = process.communicate(timeout=60)
     assert json.loads(out)["stopped_by"] == "SIGTERM"
