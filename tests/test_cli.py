@@ -18,7 +18,7 @@ from hft.version import VERSION
 
 COMMANDS = [
     ["live"], ["sim"], ["record"], ["verify"], ["watch"], ["kill"], ["backtest"], ["convert"], ["bench"], ["bench", "tick"],
-    ["config"], ["config", "init"], ["config", "check"], ["config", "show"], ["strategy", "show"],
+    ["config"], ["config", "init"], ["config", "check"], ["config", "show"], ["strategy"], ["strategy", "show"],
 ]  # fmt: skip
 
 

@@ -221,14 +221,20 @@ def test_an_engine_that_is_killed_is_reported_in_one_line(tmp_path: Path) -> Non
 
 @contextlib.contextmanager
 def in_use(port: int) -> Iterator[None]:
-    """The port is in use, by us or by somebody else."""
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(socket.create_server(("127.0.0.1", port)))
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
+    """The port is in use by this process; a run of another test may have had it until now."""
+    with until(lambda: server(port), "the port") as listening:
+        assert listening.fileno() >= 0
         yield
+
+
+def server(port: int) -> socket.socket | None:
+    """A server on the port; None while another process has it."""
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        return None
 
 
 def test_a_second_run_takes_another_monitor_port_and_says_which(tmp_path: Path) -> None:
