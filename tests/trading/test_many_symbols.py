@@ -30,7 +30,7 @@ EAGER = ("--set", "strategy.params.min_confidence=0.1", "--set", "strategy.param
 def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One symbol's messages under 300 names, as a recording that begins with their REST books."""
     path = tmp_path_factory.mktemp("market") / "market.zst"
-    records = generate("BTCUSDT", "binance-usdm", seed=3, messages=400)
+    records = generate("BTCUSDT", "binance-usdm", seed=3, messages=120_000 // len(NAMES))
     book = next(i for i, record in enumerate(records) if record.symbol)
     start, records = records[book], [*records[book - 20 : book], *records[book + 1 :]]
     records.insert(0, start._replace(ns=records[0].ns))
