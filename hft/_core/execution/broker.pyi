@@ -11,7 +11,6 @@ _Side = Literal["buy", "sell"]
 QUEUE_MODELS: dict[str, int]
 SIDES: dict[str, int]
 TIMES_IN_FORCE: dict[str, int]
-REPORT_NAMES: dict[int, str]
 
 class PaperBroker:
     book: Final[OrderBook]

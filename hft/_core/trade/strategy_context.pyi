@@ -1,6 +1,6 @@
 from decimal import Decimal
 from random import Random
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from hft._core.base.types import Spec
 from hft._core.market.features import FeatureVector
@@ -12,7 +12,7 @@ NEAR: float
 MOST_UNITS: float
 STALE: str
 
-Amount = float | Decimal | str
+_Amount: TypeAlias = float | Decimal | str
 
 class CallbackState: ...
 
@@ -45,7 +45,7 @@ class StrategyContext:
     def symbol(self) -> str: ...
     @property
     def symbols(self) -> list[str]: ...
-    def __getitem__(self, symbol: str) -> StrategyContext: ...
+    def __getitem__(self, symbol: str, /) -> StrategyContext: ...
     @property
     def now_ns(self) -> int: ...
     @property
@@ -70,21 +70,21 @@ class StrategyContext:
     @property
     def random(self) -> Random: ...
     def buy(
-        self, qty: Amount, price: Amount | None = None, *,
+        self, qty: _Amount, price: _Amount | None = None, *,
         tif: Literal["GTC", "IOC", "FOK"] = "GTC",
         post_only: bool = False, reduce_only: bool = False,
     ) -> int: ...
     def sell(
-        self, qty: Amount, price: Amount | None = None, *,
+        self, qty: _Amount, price: _Amount | None = None, *,
         tif: Literal["GTC", "IOC", "FOK"] = "GTC",
         post_only: bool = False, reduce_only: bool = False,
     ) -> int: ...
     def send(
-        self, side: Literal["buy", "sell"], qty: Amount, price: Amount | None = None, *,
+        self, side: Literal["buy", "sell"], qty: _Amount, price: _Amount | None = None, *,
         tif: Literal["GTC", "IOC", "FOK"] = "GTC",
         post_only: bool = False, reduce_only: bool = False,
     ) -> int: ...
-    def amend(self, order: int | OrderView, *, qty: Amount | None = None, price: Amount | None = None) -> int: ...
+    def amend(self, order: int | OrderView, *, qty: _Amount | None = None, price: _Amount | None = None) -> int: ...
     def cancel(self, order: int | OrderView) -> int: ...
     def cancel_all(self, *, every_symbol: bool = False) -> bool: ...
     def set_timer(self, seconds: float) -> None: ...
