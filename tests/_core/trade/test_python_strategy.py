@@ -1,8 +1,10 @@
 """Strategies in Python, in an engine: what they see, what they may ask for, and what happens where they fail."""
 
+import functools
 import math
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -24,12 +26,21 @@ from tests import data
 FREE = {"max_orders_per_second": 0, "max_position": 0, "max_order": 0}
 
 
-def run(strategy: object, **settings: Any) -> Engine:
-    """The USD-M capture, to its end."""
+PART = 10_000       # records; what is enough for a strategy to be called in every way
+
+
+@functools.cache
+def tape(records: int | None) -> Tape:
+    """The first records of the USD-M capture; None: all of it."""
+    return Tape(islice(Capture(data.find(data.USDM_BTC)), records), "BTCUSDT")
+
+
+def run(strategy: object, records: int | None = PART, **settings: Any) -> Engine:
+    """The USD-M capture, or its first records, to the end."""
     port = strategy if isinstance(strategy, (PythonStrategy, QuoterStrategy)) else PythonStrategy(strategy)
     engine = Engine(data.SPECS[data.USDM_BTC], strategy=port, fallback=messages.load, sync=data.SYNC[data.USDM_BTC],
                     **{**FREE, **settings})
-    Tape(Capture(data.find(data.USDM_BTC)), "BTCUSDT").run(engine)
+    tape(records).run(engine)
     engine.stop(engine.now_ns)
     return engine
 
@@ -64,8 +75,8 @@ class Quoter(Strategy):
 
 @pytest.mark.parametrize("distance", [0, 2])
 def test_in_python_and_compiled_it_trades_the_same(distance: int) -> None:
-    compiled = run(QuoterStrategy(qty="0.05", distance_ticks=distance, max_position=0))
-    python = run(Quoter("0.05", distance))
+    compiled = run(QuoterStrategy(qty="0.05", distance_ticks=distance, max_position=0), None)
+    python = run(Quoter("0.05", distance), None)
     raise_error(python.strategy)
     assert fills(python) == fills(compiled)
     assert python.counters()["orders"] == compiled.counters()["orders"]
@@ -301,11 +312,11 @@ class Random(Quoter):
         ctx.buy(0.002, ctx.ask, tif="IOC")
 
 
-def feed(engine: Engine, tape: Tape) -> None:
+def feed(engine: Engine, session: Tape) -> None:
     """All of it, each book with a body, as a run log wants it."""
-    engine.connect("BTCUSDT", tape.start_ns)
-    books = {before: (symbol, ns, book) for before, symbol, ns, book in tape.books}
-    for number, (frame, now_ns) in enumerate(zip(tape.frames, tape.stamps, strict=True)):
+    engine.connect("BTCUSDT", session.start_ns)
+    books = {before: (symbol, ns, book) for before, symbol, ns, book in session.books}
+    for number, (frame, now_ns) in enumerate(zip(session.frames, session.stamps, strict=True)):
         if number in books:
             symbol, ns, book = books[number]
             engine.on_snapshot(symbol, book.last_update_id, book.bids, book.asks, ns, book.stamp, body=b"{}")
@@ -318,8 +329,7 @@ def test_what_it_decided_is_recorded_and_takes_its_place() -> None:
     log = RunLog(1 << 30)
     live = Engine(data.SPECS[data.USDM_BTC], strategy=PythonStrategy(Random("0.05", 0)), fallback=messages.load,
                   sync=data.SYNC[data.USDM_BTC], log=log, **FREE)
-    tape = Tape(Capture(data.find(data.USDM_BTC)), "BTCUSDT")
-    feed(live, tape)
+    feed(live, tape(4 * PART))
     raise_error(live.strategy)
     decisions = [
         mark(Record(0, Kind.LOG, line.partition(b" ")[2]))[1]
@@ -329,7 +339,7 @@ def test_what_it_decided_is_recorded_and_takes_its_place() -> None:
     for decision in decisions:
         again.decide(decision)
     replayed = Engine(data.SPECS[data.USDM_BTC], strategy=again, fallback=messages.load, sync=data.SYNC[data.USDM_BTC], **FREE)
-    feed(replayed, tape)
+    feed(replayed, tape(4 * PART))
     assert len(decisions) > 100
     assert fills(replayed) == fills(live)
     assert replayed.counters()["rejects"] == live.counters()["rejects"]
