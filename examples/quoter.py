@@ -6,7 +6,7 @@ import hft
 class Quoter(hft.Strategy):
     class Params(hft.Params):
         size: float = 0.01          # of one order, in base units
-        edge_bps: float = 1.0       # distance from the fair price, in basis points of it
+        edge_bps: float = 0.1       # distance from the fair price, in basis points of it
         skew_bps: float = 20.0      # by so much the fair price moves for each unit of the position, against it
 
     def on_tick(self, ctx: hft.StrategyContext) -> None:
@@ -15,7 +15,7 @@ class Quoter(hft.Strategy):
         prices = {"buy": min(fair - edge, ctx.bid), "sell": max(fair + edge, ctx.ask)}
         for order in ctx.orders:
             price = prices.pop(order.side)
-            if order.can_amend and abs(price - float(order.price)) > edge / 4:
+            if order.can_amend and abs(price - float(order.price)) > edge:
                 ctx.amend(order, price=price)
         for side, price in prices.items():
             ctx.send(side, self.params.size, price, post_only=True)
