@@ -72,6 +72,7 @@ def test_three_hundred_symbols_live_verified_converted_and_run_again(session: Pa
     from_recording, from_events = (
         json.loads(command("backtest", name, "--json", *SMALL, *EAGER, cwd=tmp_path).stdout) for name in ("run.zst", "run.events")
     )
-    assert from_events["symbols"] == from_recording["symbols"] == NAMES
+    assert from_events["symbols"] == from_recording["symbols"]      # in the order of their first messages
+    assert sorted(from_recording["symbols"]) == NAMES
     assert from_events["orders"] == from_recording["orders"] > 0
     assert from_events["fills"] == from_recording["fills"]
