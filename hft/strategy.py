@@ -16,9 +16,6 @@ import msgspec
 
 from hft.errors import ConfigError, StrategyError, UsageError
 
-CALLBACKS = ("on_start", "on_tick", "on_trade", "on_order", "on_fill", "on_timer", "on_stop")
-"""The methods that a strategy may have, in the order of their places in the compiled table."""
-
 
 class Params(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The parameters of a strategy: a field of a subclass is one, with its type and default.
@@ -80,6 +77,8 @@ def checked_params(kind: type[Strategy], given: Mapping[str, Any], where: str = 
 
 def described(source: str) -> str:
     """What a strategy is, in some lines: its methods that are called, and its parameters."""
+    from hft._core.trade.python_strategy import CALLBACKS  # compiled: help and other commands do without
+
     kind = load_strategy(source)
     lines = [source, *(inspect.cleandoc(kind.__doc__ or "").splitlines()[:1])]
     lines.append("called        " + (", ".join(name for name in CALLBACKS if hasattr(kind, name)) or "never"))

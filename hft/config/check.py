@@ -21,6 +21,7 @@ def check(config: Config, where: Callable[..., str]) -> None:
     _check_symbols(config, where)
     _check_feed(config, where)
     _check_memory(config, where)
+    config.strategy.params.check(config.strategy.kind)
     _check_capacity(config, where)
     _check_addresses(config, where)
     _check_names(config, where)
@@ -137,7 +138,7 @@ def _check_capacity(config: Config, where: Callable[..., str]) -> None:
 
     symbols, performance = len(config.strategy.symbols), config.strategy.performance
     least = worst_cases(
-        config.strategy.build().most_intents(symbols),
+        config.strategy.most_intents(symbols),
         max_open_orders=config.engine.max_open_orders,
         order_channel_size=performance.order_channel_size,
     )["journal_least"]

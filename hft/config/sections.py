@@ -111,6 +111,10 @@ class StrategySettings(Section, frozen=True):
         """The strategy as the engine takes it."""
         return self.params.build(self.kind, self.risk_limits)
 
+    def most_intents(self, n_symbols: int) -> int:
+        """The most intents that the strategy may put at one instant."""
+        return self.params.most_intents(self.kind, self.risk_limits, n_symbols)
+
 
 class SymbolRules(Section, frozen=True):
     """Rules of one symbol, which override every other source (rule 28)."""

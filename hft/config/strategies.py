@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeAlias
 
 from msgspec import field
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from hft.config.limits import RiskLimits
 from hft.config.values import Limit, Quantity, Section, bounds, meaning
@@ -32,6 +32,13 @@ class FeatureParams(Section, frozen=True):
     def build(self, kind: str, limits: RiskLimits) -> StrategyPort:
         """The strategy object of that kind with these parameters, for the engine. Compiled, so imported only here."""
         raise NotImplementedError
+
+    def check(self, kind: str) -> None:
+        """Raises for parameters that the strategy of that kind does not take; other sections are checked when they are read."""
+
+    def most_intents(self, kind: str, limits: RiskLimits, n_symbols: int) -> int:
+        """The most intents that the strategy may put at one instant. No object of the user's is made for it."""
+        return self.build(kind, limits).most_intents(n_symbols)
 
 
 class ImbalanceParams(FeatureParams, frozen=True, tag_field="kind", tag="imbalance"):
@@ -107,9 +114,13 @@ class PythonParams(FeatureParams, frozen=True, tag_field="kind", tag="python"):
     def build(self, kind: str, limits: RiskLimits) -> StrategyPort:
         from hft._core.trade.python_strategy import PythonStrategy
 
-        strategy = load_strategy(kind)
-        given = checked_params(strategy, self.own, "[strategy.params]")
-        return PythonStrategy(strategy(**asdict(given)), seed=self.seed, max_intents=self.max_intents)
+        return PythonStrategy(load_strategy(kind)(**self.own), seed=self.seed, max_intents=self.max_intents)
+
+    def check(self, kind: str) -> None:
+        checked_params(load_strategy(kind), self.own, "[strategy.params]")
+
+    def most_intents(self, kind: str, limits: RiskLimits, n_symbols: int) -> int:
+        return self.max_intents
 
 
 StrategyParams: TypeAlias = ImbalanceParams | QuoterParams | PythonParams

@@ -50,7 +50,7 @@ def engine_settings(config: Config) -> dict[str, Any]:
 def capacities(config: Config, n_symbols: int, strategy: StrategyPort | None = None) -> dict[str, int]:
     """The capacities of fixed memory for these settings and this number of symbols; `strategy` replaces that of the settings."""
     return worst_cases(
-        (strategy or config.strategy.build()).most_intents(n_symbols),
+        (strategy or config.strategy).most_intents(n_symbols),
         max_open_orders=config.engine.max_open_orders,
         order_channel_size=config.strategy.performance.order_channel_size,
     )

@@ -118,3 +118,13 @@ def test_its_parameters_are_checked_and_shown(folder: Path) -> None:
 
 def test_what_lies_beside_its_file_can_be_imported(folder: Path) -> None:
     assert command("strategy", "show", "beside.py:Beside", cwd=folder).returncode == 0
+
+
+def test_one_object_is_made_for_a_run(folder: Path) -> None:
+    """Settings are checked, and capacities computed, without one."""
+    (folder / "counts.py").write_text(
+        "import hft\nclass Counts(hft.Strategy):\n    def __init__(self, **params):\n        super().__init__(**params)\n"
+        "        print('made')\n"
+    )
+    done = hft("live", "--duration", "1", "--strategy", "counts.py:Counts", *QUICK, cwd=folder)
+    assert (done.returncode, (done.stdout + done.stderr).count("made")) == (0, 1)
