@@ -147,13 +147,19 @@ def _load_module(name: str) -> ModuleType:
 
 
 def raise_error(port: Any) -> None:
-    """Raises what a strategy in Python raised while an engine ran it, as a `StrategyError`; nothing where it raised nothing."""
+    """Raises the failure of a strategy, if there is one."""
+    if (failure := failure_of(port)) is not None:
+        raise failure
+
+
+def failure_of(port: Any) -> BaseException | None:
+    """The exception of a strategy in Python while an engine ran it, as a `StrategyError`; Ctrl-C as itself; None without one."""
     error = getattr(port, "error", None)
-    if error is None:
-        return
-    if not isinstance(error, Exception):        # Ctrl-C came while it ran
-        raise error
-    raise raised(error, f"{type(port.strategy).__name__}.{port.raised_in}") from error
+    if not isinstance(error, Exception):
+        return error
+    failure = raised(error, f"{type(port.strategy).__name__}.{port.raised_in}")
+    failure.__cause__ = error
+    return failure
 
 
 def _is_ours(filename: str) -> bool:

@@ -31,7 +31,7 @@ from hft.run.feed_event import FeedEvent
 from hft.run.periodic import Links, put_rows
 from hft.run.summary import Summary, summarise, way_out
 from hft.run.wiring import build_engine, compatible, journal_live
-from hft.strategy import raise_error
+from hft.strategy import failure_of, raise_error
 from hft.system.job import EngineJob
 from hft.system.pauses import LoopPauses, Pauses
 from hft.system.signals import exit_code
@@ -183,6 +183,7 @@ class LiveSession:
         self.pauses_of_loop.end()
         self.page.flag("stopping")
         self.engine.stop(self.clock.now())      # before the feed ends, since a closed book is no resync
+        self.failure = self.failure or failure_of(self.engine.strategy)     # `on_stop` too may raise
         self.ended_ns = self.clock.now()
         if self.engine.held:
             log.warning("messages were read and not handled: the journal had no room for them", messages=self.engine.held)

@@ -128,3 +128,12 @@ def test_one_object_is_made_for_a_run(folder: Path) -> None:
     )
     done = hft("live", "--duration", "1", "--strategy", "counts.py:Counts", *QUICK, cwd=folder)
     assert (done.returncode, (done.stdout + done.stderr).count("made")) == (0, 1)
+
+
+def test_a_failure_in_its_last_call_is_reported(folder: Path) -> None:
+    (folder / "last.py").write_text(
+        "import hft\nclass Last(hft.Strategy):\n    def on_stop(self, ctx):\n        raise ValueError('too late')\n"
+    )
+    done = hft("live", "--duration", "1", "--strategy", "last.py:Last", *QUICK, cwd=folder)
+    assert (done.returncode, json.loads(done.stdout)["stopped_by"]) == (5, "duration")
+    assert "last.py:4: Last.on_stop raised ValueError: too late" in done.stderr.splitlines()[-1]
